@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library's own threads: a pool's keeper, which acts for asynchronous waiters, and its openers.
+ *
+ * Shared: under the pool's lock, how many of them there are.  They are started when something is wanted, and end after
+ * LINGER_NS without work or when the pool is closed.
+ *
+ * Who wants something first bumps the thread's signal word, then takes the lock and looks whether a thread is there.  A thread that
+ * would end takes the lock and looks whether the word is still what it was before it looked for work the last time.  So
+ * either it sees the new work, or the other sees that it is gone and starts another.
+ *
+ * The threads are detached: nobody must wait for one that hangs in a driver's open.  The pool counts them, is not
+ * recycled while there are any, and pool_close waits for them as long as it drains.
+ */
+#include "keeper.h"
+
+#include <limits.h>
+#include <signal.h>
+
+#include "clock.h"
+#include "error.h"
+#include "park.h"
+#include "runner.h"
+
+#define LINGER_NS INT64_C(1000000000)
+
+/* If somebody else is maintaining, look again so soon. */
+#define RETRY_NS INT64_C(1000000)
+
+static bool start(void *(*main)(void *), struct pool *pool)
+{
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t all, before;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  /* Signals are the program's business and go to its own threads. */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = pthread_create(&thread, &attributes, main, pool) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return started;
+}
+
+static bool is_closed(struct pool *pool)
+{
+  return atomic_load(&pool->attention) & ATTENTION_CLOSED;
+}
+
+/* ---- asynchronous waiters ---- */
+
+static void call_back(const struct waiter *waiter, pool_lease_t outcome)
+{
+  if (outcome < 0) {
+    if (waiter->error.code == (int32_t)outcome)
+      error_set(NULL, waiter->error.code, waiter->error.native, "%s", waiter->error.message);
+    else
+      error_code((int)outcome);
+  }
+  waiter->got(waiter->user, outcome);
+}
+
+/* A waiter was told to look: looks for it. */
+static void look_for(struct pool *pool, struct waiter *waiter)
+{
+  struct waiter copy;
+  for (;;) {
+    struct step step;
+    pool_lease_t outcome = engine_begin(pool, waiter, &step);
+    runner_wake(pool, &step);
+    if (outcome == 0 && step.work == POOL_WORK_NONE)
+      return;
+    if (outcome == 0)
+      outcome = runner_work(pool, &step, waiter->deadline_ns, true, NULL);
+    if (outcome == 0 || outcome == POOL_E_STALE)
+      continue;
+    engine_take_out(pool, waiter, &copy);
+    call_back(&copy, outcome);
+    return;
+  }
+}
+
+static int64_t maintain(struct pool *pool)
+{
+  struct waiter settled, *nudged;
+  struct step step;
+  int64_t due;
+  if (!engine_maintain_begin(pool))
+    return RETRY_NS;
+  for (;;) {
+    if ((nudged = engine_nudged(pool)))
+      look_for(pool, nudged);
+    else if (engine_next_settled(pool, &settled, &due))
+      call_back(&settled, settled.outcome);
+    else
+      break;
+  }
+  engine_maintain_end(pool, &step);
+  runner_wake(pool, &step);
+  if (due == POOL_NO_DEADLINE)
+    return INT64_MAX;
+  int64_t now = clock_now();
+  return due > now ? due - now : 0;
+}
+
+static bool keeper_may_end(struct pool *pool, uint32_t seen, bool lingered)
+{
+  return (lingered || is_closed(pool)) && pool->queue.asynchronous == 0 && pool->settled.length == 0 &&
+         atomic_load(&pool->keeper_signal) == seen;
+}
+
+static void *keeper_main(void *data)
+{
+  struct pool *pool = data;
+  struct step step;
+  bool lingered = false;
+  for (;;) {
+    uint32_t seen = atomic_load(&pool->keeper_signal);
+    int64_t wait = maintain(pool);
+    pthread_mutex_lock(&pool->lock);
+    if (keeper_may_end(pool, seen, lingered)) {
+      pool->keeper_runs = false;
+      engine_thread_ends(pool, &step);
+      break;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    int64_t until = clock_now() + (wait < LINGER_NS ? wait : LINGER_NS);
+    park_wait(&pool->keeper_signal, seen, until);
+    lingered = wait >= LINGER_NS && clock_now() >= until;
+  }
+  runner_wake(pool, &step);
+  return NULL;
+}
+
+int keeper_want(struct pool *pool)
+{
+  if (pool->config.keeper == POOL_KEEPER_MANUAL)
+    return 0;
+  atomic_fetch_add(&pool->keeper_signal, 1);
+  pthread_mutex_lock(&pool->lock);
+  bool runs = pool->keeper_runs || is_closed(pool);
+  if (!runs) {
+    runs = start(keeper_main, pool);
+    pool->keeper_runs = runs;
+    pool->threads += runs;
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return runs ? 0 : POOL_E_SYSTEM;
+}
+
+void keeper_wake(struct pool *pool)
+{
+  atomic_fetch_add(&pool->keeper_signal, 1);
+  atomic_fetch_add(&pool->opener_signal, 1);
+  park_wake(&pool->keeper_signal);
+  park_wake(&pool->opener_signal);
+}
+
+void keeper_finish(struct pool *pool)
+{
+  if (pool->config.keeper == POOL_KEEPER_MANUAL)
+    maintain(pool);
+}
+
+int64_t pool_maintain(pool_t *pool)
+{
+  return pool ? maintain(pool) : error_code(POOL_E_INVALID);
+}
+
+/* ---- openers ---- */
+
+static void open_what_is_wanted(struct pool *pool)
+{
+  struct step step;
+  while (engine_next_open(pool, &step)) {
+    pool_error_t error = POOL_ERROR_INIT;
+    pool_lease_t result = runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
+    if (result == POOL_E_OPEN || result == POOL_E_TIMEOUT) {
+      step = (struct step){0};
+      engine_open_failed(pool, (int)result, &error, &step);
+      runner_wake(pool, &step);
+    }
+  }
+}
+
+static bool opener_may_end(struct pool *pool, uint32_t seen, bool lingered)
+{
+  return (lingered || is_closed(pool)) && atomic_load(&pool->opener_signal) == seen;
+}
+
+static void *opener_main(void *data)
+{
+  struct pool *pool = data;
+  struct step step;
+  bool lingered = false;
+  for (;;) {
+    uint32_t seen = atomic_load(&pool->opener_signal);
+    open_what_is_wanted(pool);
+    pthread_mutex_lock(&pool->lock);
+    if (opener_may_end(pool, seen, lingered)) {
+      pool->openers--;
+      engine_thread_ends(pool, &step);
+      break;
+    }
+    pool->openers_idle++;
+    pthread_mutex_unlock(&pool->lock);
+    int64_t until = clock_now() + LINGER_NS;
+    park_wait(&pool->opener_signal, seen, until);
+    lingered = clock_now() >= until;
+    pthread_mutex_lock(&pool->lock);
+    pool->openers_idle--;
+    pthread_mutex_unlock(&pool->lock);
+  }
+  runner_wake(pool, &step);
+  return NULL;
+}
+
+void keeper_want_opener(struct pool *pool)
+{
+  int32_t most = pool->config.openers > 0 ? pool->config.openers : 1; /* one for those who wait asynchronously */
+  atomic_fetch_add(&pool->opener_signal, 1);
+  pthread_mutex_lock(&pool->lock);
+  bool helpless = false;
+  if (pool->openers_idle == 0 && pool->openers < most && !is_closed(pool)) {
+    bool started = start(opener_main, pool);
+    pool->openers += started;
+    pool->threads += started;
+    helpless = !started && pool->openers == 0;
+  }
+  pthread_mutex_unlock(&pool->lock);
+  park_wake(&pool->opener_signal);
+  if (helpless) {
+    struct step step = {0};
+    pool_error_t error = POOL_ERROR_INIT;
+    error_set(&error, POOL_E_SYSTEM, 0, "could not start a thread to open a connection");
+    engine_open_failed(pool, POOL_E_SYSTEM, &error, &step);
+    runner_wake(pool, &step);
+  }
+}

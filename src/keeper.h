@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KEEPER_H
+#define KEEPER_H
+
+#include "engine.h"
+
+/* Somebody must act for asynchronous waiters: makes sure that the keeper runs.  0 or POOL_E_SYSTEM. */
+int keeper_want(struct pool *pool);
+
+/* An open is wanted that no caller does himself: makes sure that an opener looks. */
+void keeper_want_opener(struct pool *pool);
+
+/* The pool was closed: its threads shall end. */
+void keeper_wake(struct pool *pool);
+
+/* The last owner leaves a pool that the program keeps itself: what is due is done for the last time. */
+void keeper_finish(struct pool *pool);
+
+#endif

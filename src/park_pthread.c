@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parking with POSIX threads alone: a fixed table of mutexes and condition variables, found by the word's address.
+ *
+ * The waker takes and leaves the mutex between changing the word and signalling.  Without that, a waiter that has just
+ * compared the word, but does not sleep yet, would miss the signal.  Two words may share an entry; the price is a
+ * needless wake-up.
+ */
+#include "park.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include <pool/pool.h>
+
+struct place {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+};
+
+static struct place places[64];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_places(void)
+{
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    pthread_mutex_init(&places[i].lock, NULL);
+    pthread_cond_init(&places[i].changed, &attributes);
+  }
+  pthread_condattr_destroy(&attributes);
+}
+
+static struct place *place_of(_Atomic uint32_t *word)
+{
+  pthread_once(&once, make_places);
+  return &places[((uintptr_t)word >> 4) * 2654435761u >> 7 & 63];
+}
+
+void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  struct place *place = place_of(word);
+  pthread_mutex_lock(&place->lock);
+  if (atomic_load(word) == seen) {
+    if (deadline_ns == POOL_NO_DEADLINE) {
+      pthread_cond_wait(&place->changed, &place->lock);
+    } else {
+      struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+      pthread_cond_timedwait(&place->changed, &place->lock, &until);
+    }
+  }
+  pthread_mutex_unlock(&place->lock);
+}
+
+void park_wake(_Atomic uint32_t *word)
+{
+  struct place *place = place_of(word);
+  pthread_mutex_lock(&place->lock);
+  pthread_cond_broadcast(&place->changed);
+  pthread_mutex_unlock(&place->lock);
+}
+
+void park_reset(void)
+{
+  pthread_once(&once, make_places);
+  make_places();
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a pool: made, counted, recycled; and what becomes of all pools in a fork.
+ *
+ * Shared: the registry of pools and the list of unused ones, under the registry's lock, which is taken before any other.
+ *
+ * Memory of a pool is never freed, because a thread that has ended a lease may still read it (engine.c says why that is
+ * harmless); it serves the next pool instead.
+ *
+ * Fork.  Before it, the forking thread takes every lock, so the child's copy of everything is consistent.  The child makes
+ * the locks anew and resets each pool: it has its full capacity, all leases of the parent's are stale, and what the parent
+ * has open is handed to the driver's abandon, which sends nothing.
+ */
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "config.h"
+#include "error.h"
+#include "keeper.h"
+#include "park.h"
+#include "rpc.h"
+#include "runner.h"
+
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+static struct pool *pools;  /* in use */
+static struct pool *unused; /* may serve again */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* ---- fork ---- */
+
+static void before_fork(void)
+{
+  pthread_mutex_lock(&registry);
+  for (struct pool *pool = pools; pool; pool = pool->next_pool)
+    pthread_mutex_lock(&pool->lock);
+  slot_table_lock();
+  ticket_table_lock();
+  rpc_lock();
+}
+
+static void after_fork_in_parent(void)
+{
+  rpc_unlock();
+  ticket_table_unlock();
+  slot_table_unlock();
+  for (struct pool *pool = pools; pool; pool = pool->next_pool)
+    pthread_mutex_unlock(&pool->lock);
+  pthread_mutex_unlock(&registry);
+}
+
+static void after_fork_in_child(void)
+{
+  engine_forked();
+  rpc_reset();
+  ticket_table_reset();
+  slot_table_reset();
+  park_reset();
+  for (struct pool *pool = pools; pool; pool = pool->next_pool)
+    engine_reset(pool);
+  pthread_mutex_init(&registry, NULL);
+}
+
+static void watch_forks(void)
+{
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* ---- the registry ---- */
+
+static struct pool *pool_take(void)
+{
+  pthread_once(&once, watch_forks);
+  pthread_mutex_lock(&registry);
+  struct pool *pool = unused;
+  if (pool)
+    unused = pool->next_pool;
+  pthread_mutex_unlock(&registry);
+  if (pool)
+    return pool;
+  pool = aligned_alloc(SLOT_CACHE_LINE, sizeof *pool);
+  if (!pool)
+    return NULL;
+  memset(pool, 0, sizeof *pool);
+  pthread_mutex_init(&pool->lock, NULL);
+  return pool;
+}
+
+/* Everything but what a late reader of a former pool may still touch: its lock, its words to sleep on and its blocks. */
+static void pool_prepare(struct pool *pool, const pool_config_t *config, const pool_vtable_t *vtable, void *context)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->config = *config;
+  strncpy(pool->name, config->name ? config->name : "pool", sizeof pool->name - 1);
+  pool->config.name = pool->name;
+  pool->can_check = vtable->check != NULL;
+  pool->can_reset = vtable->reset != NULL;
+  pool->vtable = *vtable;
+  vtable_fill(&pool->vtable);
+  pool->context = context;
+  pool->stepped = vtable->open == NULL;
+  pool->lend = LEASED - IDLE + (pool->can_reset ? CAREFUL : 0);
+  pool->empty = NULL;
+  pool->references = 1;
+  pool->gone = false;
+  memset(&pool->counts, 0, sizeof pool->counts);
+  atomic_store(&pool->lent_in_vain, 0);
+  memset(pool->homes, 0, sizeof pool->homes);
+  atomic_store(&pool->attention, 0);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static void pool_register(struct pool *pool)
+{
+  pthread_mutex_lock(&registry);
+  pool->previous_pool = NULL;
+  pool->next_pool = pools;
+  if (pools)
+    pools->previous_pool = pool;
+  pools = pool;
+  pthread_mutex_unlock(&registry);
+}
+
+void pool_recycle(struct pool *pool)
+{
+  void (*release)(void *context) = pool->vtable.release;
+  void *context = pool->context;
+  pthread_mutex_lock(&registry);
+  bitmap_release(&pool->blocks);
+  if (pool->previous_pool)
+    pool->previous_pool->next_pool = pool->next_pool;
+  else
+    pools = pool->next_pool;
+  if (pool->next_pool)
+    pool->next_pool->previous_pool = pool->previous_pool;
+  pool->next_pool = unused;
+  unused = pool;
+  pthread_mutex_unlock(&registry);
+  release(context);
+}
+
+/* ---- the public face ---- */
+
+static int fill(struct pool *pool, pool_error_t *error)
+{
+  for (int32_t i = 0; i < pool->config.initial; i++) {
+    struct step step;
+    pool_error_t cause = POOL_ERROR_INIT;
+    if (!engine_reserve(pool, &step))
+      return error_set(error, POOL_E_NOMEM, 0, "no memory for the initial connections");
+    pool_lease_t result = runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &cause);
+    if (result < 0)
+      return error_set(error, (int)result, cause.native, "could not open initial connection %d of %d: %s", i + 1,
+                       pool->config.initial, cause.message);
+  }
+  return 0;
+}
+
+static int create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
+                  pool_error_t *error)
+{
+  struct pool *pool = pool_take();
+  if (!pool)
+    return error_set(error, POOL_E_NOMEM, 0, "no memory for a pool");
+  pool_prepare(pool, config, vtable, context);
+  pool_register(pool);
+  *out = pool;
+  return 0;
+}
+
+int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
+                pool_error_t *error)
+{
+  pool_config_t settings;
+  pool_vtable_t callbacks;
+  struct pool *pool;
+  int code;
+  if (!out)
+    return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
+  if ((code = config_read(&settings, config, error)) || (code = vtable_read(&callbacks, vtable, error)) ||
+      (code = create(&settings, &callbacks, context, &pool, error)))
+    return code;
+  code = fill(pool, error);
+  if (code) {
+    pool_error_t why = POOL_ERROR_INIT;
+    pool_failure(&why);
+    vtable_keep_context(&pool->vtable); /* without a pool it stays the caller's */
+    pool_free(pool);
+    return error_set(NULL, why.code, why.native, "%s", why.message);
+  }
+  *out = pool;
+  return 0;
+}
+
+int pool_step_create(const pool_config_t *config, pool_t **out, pool_error_t *error)
+{
+  pool_config_t settings;
+  int code;
+  if (!out)
+    return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
+  if ((code = config_read(&settings, config, error)))
+    return code;
+  if (settings.initial > 0 || settings.openers > 0)
+    return error_set(error, POOL_E_INVALID, 0, "%s must be 0 in a pool that never calls back",
+                     settings.initial > 0 ? "initial" : "openers");
+  pool_vtable_t none = POOL_VTABLE_INIT;
+  return create(&settings, &none, NULL, out, error);
+}
+
+pool_t *pool_ref(pool_t *pool)
+{
+  if (!pool)
+    return NULL;
+  pthread_mutex_lock(&pool->lock);
+  pool->references++;
+  pthread_mutex_unlock(&pool->lock);
+  return pool;
+}
+
+void pool_free(pool_t *pool)
+{
+  if (!pool)
+    return;
+  pthread_mutex_lock(&pool->lock);
+  bool last = pool->references == 1;
+  if (!last)
+    pool->references--;
+  pthread_mutex_unlock(&pool->lock);
+  if (!last)
+    return;
+  /* The last reference is held while closing, so that the pool cannot be recycled under our feet. */
+  pool_close(pool, 0);
+  keeper_finish(pool);
+  pthread_mutex_lock(&pool->lock);
+  pool->references--;
+  engine_unlock(pool);
+}
+
+size_t pool_len(pool_t *pool)
+{
+  return pool && !(atomic_load(&pool->attention) & ATTENTION_CLOSED) ? engine_idle_count(pool) : 0;
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The C runner: get and put with a vtable's callbacks.
+ *
+ * The fast paths are here.  A get tries the slot that its thread used last, with the word that this slot should have: one
+ * compare-and-swap whose operands do not depend on a look at the slot.  A put is one compare-and-swap as well.  Each then
+ * looks at the pool's `attention`, and at nothing else that others write.  Everything unusual goes to the engine.
+ *
+ * Shared: the pool's homes.  Each thread writes its own; two threads may take one at the same moment, or a thread one of
+ * another that is gone.  What stands in a home is a guess, proved or refuted by the compare-and-swap: whatever mixture of
+ * writes it holds, it names a slot of this pool or none.  Homes are in the pool and not in thread-local storage, because that
+ * costs a call in a shared library or space that a dlopen may not find, and a table of pools for each thread.
+ */
+#include "runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "clock.h"
+#include "error.h"
+#include "keeper.h"
+#include "park.h"
+#include "sized.h"
+
+/* How long a get looks again and again before it sleeps: most holds are shorter than a sleep. */
+#define SPIN_ROUNDS 20
+#define SPIN_PAUSES 16
+
+static _Thread_local const struct pool *inside;
+
+const struct pool *runner_enter(const struct pool *pool)
+{
+  const struct pool *outer = inside;
+  inside = pool;
+  return outer;
+}
+
+void runner_leave(const struct pool *outer)
+{
+  inside = outer;
+}
+
+/* ---- work ---- */
+
+void runner_wake(struct pool *pool, const struct step *step)
+{
+  if (step->wake.signal)
+    park_wake(step->wake.signal);
+  if (step->open_wanted)
+    keeper_want_opener(pool);
+  if (step->drained)
+    park_wake(step->drained);
+}
+
+/* Runs the open callback; what it returns is made one of the codes that a get may return. */
+static int run_open(struct pool *pool, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  int code = pool->vtable.open(pool->context, deadline_ns, conn, error);
+  error_finish(error);
+  if (code == 0 && *conn)
+    return 0;
+  int result = code == POOL_E_TIMEOUT || code == POOL_E_UNSUPPORTED ? code : POOL_E_OPEN;
+  if (error->message[0] == 0)
+    snprintf(error->message, sizeof error->message, "%s",
+             code ? "open failed without saying why" : "open returned no connection");
+  error->code = result;
+  return result;
+}
+
+/* Runs one callback.  Returns 0 or why it failed. */
+static int run(struct pool *pool, const struct step *step, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  *conn = atomic_load_explicit(&step->slot->conn, memory_order_relaxed);
+  switch (step->work) {
+  case POOL_WORK_OPEN:
+    return run_open(pool, deadline_ns, conn, error);
+  case POOL_WORK_CHECK:
+    return pool->vtable.check(pool->context, *conn, deadline_ns);
+  case POOL_WORK_RESET:
+    return pool->vtable.reset(pool->context, *conn, deadline_ns);
+  default:
+    return pool->vtable.close(pool->context, *conn);
+  }
+}
+
+/* One piece of work, reported to the engine, which may have more. */
+static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend,
+                                   pool_error_t *error)
+{
+  struct step done = *step;
+  void *conn;
+  const struct pool *outer = runner_enter(pool);
+  int failure = run(pool, &done, deadline_ns, &conn, error);
+  runner_leave(outer);
+  bool opened = done.work == POOL_WORK_OPEN && failure == 0;
+  /* A connection that comes after the deadline is the next caller's. */
+  bool late = opened && deadline_ns != POOL_NO_DEADLINE && clock_now() > deadline_ns;
+  pool_lease_t result = engine_done(done.claim, failure == 0, conn, lend && !late, step);
+  if (opened && result == POOL_E_STALE)
+    pool->vtable.close(pool->context, conn); /* we are in a child of fork by now, and no pool waits for it */
+  runner_wake(pool, step);
+  if (done.work == POOL_WORK_OPEN && failure != 0)
+    return error->code;
+  if (!late || !lend || result != 0)
+    return result;
+  error->code = POOL_E_TIMEOUT;
+  return POOL_E_TIMEOUT;
+}
+
+pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *error)
+{
+  pool_error_t own = POOL_ERROR_INIT;
+  pool_lease_t result = 0;
+  while (step->work != POOL_WORK_NONE) {
+    pool_lease_t outcome = run_and_report(pool, step, deadline_ns, lend, error ? error : &own);
+    if (result == 0)
+      result = outcome;
+  }
+  return result;
+}
+
+/* ---- get ---- */
+
+static inline void pause_processor(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb");
+#endif
+}
+
+static inline uintptr_t this_thread(void)
+{
+#if defined(__has_builtin) && __has_builtin(__builtin_thread_pointer)
+  return (uintptr_t)__builtin_thread_pointer();
+#else
+  return (uintptr_t)&errno;
+#endif
+}
+
+static inline struct home *home_of(struct pool *pool, uintptr_t thread)
+{
+  return &pool->homes[(uint64_t)thread * UINT64_C(0x9e3779b97f4a7c15) >> 59];
+}
+
+/* Where it may be if that is another's. */
+static inline struct home *second_home(struct pool *pool, struct home *home)
+{
+  return &pool->homes[(home - pool->homes) ^ 1];
+}
+
+static inline bool is_home(struct home *home, uintptr_t thread)
+{
+  return atomic_load_explicit(&home->thread, memory_order_relaxed) == thread;
+}
+
+/* Whether the guess of a home could still come true.  If not, its thread is gone, or loses nothing. */
+static bool is_lived_in(struct home *home)
+{
+  if (atomic_load_explicit(&home->thread, memory_order_relaxed) == 0)
+    return false;
+  pool_lease_t next = atomic_load_explicit(&home->next, memory_order_relaxed);
+  uint64_t word = atomic_load_explicit(&slot_of(next)->word, memory_order_relaxed);
+  return lease_generation(next) == (word & GENERATION_MASK) || lease_generation(next) == generation_next(word & GENERATION_MASK);
+}
+
+/* A thread got a slot on the slow way: next time it looks there first. */
+static pool_lease_t remember(struct pool *pool, pool_lease_t lease)
+{
+  uintptr_t thread = this_thread();
+  struct home *home = home_of(pool, thread);
+  if (!is_home(home, thread) && is_lived_in(home))
+    home = second_home(pool, home);
+  if (!is_home(home, thread)) {
+    if (is_lived_in(home))
+      return lease;
+    atomic_store_explicit(&home->thread, thread, memory_order_relaxed);
+  }
+  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
+  return lease;
+}
+
+/* The slot of this thread's home, whatever its generation is now. */
+static pool_lease_t take_home(struct pool *pool)
+{
+  uintptr_t thread = this_thread();
+  struct home *home = home_of(pool, thread);
+  if (!is_home(home, thread))
+    home = second_home(pool, home);
+  if (!is_home(home, thread))
+    return 0;
+  struct slot *slot = slot_of(atomic_load_explicit(&home->next, memory_order_relaxed));
+  uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+  if ((word & BELOW_GENERATION) != IDLE || !atomic_compare_exchange_strong(&slot->word, &word, word + pool->lend))
+    return 0;
+  pool_lease_t lease = lease_of(slot, word);
+  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
+  return lease;
+}
+
+/* A lease that was taken and must not be kept goes back as if it had been put. */
+static void return_unused(struct pool *pool, pool_lease_t lease)
+{
+  struct step step = {0};
+  engine_return_unused(pool, lease, &step);
+  runner_wake(pool, &step);
+  runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
+}
+
+static __attribute__((noinline)) pool_lease_t null_pool(void)
+{
+  return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+}
+
+/* Waits a moment for a connection that is about to come back: takes no lock, and writes nothing as long as there is
+   nothing to take. */
+static pool_lease_t spin(struct pool *pool, struct step *step)
+{
+  for (int round = 0; round < SPIN_ROUNDS; round++) {
+    for (int i = 0; i < SPIN_PAUSES; i++)
+      pause_processor();
+    if (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_OF_GET)
+      break;
+    pool_lease_t lease = take_home(pool);
+    if (lease && !(atomic_load(&pool->attention) & ATTENTION_OF_GET))
+      return lease;
+    if (lease) {
+      engine_return_unused(pool, lease, step);
+      return 0;
+    }
+    if (engine_idle_hint(pool))
+      lease = engine_take_idle(pool, step);
+    if (lease || step->work)
+      return lease;
+  }
+  return 0;
+}
+
+/* A get on its slow way. */
+struct get {
+  struct pool *pool;
+  int64_t timeout_ms;
+  struct waiter waiter; /* its deadline is that of the whole get */
+  int64_t opening_ns;   /* how long it was busy with open, check and close */
+  pool_error_t cause;   /* of a failed open */
+};
+
+/* Does what a step asks for.  0: begin again. */
+static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *step)
+{
+  runner_wake(get->pool, step);
+  if (step->work == POOL_WORK_NONE)
+    return result;
+  int64_t begun = clock_now();
+  result = runner_work(get->pool, step, get->waiter.deadline_ns, true, &get->cause);
+  get->opening_ns += clock_now() - begun;
+  return result == POOL_E_STALE ? 0 : result;
+}
+
+/* An idle connection, or a new one. */
+static pool_lease_t try(struct get *get)
+{
+  pool_lease_t result;
+  do {
+    struct step step;
+    result = engine_begin(get->pool, NULL, &step);
+    result = pursue(get, result, &step);
+  } while (result == 0);
+  return result;
+}
+
+static pool_lease_t wait(struct get *get)
+{
+  struct step step = {0};
+  pool_lease_t result = spin(get->pool, &step);
+  result = pursue(get, result, &step);
+  while (result == 0) {
+    result = engine_begin(get->pool, &get->waiter, &step);
+    bool queued = result == 0 && step.work == POOL_WORK_NONE;
+    result = pursue(get, result, &step);
+    if (queued)
+      park_wait(&get->waiter.signal, 0, get->waiter.deadline_ns);
+  }
+  return result;
+}
+
+/* Says what used up the time. */
+static int timed_out(const struct get *get)
+{
+  if (get->timeout_ms == 0 && get->cause.code == 0)
+    return error_code(POOL_E_TIMEOUT);
+  pool_stats_t now;
+  engine_count(get->pool, &now);
+  int64_t queued_ns = get->waiter.since_ns ? clock_now() - get->waiter.since_ns : 0;
+  return error_set(NULL, POOL_E_TIMEOUT, get->cause.native,
+                   "%s: no connection in time: %lld ms went by in the queue, %lld ms in open or check%s%s; "
+                   "%lld are open, %lld leased, %lld wait",
+                   get->pool->name, (long long)(queued_ns / 1000000), (long long)(get->opening_ns / 1000000),
+                   get->cause.message[0] ? ": " : "", get->cause.message, (long long)now.open, (long long)now.leased,
+                   (long long)now.waiting);
+}
+
+static int failed(const struct get *get, int code)
+{
+  const pool_error_t *cause = get->waiter.error.code == code ? &get->waiter.error : &get->cause;
+  if (code == POOL_E_TIMEOUT)
+    return timed_out(get);
+  if (cause->code == code)
+    return error_set(NULL, code, cause->native, "%s: %s", get->pool->name, cause->message);
+  return error_code(code);
+}
+
+/* A get that did not find its thread's last slot idle. */
+static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int64_t timeout_ms)
+{
+  if (timeout_ms < -1)
+    return error_set(NULL, POOL_E_INVALID, 0, "timeout_ms is %lld; it must be 0 or more, or -1 for ever",
+                     (long long)timeout_ms);
+  if (pool->stepped)
+    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
+  struct step step = {0};
+  pool_lease_t lease = take_home(pool);
+  if (lease && (atomic_load(&pool->attention) & ATTENTION_OF_GET)) {
+    return_unused(pool, lease);
+    lease = 0;
+  }
+  if (lease)
+    return lease;
+  lease = engine_take_idle(pool, &step);
+  if (lease)
+    return remember(pool, lease);
+  struct get get = {.pool = pool, .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
+  get.cause.size = get.waiter.error.size = sizeof get.cause;
+  get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
+  pool_lease_t result = pursue(&get, 0, &step);
+  if (result == 0)
+    result = try(&get);
+  if (result == POOL_E_TIMEOUT && timeout_ms != 0 && get.cause.code == 0)
+    result = wait(&get);
+  return result > 0 ? remember(pool, result) : failed(&get, (int)result);
+}
+
+static __attribute__((noinline)) pool_lease_t get_instead(struct pool *pool, pool_lease_t lease, int64_t timeout_ms)
+{
+  return_unused(pool, lease);
+  return get_slowly(pool, timeout_ms);
+}
+
+static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
+{
+  uintptr_t thread = this_thread();
+  struct home *home = home_of(pool, thread);
+  pool_lease_t lease = atomic_load_explicit(&home->next, memory_order_relaxed);
+  struct slot *slot = slot_of(lease);
+  uint64_t word = lease_generation(lease) | IDLE;
+  if (__builtin_expect(!is_home(home, thread) ||
+                           !atomic_compare_exchange_strong(&slot->word, &word, word + pool->lend),
+                       0))
+    return get_slowly(pool, timeout_ms);
+  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
+  if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_GET, 0))
+    return get_instead(pool, lease, timeout_ms);
+  return lease;
+}
+
+pool_lease_t pool_get(pool_t *pool)
+{
+  return pool ? get(pool, pool->config.get_timeout_ms) : null_pool();
+}
+
+pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms)
+{
+  return pool ? get(pool, timeout_ms) : null_pool();
+}
+
+/* ---- put ---- */
+
+static void do_and_wake(struct slot *slot, struct step *step)
+{
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  runner_wake(pool, step);
+  runner_work(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+}
+
+static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
+{
+  struct step step = {0};
+  struct slot *slot = slot_find(lease);
+  int code = slot ? engine_end(slot, lease, &step) : POOL_E_STALE;
+  if (code)
+    return error_code(code);
+  do_and_wake(slot, &step);
+  return 0;
+}
+
+static __attribute__((noinline)) int put_attentively(struct slot *slot, uint64_t word)
+{
+  struct step step = {0};
+  engine_idle(slot, word, &step);
+  do_and_wake(slot, &step);
+  return 0;
+}
+
+int pool_put(pool_lease_t lease)
+{
+  struct slot *slot = slot_of(lease);
+  uint64_t word = lease_generation(lease) | LEASED;
+  uint64_t idle = generation_next(word - LEASED + IDLE);
+  if (__builtin_expect(!atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
+    return put_slowly(lease);
+  bitmap_mark(slot);
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
+    return put_attentively(slot, idle);
+  return 0;
+}
+
+int pool_mark_unusable(pool_lease_t lease)
+{
+  struct slot *slot = slot_find(lease);
+  uint64_t word = slot ? atomic_load(&slot->word) : 0;
+  do
+    if (!slot || (word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
+      return error_code(POOL_E_STALE);
+  while (!atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED));
+  return 0;
+}
+
+void *pool_conn(pool_lease_t lease)
+{
+  struct slot *slot = slot_find(lease);
+  if (!slot)
+    return NULL;
+  void *conn = atomic_load(&slot->conn);
+  /* Looked at after reading: if the lease is still good now, what was read was its own. */
+  uint64_t word = atomic_load(&slot->word);
+  return (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED ? conn : NULL;
+}
+
+/* ---- close ---- */
+
+int pool_close(pool_t *pool, int64_t drain_ms)
+{
+  if (!pool || drain_ms < -1 || (drain_ms != 0 && inside == pool))
+    return error_set(NULL, POOL_E_INVALID, 0, "%s",
+                     !pool          ? "pool is NULL"
+                     : drain_ms < -1 ? "drain_ms is below -1"
+                                     : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
+  int64_t deadline_ns = clock_deadline(drain_ms);
+  struct step step;
+  engine_close(pool);
+  while (engine_next(pool, &step)) {
+    runner_wake(pool, &step);
+    runner_work(pool, &step, deadline_ns, false, NULL);
+  }
+  keeper_wake(pool);
+  for (;;) {
+    uint32_t seen = atomic_load(&pool->drain_signal);
+    int32_t threads, open = engine_open_count(pool, &threads);
+    if ((open == 0 && threads == 0) || drain_ms == 0 || clock_now() >= deadline_ns)
+      return open;
+    park_wait(&pool->drain_signal, seen, deadline_ns);
+  }
+}
+
+int pool_stats(pool_t *pool, pool_stats_t *stats)
+{
+  pool_stats_t now;
+  if (!pool || !stats)
+    return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "stats" : "pool");
+  engine_count(pool, &now);
+  int code = sized_write(stats, &now, offsetof(pool_stats_t, idle), sizeof now);
+  return code ? error_code(code) : 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "slot.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct slot slots[SLOT_LIMIT];
+
+/* Guards the free groups and the number of groups made.  Taken with a pool's lock held, never the other way round. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct slot *free_groups;
+static uint32_t groups_made = 1; /* group 0 is never given */
+
+/* A huge page would make the first slot cost two megabytes. */
+static void use_small_pages(void)
+{
+#ifdef MADV_NOHUGEPAGE
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t begin = ((uintptr_t)slots + page - 1) & ~(page - 1);
+  uintptr_t end = (uintptr_t)(slots + SLOT_LIMIT) & ~(page - 1);
+  madvise((void *)begin, end - begin, MADV_NOHUGEPAGE);
+#endif
+}
+
+static struct slot *group_make(void)
+{
+  if (groups_made == 1)
+    use_small_pages();
+  if (groups_made == SLOT_LIMIT / SLOT_GROUP)
+    return NULL;
+  struct slot *group = &slots[groups_made * SLOT_GROUP];
+  for (uint32_t i = 0; i < SLOT_GROUP; i++) {
+    group[i].index = groups_made * SLOT_GROUP + i;
+    group[i].word = GENERATION_ONE;
+  }
+  groups_made++;
+  return group;
+}
+
+struct slot *slot_group_take(void)
+{
+  pthread_mutex_lock(&lock);
+  struct slot *group = free_groups;
+  if (group)
+    free_groups = group->next;
+  else
+    group = group_make();
+  pthread_mutex_unlock(&lock);
+  return group;
+}
+
+void slot_group_give(struct slot *group)
+{
+  pthread_mutex_lock(&lock);
+  group->next = free_groups;
+  free_groups = group;
+  pthread_mutex_unlock(&lock);
+}
+
+void slot_table_lock(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void slot_table_unlock(void)
+{
+  pthread_mutex_unlock(&lock);
+}
+
+void slot_table_reset(void)
+{
+  pthread_mutex_init(&lock, NULL);
+}

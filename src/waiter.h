@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A waiter is a place in a pool's queue; the queue is in order of arrival.
+ *
+ * Shared: the queue and all members of a waiter but `signal` belong to who holds the pool's lock.
+ *
+ * A waiter is queued until it is settled: given an outcome (a lease or an error) and taken out of the queue, both at one
+ * moment, under the lock.  So an expired or cancelled waiter can never be given a connection: it is no longer there.
+ *
+ * Three kinds.  A thread's waiter lives on that thread's stack, and it sleeps on `signal`.  Those of pool_get_async() and of
+ * the step API are named by tickets; they come from a table like that of the slots, and are never freed, so a stale
+ * ticket is recognised and harmless.
+ */
+#ifndef WAITER_H
+#define WAITER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+enum waiter_kind {
+  WAITER_THREAD, /* sleeps; is woken through its signal */
+  WAITER_ASYNC,  /* the keeper acts for it and calls back */
+  WAITER_TICKET  /* of the step API: somebody is told to wake it */
+};
+
+struct pool;
+
+struct waiter {
+  struct waiter *next, *previous;
+  _Atomic uint32_t signal; /* 1: look again */
+  enum waiter_kind kind;
+  bool queued;
+  bool waited;          /* looked once and found nothing */
+  bool nudged;          /* told to look, and has not looked yet */
+  pool_lease_t outcome; /* once settled: a lease or an error */
+  int64_t since_ns; /* 0: has not been in the queue yet */
+  int64_t deadline_ns;
+  /* of those with a ticket */
+  _Atomic(struct pool *) pool;
+  _Atomic int64_t ticket;
+  uint32_t index;
+  pool_got_fn *got;
+  void *user;
+  /* why, where the outcome is POOL_E_OPEN of somebody else's open */
+  pool_error_t error;
+};
+
+struct queue {
+  struct waiter *first, *last;
+  int32_t length;
+  int32_t asynchronous; /* how many are WAITER_ASYNC */
+};
+
+/* Whom to wake, decided under the lock and done after it. */
+struct wake {
+  _Atomic uint32_t *signal;
+  int64_t ticket;
+};
+
+void queue_append(struct queue *queue, struct waiter *waiter);
+void queue_prepend(struct queue *queue, struct waiter *waiter);
+void queue_remove(struct queue *queue, struct waiter *waiter);
+
+/* A waiter with a ticket for a pool; NULL without memory.  Given back with the pool's lock held or after the pool. */
+struct waiter *ticket_take(struct pool *pool);
+void ticket_give(struct waiter *waiter);
+
+/* The waiter that once had this ticket, or NULL.  Whether it still has is only known under the lock of its pool. */
+struct waiter *ticket_find(int64_t ticket);
+
+void ticket_table_lock(void);
+void ticket_table_unlock(void);
+
+/* In the child after fork: no ticket is valid any more. */
+void ticket_table_reset(void);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int64_t now_ns(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void yield_ns(void)
+{
+  sched_yield();
+}
+
+void gate_init(struct gate *gate, bool open)
+{
+  pthread_mutex_init(&gate->lock, NULL);
+  pthread_cond_init(&gate->changed, NULL);
+  gate->open = open;
+  gate->waiting = 0;
+}
+
+void gate_set(struct gate *gate, bool open)
+{
+  pthread_mutex_lock(&gate->lock);
+  gate->open = open;
+  pthread_cond_broadcast(&gate->changed);
+  pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_pass(struct gate *gate)
+{
+  pthread_mutex_lock(&gate->lock);
+  gate->waiting++;
+  while (!gate->open)
+    pthread_cond_wait(&gate->changed, &gate->lock);
+  gate->waiting--;
+  pthread_mutex_unlock(&gate->lock);
+}
+
+int gate_waiting(struct gate *gate)
+{
+  pthread_mutex_lock(&gate->lock);
+  int waiting = gate->waiting;
+  pthread_mutex_unlock(&gate->lock);
+  return waiting;
+}
+
+void fake_init(struct fake *fake)
+{
+  memset(fake, 0, sizeof *fake);
+  gate_init(&fake->opening, true);
+  gate_init(&fake->checking, true);
+  gate_init(&fake->resetting, true);
+  gate_init(&fake->closing, true);
+}
+
+pool_vtable_t fake_vtable(void)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  vtable.open = fake_open;
+  vtable.close = fake_close;
+  return vtable;
+}
+
+/* Takes one of the failures that were ordered. */
+static bool fails(_Atomic int *failures)
+{
+  int left = atomic_load(failures);
+  while (left > 0)
+    if (atomic_compare_exchange_weak(failures, &left, left - 1))
+      return true;
+  return false;
+}
+
+int fake_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  struct fake *fake = context;
+  (void)deadline_ns;
+  gate_pass(&fake->opening);
+  if (fails(&fake->fail_open)) {
+    error->native = 111;
+    snprintf(error->message, sizeof error->message, "the fake server refuses");
+    return -100;
+  }
+  struct fake_conn *made = calloc(1, sizeof *made);
+  made->fake = fake;
+  made->is_open = 1;
+  made->number = atomic_fetch_add(&fake->opened, 1);
+  int now = atomic_fetch_add(&fake->open_now, 1) + 1;
+  int most = atomic_load(&fake->most_open);
+  while (now > most && !atomic_compare_exchange_weak(&fake->most_open, &most, now))
+    ;
+  *conn = made;
+  return 0;
+}
+
+int fake_close(void *context, void *conn)
+{
+  struct fake *fake = context;
+  struct fake_conn *closed = conn;
+  gate_pass(&fake->closing);
+  if (atomic_exchange(&closed->is_open, 0) == 0 || atomic_load(&closed->users) != 0)
+    atomic_fetch_add(&fake->misuse, 1);
+  atomic_fetch_add(&fake->closed, 1);
+  atomic_fetch_sub(&fake->open_now, 1);
+  free(closed);
+  return fails(&fake->fail_close) ? -101 : 0;
+}
+
+int fake_check(void *context, void *conn, int64_t deadline_ns)
+{
+  struct fake *fake = context;
+  (void)conn, (void)deadline_ns;
+  gate_pass(&fake->checking);
+  atomic_fetch_add(&fake->checked, 1);
+  return fails(&fake->fail_check) ? -102 : 0;
+}
+
+int fake_reset(void *context, void *conn, int64_t deadline_ns)
+{
+  struct fake *fake = context;
+  (void)conn, (void)deadline_ns;
+  gate_pass(&fake->resetting);
+  atomic_fetch_add(&fake->reset, 1);
+  return fails(&fake->fail_reset) ? -103 : 0;
+}
+
+void fake_abandon(void *context, void *conn)
+{
+  struct fake *fake = context;
+  (void)conn;
+  atomic_fetch_add(&fake->abandoned, 1);
+}
+
+void fake_release(void *context)
+{
+  struct fake *fake = context;
+  atomic_fetch_add(&fake->released, 1);
+}
+
+void fake_use(pool_lease_t lease)
+{
+  struct fake_conn *conn = pool_conn(lease);
+  if (!conn)
+    fail_msg("lease %lld has no connection", (long long)lease);
+  if (!atomic_load(&conn->is_open) || atomic_fetch_add(&conn->users, 1) != 0)
+    atomic_fetch_add(&conn->fake->misuse, 1);
+  atomic_fetch_sub(&conn->users, 1);
+}
+
+pool_t *fake_pool(struct fake *fake, const pool_config_t *config, const pool_vtable_t *vtable)
+{
+  pool_vtable_t plain = fake_vtable();
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = NULL;
+  if (pool_create(config, vtable ? vtable : &plain, fake, &pool, &error) != 0)
+    fail_msg("pool_create: %s", error.message);
+  return pool;
+}
+
+void fake_finish(struct fake *fake, pool_t *pool)
+{
+  assert_int_equal(pool_close(pool, 10000), 0);
+  pool_free(pool);
+  assert_int_equal(atomic_load(&fake->open_now), 0);
+  assert_int_equal(atomic_load(&fake->opened), atomic_load(&fake->closed));
+  assert_int_equal(atomic_load(&fake->misuse), 0);
+}
+
+pool_stats_t stats_of(pool_t *pool)
+{
+  pool_stats_t stats = POOL_STATS_INIT;
+  assert_int_equal(pool_stats(pool, &stats), 0);
+  return stats;
+}
+
+pthread_t thread_start(void *(*main)(void *), void *data)
+{
+  pthread_t thread;
+  assert_int_equal(pthread_create(&thread, NULL, main, data), 0);
+  return thread;
+}
+
+void *thread_end(pthread_t thread)
+{
+  void *result;
+  assert_int_equal(pthread_join(thread, &result), 0);
+  return result;
+}

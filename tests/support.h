@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests share: cmocka, threads that meet, and a vtable whose every callback can be made to fail, wait or count. */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <pool/pool.h>
+#include <pool/step.h>
+
+/* Returns from wait_until() only when it is true; fails the test after ten seconds. */
+#define wait_until(condition)                                                                                         \
+  for (int64_t began_ = now_ns(); !(condition); yield_ns())                                                           \
+    if (now_ns() - began_ > INT64_C(10000000000))                                                                     \
+      fail_msg("%s:%d: waited 10 s for: %s", __FILE__, __LINE__, #condition);
+
+int64_t now_ns(void);
+void yield_ns(void);
+
+/* A gate: closed, whoever comes waits; open, everybody passes. */
+struct gate {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool open;
+  int waiting;
+};
+void gate_init(struct gate *gate, bool open);
+void gate_set(struct gate *gate, bool open);
+void gate_pass(struct gate *gate);
+int gate_waiting(struct gate *gate);
+
+/* A fake server.  Connections are small objects that know whether they are open and who uses them. */
+struct fake {
+  _Atomic int opened, closed, checked, reset, abandoned, released, calls;
+  _Atomic int open_now;
+  _Atomic int most_open;
+  _Atomic int fail_open;  /* so many of the next opens fail */
+  _Atomic int fail_check; /* likewise */
+  _Atomic int fail_reset;
+  _Atomic int fail_close;
+  _Atomic int misuse; /* used while closed, closed twice, used by two at once */
+  struct gate opening, checking, resetting, closing; /* passed by each callback */
+};
+
+struct fake_conn {
+  struct fake *fake;
+  int number;
+  _Atomic int is_open;
+  _Atomic int users;
+};
+
+void fake_init(struct fake *fake);
+pool_vtable_t fake_vtable(void); /* open and close */
+
+int fake_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
+int fake_close(void *context, void *conn);
+int fake_check(void *context, void *conn, int64_t deadline_ns);
+int fake_reset(void *context, void *conn, int64_t deadline_ns);
+void fake_abandon(void *context, void *conn);
+void fake_release(void *context);
+
+/* Uses a connection for a moment as its only user; counts a misuse otherwise. */
+void fake_use(pool_lease_t lease);
+
+/* A pool on a fake server; fails the test if it cannot be made. */
+pool_t *fake_pool(struct fake *fake, const pool_config_t *config, const pool_vtable_t *vtable);
+
+/* The pool is closed and freed, and nothing is left open or was misused. */
+void fake_finish(struct fake *fake, pool_t *pool);
+
+pool_stats_t stats_of(pool_t *pool);
+
+/* Starts a thread; fails the test if it cannot. */
+pthread_t thread_start(void *(*main)(void *), void *data);
+void *thread_end(pthread_t thread);
+
+#endif
