@@ -208,9 +208,12 @@ static void return_unused(struct pool *pool, pool_lease_t lease)
   runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
 }
 
-static __attribute__((noinline)) pool_lease_t null_pool(void)
+static __attribute__((noinline)) pool_lease_t invalid_get(const struct pool *pool, int64_t timeout_ms)
 {
-  return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  return error_set(NULL, POOL_E_INVALID, 0, "timeout_ms is %lld; it must be 0 or more, or -1 for ever",
+                   (long long)timeout_ms);
 }
 
 /* Waits a moment for a connection that is about to come back: takes no lock, and writes nothing as long as there is
@@ -314,9 +317,6 @@ static int failed(const struct get *get, int code)
 /* A get that did not find its thread's last slot idle. */
 static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int64_t timeout_ms)
 {
-  if (timeout_ms < -1)
-    return error_set(NULL, POOL_E_INVALID, 0, "timeout_ms is %lld; it must be 0 or more, or -1 for ever",
-                     (long long)timeout_ms);
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   struct step step = {0};
@@ -366,12 +366,12 @@ static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
 
 pool_lease_t pool_get(pool_t *pool)
 {
-  return pool ? get(pool, pool->config.get_timeout_ms) : null_pool();
+  return pool ? get(pool, pool->config.get_timeout_ms) : invalid_get(pool, 0);
 }
 
 pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms)
 {
-  return pool ? get(pool, timeout_ms) : null_pool();
+  return pool && timeout_ms >= -1 ? get(pool, timeout_ms) : invalid_get(pool, timeout_ms);
 }
 
 /* ---- put ---- */

@@ -70,7 +70,7 @@ pool_vtable_t fake_vtable(void)
   return vtable;
 }
 
-/* Takes one of the failures that were ordered. */
+/* Takes one of what was ordered. */
 static bool fails(_Atomic int *failures)
 {
   int left = atomic_load(failures);
@@ -85,7 +85,7 @@ int fake_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *err
   struct fake *fake = context;
   (void)deadline_ns;
   gate_pass(&fake->opening);
-  if (fails(&fake->fail_open)) {
+  if (!fails(&fake->good_opens) && fails(&fake->fail_open)) {
     error->native = 111;
     snprintf(error->message, sizeof error->message, "the fake server refuses");
     return -100;

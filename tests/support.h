@@ -43,7 +43,8 @@ struct fake {
   _Atomic int opened, closed, checked, reset, abandoned, released, calls;
   _Atomic int open_now;
   _Atomic int most_open;
-  _Atomic int fail_open;  /* so many of the next opens fail */
+  _Atomic int good_opens; /* so many opens succeed in any case */
+  _Atomic int fail_open;  /* then so many fail */
   _Atomic int fail_check; /* likewise */
   _Atomic int fail_reset;
   _Atomic int fail_close;

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Creating a pool with these settings is refused with this code and a message that names the field. */
+static void refused(const pool_config_t *config, int code, const char *field)
+{
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = fake_vtable();
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = (pool_t *)&fake;
+  assert_int_equal(pool_create(config, &vtable, &fake, &pool, &error), code);
+  assert_ptr_equal(pool, &fake); /* outputs are untouched on failure */
+  assert_int_equal(error.code, code);
+  if (!strstr(error.message, field))
+    fail_msg("'%s' does not name %s", error.message, field);
+  assert_int_equal(pool_failure(&error), code);
+  assert_non_null(strstr(error.message, field));
+  assert_int_equal(fake.opened, 0);
+}
+
+#define REFUSED(name, value)                                                                                          \
+  do {                                                                                                                \
+    pool_config_t config = POOL_CONFIG_INIT;                                                                          \
+    config.name = (value);                                                                                            \
+    refused(&config, POOL_E_INVALID, #name);                                                                          \
+  } while (0)
+
+static void test_config__wrong_values_are_refused_by_name(void **state)
+{
+  (void)state;
+  REFUSED(initial, -1);
+  REFUSED(max_idle, 0);
+  REFUSED(max_idle, -2);
+  REFUSED(max_open, -1);
+  REFUSED(max_open, 1 << 20);
+  REFUSED(max_opening, -1);
+  REFUSED(max_waiters, -1);
+  REFUSED(openers, -1);
+  REFUSED(openers, 1025);
+  REFUSED(keeper, 2);
+  REFUSED(keeper, -1);
+  REFUSED(fairness_us, -1);
+  REFUSED(get_timeout_ms, -2);
+  REFUSED(get_timeout_ms, INT64_MAX);
+  REFUSED(call_timeout_ms, -2);
+}
+
+static void test_config__initial_above_a_cap_names_both(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.initial = 3;
+  config.max_idle = 2;
+  refused(&config, POOL_E_INVALID, "initial");
+  refused(&config, POOL_E_INVALID, "max_idle");
+  config.max_idle = 3;
+  config.max_open = 2;
+  refused(&config, POOL_E_INVALID, "initial");
+  refused(&config, POOL_E_INVALID, "max_open");
+  config.max_idle = -1;
+  config.max_open = 0;
+  config.initial = 11; /* above the default of max_idle */
+  refused(&config, POOL_E_INVALID, "max_idle");
+}
+
+static void test_config__sizes(void **state)
+{
+  (void)state;
+  struct {
+    pool_config_t config;
+    char tail[16];
+  } newer = {.config = POOL_CONFIG_INIT};
+  newer.config.size = 0;
+  refused(&newer.config, POOL_E_SIZE, "pool_config_t");
+  newer.config.size = sizeof newer.config - 1;
+  refused(&newer.config, POOL_E_SIZE, "pool_config_t");
+  newer.config.size = 4097;
+  refused(&newer.config, POOL_E_SIZE, "pool_config_t");
+  newer.config.size = sizeof newer;
+  newer.tail[15] = 1;
+  refused(&newer.config, POOL_E_NEWER, "pool_config_t");
+  newer.tail[15] = 0;
+  struct fake fake;
+  fake_init(&fake);
+  fake_finish(&fake, fake_pool(&fake, &newer.config, NULL));
+}
+
+static void refused_vtable(const pool_vtable_t *vtable, int code)
+{
+  struct fake fake;
+  fake_init(&fake);
+  pool_t *pool = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(pool_create(NULL, vtable, &fake, &pool, &error), code);
+  assert_int_equal(error.code, code);
+  assert_null(pool);
+}
+
+static void test_config__vtables(void **state)
+{
+  (void)state;
+  refused_vtable(NULL, POOL_E_VTABLE);
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  refused_vtable(&vtable, POOL_E_VTABLE);
+  vtable.open = fake_open;
+  refused_vtable(&vtable, POOL_E_VTABLE);
+  vtable.open = NULL;
+  vtable.close = fake_close;
+  refused_vtable(&vtable, POOL_E_VTABLE);
+  vtable = fake_vtable();
+  vtable.flags = 2;
+  refused_vtable(&vtable, POOL_E_NEWER);
+  vtable = fake_vtable();
+  vtable.reserved = 1;
+  refused_vtable(&vtable, POOL_E_NEWER);
+  vtable = fake_vtable();
+  vtable.size = 8;
+  refused_vtable(&vtable, POOL_E_SIZE);
+}
+
+static void test_config__null_is_fine_where_it_says_so(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = fake_vtable();
+  pool_t *pool = NULL;
+  assert_int_equal(pool_create(NULL, &vtable, &fake, NULL, NULL), POOL_E_INVALID);
+  assert_int_equal(pool_create(NULL, NULL, &fake, &pool, NULL), POOL_E_VTABLE);
+  assert_int_equal(pool_create(NULL, &vtable, NULL, &pool, NULL), 0);
+  pool_free(pool);
+  pool_free(NULL);
+  assert_null(pool_ref(NULL));
+  assert_int_equal(pool_get(NULL), POOL_E_INVALID);
+  assert_int_equal(pool_get_for(NULL, 0), POOL_E_INVALID);
+  assert_int_equal(pool_get_async(NULL, 0, NULL, NULL), POOL_E_INVALID);
+  assert_int_equal(pool_close(NULL, 0), POOL_E_INVALID);
+  assert_int_equal(pool_maintain(NULL), POOL_E_INVALID);
+  assert_int_equal(pool_len(NULL), 0);
+  assert_int_equal(pool_stats(NULL, NULL), POOL_E_INVALID);
+  assert_int_equal(pool_step_next(NULL, NULL), POOL_E_INVALID);
+  pool_bytes_free(NULL);
+}
+
+static void test_config__a_failed_fill_closes_all_and_fails_whole(void **state)
+{
+  (void)state;
+  for (int good = 0; good < 5; good++) {
+    struct fake fake;
+    fake_init(&fake);
+    pool_vtable_t vtable = fake_vtable();
+    pool_config_t config = POOL_CONFIG_INIT;
+    pool_error_t error = POOL_ERROR_INIT;
+    pool_t *pool = NULL;
+    vtable.release = fake_release;
+    config.initial = 5;
+    fake.good_opens = good;
+    fake.fail_open = 1;
+    assert_int_equal(pool_create(&config, &vtable, &fake, &pool, &error), POOL_E_OPEN);
+    assert_null(pool);
+    assert_non_null(strstr(error.message, "the fake server refuses"));
+    assert_int_equal(error.native, 111);
+    assert_int_equal(fake.opened, good);
+    assert_int_equal(fake.closed, good);
+    assert_int_equal(fake.released, 0); /* without a pool the context stays the caller's */
+  }
+}
+
+static void test_config__codes_have_texts_and_the_version_is_the_headers(void **state)
+{
+  (void)state;
+  for (int64_t code = -20; code <= 1; code++)
+    assert_true(strlen(pool_strerror(code)) > 0);
+  assert_string_equal(pool_strerror(-12345), "unknown error");
+  assert_string_equal(pool_strerror(INT64_MIN), "unknown error");
+  int major, minor, patch;
+  assert_int_equal(sscanf(pool_version(), "%d.%d.%d", &major, &minor, &patch), 3);
+  assert_int_equal(major, POOL_VERSION_MAJOR);
+  assert_int_equal(minor, POOL_VERSION_MINOR);
+  assert_int_equal(patch, POOL_VERSION_PATCH);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_config__wrong_values_are_refused_by_name),
+      cmocka_unit_test(test_config__initial_above_a_cap_names_both),
+      cmocka_unit_test(test_config__sizes),
+      cmocka_unit_test(test_config__vtables),
+      cmocka_unit_test(test_config__null_is_fine_where_it_says_so),
+      cmocka_unit_test(test_config__a_failed_fill_closes_all_and_fails_whole),
+      cmocka_unit_test(test_config__codes_have_texts_and_the_version_is_the_headers),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

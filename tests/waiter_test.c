@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* Who waits, for how long, and who is served. */
+#include "support.h"
+
+#include <string.h>
+
+/* A thread that gets, notes what it got and in which turn, and puts when it is told to. */
+struct getter {
+  pool_t *pool;
+  int64_t timeout_ms;
+  struct gate *release;
+  _Atomic int *turns;
+  pthread_t thread;
+  _Atomic int turn;
+  _Atomic pool_lease_t result;
+  _Atomic int64_t took_ns;
+};
+
+static void *get_and_put(void *data)
+{
+  struct getter *getter = data;
+  int64_t began = now_ns();
+  pool_lease_t lease = pool_get_for(getter->pool, getter->timeout_ms);
+  atomic_store(&getter->took_ns, now_ns() - began);
+  if (lease > 0 && getter->turns)
+    atomic_store(&getter->turn, atomic_fetch_add(getter->turns, 1) + 1);
+  atomic_store(&getter->result, lease);
+  if (lease > 0) {
+    fake_use(lease);
+    if (getter->release)
+      gate_pass(getter->release);
+    pool_put(lease);
+  }
+  return NULL;
+}
+
+static void start(struct getter *getter, pool_t *pool, int64_t timeout_ms)
+{
+  getter->pool = pool;
+  getter->timeout_ms = timeout_ms;
+  getter->thread = thread_start(get_and_put, getter);
+}
+
+static pool_t *pool_of_one(struct fake *fake)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 1;
+  return fake_pool(fake, &config, NULL);
+}
+
+static void test_waiter__are_served_in_order_of_arrival(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_t *pool = pool_of_one(&fake);
+  pool_lease_t lease = pool_get(pool);
+  enum { MANY = 20 };
+  struct getter getters[MANY] = {0};
+  _Atomic int turns = 0;
+  for (int i = 0; i < MANY; i++) {
+    getters[i].turns = &turns;
+    start(&getters[i], pool, -1);
+    wait_until(stats_of(pool).waiting == i + 1);
+  }
+  assert_int_equal(pool_put(lease), 0);
+  for (int i = 0; i < MANY; i++) {
+    thread_end(getters[i].thread);
+    assert_int_equal(getters[i].turn, i + 1);
+  }
+  assert_int_equal(stats_of(pool).waited, MANY);
+  assert_int_equal(fake.opened, 1);
+  fake_finish(&fake, pool);
+}
+
+static void test_waiter__times_out_and_leaves_no_trace(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_t *pool = pool_of_one(&fake);
+  pool_lease_t lease = pool_get(pool);
+  pool_error_t error = POOL_ERROR_INIT;
+  int64_t began = now_ns();
+  assert_int_equal(pool_get_for(pool, 20), POOL_E_TIMEOUT);
+  assert_true(now_ns() - began >= 20 * 1000000);
+  assert_int_equal(pool_failure(&error), POOL_E_TIMEOUT);
+  assert_non_null(strstr(error.message, "in the queue"));
+  assert_non_null(strstr(error.message, "1 are open, 1 leased"));
+  pool_stats_t stats = stats_of(pool);
+  assert_int_equal(stats.waiting, 0);
+  assert_int_equal(stats.timed_out, 1);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_len(pool), 1); /* nobody was given it */
+  fake_finish(&fake, pool);
+}
+
+static void test_waiter__of_no_time_does_not_wait(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_t *pool = pool_of_one(&fake);
+  pool_lease_t lease = pool_get_for(pool, 0); /* there is room: it may open */
+  assert_true(lease > 0);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+  assert_int_equal(pool_put(lease), 0);
+  lease = pool_get_for(pool, 0);
+  assert_true(lease > 0);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_get_for(pool, -2), POOL_E_INVALID);
+  fake_finish(&fake, pool);
+}
+
+static void test_waiter__too_many_are_refused(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 1;
+  config.max_waiters = 2;
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_lease_t lease = pool_get(pool);
+  struct getter getters[2] = {0};
+  for (int i = 0; i < 2; i++) {
+    start(&getters[i], pool, -1);
+    wait_until(stats_of(pool).waiting == i + 1);
+  }
+  assert_int_equal(pool_get(pool), POOL_E_OVERLOAD);
+  assert_int_equal(stats_of(pool).overloaded, 1);
+  assert_int_equal(pool_put(lease), 0);
+  for (int i = 0; i < 2; i++) {
+    thread_end(getters[i].thread);
+    assert_true(getters[i].result > 0);
+  }
+  fake_finish(&fake, pool);
+}
+
+static void test_waiter__all_are_told_of_a_close(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_t *pool = pool_of_one(&fake);
+  pool_lease_t lease = pool_get(pool);
+  enum { MANY = 10 };
+  struct getter getters[MANY] = {0};
+  for (int i = 0; i < MANY; i++)
+    start(&getters[i], pool, i % 2 ? -1 : 60000);
+  wait_until(stats_of(pool).waiting == MANY);
+  assert_int_equal(pool_close(pool, 0), 1);
+  for (int i = 0; i < MANY; i++) {
+    thread_end(getters[i].thread);
+    assert_int_equal(getters[i].result, POOL_E_CLOSED);
+  }
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
+/* ---- every way of freeing a place wakes a waiter ---- */
+
+static void test_waiter__is_woken_by_the_closing_of_an_unusable_one(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_t *pool = pool_of_one(&fake);
+  pool_lease_t lease = pool_get(pool);
+  struct getter getter = {0};
+  start(&getter, pool, -1);
+  wait_until(stats_of(pool).waiting == 1);
+  pool_mark_unusable(lease);
+  assert_int_equal(pool_put(lease), 0);
+  thread_end(getter.thread);
+  assert_true(getter.result > 0);
+  assert_int_equal(fake.opened, 2);
+  fake_finish(&fake, pool);
+}
+
+static void test_waiter__is_woken_by_a_failed_reset(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = fake_vtable();
+  vtable.reset = fake_reset;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 1;
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_lease_t lease = pool_get(pool);
+  struct getter getter = {0};
+  start(&getter, pool, -1);
+  wait_until(stats_of(pool).waiting == 1);
+  fake.fail_reset = 1;
+  assert_int_equal(pool_put(lease), 0);
+  thread_end(getter.thread);
+  assert_true(getter.result > 0);
+  assert_int_equal(stats_of(pool).reset_failures, 1);
+  fake_finish(&fake, pool);
+}
+
+static void test_waiter__is_woken_by_a_failed_open(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_t *pool = pool_of_one(&fake);
+  gate_set(&fake.opening, false);
+  fake.fail_open = 1;
+  struct getter first = {0}, second = {0};
+  start(&first, pool, -1);
+  wait_until(gate_waiting(&fake.opening) == 1);
+  start(&second, pool, -1);
+  wait_until(stats_of(pool).waiting == 1);
+  gate_set(&fake.opening, true);
+  thread_end(first.thread);
+  thread_end(second.thread);
+  assert_int_equal(first.result, POOL_E_OPEN);
+  assert_true(second.result > 0);
+  fake_finish(&fake, pool);
+}
+
+static void test_waiter__is_woken_when_one_fewer_is_being_opened(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_opening = 1;
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  gate_set(&fake.opening, false);
+  struct gate hold;
+  gate_init(&hold, false);
+  struct getter getters[3] = {0};
+  for (int i = 0; i < 3; i++) {
+    getters[i].release = &hold;
+    start(&getters[i], pool, -1);
+    wait_until(i == 0 ? gate_waiting(&fake.opening) == 1 : stats_of(pool).waiting == i);
+  }
+  assert_int_equal(stats_of(pool).opening, 1);
+  gate_set(&fake.opening, true);
+  wait_until(fake.opened == 3); /* one after the other, while all are held */
+  gate_set(&hold, true);
+  for (int i = 0; i < 3; i++)
+    thread_end(getters[i].thread);
+  fake_finish(&fake, pool);
+}
+
+static void test_waiter__that_gives_up_passes_its_nudge_on(void **state)
+{
+  (void)state;
+  /* Waiters with short timeouts and one with none: whatever happens, the last one is served. */
+  for (int round = 0; round < 200; round++) {
+    struct fake fake;
+    fake_init(&fake);
+    pool_t *pool = pool_of_one(&fake);
+    pool_lease_t lease = pool_get(pool);
+    struct getter hasty[3] = {0}, patient = {0};
+    for (int i = 0; i < 3; i++)
+      start(&hasty[i], pool, 1);
+    start(&patient, pool, 60000);
+    int64_t moment = now_ns() + 900000 + round * 1000;
+    while (now_ns() < moment)
+      ;
+    assert_int_equal(pool_put(lease), 0);
+    thread_end(patient.thread);
+    assert_true(patient.result > 0);
+    for (int i = 0; i < 3; i++)
+      thread_end(hasty[i].thread);
+    fake_finish(&fake, pool);
+  }
+}
+
+static void test_waiter__is_never_overtaken_where_fairness_is_strict(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 1;
+  config.fairness_us = 0;
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_lease_t lease = pool_get(pool);
+  struct gate hold;
+  gate_init(&hold, false);
+  struct getter getter = {.release = &hold};
+  start(&getter, pool, -1);
+  wait_until(stats_of(pool).waiting == 1);
+  /* The waiter holds what it gets: if we got anything, we overtook it. */
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+  gate_set(&hold, true);
+  thread_end(getter.thread);
+  assert_true(getter.result > 0);
+  fake_finish(&fake, pool);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_waiter__are_served_in_order_of_arrival),
+      cmocka_unit_test(test_waiter__times_out_and_leaves_no_trace),
+      cmocka_unit_test(test_waiter__of_no_time_does_not_wait),
+      cmocka_unit_test(test_waiter__too_many_are_refused),
+      cmocka_unit_test(test_waiter__all_are_told_of_a_close),
+      cmocka_unit_test(test_waiter__is_woken_by_the_closing_of_an_unusable_one),
+      cmocka_unit_test(test_waiter__is_woken_by_a_failed_reset),
+      cmocka_unit_test(test_waiter__is_woken_by_a_failed_open),
+      cmocka_unit_test(test_waiter__is_woken_when_one_fewer_is_being_opened),
+      cmocka_unit_test(test_waiter__that_gives_up_passes_its_nudge_on),
+      cmocka_unit_test(test_waiter__is_never_overtaken_where_fairness_is_strict),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
