@@ -10,12 +10,14 @@
 
 #include "error.h"
 
-/* Where `cmake --install` puts the drivers. */
+/* Where `cmake --install` puts the drivers, unless the installed tree was moved. */
 #ifndef POOL_DRIVER_FOLDER
 #define POOL_DRIVER_FOLDER "/usr/local/lib/pool"
 #endif
 
 #define NAME_LIMIT 32
+
+static const char default_folder[] = POOL_DRIVER_FOLDER;
 
 static bool is_name(const char *name)
 {
@@ -40,6 +42,19 @@ static void *load_from(const char *folder, int length, const char *name, char *t
   return object;
 }
 
+/* The folder `pool` beside libpool itself. */
+static void *load_beside_library(const char *name, char *tried, size_t size)
+{
+  Dl_info library;
+  char folder[4096];
+  const void *ours = &default_folder;
+  const char *slash = dladdr(ours, &library) ? strrchr(library.dli_fname, '/') : NULL;
+  if (!slash)
+    return NULL;
+  int length = snprintf(folder, sizeof folder, "%.*s/pool", (int)(slash - library.dli_fname), library.dli_fname);
+  return length < (int)sizeof folder ? load_from(folder, length, name, tried, size) : NULL;
+}
+
 static void *load(const char *name, char *tried, size_t size)
 {
   const char *folders = secure_getenv("POOL_DRIVER_PATH");
@@ -50,7 +65,8 @@ static void *load(const char *name, char *tried, size_t size)
       return object;
     folders += length + (folders[length] == ':');
   }
-  return load_from(POOL_DRIVER_FOLDER, (int)strlen(POOL_DRIVER_FOLDER), name, tried, size);
+  void *object = load_beside_library(name, tried, size);
+  return object ? object : load_from(default_folder, (int)strlen(default_folder), name, tried, size);
 }
 
 static int find(const char *name, pool_driver_t *driver, pool_error_t *error)

@@ -7,8 +7,8 @@
  * Drivers: ready-made vtables for a kind of server, each in a shared object of its own.
  *
  * A driver called NAME is the file `pool-NAME.so`, searched for in the folders of the environment variable
- * POOL_DRIVER_PATH (separated by colons; ignored in set-uid programs) and then where libpool was installed.  It exports
- * one function, `pool_driver_NAME`, of type pool_driver_fn.  A driver is never unloaded.
+ * POOL_DRIVER_PATH (separated by colons; ignored in set-uid programs), then in the folder `pool` beside libpool.so, then
+ * where libpool was installed when it was built.  It exports one function, `pool_driver_NAME`, of type pool_driver_fn.  A driver is never unloaded.
  */
 
 #include <pool/pool.h>

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The headers, the version script, the golden list and the library name the same functions.
+# usage: symbols.sh SOURCE_FOLDER LIBRARY
+set -euo pipefail
+source=$1 library=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# What follows POOL_API up to the parameter list.
+cat "$source"/abi/pool/*.h | tr '\n' ' ' | grep -oE 'POOL_API [^(;]*\(' | grep -oE 'pool_[a-z_0-9]+\($' | tr -d '(' |
+  sort -u >"$work/headers"
+awk '/global:/ { on = 1; next } /local:/ { on = 0 } on { gsub(/[ ;]/, ""); print }' "$source/abi/libpool.map" |
+  sort -u >"$work/map"
+nm --dynamic --defined-only --with-symbol-versions "$library" | awk '$2 == "T" { print $3 }' | sort >"$work/binary"
+nm --dynamic --defined-only "$library" | awk '$2 !~ /^[TA]$/ { print }' >"$work/data"
+sed 's/@.*//' "$work/binary" >"$work/binary_names"
+
+failed=0
+same() { # LEFT RIGHT ADVICE
+  if ! diff -u "$work/$1" "$work/$2"; then
+    echo "FAILED: $3"
+    failed=1
+  fi
+}
+sort "$source/abi/libpool.so.1.symbols" >"$work/golden"
+same headers map "what the headers declare and abi/libpool.map lists differ: add the function to both, in a node of its release"
+same map binary_names "what abi/libpool.map lists and the library exports differ: define the function, or take it off the map"
+same golden binary "the exports are not those of abi/libpool.so.1.symbols: a released function must stay; for a new one, add its line"
+if [ -s "$work/data" ]; then
+  cat "$work/data"
+  echo "FAILED: the library exports data; export functions only"
+  failed=1
+fi
+soname=$(readelf --dynamic "$library" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
+if [ "$soname" != libpool.so.1 ]; then
+  echo "FAILED: SONAME is '$soname'; it must be libpool.so.1 as long as no function is taken away"
+  failed=1
+fi
+readelf --dynamic --wide "$library" | grep -q NODELETE || { echo "FAILED: not linked with -z nodelete"; failed=1; }
+[ "$(wc -l <"$work/binary")" -gt 20 ] || { echo "FAILED: found only a few functions; is this test broken?"; failed=1; }
+exit $failed
