@@ -11,7 +11,16 @@ arith_server=$2
 first=$3
 folder=$(mktemp -d)
 server=
-trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$folder"' EXIT
+program=
+
+clean_up() {
+  local pid
+  for pid in $server $program; do
+    kill "$pid" 2>/dev/null
+  done
+  rm -rf "$folder"
+}
+trap clean_up EXIT
 trap 'exit 1' INT TERM HUP
 
 fail() {
@@ -20,11 +29,15 @@ fail() {
   exit 1
 }
 
-# run STATUS COMMAND...: what it prints goes to the files out and err.
+# run STATUS COMMAND...: what it prints goes to the files out and err.  In the background, for a trap does not interrupt
+# what runs in the foreground.
 run() {
   local expected=$1 status=0
   shift
-  timeout 60 "$@" >"$folder/out" 2>"$folder/err" </dev/null || status=$?
+  timeout 60 "$@" >"$folder/out" 2>"$folder/err" </dev/null &
+  program=$!
+  wait "$program" || status=$?
+  program=
   [ $status -eq "$expected" ] || fail "exit status $status instead of $expected: $*"
 }
 

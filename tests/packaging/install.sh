@@ -22,23 +22,25 @@ library=$(dirname "$(find "$work/prefix" -name libpool.so)")
 cp "$source"/tests/packaging/ten.c "$work"
 cd "$work"
 
-# The prefix that pool.pc was made for is another: it must follow the folder that it lies in.
+# pool.pc follows the folder that it lies in.
 export PKG_CONFIG_PATH=$library/pkgconfig
-pc=(pkg-config --define-prefix)
 # shellcheck disable=SC2046,SC2086
-cc $flags ten.c $("${pc[@]}" --cflags --libs pool) -o by_pkg_config
+cc $flags ten.c $(pkg-config --cflags --libs pool) -o by_pkg_config
 check "pkg-config" env LD_LIBRARY_PATH="$library" ./by_pkg_config
 # shellcheck disable=SC2046,SC2086
-cc $flags ten.c $("${pc[@]}" --cflags pool) "$library/libpool.a" $("${pc[@]}" --static --libs-only-other pool) -ldl \
+cc $flags ten.c $(pkg-config --cflags pool) "$library/libpool.a" $(pkg-config --static --libs-only-other pool) -ldl \
   -o by_archive
 check "static archive" ./by_archive
-[ "$("${pc[@]}" --modversion pool)" = "$version" ]
+[ "$(pkg-config --modversion pool)" = "$version" ] || { echo "FAILED: pool.pc has another version"; exit 1; }
 
-sed "s|^prefix=.*|prefix=$work/prefix|" "$library/pkgconfig/pool.pc" >fixed.pc
-mkdir fixed && mv fixed.pc fixed/pool.pc
+cp -r "$work/prefix" "$work/moved"
+export PKG_CONFIG_PATH=${library/prefix/moved}/pkgconfig
 # shellcheck disable=SC2046,SC2086
-PKG_CONFIG_PATH=$work/fixed cc $flags ten.c $(PKG_CONFIG_PATH=$work/fixed pkg-config --cflags --libs pool) -o by_prefix
-check "pkg-config with its prefix" env LD_LIBRARY_PATH="$library" ./by_prefix
+cc $flags ten.c $(pkg-config --cflags --libs pool) -o moved_away
+rm -r "$work/moved/include" # what was compiled above came from there, and now it is gone
+# shellcheck disable=SC2046,SC2086
+! cc $flags ten.c $(pkg-config --cflags --libs pool) -o moved_away 2>/dev/null || { echo "FAILED: not from the moved tree"; exit 1; }
+check "a moved prefix" env LD_LIBRARY_PATH="${library/prefix/moved}" ./moved_away
 
 mkdir consumer
 cp "$source"/tests/packaging/CMakeLists.txt ten.c consumer
