@@ -12,55 +12,44 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
                                                     : !got ? "got is NULL; there is nobody to give the lease to"
                                                            : "timeout_ms is below -1");
   if (pool->stepped)
-    return error_code(POOL_E_UNSUPPORTED);
-  struct waiter *waiter = ticket_take(pool);
+    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
+  struct waiter *waiter = engine_ticket_take(pool, WAITER_ASYNC, clock_deadline(timeout_ms));
   if (!waiter)
     return error_code(POOL_E_NOMEM);
-  waiter->kind = WAITER_ASYNC;
-  waiter->deadline_ns = clock_deadline(timeout_ms);
   waiter->got = got;
   waiter->user = user;
   waiter->error.code = 0;
   int64_t ticket = atomic_load(&waiter->ticket);
   struct step step;
-  /* First the thread, then the place in the queue: without a keeper nobody would ever look at it. */
+  /* First the thread, then the place in the queue: without a keeper nobody would ever call back.  It does not end in between,
+     for the ticket is counted. */
   int code = keeper_want(pool);
   if (!code)
     code = engine_enqueue(pool, waiter, &step);
   if (code) {
-    ticket_give(waiter);
+    engine_ticket_give(pool, waiter);
     return error_code(code);
   }
   runner_wake(pool, &step);
+  keeper_wake(pool);
   return ticket;
 }
 
 int pool_cancel(int64_t ticket)
 {
-  struct waiter *waiter = ticket_find(ticket);
-  struct pool *pool = waiter ? atomic_load(&waiter->pool) : NULL;
-  if (!pool)
-    return error_code(POOL_E_STALE);
-  struct step step = {0}, returned = {0};
-  pool_lease_t lease = 0;
-  pthread_mutex_lock(&pool->lock);
-  bool ours = atomic_load(&waiter->ticket) == ticket && waiter->kind == WAITER_ASYNC;
-  bool cancelled = ours && engine_withdraw(pool, waiter, POOL_E_CANCELLED, &step);
-  if (ours && !cancelled && waiter->queued && waiter->outcome > 0) {
-    lease = waiter->outcome; /* given, but the callback has not run */
-    waiter->outcome = POOL_E_CANCELLED;
-    pool->counts.cancelled++;
-    cancelled = true;
-  }
-  atomic_fetch_add(&pool->keeper_signal, 1);
-  engine_unlock(pool);
-  if (!cancelled)
-    return error_code(POOL_E_STALE);
+  struct step step;
+  struct pool *pool;
+  pool_lease_t lease;
+  int code = engine_cancel_async(ticket, &pool, &lease, &step);
+  if (code)
+    return error_code(code);
   runner_wake(pool, &step);
-  runner_wake(pool, &(struct step){.wake.signal = &pool->keeper_signal});
-  if (lease && engine_end(slot_find(lease), lease, &returned) == 0) {
-    runner_wake(pool, &returned);
-    runner_work(pool, &returned, POOL_NO_DEADLINE, false, NULL);
+  keeper_wake(pool);
+  if (lease) {
+    step = (struct step){0};
+    engine_return_unused(pool, lease, &step);
+    runner_wake(pool, &step);
+    runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
   }
   return 0;
 }

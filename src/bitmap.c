@@ -30,13 +30,15 @@ struct slot *scan_next(struct scan *scan)
   }
 }
 
-void bitmap_clean(struct slot *slot)
+bool bitmap_clean(struct slot *slot)
 {
   struct block *block = atomic_load_explicit(&slot->block, memory_order_relaxed);
   uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
   atomic_fetch_and(&block->idle, ~bit);
-  if (state_of(atomic_load(&slot->word)) == IDLE)
-    atomic_fetch_or(&block->idle, bit);
+  if (state_of(atomic_load(&slot->word)) != IDLE)
+    return false;
+  atomic_fetch_or(&block->idle, bit);
+  return true;
 }
 
 static struct block *block_take(void)

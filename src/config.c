@@ -44,8 +44,10 @@ static int check_times(const pool_config_t *config, pool_error_t *error)
 {
   if (config->fairness_us < 0)
     return too_small(error, "fairness_us", config->fairness_us, "0 or more");
+  if (config->get_timeout_ms == 0)
+    return too_small(error, "get_timeout_ms", 0, "1 or more, or -1 for ever; pool_get_for(pool, 0) is for not waiting");
   if (config->get_timeout_ms < -1 || config->get_timeout_ms > TIMEOUT_LIMIT_MS)
-    return too_small(error, "get_timeout_ms", config->get_timeout_ms, "0 to a year, or -1 for ever");
+    return too_small(error, "get_timeout_ms", config->get_timeout_ms, "1 to a year, or -1 for ever");
   if (config->call_timeout_ms < -1 || config->call_timeout_ms > TIMEOUT_LIMIT_MS)
     return too_small(error, "call_timeout_ms", config->call_timeout_ms, "0 to a year, or -1 for ever");
   return 0;

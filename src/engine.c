@@ -22,7 +22,8 @@
  * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection may have
  * been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is harmless: it
  * sets a bit in a bitmap (a hint), or serves the queue of the pool that lives there now (idempotent), or compares-and-swaps
- * the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are reused, never freed.
+ * the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are reused, never freed, and
+ * why serve() takes no slot on trust: it lends only what it finds among its own pool's slots.
  *
  * Every transition that frees a place (a failed open, a close, a fork) or a connection ends in serve(), so whoever waits is told,
  * however the place was freed.
@@ -32,6 +33,10 @@
 #include <string.h>
 
 #include "clock.h"
+
+/* So many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by the
+   next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
+#define STALE_BITS 8
 
 static uint32_t attention(struct pool *pool)
 {
@@ -146,11 +151,10 @@ static pool_lease_t lend_clean(struct pool *pool, struct slot *slot)
 static pool_lease_t scan_lend(struct pool *pool, struct step *step)
 {
   struct scan scan = scan_begin(&pool->blocks);
+  int stale = 0;
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    if (state_of(atomic_load(&slot->word)) != IDLE) {
-      bitmap_clean(slot);
+    if (state_of(atomic_load(&slot->word)) != IDLE && (++stale <= STALE_BITS || !bitmap_clean(slot)))
       continue;
-    }
     pool_lease_t lease = lend(pool, slot, step);
     if (lease || step->work)
       return lease;
@@ -182,12 +186,8 @@ size_t engine_idle_count(struct pool *pool)
 {
   size_t count = 0;
   struct scan scan = scan_begin(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    if (state_of(atomic_load(&slot->word)) == IDLE)
-      count++;
-    else
-      bitmap_clean(slot);
-  }
+  for (struct slot *slot; (slot = scan_next(&scan));)
+    count += state_of(atomic_load(&slot->word)) == IDLE;
   return count;
 }
 
@@ -233,11 +233,11 @@ static void vacate(struct pool *pool, struct slot *slot, struct step *step)
 
 /* ---- the queue: all of these under the lock ---- */
 
-static void refresh_fairness(struct pool *pool, int64_t now)
+static void refresh_attention(struct pool *pool, int64_t now)
 {
   struct waiter *first = pool->queue.first;
   raise_attention(pool, ATTENTION_WAITERS, first != NULL);
-  raise_attention(pool, ATTENTION_NUDGED, first != NULL && first->nudged);
+  raise_attention(pool, ATTENTION_NUDGED, first != NULL && first->nudged && first->kind != WAITER_ASYNC);
   raise_attention(pool, ATTENTION_FAIR,
                   first != NULL && now - first->since_ns >= (int64_t)pool->config.fairness_us * 1000);
 }
@@ -277,7 +277,7 @@ static void dequeue(struct pool *pool, struct waiter *waiter, pool_lease_t outco
   queue_remove(&pool->queue, waiter);
   waiter->nudged = false;
   count_outcome(pool, waiter, outcome, now);
-  refresh_fairness(pool, now);
+  refresh_attention(pool, now);
 }
 
 /* Takes a waiter out of the queue and leaves its outcome for it to fetch. */
@@ -289,10 +289,10 @@ static void settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcom
     queue_append(&pool->settled, waiter);
 }
 
-static void nudge(struct pool *pool, struct waiter *waiter, struct step *step)
+static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
 {
   waiter->nudged = true;
-  raise_attention(pool, ATTENTION_NUDGED, true);
+  refresh_attention(pool, now);
   wake(pool, waiter, step);
 }
 
@@ -302,54 +302,79 @@ static bool opens_elsewhere(struct pool *pool)
   return pool->config.openers > 0 || (pool->queue.first && pool->queue.first->kind == WAITER_ASYNC);
 }
 
-/* Gives what there is to the first waiter: hands a connection over, or tells it to look. `given` has just become idle, or
-   is NULL. */
-static void serve(struct pool *pool, struct slot *given, struct step *step)
+static bool is_looked_for(const struct waiter *waiter)
+{
+  return waiter->kind == WAITER_ASYNC && waiter->nudged;
+}
+
+static void expire(struct pool *pool, int64_t now)
+{
+  /* Nobody is woken: whoever waits keeps his own time.  For whom the keeper acts right now, it decides. */
+  for (struct waiter *first; (first = pool->queue.first) && first->deadline_ns <= now && !is_looked_for(first);)
+    settle(pool, first, POOL_E_TIMEOUT, now);
+}
+
+static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
+{
+  pool_lease_t lease = scan_lend_clean(pool);
+  if (!lease)
+    return false;
+  settle(pool, waiter, lease, now);
+  wake(pool, waiter, step);
+  return true;
+}
+
+/* Gives what there is to the first waiter: hands a connection over, or tells it to look.  An asynchronous one is not told to
+   come running, for it does not run: it is handed what is there at once. */
+static void serve(struct pool *pool, struct step *step)
 {
   if (!pool->queue.first || closed(pool))
     return;
-  if (has_room(pool) && opens_elsewhere(pool))
-    step->open_wanted = true;
-  if (pool->queue.first->nudged && !(attention(pool) & ATTENTION_FAIR))
-    return;
   int64_t now = clock_now();
-  while (pool->queue.first && pool->queue.first->deadline_ns <= now)
-    settle(pool, pool->queue.first, POOL_E_TIMEOUT, now); /* needs no waking: whoever waits keeps his own time */
-  refresh_fairness(pool, now);
+  expire(pool, now);
+  refresh_attention(pool, now);
   struct waiter *first = pool->queue.first;
   if (!first)
     return;
-  if (attention(pool) & ATTENTION_FAIR) {
-    pool_lease_t lease = given ? lend_clean(pool, given) : 0;
-    if (!lease)
-      lease = scan_lend_clean(pool);
-    if (lease) {
-      settle(pool, first, lease, now);
-      wake(pool, first, step);
-      return;
-    }
-  }
+  if (has_room(pool) && opens_elsewhere(pool))
+    step->open_wanted = true;
+  bool direct = (attention(pool) & ATTENTION_FAIR) || first->kind == WAITER_ASYNC;
+  if (direct && hand_over(pool, first, now, step))
+    return;
   if (!first->nudged && (any_idle(pool) || (has_room(pool) && !opens_elsewhere(pool))))
-    nudge(pool, first, step);
+    nudge(pool, first, now, step);
 }
 
 /* ---- put ---- */
 
-static void serve_unlocked(struct pool *pool, struct slot *given, struct step *step)
+static void serve_unlocked(struct pool *pool, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  serve(pool, given, step);
+  serve(pool, step);
   engine_unlock(pool);
+}
+
+static bool has_surplus(struct pool *pool)
+{
+  return (attention(pool) & ATTENTION_SURPLUS) && !pool->queue.first &&
+         engine_idle_count(pool) > (size_t)pool->config.max_idle;
 }
 
 /* More than max_idle: the one that came back last goes. */
 static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  bool much = !pool->queue.first && engine_idle_count(pool) > (size_t)pool->config.max_idle;
-  bool trimmed = much && dismiss_idle(slot, word, POOL_REASON_SURPLUS, step);
+  bool trimmed = has_surplus(pool) && dismiss_idle(slot, word, POOL_REASON_SURPLUS, step);
   engine_unlock(pool);
   return trimmed;
+}
+
+/* While there were waiters, more may have come back than may be idle: after one was closed, the next. */
+static void trim_any(struct pool *pool, struct step *step)
+{
+  struct scan scan = scan_begin(&pool->blocks);
+  for (struct slot *slot; has_surplus(pool) && !step->work && (slot = scan_next(&scan));)
+    dismiss_idle(slot, atomic_load(&slot->word), POOL_REASON_SURPLUS, step);
 }
 
 void engine_idle(struct slot *slot, uint64_t word, struct step *step)
@@ -365,7 +390,7 @@ void engine_idle(struct slot *slot, uint64_t word, struct step *step)
   if ((bits & (ATTENTION_WAITERS | ATTENTION_NUDGED | ATTENTION_FAIR)) == (ATTENTION_WAITERS | ATTENTION_NUDGED))
     return;
   if (bits & ATTENTION_WAITERS)
-    serve_unlocked(pool, slot, step);
+    serve_unlocked(pool, step);
 }
 
 /* A slot that this thread owns, clean and without calls, becomes idle. */
@@ -394,20 +419,25 @@ static void finish_return(struct slot *slot, struct step *step)
     make_idle(slot, step);
 }
 
+/* Whether the next user, a reset or a close could meet a call of this lease. */
+static bool waits_for_calls(struct pool *pool, uint64_t word)
+{
+  bool shared = (pool->vtable.flags & POOL_VTABLE_MULTIPLEXED) && !pool->can_reset && !(word & DOOMED);
+  return (word & CALL_MASK) && !shared;
+}
+
 int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
-  struct pool *pool;
   uint64_t next;
-  bool wait_for_calls;
+  bool waits;
   do {
     if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
       return POOL_E_STALE;
-    pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
-    wait_for_calls = (word & CALL_MASK) && (!(pool->vtable.flags & POOL_VTABLE_MULTIPLEXED) || (word & DOOMED));
-    next = generation_next(word & ~STATE_MASK) | RETURNING | (wait_for_calls ? AWAITED : 0);
+    waits = waits_for_calls(atomic_load_explicit(&slot->pool, memory_order_relaxed), word);
+    next = generation_next(word & ~STATE_MASK) | RETURNING | (waits ? AWAITED : 0);
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
-  if (!wait_for_calls)
+  if (!waits)
     finish_return(slot, step);
   return 0;
 }
@@ -416,8 +446,8 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
 
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step)
 {
+  engine_end(slot_of(lease), lease, step);
   atomic_fetch_add_explicit(&pool->lent_in_vain, 1, memory_order_relaxed);
-  engine_end(slot_find(lease), lease, step);
 }
 
 pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
@@ -425,7 +455,9 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
   if (attention(pool) & ATTENTION_OF_GET)
     return 0;
   pool_lease_t lease = scan_lend(pool, step);
-  if (lease && (attention(pool) & ATTENTION_OF_GET)) {
+  /* Closing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at most; and to give
+     the lease back would serve somebody, whom the step could not name beside the one that the get may serve next. */
+  if (lease && closed(pool)) {
     engine_return_unused(pool, lease, step);
     return 0;
   }
@@ -433,10 +465,11 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
 }
 
 /* A waiter looks for itself, under the lock.  It is queued or about to be; 0 and no work: nothing is there. */
-static pool_lease_t look(struct pool *pool, struct waiter *waiter, struct step *step)
+static pool_lease_t look(struct pool *pool, struct waiter *waiter, bool told, struct step *step)
 {
-  bool may_take = pool->queue.first == waiter || !(attention(pool) & ATTENTION_FAIR);
-  if (!may_take)
+  /* Who has just come is running and may overtake, as long as that is fair; who has waited and woke for no reason may not. */
+  bool comes = !waiter->waited && !(attention(pool) & ATTENTION_FAIR);
+  if (pool->queue.first != waiter && !told && !comes)
     return 0;
   pool_lease_t lease = scan_lend(pool, step);
   if (lease || step->work || !has_room(pool))
@@ -465,61 +498,84 @@ static int enter(struct pool *pool, struct waiter *waiter)
 {
   if (closed(pool))
     return POOL_E_CLOSED;
-  if (pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters) {
+  bool returning = waiter->since_ns != 0;
+  if (!returning && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters) {
     pool->counts.overloaded++;
     return POOL_E_OVERLOAD;
   }
   /* Who left the queue for a connection that turned out to be dead goes back to its head. */
-  if (waiter->since_ns) {
+  if (returning) {
     queue_prepend(&pool->queue, waiter);
   } else {
     waiter->since_ns = clock_now();
     queue_append(&pool->queue, waiter);
   }
-  pool->uncollected++;
-  refresh_fairness(pool, waiter->since_ns);
+  refresh_attention(pool, clock_now());
   return 0;
+}
+
+/* One that came without time to wait may look once. */
+static bool is_over(const struct waiter *waiter, int64_t now)
+{
+  bool looks_once = waiter->deadline_ns <= waiter->since_ns && waiter->kind == WAITER_ASYNC;
+  return now >= waiter->deadline_ns && !looks_once;
 }
 
 static pool_lease_t begin_queued(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   if (waiter->outcome) {
-    if (waiter->kind == WAITER_ASYNC)
-      return 0; /* its callback is due */
-    pool->uncollected--;
-    return waiter->outcome;
+    /* Whoever leaves passes on what he may have been told before he was handed something else. */
+    serve(pool, step);
+    return waiter->kind == WAITER_ASYNC ? 0 : waiter->outcome; /* 0: its callback is due */
   }
   int64_t now;
+  bool told = false;
   if (!waiter->queued) {
     int error = enter(pool, waiter);
     if (error)
       return error;
     now = clock_now();
   } else {
+    told = waiter->nudged;
     waiter->nudged = false;
     now = clock_now();
-    refresh_fairness(pool, now);
+    refresh_attention(pool, now);
   }
   atomic_store(&waiter->signal, 0);
   pool_lease_t result = closed(pool)                 ? POOL_E_CLOSED
-                        : now >= waiter->deadline_ns ? POOL_E_TIMEOUT
-                                                     : look(pool, waiter, step);
+                        : is_over(waiter, now) ? POOL_E_TIMEOUT
+                                                     : look(pool, waiter, told, step);
   if (result == 0 && step->work == POOL_WORK_NONE) {
     waiter->waited = true;
     if (pool->queue.first != waiter)
-      serve(pool, NULL, step);
+      serve(pool, step);
     return 0;
   }
-  dequeue(pool, waiter, result ? result : 1, now);
-  pool->uncollected--;
-  serve(pool, NULL, step);
+  dequeue(pool, waiter, result, now);
+  serve(pool, step);
   return result;
+}
+
+void engine_get_begin(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->gets++;
+  pthread_mutex_unlock(&pool->lock);
+}
+
+void engine_get_end(struct pool *pool, uint64_t forks_before)
+{
+  if (forks_before != engine_forks())
+    return; /* a callback forked, and this is the child: its pools know nothing of us */
+  pthread_mutex_lock(&pool->lock);
+  pool->gets--;
+  engine_unlock(pool);
 }
 
 pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   *step = (struct step){0};
-  if (!waiter || waiter->since_ns == 0) {
+  if (!waiter) {
     pool_lease_t lease = engine_take_idle(pool, step);
     if (lease || step->work)
       return lease;
@@ -542,7 +598,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, bool succeed
   if (!succeeded) {
     pool->counts.open_failures++;
     vacate(pool, slot, step);
-    serve(pool, NULL, step);
+    serve(pool, step);
   } else {
     pool->counts.opened++;
     atomic_store(&slot->conn, conn);
@@ -552,7 +608,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, bool succeed
     } else if (lend_it) {
       uint64_t word = move(slot, pool->can_reset ? CAREFUL : 0, 0, LEASED);
       result = lease_of(slot, word);
-      serve(pool, NULL, step); /* one fewer is being opened */
+      serve(pool, step); /* one fewer is being opened */
     } else {
       idle = true;
     }
@@ -598,7 +654,8 @@ static void done_close(struct pool *pool, struct slot *slot, bool succeeded, str
   pool->counts.closed++;
   pool->counts.close_failures += !succeeded;
   vacate(pool, slot, step);
-  serve(pool, NULL, step);
+  serve(pool, step);
+  trim_any(pool, step);
   engine_unlock(pool);
 }
 
@@ -639,39 +696,154 @@ bool engine_reserve(struct pool *pool, struct step *step)
   return reserved;
 }
 
+static bool open_is_wanted(struct pool *pool)
+{
+  int32_t wanting = pool->config.openers > 0 ? pool->queue.length : pool->queue.asynchronous;
+  return wanting > pool->openers_opening && has_room(pool) && !any_idle(pool);
+}
+
 bool engine_next_open(struct pool *pool, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  int32_t wanting = pool->config.openers > 0 ? pool->queue.length : pool->queue.asynchronous;
-  bool wanted = wanting > pool->opening && has_room(pool) && !any_idle(pool) && reserve(pool, step);
+  bool wanted = open_is_wanted(pool) && reserve(pool, step);
+  pool->openers_opening += wanted;
+  step->open_wanted = wanted && open_is_wanted(pool); /* another opener can help */
   engine_unlock(pool);
   return wanted;
 }
 
+/* Ends the wait of the first that an opener opens for. */
+static void fail_first(struct pool *pool, int code, const pool_error_t *error, struct step *step)
+{
+  /* Who was told of an idle connection will take that: the open was not for him. */
+  bool idle = any_idle(pool);
+  struct waiter *waiter = pool->queue.first;
+  while (waiter && ((idle && waiter->nudged) || (pool->config.openers == 0 && waiter->kind != WAITER_ASYNC)))
+    waiter = waiter->next;
+  if (!waiter)
+    return;
+  waiter->error = *error;
+  settle(pool, waiter, code, clock_now());
+  wake(pool, waiter, step);
+}
+
 void engine_open_failed(struct pool *pool, int code, const pool_error_t *error, struct step *step)
 {
+  *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  struct waiter *waiter = pool->queue.first;
-  while (waiter && pool->config.openers == 0 && waiter->kind != WAITER_ASYNC)
-    waiter = waiter->next;
-  if (waiter) {
-    waiter->error = *error;
-    settle(pool, waiter, code, clock_now());
-    wake(pool, waiter, step);
-  }
+  fail_first(pool, code, error, step);
+  engine_unlock(pool);
+}
+
+void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  pool->openers_opening--;
+  if (code)
+    fail_first(pool, code, error, step);
   engine_unlock(pool);
 }
 
 /* ---- waiters with a ticket ---- */
 
-bool engine_withdraw(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, struct step *step)
+struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
-  if (!waiter->queued || waiter->outcome)
-    return false;
-  settle(pool, waiter, outcome, clock_now());
-  serve(pool, NULL, step);
-  return true;
+  struct waiter *waiter = ticket_take(pool);
+  if (!waiter)
+    return NULL;
+  pthread_mutex_lock(&pool->lock);
+  waiter->kind = kind;
+  waiter->deadline_ns = deadline_ns;
+  pool->gets++;
+  pool->asynchronous += kind == WAITER_ASYNC;
+  pthread_mutex_unlock(&pool->lock);
+  return waiter;
+}
+
+static void give_ticket(struct pool *pool, struct waiter *waiter)
+{
+  pool->gets--;
+  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
+  ticket_give(waiter);
+}
+
+void engine_ticket_give(struct pool *pool, struct waiter *waiter)
+{
+  pthread_mutex_lock(&pool->lock);
+  give_ticket(pool, waiter);
+  engine_unlock(pool);
+}
+
+/* The waiter of a ticket, with the lock of its pool taken; or NULL. */
+static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct pool **pool)
+{
+  struct waiter *waiter = ticket_find(ticket);
+  if (!waiter)
+    return NULL;
+  *pool = atomic_load(&waiter->pool);
+  pthread_mutex_lock(&(*pool)->lock);
+  /* Only now it is certain: under this lock no ticket of this pool is given up or passes to another. */
+  if (atomic_load(&waiter->ticket) == ticket && atomic_load(&waiter->pool) == *pool && waiter->kind == kind)
+    return waiter;
+  engine_unlock(*pool);
+  return NULL;
+}
+
+pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step)
+{
+  *step = (struct step){0};
+  struct pool *owner;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &owner);
+  if (!waiter)
+    return POOL_E_STALE;
+  pool_lease_t result = POOL_E_STALE;
+  if (owner == pool) {
+    result = begin_queued(pool, waiter, step);
+    if (result || step->work)
+      give_ticket(pool, waiter);
+  }
+  engine_unlock(owner);
+  return result;
+}
+
+pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step)
+{
+  *step = (struct step){0};
+  struct pool *pool;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &pool);
+  if (!waiter)
+    return POOL_E_STALE;
+  if (!waiter->outcome)
+    settle(pool, waiter, POOL_E_CANCELLED, clock_now());
+  pool_lease_t outcome = waiter->outcome;
+  give_ticket(pool, waiter);
+  serve(pool, step);
+  engine_unlock(pool);
+  return outcome == POOL_E_CANCELLED || outcome == POOL_E_TIMEOUT ? 0 : outcome;
+}
+
+int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step)
+{
+  *step = (struct step){0};
+  *lease = 0;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_ASYNC, pool);
+  if (!waiter)
+    return POOL_E_STALE;
+  /* In a queue: else the keeper acts for it right now, and the result stands. */
+  bool ours = waiter->queued && waiter->outcome >= 0;
+  if (ours && waiter->outcome == 0) {
+    settle(*pool, waiter, POOL_E_CANCELLED, clock_now());
+    serve(*pool, step);
+  } else if (ours) {
+    *lease = waiter->outcome;
+    waiter->outcome = POOL_E_CANCELLED;
+    (*pool)->counts.cancelled++;
+  }
+  atomic_fetch_add(&(*pool)->keeper_signal, 1);
+  engine_unlock(*pool);
+  return ours ? 0 : POOL_E_STALE;
 }
 
 int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step)
@@ -681,27 +853,30 @@ int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step)
   int error = enter(pool, waiter);
   if (!error) {
     waiter->waited = true;
-    if (pool->queue.first == waiter)
-      nudge(pool, waiter, step);
-    step->open_wanted = has_room(pool);
-    atomic_fetch_add(&pool->keeper_signal, 1);
-    step->wake.signal = &pool->keeper_signal; /* there is a new deadline to keep */
+    /* Before it can expire: one without time to wait still gets what is idle now, after a check if need be. */
+    bool first = pool->queue.first == waiter;
+    bool given = first && hand_over(pool, waiter, waiter->since_ns, step);
+    if (first && !given && any_idle(pool))
+      nudge(pool, waiter, waiter->since_ns, step);
+    else if (!given)
+      serve(pool, step);
+    step->open_wanted = step->open_wanted || (!waiter->outcome && !waiter->nudged && has_room(pool));
+    atomic_fetch_add(&pool->keeper_signal, 1); /* there is a deadline to keep */
   }
   engine_unlock(pool);
   return error;
 }
 
-static void take_out(struct waiter *waiter, struct waiter *copy)
+static void take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy)
 {
   memcpy(copy, waiter, sizeof *copy);
-  ticket_give(waiter);
+  give_ticket(pool, waiter);
 }
 
-bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns)
+static void expire_asynchronous(struct pool *pool, int64_t *due_ns)
 {
   int64_t now = clock_now();
   *due_ns = POOL_NO_DEADLINE;
-  pthread_mutex_lock(&pool->lock);
   for (struct waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
     next = waiter->next;
     if (waiter->kind != WAITER_ASYNC || waiter->nudged)
@@ -711,11 +886,18 @@ bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns
     else if (waiter->deadline_ns < *due_ns)
       *due_ns = waiter->deadline_ns;
   }
+}
+
+bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  expire_asynchronous(pool, due_ns);
   struct waiter *settled = pool->settled.first;
   if (settled) {
     queue_remove(&pool->settled, settled);
-    pool->uncollected--;
-    take_out(settled, copy);
+    take_out(pool, settled, copy);
+    serve(pool, step);
   }
   engine_unlock(pool);
   return settled != NULL;
@@ -724,7 +906,7 @@ bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns
 void engine_take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy)
 {
   pthread_mutex_lock(&pool->lock);
-  take_out(waiter, copy);
+  take_out(pool, waiter, copy);
   engine_unlock(pool);
 }
 
@@ -877,7 +1059,7 @@ void engine_count(struct pool *pool, pool_stats_t *stats)
 
 void engine_unlock(struct pool *pool)
 {
-  bool gone = !pool->gone && pool->references == 0 && pool->open == 0 && pool->uncollected == 0 && pool->threads == 0;
+  bool gone = !pool->gone && pool->references == 0 && pool->open == 0 && pool->gets == 0 && pool->threads == 0;
   if (gone)
     pool->gone = true;
   pthread_mutex_unlock(&pool->lock);
@@ -900,14 +1082,15 @@ void engine_forked(void)
 static void abandon(struct pool *pool, struct slot *slot)
 {
   void *conn = atomic_load(&slot->conn);
-  if (state_of(atomic_load(&slot->word)) != EMPTY) {
-    if (conn)
-      pool->vtable.abandon(pool->context, conn);
+  enum slot_state state = state_of(atomic_load(&slot->word));
+  if (state != EMPTY)
     empty(slot);
-  }
   slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
   slot->next = pool->empty;
   pool->empty = slot;
+  /* What another thread was closing may be freed already; its descriptor, if there is one, is lost to the child. */
+  if (conn && state != CLOSING)
+    pool->vtable.abandon(pool->context, conn);
 }
 
 void engine_reset(struct pool *pool)
@@ -920,7 +1103,8 @@ void engine_reset(struct pool *pool)
   struct scan scan = scan_all(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)
     abandon(pool, slot);
-  pool->open = pool->opening = pool->uncollected = pool->threads = pool->openers = pool->openers_idle = 0;
+  pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
+  pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = 0;
   pool->keeper_runs = pool->maintained = false;
   memset(&pool->counts, 0, sizeof pool->counts);
   atomic_store(&pool->lent_in_vain, 0);

@@ -57,10 +57,12 @@ struct pool {
   int32_t open;         /* slots that are not empty */
   int32_t opening;
   int32_t references;
-  int32_t uncollected; /* waiters that are queued or whose outcome was not fetched yet */
+  int32_t gets;         /* slow gets under way and tickets given: each may still look at the pool */
+  int32_t asynchronous; /* of these, tickets of pool_get_async */
   int32_t threads;     /* of the library, for this pool */
   int32_t openers;     /* of these, those that open */
   int32_t openers_idle;
+  int32_t openers_opening;
   bool keeper_runs;
   bool maintained; /* somebody acts for the asynchronous waiters right now */
   bool gone; /* nobody needs the pool any more */
@@ -106,6 +108,10 @@ static inline bool engine_idle_hint(struct pool *pool)
   return false;
 }
 
+/* A slow get begins and ends: in between the pool is not recycled. */
+void engine_get_begin(struct pool *pool);
+void engine_get_end(struct pool *pool, uint64_t forks);
+
 /* What put does when the slot was made idle and `attention` is not zero. */
 void engine_idle(struct slot *slot, uint64_t word, struct step *step);
 
@@ -124,18 +130,32 @@ bool engine_reserve(struct pool *pool, struct step *step);
 /* An open for those who do not open themselves; false if none is wanted. */
 bool engine_next_open(struct pool *pool, struct step *step);
 
-/* A failed open of an opener ends the wait of the first that it was for. */
+/* The open of an opener has ended.  If it failed (code is not 0), so does the wait of the first that it was for. */
+void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, struct step *step);
+
+/* Nobody can be found to open: ends the wait of the first that hoped for it. */
 void engine_open_failed(struct pool *pool, int code, const pool_error_t *error, struct step *step);
 
-/* Takes a waiter out of the queue with this outcome, if it is still queued; the next is served.  Under the lock. */
-bool engine_withdraw(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, struct step *step);
+/* A waiter with a ticket; NULL without memory.  It keeps the pool from being recycled until it is given up. */
+struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns);
+void engine_ticket_give(struct pool *pool, struct waiter *waiter);
 
-/* Queues an asynchronous waiter and tells the keeper to look.  0 or an error. */
+/* engine_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment. */
+pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step);
+
+/* Ends a ticket of the step API.  0, the lease that it was being given, or an error. */
+pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step);
+
+/* Ends a ticket of an asynchronous get; its callback will be told.  *lease is what it was being given, or 0.  0, with
+   *pool, or POOL_E_STALE. */
+int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step);
+
+/* Queues an asynchronous waiter.  0 or an error. */
 int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* Copies the next asynchronous waiter whose callback is due, and gives up its ticket; false: none is, and *due_ns is when
    to look again. */
-bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns);
+bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step);
 
 /* The same for a waiter that engine_begin ended. */
 void engine_take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy);

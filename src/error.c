@@ -15,6 +15,14 @@ static _Thread_local struct {
   const char *text;
 } last;
 
+/* Into a caller's struct, which may be of another release; its message ends in any case. */
+static void give(pool_error_t *theirs, const pool_error_t *ours)
+{
+  if (theirs && sized_write(theirs, ours, offsetof(pool_error_t, message) + 1, sizeof *ours) == 0 &&
+      theirs->size < sizeof *ours)
+    ((char *)theirs)[theirs->size - 1] = 0;
+}
+
 int error_set(pool_error_t *error, int code, int native, const char *format, ...)
 {
   /* Formatted aside: an argument may be the very message that is being replaced. */
@@ -25,8 +33,7 @@ int error_set(pool_error_t *error, int code, int native, const char *format, ...
   va_end(arguments);
   last.error = made;
   last.text = NULL;
-  if (error)
-    sized_write(error, &made, offsetof(pool_error_t, message) + 1, sizeof made);
+  give(error, &made);
   return code;
 }
 
@@ -50,8 +57,7 @@ int pool_failure(pool_error_t *error)
     last.error.native = 0;
     last.text = NULL;
   }
-  if (error)
-    sized_write(error, &last.error, offsetof(pool_error_t, message) + 1, sizeof last.error);
+  give(error, &last.error);
   return last.error.code;
 }
 

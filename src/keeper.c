@@ -50,7 +50,7 @@ static bool is_closed(struct pool *pool)
 
 /* ---- asynchronous waiters ---- */
 
-static void call_back(const struct waiter *waiter, pool_lease_t outcome)
+static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease_t outcome)
 {
   if (outcome < 0) {
     if (waiter->error.code == (int32_t)outcome)
@@ -58,13 +58,17 @@ static void call_back(const struct waiter *waiter, pool_lease_t outcome)
     else
       error_code((int)outcome);
   }
+  struct callback callback;
+  runner_enter(&callback, pool);
   waiter->got(waiter->user, outcome);
+  runner_leave(&callback);
 }
 
 /* A waiter was told to look: looks for it. */
 static void look_for(struct pool *pool, struct waiter *waiter)
 {
   struct waiter copy;
+  uint64_t forks = engine_forks();
   for (;;) {
     struct step step;
     pool_lease_t outcome = engine_begin(pool, waiter, &step);
@@ -73,10 +77,12 @@ static void look_for(struct pool *pool, struct waiter *waiter)
       return;
     if (outcome == 0)
       outcome = runner_work(pool, &step, waiter->deadline_ns, true, NULL);
+    if (forks != engine_forks())
+      return; /* this is a child by now, and the waiter was the parent's */
     if (outcome == 0 || outcome == POOL_E_STALE)
       continue;
     engine_take_out(pool, waiter, &copy);
-    call_back(&copy, outcome);
+    call_back(pool, &copy, outcome);
     return;
   }
 }
@@ -85,17 +91,21 @@ static int64_t maintain(struct pool *pool)
 {
   struct waiter settled, *nudged;
   struct step step;
-  int64_t due;
+  int64_t due = POOL_NO_DEADLINE;
   if (!engine_maintain_begin(pool))
     return RETRY_NS;
-  for (;;) {
+  uint64_t forks = engine_forks();
+  while (forks == engine_forks()) {
     if ((nudged = engine_nudged(pool)))
       look_for(pool, nudged);
-    else if (engine_next_settled(pool, &settled, &due))
-      call_back(&settled, settled.outcome);
-    else
+    else if (engine_next_settled(pool, &settled, &due, &step)) {
+      runner_wake(pool, &step);
+      call_back(pool, &settled, settled.outcome);
+    } else
       break;
   }
+  if (forks != engine_forks())
+    return INT64_MAX; /* a callback forked, and in the child the pool began anew */
   engine_maintain_end(pool, &step);
   runner_wake(pool, &step);
   if (due == POOL_NO_DEADLINE)
@@ -106,8 +116,7 @@ static int64_t maintain(struct pool *pool)
 
 static bool keeper_may_end(struct pool *pool, uint32_t seen, bool lingered)
 {
-  return (lingered || is_closed(pool)) && pool->queue.asynchronous == 0 && pool->settled.length == 0 &&
-         atomic_load(&pool->keeper_signal) == seen;
+  return (lingered || is_closed(pool)) && pool->asynchronous == 0 && atomic_load(&pool->keeper_signal) == seen;
 }
 
 static void *keeper_main(void *data)
@@ -115,9 +124,12 @@ static void *keeper_main(void *data)
   struct pool *pool = data;
   struct step step;
   bool lingered = false;
+  uint64_t forks = engine_forks();
   for (;;) {
     uint32_t seen = atomic_load(&pool->keeper_signal);
     int64_t wait = maintain(pool);
+    if (forks != engine_forks())
+      return NULL; /* in a child this is no keeper */
     pthread_mutex_lock(&pool->lock);
     if (keeper_may_end(pool, seen, lingered)) {
       pool->keeper_runs = false;
@@ -139,7 +151,7 @@ int keeper_want(struct pool *pool)
     return 0;
   atomic_fetch_add(&pool->keeper_signal, 1);
   pthread_mutex_lock(&pool->lock);
-  bool runs = pool->keeper_runs || is_closed(pool);
+  bool runs = pool->keeper_runs;
   if (!runs) {
     runs = start(keeper_main, pool);
     pool->keeper_runs = runs;
@@ -150,6 +162,11 @@ int keeper_want(struct pool *pool)
 }
 
 void keeper_wake(struct pool *pool)
+{
+  park_wake(&pool->keeper_signal);
+}
+
+void keeper_stop(struct pool *pool)
 {
   atomic_fetch_add(&pool->keeper_signal, 1);
   atomic_fetch_add(&pool->opener_signal, 1);
@@ -173,14 +190,15 @@ int64_t pool_maintain(pool_t *pool)
 static void open_what_is_wanted(struct pool *pool)
 {
   struct step step;
-  while (engine_next_open(pool, &step)) {
+  uint64_t forks = engine_forks();
+  while (forks == engine_forks() && engine_next_open(pool, &step)) {
     pool_error_t error = POOL_ERROR_INIT;
+    runner_wake(pool, &step);
     pool_lease_t result = runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
-    if (result == POOL_E_OPEN || result == POOL_E_TIMEOUT) {
-      step = (struct step){0};
-      engine_open_failed(pool, (int)result, &error, &step);
-      runner_wake(pool, &step);
-    }
+    if (forks != engine_forks())
+      return;
+    engine_opener_done(pool, result == POOL_E_CLOSED ? 0 : (int)result, &error, &step);
+    runner_wake(pool, &step);
   }
 }
 
@@ -194,9 +212,12 @@ static void *opener_main(void *data)
   struct pool *pool = data;
   struct step step;
   bool lingered = false;
+  uint64_t forks = engine_forks();
   for (;;) {
     uint32_t seen = atomic_load(&pool->opener_signal);
     open_what_is_wanted(pool);
+    if (forks != engine_forks())
+      return NULL; /* in a child this is no opener */
     pthread_mutex_lock(&pool->lock);
     if (opener_may_end(pool, seen, lingered)) {
       pool->openers--;
@@ -231,7 +252,7 @@ void keeper_want_opener(struct pool *pool)
   pthread_mutex_unlock(&pool->lock);
   park_wake(&pool->opener_signal);
   if (helpless) {
-    struct step step = {0};
+    struct step step;
     pool_error_t error = POOL_ERROR_INIT;
     error_set(&error, POOL_E_SYSTEM, 0, "could not start a thread to open a connection");
     engine_open_failed(pool, POOL_E_SYSTEM, &error, &step);

@@ -10,8 +10,11 @@ int keeper_want(struct pool *pool);
 /* An open is wanted that no caller does himself: makes sure that an opener looks. */
 void keeper_want_opener(struct pool *pool);
 
-/* The pool was closed: its threads shall end. */
+/* The keeper shall look: its signal was changed. */
 void keeper_wake(struct pool *pool);
+
+/* The pool was closed: its threads shall end. */
+void keeper_stop(struct pool *pool);
 
 /* The last owner leaves a pool that the program keeps itself: what is due is done for the last time. */
 void keeper_finish(struct pool *pool);

@@ -3,7 +3,7 @@
  * Parking: a thread sleeps on a 32-bit word until another wakes it.
  *
  * These two functions are all that the library asks of a platform for sleeping.  park_futex.c has them for Linux,
- * park_pthread.c for every POSIX system; CMake chooses.
+ * park_pthread.c for POSIX systems whose condition variables know CLOCK_MONOTONIC; CMake chooses.
  *
  * Contract.  The waker first changes the word, then calls park_wake; the waiter calls park_wait with the value that it saw.
  * If the word has another value by then, park_wait returns at once, so no wake-up is lost.  It may also return without

@@ -58,9 +58,9 @@ static void after_fork_in_child(void)
   ticket_table_reset();
   slot_table_reset();
   park_reset();
+  pthread_mutex_init(&registry, NULL);
   for (struct pool *pool = pools; pool; pool = pool->next_pool)
     engine_reset(pool);
-  pthread_mutex_init(&registry, NULL);
 }
 
 static void watch_forks(void)
@@ -95,13 +95,13 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->config = *config;
   strncpy(pool->name, config->name ? config->name : "pool", sizeof pool->name - 1);
   pool->config.name = pool->name;
+  pool->stepped = vtable->open == NULL;
   pool->can_check = vtable->check != NULL;
   pool->can_reset = vtable->reset != NULL;
   pool->vtable = *vtable;
   vtable_fill(&pool->vtable);
   pool->context = context;
-  pool->stepped = vtable->open == NULL;
-  pool->lend = LEASED - IDLE + (pool->can_reset ? CAREFUL : 0);
+  pool->lend = LEASED - IDLE + (pool->can_reset || pool->stepped ? CAREFUL : 0);
   pool->empty = NULL;
   pool->references = 1;
   pool->gone = false;
@@ -219,6 +219,14 @@ pool_t *pool_ref(pool_t *pool)
   return pool;
 }
 
+/* What the caller of the step API has not asked for before he gives up the pool, nobody will ask for. */
+static void give_up_the_rest(struct pool *pool)
+{
+  struct step step;
+  while (pool->stepped && engine_next(pool, &step))
+    runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
+}
+
 void pool_free(pool_t *pool)
 {
   if (!pool)
@@ -232,6 +240,7 @@ void pool_free(pool_t *pool)
     return;
   /* The last reference is held while closing, so that the pool cannot be recycled under our feet. */
   pool_close(pool, 0);
+  give_up_the_rest(pool);
   keeper_finish(pool);
   pthread_mutex_lock(&pool->lock);
   pool->references--;

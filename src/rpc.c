@@ -7,22 +7,30 @@
  * is done (unless it is multiplexed, and then it is not closed before).
  *
  * Shared: the list of calls to use again, under its lock.  A call's memory is never freed, and `state` is taken from UNDER_WAY
- * to DONE once, so a driver that reports twice is told so and does no harm.
+ * to done once, so a driver that reports twice is told so and does no harm.  The memory serves other calls, the one that was
+ * free for longest first; so that a late second report does not end one of those, what a driver is given points into the
+ * call and not to its beginning, at another place each time.
  */
 #include "rpc.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "engine.h"
 #include "error.h"
 #include "runner.h"
 
-enum { DONE, UNDER_WAY };
+/* The state is a number that grows with each use, and this bit. */
+#define UNDER_WAY 1u
+#define NEXT_USE  2u
+
+/* How many names a call has: it must be larger than that. */
+#define NAMES 128
 
 struct pool_call {
-  _Atomic int state;
+  _Atomic uint32_t state;
   struct slot *slot;
   struct pool *pool;
   uint64_t forks; /* when it began */
@@ -30,11 +38,30 @@ struct pool_call {
   pool_done_fn *done;
   void *user;
   struct pool_call *next;
-};
+} __attribute__((aligned(NAMES)));
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct pool_call *unused;
+static struct pool_call *unused, *last_unused;
 static _Atomic int64_t last_number;
+
+/* What the driver gets to know a call by, in its present use. */
+static pool_call_t *name_of(struct pool_call *call, uint32_t state)
+{
+  return (pool_call_t *)((uintptr_t)call + state / NEXT_USE % NAMES);
+}
+
+static struct pool_call *call_of(const pool_call_t *name)
+{
+  return (struct pool_call *)((uintptr_t)name & ~(uintptr_t)(NAMES - 1));
+}
+
+/* Takes a call from under way to done, if this is still its name. */
+static bool call_finish(struct pool_call *call, const pool_call_t *name)
+{
+  uint32_t state = atomic_load(&call->state);
+  return (state & UNDER_WAY) && name_of(call, state) == name &&
+         atomic_compare_exchange_strong(&call->state, &state, (state & ~UNDER_WAY) + NEXT_USE);
+}
 
 static struct pool_call *call_take(void)
 {
@@ -43,14 +70,23 @@ static struct pool_call *call_take(void)
   if (call)
     unused = call->next;
   pthread_mutex_unlock(&lock);
-  return call ? call : calloc(1, sizeof *call);
+  if (call)
+    return call;
+  call = aligned_alloc(NAMES, sizeof *call);
+  if (call)
+    memset(call, 0, sizeof *call);
+  return call;
 }
 
 static void call_give(struct pool_call *call)
 {
   pthread_mutex_lock(&lock);
-  call->next = unused;
-  unused = call;
+  call->next = NULL;
+  if (unused)
+    last_unused->next = call;
+  else
+    unused = call;
+  last_unused = call;
   pthread_mutex_unlock(&lock);
 }
 
@@ -128,9 +164,10 @@ int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_by
   pool_error_t why = POOL_ERROR_INIT;
   void *conn = atomic_load_explicit(&slot->conn, memory_order_relaxed);
   uint64_t forks = engine_forks();
-  const struct pool *outer = runner_enter(pool);
+  struct callback callback;
+  runner_enter(&callback, pool);
   code = pool->vtable.call(pool->context, conn, method, args, &got, clock_deadline(pool->config.call_timeout_ms), &why);
-  runner_leave(outer);
+  runner_leave(&callback);
   end_call(pool, slot, forks, code);
   code = code_of(code);
   if (code == 0 && reply) {
@@ -167,27 +204,29 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   call->done = done;
   call->user = user;
   int64_t number = atomic_fetch_add(&last_number, 1) + 1;
-  atomic_store(&call->state, UNDER_WAY);
-  const struct pool *outer = runner_enter(pool);
-  error_code(0); /* to know whether the driver said why */
-  code = pool->vtable.go(pool->context, atomic_load_explicit(&slot->conn, memory_order_relaxed), method, args, call);
-  runner_leave(outer);
+  pool_call_t *name = name_of(call, atomic_fetch_or(&call->state, UNDER_WAY));
+  uint64_t forks = call->forks;
+  struct callback callback;
+  runner_enter(&callback, pool);
+  code = pool->vtable.go(pool->context, atomic_load_explicit(&slot->conn, memory_order_relaxed), method, args, name);
+  runner_leave(&callback);
   if (code == 0)
     return number; /* the call may be done, and its memory another's, by now */
-  atomic_store(&call->state, DONE);
-  uint64_t forks = call->forks;
+  if (!call_finish(call, name))
+    return error_code(code_of(code)); /* reported and refused: the report came first, and its call is over */
   call_give(call);
   end_call(pool, slot, forks, code);
-  pool_error_t why = POOL_ERROR_INIT;
-  return pool_failure(&why) == code ? code_of(code) : error_code(code_of(code));
+  if (code == POOL_E_UNSUPPORTED)
+    return error_set(NULL, code, 0, "this kind of connection cannot make such a call asynchronously");
+  return error_code(code_of(code));
 }
 
-int pool_call_done(pool_call_t *call, int32_t code, pool_bytes_t reply)
+int pool_call_done(pool_call_t *name, int32_t code, pool_bytes_t reply)
 {
-  int state = UNDER_WAY;
-  if (!call || !atomic_compare_exchange_strong(&call->state, &state, DONE)) {
+  struct pool_call *call = call_of(name);
+  if (!name || !call_finish(call, name)) {
     pool_bytes_free(&reply);
-    return error_code(call ? POOL_E_STALE : POOL_E_INVALID);
+    return error_code(name ? POOL_E_STALE : POOL_E_INVALID);
   }
   pool_done_fn *done = call->done;
   void *user = call->user;
@@ -195,16 +234,17 @@ int pool_call_done(pool_call_t *call, int32_t code, pool_bytes_t reply)
   struct slot *slot = call->slot;
   uint64_t forks = call->forks;
   call_give(call);
-  const struct pool *outer = runner_enter(pool);
+  struct callback callback;
+  runner_enter(&callback, pool);
   end_call(pool, slot, forks, code);
   done(user, code_of(code), reply);
-  runner_leave(outer);
+  runner_leave(&callback);
   return 0;
 }
 
-int64_t pool_call_deadline(const pool_call_t *call)
+int64_t pool_call_deadline(const pool_call_t *name)
 {
-  return call ? call->deadline_ns : POOL_NO_DEADLINE;
+  return name ? call_of(name)->deadline_ns : POOL_NO_DEADLINE;
 }
 
 int pool_bytes_new(size_t size, pool_bytes_t *bytes)

@@ -22,22 +22,32 @@
 #include "park.h"
 #include "sized.h"
 
-/* How long a get looks again and again before it sleeps: most holds are shorter than a sleep. */
-#define SPIN_ROUNDS 20
-#define SPIN_PAUSES 16
+/* How long a get looks again and again before it sleeps: most holds are shorter than a sleep.  It looks seldom, because
+   each look takes the cache line of the slot away from whoever uses it. */
+#define SPIN_ROUNDS 6
+#define SPIN_PAUSES 64
 
-static _Thread_local const struct pool *inside;
+/* The callbacks that this thread is in, the innermost first. */
+static _Thread_local const struct callback *callbacks;
 
-const struct pool *runner_enter(const struct pool *pool)
+void runner_enter(struct callback *callback, const struct pool *pool)
 {
-  const struct pool *outer = inside;
-  inside = pool;
-  return outer;
+  callback->pool = pool;
+  callback->outer = callbacks;
+  callbacks = callback;
 }
 
-void runner_leave(const struct pool *outer)
+void runner_leave(struct callback *callback)
 {
-  inside = outer;
+  callbacks = callback->outer;
+}
+
+static bool is_inside(const struct pool *pool)
+{
+  const struct callback *callback = callbacks;
+  while (callback && callback->pool != pool)
+    callback = callback->outer;
+  return callback != NULL;
 }
 
 /* ---- work ---- */
@@ -59,7 +69,7 @@ static int run_open(struct pool *pool, int64_t deadline_ns, void **conn, pool_er
   error_finish(error);
   if (code == 0 && *conn)
     return 0;
-  int result = code == POOL_E_TIMEOUT || code == POOL_E_UNSUPPORTED ? code : POOL_E_OPEN;
+  int result = code == POOL_E_TIMEOUT ? code : POOL_E_OPEN;
   if (error->message[0] == 0)
     snprintf(error->message, sizeof error->message, "%s",
              code ? "open failed without saying why" : "open returned no connection");
@@ -89,9 +99,10 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
 {
   struct step done = *step;
   void *conn;
-  const struct pool *outer = runner_enter(pool);
+  struct callback callback;
+  runner_enter(&callback, pool);
   int failure = run(pool, &done, deadline_ns, &conn, error);
-  runner_leave(outer);
+  runner_leave(&callback);
   bool opened = done.work == POOL_WORK_OPEN && failure == 0;
   /* A connection that comes after the deadline is the next caller's. */
   bool late = opened && deadline_ns != POOL_NO_DEADLINE && clock_now() > deadline_ns;
@@ -130,9 +141,15 @@ static inline void pause_processor(void)
 #endif
 }
 
+#ifdef __has_builtin
+#if __has_builtin(__builtin_thread_pointer)
+#define HAS_THREAD_POINTER
+#endif
+#endif
+
 static inline uintptr_t this_thread(void)
 {
-#if defined(__has_builtin) && __has_builtin(__builtin_thread_pointer)
+#ifdef HAS_THREAD_POINTER
   return (uintptr_t)__builtin_thread_pointer();
 #else
   return (uintptr_t)&errno;
@@ -221,10 +238,10 @@ static __attribute__((noinline)) pool_lease_t invalid_get(const struct pool *poo
 static pool_lease_t spin(struct pool *pool, struct step *step)
 {
   for (int round = 0; round < SPIN_ROUNDS; round++) {
-    for (int i = 0; i < SPIN_PAUSES; i++)
-      pause_processor();
     if (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_OF_GET)
       break;
+    for (int i = 0; i < SPIN_PAUSES; i++)
+      pause_processor();
     pool_lease_t lease = take_home(pool);
     if (lease && !(atomic_load(&pool->attention) & ATTENTION_OF_GET))
       return lease;
@@ -264,13 +281,15 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
 /* An idle connection, or a new one. */
 static pool_lease_t try(struct get *get)
 {
-  pool_lease_t result;
-  do {
+  for (;;) {
     struct step step;
-    result = engine_begin(get->pool, NULL, &step);
+    pool_lease_t result = engine_begin(get->pool, NULL, &step);
     result = pursue(get, result, &step);
-  } while (result == 0);
-  return result;
+    if (result)
+      return result;
+    if (clock_now() >= get->waiter.deadline_ns)
+      return POOL_E_TIMEOUT; /* gone by with checks of what turned out to be dead */
+  }
 }
 
 static pool_lease_t wait(struct get *get)
@@ -294,13 +313,14 @@ static int timed_out(const struct get *get)
   if (get->timeout_ms == 0 && get->cause.code == 0)
     return error_code(POOL_E_TIMEOUT);
   pool_stats_t now;
+  const pool_error_t *cause = get->waiter.error.code == POOL_E_TIMEOUT ? &get->waiter.error : &get->cause;
   engine_count(get->pool, &now);
   int64_t queued_ns = get->waiter.since_ns ? clock_now() - get->waiter.since_ns : 0;
-  return error_set(NULL, POOL_E_TIMEOUT, get->cause.native,
+  return error_set(NULL, POOL_E_TIMEOUT, cause->native,
                    "%s: no connection in time: %lld ms went by in the queue, %lld ms in open or check%s%s; "
                    "%lld are open, %lld leased, %lld wait",
                    get->pool->name, (long long)(queued_ns / 1000000), (long long)(get->opening_ns / 1000000),
-                   get->cause.message[0] ? ": " : "", get->cause.message, (long long)now.open, (long long)now.leased,
+                   cause->message[0] ? ": " : "", cause->message, (long long)now.open, (long long)now.leased,
                    (long long)now.waiting);
 }
 
@@ -330,6 +350,8 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   lease = engine_take_idle(pool, &step);
   if (lease)
     return remember(pool, lease);
+  uint64_t forks = engine_forks();
+  engine_get_begin(pool);
   struct get get = {.pool = pool, .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
@@ -338,7 +360,9 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
     result = try(&get);
   if (result == POOL_E_TIMEOUT && timeout_ms != 0 && get.cause.code == 0)
     result = wait(&get);
-  return result > 0 ? remember(pool, result) : failed(&get, (int)result);
+  result = result > 0 ? remember(pool, result) : failed(&get, (int)result);
+  engine_get_end(pool, forks);
+  return result;
 }
 
 static __attribute__((noinline)) pool_lease_t get_instead(struct pool *pool, pool_lease_t lease, int64_t timeout_ms)
@@ -380,13 +404,24 @@ static void do_and_wake(struct slot *slot, struct step *step)
 {
   struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
   runner_wake(pool, step);
-  runner_work(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+  if (step->work) /* else the pool may be another by now */
+    runner_work(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+}
+
+/* A lease of the step API: its end may ask for something that only that API can tell. */
+static bool belongs_to_steps(struct slot *slot, pool_lease_t lease)
+{
+  uint64_t word = atomic_load(&slot->word);
+  return (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED &&
+         atomic_load_explicit(&slot->pool, memory_order_relaxed)->stepped;
 }
 
 static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
 {
   struct step step = {0};
   struct slot *slot = slot_find(lease);
+  if (slot && belongs_to_steps(slot, lease))
+    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this lease is of a pool without a vtable; use pool_step_end");
   int code = slot ? engine_end(slot, lease, &step) : POOL_E_STALE;
   if (code)
     return error_code(code);
@@ -442,7 +477,7 @@ void *pool_conn(pool_lease_t lease)
 
 int pool_close(pool_t *pool, int64_t drain_ms)
 {
-  if (!pool || drain_ms < -1 || (drain_ms != 0 && inside == pool))
+  if (!pool || drain_ms < -1 || (drain_ms != 0 && is_inside(pool)))
     return error_set(NULL, POOL_E_INVALID, 0, "%s",
                      !pool          ? "pool is NULL"
                      : drain_ms < -1 ? "drain_ms is below -1"
@@ -450,11 +485,11 @@ int pool_close(pool_t *pool, int64_t drain_ms)
   int64_t deadline_ns = clock_deadline(drain_ms);
   struct step step;
   engine_close(pool);
-  while (engine_next(pool, &step)) {
+  while (!pool->stepped && engine_next(pool, &step)) {
     runner_wake(pool, &step);
     runner_work(pool, &step, deadline_ns, false, NULL);
   }
-  keeper_wake(pool);
+  keeper_stop(pool);
   for (;;) {
     uint32_t seen = atomic_load(&pool->drain_signal);
     int32_t threads, open = engine_open_count(pool, &threads);

@@ -12,9 +12,12 @@ void runner_wake(struct pool *pool, const struct step *step);
    0.  `error` is NULL or receives the driver's message. */
 pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *error);
 
-/* Marks that this thread is inside a callback of a pool, so that a close that would wait for itself is recognised.  enter
-   returns what leave puts back. */
-const struct pool *runner_enter(const struct pool *pool);
-void runner_leave(const struct pool *outer);
+/* Marks that this thread is inside a callback of a pool, so that a close that would wait for itself is recognised. */
+struct callback {
+  const struct pool *pool;
+  const struct callback *outer;
+};
+void runner_enter(struct callback *callback, const struct pool *pool);
+void runner_leave(struct callback *callback);
 
 #endif

@@ -35,21 +35,21 @@ static int check_step(pool_step_t *theirs)
   return code ? error_code(code) : 0;
 }
 
-static void give_ticket(struct pool *pool, struct waiter *waiter)
+/* A valid lease or claim of a pool with a vtable, whose connections are not the caller's to close. */
+static bool has_vtable(int64_t number, bool lease)
 {
-  pthread_mutex_lock(&pool->lock);
-  ticket_give(waiter);
-  engine_unlock(pool);
+  struct slot *slot = slot_find(number);
+  uint64_t word = slot ? atomic_load(&slot->word) : 0;
+  if (!slot || (word & GENERATION_MASK) != lease_generation(number))
+    return false;
+  enum slot_state state = state_of(word);
+  bool valid = lease ? state == LEASED : state != EMPTY && state != IDLE && state != LEASED;
+  return valid && !atomic_load_explicit(&slot->pool, memory_order_relaxed)->stepped;
 }
 
-static struct waiter *take_ticket(struct pool *pool, int64_t timeout_ms)
+static int refuse_vtable(void)
 {
-  struct waiter *waiter = ticket_take(pool);
-  if (waiter) {
-    waiter->kind = WAITER_TICKET;
-    waiter->deadline_ns = clock_deadline(timeout_ms);
-  }
-  return waiter;
+  return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has a vtable; the step API is for pools without");
 }
 
 static pool_lease_t finish(struct step *step, pool_step_t *theirs, pool_lease_t result, int64_t ticket)
@@ -67,46 +67,27 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   if (!pool || timeout_ms < -1)
     return error_set(NULL, POOL_E_INVALID, 0, "%s", pool ? "timeout_ms is below -1" : "pool is NULL");
   if (!pool->stepped)
-    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has a vtable; use pool_get");
-  struct waiter *waiter = NULL;
-  if (ticket) {
-    waiter = ticket_find(ticket);
-    if (!waiter || atomic_load(&waiter->pool) != pool || waiter->kind != WAITER_TICKET)
-      return error_code(POOL_E_STALE);
-  } else {
-    pool_lease_t result = engine_begin(pool, NULL, &step);
-    if (result != POOL_E_TIMEOUT || timeout_ms == 0)
+    return refuse_vtable();
+  if (ticket == 0) {
+    pool_lease_t result = timeout_ms ? engine_take_idle(pool, &step) : engine_begin(pool, NULL, &step);
+    if (result || step.work || timeout_ms == 0)
       return finish(&step, theirs, result, 0);
-    if (!(waiter = take_ticket(pool, timeout_ms)))
+    struct waiter *waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms));
+    if (!waiter)
       return error_code(POOL_E_NOMEM);
     ticket = atomic_load(&waiter->ticket);
   }
-  pool_lease_t result = engine_begin(pool, waiter, &step);
-  bool queued = result == 0 && step.work == POOL_WORK_NONE;
-  if (!queued)
-    give_ticket(pool, waiter);
-  return finish(&step, theirs, result, queued ? ticket : 0);
+  pool_lease_t result = engine_begin_ticket(pool, ticket, &step);
+  return finish(&step, theirs, result, result == 0 && step.work == POOL_WORK_NONE ? ticket : 0);
 }
 
 pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
 {
-  struct step step = {0};
+  struct step step;
   int code = check_step(theirs);
   if (code)
     return code;
-  struct waiter *waiter = ticket_find(ticket);
-  struct pool *pool = waiter ? atomic_load(&waiter->pool) : NULL;
-  if (!pool)
-    return error_code(POOL_E_STALE);
-  pool_lease_t result = POOL_E_STALE;
-  pthread_mutex_lock(&pool->lock);
-  if (atomic_load(&waiter->ticket) == ticket && waiter->kind == WAITER_TICKET) {
-    engine_withdraw(pool, waiter, POOL_E_CANCELLED, &step);
-    result = waiter->outcome == POOL_E_CANCELLED || waiter->outcome == POOL_E_TIMEOUT ? 0 : waiter->outcome;
-    pool->uncollected--;
-    ticket_give(waiter);
-  }
-  engine_unlock(pool);
+  pool_lease_t result = engine_cancel_ticket(ticket, &step);
   return finish(&step, theirs, result, 0);
 }
 
@@ -116,6 +97,8 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   int code = check_step(theirs);
   if (code)
     return code;
+  if (has_vtable(lease, true))
+    return refuse_vtable();
   struct slot *slot = slot_find(lease);
   return (int)finish(&step, theirs, slot ? engine_end(slot, lease, &step) : POOL_E_STALE, 0);
 }
@@ -126,6 +109,8 @@ pool_lease_t pool_step_done(pool_lease_t claim, int32_t result, void *conn, pool
   int code = check_step(theirs);
   if (code)
     return code;
+  if (has_vtable(claim, false))
+    return refuse_vtable();
   pool_lease_t lease = engine_done(claim, result == 0, conn, true, &step);
   return finish(&step, theirs, lease, 0);
 }
@@ -138,6 +123,8 @@ int pool_step_next(pool_t *pool, pool_step_t *theirs)
     return code;
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  if (!pool->stepped)
+    return refuse_vtable();
   bool more = engine_next(pool, &step);
   write_step(theirs, &step, 0);
   return more;

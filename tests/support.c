@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,32 @@ int64_t now_ns(void)
 void yield_ns(void)
 {
   sched_yield();
+}
+
+void must_not_be(const char *file, int line, const char *what)
+{
+  fprintf(stderr, "%s:%d: not true: %s\n", file, line, what);
+  abort();
+}
+
+uint32_t random_next(uint64_t *state)
+{
+  *state ^= *state << 13;
+  *state ^= *state >> 7;
+  *state ^= *state << 17;
+  return (uint32_t)(*state >> 32);
+}
+
+int thread_count(void)
+{
+  int count = 0;
+  DIR *tasks = opendir("/proc/self/task");
+  if (!tasks)
+    fail_msg("cannot read /proc/self/task");
+  for (struct dirent *task; (task = readdir(tasks));)
+    count += task->d_name[0] != '.';
+  closedir(tasks);
+  return count;
 }
 
 void gate_init(struct gate *gate, bool open)

@@ -111,8 +111,8 @@ typedef struct {
   int32_t keeper;          /**< POOL_KEEPER_* */
   int32_t fairness_us;     /**< how long the first waiter may be overtaken by running threads; then it is handed the
                                 next connection directly.  0: never overtaken */
-  int64_t get_timeout_ms;  /**< how long pool_get() takes at most, -1: no limit; the deadline covers queue, open and
-                                check together */
+  int64_t get_timeout_ms;  /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers queue,
+                                open and check together */
   int64_t call_timeout_ms; /**< deadline of pool_call() and pool_go(), -1: none */
 } pool_config_t;
 /* clang-format off */
@@ -130,8 +130,8 @@ typedef struct pool_call pool_call_t;
  * The callbacks for one kind of connection; `context` is the pointer that was given to pool_create().  `open` and
  * `close` are required, the others may be NULL.  Each runs on the thread that needs it (that of a pool_get, pool_put,
  * pool_close, ..., or one of the library's openers) and under no lock.  For one connection at most one of open, check,
- * reset and close runs at one time, and none of them while a call is under way, except for multiplexed connections,
- * whose check may meet calls.  Idea from the function tables of ADBC drivers: checked and filled once, then called freely.
+ * reset and close runs at one time, and none of them while a call is under way, except that the check of a multiplexed
+ * connection may meet calls.  Idea from the function tables of ADBC drivers: checked and filled once, then called freely.
  */
 typedef struct {
   size_t size;
@@ -290,7 +290,7 @@ POOL_API pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms);
  *
  * Blocks: no, but runs the vtable's reset or close where needed.
  * Threads: any; two threads that put one lease at one moment: one succeeds.  From a callback: yes.
- * Errors: POOL_E_STALE, and then nothing was touched.  Since 0.1.
+ * Errors: POOL_E_STALE, and then nothing was touched; POOL_E_UNSUPPORTED for a lease of the step API.  Since 0.1.
  */
 POOL_API int pool_put(pool_lease_t lease);
 

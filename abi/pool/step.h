@@ -17,6 +17,9 @@
  * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a wake-up
  * loses it, so look at it after each call, also after one that failed.
  *
+ * A lease of such a pool is ended with pool_step_end(), one of a pool with a vtable with pool_put().  A pool that is freed
+ * before it was closed so forgets what it still holds.
+ *
  * A caller keeps his connections in a table of his own, by slot: the low 20 bits of a lease or claim.
  */
 
@@ -28,8 +31,8 @@ extern "C" {
 
 #define POOL_WORK_NONE  0
 #define POOL_WORK_OPEN  1 /**< open a connection for this slot */
-#define POOL_WORK_CHECK 2 /**< find out whether the connection is still good */
-#define POOL_WORK_RESET 3 /**< make the connection clean */
+#define POOL_WORK_CHECK 2 /**< find out whether the connection is still good; not asked by this version */
+#define POOL_WORK_RESET 3 /**< make the connection clean; not asked by this version */
 #define POOL_WORK_CLOSE 4 /**< close the connection */
 
 #define POOL_REASON_NONE     0
@@ -88,7 +91,8 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 /**
  * Ends a lease; step->work may ask for a reset or a close.
  *
- * Blocks: no.  Threads: any.  Errors: POOL_E_STALE, POOL_E_SIZE.  Since 0.1.
+ * Blocks: no.  Threads: any.  Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a
+ * vtable), POOL_E_SIZE.  Since 0.1.
  */
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 
