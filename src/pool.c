@@ -25,7 +25,7 @@
 #include "runner.h"
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
-static struct pool *pools;  /* in use */
+static struct pool *pools;  /* in use, by address: a fork takes their locks in this order, always the same */
 static struct pool *unused; /* may serve again */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -115,11 +115,19 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
 static void pool_register(struct pool *pool)
 {
   pthread_mutex_lock(&registry);
-  pool->previous_pool = NULL;
-  pool->next_pool = pools;
-  if (pools)
-    pools->previous_pool = pool;
-  pools = pool;
+  struct pool *previous = NULL, *next = pools;
+  while (next && (uintptr_t)next < (uintptr_t)pool) {
+    previous = next;
+    next = next->next_pool;
+  }
+  pool->previous_pool = previous;
+  pool->next_pool = next;
+  if (previous)
+    previous->next_pool = pool;
+  else
+    pools = pool;
+  if (next)
+    next->previous_pool = pool;
   pthread_mutex_unlock(&registry);
 }
 

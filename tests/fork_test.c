@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* The thread sanitizer ends a child that starts threads, unless it is told that this is meant. */
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
   return "die_after_fork=0";

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "frame.h"
+
+#define LIMIT 100000
+
+/* Puts bytes into a stream, as many as are given. */
+static void feed(struct frame_stream *stream, const char *text, size_t size)
+{
+  while (size > 0) {
+    char *space;
+    size_t room;
+    assert_true(frame_space(stream, &space, &room));
+    assert_true(room > 0);
+    size_t some = size < room ? size : room;
+    memcpy(space, text, some);
+    frame_received(stream, some);
+    text += some;
+    size -= some;
+  }
+}
+
+static void assert_span(const struct frame *frame, struct frame_span span, const char *expected)
+{
+  assert_true(span.begin <= span.end && span.end <= frame->size);
+  assert_int_equal(span.end - span.begin, strlen(expected));
+  assert_memory_equal(frame->text + span.begin, expected, strlen(expected));
+}
+
+struct expected {
+  const char *id;
+  const char *result;
+  const char *error;
+};
+
+/* Everything a server may do within the rules, in one stream. */
+static const char all_text[] =
+    "{\"id\":1,\"result\":42,\"error\":null}\n"
+    "{\"result\":{\"result\":1,\"id\":[{}]},\"error\":null,\"id\":2}"
+    " \t\r\n { \"id\" : 3 ,\r\n \"result\" : [ 1, {\"a\": \"]}\"} ] ,\n\t\"error\" : null }\n"
+    "{\"id\":4,\"result\":\"\\\\\\\"}{][\\\\\",\"error\":null}"
+    "{\"error\":\"no \\\"such\\\" {thing\",\"id\":5,\"result\":null}"
+    "{}"
+    "{\"id\":18446744073709551616,\"result\":-1.5e+300,\"error\":false,\"more\":{\"error\":[true]}}"
+    "{\"\\\"id\":0,\"id\\\\\":0,\"ID\":0,\"xid\":{\"id\":9},\"id\":7,\"result\":\"id\",\"id \":0}\n";
+static const struct expected all[] = {
+    {"1", "42", "null"},
+    {"2", "{\"result\":1,\"id\":[{}]}", "null"},
+    {"3", "[ 1, {\"a\": \"]}\"} ]", "null"},
+    {"4", "\"\\\\\\\"}{][\\\\\"", "null"},
+    {"5", "null", "\"no \\\"such\\\" {thing\""},
+    {"", "", ""},
+    {"18446744073709551616", "-1.5e+300", "false"},
+    {"7", "\"id\"", ""},
+};
+#define ALL (sizeof all / sizeof all[0])
+
+/* Takes all frames that are complete. */
+static size_t take(struct frame_stream *stream, size_t from)
+{
+  struct frame frame;
+  enum frame_outcome outcome;
+  while ((outcome = frame_next(stream, &frame)) == FRAME_FOUND) {
+    assert_true(from < ALL);
+    assert_int_equal(frame.text[0], '{');
+    assert_int_equal(frame.text[frame.size - 1], '}');
+    assert_span(&frame, frame.id, all[from].id);
+    assert_span(&frame, frame.result, all[from].result);
+    assert_span(&frame, frame.error, all[from].error);
+    from++;
+  }
+  assert_int_equal(outcome, FRAME_MORE);
+  return from;
+}
+
+static void test_frame__whole(void **state)
+{
+  (void)state;
+  struct frame_stream stream;
+  frame_init(&stream, LIMIT);
+  feed(&stream, all_text, sizeof all_text - 1);
+  assert_int_equal(take(&stream, 0), ALL);
+  assert_false(frame_is_inside(&stream));
+  frame_free(&stream);
+}
+
+static void test_frame__byte_by_byte(void **state)
+{
+  (void)state;
+  struct frame_stream stream;
+  size_t found = 0;
+  frame_init(&stream, LIMIT);
+  for (size_t i = 0; i + 1 < sizeof all_text; i++) {
+    feed(&stream, all_text + i, 1);
+    found = take(&stream, found);
+  }
+  assert_int_equal(found, ALL);
+  frame_free(&stream);
+}
+
+static void test_frame__all_splits(void **state)
+{
+  (void)state;
+  const size_t size = sizeof all_text - 1;
+  for (size_t first = 0; first <= size; first++)
+    for (size_t second = first; second <= size; second += 1 + (size - first) / 40) {
+      struct frame_stream stream;
+      frame_init(&stream, LIMIT);
+      feed(&stream, all_text, first);
+      size_t found = take(&stream, 0);
+      feed(&stream, all_text + first, second - first);
+      found = take(&stream, found);
+      feed(&stream, all_text + second, size - second);
+      assert_int_equal(take(&stream, found), ALL);
+      frame_free(&stream);
+    }
+}
+
+/* Frames of many sizes, so that they end at every place in the buffer and it grows, moves and shrinks. */
+static void test_frame__many_sizes(void **state)
+{
+  (void)state;
+  enum { LARGEST = 3000000 };
+  struct frame_stream stream;
+  char *text = malloc(LARGEST + 100);
+  frame_init(&stream, LARGEST + 100);
+  size_t whole = 0;
+  for (size_t size = 1; size < LARGEST; size += 1 + size * 2 / 3, whole++) {
+    int begin = sprintf(text, "{\"id\":%zu,\"result\":\"", size);
+    memset(text + begin, 'x', size);
+    strcpy(text + begin + size, "\"} ");
+    size_t total = (size_t)begin + size + 3;
+    struct frame frame;
+    feed(&stream, text, total - 2);
+    assert_int_equal(frame_next(&stream, &frame), FRAME_MORE);
+    assert_true(frame_is_inside(&stream));
+    feed(&stream, text + total - 2, 2);
+    assert_int_equal(frame_next(&stream, &frame), FRAME_FOUND);
+    assert_int_equal(frame.result.end - frame.result.begin, size + 2);
+    assert_int_equal(frame.size, total - 1);
+    assert_int_equal(frame_next(&stream, &frame), FRAME_MORE);
+  }
+  assert_true(whole > 20);
+  char *space;
+  size_t room;
+  assert_true(stream.capacity > LARGEST / 2);
+  assert_true(frame_space(&stream, &space, &room));
+  assert_true(stream.capacity < 100000); /* what a large reply needed was given back */
+  frame_free(&stream);
+  free(text);
+}
+
+/* The end of what has been looked at only grows. */
+static void test_frame__never_rescans(void **state)
+{
+  (void)state;
+  struct frame_stream stream;
+  struct frame frame;
+  frame_init(&stream, LIMIT);
+  feed(&stream, "{\"result\":[", 11);
+  for (int i = 0; i < 5000; i++) {
+    assert_int_equal(frame_next(&stream, &frame), FRAME_MORE);
+    assert_int_equal(stream.scanned, stream.end);
+    feed(&stream, "1,", 2);
+  }
+  frame_free(&stream);
+}
+
+static enum frame_outcome outcome_of(const char *text, size_t limit)
+{
+  struct frame_stream stream;
+  struct frame frame;
+  frame_init(&stream, limit);
+  feed(&stream, text, strlen(text));
+  enum frame_outcome outcome = frame_next(&stream, &frame);
+  frame_free(&stream);
+  return outcome;
+}
+
+static void test_frame__garbage(void **state)
+{
+  (void)state;
+  static const char *const garbage[] = {
+      "HTTP/1.1 400 Bad Request\r\n",
+      "[1]",
+      "\"text\"",
+      "42",
+      "null",
+      "}",
+      ",{}",
+      "\x01",
+      "\xff\xfe",
+      "{\"a\":\x01",
+      "{\"a\":'b'",
+      "{<html>",
+      "{\"a\nb\":1}",
+      "{\"a\":\"\t\"}",
+      "{#",
+      "{\xef\xbb\xbf}",
+  };
+  for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++)
+    if (outcome_of(garbage[i], LIMIT) != FRAME_GARBAGE)
+      fail_msg("not recognised as garbage: %s", garbage[i]);
+}
+
+/* What only a parser can refuse ends where its brackets end, and its spans stay within it. */
+static void test_frame__wrong_but_closed(void **state)
+{
+  (void)state;
+  static const char *const wrong[] = {
+      "{]",  "{1:2}",         "{\"id\"}", "{\"id\":}", "{\"id\" 1}",           "{:1}",
+      "{,}", "{\"id\":1 2,}", "{{}}",     "{[]:[}]",   "{\"id\":\"a\" \"b\"}", "{\"id\":::1,\"id\"::}",
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    struct frame_stream stream;
+    struct frame frame;
+    frame_init(&stream, LIMIT);
+    feed(&stream, wrong[i], strlen(wrong[i]));
+    if (frame_next(&stream, &frame) != FRAME_FOUND)
+      fail_msg("no end was found: %s", wrong[i]);
+    assert_int_equal(frame.size, strlen(wrong[i]));
+    assert_true(frame.id.begin <= frame.id.end && frame.id.end <= frame.size);
+    frame_free(&stream);
+  }
+}
+
+static void test_frame__limit(void **state)
+{
+  (void)state;
+  assert_int_equal(outcome_of("{\"a\":\"bcd\"}", 11), FRAME_FOUND);
+  assert_int_equal(outcome_of("{\"a\":\"bcd\"}", 10), FRAME_TOO_LARGE);
+  assert_int_equal(outcome_of("{\"a\":\"bcd", 9), FRAME_MORE);
+  assert_int_equal(outcome_of("{\"a\":\"bcd", 8), FRAME_TOO_LARGE);
+  assert_int_equal(outcome_of("        \n        {\"a\":1}", 7), FRAME_FOUND); /* white space does not count */
+}
+
+/* The limit is of each object, not of the stream. */
+static void test_frame__limit_of_each(void **state)
+{
+  (void)state;
+  struct frame_stream stream;
+  struct frame frame;
+  frame_init(&stream, 8);
+  for (int i = 0; i < 10000; i++) {
+    feed(&stream, "{\"a\":1}\n", 8);
+    assert_int_equal(frame_next(&stream, &frame), FRAME_FOUND);
+  }
+  frame_free(&stream);
+}
+
+static bool is_valid(const char *json, size_t size)
+{
+  size_t wrong = SIZE_MAX;
+  char *exact = malloc(size ? size : 1); /* so that a sanitizer sees each byte that is read beyond the end */
+  memcpy(exact, json, size);
+  bool valid = json_is_valid(exact, size, &wrong);
+  assert_true(wrong <= size);
+  free(exact);
+  return valid;
+}
+
+static const char *const valid[] = {
+    "0",
+    "-0",
+    "10",
+    "-1.5",
+    "0.0e+10",
+    "1E400",
+    "123456789012345678901234567890",
+    "true",
+    "false",
+    "null",
+    "\"\"",
+    "[]",
+    "{}",
+    " [ 1 , [ ] , { } , \"a\" ]\r\n\t",
+    "{\"a\":1,\"b\":{\"c\":[true,false,null]},\"\":\"\"}",
+    "[[[[{\"a\":[{}]}]]]]",
+    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\uD83D\\ude00\"",
+    "\"\x7f \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\"",
+};
+static const char *const invalid[] = {
+    "",
+    " ",
+    "-",
+    "+1",
+    "01",
+    "1.",
+    ".1",
+    "1e",
+    "1e+",
+    "0x1",
+    "1 2",
+    "tru",
+    "truex",
+    "True",
+    "nul",
+    "NaN",
+    "Infinity",
+    "'a'",
+    "\"",
+    "\"a",
+    "\"\\",
+    "\"\\x\"",
+    "\"\\u12\"",
+    "\"\\u123g\"",
+    "\"\n\"",
+    "\"\t\"",
+    "[",
+    "]",
+    "[1",
+    "[1,",
+    "[1,]",
+    "[,1]",
+    "[1 2]",
+    "[1}",
+    "{",
+    "}",
+    "{]",
+    "{\"a\"",
+    "{\"a\":",
+    "{\"a\":1",
+    "{\"a\":1,",
+    "{\"a\":1,}",
+    "{,}",
+    "{1:2}",
+    "{\"a\" 1}",
+    "{\"a\":1 \"b\":2}",
+    "{a:1}",
+    "[]]",
+    "{}{}",
+    "1,",
+    ",",
+    ":",
+    "\"a\":1",
+    "\xef\xbb\xbf{}",
+    "\"\x80\"",
+    "\"\xc0\x80\"",
+    "\"\xc3\"",
+    "\"\xe2\x82\"",
+    "\"\xe0\x80\x80\"",
+    "\"\xed\xa0\x80\"",
+    "\"\xf0\x80\x80\x80\"",
+    "\"\xf4\x90\x80\x80\"",
+    "\"\xf5\x80\x80\x80\"",
+    "\"\xff\"",
+};
+
+static void test_json__valid(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++)
+    if (!is_valid(valid[i], strlen(valid[i])))
+      fail_msg("refused: %s", valid[i]);
+}
+
+static void test_json__invalid(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++)
+    if (is_valid(invalid[i], strlen(invalid[i])))
+      fail_msg("accepted: %s", invalid[i]);
+  assert_false(is_valid("[1]\0", 4));
+  assert_false(is_valid("\"\0\"", 3));
+  assert_false(is_valid("\"\\\0\"", 4));
+}
+
+static void test_json__depth(void **state)
+{
+  (void)state;
+  enum { LIMIT_OF_GO = 10000 };
+  char deep[2 * LIMIT_OF_GO + 2];
+  memset(deep, '[', LIMIT_OF_GO + 1);
+  memset(deep + LIMIT_OF_GO + 1, ']', LIMIT_OF_GO + 1);
+  assert_false(is_valid(deep, sizeof deep));
+  assert_true(is_valid(deep + 1, sizeof deep - 2));
+}
+
+/* Whether a parser that others wrote accepts it; -1: it has limits that JSON does not have. */
+static int is_valid_elsewhere(const char *json, size_t size)
+{
+  json_error_t why;
+  json_t *value = json_loadb(json, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
+  json_decref(value);
+  if (value)
+    return 1;
+  return json_error_code(&why) == json_error_numeric_overflow || strstr(why.text, "invalid Unicode") ? -1 : 0;
+}
+
+/* Texts with a few bytes changed, removed or doubled are judged as another parser judges them. */
+static void test_json__same_as_another_parser(void **state)
+{
+  (void)state;
+  static const char bytes[] = "{}[],:\"\\ \n0129-+.eEtrufalsn\x80\xc3\xa4\xe2\x82\xac\xf0\x9f\x98";
+  unsigned seed = 1;
+  int good = 0, bad = 0;
+  for (int round = 0; round < 200000; round++) {
+    char json[200];
+    strcpy(json, valid[(unsigned)rand_r(&seed) % (sizeof valid / sizeof valid[0])]);
+    for (int change = rand_r(&seed) % 3; change >= 0; change--) {
+      size_t size = strlen(json);
+      size_t at = (unsigned)rand_r(&seed) % (size + 1);
+      bool insert = rand_r(&seed) % 3 == 0 || at == size;
+      if (insert)
+        memmove(json + at + 1, json + at, size - at + 1);
+      if (insert || rand_r(&seed) % 2)
+        json[at] = bytes[(unsigned)rand_r(&seed) % (sizeof bytes - 1)];
+      else
+        memmove(json + at, json + at + 1, size - at);
+    }
+    int expected = is_valid_elsewhere(json, strlen(json));
+    if (expected >= 0 && is_valid(json, strlen(json)) != expected)
+      fail_msg("the other parser says %d: %s", expected, json);
+    good += expected == 1;
+    bad += expected == 0;
+  }
+  assert_true(good > 1000 && bad > 1000);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_frame__whole),
+      cmocka_unit_test(test_frame__byte_by_byte),
+      cmocka_unit_test(test_frame__all_splits),
+      cmocka_unit_test(test_frame__many_sizes),
+      cmocka_unit_test(test_frame__never_rescans),
+      cmocka_unit_test(test_frame__garbage),
+      cmocka_unit_test(test_frame__wrong_but_closed),
+      cmocka_unit_test(test_frame__limit),
+      cmocka_unit_test(test_frame__limit_of_each),
+      cmocka_unit_test(test_json__valid),
+      cmocka_unit_test(test_json__invalid),
+      cmocka_unit_test(test_json__depth),
+      cmocka_unit_test(test_json__same_as_another_parser),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# The tests of the jsonrpc driver.  The driver brings the shared library along, so these are linked with it as well: two
+# libraries in one process would not know each other's leases.
+if(NOT POOL_DRIVERS)
+  return()
+endif()
+
+add_executable(frame_test frame_test.c ${PROJECT_SOURCE_DIR}/drivers/frame.c)
+target_include_directories(frame_test PRIVATE ${PROJECT_SOURCE_DIR}/drivers)
+target_link_libraries(frame_test PRIVATE pool_test_support pool PkgConfig::jansson)
+add_test(NAME frame COMMAND frame_test)
+
+add_executable(jsonrpc_test jsonrpc_test.c)
+target_link_libraries(jsonrpc_test PRIVATE pool_test_support pool)
+add_dependencies(jsonrpc_test pool_jsonrpc)
+add_test(NAME jsonrpc COMMAND jsonrpc_test)
+
+# A server in Go, built from its standard library alone.
+find_program(POOL_GO go HINTS /usr/local/go/bin)
+if(NOT POOL_GO)
+  message(FATAL_ERROR "The tests of the jsonrpc driver need Go 1.19 or newer (Debian: apt-get install golang-go)")
+endif()
+set(POOL_GO_CACHE ${CMAKE_CURRENT_BINARY_DIR}/peer/cache CACHE PATH "Where Go keeps what it has compiled")
+set(peer ${CMAKE_CURRENT_BINARY_DIR}/peer/peer)
+add_test(NAME peer.build COMMAND ${POOL_GO} build -o ${peer} .)
+set_tests_properties(peer.build PROPERTIES
+  FIXTURES_SETUP peer WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/peer LABELS driver TIMEOUT 900
+  ENVIRONMENT "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABLED=0;GOTOOLCHAIN=local")
+
+add_executable(peer_test peer_test.c)
+target_link_libraries(peer_test PRIVATE pool_test_support pool)
+add_dependencies(peer_test pool_jsonrpc)
+add_test(NAME peer COMMAND peer_test ${peer})
+
+set_tests_properties(frame jsonrpc peer PROPERTIES LABELS driver TIMEOUT 120
+                     ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
+set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

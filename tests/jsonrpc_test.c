@@ -1,0 +1,1772 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The jsonrpc driver against servers that follow a script.
+ *
+ * Each test has a server: a thread of its own that runs the test's script over real sockets.  A script takes
+ * connections, reads requests and says what it likes.  What goes wrong in a script ends the program, since cmocka's
+ * assertions only work in the test's own thread.  Nothing here waits for a moment to pass, only for what must happen,
+ * except where a deadline is what is tested.
+ *
+ * Shared by test and script: `reached` and `gate` of the server, by which the two agree who goes first.
+ */
+#include "support.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <pool/driver.h>
+
+#define MEBIBYTE ((size_t)1024 * 1024)
+#define PATIENCE 20 /* seconds before a script that waits in vain gives up */
+
+/* Threads are started in the child of fork here; ThreadSanitizer would end the program. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+  return "die_after_fork=0";
+}
+
+#define require(condition) ((condition) ? (void)0 : give_up(__LINE__, #condition))
+
+static void give_up(int line, const char *condition)
+{
+  fprintf(stderr, "%s:%d: in a thread of the test: %s failed (errno: %s)\n", __FILE__, line, condition,
+          strerror(errno));
+  abort();
+}
+
+/* ---- the server ---- */
+
+struct server;
+typedef void script_fn(struct server *server);
+
+struct server {
+  script_fn *script;
+  int listener;
+  char address[200];
+  char folder[64];
+  char path[100];
+  pthread_t thread;
+  struct gate gate;    /* what script and test agree on */
+  _Atomic int reached; /* likewise */
+};
+
+/* A connection as the server sees it. */
+struct peer {
+  int socket;
+  FILE *input;
+  char *line; /* the request that was read last, its newline included */
+  size_t capacity;
+  ssize_t size;
+  uint64_t id;
+  char *args;
+};
+
+static void peer_accept(struct peer *peer, struct server *server)
+{
+  struct timeval patience = {.tv_sec = PATIENCE};
+  int on = 1;
+  do
+    peer->socket = accept(server->listener, NULL, NULL);
+  while (peer->socket < 0 && errno == EINTR);
+  require(peer->socket >= 0);
+  setsockopt(peer->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* refused by a Unix socket */
+  setsockopt(peer->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(peer->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  peer->input = fdopen(dup(peer->socket), "r");
+  require(peer->input);
+}
+
+static struct peer *peer_take(struct server *server)
+{
+  struct peer *peer = calloc(1, sizeof *peer);
+  peer_accept(peer, server);
+  return peer;
+}
+
+/* Reads one request.  False at the end. */
+static bool peer_read(struct peer *peer)
+{
+  errno = 0;
+  peer->size = getline(&peer->line, &peer->capacity, peer->input);
+  if (peer->size <= 0) {
+    require(errno != EAGAIN && errno != EWOULDBLOCK);
+    return false;
+  }
+  char *tail = memrchr(peer->line, ']', (size_t)peer->size);
+  require(tail && sscanf(tail, "],\"id\":%" SCNu64 "}\n", &peer->id) == 1);
+  *tail = 0;
+  peer->args = strstr(peer->line, "\"params\":[");
+  require(peer->args);
+  peer->args += strlen("\"params\":[");
+  return true;
+}
+
+static uint64_t peer_expect(struct peer *peer)
+{
+  require(peer_read(peer));
+  return peer->id;
+}
+
+static void peer_write(struct peer *peer, const char *data, size_t size)
+{
+  while (size > 0) {
+    ssize_t sent = send(peer->socket, data, size, MSG_NOSIGNAL);
+    require(sent > 0);
+    data += sent;
+    size -= (size_t)sent;
+  }
+}
+
+static void peer_say(struct peer *peer, const char *text)
+{
+  peer_write(peer, text, strlen(text));
+}
+
+static void peer_answer(struct peer *peer, uint64_t id, const char *result)
+{
+  char head[64];
+  sprintf(head, "{\"id\":%" PRIu64 ",\"result\":", id);
+  peer_say(peer, head);
+  peer_say(peer, result);
+  peer_say(peer, ",\"error\":null}\n");
+}
+
+static void peer_end(struct peer *peer)
+{
+  fclose(peer->input);
+  close(peer->socket);
+  free(peer->line);
+  free(peer);
+}
+
+/* Waits until the client is gone. */
+static void peer_finish(struct peer *peer)
+{
+  require(!peer_read(peer));
+  peer_end(peer);
+}
+
+static void *server_main(void *data)
+{
+  struct server *server = data;
+  server->script(server);
+  return NULL;
+}
+
+static void listen_tcp(struct server *server, int backlog)
+{
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof name;
+  server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(server->listener >= 0);
+  assert_int_equal(bind(server->listener, (struct sockaddr *)&name, size), 0);
+  assert_int_equal(listen(server->listener, backlog), 0);
+  assert_int_equal(getsockname(server->listener, (struct sockaddr *)&name, &size), 0);
+  sprintf(server->address, "127.0.0.1:%d", ntohs(name.sin_port));
+}
+
+static void listen_unix(struct server *server, int backlog)
+{
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  strcpy(server->folder, "/tmp/jsonrpc_test.XXXXXX");
+  assert_non_null(mkdtemp(server->folder));
+  sprintf(server->path, "%s/socket", server->folder);
+  strcpy(name.sun_path, server->path);
+  server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(server->listener >= 0);
+  assert_int_equal(bind(server->listener, (struct sockaddr *)&name, sizeof name), 0);
+  assert_int_equal(listen(server->listener, backlog), 0);
+  sprintf(server->address, "unix:%s", server->path);
+}
+
+enum family { TCP, UNIX };
+
+static void server_start(struct server *server, enum family family, script_fn *script)
+{
+  *server = (struct server){.script = script};
+  gate_init(&server->gate, false);
+  if (family == TCP)
+    listen_tcp(server, 64);
+  else
+    listen_unix(server, 64);
+  if (script)
+    server->thread = thread_start(server_main, server);
+}
+
+static void server_stop(struct server *server)
+{
+  if (server->script)
+    thread_end(server->thread);
+  close(server->listener);
+  if (server->path[0]) {
+    unlink(server->path);
+    rmdir(server->folder);
+  }
+}
+
+/* ---- the client ---- */
+
+/* A pool of at most one connection, with a deadline for calls. */
+static pool_t *client_with(const char *address, int64_t call_timeout_ms, int32_t max_open)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = NULL;
+  config.max_open = max_open;
+  config.call_timeout_ms = call_timeout_ms;
+  if (pool_create_driver(&config, "jsonrpc", address, &pool, &error) != 0)
+    fail_msg("pool_create_driver: %s", error.message);
+  return pool;
+}
+
+static pool_t *client(const struct server *server)
+{
+  return client_with(server->address, PATIENCE * 1000, 1);
+}
+
+static pool_lease_t get(pool_t *pool)
+{
+  pool_lease_t lease = pool_get(pool);
+  pool_error_t error = POOL_ERROR_INIT;
+  if (lease <= 0) {
+    pool_failure(&error);
+    fail_msg("pool_get: %s", error.message);
+  }
+  return lease;
+}
+
+static void client_end(pool_t *pool)
+{
+  assert_int_equal(pool_close(pool, 10000), 0);
+  pool_free(pool);
+}
+
+static pool_bytes_t text(const char *json)
+{
+  return (pool_bytes_t){(char *)(uintptr_t)json, strlen(json)};
+}
+
+/* A call that must succeed with this reply. */
+static void call_expect(pool_lease_t lease, const char *args, const char *expected)
+{
+  pool_bytes_t reply = {NULL, 0};
+  pool_error_t error = POOL_ERROR_INIT;
+  int code = pool_call(lease, "Test.Call", text(args), &reply, &error);
+  if (code)
+    fail_msg("%s: %d: %s", args, code, error.message);
+  assert_int_equal(reply.size, strlen(expected));
+  assert_memory_equal(reply.data, expected, reply.size);
+  pool_bytes_free(&reply);
+}
+
+/* A call that must fail with this code and a message that contains these words. */
+static void call_fails(pool_lease_t lease, const char *args, int code, const char *words)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  int got = pool_call(lease, "Test.Call", text(args), NULL, &error);
+  if (got != code || !strstr(error.message, words))
+    fail_msg("expected %d and '%s', got %d: %s", code, words, got, error.message);
+}
+
+/* A call with a deadline of its own, past the pool: all connections of the driver understand all of its vtables. */
+static int call_within(pool_lease_t lease, const char *args, int64_t timeout_ms, pool_bytes_t *reply,
+                       pool_error_t *error)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  void *context;
+  if (pool_driver_prepare("jsonrpc", "unused:1", &vtable, &context, error) != 0)
+    return 1;
+  int code =
+      vtable.call(context, pool_conn(lease), "Test.Call", text(args), reply, now_ns() + timeout_ms * 1000000, error);
+  vtable.release(context);
+  return code;
+}
+
+static void call_within_fails(pool_lease_t lease, const char *args, int64_t timeout_ms, int code, const char *words)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_bytes_t reply;
+  int got = call_within(lease, args, timeout_ms, &reply, &error);
+  if (got != code || !strstr(error.message, words))
+    fail_msg("expected %d and '%s', got %d: %s", code, words, got, error.message);
+}
+
+/* How an async call ended. */
+struct end {
+  _Atomic int times;
+  int code;
+  pool_bytes_t reply;
+};
+
+static void on_done(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct end *end = user;
+  end->code = code;
+  end->reply = reply;
+  atomic_fetch_add(&end->times, 1);
+}
+
+static void go(pool_lease_t lease, const char *args, struct end *end)
+{
+  *end = (struct end){0};
+  assert_true(pool_go(lease, "Test.Go", text(args), on_done, end) > 0);
+}
+
+static void end_expect(struct end *end, int code, const char *expected)
+{
+  wait_until(atomic_load(&end->times) == 1);
+  assert_int_equal(end->code, code);
+  assert_int_equal(end->reply.size, strlen(expected));
+  if (end->reply.size)
+    assert_memory_equal(end->reply.data, expected, end->reply.size);
+  pool_bytes_free(&end->reply);
+}
+
+/* ---- scripts that more than one test uses ---- */
+
+/* Answers each request with its args, until the client is gone. */
+static void echo_peer(struct peer *peer)
+{
+  while (peer_read(peer))
+    peer_answer(peer, peer->id, peer->args);
+  peer_end(peer);
+}
+
+static void echo(struct server *server)
+{
+  echo_peer(peer_take(server));
+}
+
+/* Takes one connection and waits for its end. */
+static void listen_only(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  while (peer_read(peer))
+    atomic_fetch_add(&server->reached, 1);
+  peer_end(peer);
+}
+
+/* ---- addresses ---- */
+
+static int prepare(const char *address, pool_error_t *error)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  void *context;
+  int code = pool_driver_prepare("jsonrpc", address, &vtable, &context, error);
+  if (code == 0)
+    vtable.release(context);
+  return code;
+}
+
+static void test_jsonrpc__good_addresses(void **state)
+{
+  (void)state;
+  static const char *const good[] = {
+      "localhost:1",
+      "127.0.0.1:65535",
+      "[::1]:8080",
+      "[fe80::1%lo]:80",
+      "unix:/tmp/socket",
+      "example.org:00080",
+      "unix:/a:b?max_reply_bytes=1",
+      "host:80?max_reply_bytes=1000000",
+      "host:80?max_reply_bytes=5&max_reply_bytes=6",
+  };
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    pool_error_t error = POOL_ERROR_INIT;
+    if (prepare(good[i], &error) != 0)
+      fail_msg("%s: %s", good[i], error.message);
+  }
+}
+
+static void test_jsonrpc__bad_addresses(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *address;
+    const char *words;
+  } bad[] = {
+      {"", "port is missing"},
+      {"localhost", "port is missing"},
+      {":80", "host is empty"},
+      {"localhost:", "1 to 65535"},
+      {"localhost:0", "1 to 65535"},
+      {"localhost:65536", "1 to 65535"},
+      {"localhost:99999999999999999999", "1 to 65535"},
+      {"localhost:http", "1 to 65535"},
+      {"localhost:-1", "1 to 65535"},
+      {"localhost: 80", "1 to 65535"},
+      {"::1:80", "brackets"},
+      {"[::1]", "']:'"},
+      {"[::1", "']:'"},
+      {"[::1]80", "']:'"},
+      {"[]:80", "IPv6"},
+      {"[localhost]:80", "IPv6"},
+      {"unix:", "begins with '/'"},
+      {"unix:socket", "begins with '/'"},
+      {"unix:/"
+       "tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt",
+       "at most 107"},
+      {"localhost:80?", "unknown option ''"},
+      {"localhost:80?timeout=1", "unknown option 'timeout=1'"},
+      {"localhost:80?max_reply_bytes", "unknown option"},
+      {"localhost:80?max_reply_bytes=", "max_reply_bytes must be"},
+      {"localhost:80?max_reply_bytes=0", "max_reply_bytes must be"},
+      {"localhost:80?max_reply_bytes=-5", "max_reply_bytes must be"},
+      {"localhost:80?max_reply_bytes=1k", "max_reply_bytes must be"},
+      {"localhost:80?max_reply_bytes=99999999999999999999999", "max_reply_bytes must be"},
+      {"localhost:80?max_reply_bytes=1&", "unknown option ''"},
+  };
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    pool_error_t error = POOL_ERROR_INIT;
+    int code = prepare(bad[i].address, &error);
+    if (code != POOL_E_INVALID || !strstr(error.message, bad[i].words))
+      fail_msg("%s: %d: %s", bad[i].address, code, error.message);
+  }
+}
+
+/* ---- calls ---- */
+
+static int count_threads(void)
+{
+  FILE *status = fopen("/proc/self/status", "r");
+  char line[256];
+  int threads = 0;
+  while (fgets(line, sizeof line, status))
+    sscanf(line, "Threads: %d", &threads);
+  fclose(status);
+  return threads;
+}
+
+/* Must be the first test that calls, since the poller never ends. */
+static void test_jsonrpc__sync_calls_start_no_thread(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, TCP, echo);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  int before = count_threads();
+  for (int i = 0; i < 100; i++)
+    call_expect(lease, "1", "1");
+  assert_int_equal(count_threads(), before);
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+static void script_wire_format(struct server *server)
+{
+  static const char *const expected[] = {
+      "{\"method\":\"Arith.Mul\",\"params\":[{\"A\":6,\"B\":7}],\"id\":1}\n",
+      "{\"method\":\"Arith.Mul\",\"params\":[null],\"id\":2}\n",
+      "{\"method\":\"a\\\"b\\\\c\\n\",\"params\":[ 123456789012345678901234567890 ],\"id\":3}\n",
+  };
+  struct peer *peer = peer_take(server);
+  for (size_t i = 0; i < 3; i++) {
+    ssize_t size = getline(&peer->line, &peer->capacity, peer->input);
+    require(size == (ssize_t)strlen(expected[i]) && strcmp(peer->line, expected[i]) == 0);
+    peer_answer(peer, i + 1, "42");
+  }
+  peer_finish(peer);
+}
+
+static void wire_format(enum family family)
+{
+  struct server server;
+  server_start(&server, family, script_wire_format);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  pool_bytes_t reply;
+  assert_int_equal(pool_call(lease, "Arith.Mul", text("{\"A\":6,\"B\":7}"), &reply, NULL), 0);
+  assert_int_equal(reply.size, 2);
+  assert_string_equal(reply.data, "42");
+  pool_bytes_free(&reply);
+  assert_int_equal(pool_call(lease, "Arith.Mul", (pool_bytes_t){NULL, 0}, NULL, NULL), 0);
+  assert_int_equal(pool_call(lease, "a\"b\\c\n", text(" 123456789012345678901234567890 "), NULL, NULL), 0);
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+static void test_jsonrpc__wire_format_tcp(void **state)
+{
+  (void)state;
+  wire_format(TCP);
+}
+
+static void test_jsonrpc__wire_format_unix(void **state)
+{
+  (void)state;
+  wire_format(UNIX);
+}
+
+static const char *const verbatim[] = {
+    "18446744073709551615",
+    "-0.1e-7",
+    "1e400",
+    "null",
+    "false",
+    "\"\\u0000 \\ud83d\\ude00 }\"",
+    "{ \"result\" : [ 1 , { \"error\" : \"x\" } ] }",
+    "[]",
+    "\"\"",
+};
+#define VERBATIM (sizeof verbatim / sizeof verbatim[0])
+
+static void script_verbatim(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  for (size_t i = 0; i < VERBATIM; i++) {
+    char pretty[200];
+    uint64_t id = peer_expect(peer);
+    sprintf(pretty, "\r\n {\n\t\"error\" : null,\n\t\"result\" : %s\n,\n\t\"id\" : %" PRIu64 "\n}", verbatim[i], id);
+    peer_say(peer, pretty);
+  }
+  peer_finish(peer);
+}
+
+static void test_jsonrpc__replies_are_verbatim(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, TCP, script_verbatim);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  for (size_t i = 0; i < VERBATIM; i++)
+    call_expect(lease, "1", verbatim[i]);
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* The server sees only what is good, and the connection goes on. */
+static void test_jsonrpc__bad_args_are_not_sent(void **state)
+{
+  (void)state;
+  static const char *const bad[] = {" ",        "x", "{\"a\":}", "1 2", "1],\"id\":7}\n{\"method\":\"x\",\"params\":[1",
+                                    "\"\xff\"", "[1"};
+  struct server server;
+  struct end end = {0};
+  server_start(&server, TCP, echo);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    call_fails(lease, bad[i], POOL_E_INVALID, "not sent");
+    assert_int_equal(pool_go(lease, "Test.Go", text(bad[i]), on_done, &end), POOL_E_INVALID);
+  }
+  assert_int_equal(pool_call(lease, "\xff", text("1"), NULL, NULL), POOL_E_INVALID);
+  call_expect(lease, "{\"a\":[1,2.50,\"\\u00e4\"]}", "{\"a\":[1,2.50,\"\\u00e4\"]}");
+  assert_int_equal(atomic_load(&end.times), 0);
+  pool_put(lease);
+  assert_int_equal(stats_of(pool).opened, 1);
+  client_end(pool);
+  server_stop(&server);
+}
+
+#define LONG_ERROR 300
+
+static void script_errors(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  char reply[LONG_ERROR * 2 + 100];
+  sprintf(reply, "{\"id\":%" PRIu64 ",\"result\":null,\"error\":\"divide by \\\"zero\\\"\"}", peer_expect(peer));
+  peer_say(peer, reply);
+  sprintf(reply, "{\"id\":%" PRIu64 ",\"error\":{\"code\":18446744073709551615}}", peer_expect(peer));
+  peer_say(peer, reply);
+  for (int i = 0; i < 2; i++) {
+    int size = sprintf(reply, "{\"id\":%" PRIu64 ",\"result\":1,\"error\":\"x", peer_expect(peer));
+    for (int j = 0; j < LONG_ERROR; j++)
+      size += sprintf(reply + size, "ä");
+    sprintf(reply + size, "\"}");
+    peer_say(peer, reply);
+  }
+  peer_answer(peer, peer_expect(peer), "\"fine\"");
+  peer_finish(peer);
+}
+
+static void test_jsonrpc__remote_errors(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end end;
+  char expected[LONG_ERROR * 2 + 2] = "x";
+  for (int i = 0; i < LONG_ERROR; i++)
+    strcat(expected, "ä");
+  server_start(&server, TCP, script_errors);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  call_fails(lease, "1", POOL_E_REMOTE, "divide by \"zero\"");
+  call_fails(lease, "1", POOL_E_REMOTE, "{\"code\":18446744073709551615}");
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(pool_call(lease, "Test.Call", text("1"), NULL, &error), POOL_E_REMOTE);
+  assert_int_equal(strlen(error.message), 239); /* a whole number of characters */
+  assert_memory_equal(error.message, expected, 239);
+  go(lease, "1", &end);
+  end_expect(&end, POOL_E_REMOTE, expected);
+  call_expect(lease, "1", "\"fine\"");
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+static void script_byte_by_byte(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  while (peer_read(peer)) {
+    char reply[100];
+    sprintf(reply, " {\"id\":%" PRIu64 ",\"result\":[\"a}\\\"\",{}],\"error\":null}\n", peer->id);
+    for (size_t i = 0; reply[i]; i++)
+      peer_write(peer, reply + i, 1);
+  }
+  peer_end(peer);
+}
+
+static void test_jsonrpc__byte_by_byte(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end end;
+  server_start(&server, UNIX, script_byte_by_byte);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  for (int i = 0; i < 20; i++) {
+    call_expect(lease, "1", "[\"a}\\\"\",{}]");
+    go(lease, "1", &end);
+    end_expect(&end, 0, "[\"a}\\\"\",{}]");
+  }
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+enum { BATCH = 50 };
+
+static void script_backwards(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  uint64_t ids[BATCH];
+  char results[BATCH][32];
+  for (int i = 0; i < BATCH; i++) {
+    ids[i] = peer_expect(peer);
+    snprintf(results[i], sizeof results[i], "%s", peer->args);
+  }
+  for (int i = BATCH - 1; i >= 0; i--)
+    peer_answer(peer, ids[i], results[i]);
+  peer_finish(peer);
+}
+
+static void test_jsonrpc__replies_out_of_order(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end ends[BATCH];
+  char args[32];
+  server_start(&server, TCP, script_backwards);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  for (int i = 0; i < BATCH - 1; i++) {
+    sprintf(args, "%d", i);
+    go(lease, args, &ends[i]);
+  }
+  call_expect(lease, "\"last\"", "\"last\"");
+  for (int i = 0; i < BATCH - 1; i++) {
+    sprintf(args, "%d", i);
+    end_expect(&ends[i], 0, args);
+  }
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* ---- many threads ---- */
+
+enum { CALLERS = 8, ROUNDS = 200 };
+
+struct caller {
+  pool_lease_t lease;
+  int number;
+};
+
+static void expect_in_thread(pool_lease_t lease, const char *args)
+{
+  pool_bytes_t reply;
+  pool_error_t error = POOL_ERROR_INIT;
+  int code = pool_call(lease, "Test.Call", text(args), &reply, &error);
+  if (code)
+    fprintf(stderr, "%d: %s\n", code, error.message);
+  require(code == 0 && strcmp(reply.data, args) == 0);
+  pool_bytes_free(&reply);
+}
+
+/* Every odd thread has an async call under way while it waits for a sync one. */
+static void *call_often(void *data)
+{
+  struct caller *caller = data;
+  for (int i = 0; i < ROUNDS; i++) {
+    char args[64], other[64];
+    struct end end = {0};
+    sprintf(args, "[%d,%d]", caller->number, i);
+    sprintf(other, "{\"async\":[%d,%d]}", caller->number, i);
+    bool both = caller->number % 2;
+    if (both)
+      require(pool_go(caller->lease, "Test.Go", text(other), on_done, &end) > 0);
+    expect_in_thread(caller->lease, args);
+    if (!both)
+      continue;
+    while (atomic_load(&end.times) == 0)
+      yield_ns();
+    require(end.code == 0 && strcmp(end.reply.data, other) == 0);
+    pool_bytes_free(&end.reply);
+  }
+  return NULL;
+}
+
+static void test_jsonrpc__many_threads_on_one_lease(void **state)
+{
+  (void)state;
+  struct server server;
+  struct caller callers[CALLERS];
+  pthread_t threads[CALLERS];
+  server_start(&server, TCP, echo);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  for (int i = 0; i < CALLERS; i++) {
+    callers[i] = (struct caller){lease, i};
+    threads[i] = thread_start(call_often, &callers[i]);
+  }
+  for (int i = 0; i < CALLERS; i++)
+    thread_end(threads[i]);
+  pool_put(lease);
+  assert_int_equal(stats_of(pool).opened, 1);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* ---- deadlines ---- */
+
+/* Keeps the first two requests until the third is there. */
+static void script_late(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  uint64_t late = peer_expect(peer);
+  uint64_t later = peer_expect(peer);
+  uint64_t next = peer_expect(peer);
+  peer_answer(peer, late, "\"late\"");
+  peer_answer(peer, later, "\"later\"");
+  peer_answer(peer, next, "\"next\"");
+  peer_answer(peer, late, "\"again\"");
+  peer_answer(peer, peer_expect(peer), "\"last\"");
+  peer_finish(peer);
+}
+
+static void test_jsonrpc__late_replies_are_dropped(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end end;
+  server_start(&server, TCP, script_late);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  int64_t began = now_ns();
+  call_within_fails(lease, "1", 50, POOL_E_TIMEOUT, "waiting for the reply");
+  assert_true(now_ns() - began >= 50000000);
+  call_within_fails(lease, "2", 50, POOL_E_TIMEOUT, "waiting for the reply");
+  go(lease, "3", &end);
+  end_expect(&end, 0, "\"next\"");
+  call_expect(lease, "4", "\"last\"");
+  pool_put(lease);
+  assert_int_equal(stats_of(pool).opened, 1);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* The same with async calls, which the poller ends. */
+static void script_late_async(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  uint64_t late = peer_expect(peer);
+  uint64_t next = peer_expect(peer);
+  peer_answer(peer, late, "\"late\"");
+  peer_answer(peer, next, "\"next\"");
+  peer_finish(peer);
+}
+
+static void test_jsonrpc__late_async_replies_are_dropped(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end end;
+  pool_bytes_t reply;
+  pool_error_t error = POOL_ERROR_INIT;
+  server_start(&server, TCP, script_late_async);
+  pool_t *pool = client_with(server.address, 50, 1);
+  pool_lease_t lease = get(pool);
+  int64_t began = now_ns();
+  go(lease, "1", &end);
+  end_expect(&end, POOL_E_TIMEOUT, "");
+  assert_true(now_ns() - began >= 50000000);
+  assert_int_equal(call_within(lease, "2", PATIENCE * 1000, &reply, &error), 0);
+  assert_string_equal(reply.data, "\"next\"");
+  pool_bytes_free(&reply);
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* A sync caller with much time. */
+static void *call_patiently(void *data)
+{
+  pool_bytes_t reply;
+  pool_error_t error = POOL_ERROR_INIT;
+  int code = call_within(*(pool_lease_t *)data, "1", PATIENCE * 1000, &reply, &error);
+  require(code == 0 && strcmp(reply.data, "\"patient\"") == 0);
+  pool_bytes_free(&reply);
+  return NULL;
+}
+
+static void script_patient(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  uint64_t id = peer_expect(peer);
+  atomic_store(&server->reached, 1);
+  peer_expect(peer);
+  gate_pass(&server->gate);
+  peer_answer(peer, id, "\"patient\"");
+  peer_finish(peer);
+}
+
+/* The poller keeps the deadlines of a connection also while another thread is its reader. */
+static void test_jsonrpc__async_deadline_beside_a_reader(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end end;
+  server_start(&server, TCP, script_patient);
+  pool_t *pool = client_with(server.address, 100, 1);
+  pool_lease_t lease = get(pool);
+  pthread_t reader = thread_start(call_patiently, &lease);
+  wait_until(atomic_load(&server.reached) == 1);
+  go(lease, "2", &end);
+  end_expect(&end, POOL_E_TIMEOUT, "");
+  gate_set(&server.gate, true);
+  thread_end(reader);
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* Connects until nobody is taken any more. */
+static size_t fill_backlog(struct server *server, int *sockets, size_t most)
+{
+  struct sockaddr_storage name;
+  socklen_t size = sizeof name;
+  assert_int_equal(getsockname(server->listener, (struct sockaddr *)&name, &size), 0);
+  for (size_t i = 0; i < most; i++) {
+    sockets[i] = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (connect(sockets[i], (struct sockaddr *)&name, size) == 0)
+      continue;
+    struct pollfd set = {.fd = sockets[i], .events = POLLOUT};
+    if (errno != EINPROGRESS || poll(&set, 1, 100) == 0)
+      return i + 1;
+  }
+  fail_msg("the backlog never fills");
+  return most;
+}
+
+static void connect_deadline(enum family family)
+{
+  struct server server = {0};
+  int sockets[20];
+  if (family == TCP)
+    listen_tcp(&server, 0);
+  else
+    listen_unix(&server, 0);
+  size_t filled = fill_backlog(&server, sockets, 20);
+  pool_t *pool = client(&server);
+  int64_t began = now_ns();
+  assert_int_equal(pool_get_for(pool, 100), POOL_E_TIMEOUT);
+  int64_t took = now_ns() - began;
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(pool_failure(&error), POOL_E_TIMEOUT);
+  if (!strstr(error.message, "connecting to ") || error.native != ETIMEDOUT)
+    fail_msg("%d: %s", error.native, error.message);
+  assert_true(took >= 90000000 && took < 5000000000);
+  client_end(pool);
+  for (size_t i = 0; i < filled; i++)
+    close(sockets[i]);
+  server_stop(&server);
+}
+
+static void test_jsonrpc__connect_deadline_tcp(void **state)
+{
+  (void)state;
+  connect_deadline(TCP);
+}
+
+static void test_jsonrpc__connect_deadline_unix(void **state)
+{
+  (void)state;
+  connect_deadline(UNIX);
+}
+
+static void refused(const char *address, int native)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = client_with(address, -1, 1);
+  assert_int_equal(pool_get(pool), POOL_E_OPEN);
+  pool_failure(&error);
+  if (error.native != native || !strstr(error.message, strerror(native)))
+    fail_msg("%d: %s", error.native, error.message);
+  client_end(pool);
+}
+
+static void test_jsonrpc__refused(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, TCP, NULL);
+  close(server.listener);
+  refused(server.address, ECONNREFUSED);
+  server_start(&server, UNIX, NULL);
+  close(server.listener);
+  refused(server.address, ECONNREFUSED);
+  unlink(server.path);
+  refused(server.address, ENOENT);
+  rmdir(server.folder);
+}
+
+static void test_jsonrpc__unknown_host(void **state)
+{
+  (void)state;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = client_with("[1:2:3]:80", -1, 1);
+  assert_int_equal(pool_get(pool), POOL_E_OPEN);
+  pool_failure(&error);
+  assert_non_null(strstr(error.message, "looking up 1:2:3"));
+  client_end(pool);
+}
+
+/* ---- broken connections ---- */
+
+struct broken {
+  struct server server;
+  const char *reply; /* to the second request; %d is its id */
+};
+
+static void script_broken(struct server *server)
+{
+  struct broken *broken = (struct broken *)server;
+  struct peer *peer = peer_take(server);
+  char reply[1000];
+  peer_expect(peer);
+  sprintf(reply, broken->reply, (int)peer_expect(peer));
+  peer_say(peer, reply);
+  shutdown(peer->socket, SHUT_WR);
+  peer_finish(peer);
+}
+
+/* Both an async and a sync call are under way; both end, later ones fail at once, and the pool opens another
+ * connection. */
+static void breaks(const char *reply, const char *options, const char *words)
+{
+  struct broken broken = {.reply = reply};
+  char address[300];
+  struct end end;
+  server_start(&broken.server, TCP, NULL);
+  broken.server.script = script_broken;
+  broken.server.thread = thread_start(server_main, &broken);
+  sprintf(address, "%s%s", broken.server.address, options);
+  pool_t *pool = client_with(address, PATIENCE * 1000, 1);
+  pool_lease_t lease = get(pool);
+  go(lease, "1", &end);
+  call_fails(lease, "2", POOL_E_BROKEN, words);
+  end_expect(&end, POOL_E_BROKEN, "");
+  call_fails(lease, "3", POOL_E_BROKEN, words);
+  assert_true(pool_go(lease, "Test.Go", text("4"), on_done, &end) == POOL_E_BROKEN);
+  pool_put(lease);
+  assert_int_equal(stats_of(pool).open, 0);
+  client_end(pool);
+  server_stop(&broken.server);
+}
+
+static void test_jsonrpc__cut_off(void **state)
+{
+  (void)state;
+  breaks("", "", "closed the connection");
+  breaks("{\"id\":%d,\"resu", "", "in the middle of a reply");
+  breaks("{\"id\":%d,\"result\":\"abc", "", "in the middle of a reply");
+}
+
+static void test_jsonrpc__garbage(void **state)
+{
+  (void)state;
+  breaks("HTTP/1.1 400 Bad Request\r\n\r\n", "", "not JSON objects");
+  breaks("[{\"id\":%d,\"result\":1,\"error\":null}]", "", "not JSON objects");
+  breaks("{\"id\":%d,\"result\":{],\"error\":null}", "", "not a reply");
+  breaks("{\"id\":%d,\"result\":nil,\"error\":null}", "", "not a reply");
+  breaks("{\"id\":%d,\"error\":null}", "", "neither result nor error");
+  breaks("{}", "", "neither result nor error");
+}
+
+static void test_jsonrpc__unknown_ids(void **state)
+{
+  (void)state;
+  breaks("{\"id\":3,\"result\":1,\"error\":null}", "", "no call had this id");
+  breaks("{\"id\":0,\"result\":1,\"error\":null}", "", "no call had this id");
+  breaks("{\"id\":-2,\"result\":1,\"error\":null}", "", "no call had this id");
+  breaks("{\"id\":2.0,\"result\":1,\"error\":null}", "", "no call had this id");
+  breaks("{\"id\":\"%d\",\"result\":1,\"error\":null}", "", "no call had this id");
+  breaks("{\"id\":18446744073709551618,\"result\":1,\"error\":null}", "", "no call had this id");
+  breaks("{\"id\":null,\"result\":null,\"error\":\"invalid request\"}", "", "invalid request");
+  breaks("{\"result\":1,\"error\":null}", "", "no call had this id");
+}
+
+static void test_jsonrpc__too_large(void **state)
+{
+  (void)state;
+  breaks("{\"id\":%d,\"result\":\"0123456789\",\"error\":null}", "?max_reply_bytes=42",
+         "larger than max_reply_bytes=42");
+  breaks("{\"id\":%d,\"result\":\"0123456789012345678901234567890123456789", "?max_reply_bytes=42",
+         "max_reply_bytes=42");
+}
+
+static void script_exactly(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  peer_expect(peer);
+  peer_say(peer, "   \n{\"id\":1,\"result\":\"0123456789\",\"error\":null}"); /* 43 bytes and white space */
+  peer_finish(peer);
+}
+
+static void test_jsonrpc__exactly_as_large_as_allowed(void **state)
+{
+  (void)state;
+  struct server server;
+  char address[300];
+  server_start(&server, TCP, script_exactly);
+  sprintf(address, "%s?max_reply_bytes=43", server.address);
+  pool_t *pool = client_with(address, PATIENCE * 1000, 1);
+  pool_lease_t lease = get(pool);
+  call_expect(lease, "1", "\"0123456789\"");
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* Two connections, both cut; then a third that is good. */
+static void script_cut_both(struct server *server)
+{
+  struct peer *first = peer_take(server);
+  struct peer *second = peer_take(server);
+  gate_pass(&server->gate);
+  peer_end(first);
+  peer_end(second);
+  atomic_store(&server->reached, 1);
+  echo(server);
+}
+
+static void test_jsonrpc__check_finds_the_dead(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, TCP, script_cut_both);
+  pool_t *pool = client_with(server.address, PATIENCE * 1000, 2);
+  pool_lease_t first = get(pool), second = get(pool);
+  pool_put(second);
+  gate_set(&server.gate, true);
+  wait_until(atomic_load(&server.reached) == 1);
+  call_fails(first, "1", POOL_E_BROKEN, "");
+  pool_put(first);
+  pool_lease_t third = get(pool);
+  call_expect(third, "1", "1");
+  pool_put(third);
+  pool_stats_t stats = stats_of(pool);
+  assert_int_equal(stats.check_failures, 1);
+  assert_int_equal(stats.opened, 3);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* ---- what callbacks may do ---- */
+
+struct chain {
+  pool_t *pool;
+  pool_lease_t lease;
+  struct end end; /* of the last call */
+  int left;
+  bool put;
+  _Atomic int failures;
+};
+
+static void on_done_put(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct chain *chain = user;
+  if (code != 0 || pool_put(chain->lease) != 0)
+    atomic_fetch_add(&chain->failures, 1);
+  on_done(&chain->end, code, reply);
+}
+
+static void test_jsonrpc__put_in_done(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, TCP, echo);
+  pool_t *pool = client(&server);
+  for (int i = 0; i < 50; i++) {
+    struct chain chain = {.lease = get(pool)};
+    assert_true(pool_go(chain.lease, "Test.Go", text("7"), on_done_put, &chain) > 0);
+    end_expect(&chain.end, 0, "7");
+    assert_int_equal(atomic_load(&chain.failures), 0);
+  }
+  assert_int_equal(stats_of(pool).opened, 1);
+  client_end(pool);
+  server_stop(&server);
+}
+
+static void on_done_close(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct chain *chain = user;
+  pool_mark_unusable(chain->lease);
+  if (pool_put(chain->lease) != 0 || stats_of(chain->pool).closed != 1)
+    atomic_fetch_add(&chain->failures, 1);
+  on_done(&chain->end, code, reply);
+}
+
+/* The connection is closed inside the callback. */
+static void test_jsonrpc__close_in_done(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, TCP, echo);
+  pool_t *pool = client(&server);
+  struct chain chain = {.pool = pool, .lease = get(pool)};
+  assert_true(pool_go(chain.lease, "Test.Go", text("7"), on_done_close, &chain) > 0);
+  end_expect(&chain.end, 0, "7");
+  assert_int_equal(atomic_load(&chain.failures), 0);
+  server_stop(&server); /* the server sees the end of the connection */
+  client_end(pool);
+}
+
+static void script_gated_echo(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  gate_pass(&server->gate);
+  echo_peer(peer);
+}
+
+/* The connection was put and is unusable, so the end of the call closes it, before the callback. */
+static void test_jsonrpc__closed_by_the_end_of_the_call(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end end;
+  server_start(&server, TCP, script_gated_echo);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  go(lease, "7", &end);
+  pool_mark_unusable(lease);
+  pool_put(lease);
+  assert_int_equal(stats_of(pool).closed, 0);
+  gate_set(&server.gate, true);
+  end_expect(&end, 0, "7");
+  assert_int_equal(stats_of(pool).closed, 1);
+  server_stop(&server);
+  client_end(pool);
+}
+
+enum { SHORT_LIVES = 200 };
+
+static void script_short_lives(struct server *server)
+{
+  for (int i = 0; i < SHORT_LIVES; i++)
+    echo(server);
+}
+
+static void on_done_discard(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct chain *chain = user;
+  pool_mark_unusable(chain->lease);
+  pool_put(chain->lease);
+  on_done(&chain->end, code, reply);
+}
+
+/* The callback may have closed the connection before pool_go() has returned. */
+static void test_jsonrpc__close_in_done_races_with_go(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, UNIX, script_short_lives);
+  pool_t *pool = client(&server);
+  for (int i = 0; i < SHORT_LIVES; i++) {
+    struct chain chain = {.lease = get(pool)};
+    assert_true(pool_go(chain.lease, "Test.Go", text("7"), on_done_discard, &chain) > 0);
+    end_expect(&chain.end, 0, "7");
+  }
+  client_end(pool);
+  server_stop(&server);
+}
+
+static void on_done_free(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct chain *chain = user;
+  pool_put(chain->lease);
+  pool_free(chain->pool);
+  on_done(&chain->end, code, reply);
+}
+
+static void test_jsonrpc__free_in_done(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, UNIX, echo);
+  pool_t *pool = client(&server);
+  struct chain chain = {.pool = pool, .lease = get(pool)};
+  assert_true(pool_go(chain.lease, "Test.Go", text("7"), on_done_free, &chain) > 0);
+  end_expect(&chain.end, 0, "7");
+  server_stop(&server);
+}
+
+/* Calls, waits for the reply, and starts the next one on the same connection. */
+static void on_done_go_on(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct chain *chain = user;
+  pool_bytes_t other;
+  if (code != 0 || pool_call(chain->lease, "Test.Call", text("[1]"), &other, NULL) != 0) {
+    atomic_fetch_add(&chain->failures, 1);
+  } else {
+    pool_bytes_free(&other);
+  }
+  if (--chain->left == 0) {
+    on_done(&chain->end, code, reply);
+    return;
+  }
+  pool_bytes_free(&reply);
+  if (pool_go(chain->lease, "Test.Go", text("[2]"), on_done_go_on, chain) <= 0)
+    atomic_fetch_add(&chain->failures, 1);
+}
+
+static void test_jsonrpc__call_and_go_in_done(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, TCP, echo);
+  pool_t *pool = client(&server);
+  struct chain chain = {.lease = get(pool), .left = 100};
+  assert_true(pool_go(chain.lease, "Test.Go", text("[2]"), on_done_go_on, &chain) > 0);
+  call_expect(chain.lease, "[3]", "[3]");
+  end_expect(&chain.end, 0, "[2]");
+  assert_int_equal(atomic_load(&chain.failures), 0);
+  pool_put(chain.lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* ---- large requests and replies ---- */
+
+/* A JSON string of this many bytes. */
+static char *long_text(size_t size)
+{
+  char *json = malloc(size + 1);
+  memset(json, 'x', size);
+  json[0] = json[size - 1] = '"';
+  json[size] = 0;
+  return json;
+}
+
+/* Reads and writes in small pieces. */
+static void script_slow_echo(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  setvbuf(peer->input, NULL, _IOFBF, 1000);
+  while (peer_read(peer)) {
+    char head[64];
+    sprintf(head, "{\"id\":%" PRIu64 ",\"error\":null,\"result\":", peer->id);
+    peer_say(peer, head);
+    size_t size = strlen(peer->args);
+    for (size_t sent = 0; sent < size; sent += 10000)
+      peer_write(peer, peer->args + sent, size - sent < 10000 ? size - sent : 10000);
+    peer_say(peer, "}");
+  }
+  peer_end(peer);
+}
+
+static void large_both_ways(enum family family)
+{
+  struct server server;
+  struct end end;
+  char *args = long_text(8 * MEBIBYTE);
+  server_start(&server, family, script_slow_echo);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  call_expect(lease, args, args);
+  go(lease, args, &end); /* the reply to this one comes while the next one is sent */
+  call_expect(lease, args, args);
+  end_expect(&end, 0, args);
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+  free(args);
+}
+
+static void test_jsonrpc__large_both_ways_tcp(void **state)
+{
+  (void)state;
+  large_both_ways(TCP);
+}
+
+static void test_jsonrpc__large_both_ways_unix(void **state)
+{
+  (void)state;
+  large_both_ways(UNIX);
+}
+
+/* Returns when a request is coming in that does not fit into the socket's buffers. */
+static void await_congestion(struct peer *peer)
+{
+  int waiting = 0;
+  while (waiting < 100000) {
+    require(ioctl(peer->socket, FIONREAD, &waiting) == 0);
+    yield_ns();
+  }
+}
+
+static void answer_late_and_large(struct peer *peer, uint64_t id)
+{
+  char *large = long_text(8 * MEBIBYTE);
+  peer_answer(peer, id, large);
+  free(large);
+}
+
+/* Does not read a request before the client has read a large reply, to a call that has timed out already, so that
+   nobody waits for it. */
+static void script_congested(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  uint64_t late = peer_expect(peer);
+  await_congestion(peer);
+  answer_late_and_large(peer, late);
+  echo_peer(peer);
+}
+
+static void test_jsonrpc__stuck_writer_reads(void **state)
+{
+  (void)state;
+  struct server server;
+  char *args = long_text(8 * MEBIBYTE);
+  server_start(&server, UNIX, script_congested);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  call_within_fails(lease, "1", 30, POOL_E_TIMEOUT, "waiting");
+  call_expect(lease, args, args);
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&server);
+  free(args);
+}
+
+/* The same after another thread's reply has come. */
+static void script_congested_late(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  uint64_t late = peer_expect(peer);
+  uint64_t reader = peer_expect(peer);
+  atomic_store(&server->reached, 1);
+  await_congestion(peer);
+  peer_answer(peer, reader, "\"patient\"");
+  answer_late_and_large(peer, late);
+  echo_peer(peer);
+}
+
+struct large_call {
+  pool_lease_t lease;
+  const char *args;
+};
+
+static void *call_large(void *data)
+{
+  struct large_call *call = data;
+  expect_in_thread(call->lease, call->args);
+  return NULL;
+}
+
+/* The reader leaves while the writer is stuck, and the writer must take over. */
+static void test_jsonrpc__reader_leaves_a_stuck_writer(void **state)
+{
+  (void)state;
+  struct server server;
+  char *args = long_text(8 * MEBIBYTE);
+  server_start(&server, UNIX, script_congested_late);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  call_within_fails(lease, "1", 30, POOL_E_TIMEOUT, "waiting");
+  pthread_t reader = thread_start(call_patiently, &lease);
+  wait_until(atomic_load(&server.reached) == 1);
+  struct large_call large = {lease, args};
+  pthread_t writer = thread_start(call_large, &large);
+  thread_end(reader);
+  thread_end(writer);
+  pool_put(lease);
+  assert_int_equal(stats_of(pool).opened, 1);
+  client_end(pool);
+  server_stop(&server);
+  free(args);
+}
+
+static void script_never_reads(struct server *server)
+{
+  struct peer *peer = peer_take(server);
+  gate_pass(&server->gate);
+  peer_end(peer);
+}
+
+static void test_jsonrpc__deadline_in_mid_request(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end end = {0};
+  char *args = long_text(2 * MEBIBYTE);
+  server_start(&server, UNIX, script_never_reads);
+  pool_t *pool = client_with(server.address, 200, 1);
+  pool_lease_t lease = get(pool);
+  call_fails(lease, args, POOL_E_BROKEN, "a part of the request");
+  call_fails(lease, "1", POOL_E_BROKEN, "a part of the request");
+  assert_int_equal(pool_go(lease, "Test.Go", text("1"), on_done, &end), POOL_E_BROKEN);
+  pool_put(lease);
+  assert_int_equal(stats_of(pool).open, 0);
+  gate_set(&server.gate, true);
+  client_end(pool);
+  server_stop(&server);
+  free(args);
+}
+
+static void test_jsonrpc__deadline_in_mid_go(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end first, second = {0};
+  char *args = long_text(2 * MEBIBYTE);
+  server_start(&server, UNIX, script_never_reads);
+  pool_t *pool = client_with(server.address, 200, 1);
+  pool_lease_t lease = get(pool);
+  go(lease, "1", &first);
+  assert_int_equal(pool_go(lease, "Test.Go", text(args), on_done, &second), POOL_E_BROKEN);
+  wait_until(atomic_load(&first.times) == 1);
+  assert_true(first.code == POOL_E_TIMEOUT || first.code == POOL_E_BROKEN);
+  assert_int_equal(atomic_load(&second.times), 0);
+  pool_put(lease);
+  gate_set(&server.gate, true);
+  client_end(pool);
+  server_stop(&server);
+  free(args);
+}
+
+/* Who waits for his turn to write keeps his deadline, too, and leaves the connection as it is. */
+static void *write_large(void *data)
+{
+  struct large_call *call = data;
+  require(pool_call(call->lease, "Test.Call", text(call->args), NULL, NULL) != 0);
+  return NULL;
+}
+
+static void test_jsonrpc__deadline_in_the_queue_of_writers(void **state)
+{
+  (void)state;
+  struct server server;
+  pthread_t writers[4];
+  char *args = long_text(2 * MEBIBYTE);
+  server_start(&server, UNIX, script_never_reads);
+  pool_t *pool = client_with(server.address, 200, 1);
+  struct large_call large = {get(pool), args};
+  for (int i = 0; i < 4; i++)
+    writers[i] = thread_start(write_large, &large);
+  for (int i = 0; i < 4; i++)
+    thread_end(writers[i]);
+  pool_put(large.lease);
+  gate_set(&server.gate, true);
+  client_end(pool);
+  server_stop(&server);
+  free(args);
+}
+
+/* ---- closing while calls are under way ---- */
+
+static void test_jsonrpc__pool_freed_with_calls_under_way(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end ends[BATCH];
+  server_start(&server, TCP, listen_only);
+  pool_t *pool = client_with(server.address, 200, 1);
+  pool_lease_t lease = get(pool);
+  for (int i = 0; i < BATCH; i++)
+    go(lease, "1", &ends[i]);
+  pool_mark_unusable(lease);
+  pool_put(lease);
+  pool_free(pool);
+  for (int i = 0; i < BATCH; i++)
+    end_expect(&ends[i], POOL_E_TIMEOUT, "");
+  server_stop(&server);
+  assert_int_equal(atomic_load(&server.reached), BATCH);
+}
+
+/* The vtable itself, for what the pool never does: close while calls are under way. */
+static void *call_vtable(void *data)
+{
+  void **arguments = data;
+  pool_vtable_t *vtable = arguments[0];
+  pool_bytes_t reply;
+  pool_error_t error = POOL_ERROR_INIT;
+  int code = vtable->call(arguments[1], arguments[2], "Test.Call", text("1"), &reply, POOL_NO_DEADLINE, &error);
+  require(code == POOL_E_BROKEN && strstr(error.message, "was closed"));
+  return NULL;
+}
+
+static void test_jsonrpc__close_ends_calls(void **state)
+{
+  (void)state;
+  struct server server;
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  pool_error_t error = POOL_ERROR_INIT;
+  void *context, *conn;
+  pthread_t threads[CALLERS];
+  server_start(&server, TCP, listen_only);
+  assert_int_equal(pool_driver_prepare("jsonrpc", server.address, &vtable, &context, NULL), 0);
+  assert_int_equal(vtable.open(context, POOL_NO_DEADLINE, &conn, &error), 0);
+  void *arguments[] = {&vtable, context, conn};
+  for (int i = 0; i < CALLERS; i++)
+    threads[i] = thread_start(call_vtable, arguments);
+  wait_until(atomic_load(&server.reached) == CALLERS);
+  assert_int_equal(vtable.check(context, conn, POOL_NO_DEADLINE), 0);
+  vtable.close(context, conn);
+  for (int i = 0; i < CALLERS; i++)
+    thread_end(threads[i]);
+  vtable.release(context);
+  server_stop(&server);
+}
+
+/* ---- fork ---- */
+
+/* What the child does: everything, on a connection of its own.  Returns its exit code. */
+static int be_a_child(pool_t *pool, pool_lease_t of_the_parent)
+{
+  pool_bytes_t reply = {NULL, 0};
+  struct end end = {0};
+  if (pool_call(of_the_parent, "Test.Call", text("1"), NULL, NULL) != POOL_E_STALE)
+    return 10;
+  pool_lease_t lease = pool_get(pool);
+  if (lease <= 0)
+    return 11;
+  if (pool_call(lease, "Test.Call", text("[1]"), &reply, NULL) != 0 || strcmp(reply.data, "[1]") != 0)
+    return 12;
+  if (pool_go(lease, "Test.Go", text("[2]"), on_done, &end) <= 0)
+    return 13;
+  for (int64_t began = now_ns(); atomic_load(&end.times) == 0; yield_ns())
+    if (now_ns() - began > INT64_C(10000000000))
+      return 14;
+  if (end.code != 0 || strcmp(end.reply.data, "[2]") != 0)
+    return 15;
+  pool_put(lease);
+  return pool_close(pool, 0) == 0 ? 0 : 16;
+}
+
+static void expect_a_good_child(pid_t child)
+{
+  int status;
+  require(child > 0 && waitpid(child, &status, 0) == child);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    fprintf(stderr, "the child's status is %#x\n", (unsigned)status);
+  require(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Two connections of the parent with calls under way; they are answered when the child's connection has come and gone.
+ */
+static void script_fork(struct server *server)
+{
+  struct peer *first = peer_take(server), *second = peer_take(server), *of_the_child = calloc(1, sizeof *second);
+  uint64_t sync = peer_expect(first);
+  atomic_store(&server->reached, 1);
+  uint64_t async = peer_expect(first), alone = peer_expect(second);
+  atomic_store(&server->reached, 2);
+  peer_accept(of_the_child, server);
+  echo_peer(of_the_child);
+  peer_answer(first, sync, "\"patient\"");
+  peer_answer(first, async, "\"async\"");
+  peer_answer(second, alone, "\"alone\"");
+  peer_finish(first);
+  peer_finish(second);
+}
+
+/* Forks while a sync call is the reader of a connection and the poller that of another. */
+static void test_jsonrpc__fork_with_calls_under_way(void **state)
+{
+  (void)state;
+  struct server server;
+  struct end async, alone;
+  server_start(&server, TCP, script_fork);
+  pool_t *pool = client_with(server.address, PATIENCE * 1000, 2);
+  pool_lease_t first = get(pool), second = get(pool);
+  pthread_t reader = thread_start(call_patiently, &first);
+  wait_until(atomic_load(&server.reached) == 1); /* the sync call is the reader, not the poller */
+  go(first, "2", &async);
+  go(second, "3", &alone);
+  wait_until(atomic_load(&server.reached) == 2);
+  pid_t child = fork();
+  if (child == 0)
+    _exit(be_a_child(pool, first));
+  expect_a_good_child(child);
+  thread_end(reader);
+  end_expect(&async, 0, "\"async\"");
+  end_expect(&alone, 0, "\"alone\"");
+  pool_put(first);
+  pool_put(second);
+  client_end(pool);
+  server_stop(&server);
+}
+
+static void script_fork_in_done(struct server *server)
+{
+  struct peer *peer = peer_take(server), *of_the_child = calloc(1, sizeof *peer);
+  peer_answer(peer, peer_expect(peer), "1");
+  peer_accept(of_the_child, server);
+  echo_peer(of_the_child);
+  echo_peer(peer);
+}
+
+static void on_done_fork(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct chain *chain = user;
+  pid_t child = fork();
+  if (child == 0)
+    _exit(be_a_child(chain->pool, chain->lease));
+  expect_a_good_child(child);
+  on_done(&chain->end, code, reply);
+}
+
+static void test_jsonrpc__fork_in_done(void **state)
+{
+  (void)state;
+  struct server server;
+  server_start(&server, UNIX, script_fork_in_done);
+  pool_t *pool = client(&server);
+  struct chain chain = {.pool = pool, .lease = get(pool)};
+  assert_true(pool_go(chain.lease, "Test.Go", text("1"), on_done_fork, &chain) > 0);
+  end_expect(&chain.end, 0, "1");
+  call_expect(chain.lease, "2", "2");
+  pool_put(chain.lease);
+  client_end(pool);
+  server_stop(&server);
+}
+
+/* AddressSanitizer's allocator does not survive in a child if another thread allocates during fork. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { FORKS = 5, BUSY = 0 };
+#else
+enum { FORKS = 5, BUSY = CALLERS };
+#endif
+
+static void *echo_main(void *data)
+{
+  echo_peer(data);
+  return NULL;
+}
+
+/* Echoes on all connections at one time. */
+static void script_echo_for_forks(struct server *server)
+{
+  pthread_t threads[FORKS + 1];
+  for (int i = 0; i <= FORKS; i++)
+    threads[i] = thread_start(echo_main, peer_take(server));
+  for (int i = 0; i <= FORKS; i++)
+    thread_end(threads[i]);
+}
+
+/* Forks while the parent's threads and its poller are busy; the parent's calls go on undisturbed. */
+static void test_jsonrpc__fork_while_busy(void **state)
+{
+  (void)state;
+  struct server server;
+  struct caller callers[CALLERS];
+  pthread_t threads[CALLERS];
+  server_start(&server, TCP, script_echo_for_forks);
+  pool_t *pool = client(&server);
+  pool_lease_t lease = get(pool);
+  for (int i = 0; i < BUSY; i++) {
+    callers[i] = (struct caller){lease, i};
+    threads[i] = thread_start(call_often, &callers[i]);
+  }
+  for (int i = 0; i < FORKS; i++) {
+    pid_t child = fork();
+    if (child == 0)
+      _exit(be_a_child(pool, lease));
+    expect_a_good_child(child);
+  }
+  for (int i = 0; i < BUSY; i++)
+    thread_end(threads[i]);
+  call_expect(lease, "[3]", "[3]");
+  pool_put(lease);
+  assert_int_equal(stats_of(pool).opened, 1);
+  client_end(pool);
+  server_stop(&server);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_jsonrpc__sync_calls_start_no_thread),
+      cmocka_unit_test(test_jsonrpc__good_addresses),
+      cmocka_unit_test(test_jsonrpc__bad_addresses),
+      cmocka_unit_test(test_jsonrpc__wire_format_tcp),
+      cmocka_unit_test(test_jsonrpc__wire_format_unix),
+      cmocka_unit_test(test_jsonrpc__replies_are_verbatim),
+      cmocka_unit_test(test_jsonrpc__bad_args_are_not_sent),
+      cmocka_unit_test(test_jsonrpc__remote_errors),
+      cmocka_unit_test(test_jsonrpc__byte_by_byte),
+      cmocka_unit_test(test_jsonrpc__replies_out_of_order),
+      cmocka_unit_test(test_jsonrpc__many_threads_on_one_lease),
+      cmocka_unit_test(test_jsonrpc__late_replies_are_dropped),
+      cmocka_unit_test(test_jsonrpc__late_async_replies_are_dropped),
+      cmocka_unit_test(test_jsonrpc__async_deadline_beside_a_reader),
+      cmocka_unit_test(test_jsonrpc__connect_deadline_tcp),
+      cmocka_unit_test(test_jsonrpc__connect_deadline_unix),
+      cmocka_unit_test(test_jsonrpc__refused),
+      cmocka_unit_test(test_jsonrpc__unknown_host),
+      cmocka_unit_test(test_jsonrpc__cut_off),
+      cmocka_unit_test(test_jsonrpc__garbage),
+      cmocka_unit_test(test_jsonrpc__unknown_ids),
+      cmocka_unit_test(test_jsonrpc__too_large),
+      cmocka_unit_test(test_jsonrpc__exactly_as_large_as_allowed),
+      cmocka_unit_test(test_jsonrpc__check_finds_the_dead),
+      cmocka_unit_test(test_jsonrpc__put_in_done),
+      cmocka_unit_test(test_jsonrpc__close_in_done),
+      cmocka_unit_test(test_jsonrpc__close_in_done_races_with_go),
+      cmocka_unit_test(test_jsonrpc__closed_by_the_end_of_the_call),
+      cmocka_unit_test(test_jsonrpc__free_in_done),
+      cmocka_unit_test(test_jsonrpc__call_and_go_in_done),
+      cmocka_unit_test(test_jsonrpc__large_both_ways_tcp),
+      cmocka_unit_test(test_jsonrpc__large_both_ways_unix),
+      cmocka_unit_test(test_jsonrpc__stuck_writer_reads),
+      cmocka_unit_test(test_jsonrpc__reader_leaves_a_stuck_writer),
+      cmocka_unit_test(test_jsonrpc__deadline_in_mid_request),
+      cmocka_unit_test(test_jsonrpc__deadline_in_mid_go),
+      cmocka_unit_test(test_jsonrpc__deadline_in_the_queue_of_writers),
+      cmocka_unit_test(test_jsonrpc__pool_freed_with_calls_under_way),
+      cmocka_unit_test(test_jsonrpc__close_ends_calls),
+      cmocka_unit_test(test_jsonrpc__fork_with_calls_under_way),
+      cmocka_unit_test(test_jsonrpc__fork_in_done),
+      cmocka_unit_test(test_jsonrpc__fork_while_busy),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
