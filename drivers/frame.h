@@ -6,7 +6,7 @@
  * finds the end of each object and where three of its members stand.  Whether the whole is JSON is not decided by it,
  * except that what cannot become an object is recognised at once, rather than when it ends; json_is_valid() decides it.
  *
- * That is here, too, because a parser that builds values takes a hundred times longer over a large text, and cannot
+ * That is here, too, because a parser that builds values takes fifteen times longer over a large text, and cannot
  * hold each number that JSON can say.
  *
  * Not thread-safe: one thread at a time uses a stream.

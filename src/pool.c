@@ -7,8 +7,8 @@
  * Memory of a pool is never freed, because a thread that has ended a lease may still read it (engine.c says why that is
  * harmless); it serves the next pool instead.
  *
- * Fork.  Before it, the forking thread takes every lock, so the child's copy of everything is consistent.  The child makes
- * the locks anew and resets each pool: it has its full capacity, all leases of the parent's are stale, and what the parent
+ * Fork.  Before it, the forking thread takes every lock, so the child's copy of everything is consistent.  The child leaves
+ * the locks and resets each pool: it has its full capacity, all leases of the parent's are stale, and what the parent
  * has open is handed to the driver's abandon, which sends nothing.
  */
 #include "engine.h"
@@ -58,7 +58,7 @@ static void after_fork_in_child(void)
   ticket_table_reset();
   slot_table_reset();
   park_reset();
-  pthread_mutex_init(&registry, NULL);
+  pthread_mutex_unlock(&registry);
   for (struct pool *pool = pools; pool; pool = pool->next_pool)
     engine_reset(pool);
 }

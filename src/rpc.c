@@ -102,7 +102,7 @@ void rpc_unlock(void)
 
 void rpc_reset(void)
 {
-  pthread_mutex_init(&lock, NULL);
+  pthread_mutex_unlock(&lock);
 }
 
 /* Whether a connection can be used again after a call that ended so. */

@@ -1437,9 +1437,9 @@ static void test_jsonrpc__deadline_in_mid_request(void **state)
   (void)state;
   struct server server;
   struct end end = {0};
-  char *args = long_text(2 * MEBIBYTE);
+  char *args = long_text(MEBIBYTE);
   server_start(&server, UNIX, script_never_reads);
-  pool_t *pool = client_with(server.address, 200, 1);
+  pool_t *pool = client_with(server.address, 500, 1);
   pool_lease_t lease = get(pool);
   call_fails(lease, args, POOL_E_BROKEN, "a part of the request");
   call_fails(lease, "1", POOL_E_BROKEN, "a part of the request");
@@ -1457,9 +1457,9 @@ static void test_jsonrpc__deadline_in_mid_go(void **state)
   (void)state;
   struct server server;
   struct end first, second = {0};
-  char *args = long_text(2 * MEBIBYTE);
+  char *args = long_text(MEBIBYTE);
   server_start(&server, UNIX, script_never_reads);
-  pool_t *pool = client_with(server.address, 200, 1);
+  pool_t *pool = client_with(server.address, 500, 1);
   pool_lease_t lease = get(pool);
   go(lease, "1", &first);
   assert_int_equal(pool_go(lease, "Test.Go", text(args), on_done, &second), POOL_E_BROKEN);
@@ -1486,9 +1486,9 @@ static void test_jsonrpc__deadline_in_the_queue_of_writers(void **state)
   (void)state;
   struct server server;
   pthread_t writers[4];
-  char *args = long_text(2 * MEBIBYTE);
+  char *args = long_text(MEBIBYTE);
   server_start(&server, UNIX, script_never_reads);
-  pool_t *pool = client_with(server.address, 200, 1);
+  pool_t *pool = client_with(server.address, 500, 1);
   struct large_call large = {get(pool), args};
   for (int i = 0; i < 4; i++)
     writers[i] = thread_start(write_large, &large);

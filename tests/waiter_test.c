@@ -296,6 +296,107 @@ static void test_waiter__is_never_overtaken_where_fairness_is_strict(void **stat
   fake_finish(&fake, pool);
 }
 
+/* ---- whoever leaves passes on what he was told ---- */
+
+static pool_lease_t step_open(pool_t *pool, pool_step_t *step)
+{
+  assert_int_equal(pool_step_begin(pool, -1, 0, step), 0);
+  assert_int_equal(step->work, POOL_WORK_OPEN);
+  pool_lease_t lease = pool_step_done(step->claim, 0, step, step);
+  assert_true(lease > 0);
+  return lease;
+}
+
+static int64_t step_queue(pool_t *pool, pool_step_t *step)
+{
+  assert_int_equal(pool_step_begin(pool, -1, 0, step), 0);
+  assert_true(step->ticket > 0);
+  return step->ticket;
+}
+
+static void test_waiter__that_is_handed_one_passes_its_nudge_on(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool;
+  config.max_open = 2;
+  config.fairness_us = 20000;
+  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  pool_lease_t a = step_open(pool, &step), b = step_open(pool, &step);
+  int64_t first = step_queue(pool, &step), second = step_queue(pool, &step), third = step_queue(pool, &step);
+  int64_t queued_ns = now_ns();
+  assert_int_equal(pool_step_end(a, &step), 0);
+  assert_true(step.wake == first); /* nudged, and does not come */
+  assert_int_equal(pool_step_end(b, &step), 0);
+  assert_true(step.wake == 0); /* one nudge at a time */
+  while (now_ns() < queued_ns + 25000000)
+    yield_ns();
+  assert_int_equal(pool_step_cancel(second, &step), 0);
+  assert_true(step.wake == first); /* by now it is handed one of them */
+  pool_lease_t lease = pool_step_begin(pool, -1, first, &step);
+  assert_true(lease > 0);
+  assert_true(step.wake == third); /* the other is there for the next */
+  pool_lease_t other = pool_step_begin(pool, -1, third, &step);
+  assert_true(other > 0);
+  assert_int_equal(pool_step_end(lease, &step), 0);
+  assert_int_equal(pool_step_end(other, &step), 0);
+  pool_close(pool, 0);
+  while (pool_step_next(pool, &step))
+    pool_step_done(step.claim, 0, NULL, &step);
+  pool_free(pool);
+}
+
+/* ---- a waiter never outlives its pool ---- */
+
+static struct fake later;
+static pool_t *later_pool;
+
+/* The memory of the pool that is being released serves the next one at once. */
+static void make_another(void *context)
+{
+  fake_release(context);
+  later_pool = fake_pool(&later, NULL, NULL);
+}
+
+static int call_breaks(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+                       int64_t deadline_ns, pool_error_t *error)
+{
+  (void)context, (void)conn, (void)method, (void)args, (void)reply, (void)deadline_ns, (void)error;
+  return POOL_E_BROKEN;
+}
+
+static void test_waiter__gets_nothing_of_the_pool_that_comes_after_its_own(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  fake_init(&later);
+  pool_vtable_t vtable = fake_vtable();
+  pool_config_t config = POOL_CONFIG_INIT;
+  vtable.check = fake_check;
+  vtable.call = call_breaks;
+  vtable.release = make_another;
+  config.initial = 2;
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_lease_t lease = pool_get(pool);
+  assert_int_equal(pool_call(lease, "x", (pool_bytes_t){NULL, 0}, NULL, NULL), POOL_E_BROKEN); /* the other is suspect */
+  assert_int_equal(pool_put(lease), 0);
+  gate_set(&fake.checking, false);
+  fake.fail_check = 1;
+  struct getter getter = {0};
+  start(&getter, pool, 60000);
+  wait_until(gate_waiting(&fake.checking) == 1);
+  pool_free(pool);
+  gate_set(&fake.checking, true);
+  thread_end(getter.thread);
+  assert_int_equal(getter.result, POOL_E_CLOSED);
+  assert_int_equal(fake.released, 1);
+  assert_int_equal(fake.open_now, 0);
+  assert_int_equal(later.opened, 0);
+  fake_finish(&later, later_pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -310,6 +411,8 @@ int main(void)
       cmocka_unit_test(test_waiter__is_woken_when_one_fewer_is_being_opened),
       cmocka_unit_test(test_waiter__that_gives_up_passes_its_nudge_on),
       cmocka_unit_test(test_waiter__is_never_overtaken_where_fairness_is_strict),
+      cmocka_unit_test(test_waiter__that_is_handed_one_passes_its_nudge_on),
+      cmocka_unit_test(test_waiter__gets_nothing_of_the_pool_that_comes_after_its_own),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

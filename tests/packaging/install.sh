@@ -3,7 +3,7 @@
 # Installs into a temporary prefix and builds a program of ten lines outside the tree, in every way that the README names.
 # usage: install.sh SOURCE_FOLDER BUILD_FOLDER VERSION C_FLAGS
 set -euo pipefail
-source=$1 build=$2 version=$3 flags=$4
+source=$1 build=$2 version=$3 flags=${4:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 expected="42 $version"
