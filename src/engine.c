@@ -33,6 +33,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "fork.h"
 
 /* So many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by the
    next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
@@ -77,13 +78,6 @@ static uint64_t move(struct slot *slot, uint64_t set, uint64_t clear, enum slot_
     next = (word & ~STATE_MASK & ~clear) | set | state;
   while (!atomic_compare_exchange_weak(&slot->word, &word, next));
   return next;
-}
-
-/* The owner of a slot leaves it. */
-static void empty(struct slot *slot)
-{
-  atomic_store(&slot->conn, NULL);
-  atomic_store(&slot->word, generation_next(atomic_load(&slot->word) & GENERATION_MASK) | EMPTY);
 }
 
 /* The owner of a slot wants it closed: now, or when the last call on it ends. */
@@ -220,7 +214,7 @@ static bool reserve(struct pool *pool, struct step *step)
 
 static void vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
-  empty(slot);
+  slot_vacate(slot);
   slot->next = pool->empty;
   pool->empty = slot;
   pool->open--;
@@ -565,7 +559,7 @@ void engine_get_begin(struct pool *pool)
 
 void engine_get_end(struct pool *pool, uint64_t forks_before)
 {
-  if (forks_before != engine_forks())
+  if (forks_before != fork_count())
     return; /* a callback forked, and this is the child: its pools know nothing of us */
   pthread_mutex_lock(&pool->lock);
   pool->gets--;
@@ -1027,36 +1021,6 @@ void engine_suspect(struct pool *pool)
 
 /* ---- the rest ---- */
 
-int32_t engine_open_count(struct pool *pool, int32_t *threads)
-{
-  pthread_mutex_lock(&pool->lock);
-  int32_t open = pool->open;
-  *threads = pool->threads;
-  engine_unlock(pool);
-  return open;
-}
-
-void engine_count(struct pool *pool, pool_stats_t *stats)
-{
-  pthread_mutex_lock(&pool->lock);
-  *stats = pool->counts;
-  stats->open = pool->open;
-  stats->opening = pool->opening;
-  stats->waiting = pool->queue.length;
-  stats->idle = stats->leased = 0;
-  int64_t ended = 0;
-  struct scan scan = scan_all(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
-    stats->idle += state_of(word) == IDLE;
-    stats->leased += state_of(word) == LEASED;
-    ended += (int64_t)((((word & GENERATION_MASK) - slot->first_generation) & GENERATION_MASK) >> GENERATION_SHIFT);
-  }
-  /* Each generation that was not a lease was a place that became empty, or a get that changed its mind. */
-  stats->lent = ended - stats->closed - stats->open_failures - atomic_load(&pool->lent_in_vain);
-  engine_unlock(pool);
-}
-
 void engine_unlock(struct pool *pool)
 {
   bool gone = !pool->gone && pool->references == 0 && pool->open == 0 && pool->gets == 0 && pool->threads == 0;
@@ -1065,48 +1029,4 @@ void engine_unlock(struct pool *pool)
   pthread_mutex_unlock(&pool->lock);
   if (gone)
     pool_recycle(pool);
-}
-
-static _Atomic uint64_t forks;
-
-uint64_t engine_forks(void)
-{
-  return atomic_load_explicit(&forks, memory_order_relaxed);
-}
-
-void engine_forked(void)
-{
-  atomic_fetch_add(&forks, 1);
-}
-
-static void abandon(struct pool *pool, struct slot *slot)
-{
-  void *conn = atomic_load(&slot->conn);
-  enum slot_state state = state_of(atomic_load(&slot->word));
-  if (state != EMPTY)
-    empty(slot);
-  slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
-  slot->next = pool->empty;
-  pool->empty = slot;
-  /* What another thread was closing may be freed already; its descriptor, if there is one, is lost to the child. */
-  if (conn && state != CLOSING)
-    pool->vtable.abandon(pool->context, conn);
-}
-
-void engine_reset(struct pool *pool)
-{
-  pthread_mutex_init(&pool->lock, NULL);
-  /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
-  memset(&pool->queue, 0, sizeof pool->queue);
-  memset(&pool->settled, 0, sizeof pool->settled);
-  pool->empty = NULL;
-  struct scan scan = scan_all(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));)
-    abandon(pool, slot);
-  pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
-  pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = 0;
-  pool->keeper_runs = pool->maintained = false;
-  memset(&pool->counts, 0, sizeof pool->counts);
-  atomic_store(&pool->lent_in_vain, 0);
-  raise_attention(pool, ATTENTION_WAITERS | ATTENTION_NUDGED | ATTENTION_FAIR | ATTENTION_SURPLUS, false);
 }

@@ -191,14 +191,11 @@ void engine_count(struct pool *pool, pool_stats_t *stats);
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
 void engine_unlock(struct pool *pool);
 
-/* How often this process is a child: grows with each fork on the child's side. */
-uint64_t engine_forks(void);
-void engine_forked(void);
-
-/* In the child after fork: the pool is empty and whole.  The driver's abandon runs for what the parent had open. */
-void engine_reset(struct pool *pool);
-
-/* pool.c */
+/* In pool.c: gives the memory of a pool to the next, and the list of all pools that are in use. */
 void pool_recycle(struct pool *pool);
+void pool_registry_lock(void);
+void pool_registry_unlock(void);
+void pool_registry_reset(void);
+struct pool *pool_first(void);
 
 #endif

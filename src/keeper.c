@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "error.h"
+#include "fork.h"
 #include "park.h"
 #include "runner.h"
 
@@ -68,7 +69,7 @@ static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease
 static void look_for(struct pool *pool, struct waiter *waiter)
 {
   struct waiter copy;
-  uint64_t forks = engine_forks();
+  uint64_t forks = fork_count();
   for (;;) {
     struct step step;
     pool_lease_t outcome = engine_begin(pool, waiter, &step);
@@ -77,7 +78,7 @@ static void look_for(struct pool *pool, struct waiter *waiter)
       return;
     if (outcome == 0)
       outcome = runner_work(pool, &step, waiter->deadline_ns, true, NULL);
-    if (forks != engine_forks())
+    if (forks != fork_count())
       return; /* this is a child by now, and the waiter was the parent's */
     if (outcome == 0 || outcome == POOL_E_STALE)
       continue;
@@ -94,8 +95,8 @@ static int64_t maintain(struct pool *pool)
   int64_t due = POOL_NO_DEADLINE;
   if (!engine_maintain_begin(pool))
     return RETRY_NS;
-  uint64_t forks = engine_forks();
-  while (forks == engine_forks()) {
+  uint64_t forks = fork_count();
+  while (forks == fork_count()) {
     if ((nudged = engine_nudged(pool)))
       look_for(pool, nudged);
     else if (engine_next_settled(pool, &settled, &due, &step)) {
@@ -104,7 +105,7 @@ static int64_t maintain(struct pool *pool)
     } else
       break;
   }
-  if (forks != engine_forks())
+  if (forks != fork_count())
     return INT64_MAX; /* a callback forked, and in the child the pool began anew */
   engine_maintain_end(pool, &step);
   runner_wake(pool, &step);
@@ -124,11 +125,11 @@ static void *keeper_main(void *data)
   struct pool *pool = data;
   struct step step;
   bool lingered = false;
-  uint64_t forks = engine_forks();
+  uint64_t forks = fork_count();
   for (;;) {
     uint32_t seen = atomic_load(&pool->keeper_signal);
     int64_t wait = maintain(pool);
-    if (forks != engine_forks())
+    if (forks != fork_count())
       return NULL; /* in a child this is no keeper */
     pthread_mutex_lock(&pool->lock);
     if (keeper_may_end(pool, seen, lingered)) {
@@ -190,12 +191,12 @@ int64_t pool_maintain(pool_t *pool)
 static void open_what_is_wanted(struct pool *pool)
 {
   struct step step;
-  uint64_t forks = engine_forks();
-  while (forks == engine_forks() && engine_next_open(pool, &step)) {
+  uint64_t forks = fork_count();
+  while (forks == fork_count() && engine_next_open(pool, &step)) {
     pool_error_t error = POOL_ERROR_INIT;
     runner_wake(pool, &step);
     pool_lease_t result = runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
-    if (forks != engine_forks())
+    if (forks != fork_count())
       return;
     engine_opener_done(pool, result == POOL_E_CLOSED ? 0 : (int)result, &error, &step);
     runner_wake(pool, &step);
@@ -212,11 +213,11 @@ static void *opener_main(void *data)
   struct pool *pool = data;
   struct step step;
   bool lingered = false;
-  uint64_t forks = engine_forks();
+  uint64_t forks = fork_count();
   for (;;) {
     uint32_t seen = atomic_load(&pool->opener_signal);
     open_what_is_wanted(pool);
-    if (forks != engine_forks())
+    if (forks != fork_count())
       return NULL; /* in a child this is no opener */
     pthread_mutex_lock(&pool->lock);
     if (opener_may_end(pool, seen, lingered)) {

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a pool: made, counted, recycled; and what becomes of all pools in a fork.
+ * The life of a pool: made, counted, recycled.
  *
  * Shared: the registry of pools and the list of unused ones, under the registry's lock, which is taken before any other.
  *
  * Memory of a pool is never freed, because a thread that has ended a lease may still read it (engine.c says why that is
  * harmless); it serves the next pool instead.
- *
- * Fork.  Before it, the forking thread takes every lock, so the child's copy of everything is consistent.  The child leaves
- * the locks and resets each pool: it has its full capacity, all leases of the parent's are stale, and what the parent
- * has open is handed to the driver's abandon, which sends nothing.
  */
 #include "engine.h"
 
@@ -19,9 +15,8 @@
 #include "clock.h"
 #include "config.h"
 #include "error.h"
+#include "fork.h"
 #include "keeper.h"
-#include "park.h"
-#include "rpc.h"
 #include "runner.h"
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
@@ -29,50 +24,31 @@ static struct pool *pools;  /* in use, by address: a fork takes their locks in t
 static struct pool *unused; /* may serve again */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* ---- fork ---- */
+/* ---- the registry ---- */
 
-static void before_fork(void)
+void pool_registry_lock(void)
 {
   pthread_mutex_lock(&registry);
-  for (struct pool *pool = pools; pool; pool = pool->next_pool)
-    pthread_mutex_lock(&pool->lock);
-  slot_table_lock();
-  ticket_table_lock();
-  rpc_lock();
 }
 
-static void after_fork_in_parent(void)
+void pool_registry_unlock(void)
 {
-  rpc_unlock();
-  ticket_table_unlock();
-  slot_table_unlock();
-  for (struct pool *pool = pools; pool; pool = pool->next_pool)
-    pthread_mutex_unlock(&pool->lock);
   pthread_mutex_unlock(&registry);
 }
 
-static void after_fork_in_child(void)
+void pool_registry_reset(void)
 {
-  engine_forked();
-  rpc_reset();
-  ticket_table_reset();
-  slot_table_reset();
-  park_reset();
-  pthread_mutex_unlock(&registry);
-  for (struct pool *pool = pools; pool; pool = pool->next_pool)
-    engine_reset(pool);
+  pthread_mutex_init(&registry, NULL);
 }
 
-static void watch_forks(void)
+struct pool *pool_first(void)
 {
-  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  return pools;
 }
-
-/* ---- the registry ---- */
 
 static struct pool *pool_take(void)
 {
-  pthread_once(&once, watch_forks);
+  pthread_once(&once, fork_watch);
   pthread_mutex_lock(&registry);
   struct pool *pool = unused;
   if (pool)

@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "error.h"
+#include "fork.h"
 #include "runner.h"
 
 /* The state is a number that grows with each use, and this bit. */
@@ -144,7 +145,7 @@ static int code_of(int code)
 static void end_call(struct pool *pool, struct slot *slot, uint64_t forks, int code)
 {
   struct step step;
-  if (forks != engine_forks())
+  if (forks != fork_count())
     return; /* this is a child, and the call was the parent's: its connection is gone from here */
   engine_call_end(slot, breaks(pool, code), &step);
   runner_wake(pool, &step);
@@ -163,7 +164,7 @@ int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_by
   pool_bytes_t got = {NULL, 0};
   pool_error_t why = POOL_ERROR_INIT;
   void *conn = atomic_load_explicit(&slot->conn, memory_order_relaxed);
-  uint64_t forks = engine_forks();
+  uint64_t forks = fork_count();
   struct callback callback;
   runner_enter(&callback, pool);
   code = pool->vtable.call(pool->context, conn, method, args, &got, clock_deadline(pool->config.call_timeout_ms), &why);
@@ -199,7 +200,7 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
   call->slot = slot;
   call->pool = pool;
-  call->forks = engine_forks();
+  call->forks = fork_count();
   call->deadline_ns = clock_deadline(pool->config.call_timeout_ms);
   call->done = done;
   call->user = user;

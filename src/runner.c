@@ -18,9 +18,9 @@
 
 #include "clock.h"
 #include "error.h"
+#include "fork.h"
 #include "keeper.h"
 #include "park.h"
-#include "sized.h"
 
 /* How long a get looks again and again before it sleeps: most holds are shorter than a sleep.  It looks seldom, because
    each look takes the cache line of the slot away from whoever uses it. */
@@ -350,7 +350,7 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   lease = engine_take_idle(pool, &step);
   if (lease)
     return remember(pool, lease);
-  uint64_t forks = engine_forks();
+  uint64_t forks = fork_count();
   engine_get_begin(pool);
   struct get get = {.pool = pool, .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
   get.cause.size = get.waiter.error.size = sizeof get.cause;
@@ -497,14 +497,4 @@ int pool_close(pool_t *pool, int64_t drain_ms)
       return open;
     park_wait(&pool->drain_signal, seen, deadline_ns);
   }
-}
-
-int pool_stats(pool_t *pool, pool_stats_t *stats)
-{
-  pool_stats_t now;
-  if (!pool || !stats)
-    return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "stats" : "pool");
-  engine_count(pool, &now);
-  int code = sized_write(stats, &now, offsetof(pool_stats_t, idle), sizeof now);
-  return code ? error_code(code) : 0;
 }

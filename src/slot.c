@@ -12,6 +12,12 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct slot *free_groups;
 static uint32_t groups_made = 1; /* group 0 is never given */
 
+void slot_vacate(struct slot *slot)
+{
+  atomic_store(&slot->conn, NULL);
+  atomic_store(&slot->word, generation_next(atomic_load(&slot->word) & GENERATION_MASK) | EMPTY);
+}
+
 /* A huge page would make the first slot cost two megabytes. */
 static void use_small_pages(void)
 {

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of all pools in a fork.
+ *
+ * Shared: everything; so the forking thread first takes every lock, in the usual order, and the child's copy is consistent.
+ * The child makes the locks anew and resets each pool: it has its full capacity, all leases and tickets of the parent are
+ * stale, and what the parent has open is handed to the driver's abandon, which sends nothing.
+ *
+ * A callback may fork, and then its child returns into the library with what the parent was doing.  Whoever runs
+ * callbacks remembers fork_count() and, if it has changed, leaves everything alone: in the child the pool began anew.
+ */
+#include "fork.h"
+
+#include <string.h>
+
+#include "engine.h"
+#include "park.h"
+#include "rpc.h"
+
+static _Atomic uint64_t forks;
+
+uint64_t fork_count(void)
+{
+  return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+static void abandon(struct pool *pool, struct slot *slot)
+{
+  void *conn = atomic_load(&slot->conn);
+  enum slot_state state = state_of(atomic_load(&slot->word));
+  if (state != EMPTY)
+    slot_vacate(slot);
+  slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
+  slot->next = pool->empty;
+  pool->empty = slot;
+  /* What another thread was closing may be freed already; its descriptor, if there is one, is lost to the child. */
+  if (conn && state != CLOSING)
+    pool->vtable.abandon(pool->context, conn);
+}
+
+static void reset(struct pool *pool)
+{
+  pthread_mutex_init(&pool->lock, NULL);
+  /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
+  memset(&pool->queue, 0, sizeof pool->queue);
+  memset(&pool->settled, 0, sizeof pool->settled);
+  pool->empty = NULL;
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));)
+    abandon(pool, slot);
+  pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
+  pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = 0;
+  pool->keeper_runs = pool->maintained = false;
+  memset(&pool->counts, 0, sizeof pool->counts);
+  atomic_store(&pool->lent_in_vain, 0);
+  atomic_fetch_and(&pool->attention, ATTENTION_CLOSED);
+}
+
+static void before_fork(void)
+{
+  pool_registry_lock();
+  for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)
+    pthread_mutex_lock(&pool->lock);
+  slot_table_lock();
+  ticket_table_lock();
+  rpc_lock();
+}
+
+static void after_fork_in_parent(void)
+{
+  rpc_unlock();
+  ticket_table_unlock();
+  slot_table_unlock();
+  for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)
+    pthread_mutex_unlock(&pool->lock);
+  pool_registry_unlock();
+}
+
+static void after_fork_in_child(void)
+{
+  atomic_fetch_add(&forks, 1);
+  rpc_reset();
+  ticket_table_reset();
+  slot_table_reset();
+  park_reset();
+  pool_registry_unlock();
+  for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)
+    reset(pool);
+}
+
+void fork_watch(void)
+{
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* What a pool counts, and what can be counted at no cost to anybody: leases, from the generations of the slots. */
+#include "engine.h"
+#include "error.h"
+#include "sized.h"
+
+int32_t engine_open_count(struct pool *pool, int32_t *threads)
+{
+  pthread_mutex_lock(&pool->lock);
+  int32_t open = pool->open;
+  *threads = pool->threads;
+  engine_unlock(pool);
+  return open;
+}
+
+void engine_count(struct pool *pool, pool_stats_t *stats)
+{
+  pthread_mutex_lock(&pool->lock);
+  *stats = pool->counts;
+  stats->open = pool->open;
+  stats->opening = pool->opening;
+  stats->waiting = pool->queue.length;
+  stats->idle = stats->leased = 0;
+  int64_t ended = 0;
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    stats->idle += state_of(word) == IDLE;
+    stats->leased += state_of(word) == LEASED;
+    ended += (int64_t)((((word & GENERATION_MASK) - slot->first_generation) & GENERATION_MASK) >> GENERATION_SHIFT);
+  }
+  /* Each generation that was not a lease was a place that became empty, or a get that changed its mind. */
+  stats->lent = ended - stats->closed - stats->open_failures - atomic_load(&pool->lent_in_vain);
+  engine_unlock(pool);
+}
+
+int pool_stats(pool_t *pool, pool_stats_t *stats)
+{
+  pool_stats_t now;
+  if (!pool || !stats)
+    return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "stats" : "pool");
+  engine_count(pool, &now);
+  int code = sized_write(stats, &now, offsetof(pool_stats_t, idle), sizeof now);
+  return code ? error_code(code) : 0;
+}
