@@ -195,7 +195,6 @@ void engine_unlock(struct pool *pool);
 void pool_recycle(struct pool *pool);
 void pool_registry_lock(void);
 void pool_registry_unlock(void);
-void pool_registry_reset(void);
 struct pool *pool_first(void);
 
 #endif

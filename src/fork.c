@@ -3,7 +3,7 @@
  * What becomes of all pools in a fork.
  *
  * Shared: everything; so the forking thread first takes every lock, in the usual order, and the child's copy is consistent.
- * The child makes the locks anew and resets each pool: it has its full capacity, all leases and tickets of the parent are
+ * The child leaves the locks and resets each pool: it has its full capacity, all leases and tickets of the parent are
  * stale, and what the parent has open is handed to the driver's abandon, which sends nothing.
  *
  * A callback may fork, and then its child returns into the library with what the parent was doing.  Whoever runs
@@ -40,7 +40,7 @@ static void abandon(struct pool *pool, struct slot *slot)
 
 static void reset(struct pool *pool)
 {
-  pthread_mutex_init(&pool->lock, NULL);
+  pthread_mutex_unlock(&pool->lock);
   /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
   memset(&pool->queue, 0, sizeof pool->queue);
   memset(&pool->settled, 0, sizeof pool->settled);
@@ -79,9 +79,10 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
   atomic_fetch_add(&forks, 1);
-  rpc_reset();
+  rpc_unlock();
   ticket_table_reset();
-  slot_table_reset();
+  ticket_table_unlock();
+  slot_table_unlock();
   park_reset();
   pool_registry_unlock();
   for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)

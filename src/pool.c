@@ -36,11 +36,6 @@ void pool_registry_unlock(void)
   pthread_mutex_unlock(&registry);
 }
 
-void pool_registry_reset(void)
-{
-  pthread_mutex_init(&registry, NULL);
-}
-
 struct pool *pool_first(void)
 {
   return pools;

@@ -101,11 +101,6 @@ void rpc_unlock(void)
   pthread_mutex_unlock(&lock);
 }
 
-void rpc_reset(void)
-{
-  pthread_mutex_unlock(&lock);
-}
-
 /* Whether a connection can be used again after a call that ended so. */
 static bool breaks(struct pool *pool, int code)
 {

@@ -5,6 +5,5 @@
 /* The list of calls that may be used again, around a fork. */
 void rpc_lock(void);
 void rpc_unlock(void);
-void rpc_reset(void);
 
 #endif

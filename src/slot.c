@@ -73,8 +73,3 @@ void slot_table_unlock(void)
 {
   pthread_mutex_unlock(&lock);
 }
-
-void slot_table_reset(void)
-{
-  pthread_mutex_init(&lock, NULL);
-}

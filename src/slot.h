@@ -124,6 +124,5 @@ void slot_group_give(struct slot *group);
 
 void slot_table_lock(void);
 void slot_table_unlock(void);
-void slot_table_reset(void);
 
 #endif

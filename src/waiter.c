@@ -139,7 +139,6 @@ void ticket_table_unlock(void)
 
 void ticket_table_reset(void)
 {
-  pthread_mutex_init(&lock, NULL);
   free_waiters = NULL;
   for (uint32_t i = 0; i < chunks_made; i++)
     chunk_free(atomic_load(&chunks[i]));

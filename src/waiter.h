@@ -74,7 +74,7 @@ struct waiter *ticket_find(int64_t ticket);
 void ticket_table_lock(void);
 void ticket_table_unlock(void);
 
-/* In the child after fork: no ticket is valid any more. */
+/* In the child after fork, under the lock: no ticket is valid any more. */
 void ticket_table_reset(void);
 
 #endif

@@ -1254,7 +1254,7 @@ static void *storm_main(void *data)
 {
   struct storm *storm = data;
   uint64_t seed = (uint64_t)(uintptr_t)&seed | 1;
-  for (int i = 0; i < 1500; i++) {
+  for (int i = 0; i < 4000; i++) {
     pool_lease_t lease = pool_get(storm->pool);
     must(lease > 0);
     for (uint32_t calls = random_next(&seed) % 3; calls > 0; calls--) {
