@@ -4,10 +4,7 @@
  *
  * Each byte is scanned once, however the stream is cut into pieces.  The scanner knows strings and brackets, so it
  * finds the end of each object and where three of its members stand.  Whether the whole is JSON is not decided by it,
- * except that what cannot become an object is recognised at once, rather than when it ends; json_is_valid() decides it.
- *
- * That is here, too, because a parser that builds values takes fifteen times longer over a large text, and cannot
- * hold each number that JSON can say.
+ * except that what cannot become an object is recognised at once, rather than when it ends: jansson decides it.
  *
  * Not thread-safe: one thread at a time uses a stream.
  */
@@ -72,9 +69,5 @@ void frame_received(struct frame_stream *stream, size_t size);
 bool frame_is_inside(const struct frame_stream *stream);
 
 enum frame_outcome frame_next(struct frame_stream *stream, struct frame *frame);
-
-/* Whether this is one JSON value (RFC 8259, in UTF-8), nested no deeper than Go's parser allows.  If not, *wrong is
-   where it goes wrong. */
-bool json_is_valid(const char *text, size_t size, size_t *wrong);
 
 #endif

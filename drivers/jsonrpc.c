@@ -526,11 +526,22 @@ static int copy_reply(const struct frame *frame, bool failed, pool_bytes_t *byte
   return copy_bytes(frame->text + frame->result.begin, frame->result.end - frame->result.begin, bytes);
 }
 
+/* Whether this is one JSON value; if not, *wrong is where it goes wrong.  Integers of any size are fine, for only their text
+   is passed on; a number beyond a double is not. */
+static bool is_json(const char *text, size_t size, size_t *wrong)
+{
+  json_error_t why;
+  json_t *value = json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
+  *wrong = value || why.position < 1 ? 0 : (size_t)why.position - 1;
+  json_decref(value);
+  return value != NULL;
+}
+
 /* Understands a frame.  Returns NULL, or what is wrong with it. */
 static const char *read_reply(const struct frame *frame, struct reply *reply)
 {
   size_t wrong;
-  if (!json_is_valid(frame->text, frame->size, &wrong))
+  if (!is_json(frame->text, frame->size, &wrong))
     return "it is not JSON";
   bool failed = !is_null(frame->text, frame->error);
   if (!failed && frame->result.begin == frame->result.end)
@@ -627,7 +638,7 @@ static int request_make(struct request *request, const char *method, pool_bytes_
 {
   size_t wrong;
   *request = (struct request){0};
-  if (args.size > 0 && !json_is_valid(args.data, args.size, &wrong))
+  if (args.size > 0 && !is_json(args.data, args.size, &wrong))
     return fail(error, POOL_E_INVALID, 0, "not sent: args are not one JSON value; byte %zu of %zu is wrong", wrong + 1,
                 args.size);
   json_t *name = json_string(method);

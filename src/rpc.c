@@ -111,6 +111,7 @@ static bool breaks(struct pool *pool, int code)
   case POOL_E_UNSUPPORTED:
   case POOL_E_OVERLOAD:
   case POOL_E_NOMEM:
+  case POOL_E_SYSTEM:
     return false;
   case POOL_E_TIMEOUT: /* the reply may still come, and would be taken for that of the next call */
     return !(pool->vtable.flags & POOL_VTABLE_MULTIPLEXED);
@@ -129,6 +130,7 @@ static int code_of(int code)
   case POOL_E_UNSUPPORTED:
   case POOL_E_OVERLOAD:
   case POOL_E_NOMEM:
+  case POOL_E_SYSTEM:
   case POOL_E_TIMEOUT:
   case POOL_E_CANCELLED:
     return code;

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "frame.h"
 
 #define LIMIT 100000
@@ -255,175 +253,6 @@ static void test_frame__limit_of_each(void **state)
   frame_free(&stream);
 }
 
-static bool is_valid(const char *json, size_t size)
-{
-  size_t wrong = SIZE_MAX;
-  char *exact = malloc(size ? size : 1); /* so that a sanitizer sees each byte that is read beyond the end */
-  memcpy(exact, json, size);
-  bool valid = json_is_valid(exact, size, &wrong);
-  assert_true(wrong <= size);
-  free(exact);
-  return valid;
-}
-
-static const char *const valid[] = {
-    "0",
-    "-0",
-    "10",
-    "-1.5",
-    "0.0e+10",
-    "1E400",
-    "123456789012345678901234567890",
-    "true",
-    "false",
-    "null",
-    "\"\"",
-    "[]",
-    "{}",
-    " [ 1 , [ ] , { } , \"a\" ]\r\n\t",
-    "{\"a\":1,\"b\":{\"c\":[true,false,null]},\"\":\"\"}",
-    "[[[[{\"a\":[{}]}]]]]",
-    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\uD83D\\ude00\"",
-    "\"\x7f \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\"",
-};
-static const char *const invalid[] = {
-    "",
-    " ",
-    "-",
-    "+1",
-    "01",
-    "1.",
-    ".1",
-    "1e",
-    "1e+",
-    "0x1",
-    "1 2",
-    "tru",
-    "truex",
-    "True",
-    "nul",
-    "NaN",
-    "Infinity",
-    "'a'",
-    "\"",
-    "\"a",
-    "\"\\",
-    "\"\\x\"",
-    "\"\\u12\"",
-    "\"\\u123g\"",
-    "\"\n\"",
-    "\"\t\"",
-    "[",
-    "]",
-    "[1",
-    "[1,",
-    "[1,]",
-    "[,1]",
-    "[1 2]",
-    "[1}",
-    "{",
-    "}",
-    "{]",
-    "{\"a\"",
-    "{\"a\":",
-    "{\"a\":1",
-    "{\"a\":1,",
-    "{\"a\":1,}",
-    "{,}",
-    "{1:2}",
-    "{\"a\" 1}",
-    "{\"a\":1 \"b\":2}",
-    "{a:1}",
-    "[]]",
-    "{}{}",
-    "1,",
-    ",",
-    ":",
-    "\"a\":1",
-    "\xef\xbb\xbf{}",
-    "\"\x80\"",
-    "\"\xc0\x80\"",
-    "\"\xc3\"",
-    "\"\xe2\x82\"",
-    "\"\xe0\x80\x80\"",
-    "\"\xed\xa0\x80\"",
-    "\"\xf0\x80\x80\x80\"",
-    "\"\xf4\x90\x80\x80\"",
-    "\"\xf5\x80\x80\x80\"",
-    "\"\xff\"",
-};
-
-static void test_json__valid(void **state)
-{
-  (void)state;
-  for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++)
-    if (!is_valid(valid[i], strlen(valid[i])))
-      fail_msg("refused: %s", valid[i]);
-}
-
-static void test_json__invalid(void **state)
-{
-  (void)state;
-  for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++)
-    if (is_valid(invalid[i], strlen(invalid[i])))
-      fail_msg("accepted: %s", invalid[i]);
-  assert_false(is_valid("[1]\0", 4));
-  assert_false(is_valid("\"\0\"", 3));
-  assert_false(is_valid("\"\\\0\"", 4));
-}
-
-static void test_json__depth(void **state)
-{
-  (void)state;
-  enum { LIMIT_OF_GO = 10000 };
-  char deep[2 * LIMIT_OF_GO + 2];
-  memset(deep, '[', LIMIT_OF_GO + 1);
-  memset(deep + LIMIT_OF_GO + 1, ']', LIMIT_OF_GO + 1);
-  assert_false(is_valid(deep, sizeof deep));
-  assert_true(is_valid(deep + 1, sizeof deep - 2));
-}
-
-/* Whether a parser that others wrote accepts it; -1: it has limits that JSON does not have. */
-static int is_valid_elsewhere(const char *json, size_t size)
-{
-  json_error_t why;
-  json_t *value = json_loadb(json, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
-  json_decref(value);
-  if (value)
-    return 1;
-  return json_error_code(&why) == json_error_numeric_overflow || strstr(why.text, "invalid Unicode") ? -1 : 0;
-}
-
-/* Texts with a few bytes changed, removed or doubled are judged as another parser judges them. */
-static void test_json__same_as_another_parser(void **state)
-{
-  (void)state;
-  static const char bytes[] = "{}[],:\"\\ \n0129-+.eEtrufalsn\x80\xc3\xa4\xe2\x82\xac\xf0\x9f\x98";
-  unsigned seed = 1;
-  int good = 0, bad = 0;
-  for (int round = 0; round < 200000; round++) {
-    char json[200];
-    strcpy(json, valid[(unsigned)rand_r(&seed) % (sizeof valid / sizeof valid[0])]);
-    for (int change = rand_r(&seed) % 3; change >= 0; change--) {
-      size_t size = strlen(json);
-      size_t at = (unsigned)rand_r(&seed) % (size + 1);
-      bool insert = rand_r(&seed) % 3 == 0 || at == size;
-      if (insert)
-        memmove(json + at + 1, json + at, size - at + 1);
-      if (insert || rand_r(&seed) % 2)
-        json[at] = bytes[(unsigned)rand_r(&seed) % (sizeof bytes - 1)];
-      else
-        memmove(json + at, json + at + 1, size - at);
-    }
-    int expected = is_valid_elsewhere(json, strlen(json));
-    if (expected >= 0 && is_valid(json, strlen(json)) != expected)
-      fail_msg("the other parser says %d: %s", expected, json);
-    good += expected == 1;
-    bad += expected == 0;
-  }
-  assert_true(good > 1000 && bad > 1000);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -436,10 +265,6 @@ int main(void)
       cmocka_unit_test(test_frame__wrong_but_closed),
       cmocka_unit_test(test_frame__limit),
       cmocka_unit_test(test_frame__limit_of_each),
-      cmocka_unit_test(test_json__valid),
-      cmocka_unit_test(test_json__invalid),
-      cmocka_unit_test(test_json__depth),
-      cmocka_unit_test(test_json__same_as_another_parser),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
