@@ -437,9 +437,9 @@ static void choose(const char *name)
 static const char *understand(int argc, char **argv)
 {
   static const struct option options[] = {
-      {"json", required_argument, NULL, 'j'},    {"rounds", required_argument, NULL, 'r'},
+      {"json", required_argument, NULL, 'j'},     {"rounds", required_argument, NULL, 'r'},
       {"round-ms", required_argument, NULL, 'm'}, {"seconds", required_argument, NULL, 's'},
-      {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+      {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
   };
   const char *json = NULL;
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)

@@ -526,8 +526,8 @@ static int copy_reply(const struct frame *frame, bool failed, pool_bytes_t *byte
   return copy_bytes(frame->text + frame->result.begin, frame->result.end - frame->result.begin, bytes);
 }
 
-/* Whether this is one JSON value; if not, *wrong is where it goes wrong.  Integers of any size are fine, for only their text
-   is passed on; a number beyond a double is not. */
+/* Whether this is one JSON value; if not, *wrong is where it goes wrong.  Integers of any size are fine, for only their
+   text is passed on; a number beyond a double is not. */
 static bool is_json(const char *text, size_t size, size_t *wrong)
 {
   json_error_t why;

@@ -146,8 +146,7 @@ static bool add_reply(struct client *client, json_t *id, const json_t *error, in
   json_t *value = error ? json_null() : json_integer(result);
   json_t *reply = json_pack("{s:O?, s:o, s:O?}", "id", id, "result", value, "error", error);
   char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
-  bool added =
-      text && buffer_add(&client->replies, text, strlen(text)) && buffer_add(&client->replies, "\n", 1);
+  bool added = text && buffer_add(&client->replies, text, strlen(text)) && buffer_add(&client->replies, "\n", 1);
   free(text);
   json_decref(reply);
   return added;
@@ -272,8 +271,7 @@ static bool server_reserve(struct arith_server *server)
 
 static void accept_client(struct arith_server *server)
 {
-  int socket =
-      server_reserve(server) ? accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
+  int socket = server_reserve(server) ? accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
   server->pausing = socket < 0 && !would_block();
   if (socket < 0)
     return;
@@ -331,8 +329,7 @@ static int server_listen(struct arith_server *server, char *address, size_t size
   socklen_t length = sizeof name;
   server->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (server->listener < 0 || bind(server->listener, (struct sockaddr *)&name, length) != 0 ||
-      listen(server->listener, SOMAXCONN) != 0 ||
-      getsockname(server->listener, (struct sockaddr *)&name, &length) != 0)
+      listen(server->listener, SOMAXCONN) != 0 || getsockname(server->listener, (struct sockaddr *)&name, &length) != 0)
     return errno;
   int written = snprintf(address, size, "127.0.0.1:%d", ntohs(name.sin_port));
   return (size_t)written < size ? 0 : ENAMETOOLONG;

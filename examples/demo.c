@@ -103,8 +103,7 @@ static void note_error(struct demo *demo, long number, const char *what)
 }
 
 /* Takes the reply.  The message is that of a failed call. */
-static void end_call(struct demo *demo, long number, int64_t began_ns, pool_bytes_t reply,
-                     const char *message)
+static void end_call(struct demo *demo, long number, int64_t began_ns, pool_bytes_t reply, const char *message)
 {
   demo->latencies[atomic_fetch_add(&demo->ended, 1)] = now_ns() - began_ns;
   if (message)
@@ -146,8 +145,7 @@ static void land(struct flight *flight)
 static void reply_came(void *user, int32_t code, pool_bytes_t reply)
 {
   struct flight *flight = user;
-  end_call(flight->worker->demo, flight->number, flight->began_ns, reply,
-           code < 0 ? pool_strerror(code) : NULL);
+  end_call(flight->worker->demo, flight->number, flight->began_ns, reply, code < 0 ? pool_strerror(code) : NULL);
   land(flight);
 }
 
@@ -188,8 +186,7 @@ static void *work(void *data)
 {
   struct worker *worker = data;
   struct demo *demo = worker->demo;
-  for (long number = worker->first; number < worker->end && atomic_load(&demo->errors) < ERRORS_LIMIT;
-       number++) {
+  for (long number = worker->first; number < worker->end && atomic_load(&demo->errors) < ERRORS_LIMIT; number++) {
     if (number % 2 == 0)
       call_and_wait(demo, number);
     else
@@ -283,8 +280,8 @@ static void report(struct demo *demo)
   long ended = atomic_load(&demo->ended), errors = atomic_load(&demo->errors);
   pool_stats(demo->pool, &stats);
   qsort(demo->latencies, (size_t)ended, sizeof *demo->latencies, compare);
-  printf("\n%-20s %12ld\n%-20s %12ld\n%-20s %12" PRId64 "\n", "calls", ended, "errors", errors,
-         "connections opened", stats.opened);
+  printf("\n%-20s %12ld\n%-20s %12ld\n%-20s %12" PRId64 "\n", "calls", ended, "errors", errors, "connections opened",
+         stats.opened);
   printf("%-20s %9.3f ms\n", "longest wait", (double)stats.wait_max_ns / 1e6);
   printf("%-20s %9.3f ms\n", "p50 latency", percentile_ms(demo->latencies, ended, 50));
   printf("%-20s %9.3f ms\n\n", "p99 latency", percentile_ms(demo->latencies, ended, 99));
@@ -330,8 +327,8 @@ static int run_pool(const struct options *options, const char *address)
   int code = pool_create_driver(&config, "jsonrpc", address, &demo.pool, &error);
   if (code) {
     bool unreachable = code == POOL_E_OPEN || code == POOL_E_TIMEOUT;
-    fprintf(stderr, "demo: %s %s: %s\n",
-            unreachable ? "cannot reach the server at" : "cannot make a pool for", address, error.message);
+    fprintf(stderr, "demo: %s %s: %s\n", unreachable ? "cannot reach the server at" : "cannot make a pool for", address,
+            error.message);
     return code == POOL_E_INVALID ? EXIT_USAGE : EXIT_FAILURE;
   }
   int status = run_workers(&demo);

@@ -8,9 +8,10 @@
 int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void *user)
 {
   if (!pool || !got || timeout_ms < -1)
-    return error_set(NULL, POOL_E_INVALID, 0, "%s", !pool  ? "pool is NULL"
-                                                    : !got ? "got is NULL; there is nobody to give the lease to"
-                                                           : "timeout_ms is below -1");
+    return error_set(NULL, POOL_E_INVALID, 0, "%s",
+                     !pool  ? "pool is NULL"
+                     : !got ? "got is NULL; there is nobody to give the lease to"
+                            : "timeout_ms is below -1");
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   struct waiter *waiter = engine_ticket_take(pool, WAITER_ASYNC, clock_deadline(timeout_ms));
@@ -21,8 +22,8 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
   waiter->error.code = 0;
   int64_t ticket = atomic_load(&waiter->ticket);
   struct step step;
-  /* First the thread, then the place in the queue: without a keeper nobody would ever call back.  It does not end in between,
-     for the ticket is counted. */
+  /* First the thread, then the place in the queue: without a keeper nobody would ever call back.  It does not end in
+     between, for the ticket is counted. */
   int code = keeper_want(pool);
   if (!code)
     code = engine_enqueue(pool, waiter, &step);

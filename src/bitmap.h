@@ -5,13 +5,14 @@
  * Shared: a pool's chain of blocks, each with one word of 64 bits, read and written by all who get and put.
  *
  * A set bit means "was idle when somebody looked".  A put sets its bit only if it finds it clear; a get that reuses its
- * thread's last slot does not touch it.  So in steady state nobody writes here.  A scanner that meets a slot that is not
- * idle clears the bit, then looks at the slot again, and sets it back if the slot has become idle meanwhile.
+ * thread's last slot does not touch it.  So in steady state nobody writes here.  A scanner that meets a slot that is
+ * not idle clears the bit, then looks at the slot again, and sets it back if the slot has become idle meanwhile.
  *
- * What makes a hint sufficient: all operations are sequentially consistent.  A put first makes the slot idle, then looks at the
- * bit; a scanner first clears the bit, then looks at the slot.  Whatever the order, the put sees the cleared bit and sets
- * it, or the scanner sees the idle slot and sets it: an idle slot never stays without its bit.  While the bit is clear another
- * scanner may miss the slot and go to sleep; so who sets it back tries to take the slot, like a get that comes later.
+ * What makes a hint sufficient: all operations are sequentially consistent.  A put first makes the slot idle, then
+ * looks at the bit; a scanner first clears the bit, then looks at the slot.  Whatever the order, the put sees the
+ * cleared bit and sets it, or the scanner sees the idle slot and sets it: an idle slot never stays without its bit.
+ * While the bit is clear another scanner may miss the slot and go to sleep; so who sets it back tries to take the slot,
+ * like a get that comes later.
  *
  * The chain only grows while the pool lives, and its blocks are reused as blocks, never freed.
  */
@@ -57,8 +58,8 @@ static inline struct scan scan_all(struct block *first)
 /* The next slot, or NULL. */
 struct slot *scan_next(struct scan *scan);
 
-/* Clears the bit of a slot that was met not idle, unless it has become idle again; then returns true, and the caller must
-   try to take it: somebody else may have scanned while its bit was clear. */
+/* Clears the bit of a slot that was met not idle, unless it has become idle again; then returns true, and the caller
+   must try to take it: somebody else may have scanned while its bit was clear. */
 bool bitmap_clean(struct slot *slot);
 
 /* Adds a group of empty slots to a pool's chain; its slots then belong to the pool.  NULL without memory. */

@@ -115,7 +115,8 @@ static int no_call(void *context, void *conn, const char *method, pool_bytes_t a
 static int no_go(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
 {
   (void)context, (void)conn, (void)method, (void)args, (void)call;
-  return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this kind of connection cannot call asynchronously; its vtable has no go");
+  return error_set(NULL, POOL_E_UNSUPPORTED, 0,
+                   "this kind of connection cannot call asynchronously; its vtable has no go");
 }
 
 static void no_release(void *context)

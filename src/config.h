@@ -4,8 +4,8 @@
 
 #include <pool/pool.h>
 
-/* Reads a caller's settings (NULL: the defaults) into a full struct, with max_idle resolved; refuses what is wrong, naming
-   the field. */
+/* Reads a caller's settings (NULL: the defaults) into a full struct, with max_idle resolved; refuses what is wrong,
+   naming the field. */
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error);
 
 /* Reads a caller's vtable; then fills in what he left out, so that nobody ever tests a callback for NULL. */

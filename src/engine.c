@@ -2,31 +2,33 @@
 /*
  * Who gets which connection.
  *
- * Shared without a lock: the words of the slots (slot.h), the idle bitmap (bitmap.h) and one word in the pool, `attention`.
- * Everything else of a pool is under its lock.  Locks are taken in this order: registry (pool.c), pool, tables of slots
- * and of tickets.
+ * Shared without a lock: the words of the slots (slot.h), the idle bitmap (bitmap.h) and one word in the pool,
+ * `attention`. Everything else of a pool is under its lock.  Locks are taken in this order: registry (pool.c), pool,
+ * tables of slots and of tickets.
  *
- * No wake-up is lost.  A put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and then scans for
- * idle slots.  All of these are sequentially consistent, so the put sees the waiter or the waiter sees the slot.  The same
- * holds for closing: pool_close raises ATTENTION_CLOSED and then scans.
+ * No wake-up is lost.  A put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and then
+ * scans for idle slots.  All of these are sequentially consistent, so the put sees the waiter or the waiter sees the
+ * slot.  The same holds for closing: pool_close raises ATTENTION_CLOSED and then scans.
  *
- * A get also reads `attention` after it took a slot, never only before: so a closed pool never lends, and while a hand-over is
- * due nobody overtakes.  If it must not keep the slot, it gives it back as a put would, serving whom a put would serve.
+ * A get also reads `attention` after it took a slot, never only before: so a closed pool never lends.  If it must not
+ * keep the slot, it gives it back as a put would, serving whom a put would serve.  While a hand-over is due nobody
+ * overtakes, but for a get that was scanning already when it came to be due, and that once.
  *
- * Order with bounded barging.  As long as the first waiter is young, a put leaves its connection idle and nudges that waiter: a
- * thread that is running may take the connection first, which saves a context switch for each lease.  One nudge is under
- * way at a time (ATTENTION_NUDGED); whoever was nudged lowers the flag before it scans, so a put that saw the flag and did nothing is
- * seen by that scan.  A nudged waiter that succeeds, expires or is cancelled serves the next: a nudge is never swallowed.
- * Once the first waiter has waited for fairness_us, ATTENTION_FAIR is up: puts hand their connection to it directly, newcomers queue.
+ * Order with bounded barging.  As long as the first waiter is young, a put leaves its connection idle and nudges that
+ * waiter: a thread that is running may take the connection first, which saves a context switch for each lease.  One
+ * nudge is under way at a time (ATTENTION_NUDGED); whoever was nudged lowers the flag before it scans, so a put that
+ * saw the flag and did nothing is seen by that scan.  A nudged waiter that succeeds, expires or is cancelled serves the
+ * next: a nudge is never swallowed. Once the first waiter has waited for fairness_us, ATTENTION_FAIR is up: puts hand
+ * their connection to it directly, newcomers queue.
  *
- * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection may have
- * been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is harmless: it
- * sets a bit in a bitmap (a hint), or serves the queue of the pool that lives there now (idempotent), or compares-and-swaps
- * the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are reused, never freed, and
- * why serve() takes no slot on trust: it lends only what it finds among its own pool's slots.
+ * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection
+ * may have been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is
+ * harmless: it sets a bit in a bitmap (a hint), or serves the queue of the pool that lives there now (idempotent), or
+ * compares-and-swaps the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are
+ * reused, never freed, and why serve() takes no slot on trust: it lends only what it finds among its own pool's slots.
  *
- * Every transition that frees a place (a failed open, a close, a fork) or a connection ends in serve(), so whoever waits is told,
- * however the place was freed.
+ * Every transition that frees a place (a failed open, a close, a fork) or a connection ends in serve(), so whoever
+ * waits is told, however the place was freed.
  */
 #include "engine.h"
 
@@ -35,8 +37,8 @@
 #include "clock.h"
 #include "fork.h"
 
-/* So many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by the
-   next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
+/* So many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by
+   the next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
 #define STALE_BITS 8
 
 static uint32_t attention(struct pool *pool)
@@ -318,8 +320,8 @@ static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, str
   return true;
 }
 
-/* Gives what there is to the first waiter: hands a connection over, or tells it to look.  An asynchronous one is not told to
-   come running, for it does not run: it is handed what is there at once. */
+/* Gives what there is to the first waiter: hands a connection over, or tells it to look.  An asynchronous one is not
+   told to come running, for it does not run: it is handed what is there at once. */
 static void serve(struct pool *pool, struct step *step)
 {
   if (!pool->queue.first || closed(pool))
@@ -449,8 +451,9 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
   if (attention(pool) & ATTENTION_OF_GET)
     return 0;
   pool_lease_t lease = scan_lend(pool, step);
-  /* Closing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at most; and to give
-     the lease back would serve somebody, whom the step could not name beside the one that the get may serve next. */
+  /* Closing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at most; and to
+     give the lease back would serve somebody, whom the step could not name beside the one that the get may serve next.
+   */
   if (lease && closed(pool)) {
     engine_return_unused(pool, lease, step);
     return 0;
@@ -461,7 +464,8 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
 /* A waiter looks for itself, under the lock.  It is queued or about to be; 0 and no work: nothing is there. */
 static pool_lease_t look(struct pool *pool, struct waiter *waiter, bool told, struct step *step)
 {
-  /* Who has just come is running and may overtake, as long as that is fair; who has waited and woke for no reason may not. */
+  /* Who has just come is running and may overtake, as long as that is fair; who has waited and woke for no reason may
+   * not. */
   bool comes = !waiter->waited && !(attention(pool) & ATTENTION_FAIR);
   if (pool->queue.first != waiter && !told && !comes)
     return 0;
@@ -536,9 +540,9 @@ static pool_lease_t begin_queued(struct pool *pool, struct waiter *waiter, struc
     refresh_attention(pool, now);
   }
   atomic_store(&waiter->signal, 0);
-  pool_lease_t result = closed(pool)                 ? POOL_E_CLOSED
+  pool_lease_t result = closed(pool)           ? POOL_E_CLOSED
                         : is_over(waiter, now) ? POOL_E_TIMEOUT
-                                                     : look(pool, waiter, told, step);
+                                               : look(pool, waiter, told, step);
   if (result == 0 && step->work == POOL_WORK_NONE) {
     waiter->waited = true;
     if (pool->queue.first != waiter)

@@ -24,8 +24,8 @@ enum {
   ATTENTION_OF_PUT = ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_CLOSED
 };
 
-/* Where a thread finds the slot that it used last.  Found by the thread's address; each on a line of its own, for its thread
-   writes it at every get. */
+/* Where a thread finds the slot that it used last.  Found by the thread's address; each on a line of its own, for its
+   thread writes it at every get. */
 #define HOMES 32
 
 struct home {
@@ -59,13 +59,13 @@ struct pool {
   int32_t references;
   int32_t gets;         /* slow gets under way and tickets given: each may still look at the pool */
   int32_t asynchronous; /* of these, tickets of pool_get_async */
-  int32_t threads;     /* of the library, for this pool */
-  int32_t openers;     /* of these, those that open */
+  int32_t threads;      /* of the library, for this pool */
+  int32_t openers;      /* of these, those that open */
   int32_t openers_idle;
   int32_t openers_opening;
   bool keeper_runs;
   bool maintained; /* somebody acts for the asynchronous waiters right now */
-  bool gone; /* nobody needs the pool any more */
+  bool gone;       /* nobody needs the pool any more */
   pool_stats_t counts;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
 
@@ -84,11 +84,12 @@ struct step {
   pool_lease_t claim;
   struct slot *slot;
   struct wake wake;
-  bool open_wanted;           /* an opener should look */
+  bool open_wanted;          /* an opener should look */
   _Atomic uint32_t *drained; /* who drains the pool should look */
 };
 
-/* Begins or continues a get; `waiter` is NULL to not queue.  A lease; or 0 with work, or with the waiter queued; or an error. */
+/* Begins or continues a get; `waiter` is NULL to not queue.  A lease; or 0 with work, or with the waiter queued; or an
+ * error. */
 pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* An idle connection, if nothing forbids it.  0 may come with work. */
@@ -147,14 +148,14 @@ pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step 
 pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step);
 
 /* Ends a ticket of an asynchronous get; its callback will be told.  *lease is what it was being given, or 0.  0, with
-   *pool, or POOL_E_STALE. */
+ *pool, or POOL_E_STALE. */
 int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step);
 
 /* Queues an asynchronous waiter.  0 or an error. */
 int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step);
 
-/* Copies the next asynchronous waiter whose callback is due, and gives up its ticket; false: none is, and *due_ns is when
-   to look again. */
+/* Copies the next asynchronous waiter whose callback is due, and gives up its ticket; false: none is, and *due_ns is
+   when to look again. */
 bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step);
 
 /* The same for a waiter that engine_begin ended. */

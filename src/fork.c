@@ -2,9 +2,9 @@
 /*
  * What becomes of all pools in a fork.
  *
- * Shared: everything; so the forking thread first takes every lock, in the usual order, and the child's copy is consistent.
- * The child leaves the locks and resets each pool: it has its full capacity, all leases and tickets of the parent are
- * stale, and what the parent has open is handed to the driver's abandon, which sends nothing.
+ * Shared: everything; so the forking thread first takes every lock, in the usual order, and the child's copy is
+ * consistent. The child leaves the locks and resets each pool: it has its full capacity, all leases and tickets of the
+ * parent are stale, and what the parent has open is handed to the driver's abandon, which sends nothing.
  *
  * A callback may fork, and then its child returns into the library with what the parent was doing.  Whoever runs
  * callbacks remembers fork_count() and, if it has changed, leaves everything alone: in the child the pool began anew.

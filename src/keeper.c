@@ -5,9 +5,9 @@
  * Shared: under the pool's lock, how many of them there are.  They are started when something is wanted, and end after
  * LINGER_NS without work or when the pool is closed.
  *
- * Who wants something first bumps the thread's signal word, then takes the lock and looks whether a thread is there.  A thread that
- * would end takes the lock and looks whether the word is still what it was before it looked for work the last time.  So
- * either it sees the new work, or the other sees that it is gone and starts another.
+ * Who wants something first bumps the thread's signal word, then takes the lock and looks whether a thread is there.  A
+ * thread that would end takes the lock and looks whether the word is still what it was before it looked for work the
+ * last time.  So either it sees the new work, or the other sees that it is gone and starts another.
  *
  * The threads are detached: nobody must wait for one that hangs in a driver's open.  The pool counts them, is not
  * recycled while there are any, and pool_close waits for them as long as it drains.

@@ -5,10 +5,11 @@
  * These two functions are all that the library asks of a platform for sleeping.  park_futex.c has them for Linux,
  * park_pthread.c for POSIX systems whose condition variables know CLOCK_MONOTONIC; CMake chooses.
  *
- * Contract.  The waker first changes the word, then calls park_wake; the waiter calls park_wait with the value that it saw.
- * If the word has another value by then, park_wait returns at once, so no wake-up is lost.  It may also return without
- * any reason; callers look at the word again.  park_wake never reads the word: its memory may belong to a thread that has
- * seen the change and gone on, and then the worst that happens is a needless wake-up of whoever uses that address now.
+ * Contract.  The waker first changes the word, then calls park_wake; the waiter calls park_wait with the value that it
+ * saw. If the word has another value by then, park_wait returns at once, so no wake-up is lost.  It may also return
+ * without any reason; callers look at the word again.  park_wake never reads the word: its memory may belong to a
+ * thread that has seen the change and gone on, and then the worst that happens is a needless wake-up of whoever uses
+ * that address now.
  */
 #ifndef PARK_H
 #define PARK_H

@@ -2,7 +2,8 @@
 /*
  * The life of a pool: made, counted, recycled.
  *
- * Shared: the registry of pools and the list of unused ones, under the registry's lock, which is taken before any other.
+ * Shared: the registry of pools and the list of unused ones, under the registry's lock, which is taken before any
+ * other.
  *
  * Memory of a pool is never freed, because a thread that has ended a lease may still read it (engine.c says why that is
  * harmless); it serves the next pool instead.
@@ -59,7 +60,8 @@ static struct pool *pool_take(void)
   return pool;
 }
 
-/* Everything but what a late reader of a former pool may still touch: its lock, its words to sleep on and its blocks. */
+/* Everything but what a late reader of a former pool may still touch: its lock, its words to sleep on and its blocks.
+ */
 static void pool_prepare(struct pool *pool, const pool_config_t *config, const pool_vtable_t *vtable, void *context)
 {
   pthread_mutex_lock(&pool->lock);

@@ -2,14 +2,14 @@
 /*
  * Calls over leased connections.
  *
- * A call holds its connection: it is counted in the slot's word, in the same compare-and-swap that tests the lease.  So a stale
- * lease can start nothing, and a connection that is put during a call is not lent again, reset or closed before the call
- * is done (unless it is multiplexed, and then it is not closed before).
+ * A call holds its connection: it is counted in the slot's word, in the same compare-and-swap that tests the lease.  So
+ * a stale lease can start nothing, and a connection that is put during a call is not lent again, reset or closed before
+ * the call is done (unless it is multiplexed, and then it is not closed before).
  *
- * Shared: the list of calls to use again, under its lock.  A call's memory is never freed, and `state` is taken from UNDER_WAY
- * to done once, so a driver that reports twice is told so and does no harm.  The memory serves other calls, the one that was
- * free for longest first; so that a late second report does not end one of those, what a driver is given points into the
- * call and not to its beginning, at another place each time.
+ * Shared: the list of calls to use again, under its lock.  A call's memory is never freed, and `state` is taken from
+ * UNDER_WAY to done once, so a driver that reports twice is told so and does no harm.  The memory serves other calls,
+ * the one that was free for longest first; so that a late second report does not end one of those, what a driver is
+ * given points into the call and not to its beginning, at another place each time.
  */
 #include "rpc.h"
 
@@ -182,9 +182,10 @@ int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_by
 int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_done_fn *done, void *user)
 {
   if (!method || !done || (args.size > 0 && !args.data))
-    return error_set(NULL, POOL_E_INVALID, 0, "%s", !method ? "method is NULL"
-                                                    : !done ? "done is NULL; there is nobody to give the reply to"
-                                                            : "args have a size but no data");
+    return error_set(NULL, POOL_E_INVALID, 0, "%s",
+                     !method ? "method is NULL"
+                     : !done ? "done is NULL; there is nobody to give the reply to"
+                             : "args have a size but no data");
   struct pool_call *call = call_take();
   if (!call)
     return error_code(POOL_E_NOMEM);

@@ -2,14 +2,15 @@
 /*
  * The C runner: get and put with a vtable's callbacks.
  *
- * The fast paths are here.  A get tries the slot that its thread used last, with the word that this slot should have: one
- * compare-and-swap whose operands do not depend on a look at the slot.  A put is one compare-and-swap as well.  Each then
- * looks at the pool's `attention`, and at nothing else that others write.  Everything unusual goes to the engine.
+ * The fast paths are here.  A get tries the slot that its thread used last, with the word that this slot should have:
+ * one compare-and-swap whose operands do not depend on a look at the slot.  A put is one compare-and-swap as well. Each
+ * then looks at the pool's `attention`, and at nothing else that others write.  Everything unusual goes to the engine.
  *
- * Shared: the pool's homes.  Each thread writes its own; two threads may take one at the same moment, or a thread one of
- * another that is gone.  What stands in a home is a guess, proved or refuted by the compare-and-swap: whatever mixture of
- * writes it holds, it names a slot of this pool or none.  Homes are in the pool and not in thread-local storage, because that
- * costs a call in a shared library or space that a dlopen may not find, and a table of pools for each thread.
+ * Shared: the pool's homes.  Each thread writes its own; two threads may take one at the same moment, or a thread one
+ * of another that is gone.  What stands in a home is a guess, proved or refuted by the compare-and-swap: whatever
+ * mixture of writes it holds, it names a slot of this pool or none.  Homes are in the pool and not in thread-local
+ * storage, because that costs a call in a shared library or space that a dlopen may not find, and a table of pools for
+ * each thread.
  */
 #include "runner.h"
 
@@ -179,7 +180,8 @@ static bool is_lived_in(struct home *home)
     return false;
   pool_lease_t next = atomic_load_explicit(&home->next, memory_order_relaxed);
   uint64_t word = atomic_load_explicit(&slot_of(next)->word, memory_order_relaxed);
-  return lease_generation(next) == (word & GENERATION_MASK) || lease_generation(next) == generation_next(word & GENERATION_MASK);
+  return lease_generation(next) == (word & GENERATION_MASK) ||
+         lease_generation(next) == generation_next(word & GENERATION_MASK);
 }
 
 /* A thread got a slot on the slow way: next time it looks there first. */
@@ -378,8 +380,7 @@ static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
   pool_lease_t lease = atomic_load_explicit(&home->next, memory_order_relaxed);
   struct slot *slot = slot_of(lease);
   uint64_t word = lease_generation(lease) | IDLE;
-  if (__builtin_expect(!is_home(home, thread) ||
-                           !atomic_compare_exchange_strong(&slot->word, &word, word + pool->lend),
+  if (__builtin_expect(!is_home(home, thread) || !atomic_compare_exchange_strong(&slot->word, &word, word + pool->lend),
                        0))
     return get_slowly(pool, timeout_ms);
   atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
@@ -479,7 +480,7 @@ int pool_close(pool_t *pool, int64_t drain_ms)
 {
   if (!pool || drain_ms < -1 || (drain_ms != 0 && is_inside(pool)))
     return error_set(NULL, POOL_E_INVALID, 0, "%s",
-                     !pool          ? "pool is NULL"
+                     !pool           ? "pool is NULL"
                      : drain_ms < -1 ? "drain_ms is below -1"
                                      : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
   int64_t deadline_ns = clock_deadline(drain_ms);

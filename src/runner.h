@@ -8,8 +8,8 @@
 /* Wakes whom a step names, and sends for openers. */
 void runner_wake(struct pool *pool, const struct step *step);
 
-/* Does the work of a step and whatever follows from it.  Returns a lease if that was what the work was for, an error, or
-   0.  `error` is NULL or receives the driver's message. */
+/* Does the work of a step and whatever follows from it.  Returns a lease if that was what the work was for, an error,
+   or 0.  `error` is NULL or receives the driver's message. */
 pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *error);
 
 /* Marks that this thread is inside a callback of a pool, so that a close that would wait for itself is recognised. */

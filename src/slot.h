@@ -4,19 +4,21 @@
  *
  * Shared: every slot's word, by every thread that holds or guesses a lease.
  *
- * The word is `generation | calls | flags | state`, and the generation has the same bits in the word as in a lease.  All that matters is a single compare-and-swap on it: who moves it out of
- * IDLE has the connection, who moves it out of LEASED with the right generation has given it back.  The generation grows
- * each time a lease ends or a slot is vacated, and a lease carries it, so a stale, doubled or forged lease fails the
- * comparison and touches nothing; no valid word has its two highest bits set, so neither does a number that is none.  After
- * 2^42 leases of one slot the generation begins anew.
+ * The word is `generation | calls | flags | state`, and the generation has the same bits in the word as in a lease. All
+ * that matters is a single compare-and-swap on it: who moves it out of IDLE has the connection, who moves it out of
+ * LEASED with the right generation has given it back.  The generation grows each time a lease ends or a slot is
+ * vacated, and a lease carries it, so a stale, doubled or forged lease fails the comparison and touches nothing; no
+ * valid word has its two highest bits set, so neither does a number that is none.  After 2^42 leases of one slot the
+ * generation begins anew.
  *
- * Slow actors (a broken call, a mark, the closing of a pool) only set flags.  The fast paths compare with a word without
- * flags or calls, so whatever is unusual fails the comparison and takes the slow path: policies cost the fast path
- * nothing, not even a look.
+ * Slow actors (a broken call, a mark, the closing of a pool) only set flags.  The fast paths compare with a word
+ * without flags or calls, so whatever is unusual fails the comparison and takes the slow path: policies cost the fast
+ * path nothing, not even a look.
  *
- * All slots of the process stand in one array, so that a lease's low bits are its slot, without a look at anything.  The array
- * is zeroed memory that takes no pages before it is used, and there is a slot for every index: a look at a stale or forged
- * lease is always a look at a slot.  Pools take and give back slots in groups.  No pool has slot 0, so that no lease is 0.
+ * All slots of the process stand in one array, so that a lease's low bits are its slot, without a look at anything. The
+ * array is zeroed memory that takes no pages before it is used, and there is a slot for every index: a look at a stale
+ * or forged lease is always a look at a slot.  Pools take and give back slots in groups.  No pool has slot 0, so that
+ * no lease is 0.
  */
 #ifndef SLOT_H
 #define SLOT_H

@@ -4,12 +4,13 @@
  *
  * Shared: the queue and all members of a waiter but `signal` belong to who holds the pool's lock.
  *
- * A waiter is queued until it is settled: given an outcome (a lease or an error) and taken out of the queue, both at one
- * moment, under the lock.  So an expired or cancelled waiter can never be given a connection: it is no longer there.
+ * A waiter is queued until it is settled: given an outcome (a lease or an error) and taken out of the queue, both at
+ * one moment, under the lock.  So an expired or cancelled waiter can never be given a connection: it is no longer
+ * there.
  *
- * Three kinds.  A thread's waiter lives on that thread's stack, and it sleeps on `signal`.  Those of pool_get_async() and of
- * the step API are named by tickets; they come from a table like that of the slots, and are never freed, so a stale
- * ticket is recognised and harmless.
+ * Three kinds.  A thread's waiter lives on that thread's stack, and it sleeps on `signal`.  Those of pool_get_async()
+ * and of the step API are named by tickets; they come from a table like that of the slots, and are never freed, so a
+ * stale ticket is recognised and harmless.
  */
 #ifndef WAITER_H
 #define WAITER_H
@@ -36,7 +37,7 @@ struct waiter {
   bool waited;          /* looked once and found nothing */
   bool nudged;          /* told to look, and has not looked yet */
   pool_lease_t outcome; /* once settled: a lease or an error */
-  int64_t since_ns; /* 0: has not been in the queue yet */
+  int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
   /* of those with a ticket */
   _Atomic(struct pool *) pool;

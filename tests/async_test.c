@@ -95,10 +95,10 @@ static pool_config_t manual(int32_t max_open)
 }
 
 /* Until a manual pool has nothing more to do at this moment and the condition holds. */
-#define maintain_until(pool, condition)                                                                               \
-  do {                                                                                                                \
-    pool_maintain(pool);                                                                                              \
-    wait_until((pool_maintain(pool), condition));                                                                     \
+#define maintain_until(pool, condition)                                                                                \
+  do {                                                                                                                 \
+    pool_maintain(pool);                                                                                               \
+    wait_until((pool_maintain(pool), condition));                                                                      \
   } while (0)
 
 static struct gate keeper_gate;
@@ -381,9 +381,21 @@ static void test_async__what_is_no_ticket_cancels_nothing(void **state)
   pool_lease_t lease = pool_get(pool);
   struct told told = {0};
   int64_t ticket = pool_get_async(pool, -1, got, &told);
-  const int64_t wrong[] = {0,         -1,        INT64_MIN, INT64_MAX, -ticket,     ticket + 1,
-                           ticket - 1, lease,     1,         1 << 20,   (1 << 20) - 1, ticket + (1 << 20),
-                           ticket ^ (INT64_C(1) << 61), (int64_t)((uint64_t)ticket | UINT64_C(1) << 62), ticket & 0xfffff};
+  const int64_t wrong[] = {0,
+                           -1,
+                           INT64_MIN,
+                           INT64_MAX,
+                           -ticket,
+                           ticket + 1,
+                           ticket - 1,
+                           lease,
+                           1,
+                           1 << 20,
+                           (1 << 20) - 1,
+                           ticket + (1 << 20),
+                           ticket ^ (INT64_C(1) << 61),
+                           (int64_t)((uint64_t)ticket | UINT64_C(1) << 62),
+                           ticket & 0xfffff};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     assert_int_equal(pool_cancel(wrong[i]), POOL_E_STALE);
     assert_int_equal(pool_failure(NULL), POOL_E_STALE);
@@ -487,8 +499,16 @@ static int odd_open(void *context, int64_t deadline_ns, void **conn, pool_error_
 static void test_async__whatever_an_open_returns_ends_the_wait(void **state)
 {
   (void)state;
-  const int codes[] = {0 /* without a connection */, POOL_E_TIMEOUT, POOL_E_UNSUPPORTED, POOL_E_CLOSED, POOL_E_STALE,
-                       POOL_E_OVERLOAD, POOL_E_INVALID, 1, -1000, INT32_MIN};
+  const int codes[] = {0 /* without a connection */,
+                       POOL_E_TIMEOUT,
+                       POOL_E_UNSUPPORTED,
+                       POOL_E_CLOSED,
+                       POOL_E_STALE,
+                       POOL_E_OVERLOAD,
+                       POOL_E_INVALID,
+                       1,
+                       -1000,
+                       INT32_MIN};
   for (int32_t openers = 0; openers < 2; openers++)
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
       struct fake fake;
@@ -666,8 +686,8 @@ static void test_async__a_thread_behind_a_failed_open_is_told(void **state)
   fake_finish(&fake, pool);
 }
 
-/* The first was told of an idle connection and has not looked yet when the open that it had asked for fails.  Whoever gets
-   the error, the idle connection must reach somebody. */
+/* The first was told of an idle connection and has not looked yet when the open that it had asked for fails.  Whoever
+   gets the error, the idle connection must reach somebody. */
 static void test_async__a_failed_open_swallows_no_nudge(void **state)
 {
   (void)state;
@@ -863,8 +883,8 @@ static void test_async__threads_run_only_while_needed(void **state)
   struct told told = {.put = true};
   assert_true(pool_get_async(pool, -1, got, &told) > 0);
   wait_until(told.times == 1);
-  assert_int_equal(thread_count(), before + 1); /* the keeper; nothing had to be opened */
-  wait_until(thread_count() == before);         /* it ends when it was not needed for a while */
+  assert_int_equal(thread_count(), before + 1);          /* the keeper; nothing had to be opened */
+  wait_until(thread_count() == before);                  /* it ends when it was not needed for a while */
   assert_true(pool_get_async(pool, -1, got, &told) > 0); /* and is started again */
   wait_until(told.times == 2);
   assert_int_equal(thread_count(), before + 1);

@@ -22,11 +22,11 @@ static void refused(const pool_config_t *config, int code, const char *field)
   assert_int_equal(fake.opened, 0);
 }
 
-#define REFUSED(name, value)                                                                                          \
-  do {                                                                                                                \
-    pool_config_t config = POOL_CONFIG_INIT;                                                                          \
-    config.name = (value);                                                                                            \
-    refused(&config, POOL_E_INVALID, #name);                                                                          \
+#define REFUSED(name, value)                                                                                           \
+  do {                                                                                                                 \
+    pool_config_t config = POOL_CONFIG_INIT;                                                                           \
+    config.name = (value);                                                                                             \
+    refused(&config, POOL_E_INVALID, #name);                                                                           \
   } while (0)
 
 static void test_config__wrong_values_are_refused_by_name(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults that other pools have or had, each shown not to happen here.  The comments name the pool where it was found. */
+/* Faults that other pools have or had, each shown not to happen here.  The comments name the pool where it was found.
+ */
 #include "support.h"
 
 #include <stdlib.h>
@@ -256,7 +257,8 @@ static void test_faults__a_slow_reset_delays_no_put(void **state)
   fake_finish(&fake, pool);
 }
 
-/* connection_pool: reload hands the old connections out again.  Here closing is what ends a generation of connections. */
+/* connection_pool: reload hands the old connections out again.  Here closing is what ends a generation of connections.
+ */
 static void test_faults__what_was_out_during_a_close_is_never_lent_again(void **state)
 {
   (void)state;

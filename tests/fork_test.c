@@ -9,8 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The thread sanitizer ends a child that starts threads, unless it is told that this is meant.  And it does not know that in
-   the child the other threads are gone: for it, the child's new locks for sleeping race with their last use of the old. */
+/* The thread sanitizer ends a child that starts threads, unless it is told that this is meant.  And it does not know
+   that in the child the other threads are gone: for it, the child's new locks for sleeping race with their last use of
+   the old. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
@@ -746,9 +747,15 @@ static void test_fork__from_within_a_callback(void **state)
         continue; /* that child has no thread but the keeper: see below */
       struct fake fake;
       fake_init(&fake);
-      pool_vtable_t vtable = {.size = sizeof vtable, .open = forking_open, .close = forking_close,
-                              .check = forking_check, .reset = forking_reset, .abandon = fake_abandon,
-                              .call = forking_call, .go = forking_go, .release = fake_release};
+      pool_vtable_t vtable = {.size = sizeof vtable,
+                              .open = forking_open,
+                              .close = forking_close,
+                              .check = forking_check,
+                              .reset = forking_reset,
+                              .abandon = fake_abandon,
+                              .call = forking_call,
+                              .go = forking_go,
+                              .release = fake_release};
       pool_config_t config = capped(2);
       config.keeper = is_manual ? POOL_KEEPER_MANUAL : POOL_KEEPER_THREAD;
       pool_t *pool = fake_pool(&fake, &config, &vtable);
@@ -828,8 +835,8 @@ static void test_fork__from_within_a_library_thread(void **state)
   fake_finish(&fake, pool);
 }
 
-/* In the child of a fork on a library thread the thread may also return.  It has nothing to keep there and ends, and with it
-   the child, whose exit status is then 0. */
+/* In the child of a fork on a library thread the thread may also return.  It has nothing to keep there and ends, and
+   with it the child, whose exit status is then 0. */
 static void leave_quietly(void)
 {
   _exit(0); /* this child is not to be searched for leaks */

@@ -49,10 +49,10 @@ static void test_lease__zero_negative_and_forged(void **state)
                                 (pool_lease_t)1 << 61,
                                 ((pool_lease_t)1 << 62) - 1,
                                 -lease,
-                                lease + 1,                         /* another slot */
-                                lease + (1 << 20),                 /* the next generation */
-                                lease - (1 << 20),                 /* the one before */
-                                lease | (pool_lease_t)1 << 62,     /* the same bits below */
+                                lease + 1,                     /* another slot */
+                                lease + (1 << 20),             /* the next generation */
+                                lease - (1 << 20),             /* the one before */
+                                lease | (pool_lease_t)1 << 62, /* the same bits below */
                                 (pool_lease_t)((uint64_t)lease | (uint64_t)1 << 63),
                                 (pool_lease_t)((uint64_t)lease | (uint64_t)3 << 62)};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

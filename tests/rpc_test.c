@@ -17,7 +17,7 @@ struct server {
   pool_call_t *pending[PENDING_LIMIT]; /* what `go` was given and nobody has answered yet */
   struct fake_conn *pending_conn[PENDING_LIMIT];
   int pending_count;
-  int64_t deadline_ns; /* of the last call */
+  int64_t deadline_ns;  /* of the last call */
   _Atomic int overlaps; /* calls that met another callback on their connection */
 };
 
@@ -545,10 +545,21 @@ static void test_rpc__what_is_no_lease_reaches_no_connection(void **state)
   pool_lease_t lease = pool_get(pool); /* the same connection, by another lease */
   uint64_t bits = (uint64_t)lease;
   const pool_lease_t wrong[] = {
-      stale,       0,           -1,          -lease,
-      INT64_MIN,   INT64_MAX,   lease + 1,   lease - 1,
-      lease + (1 << 20), 1,     (1 << 20) - 1, (pool_lease_t)(bits | UINT64_C(1) << 62),
-      (pool_lease_t)(bits | UINT64_C(1) << 63), (pool_lease_t)(bits & ((1u << 20) - 1)), POOL_E_TIMEOUT,
+      stale,
+      0,
+      -1,
+      -lease,
+      INT64_MIN,
+      INT64_MAX,
+      lease + 1,
+      lease - 1,
+      lease + (1 << 20),
+      1,
+      (1 << 20) - 1,
+      (pool_lease_t)(bits | UINT64_C(1) << 62),
+      (pool_lease_t)(bits | UINT64_C(1) << 63),
+      (pool_lease_t)(bits & ((1u << 20) - 1)),
+      POOL_E_TIMEOUT,
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     pool_error_t error = POOL_ERROR_INIT;
@@ -938,8 +949,7 @@ static void test_rpc__done_may_call_everything(void **state)
   server_finish(&server, pool);
 }
 
-static int go_reports_and_refuses(void *context, void *conn, const char *method, pool_bytes_t args,
-                                  pool_call_t *call)
+static int go_reports_and_refuses(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
 {
   (void)context, (void)conn, (void)method, (void)args;
   must(pool_call_done(call, 0, bytes_of("x")) == 0);

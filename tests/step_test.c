@@ -626,8 +626,9 @@ static void test_step__what_is_no_ticket_or_claim_is_stale(void **state)
   pool_step_t step = POOL_STEP_INIT;
   pool_lease_t lease = open_one(pool, NULL), others = open_one(other, NULL);
   int64_t ticket = queue_one(pool, -1);
-  const int64_t wrong[] = {-1,        INT64_MIN, INT64_MAX, -ticket,    ticket + 1, ticket - 1, ticket + (1 << 20),
-                           (int64_t)((uint64_t)ticket | UINT64_C(1) << 62), 1, 1 << 20, POOL_E_TIMEOUT};
+  const int64_t wrong[] = {-1,         INT64_MIN,  INT64_MAX,          -ticket,
+                           ticket + 1, ticket - 1, ticket + (1 << 20), (int64_t)((uint64_t)ticket | UINT64_C(1) << 62),
+                           1,          1 << 20,    POOL_E_TIMEOUT};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     assert_int_equal(pool_step_begin(pool, -1, wrong[i], &step), POOL_E_STALE);
     assert_int_equal(pool_step_cancel(wrong[i], &step), POOL_E_STALE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests share: cmocka, threads that meet, and a vtable whose every callback can be made to fail, wait or count. */
+/* What the tests share: cmocka, threads that meet, and a vtable whose every callback can be made to fail, wait or
+ * count. */
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
@@ -18,16 +19,16 @@
 #include <pool/step.h>
 
 /* Returns from wait_until() only when it is true; fails the test after ten seconds. */
-#define wait_until(condition)                                                                                         \
-  for (int64_t began_ = now_ns(); !(condition); yield_ns())                                                           \
-    if (now_ns() - began_ > INT64_C(10000000000))                                                                     \
+#define wait_until(condition)                                                                                          \
+  for (int64_t began_ = now_ns(); !(condition); yield_ns())                                                            \
+    if (now_ns() - began_ > INT64_C(10000000000))                                                                      \
       fail_msg("%s:%d: waited 10 s for: %s", __FILE__, __LINE__, #condition);
 
 /* For other threads than the test's, and for children: cmocka's assertions work in the test's own thread only. */
 #define must(condition) ((condition) ? (void)0 : must_not_be(__FILE__, __LINE__, #condition))
-#define must_soon(condition)                                                                                          \
-  for (int64_t began_ = now_ns(); !(condition); yield_ns())                                                           \
-    must(now_ns() - began_ < INT64_C(10000000000) && #condition)
+#define must_soon(condition)                                                                                           \
+  for (int64_t began_ = now_ns(); !(condition); yield_ns())                                                            \
+  must(now_ns() - began_ < INT64_C(10000000000) && #condition)
 _Noreturn void must_not_be(const char *file, int line, const char *what);
 
 int64_t now_ns(void);
@@ -61,7 +62,7 @@ struct fake {
   _Atomic int fail_check; /* likewise */
   _Atomic int fail_reset;
   _Atomic int fail_close;
-  _Atomic int misuse; /* used while closed, closed twice, used by two at once */
+  _Atomic int misuse;                                /* used while closed, closed twice, used by two at once */
   struct gate opening, checking, resetting, closing; /* passed by each callback */
 };
 

@@ -380,7 +380,8 @@ static void test_waiter__gets_nothing_of_the_pool_that_comes_after_its_own(void 
   config.initial = 2;
   pool_t *pool = fake_pool(&fake, &config, &vtable);
   pool_lease_t lease = pool_get(pool);
-  assert_int_equal(pool_call(lease, "x", (pool_bytes_t){NULL, 0}, NULL, NULL), POOL_E_BROKEN); /* the other is suspect */
+  assert_int_equal(pool_call(lease, "x", (pool_bytes_t){NULL, 0}, NULL, NULL),
+                   POOL_E_BROKEN); /* the other is suspect */
   assert_int_equal(pool_put(lease), 0);
   gate_set(&fake.checking, false);
   fake.fail_check = 1;

@@ -7,8 +7,9 @@
  * Drivers: ready-made vtables for a kind of server, each in a shared object of its own.
  *
  * A driver called NAME is the file `pool-NAME.so`, searched for in the folders of the environment variable
- * POOL_DRIVER_PATH (separated by colons; ignored in set-uid programs), then in the folder `pool` beside libpool.so, then
- * where libpool was installed when it was built.  It exports one function, `pool_driver_NAME`, of type pool_driver_fn.  A driver is never unloaded.
+ * POOL_DRIVER_PATH (separated by colons; ignored in set-uid programs), then in the folder `pool` beside libpool.so,
+ * then where libpool was installed when it was built.  It exports one function, `pool_driver_NAME`, of type
+ * pool_driver_fn.  A driver is never unloaded.
  */
 
 #include <pool/pool.h>
@@ -32,8 +33,8 @@ typedef struct {
 typedef int pool_driver_fn(uint32_t version, pool_driver_t *driver);
 
 /**
- * Loads a driver and lets it understand an address.  The results are meant for pool_create(), which then owns the context
- * (the vtable's release frees it); without a pool, call vtable->release(context).
+ * Loads a driver and lets it understand an address.  The results are meant for pool_create(), which then owns the
+ * context (the vtable's release frees it); without a pool, call vtable->release(context).
  *
  * Blocks: while the shared object is being loaded.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_DRIVER (the message begins with what was tried), POOL_E_INVALID, POOL_E_SIZE, and the driver's own.
@@ -47,8 +48,8 @@ POOL_API int pool_driver_prepare(const char *name, const char *address, pool_vta
                                  pool_error_t *error);
 
 /**
- * pool_driver_prepare() and pool_create() in one.  Blocks and errors as those two.  Threads: any.  From a callback: yes.
- * Since 0.1.
+ * pool_driver_prepare() and pool_create() in one.  Blocks and errors as those two.  Threads: any.  From a callback:
+ * yes. Since 0.1.
  */
 POOL_API int pool_create_driver(const pool_config_t *config, const char *name, const char *address, pool_t **pool,
                                 pool_error_t *error);

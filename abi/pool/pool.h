@@ -15,8 +15,8 @@
  * names any code; pool_failure() says why the last call of this thread failed.  Output parameters are written on
  * success only, a pool_error_t on failure only.  A NULL pool_error_t is fine everywhere.
  *
- * Time.  A parameter's name ends in its unit.  A timeout of -1 means "for ever".  A deadline (`deadline_ns`) is a moment
- * on CLOCK_MONOTONIC in nanoseconds; POOL_NO_DEADLINE means that there is none.
+ * Time.  A parameter's name ends in its unit.  A timeout of -1 means "for ever".  A deadline (`deadline_ns`) is a
+ * moment on CLOCK_MONOTONIC in nanoseconds; POOL_NO_DEADLINE means that there is none.
  *
  * Threads.  Every function may be called by any thread at any moment, with the exceptions stated at pool_free().  A
  * lease may be put by another thread than the one that got it.
@@ -111,8 +111,8 @@ typedef struct {
   int32_t keeper;          /**< POOL_KEEPER_* */
   int32_t fairness_us;     /**< how long the first waiter may be overtaken by running threads; then it is handed the
                                 next connection directly.  0: never overtaken */
-  int64_t get_timeout_ms;  /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers queue,
-                                open and check together */
+  int64_t get_timeout_ms;  /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers
+                              queue,  open and check together */
   int64_t call_timeout_ms; /**< deadline of pool_call() and pool_go(), -1: none */
 } pool_config_t;
 /* clang-format off */
@@ -131,7 +131,8 @@ typedef struct pool_call pool_call_t;
  * `close` are required, the others may be NULL.  Each runs on the thread that needs it (that of a pool_get, pool_put,
  * pool_close, ..., or one of the library's openers) and under no lock.  For one connection at most one of open, check,
  * reset and close runs at one time, and none of them while a call is under way, except that the check of a multiplexed
- * connection may meet calls.  Idea from the function tables of ADBC drivers: checked and filled once, then called freely.
+ * connection may meet calls.  Idea from the function tables of ADBC drivers: checked and filled once, then called
+ * freely.
  */
 typedef struct {
   size_t size;
@@ -147,12 +148,13 @@ typedef struct {
   /** Called in the child after fork, from within fork(): frees descriptors and sends nothing.  Must only do what is
       safe there: close(2) is.  NULL leaves the connection as it is. */
   void (*abandon)(void *context, void *conn);
-  /** Makes a call and waits for its reply, whose data comes from pool_bytes_new().  0; POOL_E_REMOTE with the server's error
-      in *error; POOL_E_INVALID or POOL_E_UNSUPPORTED: not sent; POOL_E_TIMEOUT; else the connection is broken. */
-  int (*call)(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply, int64_t deadline_ns,
-              pool_error_t *error);
-  /** Starts a call and returns 0; whoever learns its end calls pool_call_done() exactly once, on any thread, from within
-      go if need be.  Not 0, with the meaning of `call`: nothing was started and pool_call_done() must not be called. */
+  /** Makes a call and waits for its reply, whose data comes from pool_bytes_new().  0; POOL_E_REMOTE with the server's
+     error in *error; POOL_E_INVALID or POOL_E_UNSUPPORTED: not sent; POOL_E_TIMEOUT; else the connection is broken. */
+  int (*call)(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+              int64_t deadline_ns, pool_error_t *error);
+  /** Starts a call and returns 0; whoever learns its end calls pool_call_done() exactly once, on any thread, from
+     within go if need be.  Not 0, with the meaning of `call`: nothing was started and pool_call_done() must not be
+     called. */
   int (*go)(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call);
   /** Called once, when the pool is gone and no callback will follow: frees the context. */
   void (*release)(void *context);
@@ -206,9 +208,9 @@ typedef void pool_done_fn(void *user, int32_t code, pool_bytes_t reply);
  * Ownership: config and vtable are copied.  The context must live until the vtable's release is called or, without one,
  * until pool_free() was called and the last lease put.  The pool is given back with pool_free().
  * Threads: any.  From a callback: yes.
- * Errors: POOL_E_INVALID (message names the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_NEWER, POOL_E_OPEN, POOL_E_TIMEOUT,
- * POOL_E_NOMEM, POOL_E_SYSTEM.
- * Since 0.1.  Idea: NewChannelPool of the Go packages fatih/pool and maxatome/pool.
+ * Errors: POOL_E_INVALID (message names the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_NEWER, POOL_E_OPEN,
+ * POOL_E_TIMEOUT, POOL_E_NOMEM, POOL_E_SYSTEM. Since 0.1.  Idea: NewChannelPool of the Go packages fatih/pool and
+ * maxatome/pool.
  *
  * @param config  settings, or NULL for the defaults
  * @param vtable  the callbacks
@@ -238,14 +240,13 @@ POOL_API pool_t *pool_ref(pool_t *pool);
 POOL_API void pool_free(pool_t *pool);
 
 /**
- * Closes the pool: from now on nobody gets a connection, all waiters get POOL_E_CLOSED, idle connections are closed, others
- * are closed when they are put or when their opening ends.  May be called again, also to go on draining.
+ * Closes the pool: from now on nobody gets a connection, all waiters get POOL_E_CLOSED, idle connections are closed,
+ * others are closed when they are put or when their opening ends.  May be called again, also to go on draining.
  *
- * Blocks: while idle connections are being closed, then up to drain_ms (0: not at all, -1: without limit) until the last
- * connection has come back and been closed and no library thread of the pool runs.  An open under way never delays it
- * beyond that.  Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it would
- * wait for itself.
- * Returns how many connections are still open (0: all is closed), or POOL_E_INVALID.  Since 0.1.
+ * Blocks: while idle connections are being closed, then up to drain_ms (0: not at all, -1: without limit) until the
+ * last connection has come back and been closed and no library thread of the pool runs.  An open under way never delays
+ * it beyond that.  Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it
+ * would wait for itself. Returns how many connections are still open (0: all is closed), or POOL_E_INVALID.  Since 0.1.
  */
 POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
 
@@ -284,9 +285,9 @@ POOL_API pool_lease_t pool_get(pool_t *pool);
 POOL_API pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms);
 
 /**
- * Puts a connection back.  It serves the first waiter, becomes idle, or is closed: if it was marked unusable or broke, if
- * its reset fails, if max_idle connections are idle already, or if the pool is closed.  If a pool_go() of it is under
- * way and the vtable is not multiplexed, all that happens when the call is done.
+ * Puts a connection back.  It serves the first waiter, becomes idle, or is closed: if it was marked unusable or broke,
+ * if its reset fails, if max_idle connections are idle already, or if the pool is closed.  If a pool_go() of it is
+ * under way and the vtable is not multiplexed, all that happens when the call is done.
  *
  * Blocks: no, but runs the vtable's reset or close where needed.
  * Threads: any; two threads that put one lease at one moment: one succeeds.  From a callback: yes.
@@ -297,7 +298,8 @@ POOL_API int pool_put(pool_lease_t lease);
 /**
  * Marks a leased connection as unusable: it is closed when it is put.
  *
- * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE.  Since 0.1.  Idea: MarkUnusable of fatih/pool.
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE.  Since 0.1.  Idea: MarkUnusable of
+ * fatih/pool.
  */
 POOL_API int pool_mark_unusable(pool_lease_t lease);
 
@@ -311,11 +313,10 @@ POOL_API void *pool_conn(pool_lease_t lease);
 /**
  * Asks for a connection and returns at once; `got` is called exactly once with the lease or an error.
  *
- * `got` runs on the pool's keeper thread or, with POOL_KEEPER_MANUAL, inside pool_maintain(); never inside this call.  A new
- * connection is opened by a library thread, also with openers = 0.
- * Blocks: no.  Threads: any.  From a callback: yes.
- * Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_SYSTEM, and
- * then `got` is not called.  Since 0.1.
+ * `got` runs on the pool's keeper thread or, with POOL_KEEPER_MANUAL, inside pool_maintain(); never inside this call.
+ * A new connection is opened by a library thread, also with openers = 0. Blocks: no.  Threads: any.  From a callback:
+ * yes. Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_NOMEM,
+ * POOL_E_SYSTEM, and then `got` is not called.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: only what is idle now, -1: for ever
  */
@@ -338,14 +339,15 @@ POOL_API int pool_cancel(int64_t ticket);
  * Blocks: up to call_timeout_ms.
  * Ownership: args are borrowed during the call; the reply is freed with pool_bytes_free().
  * Threads: any; more than one call at a time on one lease only if the driver is multiplexed.  From a callback: yes.
- * Errors: POOL_E_REMOTE (the server's error, in *error; the connection is good), POOL_E_TIMEOUT (of a driver that is not
- * multiplexed the connection is unusable then), POOL_E_BROKEN (unusable), POOL_E_UNSUPPORTED, POOL_E_INVALID, POOL_E_STALE,
- * POOL_E_OVERLOAD.  After POOL_E_BROKEN idle siblings are checked before they are lent, if the vtable can.
- * Since 0.1.  Idea: Call of maxatome/pool's RpcAble.
+ * Errors: POOL_E_REMOTE (the server's error, in *error; the connection is good), POOL_E_TIMEOUT (of a driver that is
+ * not multiplexed the connection is unusable then), POOL_E_BROKEN (unusable), POOL_E_UNSUPPORTED, POOL_E_INVALID,
+ * POOL_E_STALE, POOL_E_OVERLOAD.  After POOL_E_BROKEN idle siblings are checked before they are lent, if the vtable
+ * can. Since 0.1.  Idea: Call of maxatome/pool's RpcAble.
  *
  * @param reply receives the reply; NULL if it is of no interest
  */
-POOL_API int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_bytes_t *reply, pool_error_t *error);
+POOL_API int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+                       pool_error_t *error);
 
 /**
  * Starts a call and returns; `done` is called exactly once, on a thread of the driver or inside this call.

@@ -6,19 +6,20 @@
  * @file step.h
  * The step API: a pool that never calls back, for bindings and event loops.
  *
- * Each operation is cut where a vtable's callback would run.  The library says what work is to be done and the caller does
- * it in his own frames and language, then reports with pool_step_done().  No function here blocks, sleeps or calls back.
+ * Each operation is cut where a vtable's callback would run.  The library says what work is to be done and the caller
+ * does it in his own frames and language, then reports with pool_step_done().  No function here blocks, sleeps or calls
+ * back.
  *
- *     get:   pool_step_begin() until it returns a lease or an error; in between it asks for work (open, check, close) or
- *            gives a ticket: then wait, by whatever means the caller has, until somebody is told to wake that ticket
- *     put:   pool_step_end(), and the work (reset, close) that it asks for
- *     close: pool_close(pool, 0), then pool_step_next() until it returns 0
+ *  - get: pool_step_begin() until it returns a lease or an error; in between it asks for work (open, check, close) or
+ *    gives a ticket: then wait, by whatever means the caller has, until somebody is told to wake that ticket.
+ *  - put: pool_step_end(), and the work (reset, close) that it asks for.
+ *  - close: pool_close(pool, 0), then pool_step_next() until it returns 0.
  *
- * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a wake-up
- * loses it, so look at it after each call, also after one that failed.
+ * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a
+ * wake-up loses it, so look at it after each call, also after one that failed.
  *
- * A lease of such a pool is ended with pool_step_end(), one of a pool with a vtable with pool_put().  A pool that is freed
- * before it was closed so forgets what it still holds.
+ * A lease of such a pool is ended with pool_step_end(), one of a pool with a vtable with pool_put().  A pool that is
+ * freed before it was closed so forgets what it still holds.
  *
  * A caller keeps his connections in a table of his own, by slot: the low 20 bits of a lease or claim.
  */
@@ -68,12 +69,12 @@ POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_e
  *
  * Returns a lease; or 0: then do step->work, or where that is POOL_WORK_NONE keep step->ticket, wait to be woken and
  * call again with it; or an error, and then the ticket, if there was one, is gone.
- * With timeout_ms 0 the call does not queue.  The deadline counts from the first call; the caller keeps the time and calls
- * pool_step_cancel() when it is over.
+ * With timeout_ms 0 the call does not queue.  The deadline counts from the first call; the caller keeps the time and
+ * calls pool_step_cancel() when it is over.
  *
- * Blocks: no.  Threads: any.  Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room;
- * with a ticket: it is over), POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_INVALID, POOL_E_SIZE.
- * Since 0.1.
+ * Blocks: no.  Threads: any.  Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no
+ * room; with a ticket: it is over), POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_INVALID,
+ * POOL_E_SIZE. Since 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
@@ -83,8 +84,8 @@ POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t 
  * Gives up a place in the queue.
  *
  * Returns 0; or a lease, if the ticket was being given one at this moment: use it or end it.
- * Blocks: no.  Threads: any.  Errors: POOL_E_STALE, POOL_E_CLOSED (the pool was closed meanwhile; the ticket is gone too),
- * POOL_E_SIZE.  Since 0.1.
+ * Blocks: no.  Threads: any.  Errors: POOL_E_STALE, POOL_E_CLOSED (the pool was closed meanwhile; the ticket is gone
+ * too), POOL_E_SIZE.  Since 0.1.
  */
 POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 
@@ -99,8 +100,8 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 /**
  * Reports work as done.
  *
- * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks for a
- * close); or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the close).
+ * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks
+ * for a close); or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the close).
  * Blocks: no.  Threads: any.  Errors: POOL_E_STALE (no such claim), POOL_E_CLOSED, POOL_E_SIZE.  Since 0.1.
  *
  * @param claim  from the step that asked for the work
