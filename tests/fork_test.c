@@ -56,7 +56,11 @@ static pid_t fork_safely(bool in_storm)
     must_soon(others_sleep());
   must(pthread_rwlock_wrlock(&allocating) == 0);
   pid_t pid = fork();
-  must(pthread_rwlock_unlock(&allocating) == 0);
+  /* The child is not the thread that took it, and a lock for writing knows that. */
+  if (pid == 0)
+    allocating = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+  else
+    must(pthread_rwlock_unlock(&allocating) == 0);
   return pid;
 }
 
