@@ -323,13 +323,15 @@ static void *serve(void *data)
 
 /* ---- start and stop ---- */
 
-static int server_listen(struct arith_server *server, char *address, size_t size)
+static int server_listen(struct arith_server *server, uint16_t port, char *address, size_t size)
 {
-  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t length = sizeof name;
   server->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (server->listener < 0 || bind(server->listener, (struct sockaddr *)&name, length) != 0 ||
-      listen(server->listener, SOMAXCONN) != 0 || getsockname(server->listener, (struct sockaddr *)&name, &length) != 0)
+  /* The connections of a server that was killed may linger on the port. */
+  if (server->listener < 0 || setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) != 0 ||
+      bind(server->listener, (struct sockaddr *)&name, length) != 0 || listen(server->listener, SOMAXCONN) != 0 ||
+      getsockname(server->listener, (struct sockaddr *)&name, &length) != 0)
     return errno;
   int written = snprintf(address, size, "127.0.0.1:%d", ntohs(name.sin_port));
   return (size_t)written < size ? 0 : ENAMETOOLONG;
@@ -353,13 +355,13 @@ static void server_free(struct arith_server *server)
   free(server);
 }
 
-int arith_server_start(struct arith_server **server, char *address, size_t size)
+int arith_server_start(struct arith_server **server, uint16_t port, char *address, size_t size)
 {
   struct arith_server *made = calloc(1, sizeof *made);
   if (!made)
     return ENOMEM;
   made->listener = made->stop[0] = made->stop[1] = -1;
-  int code = server_reserve(made) ? server_listen(made, address, size) : ENOMEM;
+  int code = server_reserve(made) ? server_listen(made, port, address, size) : ENOMEM;
   if (code == 0 && pipe2(made->stop, O_CLOEXEC) != 0)
     code = errno;
   if (code == 0)

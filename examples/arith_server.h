@@ -12,14 +12,15 @@
 #define ARITH_SERVER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define ARITH_SERVER_ADDRESS_SIZE 32 /* room for any address that arith_server_start() writes */
 
 struct arith_server;
 
-/* Starts a server in a thread of its own, on a port that the kernel chooses, and writes HOST:PORT to
-   `address`.  Returns 0 or an errno. */
-int arith_server_start(struct arith_server **server, char *address, size_t size);
+/* Starts a server in a thread of its own, on this port or, if it is 0, on one that the kernel chooses, and writes
+   HOST:PORT to `address`.  Returns 0 or an errno. */
+int arith_server_start(struct arith_server **server, uint16_t port, char *address, size_t size);
 
 /* Drops all connections, ends the thread and frees everything.  NULL is fine. */
 void arith_server_stop(struct arith_server *server);

@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* The arithmetic server as a program: prints its address and serves until its standard input is closed. */
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arith_server.h"
 
-int main(void)
+/* False if that is no port. */
+static bool read_port(const char *text, uint16_t *port)
+{
+  char *end;
+  unsigned long number = strtoul(text, &end, 10);
+  *port = (uint16_t)number;
+  return number > 0 && number <= UINT16_MAX && *end == 0;
+}
+
+int main(int argc, char **argv)
 {
   struct arith_server *server;
   char address[ARITH_SERVER_ADDRESS_SIZE];
-  int code = arith_server_start(&server, address, sizeof address);
+  uint16_t port = 0;
+  if (argc > 2 || (argc == 2 && !read_port(argv[1], &port))) {
+    fprintf(stderr, "usage: arith_server [PORT]\n");
+    return 2;
+  }
+  int code = arith_server_start(&server, port, address, sizeof address);
   if (code) {
     fprintf(stderr, "arith_server: cannot start: %s\n", strerror(code));
     return 1;

@@ -344,7 +344,7 @@ static int run(const struct options *options)
   char address[ARITH_SERVER_ADDRESS_SIZE];
   if (options->server)
     return run_pool(options, options->server);
-  int code = arith_server_start(&server, address, sizeof address);
+  int code = arith_server_start(&server, 0, address, sizeof address);
   if (code) {
     fprintf(stderr, "demo: cannot start the arithmetic server: %s\n", strerror(code));
     return EXIT_FAILURE;

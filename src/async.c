@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "error.h"
+#include "event.h"
 #include "keeper.h"
 #include "runner.h"
 
@@ -28,6 +29,7 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
   if (!code)
     code = engine_enqueue(pool, waiter, &step);
   if (code) {
+    event_not_lent(pool, code, 0);
     engine_ticket_give(pool, waiter);
     return error_code(code);
   }

@@ -14,6 +14,8 @@
 /* A year: whoever means longer means -1. */
 #define TIMEOUT_LIMIT_MS INT64_C(31536000000)
 
+#define EVENTS_KNOWN ((1 << (POOL_EVENT_STARVED + 1)) - 2)
+
 static int too_small(pool_error_t *error, const char *field, int64_t value, const char *least)
 {
   return error_set(error, POOL_E_INVALID, 0, "%s is %lld; it must be %s", field, (long long)value, least);
@@ -23,6 +25,8 @@ static int check_counts(const pool_config_t *config, pool_error_t *error)
 {
   if (config->initial < 0)
     return too_small(error, "initial", config->initial, "0 or more");
+  if (config->min_idle < 0)
+    return too_small(error, "min_idle", config->min_idle, "0 or more");
   if (config->max_idle == 0 || config->max_idle < -1)
     return too_small(error, "max_idle", config->max_idle, "1 or more, or -1 for as many as max_open");
   if (config->max_open < 0)
@@ -53,14 +57,98 @@ static int check_times(const pool_config_t *config, pool_error_t *error)
   return 0;
 }
 
+/* Times that may be off, as -1 and for most of them as 0. */
+static int check_policy_times(const pool_config_t *config, pool_error_t *error)
+{
+  struct {
+    const char *name;
+    int64_t value;
+  } times[] = {{"idle_timeout_ms", config->idle_timeout_ms}, {"max_lifetime_ms", config->max_lifetime_ms},
+               {"check_after_ms", config->check_after_ms},   {"keepalive_ms", config->keepalive_ms},
+               {"leak_after_ms", config->leak_after_ms},     {"retry_min_ms", config->retry_min_ms}};
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+    if (times[i].value < -1 || times[i].value > TIMEOUT_LIMIT_MS)
+      return too_small(error, times[i].name, times[i].value, "0 to a year, or -1 for never");
+  if (config->retry_max_ms < 0 || config->retry_max_ms > TIMEOUT_LIMIT_MS)
+    return too_small(error, "retry_max_ms", config->retry_max_ms, "0 to a year");
+  if (config->overload_after_ms < 1 || config->overload_after_ms > TIMEOUT_LIMIT_MS)
+    return too_small(error, "overload_after_ms", config->overload_after_ms, "1 to a year");
+  return 0;
+}
+
+static int check_choices(const pool_config_t *config, pool_error_t *error)
+{
+  if (config->queue < POOL_QUEUE_FIFO || config->queue > POOL_QUEUE_SHED)
+    return too_small(error, "queue", config->queue, "POOL_QUEUE_FIFO, POOL_QUEUE_LIFO or POOL_QUEUE_SHED");
+  if (config->retire_percent < 1 || config->retire_percent > 100)
+    return too_small(error, "retire_percent", config->retire_percent, "1 to 100");
+  if (config->breaker_after < 0)
+    return too_small(error, "breaker_after", config->breaker_after, "1 or more, or 0 for never");
+  if (config->background_reset < 0 || config->background_reset > 1)
+    return too_small(error, "background_reset", config->background_reset, "0 or 1");
+  if (config->event_mask & ~EVENTS_KNOWN)
+    return error_set(error, POOL_E_NEWER, 0,
+                     "event_mask asks for events that this version of the library does not know");
+  return 0;
+}
+
+static int contradiction(pool_error_t *error, const char *field, int64_t value, const char *other, int64_t limit)
+{
+  return error_set(error, POOL_E_INVALID, 0, "%s is %lld, which is more than %s, %lld", field, (long long)value, other,
+                   (long long)limit);
+}
+
+static int check_policies_against_each_other(const pool_config_t *config, int32_t max_idle, pool_error_t *error)
+{
+  if (config->min_idle > max_idle)
+    return contradiction(error, "min_idle", config->min_idle, "max_idle", max_idle);
+  if (config->max_open > 0 && config->min_idle > config->max_open)
+    return contradiction(error, "min_idle", config->min_idle, "max_open", config->max_open);
+  if (config->retry_min_ms > config->retry_max_ms)
+    return contradiction(error, "retry_min_ms", config->retry_min_ms, "retry_max_ms", config->retry_max_ms);
+  if (config->max_lifetime_ms > 0 && config->keepalive_ms >= config->max_lifetime_ms)
+    return error_set(error, POOL_E_INVALID, 0,
+                     "keepalive_ms is %lld and max_lifetime_ms is %lld; no connection would live to be kept alive",
+                     (long long)config->keepalive_ms, (long long)config->max_lifetime_ms);
+  return 0;
+}
+
 static int check_against_each_other(const pool_config_t *config, const char *why, pool_error_t *error)
 {
-  if (config->initial > config->max_idle)
+  int32_t max_idle = config_max_idle(config, config->max_open);
+  if (config->initial > max_idle)
     return error_set(error, POOL_E_INVALID, 0, "initial is %d, which is more than max_idle, %d%s", config->initial,
-                     config->max_idle, why);
+                     max_idle, why);
   if (config->max_open > 0 && config->initial > config->max_open)
-    return error_set(error, POOL_E_INVALID, 0, "initial is %d, which is more than max_open, %d", config->initial,
-                     config->max_open);
+    return contradiction(error, "initial", config->initial, "max_open", config->max_open);
+  return check_policies_against_each_other(config, max_idle, error);
+}
+
+int32_t config_max_idle(const pool_config_t *config, int32_t max_open)
+{
+  if (config->max_idle != -1)
+    return config->max_idle;
+  return max_open > 0 ? max_open : config->min_idle > DEFAULT_MAX_IDLE ? config->min_idle : DEFAULT_MAX_IDLE;
+}
+
+int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error)
+{
+  if (max_open < 0 || max_open > OPEN_LIMIT)
+    return error_set(error, POOL_E_INVALID, 0, "max_open is %d; it must be 0 to %d", max_open, OPEN_LIMIT);
+  if (max_open > 0 && config->min_idle > max_open)
+    return contradiction(error, "min_idle", config->min_idle, "max_open", max_open);
+  return 0;
+}
+
+int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable, pool_error_t *error)
+{
+  const char *setting = config->check_after_ms >= 0 ? "check_after_ms"
+                        : config->keepalive_ms > 0  ? "keepalive_ms"
+                                                    : NULL;
+  if (setting && !vtable->check)
+    return error_set(error, POOL_E_INVALID, 0, "%s is set, but the vtable has no check", setting);
+  if (config->background_reset && !vtable->reset)
+    return error_set(error, POOL_E_INVALID, 0, "background_reset is set, but the vtable has no reset");
   return 0;
 }
 
@@ -70,13 +158,12 @@ int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t
   int code = theirs ? sized_read(config, theirs, sizeof *config, sizeof *config) : 0;
   if (code)
     return error_set(error, code, 0, "pool_config_t: %s", pool_strerror(code));
-  if ((code = check_counts(config, error)) || (code = check_times(config, error)))
+  if ((code = check_counts(config, error)) || (code = check_times(config, error)) ||
+      (code = check_policy_times(config, error)) || (code = check_choices(config, error)))
     return code;
-  const char *why = "";
-  if (config->max_idle == -1) {
-    config->max_idle = config->max_open > 0 ? config->max_open : DEFAULT_MAX_IDLE;
-    why = config->max_open > 0 ? " (the value of max_open)" : " (the default where there is no max_open)";
-  }
+  const char *why = config->max_idle != -1 ? ""
+                    : config->max_open > 0 ? " (the value of max_open)"
+                                           : " (the default where there is no max_open)";
   return check_against_each_other(config, why, error);
 }
 

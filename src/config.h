@@ -4,7 +4,7 @@
 
 #include <pool/pool.h>
 
-/* Reads a caller's settings (NULL: the defaults) into a full struct, with max_idle resolved; refuses what is wrong,
+/* Reads a caller's settings (NULL: the defaults) into a full struct; refuses what is wrong,
    naming the field. */
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error);
 
@@ -15,5 +15,14 @@ void vtable_fill(pool_vtable_t *vtable);
 
 /* The context will not be released with the pool. */
 void vtable_keep_context(pool_vtable_t *vtable);
+
+/* How many may be idle, where the hard cap is max_open. */
+int32_t config_max_idle(const pool_config_t *config, int32_t max_open);
+
+/* Whether a pool with these settings may be given another hard cap. */
+int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error);
+
+/* Whether the callbacks that the settings need are there. */
+int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable, pool_error_t *error);
 
 #endif

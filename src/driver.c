@@ -123,7 +123,7 @@ int pool_create_driver(const pool_config_t *config, const char *name, const char
                        pool_error_t *error)
 {
   pool_vtable_t vtable = POOL_VTABLE_INIT;
-  void *context;
+  void *context = NULL;
   int code = pool_driver_prepare(name, address, &vtable, &context, error);
   if (code)
     return code;

@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who gets which connection.
+ * Who gets which connection, and what becomes of it afterwards.
  *
  * Shared without a lock: the words of the slots (slot.h), the idle bitmap (bitmap.h) and one word in the pool,
  * `attention`. Everything else of a pool is under its lock.  Locks are taken in this order: registry (pool.c), pool,
- * tables of slots and of tickets.
+ * tables of slots, of tickets and of histograms.
  *
  * No wake-up is lost.  A put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and then
  * scans for idle slots.  All of these are sequentially consistent, so the put sees the waiter or the waiter sees the
  * slot.  The same holds for closing: pool_close raises ATTENTION_CLOSED and then scans.
  *
- * A get also reads `attention` after it took a slot, never only before: so a closed pool never lends.  If it must not
- * keep the slot, it gives it back as a put would, serving whom a put would serve.  While a hand-over is due nobody
- * overtakes, but for a get that was scanning already when it came to be due, and that once.
+ * A get also reads `attention` after it took a slot, never only before: so a closed or paused pool never lends.  If it
+ * must not keep the slot, it gives it back as a put would, serving whom a put would serve.  While a hand-over is due
+ * (queue.c) nobody overtakes, but for a get that was scanning already when it came to be due, and that once.
  *
- * Order with bounded barging.  As long as the first waiter is young, a put leaves its connection idle and nudges that
- * waiter: a thread that is running may take the connection first, which saves a context switch for each lease.  One
- * nudge is under way at a time (ATTENTION_NUDGED); whoever was nudged lowers the flag before it scans, so a put that
- * saw the flag and did nothing is seen by that scan.  A nudged waiter that succeeds, expires or is cancelled serves the
- * next: a nudge is never swallowed. Once the first waiter has waited for fairness_us, ATTENTION_FAIR is up: puts hand
- * their connection to it directly, newcomers queue.
+ * A flush raises DOOMED on the word of every slot that has or will have a connection.  Whoever owns a slot at that
+ * moment meets the flag at the compare-and-swap by which he would lend it or make it idle; so what was there before the
+ * flush is not lent after it.
  *
  * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection
  * may have been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is
  * harmless: it sets a bit in a bitmap (a hint), or serves the queue of the pool that lives there now (idempotent), or
  * compares-and-swaps the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are
- * reused, never freed, and why serve() takes no slot on trust: it lends only what it finds among its own pool's slots.
+ * reused, never freed, and why queue_serve() lends only what it finds among its own pool's slots.
  *
- * Every transition that frees a place (a failed open, a close, a fork) or a connection ends in serve(), so whoever
- * waits is told, however the place was freed.
+ * Every transition that frees a place (a failed open, a close, a fork) or a connection ends in queue_serve(), so
+ * whoever waits is told, however the place was freed.
  */
 #include "engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "config.h"
 #include "fork.h"
+#include "queue.h"
 
 /* So many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by
    the next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
@@ -46,19 +46,14 @@ static uint32_t attention(struct pool *pool)
   return atomic_load(&pool->attention);
 }
 
-/* Writes only on change: every get and put reads this word. */
-static void raise_attention(struct pool *pool, uint32_t bits, bool on)
-{
-  uint32_t now = atomic_load(&pool->attention);
-  if (on && (now & bits) != bits)
-    atomic_fetch_or(&pool->attention, bits);
-  else if (!on && (now & bits))
-    atomic_fetch_and(&pool->attention, ~bits);
-}
-
 static bool closed(struct pool *pool)
 {
   return attention(pool) & ATTENTION_CLOSED;
+}
+
+static struct pool *pool_of(struct slot *slot)
+{
+  return atomic_load_explicit(&slot->pool, memory_order_relaxed);
 }
 
 static void ask(struct step *step, int32_t work, int32_t reason, struct slot *slot, uint64_t word)
@@ -67,6 +62,19 @@ static void ask(struct step *step, int32_t work, int32_t reason, struct slot *sl
   step->reason = reason;
   step->slot = slot;
   step->claim = lease_of(slot, word);
+}
+
+void engine_want_keeper(struct pool *pool, struct step *step)
+{
+  atomic_fetch_add(&pool->keeper_signal, 1);
+  step->keeper_wanted = true;
+}
+
+/* Something moves while the keeper rests. */
+static void notice(struct pool *pool, struct step *step)
+{
+  if (atomic_load(&pool->resting) && atomic_exchange(&pool->resting, false))
+    engine_want_keeper(pool, step);
 }
 
 /* ---- slots ---- */
@@ -82,6 +90,13 @@ static uint64_t move(struct slot *slot, uint64_t set, uint64_t clear, enum slot_
   return next;
 }
 
+/* Why a slot is DOOMED. */
+static int32_t doom_of(struct slot *slot)
+{
+  int32_t reason = atomic_load(&watch_of(slot)->reason);
+  return reason ? reason : POOL_REASON_UNUSABLE;
+}
+
 /* The owner of a slot wants it closed: now, or when the last call on it ends. */
 static void dismiss(struct slot *slot, int32_t reason, struct step *step)
 {
@@ -89,9 +104,13 @@ static void dismiss(struct slot *slot, int32_t reason, struct step *step)
   for (;;) {
     bool busy = word & CALL_MASK;
     uint64_t next = (word & ~(STATE_MASK | AWAITED | DUE)) | DOOMED | (busy ? AWAITED | RETURNING : CLOSING);
+    if (busy)
+      atomic_store(&watch_of(slot)->reason, (uint8_t)reason);
     if (atomic_compare_exchange_weak(&slot->word, &word, next)) {
-      if (!busy)
+      if (!busy) {
+        atomic_store(&watch_of(slot)->reason, (uint8_t)reason);
         ask(step, POOL_WORK_CLOSE, reason, slot, next);
+      }
       return;
     }
   }
@@ -112,39 +131,48 @@ static bool dismiss_idle(struct slot *slot, uint64_t word, int32_t reason, struc
   return false;
 }
 
-/* Lends an idle slot.  0: it is not idle; or it must be checked or closed first, and then step->work says so. */
+/* Lends an idle slot.  0: it is not idle, or suspect while the server is down; or it must be checked or closed first,
+   and then step->work says so. */
 static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
   while (state_of(word) == IDLE) {
     if (word & DOOMED) {
-      dismiss_idle(slot, word, POOL_REASON_UNUSABLE, step);
+      dismiss_idle(slot, word, doom_of(slot), step);
       return 0;
     }
     if (word & DUE) {
-      uint64_t next = (word & ~(STATE_MASK | DUE)) | CHECKING;
+      uint64_t next = (word & ~(STATE_MASK | DUE | RESTING)) | CHECKING;
+      if (attention(pool) & ATTENTION_TRIPPED)
+        return 0;
       if (atomic_compare_exchange_weak(&slot->word, &word, next)) {
         ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
+        notice(pool, step);
         return 0;
       }
-    } else if (atomic_compare_exchange_weak(&slot->word, &word, word + pool->lend)) {
+    } else if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
+      if (word & RESTING)
+        notice(pool, step);
       return lease_of(slot, word);
     }
   }
   return 0;
 }
 
-/* The same for somebody else: only what needs no work. */
-static pool_lease_t lend_clean(struct pool *pool, struct slot *slot)
+/* The same for somebody else, or for who is wary: only what needs no work. */
+static pool_lease_t lend_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
   while (state_of(word) == IDLE && !(word & (DOOMED | DUE)))
-    if (atomic_compare_exchange_weak(&slot->word, &word, word + pool->lend))
+    if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
+      if (word & RESTING)
+        notice(pool, step);
       return lease_of(slot, word);
+    }
   return 0;
 }
 
-static pool_lease_t scan_lend(struct pool *pool, struct step *step)
+pool_lease_t engine_lend_any(struct pool *pool, struct step *step)
 {
   struct scan scan = scan_begin(&pool->blocks);
   int stale = 0;
@@ -158,22 +186,27 @@ static pool_lease_t scan_lend(struct pool *pool, struct step *step)
   return 0;
 }
 
-static pool_lease_t scan_lend_clean(struct pool *pool)
+pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
 {
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    pool_lease_t lease = lend_clean(pool, slot);
+    pool_lease_t lease = lend_clean(pool, slot, step);
     if (lease)
       return lease;
   }
   return 0;
 }
 
-static bool any_idle(struct pool *pool)
+static bool is_lendable(uint64_t word)
+{
+  return state_of(word) == IDLE && !(word & DOOMED);
+}
+
+bool engine_any_idle(struct pool *pool)
 {
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    if (state_of(atomic_load(&slot->word)) == IDLE)
+    if (is_lendable(atomic_load(&slot->word)))
       return true;
   return false;
 }
@@ -183,25 +216,33 @@ size_t engine_idle_count(struct pool *pool)
   size_t count = 0;
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    count += state_of(atomic_load(&slot->word)) == IDLE;
+    count += is_lendable(atomic_load(&slot->word));
   return count;
 }
 
 /* ---- room: all of these under the lock ---- */
 
-static bool has_room(struct pool *pool)
+bool engine_has_room(struct pool *pool)
 {
-  return !closed(pool) && (pool->config.max_open == 0 || pool->open < pool->config.max_open) &&
-         (pool->config.max_opening == 0 || pool->opening < pool->config.max_opening);
+  return !(attention(pool) & ATTENTION_NOT_LENDING) && !pool->filling &&
+         (pool->max_open == 0 || pool->open < pool->max_open) &&
+         (pool->config.max_opening == 0 || pool->opening < pool->config.max_opening) &&
+         (pool->breaker.failures == 0 || breaker_permits(&pool->breaker, pool->opening, clock_now()));
+}
+
+bool engine_needs_refill(struct pool *pool)
+{
+  return pool->config.min_idle > 0 && engine_has_room(pool) &&
+         (int64_t)engine_idle_count(pool) + pool->openers_opening < pool->config.min_idle;
 }
 
 static void refresh_surplus(struct pool *pool)
 {
-  raise_attention(pool, ATTENTION_SURPLUS, pool->open > pool->config.max_idle);
+  attention_raise(pool, ATTENTION_SURPLUS, pool->open > pool->max_idle);
+  attention_raise(pool, ATTENTION_EXCESS, pool->max_open > 0 && pool->open > pool->max_open);
 }
 
-/* Takes a place for an open.  False without memory. */
-static bool reserve(struct pool *pool, struct step *step)
+bool engine_reserve_locked(struct pool *pool, struct step *step)
 {
   if (!pool->empty && !(pool->empty = bitmap_grow(&pool->blocks, pool)))
     return false;
@@ -216,6 +257,7 @@ static bool reserve(struct pool *pool, struct step *step)
 
 static void vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
+  free(watch_end(pool, slot));
   slot_vacate(slot);
   slot->next = pool->empty;
   pool->empty = slot;
@@ -227,140 +269,41 @@ static void vacate(struct pool *pool, struct slot *slot, struct step *step)
   }
 }
 
-/* ---- the queue: all of these under the lock ---- */
-
-static void refresh_attention(struct pool *pool, int64_t now)
-{
-  struct waiter *first = pool->queue.first;
-  raise_attention(pool, ATTENTION_WAITERS, first != NULL);
-  raise_attention(pool, ATTENTION_NUDGED, first != NULL && first->nudged && first->kind != WAITER_ASYNC);
-  raise_attention(pool, ATTENTION_FAIR,
-                  first != NULL && now - first->since_ns >= (int64_t)pool->config.fairness_us * 1000);
-}
-
-static void wake(struct pool *pool, struct waiter *waiter, struct step *step)
-{
-  switch (waiter->kind) {
-  case WAITER_THREAD:
-    atomic_store(&waiter->signal, 1);
-    step->wake.signal = &waiter->signal;
-    break;
-  case WAITER_ASYNC:
-    atomic_fetch_add(&pool->keeper_signal, 1);
-    step->wake.signal = &pool->keeper_signal;
-    break;
-  case WAITER_TICKET:
-    step->wake.ticket = atomic_load(&waiter->ticket);
-    break;
-  }
-}
-
-static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
-{
-  if (!waiter->waited)
-    return; /* found something on the first look */
-  int64_t waited = now - waiter->since_ns;
-  pool->counts.wait_ns += waited;
-  if (waited > pool->counts.wait_max_ns)
-    pool->counts.wait_max_ns = waited;
-  pool->counts.waited += outcome > 0;
-  pool->counts.timed_out += outcome == POOL_E_TIMEOUT;
-  pool->counts.cancelled += outcome == POOL_E_CANCELLED;
-}
-
-static void dequeue(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
-{
-  queue_remove(&pool->queue, waiter);
-  waiter->nudged = false;
-  count_outcome(pool, waiter, outcome, now);
-  refresh_attention(pool, now);
-}
-
-/* Takes a waiter out of the queue and leaves its outcome for it to fetch. */
-static void settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
-{
-  dequeue(pool, waiter, outcome, now);
-  waiter->outcome = outcome;
-  if (waiter->kind == WAITER_ASYNC)
-    queue_append(&pool->settled, waiter);
-}
-
-static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
-{
-  waiter->nudged = true;
-  refresh_attention(pool, now);
-  wake(pool, waiter, step);
-}
-
-/* Whether an opener, not the first waiter itself, is to use the room. */
-static bool opens_elsewhere(struct pool *pool)
-{
-  return pool->config.openers > 0 || (pool->queue.first && pool->queue.first->kind == WAITER_ASYNC);
-}
-
-static bool is_looked_for(const struct waiter *waiter)
-{
-  return waiter->kind == WAITER_ASYNC && waiter->nudged;
-}
-
-static void expire(struct pool *pool, int64_t now)
-{
-  /* Nobody is woken: whoever waits keeps his own time.  For whom the keeper acts right now, it decides. */
-  for (struct waiter *first; (first = pool->queue.first) && first->deadline_ns <= now && !is_looked_for(first);)
-    settle(pool, first, POOL_E_TIMEOUT, now);
-}
-
-static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
-{
-  pool_lease_t lease = scan_lend_clean(pool);
-  if (!lease)
-    return false;
-  settle(pool, waiter, lease, now);
-  wake(pool, waiter, step);
-  return true;
-}
-
-/* Gives what there is to the first waiter: hands a connection over, or tells it to look.  An asynchronous one is not
-   told to come running, for it does not run: it is handed what is there at once. */
-static void serve(struct pool *pool, struct step *step)
-{
-  if (!pool->queue.first || closed(pool))
-    return;
-  int64_t now = clock_now();
-  expire(pool, now);
-  refresh_attention(pool, now);
-  struct waiter *first = pool->queue.first;
-  if (!first)
-    return;
-  if (has_room(pool) && opens_elsewhere(pool))
-    step->open_wanted = true;
-  bool direct = (attention(pool) & ATTENTION_FAIR) || first->kind == WAITER_ASYNC;
-  if (direct && hand_over(pool, first, now, step))
-    return;
-  if (!first->nudged && (any_idle(pool) || (has_room(pool) && !opens_elsewhere(pool))))
-    nudge(pool, first, now, step);
-}
-
 /* ---- put ---- */
 
 static void serve_unlocked(struct pool *pool, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  serve(pool, step);
+  queue_serve(pool, step);
   engine_unlock(pool);
 }
 
 static bool has_surplus(struct pool *pool)
 {
   return (attention(pool) & ATTENTION_SURPLUS) && !pool->queue.first &&
-         engine_idle_count(pool) > (size_t)pool->config.max_idle;
+         engine_idle_count(pool) > (size_t)pool->max_idle;
 }
 
-/* More than max_idle: the one that came back last goes. */
+/* How many connections there are above the cap, without those that will go anyway. */
+static int32_t excess(struct pool *pool)
+{
+  if (!(attention(pool) & ATTENTION_EXCESS))
+    return 0;
+  int32_t staying = 0;
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
+  }
+  return staying > pool->max_open ? staying - pool->max_open : 0;
+}
+
+/* More than max_idle, or than max_open: the one that came back last goes. */
 static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  bool trimmed = has_surplus(pool) && dismiss_idle(slot, word, POOL_REASON_SURPLUS, step);
+  int32_t reason = excess(pool) ? POOL_REASON_RESIZED : has_surplus(pool) ? POOL_REASON_SURPLUS : POOL_REASON_NONE;
+  bool trimmed = reason && dismiss_idle(slot, word, reason, step);
   engine_unlock(pool);
   return trimmed;
 }
@@ -369,19 +312,22 @@ static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct ste
 static void trim_any(struct pool *pool, struct step *step)
 {
   struct scan scan = scan_begin(&pool->blocks);
-  for (struct slot *slot; has_surplus(pool) && !step->work && (slot = scan_next(&scan));)
-    dismiss_idle(slot, atomic_load(&slot->word), POOL_REASON_SURPLUS, step);
+  for (struct slot *slot; has_surplus(pool) && !step->work && (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    dismiss_idle(slot, word, word & DOOMED ? doom_of(slot) : POOL_REASON_SURPLUS, step);
+  }
 }
 
 void engine_idle(struct slot *slot, uint64_t word, struct step *step)
 {
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = pool_of(slot);
   uint32_t bits = attention(pool);
   if (bits & ATTENTION_CLOSED) {
     dismiss_idle(slot, word, POOL_REASON_CLOSED, step);
     return;
   }
-  if ((bits & ATTENTION_SURPLUS) && !(bits & ATTENTION_WAITERS) && trim(pool, slot, word, step))
+  bool too_many = (bits & ATTENTION_EXCESS) || ((bits & ATTENTION_SURPLUS) && !(bits & ATTENTION_WAITERS));
+  if (too_many && trim(pool, slot, word, step))
     return;
   if ((bits & (ATTENTION_WAITERS | ATTENTION_NUDGED | ATTENTION_FAIR)) == (ATTENTION_WAITERS | ATTENTION_NUDGED))
     return;
@@ -392,27 +338,40 @@ void engine_idle(struct slot *slot, uint64_t word, struct step *step)
 /* A slot that this thread owns, clean and without calls, becomes idle. */
 static void make_idle(struct slot *slot, struct step *step)
 {
-  uint64_t word = move(slot, 0, CAREFUL | AWAITED | DUE, IDLE);
+  bool checks_all = pool_of(slot)->checks_all;
+  uint64_t word = move(slot, checks_all ? DUE : 0, CAREFUL | AWAITED | (checks_all ? 0 : DUE), IDLE);
   bitmap_mark(slot);
   if (word & DOOMED)
-    dismiss_idle(slot, word, POOL_REASON_UNUSABLE, step);
+    dismiss_idle(slot, word, doom_of(slot), step);
   else
     engine_idle(slot, word, step);
+}
+
+/* Leaves the reset to those who do the chores. */
+static void reset_later(struct pool *pool, struct slot *slot, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  slot->next = pool->unclean;
+  pool->unclean = slot;
+  step->opener_wanted = true;
+  engine_unlock(pool);
 }
 
 /* A lease of this slot has ended, and nothing is under way on it that the next user could meet. */
 static void finish_return(struct slot *slot, struct step *step)
 {
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = pool_of(slot);
   uint64_t word = atomic_load(&slot->word);
   if (word & DOOMED)
-    dismiss(slot, POOL_REASON_UNUSABLE, step);
+    dismiss(slot, doom_of(slot), step);
   else if (closed(pool))
     dismiss(slot, POOL_REASON_CLOSED, step);
-  else if (pool->can_reset)
-    ask(step, POOL_WORK_RESET, POOL_REASON_NONE, slot, word);
-  else
+  else if (!pool->can_reset)
     make_idle(slot, step);
+  else if (pool->config.background_reset)
+    reset_later(pool, slot, step);
+  else
+    ask(step, POOL_WORK_RESET, POOL_REASON_NONE, slot, word);
 }
 
 /* Whether the next user, a reset or a close could meet a call of this lease. */
@@ -422,19 +381,67 @@ static bool waits_for_calls(struct pool *pool, uint64_t word)
   return (word & CALL_MASK) && !shared;
 }
 
-int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
+static int64_t held(struct slot *slot, uint64_t word)
+{
+  bool known = atomic_load(&watch_of(slot)->word) == (word & (GENERATION_MASK | STATE_MASK));
+  return known ? watch_age(slot, clock_now()) : -1;
+}
+
+static char *take_tag(struct pool *pool, struct slot *slot)
+{
+  pthread_mutex_lock(&pool->lock);
+  char *tag = watch_of(slot)->tag;
+  watch_of(slot)->tag = NULL;
+  engine_unlock(pool);
+  return tag;
+}
+
+int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending)
 {
   uint64_t word = atomic_load(&slot->word);
   uint64_t next;
-  bool waits;
   do {
     if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
       return POOL_E_STALE;
-    waits = waits_for_calls(atomic_load_explicit(&slot->pool, memory_order_relaxed), word);
-    next = generation_next(word & ~STATE_MASK) | RETURNING | (waits ? AWAITED : 0);
+    next = generation_next(word & ~(STATE_MASK | RESTING)) | RETURNING;
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
-  if (!waits)
-    finish_return(slot, step);
+  bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) != LEAK_NONE;
+  bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
+  *ending = (struct ending){.lease = lease,
+                            .held_ns = matters ? held(slot, word) : -1,
+                            .holder = atomic_load(&slot->holder),
+                            .leaked = leaked,
+                            .noticed = word & RESTING,
+                            .tag = word & CAREFUL ? take_tag(pool_of(slot), slot) : NULL};
+  return 0;
+}
+
+void engine_settle_return(struct slot *slot, const struct ending *ending, struct step *step)
+{
+  struct pool *pool = pool_of(slot);
+  if (ending->noticed)
+    notice(pool, step);
+  if (is_sampled(ending->lease) && ending->held_ns >= 0) {
+    pthread_mutex_lock(&pool->lock);
+    histogram_add(&pool->use, ending->held_ns);
+    pthread_mutex_unlock(&pool->lock);
+  }
+  /* With calls under way the last of them finishes the return, and from then on the slot is not ours. */
+  uint64_t word = atomic_load(&slot->word);
+  while (waits_for_calls(pool, word))
+    if (atomic_compare_exchange_weak(&slot->word, &word, word | AWAITED))
+      return;
+  finish_return(slot, step);
+}
+
+int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
+{
+  struct ending ending;
+  int code = engine_take_back(slot, lease, &ending);
+  if (code)
+    return code;
+  free(ending.tag);
+  engine_settle_return(slot, &ending, step);
   return 0;
 }
 
@@ -446,112 +453,53 @@ void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *st
   atomic_fetch_add_explicit(&pool->lent_in_vain, 1, memory_order_relaxed);
 }
 
-pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
+/* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
+   most; and to give the lease back would serve somebody, whom the step could not name beside the one that the get may
+   serve next. */
+static pool_lease_t keep(struct pool *pool, pool_lease_t lease, struct step *step)
 {
-  if (attention(pool) & ATTENTION_OF_GET)
-    return 0;
-  pool_lease_t lease = scan_lend(pool, step);
-  /* Closing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at most; and to
-     give the lease back would serve somebody, whom the step could not name beside the one that the get may serve next.
-   */
-  if (lease && closed(pool)) {
-    engine_return_unused(pool, lease, step);
-    return 0;
-  }
-  return lease;
+  if (!lease || !(attention(pool) & ATTENTION_NOT_LENDING))
+    return lease;
+  engine_return_unused(pool, lease, step);
+  return 0;
 }
 
-/* A waiter looks for itself, under the lock.  It is queued or about to be; 0 and no work: nothing is there. */
-static pool_lease_t look(struct pool *pool, struct waiter *waiter, bool told, struct step *step)
+pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
 {
-  /* Who has just come is running and may overtake, as long as that is fair; who has waited and woke for no reason may
-   * not. */
-  bool comes = !waiter->waited && !(attention(pool) & ATTENTION_FAIR);
-  if (pool->queue.first != waiter && !told && !comes)
+  if (attention(pool) & ATTENTION_NOT_NOW)
     return 0;
-  pool_lease_t lease = scan_lend(pool, step);
-  if (lease || step->work || !has_room(pool))
-    return lease;
-  if (pool->config.openers > 0 || waiter->kind == WAITER_ASYNC) {
-    step->open_wanted = true;
+  return keep(pool, engine_lend_any(pool, step), step);
+}
+
+static pool_lease_t take_clean(struct pool *pool, struct step *step)
+{
+  if (attention(pool) & ATTENTION_NOT_NOW)
     return 0;
-  }
-  return reserve(pool, step) ? 0 : POOL_E_NOMEM;
+  return keep(pool, engine_lend_clean(pool, step), step);
+}
+
+/* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
+static bool may_probe(struct pool *pool)
+{
+  return pool->config.openers == 0 && (pool->stepped || pool->config.keeper == POOL_KEEPER_MANUAL) &&
+         engine_has_room(pool);
 }
 
 static pool_lease_t begin_unqueued(struct pool *pool, struct step *step)
 {
   if (closed(pool))
     return POOL_E_CLOSED;
-  if (!has_room(pool) || (attention(pool) & ATTENTION_FAIR))
+  if (pool->breaker.open && !may_probe(pool)) {
+    pool->counts.failed_fast++;
+    return POOL_E_OPEN;
+  }
+  if (!engine_has_room(pool) || (attention(pool) & ATTENTION_FAIR))
     return POOL_E_TIMEOUT;
   if (pool->config.openers > 0) {
-    step->open_wanted = true;
+    step->opener_wanted = true;
     return POOL_E_TIMEOUT;
   }
-  return reserve(pool, step) ? 0 : POOL_E_NOMEM;
-}
-
-static int enter(struct pool *pool, struct waiter *waiter)
-{
-  if (closed(pool))
-    return POOL_E_CLOSED;
-  bool returning = waiter->since_ns != 0;
-  if (!returning && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters) {
-    pool->counts.overloaded++;
-    return POOL_E_OVERLOAD;
-  }
-  /* Who left the queue for a connection that turned out to be dead goes back to its head. */
-  if (returning) {
-    queue_prepend(&pool->queue, waiter);
-  } else {
-    waiter->since_ns = clock_now();
-    queue_append(&pool->queue, waiter);
-  }
-  refresh_attention(pool, clock_now());
-  return 0;
-}
-
-/* One that came without time to wait may look once. */
-static bool is_over(const struct waiter *waiter, int64_t now)
-{
-  bool looks_once = waiter->deadline_ns <= waiter->since_ns && waiter->kind == WAITER_ASYNC;
-  return now >= waiter->deadline_ns && !looks_once;
-}
-
-static pool_lease_t begin_queued(struct pool *pool, struct waiter *waiter, struct step *step)
-{
-  if (waiter->outcome) {
-    /* Whoever leaves passes on what he may have been told before he was handed something else. */
-    serve(pool, step);
-    return waiter->kind == WAITER_ASYNC ? 0 : waiter->outcome; /* 0: its callback is due */
-  }
-  int64_t now;
-  bool told = false;
-  if (!waiter->queued) {
-    int error = enter(pool, waiter);
-    if (error)
-      return error;
-    now = clock_now();
-  } else {
-    told = waiter->nudged;
-    waiter->nudged = false;
-    now = clock_now();
-    refresh_attention(pool, now);
-  }
-  atomic_store(&waiter->signal, 0);
-  pool_lease_t result = closed(pool)           ? POOL_E_CLOSED
-                        : is_over(waiter, now) ? POOL_E_TIMEOUT
-                                               : look(pool, waiter, told, step);
-  if (result == 0 && step->work == POOL_WORK_NONE) {
-    waiter->waited = true;
-    if (pool->queue.first != waiter)
-      serve(pool, step);
-    return 0;
-  }
-  dequeue(pool, waiter, result, now);
-  serve(pool, step);
-  return result;
+  return engine_reserve_locked(pool, step) ? 0 : POOL_E_NOMEM;
 }
 
 void engine_get_begin(struct pool *pool)
@@ -570,43 +518,101 @@ void engine_get_end(struct pool *pool, uint64_t forks_before)
   engine_unlock(pool);
 }
 
-pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, struct step *step)
+static pool_lease_t begin_warily(struct pool *pool, struct step *step)
+{
+  pool_lease_t lease = take_clean(pool, step);
+  if (lease || step->work)
+    return lease;
+  pthread_mutex_lock(&pool->lock);
+  pool_lease_t result = begin_unqueued(pool, step);
+  engine_unlock(pool);
+  if (result != POOL_E_TIMEOUT)
+    return result;
+  lease = engine_take_idle(pool, step);
+  return lease || step->work ? lease : result;
+}
+
+pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, bool wary, struct step *step)
 {
   *step = (struct step){0};
+  if (!waiter && wary)
+    return begin_warily(pool, step);
   if (!waiter) {
     pool_lease_t lease = engine_take_idle(pool, step);
     if (lease || step->work)
       return lease;
   }
   pthread_mutex_lock(&pool->lock);
-  pool_lease_t result = waiter ? begin_queued(pool, waiter, step) : begin_unqueued(pool, step);
+  pool_lease_t result = waiter ? queue_begin(pool, waiter, step) : begin_unqueued(pool, step);
   engine_unlock(pool);
   return result;
 }
 
 /* ---- work ---- */
 
-static pool_lease_t done_open(struct pool *pool, struct slot *slot, bool succeeded, void *conn, bool lend_it,
-                              struct step *step)
+static void note_success(struct pool *pool, struct step *step)
+{
+  if (pool->breaker.failures == 0)
+    return;
+  step->breaker_closed = breaker_succeeded(&pool->breaker);
+  attention_raise(pool, ATTENTION_TRIPPED, false);
+  engine_want_keeper(pool, step);
+}
+
+/* A caller's own short deadline says nothing about the server. */
+static bool is_telling(struct pool *pool, const struct outcome *outcome)
+{
+  return !outcome->error || outcome->error->code != POOL_E_TIMEOUT ||
+         outcome->took_ns >= pool->config.retry_max_ms * 1000000;
+}
+
+static void note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)
+{
+  static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
+  if (!is_telling(pool, outcome))
+    return;
+  pool_error_t cause = outcome->error ? *outcome->error : unknown;
+  cause.code = POOL_E_OPEN;
+  int64_t now = clock_now();
+  int64_t began = outcome->took_ns > 0 ? now - outcome->took_ns : now;
+  if (breaker_failed(&pool->breaker, &pool->config, began, now, &cause)) {
+    step->breaker_opened = true;
+    pool->counts.breaker_opened++;
+    attention_raise(pool, ATTENTION_TRIPPED, true);
+    queue_fail_all(pool, POOL_E_OPEN, &cause, step);
+  }
+  if (pool->breaker.failures > 0)
+    engine_want_keeper(pool, step); /* there is a moment to try again */
+}
+
+static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
   pool_lease_t result = 0;
   bool idle = false;
   pthread_mutex_lock(&pool->lock);
   pool->opening--;
-  if (!succeeded) {
+  if (!outcome->succeeded) {
     pool->counts.open_failures++;
+    note_failure(pool, outcome, step);
     vacate(pool, slot, step);
-    serve(pool, step);
+    queue_serve(pool, step);
   } else {
     pool->counts.opened++;
-    atomic_store(&slot->conn, conn);
+    if (outcome->took_ns >= 0)
+      histogram_add(&pool->open_time, outcome->took_ns);
+    atomic_store(&slot->conn, outcome->conn);
+    if (pool->needs_watch)
+      watch_begin(pool, slot, clock_now());
+    note_success(pool, step);
     if (closed(pool)) {
       dismiss(slot, POOL_REASON_CLOSED, step);
       result = POOL_E_CLOSED;
-    } else if (lend_it) {
-      uint64_t word = move(slot, pool->can_reset ? CAREFUL : 0, 0, LEASED);
+    } else if (atomic_load(&slot->word) & DOOMED) {
+      dismiss(slot, doom_of(slot), step); /* flushed while it was being opened */
+    } else if (outcome->lend) {
+      uint64_t word = move(slot, pool->lend & CAREFUL, 0, LEASED);
       result = lease_of(slot, word);
-      serve(pool, step); /* one fewer is being opened */
+      queue_serve(pool, step); /* one fewer is being opened */
     } else {
       idle = true;
     }
@@ -617,120 +623,196 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, bool succeed
   return result;
 }
 
-static pool_lease_t done_check(struct pool *pool, struct slot *slot, bool succeeded, struct step *step)
+static void count_check(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
-  if (!succeeded || (atomic_load(&slot->word) & DOOMED)) {
-    pthread_mutex_lock(&pool->lock);
-    pool->counts.check_failures++;
-    engine_unlock(pool);
+  pthread_mutex_lock(&pool->lock);
+  pool->counts.checks++;
+  pool->counts.check_failures += !outcome->succeeded;
+  if (outcome->took_ns >= 0)
+    histogram_add(&pool->check_time, outcome->took_ns);
+  if (outcome->succeeded)
+    note_success(pool, step);
+  engine_unlock(pool);
+}
+
+static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
+{
+  count_check(pool, outcome, step);
+  if (!outcome->succeeded) {
+    engine_suspect(pool, step);
     dismiss(slot, POOL_REASON_CHECK, step);
     return 0;
   }
-  uint64_t word = move(slot, pool->can_reset ? CAREFUL : 0, 0, LEASED);
-  pool_lease_t lease = lease_of(slot, word);
-  if (!closed(pool))
-    return lease;
-  engine_return_unused(pool, lease, step);
-  return 0;
+  if (pool->needs_watch)
+    atomic_store(&watch_of(slot)->checked_ns, clock_now());
+  uint64_t word = atomic_load(&slot->word);
+  if (word & DOOMED) {
+    dismiss(slot, doom_of(slot), step);
+    return 0;
+  }
+  if (!outcome->lend) {
+    make_idle(slot, step);
+    return 0;
+  }
+  word = move(slot, pool->lend & CAREFUL, DUE, LEASED);
+  return keep(pool, lease_of(slot, word), step);
 }
 
 static void done_reset(struct pool *pool, struct slot *slot, bool succeeded, struct step *step)
 {
-  if (succeeded) {
-    make_idle(slot, step);
-    return;
-  }
   pthread_mutex_lock(&pool->lock);
-  pool->counts.reset_failures++;
-  engine_unlock(pool);
-  dismiss(slot, POOL_REASON_RESET, step);
+  pool->counts.resets++;
+  pool->counts.reset_failures += !succeeded;
+  pthread_mutex_unlock(&pool->lock);
+  if (succeeded)
+    make_idle(slot, step);
+  else
+    dismiss(slot, POOL_REASON_RESET, step);
+}
+
+static void count_close(struct pool *pool, int32_t reason, bool succeeded)
+{
+  pool_stats_t *counts = &pool->counts;
+  counts->closed++;
+  counts->close_failures += !succeeded;
+  counts->closed_unusable += reason == POOL_REASON_UNUSABLE;
+  counts->closed_surplus += reason == POOL_REASON_SURPLUS;
+  counts->closed_idle += reason == POOL_REASON_IDLE;
+  counts->closed_lifetime += reason == POOL_REASON_LIFETIME;
+  counts->closed_flushed += reason == POOL_REASON_FLUSHED;
+  counts->closed_resized += reason == POOL_REASON_RESIZED;
 }
 
 static void done_close(struct pool *pool, struct slot *slot, bool succeeded, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  pool->counts.closed++;
-  pool->counts.close_failures += !succeeded;
+  count_close(pool, atomic_load(&watch_of(slot)->reason), succeeded);
   vacate(pool, slot, step);
-  serve(pool, step);
+  queue_serve(pool, step);
   trim_any(pool, step);
   engine_unlock(pool);
 }
 
-pool_lease_t engine_done(pool_lease_t claim, bool succeeded, void *conn, bool lend_it, struct step *step)
+pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, struct step *step)
 {
   *step = (struct step){0};
   struct slot *slot = slot_find(claim);
   uint64_t word = slot ? atomic_load(&slot->word) : 0;
   if (!slot || (word & GENERATION_MASK) != lease_generation(claim))
     return POOL_E_STALE;
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = pool_of(slot);
   switch (state_of(word)) {
   case OPENING:
-    return done_open(pool, slot, succeeded, conn, lend_it, step);
+    return done_open(pool, slot, outcome, step);
   case CHECKING:
-    return done_check(pool, slot, succeeded, step);
+    return done_check(pool, slot, outcome, step);
   case RETURNING:
     if (word & AWAITED)
       return POOL_E_STALE;
-    done_reset(pool, slot, succeeded, step);
+    done_reset(pool, slot, outcome->succeeded, step);
     return 0;
   case CLOSING:
-    done_close(pool, slot, succeeded, step);
+    done_close(pool, slot, outcome->succeeded, step);
     return 0;
   default:
     return POOL_E_STALE;
   }
 }
 
-/* ---- openers ---- */
+/* ---- chores ---- */
 
 bool engine_reserve(struct pool *pool, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  bool reserved = reserve(pool, step);
+  bool reserved = engine_reserve_locked(pool, step);
   engine_unlock(pool);
   return reserved;
 }
 
-static bool open_is_wanted(struct pool *pool)
+/* Something that can be done for an idle slot that is marked. */
+static bool tend(struct pool *pool, struct slot *slot, struct step *step)
 {
-  int32_t wanting = pool->config.openers > 0 ? pool->queue.length : pool->queue.asynchronous;
-  return wanting > pool->openers_opening && has_room(pool) && !any_idle(pool);
+  uint64_t word = atomic_load(&slot->word);
+  if (state_of(word) != IDLE)
+    return false;
+  if (word & DOOMED)
+    return dismiss_idle(slot, word, doom_of(slot), step) && step->work;
+  if (!atomic_exchange(&watch_of(slot)->wants_check, 0) || !pool->can_check)
+    return false;
+  while (state_of(word) == IDLE && !(word & DOOMED)) {
+    uint64_t next = (word & ~(STATE_MASK | DUE)) | CHECKING;
+    if (atomic_compare_exchange_weak(&slot->word, &word, next)) {
+      ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
+      return true;
+    }
+  }
+  return false;
 }
 
-bool engine_next_open(struct pool *pool, struct step *step)
+bool engine_next_marked(struct pool *pool, struct scan *cursor, struct step *step)
+{
+  *step = (struct step){0};
+  for (;;) {
+    for (struct slot *slot; cursor->block && (slot = scan_next(cursor));)
+      if (tend(pool, slot, step))
+        return true;
+    /* Lowered before the scan: what is marked meanwhile is seen by it, or raises it again. */
+    if (!atomic_exchange(&pool->chores, false))
+      return false;
+    *cursor = scan_all(&pool->blocks);
+  }
+}
+
+static bool next_reset(struct pool *pool, struct step *step)
+{
+  struct slot *slot = pool->unclean;
+  if (!slot)
+    return false;
+  pool->unclean = slot->next;
+  uint64_t word = atomic_load(&slot->word);
+  if (word & DOOMED)
+    dismiss(slot, doom_of(slot), step);
+  else if (closed(pool))
+    dismiss(slot, POOL_REASON_CLOSED, step);
+  else
+    ask(step, POOL_WORK_RESET, POOL_REASON_NONE, slot, word);
+  return true;
+}
+
+static bool open_is_wanted(struct pool *pool, bool for_waiters)
+{
+  if (!engine_has_room(pool))
+    return false;
+  if (pool->breaker.open || engine_needs_refill(pool))
+    return true; /* room while the breaker is open means that a probe is due */
+  if (!for_waiters)
+    return false;
+  int32_t wanting = pool->config.openers > 0 ? pool->queue.length : pool->queue.asynchronous;
+  return wanting > pool->openers_opening && !engine_any_idle(pool);
+}
+
+bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  bool wanted = open_is_wanted(pool) && reserve(pool, step);
+  bool found = next_reset(pool, step);
+  engine_unlock(pool);
+  if (found || engine_next_marked(pool, cursor, step))
+    return true;
+  pthread_mutex_lock(&pool->lock);
+  bool wanted = !pool->stepped && open_is_wanted(pool, for_waiters) && engine_reserve_locked(pool, step);
   pool->openers_opening += wanted;
-  step->open_wanted = wanted && open_is_wanted(pool); /* another opener can help */
+  step->opener_wanted = wanted && open_is_wanted(pool, for_waiters); /* another opener can help */
   engine_unlock(pool);
   return wanted;
-}
-
-/* Ends the wait of the first that an opener opens for. */
-static void fail_first(struct pool *pool, int code, const pool_error_t *error, struct step *step)
-{
-  /* Who was told of an idle connection will take that: the open was not for him. */
-  bool idle = any_idle(pool);
-  struct waiter *waiter = pool->queue.first;
-  while (waiter && ((idle && waiter->nudged) || (pool->config.openers == 0 && waiter->kind != WAITER_ASYNC)))
-    waiter = waiter->next;
-  if (!waiter)
-    return;
-  waiter->error = *error;
-  settle(pool, waiter, code, clock_now());
-  wake(pool, waiter, step);
 }
 
 void engine_open_failed(struct pool *pool, int code, const pool_error_t *error, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  fail_first(pool, code, error, step);
+  queue_fail_first(pool, code, error, step);
   engine_unlock(pool);
 }
 
@@ -739,174 +821,72 @@ void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, 
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
   pool->openers_opening--;
-  if (code)
-    fail_first(pool, code, error, step);
+  /* Where opens are tried again, the waiters wait for that. */
+  if (code && pool->config.retry_min_ms <= 0)
+    queue_fail_first(pool, code, error, step);
   engine_unlock(pool);
 }
 
-/* ---- waiters with a ticket ---- */
-
-struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+/* Whether somebody wants the next try of a failed open. */
+static bool wants_retry(struct pool *pool)
 {
-  struct waiter *waiter = ticket_take(pool);
-  if (!waiter)
-    return NULL;
+  return pool->breaker.failures > 0 && pool->opening == 0 &&
+         (pool->breaker.open || pool->queue.first || pool->config.min_idle > 0);
+}
+
+void engine_look(struct pool *pool, struct look *look, struct step *step)
+{
+  *step = (struct step){0};
+  *look = (struct look){.now = clock_now(), .due_ns = POOL_NO_DEADLINE};
+  if (!pool->needs_watch || closed(pool))
+    return;
   pthread_mutex_lock(&pool->lock);
-  waiter->kind = kind;
-  waiter->deadline_ns = deadline_ns;
-  pool->gets++;
-  pool->asynchronous += kind == WAITER_ASYNC;
-  pthread_mutex_unlock(&pool->lock);
-  return waiter;
-}
-
-static void give_ticket(struct pool *pool, struct waiter *waiter)
-{
-  pool->gets--;
-  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
-  ticket_give(waiter);
-}
-
-void engine_ticket_give(struct pool *pool, struct waiter *waiter)
-{
-  pthread_mutex_lock(&pool->lock);
-  give_ticket(pool, waiter);
-  engine_unlock(pool);
-}
-
-/* The waiter of a ticket, with the lock of its pool taken; or NULL. */
-static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct pool **pool)
-{
-  struct waiter *waiter = ticket_find(ticket);
-  if (!waiter)
-    return NULL;
-  *pool = atomic_load(&waiter->pool);
-  pthread_mutex_lock(&(*pool)->lock);
-  /* Only now it is certain: under this lock no ticket of this pool is given up or passes to another. */
-  if (atomic_load(&waiter->ticket) == ticket && atomic_load(&waiter->pool) == *pool && waiter->kind == kind)
-    return waiter;
-  engine_unlock(*pool);
-  return NULL;
-}
-
-pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step)
-{
-  *step = (struct step){0};
-  struct pool *owner;
-  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &owner);
-  if (!waiter)
-    return POOL_E_STALE;
-  pool_lease_t result = POOL_E_STALE;
-  if (owner == pool) {
-    result = begin_queued(pool, waiter, step);
-    if (result || step->work)
-      give_ticket(pool, waiter);
-  }
-  engine_unlock(owner);
-  return result;
-}
-
-pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step)
-{
-  *step = (struct step){0};
-  struct pool *pool;
-  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &pool);
-  if (!waiter)
-    return POOL_E_STALE;
-  if (!waiter->outcome)
-    settle(pool, waiter, POOL_E_CANCELLED, clock_now());
-  pool_lease_t outcome = waiter->outcome;
-  give_ticket(pool, waiter);
-  serve(pool, step);
-  engine_unlock(pool);
-  return outcome == POOL_E_CANCELLED || outcome == POOL_E_TIMEOUT ? 0 : outcome;
-}
-
-int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step)
-{
-  *step = (struct step){0};
-  *lease = 0;
-  struct waiter *waiter = lock_ticket(ticket, WAITER_ASYNC, pool);
-  if (!waiter)
-    return POOL_E_STALE;
-  /* In a queue: else the keeper acts for it right now, and the result stands. */
-  bool ours = waiter->queued && waiter->outcome >= 0;
-  if (ours && waiter->outcome == 0) {
-    settle(*pool, waiter, POOL_E_CANCELLED, clock_now());
-    serve(*pool, step);
-  } else if (ours) {
-    *lease = waiter->outcome;
-    waiter->outcome = POOL_E_CANCELLED;
-    (*pool)->counts.cancelled++;
-  }
-  atomic_fetch_add(&(*pool)->keeper_signal, 1);
-  engine_unlock(*pool);
-  return ours ? 0 : POOL_E_STALE;
-}
-
-int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step)
-{
-  *step = (struct step){0};
-  pthread_mutex_lock(&pool->lock);
-  int error = enter(pool, waiter);
-  if (!error) {
-    waiter->waited = true;
-    /* Before it can expire: one without time to wait still gets what is idle now, after a check if need be. */
-    bool first = pool->queue.first == waiter;
-    bool given = first && hand_over(pool, waiter, waiter->since_ns, step);
-    if (first && !given && any_idle(pool))
-      nudge(pool, waiter, waiter->since_ns, step);
-    else if (!given)
-      serve(pool, step);
-    step->open_wanted = step->open_wanted || (!waiter->outcome && !waiter->nudged && has_room(pool));
-    atomic_fetch_add(&pool->keeper_signal, 1); /* there is a deadline to keep */
+  look->open = pool->open;
+  if (wants_retry(pool)) {
+    if (pool->breaker.retry_at_ns > look->now)
+      look->due_ns = pool->breaker.retry_at_ns;
+    else
+      look->chores = true;
+    queue_serve(pool, step);
   }
   engine_unlock(pool);
-  return error;
+  watch_look(pool, look);
+  if (look->chores) {
+    atomic_store(&pool->chores, true);
+    step->opener_wanted = true;
+  }
 }
 
-static void take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy)
+bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
 {
-  memcpy(copy, waiter, sizeof *copy);
-  give_ticket(pool, waiter);
-}
-
-static void expire_asynchronous(struct pool *pool, int64_t *due_ns)
-{
+  bool found = false;
   int64_t now = clock_now();
-  *due_ns = POOL_NO_DEADLINE;
-  for (struct waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
-    next = waiter->next;
-    if (waiter->kind != WAITER_ASYNC || waiter->nudged)
+  pthread_mutex_lock(&pool->lock);
+  for (struct slot *slot; !found && cursor->block && (slot = scan_next(cursor));) {
+    struct watch *watch = watch_of(slot);
+    uint64_t word = atomic_load(&slot->word);
+    uint8_t state = LEAK_FOUND;
+    found = atomic_load(&watch->leak) == LEAK_FOUND && state_of(word) == LEASED &&
+            atomic_compare_exchange_strong(&watch->leak, &state, LEAK_TOLD);
+    if (!found)
       continue;
-    if (waiter->deadline_ns <= now)
-      settle(pool, waiter, POOL_E_TIMEOUT, now);
-    else if (waiter->deadline_ns < *due_ns)
-      *due_ns = waiter->deadline_ns;
-  }
-}
-
-bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step)
-{
-  *step = (struct step){0};
-  pthread_mutex_lock(&pool->lock);
-  expire_asynchronous(pool, due_ns);
-  struct waiter *settled = pool->settled.first;
-  if (settled) {
-    queue_remove(&pool->settled, settled);
-    take_out(pool, settled, copy);
-    serve(pool, step);
+    *leak = (struct leak){
+        .lease = lease_of(slot, word), .held_ns = watch_age(slot, now), .holder = atomic_load(&slot->holder)};
+    strncpy(leak->tag, watch->tag ? watch->tag : "", sizeof leak->tag - 1);
+    pool->counts.leaked++;
   }
   engine_unlock(pool);
-  return settled != NULL;
+  return found;
 }
 
-void engine_take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy)
+void engine_cause(struct pool *pool, pool_error_t *error)
 {
   pthread_mutex_lock(&pool->lock);
-  take_out(pool, waiter, copy);
+  *error = pool->breaker.cause;
   engine_unlock(pool);
 }
+
+/* ---- library threads ---- */
 
 bool engine_maintain_begin(struct pool *pool)
 {
@@ -936,14 +916,79 @@ void engine_thread_ends(struct pool *pool, struct step *step)
   engine_unlock(pool);
 }
 
-struct waiter *engine_nudged(struct pool *pool)
+/* ---- control ---- */
+
+/* Dooms whatever is open or being opened in a slot. */
+static bool doom(struct slot *slot, uint8_t reason)
 {
+  uint64_t word = atomic_load(&slot->word);
+  for (;;) {
+    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED))
+      return false;
+    atomic_store(&watch_of(slot)->reason, reason);
+    if (atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED))
+      return true;
+  }
+}
+
+int32_t engine_flush(struct pool *pool)
+{
+  int32_t count = 0;
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));)
+    count += doom(slot, POOL_REASON_FLUSHED);
+  atomic_store(&pool->chores, true);
+  return count;
+}
+
+int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
+{
+  *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  struct waiter *waiter = pool->queue.first;
-  while (waiter && !(waiter->kind == WAITER_ASYNC && waiter->nudged))
-    waiter = waiter->next;
+  int32_t left = POOL_E_CLOSED;
+  if (!closed(pool)) {
+    pool->max_open = max_open;
+    pool->max_idle = config_max_idle(&pool->config, max_open);
+    refresh_surplus(pool);
+    left = excess(pool);
+    struct scan scan = scan_begin(&pool->blocks);
+    for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
+      uint64_t word = atomic_load(&slot->word);
+      /* What is idle is closed by whoever comes first, as the chores are. */
+      left -= state_of(word) == IDLE && doom(slot, POOL_REASON_RESIZED);
+    }
+    atomic_store(&pool->chores, true);
+    queue_serve(pool, step);
+  }
   engine_unlock(pool);
-  return waiter;
+  return left;
+}
+
+int engine_pause(struct pool *pool)
+{
+  int leased = POOL_E_CLOSED;
+  pthread_mutex_lock(&pool->lock);
+  if (!closed(pool)) {
+    pool->pauses++;
+    attention_raise(pool, ATTENTION_PAUSED, true);
+    leased = engine_leased_count(pool);
+  }
+  engine_unlock(pool);
+  return leased;
+}
+
+int engine_resume(struct pool *pool, struct step *step)
+{
+  int left = POOL_E_INVALID;
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  if (pool->pauses > 0) {
+    left = --pool->pauses;
+    attention_raise(pool, ATTENTION_PAUSED, left > 0);
+    queue_serve(pool, step);
+  }
+  engine_unlock(pool);
+  return left;
 }
 
 /* ---- closing ---- */
@@ -951,29 +996,40 @@ struct waiter *engine_nudged(struct pool *pool)
 void engine_close(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
-  raise_attention(pool, ATTENTION_CLOSED, true);
+  attention_raise(pool, ATTENTION_CLOSED, true);
   engine_unlock(pool);
 }
 
-bool engine_next(struct pool *pool, struct step *step)
+static bool next_closing(struct pool *pool, struct scan *cursor, struct step *step)
 {
-  *step = (struct step){0};
-  if (!closed(pool))
-    return false;
   pthread_mutex_lock(&pool->lock);
   struct waiter *waiter = pool->queue.first;
   if (waiter) {
-    settle(pool, waiter, POOL_E_CLOSED, clock_now());
-    wake(pool, waiter, step);
+    queue_settle(pool, waiter, POOL_E_CLOSED, clock_now());
+    queue_wake(pool, waiter, step);
   }
+  bool found = waiter || next_reset(pool, step);
   engine_unlock(pool);
-  if (waiter)
+  if (found)
     return true;
-  struct scan scan = scan_all(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));)
+  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));)
     if (dismiss_idle(slot, atomic_load(&slot->word), POOL_REASON_CLOSED, step) && step->work)
       return true;
   return false;
+}
+
+bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
+{
+  *step = (struct step){0};
+  if (closed(pool))
+    return next_closing(pool, cursor, step);
+  struct scan marked = {0};
+  if (engine_next_marked(pool, &marked, step))
+    return true;
+  pthread_mutex_lock(&pool->lock);
+  bool found = queue_tell_next(pool, step) || (engine_needs_refill(pool) && engine_reserve_locked(pool, step));
+  engine_unlock(pool);
+  return found;
 }
 
 /* ---- calls ---- */
@@ -993,9 +1049,9 @@ int engine_call_begin(struct slot *slot, pool_lease_t lease)
 void engine_call_end(struct slot *slot, bool broken, struct step *step)
 {
   *step = (struct step){0};
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = pool_of(slot);
   if (broken)
-    engine_suspect(pool);
+    engine_suspect(pool, step);
   uint64_t word = atomic_load(&slot->word);
   uint64_t next;
   bool last;
@@ -1008,18 +1064,24 @@ void engine_call_end(struct slot *slot, bool broken, struct step *step)
   if (last)
     finish_return(slot, step);
   else if (broken && state_of(next) == IDLE)
-    dismiss_idle(slot, next, POOL_REASON_UNUSABLE, step);
+    dismiss_idle(slot, next, doom_of(slot), step);
 }
 
-void engine_suspect(struct pool *pool)
+void engine_suspect(struct pool *pool, struct step *step)
 {
   if (!pool->can_check)
     return;
+  bool background = pool->needs_watch && !pool->stepped;
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     while (state_of(word) == IDLE && !(word & DUE) && !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
       ;
+    if (background && state_of(word) == IDLE) {
+      atomic_store(&watch_of(slot)->wants_check, 1);
+      atomic_store(&pool->chores, true);
+      step->opener_wanted = true;
+    }
   }
 }
 

@@ -10,8 +10,11 @@
 #include <pool/step.h>
 
 #include "bitmap.h"
+#include "breaker.h"
+#include "histogram.h"
 #include "slot.h"
 #include "waiter.h"
+#include "watch.h"
 
 /* Bits of pool.attention: what a get or put that succeeded must still look at. */
 enum {
@@ -19,9 +22,15 @@ enum {
   ATTENTION_NUDGED = 2,  /* the first waiter was told to look and has not looked yet */
   ATTENTION_FAIR = 4,    /* the first waiter was overtaken long enough: hand over to it, newcomers queue */
   ATTENTION_SURPLUS = 8, /* more connections are open than may be idle */
-  ATTENTION_CLOSED = 16,
-  ATTENTION_OF_GET = ATTENTION_FAIR | ATTENTION_CLOSED,
-  ATTENTION_OF_PUT = ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_CLOSED
+  ATTENTION_EXCESS = 16, /* more connections are open than may be open */
+  ATTENTION_PAUSED = 32,
+  ATTENTION_CLOSED = 64,
+  ATTENTION_TRIPPED = 128, /* the breaker is open: who is suspect is not lent */
+  ATTENTION_EVENTS = 256,  /* gets are told to somebody */
+  ATTENTION_NOT_LENDING = ATTENTION_PAUSED | ATTENTION_CLOSED,
+  ATTENTION_NOT_NOW = ATTENTION_FAIR | ATTENTION_NOT_LENDING,
+  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS,
+  ATTENTION_OF_PUT = ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED
 };
 
 /* Where a thread finds the slot that it used last.  Found by the thread's address; each on a line of its own, for its
@@ -39,11 +48,13 @@ struct pool {
   _Atomic uint32_t attention;
 
   /* Written once, before anybody else knows the pool. */
-  pool_config_t config; /* with max_idle resolved, and its name pointing to `name` */
+  pool_config_t config; /* its name points to `name`; max_open and max_idle are below */
   char name[48];
   pool_vtable_t vtable; /* with every callback filled in */
   bool can_check, can_reset;
-  bool stepped; /* of the step API: has no callbacks */
+  bool stepped;     /* of the step API: has no callbacks */
+  bool checks_all;  /* before each lending */
+  bool needs_watch; /* something has to do with time */
   void *context;
 
   struct home homes[HOMES];
@@ -53,7 +64,9 @@ struct pool {
   pthread_mutex_t lock __attribute__((aligned(SLOT_CACHE_LINE)));
   struct queue queue;
   struct queue settled; /* asynchronous waiters whose callback is due */
+  int32_t max_open, max_idle;
   struct slot *empty;   /* slots to open connections in */
+  struct slot *unclean; /* slots whose reset is to be done in the background */
   int32_t open;         /* slots that are not empty */
   int32_t opening;
   int32_t references;
@@ -63,16 +76,30 @@ struct pool {
   int32_t openers;      /* of these, those that open */
   int32_t openers_idle;
   int32_t openers_opening;
-  bool keeper_runs;
-  bool maintained; /* somebody acts for the asynchronous waiters right now */
-  bool gone;       /* nobody needs the pool any more */
-  pool_stats_t counts;
+  int32_t pauses;
+  _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
+  _Atomic bool keeper_runs;
+  _Atomic bool resting;        /* the keeper waits to be told when something moves */
+  _Atomic int64_t looks_at_ns; /* when the keeper looks again; it never does later */
+  _Atomic bool chores;         /* slots are marked to be closed or checked */
+  bool maintained;             /* somebody acts for the asynchronous waiters right now */
+  bool gone;                   /* nobody needs the pool any more */
+  struct breaker breaker;
+  int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
+  pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
+  int32_t *ends;             /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
+  int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
+  int32_t retired;
+  pool_stats_t counts; /* without its states and times */
+  struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
 
   /* Words to sleep on; they grow. */
   _Atomic uint32_t keeper_signal;
   _Atomic uint32_t opener_signal;
   _Atomic uint32_t drain_signal;
+
+  _Atomic int event_fd; /* and one; 0: none */
 
   struct pool *next_pool, *previous_pool; /* of the registry, see pool.c */
 };
@@ -84,13 +111,54 @@ struct step {
   pool_lease_t claim;
   struct slot *slot;
   struct wake wake;
-  bool open_wanted;          /* an opener should look */
+  bool opener_wanted;  /* somebody should open, or do another chore */
+  bool keeper_wanted;  /* what the keeper waits for has changed */
+  bool breaker_opened; /* to be told */
+  bool breaker_closed;
+  bool starved;
+  int64_t look_again_ns;     /* when a failed open may be tried again; 0: none has failed */
   _Atomic uint32_t *drained; /* who drains the pool should look */
 };
 
+/* The outcome of work. */
+struct outcome {
+  bool succeeded;
+  bool lend;                 /* an open or check was for a get: the connection is lent to it */
+  void *conn;                /* of an open */
+  int64_t took_ns;           /* of an open or check; -1: not known */
+  const pool_error_t *error; /* of an open that failed, or NULL */
+};
+
+/* A lease that has ended, before it is decided what becomes of its connection. */
+struct ending {
+  pool_lease_t lease;
+  int64_t held_ns; /* -1: not known */
+  int32_t holder;
+  bool awaited; /* calls are under way that the next user must not meet */
+  bool leaked;  /* had been reported as such */
+  bool noticed; /* the keeper rests and must be told */
+  char *tag;    /* to be freed */
+};
+
 /* Begins or continues a get; `waiter` is NULL to not queue.  A lease; or 0 with work, or with the waiter queued; or an
- * error. */
-pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, struct step *step);
+   error.  Who is wary has met a dead connection and rather opens than meets another. */
+pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, bool wary, struct step *step);
+
+/* Lends an idle slot of the pool: any, with work where it must be checked or closed first; or only one that needs no
+   work.  0: there is none. */
+pool_lease_t engine_lend_any(struct pool *pool, struct step *step);
+pool_lease_t engine_lend_clean(struct pool *pool, struct step *step);
+
+bool engine_any_idle(struct pool *pool);
+
+/* Under the lock: whether a connection may be opened now; whether too few are idle; takes a place for an open, false
+   without memory. */
+bool engine_has_room(struct pool *pool);
+bool engine_needs_refill(struct pool *pool);
+bool engine_reserve_locked(struct pool *pool, struct step *step);
+
+/* What the keeper waits for has changed. */
+void engine_want_keeper(struct pool *pool, struct step *step);
 
 /* An idle connection, if nothing forbids it.  0 may come with work. */
 pool_lease_t engine_take_idle(struct pool *pool, struct step *step);
@@ -116,20 +184,42 @@ void engine_get_end(struct pool *pool, uint64_t forks);
 /* What put does when the slot was made idle and `attention` is not zero. */
 void engine_idle(struct slot *slot, uint64_t word, struct step *step);
 
-/* Ends a lease that the fast path could not end.  0 or POOL_E_STALE. */
+/* Ends a lease that the fast path could not end: takes it back, 0 or POOL_E_STALE; then decides about the connection.
+   In between the pool cannot go away. */
+int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending);
+void engine_settle_return(struct slot *slot, const struct ending *ending, struct step *step);
+
+/* Both, where nobody is told. */
 int engine_end(struct slot *slot, pool_lease_t lease, struct step *step);
 
-/* Reports work.  With `lend` the outcome of an open becomes a lease, else it becomes idle. */
-pool_lease_t engine_done(pool_lease_t claim, bool succeeded, void *conn, bool lend, struct step *step);
+/* Reports work.  The outcome of an open or check becomes a lease or idle. */
+pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, struct step *step);
 
-/* Work of a pool that nobody in particular was given: after close.  False if there is none. */
-bool engine_next(struct pool *pool, struct step *step);
+/* Work of a pool that nobody in particular was given.  False if there is none; of idle slots, none from the cursor on.
+ */
+bool engine_next(struct pool *pool, struct scan *cursor, struct step *step);
 
-/* A place for a connection that nobody asked for.  False without memory. */
+/* A place for a connection that nobody asked for, whatever the caps say.  False without memory. */
 bool engine_reserve(struct pool *pool, struct step *step);
 
-/* An open for those who do not open themselves; false if none is wanted. */
-bool engine_next_open(struct pool *pool, struct step *step);
+/* What is to be done in the background: a reset, what a look or a flush has marked (`cursor` goes over the slots), an
+   open for those who do not open themselves.  False if there is nothing. */
+bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step);
+
+/* Looks at what time does: at the slots, and at opens that are to be tried again. */
+void engine_look(struct pool *pool, struct look *look, struct step *step);
+
+/* Dooms all connections; or those that are idle and too many, and returns how many others are.  The doomed are then
+   marked for engine_next_marked(). */
+int32_t engine_flush(struct pool *pool);
+int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
+
+/* Lends no more; returns how many leases are out.  Lends again, if nobody else paused; returns how many did. */
+int engine_pause(struct pool *pool);
+int engine_resume(struct pool *pool, struct step *step);
+
+/* Why the breaker is open, or why the last open failed. */
+void engine_cause(struct pool *pool, pool_error_t *error);
 
 /* The open of an opener has ended.  If it failed (code is not 0), so does the wait of the first that it was for. */
 void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, struct step *step);
@@ -179,7 +269,13 @@ int engine_call_begin(struct slot *slot, pool_lease_t lease);
 void engine_call_end(struct slot *slot, bool broken, struct step *step);
 
 /* Suspects all idle connections of a pool: they are checked before they are lent. */
-void engine_suspect(struct pool *pool);
+void engine_suspect(struct pool *pool, struct step *step);
+
+/* Of the chores, only closing and checking what is marked. */
+bool engine_next_marked(struct pool *pool, struct scan *cursor, struct step *step);
+
+/* How many leases are out. */
+int32_t engine_leased_count(struct pool *pool);
 
 /* How many places are taken, and how many library threads the pool has. */
 int32_t engine_open_count(struct pool *pool, int32_t *threads);
@@ -187,7 +283,17 @@ int32_t engine_open_count(struct pool *pool, int32_t *threads);
 /* How many are idle right now. */
 size_t engine_idle_count(struct pool *pool);
 
+/* Everything that pool_stats() tells.  Under the lock, which it keeps. */
 void engine_count(struct pool *pool, pool_stats_t *stats);
+
+/* Copies the slots that a look found to be leaks, one after the other; false: there are no more. */
+struct leak {
+  pool_lease_t lease;
+  int64_t held_ns;
+  int32_t holder;
+  char tag[48];
+};
+bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak);
 
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
 void engine_unlock(struct pool *pool);

@@ -11,11 +11,14 @@
  */
 #include "fork.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine.h"
+#include "event_fd.h"
 #include "park.h"
 #include "rpc.h"
+#include "thread.h"
 
 static _Atomic uint64_t forks;
 
@@ -28,8 +31,10 @@ static void abandon(struct pool *pool, struct slot *slot)
 {
   void *conn = atomic_load(&slot->conn);
   enum slot_state state = state_of(atomic_load(&slot->word));
-  if (state != EMPTY)
+  if (state != EMPTY) {
+    free(watch_end(pool, slot));
     slot_vacate(slot);
+  }
   slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
   slot->next = pool->empty;
   pool->empty = slot;
@@ -41,6 +46,7 @@ static void abandon(struct pool *pool, struct slot *slot)
 static void reset(struct pool *pool)
 {
   pthread_mutex_unlock(&pool->lock);
+  event_fd_after_fork(pool);
   /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
   memset(&pool->queue, 0, sizeof pool->queue);
   memset(&pool->settled, 0, sizeof pool->settled);
@@ -50,10 +56,22 @@ static void reset(struct pool *pool)
     abandon(pool, slot);
   pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
   pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = 0;
-  pool->keeper_runs = pool->maintained = false;
+  pool->maintained = false;
+  pool->unclean = NULL;
+  pool->late_since_ns = pool->witness = 0;
+  atomic_store(&pool->keeper_runs, false);
+  atomic_store(&pool->resting, false);
+  atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
+  atomic_store(&pool->chores, false);
+  breaker_reset(&pool->breaker);
   memset(&pool->counts, 0, sizeof pool->counts);
+  histogram_clear(&pool->wait);
+  histogram_clear(&pool->open_time);
+  histogram_clear(&pool->check_time);
+  histogram_clear(&pool->use);
   atomic_store(&pool->lent_in_vain, 0);
-  atomic_fetch_and(&pool->attention, ATTENTION_CLOSED);
+  /* What the program decided holds in the child as well. */
+  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS);
 }
 
 static void before_fork(void)
@@ -63,12 +81,14 @@ static void before_fork(void)
     pthread_mutex_lock(&pool->lock);
   slot_table_lock();
   ticket_table_lock();
+  histogram_table_lock();
   rpc_lock();
 }
 
 static void after_fork_in_parent(void)
 {
   rpc_unlock();
+  histogram_table_unlock();
   ticket_table_unlock();
   slot_table_unlock();
   for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)
@@ -80,6 +100,8 @@ static void after_fork_in_child(void)
 {
   atomic_fetch_add(&forks, 1);
   rpc_unlock();
+  histogram_table_unlock();
+  thread_id_forget();
   ticket_table_reset();
   ticket_table_unlock();
   slot_table_unlock();

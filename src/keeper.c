@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library's own threads: a pool's keeper, which acts for asynchronous waiters, and its openers.
+ * The library's own threads: a pool's keeper, which keeps the time and acts for asynchronous waiters, and its openers,
+ * which open connections and do other chores: resets, checks and closes that nobody waits for.  Of the vtable's
+ * callbacks the keeper runs only a check for an asynchronous waiter, lest a slow server make it late.
  *
  * Shared: under the pool's lock, how many of them there are.  They are started when something is wanted, and end after
  * LINGER_NS without work or when the pool is closed.
@@ -19,6 +21,8 @@
 
 #include "clock.h"
 #include "error.h"
+#include "event.h"
+#include "event_fd.h"
 #include "fork.h"
 #include "park.h"
 #include "runner.h"
@@ -51,14 +55,24 @@ static bool is_closed(struct pool *pool)
 
 /* ---- asynchronous waiters ---- */
 
+static void tell_lent(struct pool *pool, const struct waiter *waiter, pool_lease_t lease)
+{
+  runner_note(lease);
+  if (waiter->waited)
+    event_waited(pool, lease, waiter->waited_ns);
+  event_lent(pool, lease);
+}
+
 static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease_t outcome)
 {
-  if (outcome < 0) {
-    if (waiter->error.code == (int32_t)outcome)
-      error_set(NULL, waiter->error.code, waiter->error.native, "%s", waiter->error.message);
-    else
-      error_code((int)outcome);
-  }
+  if (outcome > 0)
+    tell_lent(pool, waiter, outcome);
+  else
+    event_not_lent(pool, (int32_t)outcome, waiter->waited_ns);
+  if (outcome < 0 && waiter->error.code == (int32_t)outcome)
+    error_set(NULL, waiter->error.code, waiter->error.native, "%s: %s", pool->name, waiter->error.message);
+  else if (outcome < 0)
+    error_code((int)outcome);
   struct callback callback;
   runner_enter(&callback, pool);
   waiter->got(waiter->user, outcome);
@@ -72,7 +86,7 @@ static void look_for(struct pool *pool, struct waiter *waiter)
   uint64_t forks = fork_count();
   for (;;) {
     struct step step;
-    pool_lease_t outcome = engine_begin(pool, waiter, &step);
+    pool_lease_t outcome = engine_begin(pool, waiter, false, &step);
     runner_wake(pool, &step);
     if (outcome == 0 && step.work == POOL_WORK_NONE)
       return;
@@ -88,25 +102,95 @@ static void look_for(struct pool *pool, struct waiter *waiter)
   }
 }
 
-static int64_t maintain(struct pool *pool)
+static void serve_asynchronous(struct pool *pool, int64_t *due)
 {
   struct waiter settled, *nudged;
   struct step step;
-  int64_t due = POOL_NO_DEADLINE;
-  if (!engine_maintain_begin(pool))
-    return RETRY_NS;
   uint64_t forks = fork_count();
   while (forks == fork_count()) {
     if ((nudged = engine_nudged(pool)))
       look_for(pool, nudged);
-    else if (engine_next_settled(pool, &settled, &due, &step)) {
+    else if (engine_next_settled(pool, &settled, due, &step)) {
       runner_wake(pool, &step);
       call_back(pool, &settled, settled.outcome);
     } else
-      break;
+      return;
+  }
+}
+
+/* ---- what is due ---- */
+
+/* Closes, checks, resets and opens what has to be in the background.  Returns whether it opened. */
+static bool do_chores(struct pool *pool, bool for_waiters)
+{
+  bool opened = false;
+  struct step step;
+  struct scan cursor = {0};
+  uint64_t forks = fork_count();
+  while (forks == fork_count() && engine_next_chore(pool, &cursor, for_waiters, &step)) {
+    pool_error_t error = POOL_ERROR_INIT;
+    bool opens = step.work == POOL_WORK_OPEN;
+    runner_wake(pool, &step);
+    pool_lease_t result = runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
+    if (!opens || forks != fork_count())
+      continue;
+    engine_opener_done(pool, result == POOL_E_CLOSED ? 0 : (int)result, &error, &step);
+    runner_wake(pool, &step);
+    opened = true;
+  }
+  return opened;
+}
+
+static void tell_leaks(struct pool *pool)
+{
+  struct leak leak;
+  struct scan cursor = scan_all(&pool->blocks);
+  while (engine_next_leak(pool, &cursor, &leak))
+    event_leaked(pool, leak.lease, leak.holder, leak.held_ns, leak.tag);
+}
+
+/* Whether the program, not a thread of the library, does the chores: all but opening for asynchronous waiters, since
+ * who runs an event loop cannot wait for a server. */
+static bool does_chores_itself(const struct pool *pool)
+{
+  return pool->config.keeper == POOL_KEEPER_MANUAL && pool->config.openers == 0;
+}
+
+/* Looks at the time, and sees to it that what is due gets done.  Returns when to look again. */
+static int64_t look(struct pool *pool)
+{
+  struct step step;
+  struct look look;
+  engine_look(pool, &look, &step);
+  runner_wake(pool, &step);
+  if (look.leaks)
+    tell_leaks(pool);
+  return pool->stepped && look.chores ? look.now : look.due_ns; /* pool_step_next() has something */
+}
+
+static int64_t maintain(struct pool *pool)
+{
+  struct step step;
+  if (!engine_maintain_begin(pool))
+    return RETRY_NS;
+  event_fd_drain(pool);
+  uint64_t forks = fork_count();
+  int64_t due = POOL_NO_DEADLINE;
+  /* Until it is known again: what is opened meanwhile may have been looked at already, or not, and asks for a look. */
+  atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
+  serve_asynchronous(pool, &due);
+  int64_t look_due = forks == fork_count() ? look(pool) : POOL_NO_DEADLINE;
+  if (does_chores_itself(pool) && !pool->stepped && forks == fork_count()) {
+    do_chores(pool, false);
+    if (forks == fork_count())
+      serve_asynchronous(pool, &due);
+    if (forks == fork_count())
+      look_due = look(pool); /* what was done has other times */
   }
   if (forks != fork_count())
     return INT64_MAX; /* a callback forked, and in the child the pool began anew */
+  due = look_due < due ? look_due : due;
+  atomic_store(&pool->looks_at_ns, due);
   engine_maintain_end(pool, &step);
   runner_wake(pool, &step);
   if (due == POOL_NO_DEADLINE)
@@ -117,7 +201,14 @@ static int64_t maintain(struct pool *pool)
 
 static bool keeper_may_end(struct pool *pool, uint32_t seen, bool lingered)
 {
-  return (lingered || is_closed(pool)) && pool->asynchronous == 0 && atomic_load(&pool->keeper_signal) == seen;
+  bool idle = is_closed(pool) || (lingered && !pool->needs_watch);
+  return idle && pool->asynchronous == 0 && atomic_load(&pool->keeper_signal) == seen;
+}
+
+static int64_t moment_after(int64_t ns)
+{
+  int64_t now = clock_now();
+  return ns < POOL_NO_DEADLINE - now ? now + ns : POOL_NO_DEADLINE;
 }
 
 static void *keeper_main(void *data)
@@ -133,12 +224,13 @@ static void *keeper_main(void *data)
       return NULL; /* in a child this is no keeper */
     pthread_mutex_lock(&pool->lock);
     if (keeper_may_end(pool, seen, lingered)) {
-      pool->keeper_runs = false;
+      atomic_store(&pool->keeper_runs, false);
       engine_thread_ends(pool, &step);
       break;
     }
     pthread_mutex_unlock(&pool->lock);
-    int64_t until = clock_now() + (wait < LINGER_NS ? wait : LINGER_NS);
+    int64_t longest = pool->needs_watch ? INT64_MAX : LINGER_NS;
+    int64_t until = moment_after(wait < longest ? wait : longest);
     park_wait(&pool->keeper_signal, seen, until);
     lingered = wait >= LINGER_NS && clock_now() >= until;
   }
@@ -152,19 +244,34 @@ int keeper_want(struct pool *pool)
     return 0;
   atomic_fetch_add(&pool->keeper_signal, 1);
   pthread_mutex_lock(&pool->lock);
-  bool runs = pool->keeper_runs;
-  if (!runs) {
+  bool runs = atomic_load(&pool->keeper_runs);
+  if (!runs && !(is_closed(pool) && pool->asynchronous == 0)) {
     runs = start(keeper_main, pool);
-    pool->keeper_runs = runs;
+    atomic_store(&pool->keeper_runs, runs);
     pool->threads += runs;
   }
   pthread_mutex_unlock(&pool->lock);
   return runs ? 0 : POOL_E_SYSTEM;
 }
 
+void keeper_need(struct pool *pool, int64_t due_ns)
+{
+  if (!pool->needs_watch || pool->stepped || atomic_load(&pool->filling))
+    return;
+  if (!atomic_load(&pool->keeper_runs))
+    keeper_want(pool); /* if it cannot be started, the next open tries again */
+  /* One that rests has not flagged the new connection, so nobody would tell it when that moves. */
+  bool rests = atomic_exchange(&pool->resting, false);
+  if (rests || due_ns < atomic_load(&pool->looks_at_ns)) {
+    atomic_fetch_add(&pool->keeper_signal, 1);
+    keeper_wake(pool);
+  }
+}
+
 void keeper_wake(struct pool *pool)
 {
   park_wake(&pool->keeper_signal);
+  event_fd_signal(pool);
 }
 
 void keeper_stop(struct pool *pool)
@@ -188,21 +295,6 @@ int64_t pool_maintain(pool_t *pool)
 
 /* ---- openers ---- */
 
-static void open_what_is_wanted(struct pool *pool)
-{
-  struct step step;
-  uint64_t forks = fork_count();
-  while (forks == fork_count() && engine_next_open(pool, &step)) {
-    pool_error_t error = POOL_ERROR_INIT;
-    runner_wake(pool, &step);
-    pool_lease_t result = runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
-    if (forks != fork_count())
-      return;
-    engine_opener_done(pool, result == POOL_E_CLOSED ? 0 : (int)result, &error, &step);
-    runner_wake(pool, &step);
-  }
-}
-
 static bool opener_may_end(struct pool *pool, uint32_t seen, bool lingered)
 {
   return (lingered || is_closed(pool)) && atomic_load(&pool->opener_signal) == seen;
@@ -216,7 +308,8 @@ static void *opener_main(void *data)
   uint64_t forks = fork_count();
   for (;;) {
     uint32_t seen = atomic_load(&pool->opener_signal);
-    open_what_is_wanted(pool);
+    /* Where one connection was opened, others may soon be wanted; other chores come seldom. */
+    lingered = !do_chores(pool, true) || lingered;
     if (forks != fork_count())
       return NULL; /* in a child this is no opener */
     pthread_mutex_lock(&pool->lock);
@@ -240,9 +333,17 @@ static void *opener_main(void *data)
 
 void keeper_want_opener(struct pool *pool)
 {
-  int32_t most = pool->config.openers > 0 ? pool->config.openers : 1; /* one for those who wait asynchronously */
+  int32_t most = pool->config.openers > 0 ? pool->config.openers : 1; /* one for what nobody waits for in person */
+  if (pool->stepped)
+    return;
   atomic_fetch_add(&pool->opener_signal, 1);
   pthread_mutex_lock(&pool->lock);
+  if (does_chores_itself(pool) && pool->queue.asynchronous == 0) {
+    pthread_mutex_unlock(&pool->lock);
+    atomic_fetch_add(&pool->keeper_signal, 1);
+    keeper_wake(pool);
+    return;
+  }
   bool helpless = false;
   if (pool->openers_idle == 0 && pool->openers < most && !is_closed(pool)) {
     bool started = start(opener_main, pool);

@@ -7,6 +7,9 @@
 /* Somebody must act for asynchronous waiters: makes sure that the keeper runs.  0 or POOL_E_SYSTEM. */
 int keeper_want(struct pool *pool);
 
+/* Where time matters, somebody must keep it from now on, and look at the latest at a certain moment. */
+void keeper_need(struct pool *pool, int64_t due_ns);
+
 /* An open is wanted that no caller does himself: makes sure that an opener looks. */
 void keeper_want_opener(struct pool *pool);
 

@@ -16,6 +16,8 @@
 #include "clock.h"
 #include "config.h"
 #include "error.h"
+#include "event.h"
+#include "event_fd.h"
 #include "fork.h"
 #include "keeper.h"
 #include "runner.h"
@@ -69,19 +71,31 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   strncpy(pool->name, config->name ? config->name : "pool", sizeof pool->name - 1);
   pool->config.name = pool->name;
   pool->stepped = vtable->open == NULL;
-  pool->can_check = vtable->check != NULL;
+  pool->can_check = pool->stepped ? config->check_after_ms >= 0 || config->keepalive_ms > 0 : vtable->check != NULL;
+  pool->checks_all = config->check_after_ms == 0;
+  pool->needs_watch = watch_is_needed(config);
   pool->can_reset = vtable->reset != NULL;
   pool->vtable = *vtable;
   vtable_fill(&pool->vtable);
   pool->context = context;
-  pool->lend = LEASED - IDLE + (pool->can_reset || pool->stepped ? CAREFUL : 0);
-  pool->empty = NULL;
+  bool careful = pool->can_reset || pool->checks_all || pool->stepped || event_follows_leases(config);
+  pool->lend = LEASED - IDLE + (careful ? CAREFUL : 0);
+  pool->max_open = config->max_open;
+  pool->max_idle = config_max_idle(config, config->max_open);
+  pool->pauses = 0;
+  pool->empty = pool->unclean = NULL;
+  pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
+  atomic_store(&pool->filling, true);
+  atomic_store(&pool->resting, false);
+  atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
+  atomic_store(&pool->chores, false);
+  breaker_reset(&pool->breaker);
   pool->references = 1;
   pool->gone = false;
   memset(&pool->counts, 0, sizeof pool->counts);
   atomic_store(&pool->lent_in_vain, 0);
   memset(pool->homes, 0, sizeof pool->homes);
-  atomic_store(&pool->attention, 0);
+  atomic_store(&pool->attention, event_follows_leases(config) ? ATTENTION_EVENTS : 0);
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -108,6 +122,13 @@ void pool_recycle(struct pool *pool)
 {
   void (*release)(void *context) = pool->vtable.release;
   void *context = pool->context;
+  event_fd_close(pool);
+  free(pool->ends);
+  pool->ends = NULL;
+  histogram_clear(&pool->wait);
+  histogram_clear(&pool->open_time);
+  histogram_clear(&pool->check_time);
+  histogram_clear(&pool->use);
   pthread_mutex_lock(&registry);
   bitmap_release(&pool->blocks);
   if (pool->previous_pool)
@@ -142,13 +163,27 @@ static int fill(struct pool *pool, pool_error_t *error)
 static int create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
                   pool_error_t *error)
 {
-  struct pool *pool = pool_take();
-  if (!pool)
+  int32_t *ends = NULL;
+  if (config->max_lifetime_ms > 0 && !(ends = calloc(watch_ring_size(config), sizeof *ends)))
     return error_set(error, POOL_E_NOMEM, 0, "no memory for a pool");
+  struct pool *pool = pool_take();
+  if (!pool) {
+    free(ends);
+    return error_set(error, POOL_E_NOMEM, 0, "no memory for a pool");
+  }
   pool_prepare(pool, config, vtable, context);
+  pool->ends = ends;
   pool_register(pool);
   *out = pool;
   return 0;
+}
+
+/* From now on whoever needs a connection may open one, and time passes. */
+static void begin(struct pool *pool)
+{
+  atomic_store(&pool->filling, false);
+  if (pool->open > 0 || pool->config.min_idle > 0)
+    keeper_need(pool, 0);
 }
 
 int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
@@ -161,6 +196,7 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
   if (!out)
     return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
   if ((code = config_read(&settings, config, error)) || (code = vtable_read(&callbacks, vtable, error)) ||
+      (code = config_check_vtable(&settings, &callbacks, error)) ||
       (code = create(&settings, &callbacks, context, &pool, error)))
     return code;
   code = fill(pool, error);
@@ -171,6 +207,7 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
     pool_free(pool);
     return error_set(NULL, why.code, why.native, "%s", why.message);
   }
+  begin(pool);
   *out = pool;
   return 0;
 }
@@ -186,8 +223,16 @@ int pool_step_create(const pool_config_t *config, pool_t **out, pool_error_t *er
   if (settings.initial > 0 || settings.openers > 0)
     return error_set(error, POOL_E_INVALID, 0, "%s must be 0 in a pool that never calls back",
                      settings.initial > 0 ? "initial" : "openers");
+  if (settings.events || settings.log || settings.background_reset)
+    return error_set(error, POOL_E_INVALID, 0, "%s cannot be set in a pool that never calls back",
+                     settings.events ? "events"
+                     : settings.log  ? "log"
+                                     : "background_reset");
   pool_vtable_t none = POOL_VTABLE_INIT;
-  return create(&settings, &none, NULL, out, error);
+  code = create(&settings, &none, NULL, out, error);
+  if (!code)
+    begin(*out);
+  return code;
 }
 
 pool_t *pool_ref(pool_t *pool)
@@ -204,7 +249,8 @@ pool_t *pool_ref(pool_t *pool)
 static void give_up_the_rest(struct pool *pool)
 {
   struct step step;
-  while (pool->stepped && engine_next(pool, &step))
+  struct scan cursor = scan_all(&pool->blocks);
+  while (pool->stepped && engine_next(pool, &cursor, &step))
     runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
 }
 

@@ -16,12 +16,16 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "clock.h"
 #include "error.h"
+#include "event.h"
 #include "fork.h"
 #include "keeper.h"
 #include "park.h"
+#include "probe.h"
+#include "thread.h"
 
 /* How long a get looks again and again before it sleeps: most holds are shorter than a sleep.  It looks seldom, because
    each look takes the cache line of the slot away from whoever uses it. */
@@ -57,8 +61,10 @@ void runner_wake(struct pool *pool, const struct step *step)
 {
   if (step->wake.signal)
     park_wake(step->wake.signal);
-  if (step->open_wanted)
+  if (step->opener_wanted)
     keeper_want_opener(pool);
+  if (step->keeper_wanted)
+    keeper_wake(pool);
   if (step->drained)
     park_wake(step->drained);
 }
@@ -94,6 +100,17 @@ static int run(struct pool *pool, const struct step *step, int64_t deadline_ns, 
   }
 }
 
+/* While the slot is still ours, so that the pool cannot go away. */
+static void tell(struct pool *pool, const struct step *done, const struct outcome *outcome)
+{
+  if (done->work == POOL_WORK_OPEN && outcome->succeeded)
+    event_opened(pool, outcome->took_ns);
+  else if (done->work == POOL_WORK_OPEN)
+    event_open_failed(pool, outcome->error, outcome->took_ns);
+  else if (done->work == POOL_WORK_CLOSE)
+    event_closed(pool, done->reason);
+}
+
 /* One piece of work, reported to the engine, which may have more. */
 static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend,
                                    pool_error_t *error)
@@ -101,16 +118,27 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   struct step done = *step;
   void *conn;
   struct callback callback;
+  int64_t began = clock_now();
   runner_enter(&callback, pool);
   int failure = run(pool, &done, deadline_ns, &conn, error);
   runner_leave(&callback);
+  int64_t ended = clock_now();
   bool opened = done.work == POOL_WORK_OPEN && failure == 0;
   /* A connection that comes after the deadline is the next caller's. */
-  bool late = opened && deadline_ns != POOL_NO_DEADLINE && clock_now() > deadline_ns;
-  pool_lease_t result = engine_done(done.claim, failure == 0, conn, lend && !late, step);
+  bool late = opened && deadline_ns != POOL_NO_DEADLINE && ended > deadline_ns;
+  struct outcome outcome = {.succeeded = failure == 0,
+                            .lend = lend && !late,
+                            .conn = conn,
+                            .took_ns = ended - began,
+                            .error = done.work == POOL_WORK_OPEN ? error : NULL};
+  tell(pool, &done, &outcome);
+  pool_lease_t result = engine_done(done.claim, &outcome, step);
   if (opened && result == POOL_E_STALE)
     pool->vtable.close(pool->context, conn); /* we are in a child of fork by now, and no pool waits for it */
+  if (done.work == POOL_WORK_OPEN && result != POOL_E_STALE)
+    keeper_need(pool, failure ? POOL_NO_DEADLINE : watch_first_due(&pool->config, done.slot));
   runner_wake(pool, step);
+  event_of_step(pool, step);
   if (done.work == POOL_WORK_OPEN && failure != 0)
     return error->code;
   if (!late || !lend || result != 0)
@@ -240,12 +268,12 @@ static __attribute__((noinline)) pool_lease_t invalid_get(const struct pool *poo
 static pool_lease_t spin(struct pool *pool, struct step *step)
 {
   for (int round = 0; round < SPIN_ROUNDS; round++) {
-    if (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_OF_GET)
+    if (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_NOT_NOW)
       break;
     for (int i = 0; i < SPIN_PAUSES; i++)
       pause_processor();
     pool_lease_t lease = take_home(pool);
-    if (lease && !(atomic_load(&pool->attention) & ATTENTION_OF_GET))
+    if (lease && !(atomic_load(&pool->attention) & ATTENTION_NOT_NOW))
       return lease;
     if (lease) {
       engine_return_unused(pool, lease, step);
@@ -265,6 +293,7 @@ struct get {
   int64_t timeout_ms;
   struct waiter waiter; /* its deadline is that of the whole get */
   int64_t opening_ns;   /* how long it was busy with open, check and close */
+  bool wary;            /* has met a dead connection */
   pool_error_t cause;   /* of a failed open */
 };
 
@@ -275,6 +304,7 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
   if (step->work == POOL_WORK_NONE)
     return result;
   int64_t begun = clock_now();
+  get->wary = get->wary || step->work == POOL_WORK_CHECK;
   result = runner_work(get->pool, step, get->waiter.deadline_ns, true, &get->cause);
   get->opening_ns += clock_now() - begun;
   return result == POOL_E_STALE ? 0 : result;
@@ -285,7 +315,7 @@ static pool_lease_t try(struct get *get)
 {
   for (;;) {
     struct step step;
-    pool_lease_t result = engine_begin(get->pool, NULL, &step);
+    pool_lease_t result = engine_begin(get->pool, NULL, get->wary, &step);
     result = pursue(get, result, &step);
     if (result)
       return result;
@@ -300,13 +330,25 @@ static pool_lease_t wait(struct get *get)
   pool_lease_t result = spin(get->pool, &step);
   result = pursue(get, result, &step);
   while (result == 0) {
-    result = engine_begin(get->pool, &get->waiter, &step);
+    result = engine_begin(get->pool, &get->waiter, false, &step);
     bool queued = result == 0 && step.work == POOL_WORK_NONE;
+    if (step.starved)
+      event_of_step(get->pool, &step);
+    int64_t until = get->waiter.deadline_ns;
+    if (step.look_again_ns && step.look_again_ns < until)
+      until = step.look_again_ns;
     result = pursue(get, result, &step);
     if (queued)
-      park_wait(&get->waiter.signal, 0, get->waiter.deadline_ns);
+      park_wait(&get->waiter.signal, 0, until);
   }
   return result;
+}
+
+static const char *remark(const struct get *get)
+{
+  return atomic_load(&get->pool->attention) & ATTENTION_PAUSED ? "; the pool is paused"
+         : get->waiter.starved ? "; each was held by a thread that itself waited for this pool"
+                               : "";
 }
 
 /* Says what used up the time. */
@@ -316,14 +358,25 @@ static int timed_out(const struct get *get)
     return error_code(POOL_E_TIMEOUT);
   pool_stats_t now;
   const pool_error_t *cause = get->waiter.error.code == POOL_E_TIMEOUT ? &get->waiter.error : &get->cause;
+  pthread_mutex_lock(&get->pool->lock);
   engine_count(get->pool, &now);
+  engine_unlock(get->pool);
   int64_t queued_ns = get->waiter.since_ns ? clock_now() - get->waiter.since_ns : 0;
   return error_set(NULL, POOL_E_TIMEOUT, cause->native,
                    "%s: no connection in time: %lld ms went by in the queue, %lld ms in open or check%s%s; "
-                   "%lld are open, %lld leased, %lld wait",
+                   "%lld are open, %lld leased, %lld wait%s",
                    get->pool->name, (long long)(queued_ns / 1000000), (long long)(get->opening_ns / 1000000),
                    cause->message[0] ? ": " : "", cause->message, (long long)now.open, (long long)now.leased,
-                   (long long)now.waiting);
+                   (long long)now.waiting, remark(get));
+}
+
+/* The breaker is open. */
+static int failed_fast(struct pool *pool)
+{
+  pool_error_t cause;
+  engine_cause(pool, &cause);
+  return error_set(NULL, POOL_E_OPEN, cause.native, "%s: not tried, for opens keep failing: %s", pool->name,
+                   cause.message);
 }
 
 static int failed(const struct get *get, int code)
@@ -333,7 +386,50 @@ static int failed(const struct get *get, int code)
     return timed_out(get);
   if (cause->code == code)
     return error_set(NULL, code, cause->native, "%s: %s", get->pool->name, cause->message);
-  return error_code(code);
+  return code == POOL_E_OPEN ? failed_fast(get->pool) : error_code(code);
+}
+
+/* What is noted about a lease that was not simply this thread's last one again. */
+void runner_note(pool_lease_t lease)
+{
+  struct slot *slot = slot_of(lease);
+  atomic_store_explicit(&slot->holder, thread_id(), memory_order_relaxed);
+  if (is_sampled(lease))
+    watch_see(slot, lease_generation(lease) | LEASED, clock_now());
+}
+
+static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease)
+{
+  runner_note(lease);
+  event_lent(pool, lease);
+  return lease;
+}
+
+/* A get that has to open or wait. */
+static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, struct step *step)
+{
+  uint64_t forks = fork_count();
+  engine_get_begin(pool);
+  struct get get = {.pool = pool, .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
+  get.cause.size = get.waiter.error.size = sizeof get.cause;
+  get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
+  pool_lease_t result = pursue(&get, 0, step);
+  if (result == 0)
+    result = try(&get);
+  if (result == POOL_E_TIMEOUT && timeout_ms != 0 && get.cause.code == 0)
+    result = wait(&get);
+  if (result > 0) {
+    remember(pool, result);
+    runner_note(result);
+    if (get.waiter.waited)
+      event_waited(pool, result, get.waiter.waited_ns);
+    event_lent(pool, result);
+  } else {
+    event_not_lent(pool, (int32_t)result, get.waiter.waited_ns);
+    result = failed(&get, (int)result);
+  }
+  engine_get_end(pool, forks);
+  return result;
 }
 
 /* A get that did not find its thread's last slot idle. */
@@ -343,34 +439,28 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   struct step step = {0};
   pool_lease_t lease = take_home(pool);
-  if (lease && (atomic_load(&pool->attention) & ATTENTION_OF_GET)) {
+  if (lease && (atomic_load(&pool->attention) & ATTENTION_NOT_NOW)) {
     return_unused(pool, lease);
     lease = 0;
   }
   if (lease)
-    return lease;
+    return hand_out(pool, lease);
   lease = engine_take_idle(pool, &step);
-  if (lease)
-    return remember(pool, lease);
-  uint64_t forks = fork_count();
-  engine_get_begin(pool);
-  struct get get = {.pool = pool, .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
-  get.cause.size = get.waiter.error.size = sizeof get.cause;
-  get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
-  pool_lease_t result = pursue(&get, 0, &step);
-  if (result == 0)
-    result = try(&get);
-  if (result == POOL_E_TIMEOUT && timeout_ms != 0 && get.cause.code == 0)
-    result = wait(&get);
-  result = result > 0 ? remember(pool, result) : failed(&get, (int)result);
-  engine_get_end(pool, forks);
-  return result;
+  if (lease) {
+    runner_wake(pool, &step);
+    return hand_out(pool, remember(pool, lease));
+  }
+  return get_patiently(pool, timeout_ms, &step);
 }
 
-static __attribute__((noinline)) pool_lease_t get_instead(struct pool *pool, pool_lease_t lease, int64_t timeout_ms)
+/* A get that succeeded, and has something else to do. */
+static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool, pool_lease_t lease, int64_t timeout_ms)
 {
-  return_unused(pool, lease);
-  return get_slowly(pool, timeout_ms);
+  if (atomic_load(&pool->attention) & ATTENTION_NOT_NOW) {
+    return_unused(pool, lease);
+    return get_slowly(pool, timeout_ms);
+  }
+  return hand_out(pool, lease);
 }
 
 static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
@@ -384,8 +474,9 @@ static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
                        0))
     return get_slowly(pool, timeout_ms);
   atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
-  if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_GET, 0))
-    return get_instead(pool, lease, timeout_ms);
+  if (__builtin_expect((atomic_load(&pool->attention) & ATTENTION_OF_GET) || is_sampled(lease), 0))
+    return get_attentively(pool, lease, timeout_ms);
+  PROBE_LENT(pool, lease);
   return lease;
 }
 
@@ -420,12 +511,19 @@ static bool belongs_to_steps(struct slot *slot, pool_lease_t lease)
 static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
 {
   struct step step = {0};
+  struct ending ending;
   struct slot *slot = slot_find(lease);
   if (slot && belongs_to_steps(slot, lease))
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this lease is of a pool without a vtable; use pool_step_end");
-  int code = slot ? engine_end(slot, lease, &step) : POOL_E_STALE;
+  uint64_t forks = fork_count();
+  int code = slot ? engine_take_back(slot, lease, &ending) : POOL_E_STALE;
   if (code)
     return error_code(code);
+  event_returned(atomic_load_explicit(&slot->pool, memory_order_relaxed), &ending);
+  free(ending.tag);
+  if (forks != fork_count())
+    return 0; /* the callback forked, and in the child the pool began anew */
+  engine_settle_return(slot, &ending, &step);
   do_and_wake(slot, &step);
   return 0;
 }
@@ -443,10 +541,11 @@ int pool_put(pool_lease_t lease)
   struct slot *slot = slot_of(lease);
   uint64_t word = lease_generation(lease) | LEASED;
   uint64_t idle = generation_next(word - LEASED + IDLE);
-  if (__builtin_expect(!atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
+  if (__builtin_expect(is_sampled(lease) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return put_slowly(lease);
   bitmap_mark(slot);
   struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
     return put_attentively(slot, idle);
   return 0;
@@ -485,8 +584,9 @@ int pool_close(pool_t *pool, int64_t drain_ms)
                                      : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
   int64_t deadline_ns = clock_deadline(drain_ms);
   struct step step;
+  struct scan cursor = scan_all(&pool->blocks);
   engine_close(pool);
-  while (!pool->stepped && engine_next(pool, &step)) {
+  while (!pool->stepped && engine_next(pool, &cursor, &step)) {
     runner_wake(pool, &step);
     runner_work(pool, &step, deadline_ns, false, NULL);
   }

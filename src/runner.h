@@ -8,6 +8,9 @@
 /* Wakes whom a step names, and sends for openers. */
 void runner_wake(struct pool *pool, const struct step *step);
 
+/* Notes who holds a lease that he did not hold last, and since when, if it is one that is timed. */
+void runner_note(pool_lease_t lease);
+
 /* Does the work of a step and whatever follows from it.  Returns a lease if that was what the work was for, an error,
    or 0.  `error` is NULL or receives the driver's message. */
 pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *error);

@@ -2,8 +2,9 @@
 #include "slot.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+#include "pages.h"
+#include "watch.h"
 
 struct slot slots[SLOT_LIMIT];
 
@@ -18,27 +19,18 @@ void slot_vacate(struct slot *slot)
   atomic_store(&slot->word, generation_next(atomic_load(&slot->word) & GENERATION_MASK) | EMPTY);
 }
 
-/* A huge page would make the first slot cost two megabytes. */
-static void use_small_pages(void)
-{
-#ifdef MADV_NOHUGEPAGE
-  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-  uintptr_t begin = ((uintptr_t)slots + page - 1) & ~(page - 1);
-  uintptr_t end = (uintptr_t)(slots + SLOT_LIMIT) & ~(page - 1);
-  madvise((void *)begin, end - begin, MADV_NOHUGEPAGE);
-#endif
-}
-
 static struct slot *group_make(void)
 {
-  if (groups_made == 1)
-    use_small_pages();
+  if (groups_made == 1) {
+    pages_small(slots, sizeof slots);
+    pages_small(watches, sizeof watches);
+  }
   if (groups_made == SLOT_LIMIT / SLOT_GROUP)
     return NULL;
   struct slot *group = &slots[groups_made * SLOT_GROUP];
   for (uint32_t i = 0; i < SLOT_GROUP; i++) {
     group[i].index = groups_made * SLOT_GROUP + i;
-    group[i].word = GENERATION_ONE;
+    group[i].word = SAMPLE_MASK + GENERATION_ONE;
   }
   groups_made++;
   return group;

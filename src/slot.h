@@ -11,9 +11,9 @@
  * valid word has its two highest bits set, so neither does a number that is none.  After 2^42 leases of one slot the
  * generation begins anew.
  *
- * Slow actors (a broken call, a mark, the closing of a pool) only set flags.  The fast paths compare with a word
- * without flags or calls, so whatever is unusual fails the comparison and takes the slow path: policies cost the fast
- * path nothing, not even a look.
+ * Slow actors (a broken call, a mark, a flush, the keeper, the closing of a pool) only set flags.  The fast paths
+ * compare with a word without flags or calls, so whatever is unusual fails the comparison and takes the slow path:
+ * policies cost the fast path nothing, not even a look.
  *
  * All slots of the process stand in one array, so that a lease's low bits are its slot, without a look at anything. The
  * array is zeroed memory that takes no pages before it is used, and there is a slot for every index: a look at a stale
@@ -53,10 +53,16 @@ enum slot_state {
 #define STATE_MASK ((uint64_t)7)
 #define DOOMED     ((uint64_t)1 << 3) /* close it when it comes back */
 #define DUE        ((uint64_t)1 << 4) /* check it before it is lent */
-#define CAREFUL    ((uint64_t)1 << 5) /* lent by a pool that resets: its return takes the slow path */
+#define CAREFUL    ((uint64_t)1 << 5) /* lent by a pool that resets, or with a tag: its return takes the slow path */
 #define AWAITED    ((uint64_t)1 << 6) /* put while calls are under way: the last of them finishes the return */
-#define CALL_ONE   ((uint64_t)1 << 7)
+#define RESTING    ((uint64_t)1 << 7) /* the keeper sleeps, and wants to know when this is lent or put */
+#define CALL_ONE   ((uint64_t)1 << 8)
 #define CALL_MASK  (GENERATION_ONE - CALL_ONE)
+
+/* One lease in 256 is timed, the first of a new slot among them: two readings of the clock cost as much as twenty
+ * leases.
+ */
+#define SAMPLE_MASK (255 * GENERATION_ONE)
 
 struct pool;
 struct block;
@@ -70,8 +76,9 @@ struct slot {
   _Atomic(struct block *) block;
   _Atomic uint64_t bit;      /* of the block's idle word */
   uint64_t first_generation; /* when the pool took the slot; what it has grown by since is what was lent */
-  struct slot *next;         /* of the pool's empty slots, or of free groups */
+  struct slot *next;         /* of the pool's empty slots, of those to be reset, or of free groups */
   uint32_t index;
+  _Atomic int32_t holder; /* the thread that got it last; a get that reuses its thread's last slot need not write it */
 } __attribute__((aligned(SLOT_CACHE_LINE)));
 
 _Static_assert(sizeof(struct slot) == SLOT_CACHE_LINE, "two threads with a connection each must not share a line");
@@ -110,6 +117,11 @@ static inline uint64_t generation_next(uint64_t word)
 static inline pool_lease_t lease_next(pool_lease_t lease)
 {
   return (pool_lease_t)generation_next((uint64_t)lease);
+}
+
+static inline bool is_sampled(pool_lease_t lease)
+{
+  return ((uint64_t)lease & SAMPLE_MASK) == 0;
 }
 
 static inline enum slot_state state_of(uint64_t word)

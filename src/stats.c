@@ -15,11 +15,14 @@ int32_t engine_open_count(struct pool *pool, int32_t *threads)
 
 void engine_count(struct pool *pool, pool_stats_t *stats)
 {
-  pthread_mutex_lock(&pool->lock);
   *stats = pool->counts;
   stats->open = pool->open;
   stats->opening = pool->opening;
   stats->waiting = pool->queue.length;
+  histogram_summary(&pool->wait, &stats->wait);
+  histogram_summary(&pool->open_time, &stats->open_time);
+  histogram_summary(&pool->check_time, &stats->check_time);
+  histogram_summary(&pool->use, &stats->use);
   stats->idle = stats->leased = 0;
   int64_t ended = 0;
   struct scan scan = scan_all(&pool->blocks);
@@ -31,7 +34,6 @@ void engine_count(struct pool *pool, pool_stats_t *stats)
   }
   /* Each generation that was not a lease was a place that became empty, or a get that changed its mind. */
   stats->lent = ended - stats->closed - stats->open_failures - atomic_load(&pool->lent_in_vain);
-  engine_unlock(pool);
 }
 
 int pool_stats(pool_t *pool, pool_stats_t *stats)
@@ -39,7 +41,9 @@ int pool_stats(pool_t *pool, pool_stats_t *stats)
   pool_stats_t now;
   if (!pool || !stats)
     return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "stats" : "pool");
+  pthread_mutex_lock(&pool->lock);
   engine_count(pool, &now);
+  engine_unlock(pool);
   int code = sized_write(stats, &now, offsetof(pool_stats_t, idle), sizeof now);
   return code ? error_code(code) : 0;
 }

@@ -54,6 +54,8 @@ static int refuse_vtable(void)
 
 static pool_lease_t finish(struct step *step, pool_step_t *theirs, pool_lease_t result, int64_t ticket)
 {
+  if (result > 0)
+    runner_note(result);
   write_step(theirs, step, ticket);
   return result < 0 ? error_code((int)result) : result;
 }
@@ -69,7 +71,7 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   if (!pool->stepped)
     return refuse_vtable();
   if (ticket == 0) {
-    pool_lease_t result = timeout_ms ? engine_take_idle(pool, &step) : engine_begin(pool, NULL, &step);
+    pool_lease_t result = timeout_ms ? engine_take_idle(pool, &step) : engine_begin(pool, NULL, false, &step);
     if (result || step.work || timeout_ms == 0)
       return finish(&step, theirs, result, 0);
     struct waiter *waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms));
@@ -111,7 +113,8 @@ pool_lease_t pool_step_done(pool_lease_t claim, int32_t result, void *conn, pool
     return code;
   if (has_vtable(claim, false))
     return refuse_vtable();
-  pool_lease_t lease = engine_done(claim, result == 0, conn, true, &step);
+  struct outcome outcome = {.succeeded = result == 0, .lend = true, .conn = conn, .took_ns = -1};
+  pool_lease_t lease = engine_done(claim, &outcome, &step);
   return finish(&step, theirs, lease, 0);
 }
 
@@ -125,7 +128,8 @@ int pool_step_next(pool_t *pool, pool_step_t *theirs)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   if (!pool->stepped)
     return refuse_vtable();
-  bool more = engine_next(pool, &step);
+  struct scan cursor = scan_all(&pool->blocks);
+  bool more = engine_next(pool, &cursor, &step);
   write_step(theirs, &step, 0);
   return more;
 }

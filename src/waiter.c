@@ -96,6 +96,8 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->next = waiter->previous = NULL;
     waiter->outcome = 0;
     waiter->since_ns = 0;
+    waiter->waited_ns = 0;
+    waiter->error.code = 0;
     waiter->waited = waiter->nudged = waiter->queued = false;
     atomic_store(&waiter->signal, 0);
     atomic_store(&waiter->pool, pool);

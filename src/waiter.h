@@ -35,10 +35,13 @@ struct waiter {
   enum waiter_kind kind;
   bool queued;
   bool waited;          /* looked once and found nothing */
+  bool starved;         /* every connection was held by a thread that waited */
   bool nudged;          /* told to look, and has not looked yet */
   pool_lease_t outcome; /* once settled: a lease or an error */
   int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
+  int64_t waited_ns; /* once it is over: how long it waited */
+  int32_t thread;    /* who waits */
   /* of those with a ticket */
   _Atomic(struct pool *) pool;
   _Atomic int64_t ticket;

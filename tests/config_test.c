@@ -47,6 +47,109 @@ static void test_config__wrong_values_are_refused_by_name(void **state)
   REFUSED(get_timeout_ms, -2);
   REFUSED(get_timeout_ms, INT64_MAX);
   REFUSED(call_timeout_ms, -2);
+  REFUSED(min_idle, -1);
+  REFUSED(queue, -1);
+  REFUSED(queue, 3);
+  REFUSED(retire_percent, 0);
+  REFUSED(retire_percent, 101);
+  REFUSED(breaker_after, -1);
+  REFUSED(background_reset, -1);
+  REFUSED(background_reset, 2);
+}
+
+static void test_config__wrong_times_are_refused_by_name(void **state)
+{
+  (void)state;
+  REFUSED(idle_timeout_ms, -2);
+  REFUSED(idle_timeout_ms, INT64_MAX);
+  REFUSED(max_lifetime_ms, -2);
+  REFUSED(max_lifetime_ms, INT64_MAX);
+  REFUSED(check_after_ms, -2);
+  REFUSED(check_after_ms, INT64_MAX);
+  REFUSED(keepalive_ms, -2);
+  REFUSED(keepalive_ms, INT64_MAX);
+  REFUSED(leak_after_ms, -2);
+  REFUSED(leak_after_ms, INT64_MAX);
+  REFUSED(retry_min_ms, -2);
+  REFUSED(retry_min_ms, INT64_MAX);
+  REFUSED(retry_max_ms, -2);
+  REFUSED(retry_max_ms, INT64_MAX);
+  REFUSED(overload_after_ms, -2);
+  REFUSED(overload_after_ms, INT64_MAX);
+}
+
+static void refused_for_both(const pool_config_t *config, const char *one, const char *other)
+{
+  refused(config, POOL_E_INVALID, one);
+  refused(config, POOL_E_INVALID, other);
+}
+
+static void test_config__contradictions_name_both(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.min_idle = 3;
+  config.max_idle = 2;
+  refused_for_both(&config, "min_idle", "max_idle");
+  config.max_idle = 5;
+  config.max_open = 2;
+  refused_for_both(&config, "min_idle", "max_open");
+  config = (pool_config_t)POOL_CONFIG_INIT;
+  config.retry_min_ms = 101;
+  config.retry_max_ms = 100;
+  refused_for_both(&config, "retry_min_ms", "retry_max_ms");
+}
+
+static void refused_with(const pool_config_t *config, const pool_vtable_t *vtable, const char *one, const char *other)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = NULL;
+  assert_int_equal(pool_create(config, vtable, NULL, &pool, &error), POOL_E_INVALID);
+  assert_null(pool);
+  if (!strstr(error.message, one) || !strstr(error.message, other))
+    fail_msg("'%s' does not name %s and %s", error.message, one, other);
+}
+
+static void test_config__what_needs_a_callback_is_refused_without_it(void **state)
+{
+  (void)state;
+  pool_vtable_t vtable = fake_vtable();
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.check_after_ms = 0;
+  refused_with(&config, &vtable, "check_after_ms", "vtable");
+  config.check_after_ms = 1000;
+  refused_with(&config, &vtable, "check_after_ms", "vtable");
+  config.check_after_ms = -1;
+  config.keepalive_ms = 1000;
+  refused_with(&config, &vtable, "keepalive_ms", "vtable");
+  config.keepalive_ms = 0;
+  config.background_reset = 1;
+  refused_with(&config, &vtable, "background_reset", "vtable");
+  vtable.check = fake_check;
+  vtable.reset = fake_reset;
+  config.keepalive_ms = config.max_lifetime_ms = 1000;
+  refused_with(&config, &vtable, "keepalive_ms", "max_lifetime_ms");
+}
+
+static void test_config__all_policies_together_are_fine(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = fake_vtable();
+  pool_config_t config = POOL_CONFIG_INIT;
+  vtable.check = fake_check;
+  vtable.reset = fake_reset;
+  config.min_idle = config.initial = config.max_idle = config.max_open = 2;
+  config.retire_percent = 100;
+  config.background_reset = 1;
+  config.queue = POOL_QUEUE_SHED;
+  config.check_after_ms = 0;
+  config.keepalive_ms = 1000;
+  config.idle_timeout_ms = config.leak_after_ms = 1001;
+  config.max_lifetime_ms = 2000;
+  config.retry_min_ms = config.retry_max_ms = 1;
+  fake_finish(&fake, fake_pool(&fake, &config, &vtable));
 }
 
 static void test_config__initial_above_a_cap_names_both(void **state)
@@ -188,6 +291,10 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_config__wrong_values_are_refused_by_name),
+      cmocka_unit_test(test_config__wrong_times_are_refused_by_name),
+      cmocka_unit_test(test_config__contradictions_name_both),
+      cmocka_unit_test(test_config__what_needs_a_callback_is_refused_without_it),
+      cmocka_unit_test(test_config__all_policies_together_are_fine),
       cmocka_unit_test(test_config__initial_above_a_cap_names_both),
       cmocka_unit_test(test_config__sizes),
       cmocka_unit_test(test_config__vtables),

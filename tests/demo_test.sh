@@ -119,4 +119,8 @@ for arguments in '--calls 0' '--calls -5' '--calls many' '--calls 7x' '--calls 9
 done
 run 2 "$demo" --server nonsense
 err_has 'nonsense'
+for port in 0 65536 nonsense 80x; do
+  run 2 "$arith_server" "$port"
+  err_has '^usage: arith_server '
+done
 echo "the examples do what they say"

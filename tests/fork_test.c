@@ -1,190 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* After fork the child has a pool that is empty and whole, and the parent notices nothing. */
-#include "support.h"
+#include "fork_support.h"
 
-#include <dirent.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
-
-/* The thread sanitizer ends a child that starts threads, unless it is told that this is meant.  And it does not know
-   that in the child the other threads are gone: for it, the child's new locks for sleeping race with their last use of
-   the old. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-  return "die_after_fork=0";
-}
-
-__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-  return "race:make_places\n";
-}
-
-/* The address sanitizer of GCC 12 does not make its allocator ready for a fork, as malloc itself does: in a child of a moment
-   at which another thread was in its allocator, or began or ended, the next allocation may wait for ever.  So with it,
-   and only with it, forks wait until no other thread does any of that; all else may still be under way. */
-#ifdef __SANITIZE_ADDRESS__
-static pthread_rwlock_t allocating = PTHREAD_RWLOCK_INITIALIZER;
-
-static bool others_sleep(void)
-{
-  bool sleep = true;
-  DIR *tasks = opendir("/proc/self/task");
-  must(tasks);
-  for (struct dirent *task; (task = readdir(tasks));) {
-    char path[300], line[300] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%s/stat", task->d_name);
-    FILE *file = task->d_name[0] == '.' || atoi(task->d_name) == gettid() ? NULL : fopen(path, "r");
-    if (!file)
-      continue;
-    const char *name_end = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
-    sleep &= name_end && strncmp(name_end, ") S", 3) == 0;
-    fclose(file);
-  }
-  closedir(tasks);
-  return sleep;
-}
-
-static pid_t fork_safely(bool in_storm)
-{
-  if (!in_storm)
-    must_soon(others_sleep());
-  must(pthread_rwlock_wrlock(&allocating) == 0);
-  pid_t pid = fork();
-  /* The child is not the thread that took it, and a lock for writing knows that. */
-  if (pid == 0)
-    allocating = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
-  else
-    must(pthread_rwlock_unlock(&allocating) == 0);
-  return pid;
-}
-
-static void allocation_begins(void)
-{
-  must(pthread_rwlock_rdlock(&allocating) == 0);
-}
-
-static void allocation_ends(void)
-{
-  must(pthread_rwlock_unlock(&allocating) == 0);
-}
-#else
-static pid_t fork_safely(bool in_storm)
-{
-  (void)in_storm;
-  return fork();
-}
-
-static void allocation_begins(void)
-{
-}
-
-static void allocation_ends(void)
-{
-}
-#endif
-
-/* ---- children ---- */
-
-static pid_t fork_in(bool storm)
-{
-  fflush(NULL);
-  pid_t pid = fork_safely(storm);
-  must(pid >= 0);
-  if (pid == 0)
-    alarm(10);
-  return pid;
-}
-
-/* Forks; a child that hangs is killed.  Its checks are must(): a failed one ends it with a signal. */
-static pid_t fork_child(void)
-{
-  return fork_in(false);
-}
-
-static bool succeeded(pid_t pid)
-{
-  int status;
-  must(waitpid(pid, &status, 0) == pid);
-  if (WIFSIGNALED(status))
-    fprintf(stderr, "the child was ended by signal %d%s\n", WTERMSIG(status),
-            WTERMSIG(status) == SIGALRM ? ": it hung" : "");
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-/* In the child: the locks of the gates are as the parent's other threads left them. */
-static void renew(struct fake *fake)
-{
-  gate_init(&fake->opening, true);
-  gate_init(&fake->checking, true);
-  gate_init(&fake->resetting, true);
-  gate_init(&fake->closing, true);
-}
-
-/* In the child: the pool lends as many connections as it may have, and no more. */
-static void is_whole(pool_t *pool, int cap)
-{
-  pool_lease_t leases[16];
-  for (int i = 0; i < cap; i++) {
-    must((leases[i] = pool_get_for(pool, 0)) > 0);
-    struct fake_conn *conn = pool_conn(leases[i]);
-    must(conn && atomic_load(&conn->is_open));
-    for (int j = 0; j < i; j++)
-      must(pool_conn(leases[j]) != conn);
-  }
-  must(pool_get_for(pool, 0) == POOL_E_TIMEOUT);
-  must(pool_get_for(pool, 1) == POOL_E_TIMEOUT);
-  for (int i = 0; i < cap; i++) {
-    must(pool_put(leases[i]) == 0);
-    must(pool_put(leases[i]) == POOL_E_STALE);
-  }
-  must(pool_len(pool) == (size_t)cap);
-}
-
-/* In the child: nothing is left of what the parent did with its pool. */
-static void is_new(pool_t *pool)
-{
-  pool_stats_t stats = POOL_STATS_INIT;
-  must(pool_len(pool) == 0);
-  must(pool_stats(pool, &stats) == 0);
-  must(stats.open == 0 && stats.idle == 0 && stats.leased == 0 && stats.opening == 0 && stats.waiting == 0);
-}
-
-static void is_stale(pool_lease_t lease)
-{
-  must(pool_conn(lease) == NULL);
-  must(pool_put(lease) == POOL_E_STALE);
-  must(pool_mark_unusable(lease) == POOL_E_STALE);
-  must(pool_call(lease, "x", (pool_bytes_t){NULL, 0}, NULL, NULL) == POOL_E_STALE);
-}
-
-static _Noreturn void finish_child(struct fake *fake, pool_t *pool)
-{
-  must(pool_close(pool, -1) == 0);
-  pool_free(pool);
-  must(atomic_load(&fake->misuse) == 0);
-  _exit(0);
-}
-
-static pool_vtable_t whole_vtable(void)
-{
-  pool_vtable_t vtable = fake_vtable();
-  vtable.abandon = fake_abandon;
-  vtable.release = fake_release;
-  return vtable;
-}
-
-static pool_config_t capped(int32_t max_open)
-{
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = max_open;
-  return config;
-}
 
 /* ---- what others hold ---- */
 
@@ -341,6 +162,107 @@ static void test_fork__closed_and_freed_pools_stay_so(void **state)
   assert_int_equal(pool_put(leases[1]), 0);
   assert_int_equal(fakes[1].closed, 1);
   assert_int_equal(fakes[1].released, 1);
+}
+
+/* Connections whose close says goodbye, as that of TLS does. */
+struct wires {
+  int others[8]; /* the ends that the pool does not have */
+  _Atomic int opened, abandoned;
+};
+
+static int wire_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  struct wires *wires = context;
+  int ends[2];
+  (void)deadline_ns, (void)error;
+  must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  wires->others[atomic_fetch_add(&wires->opened, 1)] = ends[0];
+  *conn = (void *)(intptr_t)ends[1];
+  return 0;
+}
+
+static int wire_close(void *context, void *conn)
+{
+  int end = (int)(intptr_t)conn;
+  (void)context;
+  must(send(end, "bye", 3, MSG_NOSIGNAL) == 3);
+  return close(end);
+}
+
+static void wire_abandon(void *context, void *conn)
+{
+  struct wires *wires = context;
+  must(close((int)(intptr_t)conn) == 0);
+  atomic_fetch_add(&wires->abandoned, 1);
+}
+
+/* What was sent over a connection and not read yet. */
+static const char *sent_to(int other)
+{
+  static char sent[16];
+  ssize_t size = recv(other, sent, sizeof sent - 1, MSG_DONTWAIT);
+  sent[size > 0 ? size : 0] = 0;
+  return sent;
+}
+
+/* In the child: a pool's whole life, on connections of its own. */
+static void live(pool_t *pool, const struct wires *wires)
+{
+  pool_lease_t leases[3];
+  int before = wires->opened;
+  for (int i = 0; i < 3; i++)
+    must((leases[i] = pool_get_for(pool, 0)) > 0);
+  must(pool_mark_unusable(leases[0]) == 0);
+  for (int i = 0; i < 3; i++)
+    must(pool_put(leases[i]) == 0);
+  must(pool_close(pool, -1) == 0);
+  pool_free(pool);
+  must(wires->opened == before + 3);
+  for (int i = before; i < wires->opened; i++)
+    must(strcmp(sent_to(wires->others[i]), "bye") == 0);
+}
+
+static void test_fork__the_child_sends_nothing(void **state)
+{
+  (void)state;
+  for (int can_abandon = 0; can_abandon < 2; can_abandon++) {
+    struct wires wires = {0};
+    pool_vtable_t vtable = POOL_VTABLE_INIT;
+    vtable.open = wire_open;
+    vtable.close = wire_close;
+    vtable.abandon = can_abandon ? wire_abandon : NULL;
+    pool_config_t config = capped(3);
+    config.initial = 3;
+    pool_t *pool;
+    assert_int_equal(pool_create(&config, &vtable, &wires, &pool, NULL), 0);
+    pool_lease_t lease = pool_get(pool), unusable = pool_get(pool);
+    assert_int_equal(pool_mark_unusable(unusable), 0);
+    pid_t pid = fork_child();
+    if (pid == 0) {
+      must(wires.abandoned == (can_abandon ? 3 : 0));
+      is_stale(lease);
+      is_stale(unusable);
+      live(pool, &wires);
+      _exit(0);
+    }
+    assert_true(succeeded(pid));
+    for (int i = 0; i < 3; i++)
+      assert_string_equal(sent_to(wires.others[i]), "");
+    assert_int_equal(send((int)(intptr_t)pool_conn(lease), "hello", 5, MSG_NOSIGNAL), 5);
+    assert_int_equal(pool_put(lease), 0);
+    assert_int_equal(pool_put(unusable), 0);
+    assert_int_equal(pool_close(pool, -1), 0);
+    pool_free(pool);
+    int hellos = 0;
+    for (int i = 0; i < 3; i++) {
+      const char *sent = sent_to(wires.others[i]);
+      bool is_hello = strcmp(sent, "hellobye") == 0;
+      assert_true(is_hello || strcmp(sent, "bye") == 0);
+      hellos += is_hello;
+      close(wires.others[i]);
+    }
+    assert_int_equal(hellos, 1);
+  }
 }
 
 struct worker {
@@ -533,20 +455,6 @@ static void test_fork__while_another_thread_resets(void **state)
   thread_end(thread);
   assert_int_equal(pool_len(pool), 1);
   fake_finish(&fake, pool);
-}
-
-struct told {
-  _Atomic int times;
-  _Atomic pool_lease_t result;
-};
-
-static void got(void *user, pool_lease_t result)
-{
-  struct told *told = user;
-  told->result = result;
-  if (result > 0)
-    must(pool_put(result) == 0);
-  atomic_fetch_add(&told->times, 1);
 }
 
 static void test_fork__while_others_wait(void **state)
@@ -1022,136 +930,6 @@ static void test_fork__with_a_call_under_way(void **state)
   fake_finish(&fake, pool);
 }
 
-/* ---- in the middle of everything ---- */
-
-/* Under the thread sanitizer a fork takes twenty times as long. */
-#ifdef __SANITIZE_THREAD__
-enum { STORM_THREADS = 4, STORM_FORKS = 60 };
-#else
-enum { STORM_THREADS = 4, STORM_FORKS = 200 };
-#endif
-
-struct storm {
-  struct fake fake;
-  pool_t *pool;
-  _Atomic int stop;
-  _Atomic int64_t got;
-};
-
-static void storm_got(void *user, pool_lease_t result)
-{
-  struct storm *storm = user;
-  must(result > 0 || result == POOL_E_TIMEOUT);
-  if (result > 0) {
-    fake_use(result);
-    must(pool_put(result) == 0);
-  }
-  atomic_fetch_add(&storm->got, 1);
-}
-
-static int storm_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
-{
-  allocation_begins();
-  int code = fake_open(context, deadline_ns, conn, error);
-  allocation_ends();
-  return code;
-}
-
-static int storm_close(void *context, void *conn)
-{
-  allocation_begins();
-  int code = fake_close(context, conn);
-  allocation_ends();
-  return code;
-}
-
-static void *storm_main(void *data)
-{
-  struct storm *storm = data;
-  uint64_t seed = (uint64_t)(uintptr_t)&seed | 1;
-  int64_t asked = 0;
-  while (!atomic_load(&storm->stop)) {
-    uint32_t dice = random_next(&seed);
-    pool_lease_t lease = pool_get_for(storm->pool, dice % 3 ? -1 : 0);
-    must(lease > 0 || lease == POOL_E_TIMEOUT);
-    if (lease < 0)
-      continue;
-    fake_use(lease);
-    if (dice % 16 == 0)
-      must(pool_mark_unusable(lease) == 0);
-    must(pool_put(lease) == 0);
-    if (dice % 64 == 1 && pool_get_async(storm->pool, dice % 2 ? 5 : -1, storm_got, storm) > 0)
-      asked++;
-  }
-  return (void *)(intptr_t)asked;
-}
-
-static void run_storm(const pool_config_t *config, int forks)
-{
-  static struct storm storm;
-  memset(&storm, 0, sizeof storm);
-  fake_init(&storm.fake);
-  pool_vtable_t vtable = whole_vtable();
-  vtable.open = storm_open;
-  vtable.close = storm_close;
-  vtable.reset = config->openers ? fake_reset : NULL;
-  storm.pool = fake_pool(&storm.fake, config, &vtable);
-  pthread_t threads[STORM_THREADS];
-  for (int i = 0; i < STORM_THREADS; i++)
-    threads[i] = thread_start(storm_main, &storm);
-  wait_until(storm.got > 0); /* the library's threads run */
-  for (int round = 0; round < forks; round++) {
-    int64_t lent = stats_of(storm.pool).lent;
-    wait_until(stats_of(storm.pool).lent > lent); /* they are at it */
-    pid_t pid = fork_in(true);
-    if (pid == 0) {
-      renew(&storm.fake);
-      is_new(storm.pool);
-      if (config->openers == 0) {
-        is_whole(storm.pool, config->max_open);
-      } else {
-        pool_lease_t lease = pool_get_for(storm.pool, 9000);
-        must(lease > 0 && pool_put(lease) == 0);
-      }
-      if (round % 4 == 0) {
-        struct told told = {0};
-        must(pool_get_async(storm.pool, 9000, got, &told) > 0);
-        must_soon(told.times == 1);
-        must(told.result > 0);
-      }
-      must(pool_close(storm.pool, -1) == 0);
-      pool_free(storm.pool);
-      must(storm.fake.released == 1);
-      _exit(0);
-    }
-    assert_true(succeeded(pid));
-  }
-  storm.stop = 1;
-  int64_t asked = 0;
-  for (int i = 0; i < STORM_THREADS; i++)
-    asked += (int64_t)(intptr_t)thread_end(threads[i]);
-  wait_until(storm.got == asked);
-  assert_int_equal(storm.fake.abandoned, 0);
-  assert_true(storm.fake.most_open <= config->max_open);
-  fake_finish(&storm.fake, storm.pool);
-}
-
-static void test_fork__in_a_storm(void **state)
-{
-  (void)state;
-  pool_config_t config = capped(3);
-  run_storm(&config, STORM_FORKS);
-}
-
-static void test_fork__in_a_storm_with_openers(void **state)
-{
-  (void)state;
-  pool_config_t config = capped(3);
-  config.openers = 2;
-  config.fairness_us = 0;
-  run_storm(&config, STORM_FORKS / 4);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -1159,6 +937,7 @@ int main(void)
       cmocka_unit_test(test_fork__abandon_may_be_missing),
       cmocka_unit_test(test_fork__many_pools_and_grandchildren),
       cmocka_unit_test(test_fork__closed_and_freed_pools_stay_so),
+      cmocka_unit_test(test_fork__the_child_sends_nothing),
       cmocka_unit_test(test_fork__while_other_threads_hold_leases),
       cmocka_unit_test(test_fork__while_another_thread_opens),
       cmocka_unit_test(test_fork__while_another_thread_closes),
@@ -1170,8 +949,6 @@ int main(void)
       cmocka_unit_test(test_fork__from_within_a_library_thread),
       cmocka_unit_test(test_fork__a_library_thread_ends_in_the_child),
       cmocka_unit_test(test_fork__with_a_call_under_way),
-      cmocka_unit_test(test_fork__in_a_storm),
-      cmocka_unit_test(test_fork__in_a_storm_with_openers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,11 @@ target_link_libraries(peer_test PRIVATE pool_test_support pool)
 add_dependencies(peer_test pool_jsonrpc)
 add_test(NAME peer COMMAND peer_test ${peer})
 
-set_tests_properties(frame jsonrpc peer PROPERTIES LABELS driver TIMEOUT 120
+add_executable(outage_test outage_test.c)
+target_link_libraries(outage_test PRIVATE pool_test_support pool)
+add_dependencies(outage_test pool_jsonrpc)
+add_test(NAME outage COMMAND outage_test $<TARGET_FILE:arith_server>)
+
+set_tests_properties(frame jsonrpc peer outage PROPERTIES LABELS driver TIMEOUT 120
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

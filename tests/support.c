@@ -183,6 +183,13 @@ void fake_use(pool_lease_t lease)
   atomic_fetch_sub(&conn->users, 1);
 }
 
+int fake_number(pool_lease_t lease)
+{
+  struct fake_conn *conn = pool_conn(lease);
+  must(conn);
+  return conn->number;
+}
+
 pool_t *fake_pool(struct fake *fake, const pool_config_t *config, const pool_vtable_t *vtable)
 {
   pool_vtable_t plain = fake_vtable();

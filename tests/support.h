@@ -89,6 +89,9 @@ void fake_use(pool_lease_t lease);
 /* A pool on a fake server; fails the test if it cannot be made. */
 pool_t *fake_pool(struct fake *fake, const pool_config_t *config, const pool_vtable_t *vtable);
 
+/* Whose connection it is, in order of opening, from 0. */
+int fake_number(pool_lease_t lease);
+
 /* The pool is closed and freed, and nothing is left open or was misused. */
 void fake_finish(struct fake *fake, pool_t *pool);
 

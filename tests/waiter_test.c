@@ -1,45 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Who waits, for how long, and who is served. */
-#include "support.h"
-
 #include <string.h>
 
-/* A thread that gets, notes what it got and in which turn, and puts when it is told to. */
-struct getter {
-  pool_t *pool;
-  int64_t timeout_ms;
-  struct gate *release;
-  _Atomic int *turns;
-  pthread_t thread;
-  _Atomic int turn;
-  _Atomic pool_lease_t result;
-  _Atomic int64_t took_ns;
-};
-
-static void *get_and_put(void *data)
-{
-  struct getter *getter = data;
-  int64_t began = now_ns();
-  pool_lease_t lease = pool_get_for(getter->pool, getter->timeout_ms);
-  atomic_store(&getter->took_ns, now_ns() - began);
-  if (lease > 0 && getter->turns)
-    atomic_store(&getter->turn, atomic_fetch_add(getter->turns, 1) + 1);
-  atomic_store(&getter->result, lease);
-  if (lease > 0) {
-    fake_use(lease);
-    if (getter->release)
-      gate_pass(getter->release);
-    pool_put(lease);
-  }
-  return NULL;
-}
-
-static void start(struct getter *getter, pool_t *pool, int64_t timeout_ms)
-{
-  getter->pool = pool;
-  getter->timeout_ms = timeout_ms;
-  getter->thread = thread_start(get_and_put, getter);
-}
+#include "witness.h"
 
 static pool_t *pool_of_one(struct fake *fake)
 {
@@ -60,7 +23,7 @@ static void test_waiter__are_served_in_order_of_arrival(void **state)
   _Atomic int turns = 0;
   for (int i = 0; i < MANY; i++) {
     getters[i].turns = &turns;
-    start(&getters[i], pool, -1);
+    getter_start(&getters[i], pool, -1);
     wait_until(stats_of(pool).waiting == i + 1);
   }
   assert_int_equal(pool_put(lease), 0);
@@ -124,7 +87,7 @@ static void test_waiter__too_many_are_refused(void **state)
   pool_lease_t lease = pool_get(pool);
   struct getter getters[2] = {0};
   for (int i = 0; i < 2; i++) {
-    start(&getters[i], pool, -1);
+    getter_start(&getters[i], pool, -1);
     wait_until(stats_of(pool).waiting == i + 1);
   }
   assert_int_equal(pool_get(pool), POOL_E_OVERLOAD);
@@ -147,7 +110,7 @@ static void test_waiter__all_are_told_of_a_close(void **state)
   enum { MANY = 10 };
   struct getter getters[MANY] = {0};
   for (int i = 0; i < MANY; i++)
-    start(&getters[i], pool, i % 2 ? -1 : 60000);
+    getter_start(&getters[i], pool, i % 2 ? -1 : 60000);
   wait_until(stats_of(pool).waiting == MANY);
   assert_int_equal(pool_close(pool, 0), 1);
   for (int i = 0; i < MANY; i++) {
@@ -168,7 +131,7 @@ static void test_waiter__is_woken_by_the_closing_of_an_unusable_one(void **state
   pool_t *pool = pool_of_one(&fake);
   pool_lease_t lease = pool_get(pool);
   struct getter getter = {0};
-  start(&getter, pool, -1);
+  getter_start(&getter, pool, -1);
   wait_until(stats_of(pool).waiting == 1);
   pool_mark_unusable(lease);
   assert_int_equal(pool_put(lease), 0);
@@ -190,7 +153,7 @@ static void test_waiter__is_woken_by_a_failed_reset(void **state)
   pool_t *pool = fake_pool(&fake, &config, &vtable);
   pool_lease_t lease = pool_get(pool);
   struct getter getter = {0};
-  start(&getter, pool, -1);
+  getter_start(&getter, pool, -1);
   wait_until(stats_of(pool).waiting == 1);
   fake.fail_reset = 1;
   assert_int_equal(pool_put(lease), 0);
@@ -209,9 +172,9 @@ static void test_waiter__is_woken_by_a_failed_open(void **state)
   gate_set(&fake.opening, false);
   fake.fail_open = 1;
   struct getter first = {0}, second = {0};
-  start(&first, pool, -1);
+  getter_start(&first, pool, -1);
   wait_until(gate_waiting(&fake.opening) == 1);
-  start(&second, pool, -1);
+  getter_start(&second, pool, -1);
   wait_until(stats_of(pool).waiting == 1);
   gate_set(&fake.opening, true);
   thread_end(first.thread);
@@ -235,7 +198,7 @@ static void test_waiter__is_woken_when_one_fewer_is_being_opened(void **state)
   struct getter getters[3] = {0};
   for (int i = 0; i < 3; i++) {
     getters[i].release = &hold;
-    start(&getters[i], pool, -1);
+    getter_start(&getters[i], pool, -1);
     wait_until(i == 0 ? gate_waiting(&fake.opening) == 1 : stats_of(pool).waiting == i);
   }
   assert_int_equal(stats_of(pool).opening, 1);
@@ -258,8 +221,8 @@ static void test_waiter__that_gives_up_passes_its_nudge_on(void **state)
     pool_lease_t lease = pool_get(pool);
     struct getter hasty[3] = {0}, patient = {0};
     for (int i = 0; i < 3; i++)
-      start(&hasty[i], pool, 1);
-    start(&patient, pool, 60000);
+      getter_start(&hasty[i], pool, 1);
+    getter_start(&patient, pool, 60000);
     int64_t moment = now_ns() + 900000 + round * 1000;
     while (now_ns() < moment)
       ;
@@ -285,7 +248,7 @@ static void test_waiter__is_never_overtaken_where_fairness_is_strict(void **stat
   struct gate hold;
   gate_init(&hold, false);
   struct getter getter = {.release = &hold};
-  start(&getter, pool, -1);
+  getter_start(&getter, pool, -1);
   wait_until(stats_of(pool).waiting == 1);
   /* The waiter holds what it gets: if we got anything, we overtook it. */
   assert_int_equal(pool_put(lease), 0);
@@ -386,7 +349,7 @@ static void test_waiter__gets_nothing_of_the_pool_that_comes_after_its_own(void 
   gate_set(&fake.checking, false);
   fake.fail_check = 1;
   struct getter getter = {0};
-  start(&getter, pool, 60000);
+  getter_start(&getter, pool, 60000);
   wait_until(gate_waiting(&fake.checking) == 1);
   pool_free(pool);
   gate_set(&fake.checking, true);

@@ -93,30 +93,113 @@ typedef struct {
 #define POOL_ERROR_INIT { sizeof(pool_error_t), 0, 0, { 0 } }
 /* clang-format on */
 
-#define POOL_KEEPER_THREAD 0 /**< a library thread keeps time, started when something needs it */
+#define POOL_KEEPER_THREAD 0 /**< library threads keep time and do what is due; started when something needs them */
 #define POOL_KEEPER_MANUAL 1 /**< the program calls pool_maintain() */
 
-/** Settings of a pool.  Begin with POOL_CONFIG_INIT and change what you need; the library copies what it keeps. */
+#define POOL_QUEUE_FIFO 0 /**< waiters are served in order of arrival, always */
+#define POOL_QUEUE_LIFO 1 /**< the newest first while the pool is overloaded: some in time are better than all late */
+#define POOL_QUEUE_SHED 2 /**< while the pool is overloaded, the late get POOL_E_OVERLOAD as others put or come */
+
+/* Why a connection was closed. */
+#define POOL_REASON_NONE     0
+#define POOL_REASON_UNUSABLE 1 /**< marked unusable, or broke */
+#define POOL_REASON_SURPLUS  2 /**< max_idle are idle already */
+#define POOL_REASON_CLOSED   3 /**< the pool is closed */
+#define POOL_REASON_CHECK    4 /**< the check failed */
+#define POOL_REASON_RESET    5 /**< the reset failed */
+#define POOL_REASON_IDLE     6 /**< idle for idle_timeout_ms */
+#define POOL_REASON_LIFETIME 7 /**< its max_lifetime_ms is over */
+#define POOL_REASON_FLUSHED  8 /**< pool_flush() */
+#define POOL_REASON_RESIZED  9 /**< pool_resize() made the pool smaller */
+
+/* Events.  Their numbers are bits of event_mask: 1 << POOL_EVENT_OPENED, ... */
+#define POOL_EVENT_OPENED         1 /**< a connection was opened; duration_ns is how long it took */
+#define POOL_EVENT_OPEN_FAILED    2 /**< an open failed: code, message */
+#define POOL_EVENT_CLOSED         3 /**< a connection was closed: reason */
+#define POOL_EVENT_LENT           4 /**< a get succeeded */
+#define POOL_EVENT_RETURNED       5 /**< a lease was put */
+#define POOL_EVENT_WAITED         6 /**< a get succeeded after duration_ns in the queue; POOL_EVENT_LENT follows */
+#define POOL_EVENT_TIMED_OUT      7 /**< a get ended at its deadline */
+#define POOL_EVENT_OVERLOADED     8 /**< a get was refused, or its wait ended, with POOL_E_OVERLOAD */
+#define POOL_EVENT_CANCELLED      9 /**< a get was cancelled */
+#define POOL_EVENT_LEAKED         10 /**< a lease is out for longer than leak_after_ms: lease, thread, tag, duration_ns */
+#define POOL_EVENT_LEAK_RETURNED  11 /**< it came back after all */
+#define POOL_EVENT_BREAKER_OPENED 12 /**< gets fail at once from now on: message is the cause */
+#define POOL_EVENT_BREAKER_CLOSED 13 /**< a connection could be opened again */
+#define POOL_EVENT_STARVED        14 /**< every connection is held by a thread that itself waits for this pool */
+
+/** Something that happened.  It and what it points to are valid during the callback only. */
 typedef struct {
   size_t size;
-  const char *name;        /**< shown in messages; at most 47 bytes are kept; NULL means "pool" */
-  int32_t initial;         /**< opened by pool_create(), at least 0 (the ancestor's initialCap) */
-  int32_t max_idle;        /**< more than that are closed on return (the ancestor's maxCap); at least 1, or -1: as many
-                                as max_open, or 10 where there is no hard cap */
-  int32_t max_open;        /**< hard cap on connections open, being opened or being closed; 0: none */
-  int32_t max_opening;     /**< at most so many are being opened at one time; 0: no limit */
-  int32_t max_waiters;     /**< at most so many wait for a connection, the next gets POOL_E_OVERLOAD; 0: no limit */
-  int32_t openers;         /**< 0: who needs a connection opens it in its own thread; n: up to n library threads do, and
-                                a caller takes a returned or an opened connection, whichever comes first */
-  int32_t keeper;          /**< POOL_KEEPER_* */
-  int32_t fairness_us;     /**< how long the first waiter may be overtaken by running threads; then it is handed the
-                                next connection directly.  0: never overtaken */
-  int64_t get_timeout_ms;  /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers
-                              queue,  open and check together */
-  int64_t call_timeout_ms; /**< deadline of pool_call() and pool_go(), -1: none */
+  int32_t event;       /**< POOL_EVENT_* */
+  int32_t reason;      /**< POOL_REASON_* of POOL_EVENT_CLOSED */
+  int32_t code;        /**< POOL_E_* of what failed, or 0 */
+  int32_t reserved;    /**< 0 */
+  pool_lease_t lease;  /**< which lease; of an open, close or failed get: 0 */
+  int64_t thread;      /**< who holds the lease, as gettid() numbers threads; 0: not known */
+  int64_t duration_ns; /**< how long it took, or -1 */
+  const char *pool;    /**< its name */
+  const char *tag;     /**< what pool_tag() set for the lease, or "" */
+  const char *message; /**< of failures: why; else "" */
+} pool_event_t;
+
+/** Receives events, on the thread where each happened, several at one time perhaps, and never under a lock: it may
+    call any function of the library, with the exceptions that hold for every callback.  Keep it short. */
+typedef void pool_event_fn(void *user, const pool_event_t *event);
+
+#define POOL_LOG_ERROR 1 /**< something is wrong: a breaker opened, threads starve */
+#define POOL_LOG_WARN  2 /**< something may be wrong: a leak, a failed open */
+#define POOL_LOG_INFO  3 /**< good to know: a breaker closed, a leaked lease came back */
+
+/** Receives lines of text for people about what is rare, as pool_event_fn receives events.  No newline at the end. */
+typedef void pool_log_fn(void *user, int32_t level, const char *line);
+
+/** Settings of a pool.  Begin with POOL_CONFIG_INIT and change what you need; the library copies what it keeps.
+    Times that end a thing on their own (idle_timeout_ms and so on) are kept by library threads or pool_maintain(), to
+    within a quarter of themselves while connections are in use, so that get and put never read a clock. */
+typedef struct {
+  size_t size;
+  const char *name;       /**< shown in messages and reports, so best one for each pool; at most 47 bytes are kept; NULL
+                               means "pool" */
+  int32_t initial;        /**< opened by pool_create(), at least 0 (the ancestor's initialCap) */
+  int32_t min_idle;       /**< so many are kept idle: opened in the background as others are lent or closed */
+  int32_t max_idle;       /**< more than that are closed on return (the ancestor's maxCap); at least 1, or -1: as
+                               many as max_open, or where there is no hard cap 10, or min_idle if that is more */
+  int32_t max_open;       /**< hard cap on connections open, being opened or being closed; 0: none */
+  int32_t max_opening;    /**< at most so many are being opened at one time; 0: no limit */
+  int32_t max_waiters;    /**< at most so many wait for a connection, the next gets POOL_E_OVERLOAD; 0: no limit */
+  int32_t openers;        /**< 0: who needs a connection opens it in its own thread; n: up to n library threads do,
+                               and a caller takes a returned or an opened connection, whichever comes first */
+  int32_t keeper;         /**< POOL_KEEPER_* */
+  int32_t fairness_us;    /**< how long the first waiter may be overtaken by running threads; then it is handed the
+                               next connection directly.  0: never overtaken */
+  int32_t queue;          /**< POOL_QUEUE_*: what happens when every waiter is late */
+  int32_t retire_percent; /**< 1 to 100: of those open, at most so many (rounded up) reach the end of their lifetime
+                               in one interval; there are 400 / retire_percent intervals (rounded) to a lifetime */
+  int32_t breaker_after;  /**< after so many failed opens in a row (with retry_min_ms) gets fail at once; 0: never */
+  int32_t background_reset;  /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
+  int32_t event_mask;        /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
+  int64_t get_timeout_ms;    /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers
+                                  queue, open and check together */
+  int64_t call_timeout_ms;   /**< deadline of pool_call() and pool_go(), -1: none */
+  int64_t idle_timeout_ms;   /**< idle for so long, a connection is closed, down to min_idle; 0 or -1: never */
+  int64_t max_lifetime_ms;   /**< no connection gets older, but the one that is lent is closed on return; 0 or -1: no
+                                  limit.  They are retired a bit earlier, evenly, see retire_percent */
+  int64_t check_after_ms;    /**< idle for so long, a connection is checked before it is lent; 0: always, -1: never */
+  int64_t keepalive_ms;      /**< idle for so long, a connection is checked in the background; 0 or -1: never */
+  int64_t leak_after_ms;     /**< a lease that is out for so long is reported, see events and log; 0 or -1: never */
+  int64_t retry_min_ms;      /**< after a failed open the next waits so long, doubling up to retry_max_ms, less up to a
+                                  half at random; 0 or -1: no back-off and no breaker */
+  int64_t retry_max_ms;      /**< at least retry_min_ms */
+  int64_t overload_after_ms; /**< the pool is overloaded when the first waiter has waited so long, and that has been so
+                                  for as long again; for queue */
+  pool_event_fn *events;     /**< receives events, or NULL */
+  pool_log_fn *log;          /**< receives lines for people, or NULL */
+  void *user;                /**< handed to events and log */
 } pool_config_t;
 /* clang-format off */
-#define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, -1, 0, 0, 0, 0, POOL_KEEPER_THREAD, 1000, 30000, -1 }
+#define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, POOL_KEEPER_THREAD, 1000, \
+                           POOL_QUEUE_FIFO, 10, 5, 0, 0, 30000, -1, 0, 0, -1, 0, 0, 0, 5000, 100, NULL, NULL, NULL }
 /* clang-format on */
 
 /** A call under way, in the hands of a driver: see pool_vtable_t::go. */
@@ -166,30 +249,72 @@ typedef struct {
 #define POOL_VTABLE_INIT { sizeof(pool_vtable_t), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
 /* clang-format on */
 
+/** How long something took, from a histogram: quantiles are off by at most 1.6 %. */
+typedef struct {
+  int64_t count;
+  int64_t sum_ns;
+  int64_t p50_ns, p90_ns, p99_ns, p999_ns;
+  int64_t max_ns; /**< exact */
+} pool_times_t;
+
 /** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow. */
 typedef struct {
   size_t size;
-  int64_t open;           /**< all places taken: idle, leased, being opened, checked, reset or closed */
-  int64_t idle;           /**< ready to be lent */
-  int64_t leased;         /**< lent */
-  int64_t opening;        /**< being opened */
-  int64_t waiting;        /**< waiters in the queue */
-  int64_t lent;           /**< leases that ended; counted at no cost to get and put */
-  int64_t opened;         /**< connections opened */
-  int64_t closed;         /**< connections closed */
-  int64_t open_failures;  /**< opens that failed */
-  int64_t check_failures; /**< checks that found a dead connection */
-  int64_t reset_failures; /**< resets that failed */
-  int64_t close_failures; /**< closes that returned an error */
-  int64_t waited;         /**< waits that ended with a lease */
-  int64_t timed_out;      /**< waits that ended at their deadline */
-  int64_t overloaded;     /**< refused because max_waiters were waiting */
-  int64_t cancelled;      /**< ended by pool_cancel() */
-  int64_t wait_ns;        /**< sum of all waits in the queue */
-  int64_t wait_max_ns;    /**< the longest of them */
+  int64_t open;            /**< all places taken: idle, leased, being opened, checked, reset or closed */
+  int64_t idle;            /**< ready to be lent */
+  int64_t leased;          /**< lent */
+  int64_t opening;         /**< being opened */
+  int64_t waiting;         /**< waiters in the queue */
+  int64_t lent;            /**< leases that ended; counted at no cost to get and put */
+  int64_t opened;          /**< connections opened */
+  int64_t closed;          /**< connections closed, for any reason */
+  int64_t open_failures;   /**< opens that failed */
+  int64_t checks;          /**< checks made */
+  int64_t check_failures;  /**< checks that found a dead connection */
+  int64_t resets;          /**< resets made */
+  int64_t reset_failures;  /**< resets that failed */
+  int64_t close_failures;  /**< closes that returned an error */
+  int64_t closed_unusable; /**< closed because they were marked unusable or broke */
+  int64_t closed_surplus;  /**< closed because max_idle were idle */
+  int64_t closed_idle;     /**< closed because of idle_timeout_ms */
+  int64_t closed_lifetime; /**< closed because of max_lifetime_ms */
+  int64_t closed_flushed;  /**< closed because of pool_flush() */
+  int64_t closed_resized;  /**< closed because of pool_resize() */
+  int64_t waited;          /**< waits that ended with a connection, or with the right to open one */
+  int64_t timed_out;       /**< waits that ended at their deadline */
+  int64_t overloaded;      /**< refused because max_waiters were waiting, or shed from the queue */
+  int64_t cancelled;       /**< ended by pool_cancel() */
+  int64_t failed_fast;     /**< gets that failed at once because the breaker was open */
+  int64_t breaker_opened;  /**< how often the breaker opened */
+  int64_t leaked;          /**< leases reported because of leak_after_ms */
+  int64_t starved;         /**< how often every connection was held by a thread that waited for this pool */
+  int64_t wait_ns;         /**< sum of all waits in the queue */
+  int64_t wait_max_ns;     /**< the longest of them */
+  pool_times_t wait;       /**< time in the queue, of each wait that is counted in waited */
+  pool_times_t open_time;  /**< of each open that succeeded */
+  pool_times_t check_time; /**< of each check */
+  pool_times_t use;        /**< from get to put, of one lease in 256 of each slot, its first among them */
 } pool_stats_t;
 /* clang-format off */
-#define POOL_STATS_INIT { sizeof(pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define POOL_TIMES_INIT { 0, 0, 0, 0, 0, 0, 0 }
+#define POOL_STATS_INIT { sizeof(pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+                          0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT }
+/* clang-format on */
+
+#define POOL_FORMAT_TEXT       0 /**< a table for people */
+#define POOL_FORMAT_JSON       1 /**< one object; durations are in nanoseconds */
+#define POOL_FORMAT_PROMETHEUS 2 /**< Prometheus's text exposition format; durations are in seconds */
+
+/** A lease that is out. */
+typedef struct {
+  size_t size;
+  pool_lease_t lease;
+  int64_t thread;  /**< who got it, as gettid() numbers threads; 0: not known */
+  int64_t held_ns; /**< for how long, at least: get reads no clock, so this counts from when somebody looked */
+  char tag[48];    /**< the beginning of what pool_tag() set, or "" */
+} pool_lease_info_t;
+/* clang-format off */
+#define POOL_LEASE_INFO_INIT { sizeof(pool_lease_info_t), 0, 0, 0, { 0 } }
 /* clang-format on */
 
 /** Ends a pool_get_async(): `result` is a lease or a POOL_E_*; pool_failure() has the details of the latter. */
@@ -247,18 +372,96 @@ POOL_API void pool_free(pool_t *pool);
  * Blocks: while idle connections are being closed, then up to drain_ms (0: not at all, -1: without limit) until the
  * last connection has come back and been closed and no library thread of the pool runs.  An open under way never delays
  * it beyond that.  Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it
- * would wait for itself. Returns how many connections are still open (0: all is closed), or POOL_E_INVALID.  Since 0.1.
+ * would wait for itself. Returns how many connections are still open (0: all is closed), or POOL_E_INVALID; then
+ * pool_leases() says who holds them.  Since 0.1.
  */
 POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
 
 /**
- * Does what is due: ends asynchronous gets that are served, cancelled or past their deadline.  Needed with
- * POOL_KEEPER_MANUAL, harmless otherwise.
+ * Does what is due: ends asynchronous gets that are served, cancelled or past their deadline, and looks after idle
+ * times, lifetimes, checks, leaks and retries.  Needed with POOL_KEEPER_MANUAL, where without openers it also runs the
+ * callbacks that are due (close, check, reset, and open for min_idle or to find out whether a server is back); harmless
+ * otherwise.
  *
- * Blocks: no, but runs the callbacks of pool_get_async().  Threads: any.  From a callback: yes.
+ * Blocks: no longer than the callbacks take, each of which has get_timeout_ms.  Threads: any; one at a time does the
+ * work.  From a callback: yes, and does nothing if that runs within pool_maintain() of the same pool.
  * Returns the nanoseconds until the next thing is due (INT64_MAX: nothing is), or POOL_E_INVALID.  Since 0.1.
  */
 POOL_API int64_t pool_maintain(pool_t *pool);
+
+/* ---- control -------------------------------------------------------------------------------------------------- */
+
+/**
+ * Replaces all connections: those that are idle are closed now, those that are lent or in other hands when they come
+ * back, those that are being opened as soon as they are open.  None of them is lent again after this call has returned.
+ * The pool goes on; what is opened from now on is new.
+ *
+ * Blocks: no, but runs the vtable's close.  Threads: any.  From a callback: yes.
+ * Returns how many connections are concerned, or POOL_E_INVALID.  Since 0.1.  Idea: Reset of puddle, generations of
+ * MongoDB's CMAP.
+ */
+POOL_API int pool_flush(pool_t *pool);
+
+/**
+ * Lends nothing until pool_resume(): gets wait, until their deadline.  Puts are as ever.  Pauses are counted: each
+ * needs a resume of its own, so two threads may pause at one time.
+ *
+ * Blocks: no; the leases that are out stay valid.  Threads: any.  From a callback: yes.
+ * Returns how many leases are out, 0 means that the pool is quiet; or POOL_E_INVALID, POOL_E_CLOSED.  Since 0.1.
+ * Idea: PAUSE of pgbouncer.
+ */
+POOL_API int pool_pause(pool_t *pool);
+
+/**
+ * Takes one pool_pause() back; after the last, waiters are served in order.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Returns how many pauses remain; or POOL_E_INVALID if there was none.  Since 0.1.
+ */
+POOL_API int pool_resume(pool_t *pool);
+
+/**
+ * Changes the hard cap.  Larger: waiters may open at once.  Smaller: idle connections that are too many are closed now,
+ * others when they come back.  Where max_idle was -1 it follows.
+ *
+ * Blocks: no, but runs the vtable's close.  Threads: any.  From a callback: yes.
+ * Returns how many connections are still too many, and will be closed as they come back; or POOL_E_INVALID: out of
+ * range, or below min_idle; POOL_E_CLOSED.  Since 0.1.  Idea: SetMaxOpenConns of database/sql.
+ *
+ * @param max_open as the setting: 0 means no hard cap
+ */
+POOL_API int pool_resize(pool_t *pool, int32_t max_open);
+
+/**
+ * Notes beside a lease what it is used for, until it is put; pool_leases() and the events of a leak show it.  The text
+ * is copied; NULL or "" takes the note back.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE, POOL_E_NOMEM.  Since 0.1.
+ */
+POOL_API int pool_tag(pool_lease_t lease, const char *tag);
+
+/**
+ * Lists the leases that are out, as many as there is room for.
+ *
+ * Blocks: no longer than a scan of the slots.  Threads: any.  From a callback: yes.
+ * Returns how many are out, which may be more than were listed; or POOL_E_INVALID, POOL_E_SIZE.  Since 0.1.
+ *
+ * @param list begins with an element whose size is set (POOL_LEASE_INFO_INIT); all are written with that size.  NULL
+ *             with room 0 only counts
+ * @param room how many elements there are
+ */
+POOL_API int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room);
+
+/**
+ * A descriptor that becomes readable when pool_maintain() has something to do because of an asynchronous get, for a
+ * pool with POOL_KEEPER_MANUAL: any event loop can watch it.  What is due by time alone is told by what pool_maintain()
+ * returns.  pool_maintain() makes it unreadable again; do not read it yourself.
+ *
+ * Blocks: no.  Ownership: the pool's, which closes it at its end.  Threads: any.  From a callback: yes.
+ * Returns the descriptor, always the same; or POOL_E_INVALID, POOL_E_UNSUPPORTED (the keeper is a thread, or the system
+ * has no eventfd), POOL_E_SYSTEM.  In a child of fork the same number is a new eventfd.  Since 0.1.
+ */
+POOL_API int pool_event_fd(pool_t *pool);
 
 /* ---- get and put ---------------------------------------------------------------------------------------------- */
 
@@ -407,6 +610,31 @@ POOL_API size_t pool_len(pool_t *pool);
  * Errors: POOL_E_INVALID, POOL_E_SIZE.  Since 0.1.
  */
 POOL_API int pool_stats(pool_t *pool, pool_stats_t *stats);
+
+/**
+ * Writes what pool_stats() knows as text: for people, as JSON, or in Prometheus's exposition format with cumulative
+ * histograms.
+ *
+ * Blocks: no longer than a scan of the slots.  Ownership: the text, which ends in a zero byte that its size does not
+ * count, is freed with pool_bytes_free().  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_INVALID, POOL_E_NOMEM.  Since 0.1.
+ *
+ * @param pool   a pool, or NULL for all pools of the process together (one document)
+ * @param format POOL_FORMAT_*
+ */
+POOL_API int pool_report(pool_t *pool, int32_t format, pool_bytes_t *text);
+
+/**
+ * Looks whether a socket could serve somebody new: for the check and reset of drivers.  A connection on which bytes
+ * wait to be read carries somebody's late reply and must not be lent again.
+ *
+ * Blocks: never, also if the socket would.  Threads: any.  From a callback: yes.
+ * Returns 0 if the socket is connected and nothing is to be read; the number of unread bytes (a waiting datagram counts
+ * as one at least, for it may be empty); POOL_E_BROKEN at the end of file, after an error of the socket (it is taken
+ * from the socket and is `native` of pool_failure()) or if the socket is not connected, a listening one for example;
+ * POOL_E_INVALID if it is no socket.  Since 0.1.  Idea: connCheck of Go's MySQL driver.
+ */
+POOL_API int64_t pool_socket_idle(int fd);
 
 /**
  * Why the last failed call of this thread failed: code, message and the driver's own number.

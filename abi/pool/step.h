@@ -36,13 +36,6 @@ extern "C" {
 #define POOL_WORK_RESET 3 /**< make the connection clean; not asked by this version */
 #define POOL_WORK_CLOSE 4 /**< close the connection */
 
-#define POOL_REASON_NONE     0
-#define POOL_REASON_UNUSABLE 1 /**< marked unusable, or broke */
-#define POOL_REASON_SURPLUS  2 /**< max_idle are idle already */
-#define POOL_REASON_CLOSED   3 /**< the pool is closed */
-#define POOL_REASON_CHECK    4 /**< the check failed */
-#define POOL_REASON_RESET    5 /**< the reset failed */
-
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call fills in all of it. */
 typedef struct {
   size_t size;

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What a pool knows about opens that fail: when to try again, and when to stop letting everybody try. */
+#ifndef BREAKER_H
+#define BREAKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+/* Under the lock of its pool. */
+struct breaker {
+  int32_t failures;    /* opens that failed since the last that did not */
+  bool open;           /* gets fail at once; one open at a time finds out whether the server is back */
+  int32_t doublings;   /* of the pause */
+  int64_t failed_ns;   /* when the last failure was */
+  int64_t retry_at_ns; /* the earliest moment of the next open, if there were failures */
+  uint64_t random;     /* state of the jitter */
+  pool_error_t cause;  /* of the last failure */
+};
+
+/* As new. */
+void breaker_reset(struct breaker *breaker);
+
+/* An open that began at a moment has failed.  True if this opened the breaker. */
+bool breaker_failed(struct breaker *breaker, const pool_config_t *config, int64_t began, int64_t now,
+                    const pool_error_t *cause);
+
+/* An open or a check succeeded: the server is there.  True if this closed the breaker. */
+bool breaker_succeeded(struct breaker *breaker);
+
+/* Whether an open may begin, while others are under way. */
+bool breaker_permits(const struct breaker *breaker, int32_t opening, int64_t now);
+
+#endif

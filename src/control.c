@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* What an operator does to a running pool: flush, pause, resume, resize; and what he asks: who holds what. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "config.h"
+#include "engine.h"
+#include "error.h"
+#include "runner.h"
+#include "sized.h"
+
+/* Closes what is idle and was doomed just now. */
+static void close_doomed(struct pool *pool)
+{
+  struct scan cursor = {0};
+  struct step step = {0};
+  while (!pool->stepped && engine_next_marked(pool, &cursor, &step)) {
+    runner_wake(pool, &step);
+    runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+  }
+  runner_wake(pool, &step);
+}
+
+int pool_flush(pool_t *pool)
+{
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  int count = engine_flush(pool);
+  close_doomed(pool);
+  return count;
+}
+
+int pool_pause(pool_t *pool)
+{
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  int leased = engine_pause(pool);
+  return leased < 0 ? error_code(leased) : leased;
+}
+
+int pool_resume(pool_t *pool)
+{
+  struct step step;
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  int left = engine_resume(pool, &step);
+  if (left < 0)
+    return error_set(NULL, POOL_E_INVALID, 0, "%s is not paused", pool->name);
+  runner_wake(pool, &step);
+  return left;
+}
+
+int pool_resize(pool_t *pool, int32_t max_open)
+{
+  struct step step;
+  pool_error_t error = POOL_ERROR_INIT;
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  int code = config_check_max_open(&pool->config, max_open, &error);
+  if (code)
+    return code;
+  int left = engine_resize(pool, max_open, &step);
+  if (left < 0)
+    return error_code(left);
+  runner_wake(pool, &step);
+  close_doomed(pool);
+  return left;
+}
+
+/* ---- leases ---- */
+
+static int set_tag(struct slot *slot, pool_lease_t lease, char **tag)
+{
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  int code = POOL_E_STALE;
+  if (!pool)
+    return code;
+  pthread_mutex_lock(&pool->lock);
+  uint64_t word = atomic_load(&slot->word);
+  while (code && (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED)
+    if (atomic_compare_exchange_weak(&slot->word, &word, word | CAREFUL))
+      code = 0;
+  /* The lease may end now, but only its end takes the tag away, and needs the lock for that. */
+  if (code == 0) {
+    char *old = watch_of(slot)->tag;
+    watch_of(slot)->tag = *tag;
+    *tag = old;
+  }
+  engine_unlock(pool);
+  return code;
+}
+
+int pool_tag(pool_lease_t lease, const char *text)
+{
+  struct slot *slot = slot_find(lease);
+  if (!slot)
+    return error_code(POOL_E_STALE);
+  char *tag = text && text[0] ? strdup(text) : NULL;
+  if (!tag && text && text[0])
+    return error_code(POOL_E_NOMEM);
+  int code = set_tag(slot, lease, &tag);
+  free(tag);
+  return code ? error_code(code) : 0;
+}
+
+static void describe(struct slot *slot, uint64_t word, int64_t now, pool_lease_info_t *info)
+{
+  const char *tag = watch_of(slot)->tag;
+  *info = (pool_lease_info_t)POOL_LEASE_INFO_INIT;
+  watch_see(slot, word, now);
+  info->lease = lease_of(slot, word);
+  info->thread = atomic_load(&slot->holder);
+  info->held_ns = watch_age(slot, now);
+  strncpy(info->tag, tag ? tag : "", sizeof info->tag - 1);
+}
+
+int32_t engine_leased_count(struct pool *pool)
+{
+  int32_t count = 0;
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));)
+    count += state_of(atomic_load(&slot->word)) == LEASED;
+  return count;
+}
+
+int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
+{
+  if (!pool || (!list && room > 0))
+    return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "list" : "pool");
+  size_t stride = room > 0 ? list->size : sizeof *list;
+  int64_t count = 0, now = clock_now();
+  int code = 0;
+  pthread_mutex_lock(&pool->lock);
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (state_of(word) != LEASED)
+      continue;
+    if ((size_t)count++ >= room)
+      continue;
+    pool_lease_info_t info;
+    char *place = (char *)list + (size_t)(count - 1) * stride;
+    describe(slot, word, now, &info);
+    memcpy(place, &stride, sizeof stride);
+    code = code ? code : sized_write(place, &info, offsetof(pool_lease_info_t, tag), sizeof info);
+  }
+  engine_unlock(pool);
+  return code ? error_code(code) : count;
+}

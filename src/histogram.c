@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "histogram.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "pages.h"
+
+/* Of a power of two. */
+#define PARTS_BITS 5
+#define PARTS      (1u << PARTS_BITS)
+
+#define CHUNK_PARTS 16u
+#define CHUNK_LIMIT (1u << 18)
+
+struct chunk {
+  int64_t counts[CHUNK_PARTS]; /* zeroes while nobody has the chunk */
+  uint32_t number;             /* its first part is number * CHUNK_PARTS */
+  uint32_t next;               /* of its histogram, or of the free chunks; 0: none */
+};
+
+static struct chunk chunks[CHUNK_LIMIT];
+
+/* Guards the list of free chunks and the number of chunks made. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t free_chunks;
+static uint32_t chunks_made = 1; /* chunk 0 is never given */
+
+/* ---- parts ---- */
+
+/* Values below PARTS are parts themselves; from there on each power of two has the next PARTS numbers. */
+static uint32_t part_of(uint64_t ns)
+{
+  if (ns < PARTS)
+    return (uint32_t)ns;
+  uint32_t shift = 63 - PARTS_BITS - (uint32_t)__builtin_clzll(ns);
+  return shift * PARTS + (uint32_t)(ns >> shift);
+}
+
+static int64_t middle_of(uint32_t part)
+{
+  if (part < PARTS)
+    return part;
+  uint32_t shift = part / PARTS - 1;
+  int64_t begin = (int64_t)(PARTS + part % PARTS) << shift;
+  int64_t width = (int64_t)1 << shift;
+  return begin + (width - 1) / 2;
+}
+
+/* ---- chunks ---- */
+
+static uint32_t chunk_make(void)
+{
+  if (chunks_made == 1)
+    pages_small(chunks, sizeof chunks);
+  return chunks_made < CHUNK_LIMIT ? chunks_made++ : 0;
+}
+
+static uint32_t chunk_take(void)
+{
+  pthread_mutex_lock(&lock);
+  uint32_t taken = free_chunks;
+  if (taken)
+    free_chunks = chunks[taken].next;
+  else
+    taken = chunk_make();
+  pthread_mutex_unlock(&lock);
+  return taken;
+}
+
+/* Where a part is counted; NULL if that needs a chunk and there is none. */
+static int64_t *counter_of(struct histogram *histogram, uint32_t part)
+{
+  uint32_t number = part / CHUNK_PARTS;
+  uint32_t *link = &histogram->first;
+  while (*link && chunks[*link].number < number)
+    link = &chunks[*link].next;
+  if (!*link || chunks[*link].number != number) {
+    uint32_t taken = chunk_take();
+    if (!taken)
+      return NULL;
+    chunks[taken].number = number;
+    chunks[taken].next = *link;
+    *link = taken;
+  }
+  return &chunks[*link].counts[part % CHUNK_PARTS];
+}
+
+/* ---- histograms ---- */
+
+void histogram_add(struct histogram *histogram, int64_t ns)
+{
+  if (ns < 0)
+    ns = 0;
+  histogram->count++;
+  if (__builtin_add_overflow(histogram->sum_ns, ns, &histogram->sum_ns))
+    histogram->sum_ns = INT64_MAX;
+  if (ns > histogram->max_ns)
+    histogram->max_ns = ns;
+  int64_t *counter = counter_of(histogram, part_of((uint64_t)ns));
+  if (counter)
+    ++*counter;
+}
+
+int64_t histogram_at_most(const struct histogram *histogram, int64_t ns)
+{
+  int64_t count = 0;
+  uint32_t end = ns < 0 ? 0 : part_of((uint64_t)ns + 1); /* the first part that is not all of it at most ns */
+  for (uint32_t at = histogram->first; at; at = chunks[at].next)
+    for (uint32_t i = 0; i < CHUNK_PARTS && chunks[at].number * CHUNK_PARTS + i < end; i++)
+      count += chunks[at].counts[i];
+  return count;
+}
+
+/* The part of the sample that has a place in the order of all, from 1. */
+static uint32_t part_at(const struct histogram *histogram, int64_t place)
+{
+  uint32_t part = 0;
+  for (uint32_t at = histogram->first; at && place > 0; at = chunks[at].next)
+    for (uint32_t i = 0; i < CHUNK_PARTS && place > 0; i++) {
+      part = chunks[at].number * CHUNK_PARTS + i;
+      place -= chunks[at].counts[i];
+    }
+  return part;
+}
+
+int64_t histogram_quantile(const struct histogram *histogram, double share)
+{
+  int64_t all = histogram_at_most(histogram, INT64_MAX);
+  if (all == 0)
+    return 0;
+  double wanted = share * (double)all;
+  int64_t place = (int64_t)wanted;
+  place += (double)place < wanted || place == 0;
+  int64_t middle = middle_of(part_at(histogram, place < all ? place : all));
+  return middle < histogram->max_ns ? middle : histogram->max_ns;
+}
+
+void histogram_summary(const struct histogram *histogram, pool_times_t *times)
+{
+  times->count = histogram->count;
+  times->sum_ns = histogram->sum_ns;
+  times->p50_ns = histogram_quantile(histogram, 0.5);
+  times->p90_ns = histogram_quantile(histogram, 0.9);
+  times->p99_ns = histogram_quantile(histogram, 0.99);
+  times->p999_ns = histogram_quantile(histogram, 0.999);
+  times->max_ns = histogram->max_ns;
+}
+
+void histogram_clear(struct histogram *histogram)
+{
+  uint32_t first = histogram->first, last = first;
+  for (uint32_t at = first; at; at = chunks[at].next) {
+    memset(chunks[at].counts, 0, sizeof chunks[at].counts);
+    last = at;
+  }
+  memset(histogram, 0, sizeof *histogram);
+  if (!first)
+    return;
+  pthread_mutex_lock(&lock);
+  chunks[last].next = free_chunks;
+  free_chunks = first;
+  pthread_mutex_unlock(&lock);
+}
+
+void histogram_table_lock(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void histogram_table_unlock(void)
+{
+  pthread_mutex_unlock(&lock);
+}

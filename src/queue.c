@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue of a pool: in which order waiters are served.
+ *
+ * Order with bounded barging.  As long as the first waiter is young, a put leaves its connection idle and nudges that
+ * waiter: a thread that is running may take the connection first, which saves a context switch for each lease.  One
+ * nudge is under way at a time (ATTENTION_NUDGED); whoever was nudged lowers the flag before it scans, so a put that
+ * saw the flag and did nothing is seen by that scan.  A nudged waiter that succeeds, expires or is cancelled serves the
+ * next: a nudge is never swallowed. Once the first waiter has waited for fairness_us, ATTENTION_FAIR is up: puts hand
+ * their connection to it directly, newcomers queue.
+ *
+ * Overload.  When the first waiter is late, and has been for as long again, everybody will be late: a queue in order of
+ * arrival then serves only those who have all but given up.  The newest first, or refusing the late, serves some in
+ * time.  Ideas: adaptive LIFO and CoDel.
+ *
+ * serve() takes no slot on trust: it lends only what it finds among its own pool's slots, because who calls it may have
+ * been looking at a slot of a former pool in the same memory (engine.c).
+ */
+#include "queue.h"
+
+#include "clock.h"
+#include "park.h"
+#include "thread.h"
+
+/* How many may wait before nobody looks any more whether all of them wait for each other. */
+#define STARVATION_LIMIT 256
+
+static uint32_t attention(struct pool *pool)
+{
+  return atomic_load(&pool->attention);
+}
+
+/* Writes only on change: every get and put reads this word. */
+void attention_raise(struct pool *pool, uint32_t bits, bool on)
+{
+  uint32_t now = atomic_load(&pool->attention);
+  if (on && (now & bits) != bits)
+    atomic_fetch_or(&pool->attention, bits);
+  else if (!on && (now & bits))
+    atomic_fetch_and(&pool->attention, ~bits);
+}
+
+void queue_refresh(struct pool *pool, int64_t now)
+{
+  struct waiter *first = pool->queue.first;
+  attention_raise(pool, ATTENTION_WAITERS, first != NULL);
+  attention_raise(pool, ATTENTION_NUDGED, first != NULL && first->nudged && first->kind != WAITER_ASYNC);
+  attention_raise(pool, ATTENTION_FAIR,
+                  first != NULL && now - first->since_ns >= (int64_t)pool->config.fairness_us * 1000);
+}
+
+/* ---- the end of a wait ---- */
+
+void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  switch (waiter->kind) {
+  case WAITER_THREAD:
+    atomic_store(&waiter->signal, 1);
+    if (step->wake.signal)
+      park_wake(&waiter->signal); /* a step names one; its thread is still here, for it needs the lock to go */
+    else
+      step->wake.signal = &waiter->signal;
+    break;
+  case WAITER_ASYNC:
+    engine_want_keeper(pool, step);
+    break;
+  case WAITER_TICKET:
+    step->wake.ticket = atomic_load(&waiter->ticket);
+    break;
+  }
+}
+
+static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
+{
+  pool->counts.overloaded += outcome == POOL_E_OVERLOAD;
+  if (!waiter->waited)
+    return; /* found something on the first look */
+  int64_t waited = now - waiter->since_ns;
+  pool->counts.wait_ns += waited;
+  if (waited > pool->counts.wait_max_ns)
+    pool->counts.wait_max_ns = waited;
+  /* 0: it leaves with the right to open a connection, or to check one. */
+  if (outcome >= 0)
+    histogram_add(&pool->wait, waited);
+  pool->counts.waited += outcome >= 0;
+  pool->counts.timed_out += outcome == POOL_E_TIMEOUT;
+  pool->counts.cancelled += outcome == POOL_E_CANCELLED;
+}
+
+static void dequeue(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
+{
+  queue_remove(&pool->queue, waiter);
+  waiter->nudged = false;
+  count_outcome(pool, waiter, outcome, now);
+  queue_refresh(pool, now);
+}
+
+void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
+{
+  dequeue(pool, waiter, outcome, now);
+  waiter->outcome = outcome;
+  waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;
+  if (waiter->kind == WAITER_ASYNC)
+    queue_append(&pool->settled, waiter);
+}
+
+/* The same with word of it, beside whatever else the step says. */
+static void end_wait(struct pool *pool, struct waiter *waiter, int code, int64_t now, struct step *step)
+{
+  queue_settle(pool, waiter, code, now);
+  if (waiter->kind == WAITER_TICKET)
+    queue_append(&pool->settled, waiter);
+  else
+    queue_wake(pool, waiter, step);
+}
+
+bool queue_tell_next(struct pool *pool, struct step *step)
+{
+  struct waiter *told = pool->stepped ? pool->settled.first : NULL;
+  if (!told)
+    return false;
+  queue_remove(&pool->settled, told);
+  queue_wake(pool, told, step);
+  return true;
+}
+
+void queue_fail_first(struct pool *pool, int code, const pool_error_t *error, struct step *step)
+{
+  /* Who was told of an idle connection will take that: the open was not for him. */
+  bool idle = engine_any_idle(pool);
+  struct waiter *waiter = pool->queue.first;
+  while (waiter && ((idle && waiter->nudged) || (pool->config.openers == 0 && waiter->kind != WAITER_ASYNC)))
+    waiter = waiter->next;
+  if (!waiter)
+    return;
+  waiter->error = *error;
+  queue_settle(pool, waiter, code, clock_now());
+  queue_wake(pool, waiter, step);
+}
+
+void queue_fail_all(struct pool *pool, int code, const pool_error_t *error, struct step *step)
+{
+  int64_t now = clock_now();
+  for (struct waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
+    next = waiter->next;
+    if (waiter->kind == WAITER_ASYNC && waiter->nudged)
+      continue; /* the keeper acts for it right now, and will see */
+    waiter->error = *error;
+    end_wait(pool, waiter, code, now, step);
+  }
+}
+
+/* ---- serving ---- */
+
+static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
+{
+  waiter->nudged = true;
+  queue_refresh(pool, now);
+  queue_wake(pool, waiter, step);
+}
+
+/* Whether an opener, not the first waiter itself, is to use the room. */
+static bool opens_elsewhere(struct pool *pool)
+{
+  return pool->config.openers > 0 || (pool->queue.first && pool->queue.first->kind == WAITER_ASYNC);
+}
+
+static bool is_looked_for(const struct waiter *waiter)
+{
+  return waiter->kind == WAITER_ASYNC && waiter->nudged;
+}
+
+static void expire(struct pool *pool, int64_t now)
+{
+  /* Nobody is woken: whoever waits keeps his own time.  For whom the keeper acts right now, it decides. */
+  for (struct waiter *first; (first = pool->queue.first) && first->deadline_ns <= now && !is_looked_for(first);)
+    queue_settle(pool, first, POOL_E_TIMEOUT, now);
+}
+
+static bool is_late(struct pool *pool, const struct waiter *waiter, int64_t now)
+{
+  return waiter && now - waiter->since_ns >= pool->config.overload_after_ms * 1000000;
+}
+
+static bool is_overloaded(struct pool *pool, int64_t now)
+{
+  if (pool->config.queue == POOL_QUEUE_FIFO)
+    return false;
+  if (!is_late(pool, pool->queue.first, now))
+    pool->late_since_ns = 0;
+  else if (pool->late_since_ns == 0)
+    pool->late_since_ns = pool->queue.first->since_ns + pool->config.overload_after_ms * 1000000;
+  return pool->late_since_ns && now - pool->late_since_ns >= pool->config.overload_after_ms * 1000000;
+}
+
+static void shed(struct pool *pool, int64_t now, struct step *step)
+{
+  struct waiter *first;
+  while (is_late(pool, first = pool->queue.first, now) && !is_looked_for(first))
+    end_wait(pool, first, POOL_E_OVERLOAD, now, step);
+}
+
+static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
+{
+  pool_lease_t lease = engine_lend_clean(pool, step);
+  if (!lease)
+    return false;
+  queue_settle(pool, waiter, lease, now);
+  queue_wake(pool, waiter, step);
+  return true;
+}
+
+/* An asynchronous waiter is not told to come running, for it does not run: it is handed what is there at once. */
+static void serve_next(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
+{
+  bool room = engine_has_room(pool), elsewhere = opens_elsewhere(pool);
+  if (room && elsewhere)
+    step->opener_wanted = true;
+  bool direct = (attention(pool) & ATTENTION_FAIR) || next->kind == WAITER_ASYNC;
+  if (direct && hand_over(pool, next, now, step))
+    return;
+  struct waiter *first = pool->queue.first;
+  if (!first->nudged && (engine_any_idle(pool) || (room && !elsewhere)))
+    nudge(pool, first, now, step);
+}
+
+void queue_serve(struct pool *pool, struct step *step)
+{
+  if (attention(pool) & ATTENTION_NOT_LENDING)
+    return;
+  if (engine_needs_refill(pool))
+    step->opener_wanted = true;
+  if (pool->queue.first) {
+    int64_t now = clock_now();
+    expire(pool, now);
+    bool overloaded = is_overloaded(pool, now);
+    if (overloaded && pool->config.queue == POOL_QUEUE_SHED)
+      shed(pool, now, step);
+    queue_refresh(pool, now);
+    bool newest = overloaded && pool->config.queue == POOL_QUEUE_LIFO;
+    struct waiter *next = newest ? pool->queue.last : pool->queue.first;
+    if (next)
+      serve_next(pool, next, now, step);
+  }
+  if (step->wake.ticket == 0)
+    queue_tell_next(pool, step);
+}
+
+/* ---- waiting ---- */
+
+static bool waits(struct pool *pool, int32_t thread)
+{
+  for (struct waiter *waiter = pool->queue.first; waiter; waiter = waiter->next)
+    if (waiter->kind == WAITER_THREAD && waiter->thread == thread)
+      return true;
+  return false;
+}
+
+static bool is_held_by_other(pool_lease_t lease, int32_t thread)
+{
+  uint64_t word = atomic_load(&slot_of(lease)->word);
+  return lease && state_of(word) == LEASED && (word & GENERATION_MASK) == lease_generation(lease) &&
+         atomic_load(&slot_of(lease)->holder) != thread;
+}
+
+/* Whether every connection is held by a thread that waits here, now that the newcomer does: none of them will ever put
+ * one.  One lease whose holder
+ * does not wait is remembered: as long as it is out, and its holder does not come to wait, nothing needs to be
+ * searched. */
+static bool starves(struct pool *pool, int32_t newcomer)
+{
+  bool holds_one = false;
+  if (is_held_by_other(pool->witness, newcomer) || pool->queue.length > STARVATION_LIMIT)
+    return false;
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (state_of(word) == EMPTY)
+      continue;
+    pool->witness = lease_of(slot, word);
+    int32_t holder = atomic_load(&slot->holder);
+    if (state_of(word) != LEASED || !waits(pool, holder))
+      return false;
+    holds_one = holds_one || holder == newcomer;
+  }
+  return holds_one;
+}
+
+static void look_for_starvation(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  if (waiter->kind != WAITER_THREAD || engine_has_room(pool) || !starves(pool, waiter->thread))
+    return;
+  for (struct waiter *each = pool->queue.first; each; each = each->next)
+    each->starved = true;
+  pool->witness = 0;
+  pool->counts.starved++;
+  step->starved = true;
+}
+
+/* A waiter looks for itself.  It is queued or about to be; 0 and no work: nothing is there. */
+static pool_lease_t look(struct pool *pool, struct waiter *waiter, bool told, struct step *step)
+{
+  /* Who has just come is running and may overtake, as long as that is fair; who has waited and woke for no reason may
+   * not. */
+  bool comes = !waiter->waited && !(attention(pool) & ATTENTION_FAIR);
+  if ((attention(pool) & ATTENTION_PAUSED) || (pool->queue.first != waiter && !told && !comes))
+    return 0;
+  pool_lease_t lease = engine_lend_any(pool, step);
+  if (lease || step->work || !engine_has_room(pool))
+    return lease;
+  if (pool->config.openers > 0 || waiter->kind == WAITER_ASYNC) {
+    step->opener_wanted = true;
+    return 0;
+  }
+  return engine_reserve_locked(pool, step) ? 0 : POOL_E_NOMEM;
+}
+
+static int enter(struct pool *pool, struct waiter *waiter)
+{
+  if (attention(pool) & ATTENTION_CLOSED)
+    return POOL_E_CLOSED;
+  bool returning = waiter->since_ns != 0;
+  if (!returning && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters) {
+    pool->counts.overloaded++;
+    return POOL_E_OVERLOAD;
+  }
+  /* Who left the queue for a connection that turned out to be dead goes back to its head. */
+  if (returning) {
+    queue_prepend(&pool->queue, waiter);
+  } else {
+    waiter->since_ns = clock_now();
+    waiter->thread = thread_id();
+    queue_append(&pool->queue, waiter);
+  }
+  queue_refresh(pool, clock_now());
+  return 0;
+}
+
+/* One that came without time to wait may look once. */
+static bool is_over(const struct waiter *waiter, int64_t now)
+{
+  bool looks_once = waiter->deadline_ns <= waiter->since_ns && waiter->kind == WAITER_ASYNC;
+  return now >= waiter->deadline_ns && !looks_once;
+}
+
+static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool told, int64_t now, struct step *step)
+{
+  if (attention(pool) & ATTENTION_CLOSED)
+    return POOL_E_CLOSED;
+  if (is_over(waiter, now))
+    return POOL_E_TIMEOUT;
+  pool_lease_t result = look(pool, waiter, told, step);
+  if (result || step->work || !pool->breaker.open)
+    return result;
+  waiter->error = pool->breaker.cause;
+  pool->counts.failed_fast++;
+  return waiter->error.code = POOL_E_OPEN;
+}
+
+pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  if (waiter->outcome) {
+    /* Whoever leaves passes on what he may have been told before he was handed something else. */
+    queue_serve(pool, step);
+    return waiter->kind == WAITER_ASYNC ? 0 : waiter->outcome; /* 0: its callback is due */
+  }
+  int64_t now;
+  bool told = false, comes = !waiter->queued;
+  if (comes) {
+    int error = enter(pool, waiter);
+    if (error)
+      return error;
+    now = clock_now();
+  } else {
+    told = waiter->nudged;
+    waiter->nudged = false;
+    now = clock_now();
+    queue_refresh(pool, now);
+  }
+  atomic_store(&waiter->signal, 0);
+  pool_lease_t result = outcome_of(pool, waiter, told, now, step);
+  if (result == 0 && step->work == POOL_WORK_NONE) {
+    if (comes)
+      look_for_starvation(pool, waiter, step);
+    waiter->waited = true;
+    if (pool->queue.first != waiter)
+      queue_serve(pool, step);
+    if (pool->breaker.failures > 0 && pool->breaker.retry_at_ns > now)
+      step->look_again_ns = pool->breaker.retry_at_ns;
+    return 0;
+  }
+  dequeue(pool, waiter, result, now);
+  waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;
+  queue_serve(pool, step);
+  return result;
+}
+
+int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  int error = enter(pool, waiter);
+  if (error)
+    return error;
+  waiter->waited = true;
+  bool paused = attention(pool) & ATTENTION_PAUSED;
+  /* Before it can expire: one without time to wait still gets what is idle now, after a check if need be. */
+  bool first = pool->queue.first == waiter && !paused;
+  bool given = first && hand_over(pool, waiter, waiter->since_ns, step);
+  if (first && !given && engine_any_idle(pool))
+    nudge(pool, waiter, waiter->since_ns, step);
+  else if (!given && pool->breaker.open) {
+    waiter->error = pool->breaker.cause;
+    waiter->error.code = POOL_E_OPEN;
+    queue_settle(pool, waiter, POOL_E_OPEN, waiter->since_ns);
+    pool->counts.failed_fast++;
+  } else if (!given)
+    queue_serve(pool, step);
+  step->opener_wanted = step->opener_wanted || (!waiter->outcome && !waiter->nudged && engine_has_room(pool));
+  engine_want_keeper(pool, step); /* there is a deadline to keep */
+  return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Who waits, and who is served next.  Everything here is done under the pool's lock. */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include "engine.h"
+
+/* Raises or lowers bits of `attention`. */
+void attention_raise(struct pool *pool, uint32_t bits, bool on);
+
+/* Brings `attention` up to date with the queue. */
+void queue_refresh(struct pool *pool, int64_t now);
+
+/* Gives what there is to the next waiter: hands a connection over, or tells it to look. */
+void queue_serve(struct pool *pool, struct step *step);
+
+/* Takes a waiter out of the queue and leaves its outcome for it to fetch. */
+void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now);
+
+/* Names a waiter in the step, so that it is woken. */
+void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Ends the wait of the first that an opener opens for. */
+void queue_fail_first(struct pool *pool, int code, const pool_error_t *error, struct step *step);
+
+/* Ends the wait of all. */
+void queue_fail_all(struct pool *pool, int code, const pool_error_t *error, struct step *step);
+
+/* Tells a ticket's holder, whom a step could not name, that its wait is over.  False if there is none. */
+bool queue_tell_next(struct pool *pool, struct step *step);
+
+/* Begins or continues a wait. */
+pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Begins the wait of an asynchronous waiter.  0 or an error. */
+int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiters with a ticket: those of pool_get_async(), for whom the keeper acts, and those of the step API.
+ *
+ * A ticket is a number that anybody may have made up or kept for too long.  What it names is only certain under the
+ * lock of the pool that its waiter belongs to: under that lock no ticket of the pool is given up or passes to another.
+ */
+#include "queue.h"
+
+#include <string.h>
+
+#include "clock.h"
+
+struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+{
+  struct waiter *waiter = ticket_take(pool);
+  if (!waiter)
+    return NULL;
+  pthread_mutex_lock(&pool->lock);
+  waiter->kind = kind;
+  waiter->deadline_ns = deadline_ns;
+  pool->gets++;
+  pool->asynchronous += kind == WAITER_ASYNC;
+  pthread_mutex_unlock(&pool->lock);
+  return waiter;
+}
+
+static void give_ticket(struct pool *pool, struct waiter *waiter)
+{
+  if (waiter->kind == WAITER_TICKET && waiter->queued)
+    queue_remove(&pool->settled, waiter); /* it ended before its holder was told */
+  pool->gets--;
+  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
+  ticket_give(waiter);
+}
+
+void engine_ticket_give(struct pool *pool, struct waiter *waiter)
+{
+  pthread_mutex_lock(&pool->lock);
+  give_ticket(pool, waiter);
+  engine_unlock(pool);
+}
+
+/* The waiter of a ticket, with the lock of its pool taken; or NULL. */
+static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct pool **pool)
+{
+  struct waiter *waiter = ticket_find(ticket);
+  if (!waiter)
+    return NULL;
+  *pool = atomic_load(&waiter->pool);
+  pthread_mutex_lock(&(*pool)->lock);
+  /* Only now it is certain: under this lock no ticket of this pool is given up or passes to another. */
+  if (atomic_load(&waiter->ticket) == ticket && atomic_load(&waiter->pool) == *pool && waiter->kind == kind)
+    return waiter;
+  engine_unlock(*pool);
+  return NULL;
+}
+
+pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step)
+{
+  *step = (struct step){0};
+  struct pool *owner;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &owner);
+  if (!waiter)
+    return POOL_E_STALE;
+  pool_lease_t result = POOL_E_STALE;
+  if (owner == pool) {
+    result = queue_begin(pool, waiter, step);
+    if (result || step->work)
+      give_ticket(pool, waiter);
+  }
+  engine_unlock(owner);
+  return result;
+}
+
+pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step)
+{
+  *step = (struct step){0};
+  struct pool *pool;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &pool);
+  if (!waiter)
+    return POOL_E_STALE;
+  if (!waiter->outcome)
+    queue_settle(pool, waiter, POOL_E_CANCELLED, clock_now());
+  pool_lease_t outcome = waiter->outcome;
+  give_ticket(pool, waiter);
+  queue_serve(pool, step);
+  engine_unlock(pool);
+  return outcome == POOL_E_CANCELLED || outcome == POOL_E_TIMEOUT ? 0 : outcome;
+}
+
+int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step)
+{
+  *step = (struct step){0};
+  *lease = 0;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_ASYNC, pool);
+  if (!waiter)
+    return POOL_E_STALE;
+  /* In a queue: else the keeper acts for it right now, and the result stands. */
+  bool ours = waiter->queued && waiter->outcome >= 0;
+  if (ours && waiter->outcome == 0) {
+    queue_settle(*pool, waiter, POOL_E_CANCELLED, clock_now());
+    queue_serve(*pool, step);
+  } else if (ours) {
+    *lease = waiter->outcome;
+    waiter->outcome = POOL_E_CANCELLED;
+    (*pool)->counts.cancelled++;
+  }
+  atomic_fetch_add(&(*pool)->keeper_signal, 1);
+  engine_unlock(*pool);
+  return ours ? 0 : POOL_E_STALE;
+}
+
+int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  int error = queue_enter_asynchronous(pool, waiter, step);
+  engine_unlock(pool);
+  return error;
+}
+
+static void take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy)
+{
+  memcpy(copy, waiter, sizeof *copy);
+  give_ticket(pool, waiter);
+}
+
+static void expire_asynchronous(struct pool *pool, int64_t *due_ns)
+{
+  int64_t now = clock_now();
+  *due_ns = POOL_NO_DEADLINE;
+  for (struct waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
+    next = waiter->next;
+    if (waiter->kind != WAITER_ASYNC || waiter->nudged)
+      continue;
+    if (waiter->deadline_ns <= now)
+      queue_settle(pool, waiter, POOL_E_TIMEOUT, now);
+    else if (waiter->deadline_ns < *due_ns)
+      *due_ns = waiter->deadline_ns;
+  }
+}
+
+bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  expire_asynchronous(pool, due_ns);
+  struct waiter *settled = pool->settled.first;
+  if (settled) {
+    queue_remove(&pool->settled, settled);
+    take_out(pool, settled, copy);
+    queue_serve(pool, step);
+  }
+  engine_unlock(pool);
+  return settled != NULL;
+}
+
+void engine_take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy)
+{
+  pthread_mutex_lock(&pool->lock);
+  take_out(pool, waiter, copy);
+  engine_unlock(pool);
+}
+
+struct waiter *engine_nudged(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  struct waiter *waiter = pool->queue.first;
+  while (waiter && !(waiter->kind == WAITER_ASYNC && waiter->nudged))
+    waiter = waiter->next;
+  engine_unlock(pool);
+  return waiter;
+}

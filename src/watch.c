@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What time does to connections: the keeper's look at a pool's slots.
+ *
+ * A look only marks, with compare-and-swaps that fail if the slot has moved meanwhile: DOOMED (close it), DUE (check it
+ * before it is lent), wants_check (check it in the background), LEAK_FOUND.  Others act on the marks: whoever comes to
+ * lend such a slot or to put it, and those who do the chores (keeper.c).  So a look takes no lock and calls nobody.
+ *
+ * No tick.  As long as slots move, looks come after a quarter of the shortest time that matters.  When nothing has
+ * moved between two looks, each slot's next moment is known exactly, and the keeper sleeps until the first of them: it
+ * raises `resting`, and then RESTING on each word, so the first get or put of such a slot takes the slow path and wakes
+ * it.  A slot that moves while the flags are being raised makes its compare-and-swap fail, and then there is no rest.
+ */
+#include "watch.h"
+
+#include "clock.h"
+#include "engine.h"
+
+/* How soon a lack of idle connections is noticed while connections come and go. */
+#define REFILL_TICK_NS INT64_C(100000000)
+
+#define LEAST_TICK_NS INT64_C(1000000)
+
+#define STATE_AND_GENERATION (STATE_MASK | GENERATION_MASK)
+
+struct watch watches[SLOT_LIMIT];
+
+static int64_t ns_of(int64_t ms)
+{
+  return ms * 1000000;
+}
+
+static void set_earlier(int64_t *due, int64_t moment)
+{
+  if (moment < *due)
+    *due = moment;
+}
+
+/* ---- notes ---- */
+
+bool watch_see(struct slot *slot, uint64_t word, int64_t now)
+{
+  struct watch *watch = watch_of(slot);
+  if (atomic_load(&watch->word) == (word & STATE_AND_GENERATION))
+    return false;
+  atomic_store(&watch->since_ns, now);
+  atomic_store(&watch->word, word & STATE_AND_GENERATION);
+  return true;
+}
+
+int64_t watch_age(struct slot *slot, int64_t now)
+{
+  return now - atomic_load(&watch_of(slot)->since_ns);
+}
+
+/* ---- lifetimes ----
+ *
+ * Connections that were opened together would end together.  So each gets its end when it is opened: in the latest
+ * interval before its lifetime is over in which fewer than the quota end yet.  Of all that are open the share p % may
+ * end in one interval; there are n = 100 / p intervals and one more to choose from, so one has room, and none of them
+ * is far from the end.  Spacing instead of jitter is an idea of pgbouncer's. */
+
+static int64_t intervals(const pool_config_t *config)
+{
+  return (100 + config->retire_percent - 1) / config->retire_percent;
+}
+
+static int64_t interval_ns(const pool_config_t *config)
+{
+  return ns_of(config->max_lifetime_ms) / (4 * intervals(config)) + 1;
+}
+
+static int32_t quota(struct pool *pool, int64_t open)
+{
+  return (int32_t)((open * pool->config.retire_percent + 99) / 100);
+}
+
+/* A lifetime reaches over 4 n intervals. */
+size_t watch_ring_size(const pool_config_t *config)
+{
+  return (size_t)(4 * intervals(config) + 2);
+}
+
+static int32_t *ends_in(struct pool *pool, int64_t interval)
+{
+  return &pool->ends[(uint64_t)interval % watch_ring_size(&pool->config)];
+}
+
+static int64_t choose_end(struct pool *pool, int64_t now)
+{
+  int64_t length = interval_ns(&pool->config);
+  int64_t chosen = (now + ns_of(pool->config.max_lifetime_ms)) / length - 1;
+  int64_t first = chosen - intervals(&pool->config);
+  int32_t most = quota(pool, pool->open);
+  while (chosen > first && *ends_in(pool, chosen) >= most)
+    chosen--;
+  int32_t place = ++*ends_in(pool, chosen);
+  return chosen * length + length * (place < most ? place : most) / (most + 1);
+}
+
+void watch_begin(struct pool *pool, struct slot *slot, int64_t now)
+{
+  struct watch *watch = watch_of(slot);
+  atomic_store(&watch->checked_ns, now);
+  /* It will be idle now, or it is lent and moves. */
+  watch_see(slot, (atomic_load(&slot->word) & GENERATION_MASK) | IDLE, now);
+  if (pool->config.max_lifetime_ms > 0)
+    atomic_store(&watch->retire_ns, choose_end(pool, now));
+}
+
+char *watch_end(struct pool *pool, struct slot *slot)
+{
+  struct watch *watch = watch_of(slot);
+  char *tag = watch->tag;
+  watch->tag = NULL;
+  atomic_store(&watch->word, 0);
+  int64_t end = atomic_exchange(&watch->retire_ns, 0);
+  if (end)
+    --*ends_in(pool, end / interval_ns(&pool->config));
+  atomic_store(&watch->checked_ns, 0);
+  atomic_store(&watch->reason, POOL_REASON_NONE);
+  atomic_store(&watch->wants_check, 0);
+  atomic_store(&watch->leak, LEAK_NONE);
+  return tag;
+}
+
+/* However late a look comes, no more than the quota end in one interval: a machine that was asleep does not close all
+ * its connections when it wakes. */
+static bool may_retire(struct pool *pool, const struct look *look)
+{
+  int64_t interval = look->now / interval_ns(&pool->config);
+  if (pool->retiring_interval != interval) {
+    pool->retiring_interval = interval;
+    pool->retired = 0;
+  }
+  return pool->retired < quota(pool, look->open);
+}
+
+/* ---- the look ---- */
+
+bool watch_is_needed(const pool_config_t *config)
+{
+  return config->min_idle > 0 || config->idle_timeout_ms > 0 || config->max_lifetime_ms > 0 ||
+         config->check_after_ms > 0 || config->keepalive_ms > 0 || config->leak_after_ms > 0 ||
+         config->retry_min_ms > 0;
+}
+
+static void set_earlier_if_on(int64_t *due, int64_t since, int64_t ms)
+{
+  if (ms > 0)
+    set_earlier(due, since + ns_of(ms));
+}
+
+int64_t watch_first_due(const pool_config_t *config, struct slot *slot)
+{
+  int64_t since = atomic_load(&watch_of(slot)->since_ns);
+  int64_t end = atomic_load(&watch_of(slot)->retire_ns);
+  int64_t due = end ? end : POOL_NO_DEADLINE;
+  set_earlier_if_on(&due, since, config->idle_timeout_ms);
+  set_earlier_if_on(&due, since, config->check_after_ms);
+  set_earlier_if_on(&due, since, config->keepalive_ms);
+  set_earlier_if_on(&due, since, config->leak_after_ms);
+  return due;
+}
+
+/* How long after a look that saw something move the next one comes. */
+static int64_t tick(const pool_config_t *config)
+{
+  int64_t shortest = POOL_NO_DEADLINE;
+  set_earlier_if_on(&shortest, 0, config->idle_timeout_ms);
+  set_earlier_if_on(&shortest, 0, config->check_after_ms);
+  set_earlier_if_on(&shortest, 0, config->keepalive_ms);
+  set_earlier_if_on(&shortest, 0, config->leak_after_ms);
+  shortest = shortest == POOL_NO_DEADLINE ? shortest : shortest / 4;
+  if (config->min_idle > 0)
+    set_earlier(&shortest, REFILL_TICK_NS);
+  return shortest < LEAST_TICK_NS ? LEAST_TICK_NS : shortest;
+}
+
+/* Sets flags on a word, if the slot has not moved since it was read. */
+static bool mark(struct slot *slot, uint64_t *word, uint64_t flags)
+{
+  while (!atomic_compare_exchange_weak(&slot->word, word, *word | flags))
+    if ((*word & STATE_AND_GENERATION) != atomic_load(&watch_of(slot)->word))
+      return false;
+  *word |= flags;
+  return true;
+}
+
+static void doom(struct slot *slot, uint64_t *word, uint8_t reason, struct look *look)
+{
+  atomic_store(&watch_of(slot)->reason, reason);
+  if (!mark(slot, word, DOOMED))
+    atomic_store(&watch_of(slot)->reason, POOL_REASON_NONE);
+  else if (state_of(*word) == IDLE)
+    look->chores = true;
+}
+
+static void look_at_lifetime(struct pool *pool, struct slot *slot, uint64_t *word, struct look *look)
+{
+  int64_t end = atomic_load(&watch_of(slot)->retire_ns);
+  if (end == 0)
+    return;
+  if (look->now < end) {
+    set_earlier(&look->due_ns, end);
+  } else if (may_retire(pool, look)) {
+    pool->retired++;
+    doom(slot, word, POOL_REASON_LIFETIME, look);
+  } else {
+    set_earlier(&look->due_ns, (pool->retiring_interval + 1) * interval_ns(&pool->config));
+  }
+}
+
+static void look_at_idle(struct pool *pool, struct slot *slot, uint64_t word, int64_t *spare, struct look *look)
+{
+  const pool_config_t *config = &pool->config;
+  struct watch *watch = watch_of(slot);
+  int64_t since = atomic_load(&watch->since_ns), checked = atomic_load(&watch->checked_ns);
+  look_at_lifetime(pool, slot, &word, look);
+  if (config->idle_timeout_ms > 0 && !(word & DOOMED) && *spare > 0) {
+    if (look->now < since + ns_of(config->idle_timeout_ms))
+      set_earlier(&look->due_ns, since + ns_of(config->idle_timeout_ms));
+    else
+      doom(slot, &word, POOL_REASON_IDLE, look);
+  }
+  if (word & DOOMED) {
+    --*spare;
+    return;
+  }
+  if (config->check_after_ms > 0 && !(word & DUE)) {
+    if (look->now < since + ns_of(config->check_after_ms))
+      set_earlier(&look->due_ns, since + ns_of(config->check_after_ms));
+    else
+      mark(slot, &word, DUE);
+  }
+  if (config->keepalive_ms > 0) {
+    int64_t next = (checked > since ? checked : since) + ns_of(config->keepalive_ms);
+    if (look->now >= next) {
+      atomic_store(&watch->wants_check, 1);
+      look->chores = true;
+      next = look->now + ns_of(config->keepalive_ms);
+    }
+    set_earlier(&look->due_ns, next);
+  }
+}
+
+static void look_at_leased(struct pool *pool, struct slot *slot, uint64_t word, struct look *look)
+{
+  struct watch *watch = watch_of(slot);
+  if (!(word & DOOMED))
+    look_at_lifetime(pool, slot, &word, look);
+  if (pool->config.leak_after_ms <= 0 || atomic_load(&watch->leak) != LEAK_NONE)
+    return;
+  int64_t moment = atomic_load(&watch->since_ns) + ns_of(pool->config.leak_after_ms);
+  if (look->now < moment) {
+    set_earlier(&look->due_ns, moment);
+  } else {
+    atomic_store(&watch->leak, LEAK_FOUND);
+    /* So that its return takes the slow path and tells. */
+    if (mark(slot, &word, RESTING))
+      look->leaks = true;
+    else
+      atomic_store(&watch->leak, LEAK_NONE);
+  }
+}
+
+/* Whoever lends or puts one of the slots from now on wakes the keeper.  False if one has moved already. */
+static bool rest(struct pool *pool)
+{
+  atomic_store(&pool->resting, true);
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    bool moves = state_of(word) == IDLE || state_of(word) == LEASED;
+    if (moves && (atomic_load(&watch_of(slot)->word) != (word & STATE_AND_GENERATION) ||
+                  (!(word & RESTING) && !mark(slot, &word, RESTING)))) {
+      atomic_store(&pool->resting, false);
+      return false;
+    }
+  }
+  return true;
+}
+
+void watch_look(struct pool *pool, struct look *look)
+{
+  bool moved = false;
+  int64_t idle = (int64_t)engine_idle_count(pool);
+  int64_t spare = idle - pool->config.min_idle;
+  atomic_store(&pool->resting, false);
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (state_of(word) != IDLE && state_of(word) != LEASED)
+      continue;
+    if (watch_see(slot, word, look->now)) {
+      atomic_store(&watch_of(slot)->leak, LEAK_NONE);
+      moved = true;
+    }
+    if (state_of(word) == IDLE)
+      look_at_idle(pool, slot, word, &spare, look);
+    else
+      look_at_leased(pool, slot, word, look);
+  }
+  look->chores = look->chores || idle < pool->config.min_idle;
+  int64_t next = tick(&pool->config);
+  if (next != POOL_NO_DEADLINE && (moved || !rest(pool)))
+    set_earlier(&look->due_ns, look->now + next);
+}

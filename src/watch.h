@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is known about the time of a slot.
+ *
+ * Get and put read no clock.  The keeper looks at the slots now and then: a word whose generation and state are what
+ * they were at the last look has not moved meanwhile, so its connection has been idle, or lent, at least since then.
+ *
+ * Shared: the members are atomic because whoever takes the slow path with a slot (its owner at that moment) writes here
+ * while the keeper may be looking.  Each is a note about the past; a mixture of two makes a duration wrong by the time
+ * between two looks, and nothing else.  The tag belongs to who holds the lock of the slot's pool.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "slot.h"
+
+struct watch {
+  _Atomic uint64_t word;     /* generation and state at the last look */
+  _Atomic int64_t since_ns;  /* when they were first seen so */
+  _Atomic int64_t retire_ns; /* when its lifetime is over; 0: never */
+  _Atomic int64_t checked_ns;
+  char *tag;
+  _Atomic uint8_t reason;      /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
+  _Atomic uint8_t wants_check; /* in the background */
+  _Atomic uint8_t leak;        /* LEAK_* */
+};
+
+enum { LEAK_NONE, LEAK_FOUND, LEAK_TOLD };
+
+extern struct watch watches[SLOT_LIMIT];
+
+static inline struct watch *watch_of(const struct slot *slot)
+{
+  return &watches[slot->index];
+}
+
+/* A slot was seen: notes the moment if it has moved.  Returns whether it has. */
+bool watch_see(struct slot *slot, uint64_t word, int64_t now);
+
+/* How long the slot has been what it is now, as far as is known. */
+int64_t watch_age(struct slot *slot, int64_t now);
+
+struct pool;
+
+/* When something is due that has to do with a connection that has been idle since it was opened. */
+int64_t watch_first_due(const pool_config_t *config, struct slot *slot);
+
+/* A connection was opened in the slot: begins its life.  Under the pool's lock. */
+void watch_begin(struct pool *pool, struct slot *slot, int64_t now);
+
+/* How many counters a pool needs for the ends of lifetimes. */
+size_t watch_ring_size(const pool_config_t *config);
+
+/* Nothing is known any more: the slot is empty.  Under the pool's lock.  Returns the tag, for the caller to free. */
+char *watch_end(struct pool *pool, struct slot *slot);
+
+/* Whether anything of a pool has to do with time. */
+bool watch_is_needed(const pool_config_t *config);
+
+/* What a look has found. */
+struct look {
+  int64_t now;
+  int32_t open;   /* places taken */
+  int64_t due_ns; /* when to look again; POOL_NO_DEADLINE: not before something happens */
+  bool chores;    /* something is to be closed, checked or opened */
+  bool leaks;     /* slots are LEAK_FOUND */
+};
+
+/* Looks at all slots of a pool and marks what is due.  One thread at a time. */
+void watch_look(struct pool *pool, struct look *look);
+
+#endif
