@@ -144,18 +144,28 @@ double crew_work(struct crew *crew, int64_t round_ms)
   return (double)done * 1e9 / (double)(ended - begun);
 }
 
-struct comparison crews_compare(struct crew *first, struct crew *second, int rounds, int64_t round_ms)
+static struct comparison take_turns(struct crew *first, struct crew *second, struct rounds rounds)
 {
-  double firsts[rounds], seconds[rounds], ratios[rounds];
+  double firsts[rounds.count], seconds[rounds.count], ratios[rounds.count];
   for (int i = 0; i < WARM_UP_ROUNDS; i++) {
-    crew_work(first, round_ms);
-    crew_work(second, round_ms);
+    crew_work(first, rounds.ms);
+    crew_work(second, rounds.ms);
   }
-  for (int i = 0; i < rounds; i++) {
-    firsts[i] = crew_work(first, round_ms);
-    seconds[i] = crew_work(second, round_ms);
+  for (int i = 0; i < rounds.count; i++) {
+    firsts[i] = crew_work(first, rounds.ms);
+    seconds[i] = crew_work(second, rounds.ms);
     ratios[i] = seconds[i] / firsts[i];
   }
-  return (struct comparison){median(firsts, (size_t)rounds), median(seconds, (size_t)rounds),
-                             median(ratios, (size_t)rounds)};
+  size_t count = (size_t)rounds.count;
+  return (struct comparison){median(firsts, count), median(seconds, count), median(ratios, count)};
+}
+
+struct comparison compare(struct side first, struct side second, struct rounds rounds)
+{
+  struct crew *one = crew_hire(first.threads, first.shift, first.subject);
+  struct crew *other = crew_hire(second.threads, second.shift, second.subject);
+  struct comparison result = take_turns(one, other, rounds);
+  crew_dismiss(one);
+  crew_dismiss(other);
+  return result;
 }

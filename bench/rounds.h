@@ -23,6 +23,18 @@ void crew_dismiss(struct crew *crew);
 /* One round.  Returns how much all threads together did in a second. */
 double crew_work(struct crew *crew, int64_t round_ms);
 
+/* Threads that do one thing, to be compared with others. */
+struct side {
+  shift_fn *shift;
+  void *subject;
+  int threads;
+};
+
+struct rounds {
+  int count;
+  int64_t ms; /* of each */
+};
+
 /* Medians: what the two sides did in a second, and what a round of the second was compared with the one before it. */
 struct comparison {
   double first;
@@ -30,7 +42,7 @@ struct comparison {
   double ratio;
 };
 
-struct comparison crews_compare(struct crew *first, struct crew *second, int rounds, int64_t round_ms);
+struct comparison compare(struct side first, struct side second, struct rounds rounds);
 
 /* Sorts the values. */
 double median(double *values, size_t count);

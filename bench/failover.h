@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FAILOVER_H
+#define FAILOVER_H
+
+void failover(void);
+
+#endif
