@@ -80,6 +80,7 @@ struct slot *bitmap_grow(struct block *first, struct pool *pool)
   for (unsigned i = 0; i < SLOT_GROUP; i++) {
     struct slot *slot = &group[i];
     atomic_store(&slot->pool, pool);
+    slot_begin(slot);
     atomic_store(&slot->block, block);
     atomic_store(&slot->bit, (uint64_t)1 << (block->groups * SLOT_GROUP + i));
     slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;

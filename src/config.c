@@ -100,10 +100,10 @@ static int contradiction(pool_error_t *error, const char *field, int64_t value, 
 
 static int check_policies_against_each_other(const pool_config_t *config, int32_t max_idle, pool_error_t *error)
 {
-  if (config->min_idle > max_idle)
-    return contradiction(error, "min_idle", config->min_idle, "max_idle", max_idle);
   if (config->max_open > 0 && config->min_idle > config->max_open)
     return contradiction(error, "min_idle", config->min_idle, "max_open", config->max_open);
+  if (config->min_idle > max_idle)
+    return contradiction(error, "min_idle", config->min_idle, "max_idle", max_idle);
   if (config->retry_min_ms > config->retry_max_ms)
     return contradiction(error, "retry_min_ms", config->retry_min_ms, "retry_max_ms", config->retry_max_ms);
   if (config->max_lifetime_ms > 0 && config->keepalive_ms >= config->max_lifetime_ms)
@@ -128,7 +128,10 @@ int32_t config_max_idle(const pool_config_t *config, int32_t max_open)
 {
   if (config->max_idle != -1)
     return config->max_idle;
-  return max_open > 0 ? max_open : config->min_idle > DEFAULT_MAX_IDLE ? config->min_idle : DEFAULT_MAX_IDLE;
+  if (max_open > 0)
+    return max_open;
+  /* With room above min_idle: else what is opened as others are lent would be closed as they come back. */
+  return config->min_idle > DEFAULT_MAX_IDLE / 2 ? 2 * config->min_idle : DEFAULT_MAX_IDLE;
 }
 
 int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error)

@@ -13,13 +13,12 @@
 /* Closes what is idle and was doomed just now. */
 static void close_doomed(struct pool *pool)
 {
-  struct scan cursor = {0};
-  struct step step = {0};
-  while (!pool->stepped && engine_next_marked(pool, &cursor, &step)) {
+  struct scan cursor = scan_all(&pool->blocks);
+  struct step step;
+  while (!pool->stepped && engine_next_doomed(&cursor, &step)) {
     runner_wake(pool, &step);
     runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
   }
-  runner_wake(pool, &step);
 }
 
 int pool_flush(pool_t *pool)
@@ -129,9 +128,11 @@ int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
   if (!pool || (!list && room > 0))
     return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "list" : "pool");
   size_t stride = room > 0 ? list->size : sizeof *list;
-  int64_t count = 0, now = clock_now();
-  int code = 0;
+  int64_t count = 0;
+  if (sized_check(stride, offsetof(pool_lease_info_t, tag)))
+    return error_code(POOL_E_SIZE);
   pthread_mutex_lock(&pool->lock);
+  int64_t now = clock_now();
   struct scan scan = scan_all(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
@@ -143,8 +144,8 @@ int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
     char *place = (char *)list + (size_t)(count - 1) * stride;
     describe(slot, word, now, &info);
     memcpy(place, &stride, sizeof stride);
-    code = code ? code : sized_write(place, &info, offsetof(pool_lease_info_t, tag), sizeof info);
+    sized_write(place, &info, offsetof(pool_lease_info_t, tag), sizeof info);
   }
   engine_unlock(pool);
-  return code ? error_code(code) : count;
+  return count;
 }

@@ -41,6 +41,9 @@
    the next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
 #define STALE_BITS 8
 
+/* If an open for min_idle fails, where no retry_min_ms says when to try again. */
+#define REFILL_PAUSE_NS INT64_C(1000000000)
+
 static uint32_t attention(struct pool *pool)
 {
   return atomic_load(&pool->attention);
@@ -230,16 +233,31 @@ bool engine_has_room(struct pool *pool)
          (pool->breaker.failures == 0 || breaker_permits(&pool->breaker, pool->opening, clock_now()));
 }
 
+/* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
 bool engine_needs_refill(struct pool *pool)
 {
   return pool->config.min_idle > 0 && engine_has_room(pool) &&
-         (int64_t)engine_idle_count(pool) + pool->openers_opening < pool->config.min_idle;
+         (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) &&
+         (int64_t)engine_idle_count(pool) + pool->openers_opening + pool->chores_doing < pool->config.min_idle;
+}
+
+/* Room while the breaker is open means that a probe is due. */
+bool engine_needs_probe(struct pool *pool)
+{
+  return pool->breaker.open && engine_has_room(pool);
+}
+
+/* Where there is no room for a probe, the check of one that is suspect has to be it. */
+static bool is_full(struct pool *pool)
+{
+  return pool->max_open > 0 && pool->open - pool->opening >= pool->max_open;
 }
 
 static void refresh_surplus(struct pool *pool)
 {
   attention_raise(pool, ATTENTION_SURPLUS, pool->open > pool->max_idle);
   attention_raise(pool, ATTENTION_EXCESS, pool->max_open > 0 && pool->open > pool->max_open);
+  attention_raise(pool, ATTENTION_TRIPPED, pool->breaker.open && !is_full(pool));
 }
 
 bool engine_reserve_locked(struct pool *pool, struct step *step)
@@ -338,9 +356,11 @@ void engine_idle(struct slot *slot, uint64_t word, struct step *step)
 /* A slot that this thread owns, clean and without calls, becomes idle. */
 static void make_idle(struct slot *slot, struct step *step)
 {
-  bool checks_all = pool_of(slot)->checks_all;
+  struct pool *pool = pool_of(slot);
+  bool checks_all = pool->checks_all;
   uint64_t word = move(slot, checks_all ? DUE : 0, CAREFUL | AWAITED | (checks_all ? 0 : DUE), IDLE);
   bitmap_mark(slot);
+  notice(pool, step); /* a keeper that came to rest meanwhile has not flagged it */
   if (word & DOOMED)
     dismiss_idle(slot, word, doom_of(slot), step);
   else
@@ -351,9 +371,13 @@ static void make_idle(struct slot *slot, struct step *step)
 static void reset_later(struct pool *pool, struct slot *slot, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  slot->next = pool->unclean;
-  pool->unclean = slot;
-  step->opener_wanted = true;
+  if (closed(pool)) {
+    dismiss(slot, POOL_REASON_CLOSED, step); /* who closed it has looked for what is unclean already, perhaps */
+  } else {
+    slot->next = pool->unclean;
+    pool->unclean = slot;
+    step->opener_wanted = true;
+  }
   engine_unlock(pool);
 }
 
@@ -481,8 +505,7 @@ static pool_lease_t take_clean(struct pool *pool, struct step *step)
 /* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
 static bool may_probe(struct pool *pool)
 {
-  return pool->config.openers == 0 && (pool->stepped || pool->config.keeper == POOL_KEEPER_MANUAL) &&
-         engine_has_room(pool);
+  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->keeper_runs)) && engine_has_room(pool);
 }
 
 static pool_lease_t begin_unqueued(struct pool *pool, struct step *step)
@@ -490,6 +513,7 @@ static pool_lease_t begin_unqueued(struct pool *pool, struct step *step)
   if (closed(pool))
     return POOL_E_CLOSED;
   if (pool->breaker.open && !may_probe(pool)) {
+    step->opener_wanted = engine_has_room(pool); /* the probe is due, and perhaps nobody keeps the time */
     pool->counts.failed_fast++;
     return POOL_E_OPEN;
   }
@@ -552,6 +576,7 @@ pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, bool wary, s
 
 static void note_success(struct pool *pool, struct step *step)
 {
+  pool->refill_at_ns = 0;
   if (pool->breaker.failures == 0)
     return;
   step->breaker_closed = breaker_succeeded(&pool->breaker);
@@ -562,15 +587,20 @@ static void note_success(struct pool *pool, struct step *step)
 /* A caller's own short deadline says nothing about the server. */
 static bool is_telling(struct pool *pool, const struct outcome *outcome)
 {
-  return !outcome->error || outcome->error->code != POOL_E_TIMEOUT ||
+  return !outcome->lend || !outcome->error || outcome->error->code != POOL_E_TIMEOUT ||
          outcome->took_ns >= pool->config.retry_max_ms * 1000000;
 }
 
 static void note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
   static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
-  if (!is_telling(pool, outcome))
+  if (pool->config.retry_min_ms <= 0)
+    pool->refill_at_ns = clock_now() + REFILL_PAUSE_NS;
+  if (!is_telling(pool, outcome)) {
+    if (pool->breaker.failures > 0)
+      engine_want_keeper(pool, step); /* while this was being opened there was no moment to try again */
     return;
+  }
   pool_error_t cause = outcome->error ? *outcome->error : unknown;
   cause.code = POOL_E_OPEN;
   int64_t now = clock_now();
@@ -609,7 +639,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
       result = POOL_E_CLOSED;
     } else if (atomic_load(&slot->word) & DOOMED) {
       dismiss(slot, doom_of(slot), step); /* flushed while it was being opened */
-    } else if (outcome->lend) {
+    } else if (outcome->lend && !(attention(pool) & ATTENTION_PAUSED)) {
       uint64_t word = move(slot, pool->lend & CAREFUL, 0, LEASED);
       result = lease_of(slot, word);
       queue_serve(pool, step); /* one fewer is being opened */
@@ -630,7 +660,8 @@ static void count_check(struct pool *pool, const struct outcome *outcome, struct
   pool->counts.check_failures += !outcome->succeeded;
   if (outcome->took_ns >= 0)
     histogram_add(&pool->check_time, outcome->took_ns);
-  if (outcome->succeeded)
+  /* Else it tells nothing: a server may refuse the new and keep the old. */
+  if (outcome->succeeded && is_full(pool))
     note_success(pool, step);
   engine_unlock(pool);
 }
@@ -655,6 +686,7 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
     return 0;
   }
   word = move(slot, pool->lend & CAREFUL, DUE, LEASED);
+  notice(pool, step);
   return keep(pool, lease_of(slot, word), step);
 }
 
@@ -701,11 +733,12 @@ pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, stru
   if (!slot || (word & GENERATION_MASK) != lease_generation(claim))
     return POOL_E_STALE;
   struct pool *pool = pool_of(slot);
+  struct outcome own = *outcome;
   switch (state_of(word)) {
   case OPENING:
-    return done_open(pool, slot, outcome, step);
   case CHECKING:
-    return done_check(pool, slot, outcome, step);
+    own.lend = own.lend && !atomic_exchange(&watch_of(slot)->for_nobody, 0);
+    return state_of(word) == OPENING ? done_open(pool, slot, &own, step) : done_check(pool, slot, &own, step);
   case RETURNING:
     if (word & AWAITED)
       return POOL_E_STALE;
@@ -738,7 +771,11 @@ static bool tend(struct pool *pool, struct slot *slot, struct step *step)
     return false;
   if (word & DOOMED)
     return dismiss_idle(slot, word, doom_of(slot), step) && step->work;
-  if (!atomic_exchange(&watch_of(slot)->wants_check, 0) || !pool->can_check)
+  uint8_t wanted = atomic_exchange(&watch_of(slot)->wants_check, CHECK_NONE);
+  if (wanted == CHECK_NONE || !pool->can_check)
+    return false;
+  /* A look may have marked it while it was being checked. */
+  if (wanted == CHECK_KEEPALIVE && !watch_is_keepalive_due(&pool->config, slot, clock_now()))
     return false;
   while (state_of(word) == IDLE && !(word & DOOMED)) {
     uint64_t next = (word & ~(STATE_MASK | DUE)) | CHECKING;
@@ -750,7 +787,7 @@ static bool tend(struct pool *pool, struct slot *slot, struct step *step)
   return false;
 }
 
-bool engine_next_marked(struct pool *pool, struct scan *cursor, struct step *step)
+static bool next_marked(struct pool *pool, struct scan *cursor, struct step *step)
 {
   *step = (struct step){0};
   for (;;) {
@@ -762,6 +799,17 @@ bool engine_next_marked(struct pool *pool, struct scan *cursor, struct step *ste
       return false;
     *cursor = scan_all(&pool->blocks);
   }
+}
+
+bool engine_next_doomed(struct scan *cursor, struct step *step)
+{
+  *step = (struct step){0};
+  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
+    uint64_t word = atomic_load(&slot->word);
+    if ((word & DOOMED) && dismiss_idle(slot, word, doom_of(slot), step) && step->work)
+      return true;
+  }
+  return false;
 }
 
 static bool next_reset(struct pool *pool, struct step *step)
@@ -784,28 +832,74 @@ static bool open_is_wanted(struct pool *pool, bool for_waiters)
 {
   if (!engine_has_room(pool))
     return false;
-  if (pool->breaker.open || engine_needs_refill(pool))
-    return true; /* room while the breaker is open means that a probe is due */
+  if (engine_needs_probe(pool) || engine_needs_refill(pool))
+    return true;
   if (!for_waiters)
     return false;
   int32_t wanting = pool->config.openers > 0 ? pool->queue.length : pool->queue.asynchronous;
   return wanting > pool->openers_opening && !engine_any_idle(pool);
 }
 
+/* A hand for a chore: false if all are busy with others. */
+static bool take_hand(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool taken = pool->chores_doing < engine_hands(pool);
+  pool->chores_doing += taken;
+  pthread_mutex_unlock(&pool->lock);
+  return taken;
+}
+
+void engine_chore_done(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->chores_doing--;
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static bool next_open_is_wanted(struct pool *pool, bool for_waiters)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool wanted = open_is_wanted(pool, for_waiters);
+  pthread_mutex_unlock(&pool->lock);
+  return wanted;
+}
+
+static bool next_open(struct pool *pool, bool for_waiters, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool wanted = !pool->stepped && pool->openers_opening < engine_hands(pool) && open_is_wanted(pool, for_waiters) &&
+                engine_reserve_locked(pool, step);
+  pool->openers_opening += wanted;
+  if (wanted && open_is_wanted(pool, for_waiters))
+    step->opener_wanted = true; /* another opener can help */
+  engine_unlock(pool);
+  return wanted;
+}
+
+int32_t engine_hands_wanted(struct pool *pool)
+{
+  bool chores = pool->unclean || atomic_load(&pool->chores);
+  return (open_is_wanted(pool, true) ? engine_hands(pool) : pool->openers_opening) +
+         (chores ? engine_hands(pool) : pool->chores_doing);
+}
+
 bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step)
 {
   *step = (struct step){0};
-  pthread_mutex_lock(&pool->lock);
-  bool found = next_reset(pool, step);
-  engine_unlock(pool);
-  if (found || engine_next_marked(pool, cursor, step))
-    return true;
-  pthread_mutex_lock(&pool->lock);
-  bool wanted = !pool->stepped && open_is_wanted(pool, for_waiters) && engine_reserve_locked(pool, step);
-  pool->openers_opening += wanted;
-  step->opener_wanted = wanted && open_is_wanted(pool, for_waiters); /* another opener can help */
-  engine_unlock(pool);
-  return wanted;
+  if (take_hand(pool)) {
+    pthread_mutex_lock(&pool->lock);
+    bool found = next_reset(pool, step);
+    bool more = pool->unclean != NULL;
+    engine_unlock(pool);
+    if (found || next_marked(pool, cursor, step)) {
+      /* While this one is busy, another may open, or reset what else there is. */
+      step->opener_wanted = more || next_open_is_wanted(pool, for_waiters);
+      return true;
+    }
+    engine_chore_done(pool);
+  }
+  return next_open(pool, for_waiters, step);
 }
 
 void engine_open_failed(struct pool *pool, int code, const pool_error_t *error, struct step *step)
@@ -842,13 +936,17 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
     return;
   pthread_mutex_lock(&pool->lock);
   look->open = pool->open;
+  if (pool->config.min_idle > 0 && pool->refill_at_ns > look->now)
+    look->due_ns = pool->refill_at_ns;
   if (wants_retry(pool)) {
     if (pool->breaker.retry_at_ns > look->now)
-      look->due_ns = pool->breaker.retry_at_ns;
-    else
-      look->chores = true;
-    queue_serve(pool, step);
+      look->due_ns = look->due_ns < pool->breaker.retry_at_ns ? look->due_ns : pool->breaker.retry_at_ns;
+    else if (engine_has_room(pool)) /* else whoever makes room serves */
+      look->chores = !pool->stepped || pool->breaker.open || (pool->queue.first && !pool->queue.first->nudged);
+    if (!pool->stepped)
+      queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
   }
+  look->chores = look->chores || engine_needs_refill(pool);
   engine_unlock(pool);
   watch_look(pool, look);
   if (look->chores) {
@@ -879,11 +977,13 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
   return found;
 }
 
-void engine_cause(struct pool *pool, pool_error_t *error)
+bool engine_cause(struct pool *pool, pool_error_t *error)
 {
   pthread_mutex_lock(&pool->lock);
   *error = pool->breaker.cause;
+  bool failing = pool->breaker.failures > 0;
   engine_unlock(pool);
+  return failing;
 }
 
 /* ---- library threads ---- */
@@ -993,10 +1093,23 @@ int engine_resume(struct pool *pool, struct step *step)
 
 /* ---- closing ---- */
 
+/* Who closes a pool will ask who holds what, and for how long. */
+static void see_leases(struct pool *pool)
+{
+  int64_t now = clock_now();
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (state_of(word) == LEASED)
+      watch_see(slot, word, now);
+  }
+}
+
 void engine_close(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
   attention_raise(pool, ATTENTION_CLOSED, true);
+  see_leases(pool);
   engine_unlock(pool);
 }
 
@@ -1024,10 +1137,20 @@ bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
   if (closed(pool))
     return next_closing(pool, cursor, step);
   struct scan marked = {0};
-  if (engine_next_marked(pool, &marked, step))
+  if (next_marked(pool, &marked, step)) {
+    atomic_store(&watch_of(step->slot)->for_nobody, step->work == POOL_WORK_CHECK);
     return true;
+  }
   pthread_mutex_lock(&pool->lock);
-  bool found = queue_tell_next(pool, step) || (engine_needs_refill(pool) && engine_reserve_locked(pool, step));
+  bool found = queue_tell_next(pool, step);
+  if (!found) {
+    queue_serve(pool, step);
+    found = step->wake.ticket != 0;
+  }
+  if (!found && (engine_needs_refill(pool) || engine_needs_probe(pool)) && engine_reserve_locked(pool, step)) {
+    atomic_store(&watch_of(step->slot)->for_nobody, 1);
+    found = true;
+  }
   engine_unlock(pool);
   return found;
 }
@@ -1078,7 +1201,7 @@ void engine_suspect(struct pool *pool, struct step *step)
     while (state_of(word) == IDLE && !(word & DUE) && !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
       ;
     if (background && state_of(word) == IDLE) {
-      atomic_store(&watch_of(slot)->wants_check, 1);
+      atomic_store(&watch_of(slot)->wants_check, CHECK_SUSPECT);
       atomic_store(&pool->chores, true);
       step->opener_wanted = true;
     }

@@ -76,6 +76,7 @@ struct pool {
   int32_t openers;      /* of these, those that open */
   int32_t openers_idle;
   int32_t openers_opening;
+  int32_t chores_doing; /* checks, resets and closes that are done in the background right now */
   int32_t pauses;
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
   _Atomic bool keeper_runs;
@@ -85,6 +86,7 @@ struct pool {
   bool maintained;             /* somebody acts for the asynchronous waiters right now */
   bool gone;                   /* nobody needs the pool any more */
   struct breaker breaker;
+  int64_t refill_at_ns;      /* after a failed open, for min_idle no other begins before; 0: none failed */
   int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
   pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
   int32_t *ends;             /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
@@ -155,6 +157,7 @@ bool engine_any_idle(struct pool *pool);
    without memory. */
 bool engine_has_room(struct pool *pool);
 bool engine_needs_refill(struct pool *pool);
+bool engine_needs_probe(struct pool *pool);
 bool engine_reserve_locked(struct pool *pool, struct step *step);
 
 /* What the keeper waits for has changed. */
@@ -206,6 +209,19 @@ bool engine_reserve(struct pool *pool, struct step *step);
    open for those who do not open themselves.  False if there is nothing. */
 bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step);
 
+/* How many threads would find something to do now, those that do something already among them.  Under the lock. */
+int32_t engine_hands_wanted(struct pool *pool);
+
+/* A chore that was no open has ended. */
+void engine_chore_done(struct pool *pool);
+
+/* How many opens, and how many other chores, are done in the background at one time: one kind that hangs does not hold
+   up the other. */
+static inline int32_t engine_hands(const struct pool *pool)
+{
+  return pool->config.openers > 0 ? pool->config.openers : 1;
+}
+
 /* Looks at what time does: at the slots, and at opens that are to be tried again. */
 void engine_look(struct pool *pool, struct look *look, struct step *step);
 
@@ -218,8 +234,8 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 int engine_pause(struct pool *pool);
 int engine_resume(struct pool *pool, struct step *step);
 
-/* Why the breaker is open, or why the last open failed. */
-void engine_cause(struct pool *pool, pool_error_t *error);
+/* Why the last open failed; whether it is the last that there was. */
+bool engine_cause(struct pool *pool, pool_error_t *error);
 
 /* The open of an opener has ended.  If it failed (code is not 0), so does the wait of the first that it was for. */
 void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, struct step *step);
@@ -249,7 +265,10 @@ int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step);
 bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step);
 
 /* The same for a waiter that engine_begin ended. */
-void engine_take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy);
+void engine_take_out(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, struct waiter *copy);
+
+/* A get that left the queue to open or check has its lease: that is how its wait ended. */
+void engine_count_wait(struct pool *pool, struct waiter *waiter);
 
 /* Only one thread at a time acts for the asynchronous waiters; false if another does. */
 bool engine_maintain_begin(struct pool *pool);
@@ -271,8 +290,8 @@ void engine_call_end(struct slot *slot, bool broken, struct step *step);
 /* Suspects all idle connections of a pool: they are checked before they are lent. */
 void engine_suspect(struct pool *pool, struct step *step);
 
-/* Of the chores, only closing and checking what is marked. */
-bool engine_next_marked(struct pool *pool, struct scan *cursor, struct step *step);
+/* Closing what is idle and doomed, from the cursor on. */
+bool engine_next_doomed(struct scan *cursor, struct step *step);
 
 /* How many leases are out. */
 int32_t engine_leased_count(struct pool *pool);

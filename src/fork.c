@@ -55,10 +55,10 @@ static void reset(struct pool *pool)
   for (struct slot *slot; (slot = scan_next(&scan));)
     abandon(pool, slot);
   pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
-  pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = 0;
+  pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = pool->chores_doing = 0;
   pool->maintained = false;
   pool->unclean = NULL;
-  pool->late_since_ns = pool->witness = 0;
+  pool->refill_at_ns = pool->late_since_ns = pool->witness = 0;
   atomic_store(&pool->keeper_runs, false);
   atomic_store(&pool->resting, false);
   atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);

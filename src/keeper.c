@@ -84,6 +84,9 @@ static void look_for(struct pool *pool, struct waiter *waiter)
 {
   struct waiter copy;
   uint64_t forks = fork_count();
+  /* Who came without time to wait may have what is idle checked, as a thread may. */
+  bool timeless = waiter->deadline_ns <= waiter->since_ns;
+  int64_t deadline_ns = timeless ? clock_deadline(pool->config.get_timeout_ms) : waiter->deadline_ns;
   for (;;) {
     struct step step;
     pool_lease_t outcome = engine_begin(pool, waiter, false, &step);
@@ -91,12 +94,12 @@ static void look_for(struct pool *pool, struct waiter *waiter)
     if (outcome == 0 && step.work == POOL_WORK_NONE)
       return;
     if (outcome == 0)
-      outcome = runner_work(pool, &step, waiter->deadline_ns, true, NULL);
+      outcome = runner_work(pool, &step, deadline_ns, true, NULL);
     if (forks != fork_count())
       return; /* this is a child by now, and the waiter was the parent's */
     if (outcome == 0 || outcome == POOL_E_STALE)
       continue;
-    engine_take_out(pool, waiter, &copy);
+    engine_take_out(pool, waiter, outcome, &copy);
     call_back(pool, &copy, outcome);
     return;
   }
@@ -132,8 +135,12 @@ static bool do_chores(struct pool *pool, bool for_waiters)
     bool opens = step.work == POOL_WORK_OPEN;
     runner_wake(pool, &step);
     pool_lease_t result = runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
-    if (!opens || forks != fork_count())
+    if (forks != fork_count())
+      break;
+    if (!opens) {
+      engine_chore_done(pool);
       continue;
+    }
     engine_opener_done(pool, result == POOL_E_CLOSED ? 0 : (int)result, &error, &step);
     runner_wake(pool, &step);
     opened = true;
@@ -187,6 +194,8 @@ static int64_t maintain(struct pool *pool)
     if (forks == fork_count())
       look_due = look(pool); /* what was done has other times */
   }
+  if (is_closed(pool) && forks == fork_count())
+    serve_asynchronous(pool, &due); /* a callback closed it, and perhaps nobody maintains it any more */
   if (forks != fork_count())
     return INT64_MAX; /* a callback forked, and in the child the pool began anew */
   due = look_due < due ? look_due : due;
@@ -238,28 +247,36 @@ static void *keeper_main(void *data)
   return NULL;
 }
 
-int keeper_want(struct pool *pool)
+static bool want(struct pool *pool, bool *started)
 {
-  if (pool->config.keeper == POOL_KEEPER_MANUAL)
-    return 0;
+  *started = false;
   atomic_fetch_add(&pool->keeper_signal, 1);
   pthread_mutex_lock(&pool->lock);
   bool runs = atomic_load(&pool->keeper_runs);
   if (!runs && !(is_closed(pool) && pool->asynchronous == 0)) {
-    runs = start(keeper_main, pool);
+    *started = runs = start(keeper_main, pool);
     atomic_store(&pool->keeper_runs, runs);
     pool->threads += runs;
   }
   pthread_mutex_unlock(&pool->lock);
-  return runs ? 0 : POOL_E_SYSTEM;
+  return runs;
+}
+
+int keeper_want(struct pool *pool)
+{
+  bool started;
+  return pool->config.keeper == POOL_KEEPER_MANUAL || want(pool, &started) ? 0 : POOL_E_SYSTEM;
 }
 
 void keeper_need(struct pool *pool, int64_t due_ns)
 {
   if (!pool->needs_watch || pool->stepped || atomic_load(&pool->filling))
     return;
-  if (!atomic_load(&pool->keeper_runs))
-    keeper_want(pool); /* if it cannot be started, the next open tries again */
+  bool started = false;
+  if (pool->config.keeper == POOL_KEEPER_THREAD && !atomic_load(&pool->keeper_runs))
+    want(pool, &started); /* if it cannot be started, the next open tries again */
+  if (started)
+    return; /* it looks as it begins */
   /* One that rests has not flagged the new connection, so nobody would tell it when that moves. */
   bool rests = atomic_exchange(&pool->resting, false);
   if (rests || due_ns < atomic_load(&pool->looks_at_ns)) {
@@ -290,7 +307,15 @@ void keeper_finish(struct pool *pool)
 
 int64_t pool_maintain(pool_t *pool)
 {
-  return pool ? maintain(pool) : error_code(POOL_E_INVALID);
+  if (!pool)
+    return error_code(POOL_E_INVALID);
+  int64_t due = maintain(pool);
+  /* A keeper that sleeps knows only what it saw itself. */
+  if (atomic_load(&pool->keeper_runs)) {
+    atomic_fetch_add(&pool->keeper_signal, 1);
+    park_wake(&pool->keeper_signal);
+  }
+  return due;
 }
 
 /* ---- openers ---- */
@@ -333,7 +358,6 @@ static void *opener_main(void *data)
 
 void keeper_want_opener(struct pool *pool)
 {
-  int32_t most = pool->config.openers > 0 ? pool->config.openers : 1; /* one for what nobody waits for in person */
   if (pool->stepped)
     return;
   atomic_fetch_add(&pool->opener_signal, 1);
@@ -345,7 +369,7 @@ void keeper_want_opener(struct pool *pool)
     return;
   }
   bool helpless = false;
-  if (pool->openers_idle == 0 && pool->openers < most && !is_closed(pool)) {
+  if (pool->openers_idle == 0 && pool->openers < engine_hands_wanted(pool) && !is_closed(pool)) {
     bool started = start(opener_main, pool);
     pool->openers += started;
     pool->threads += started;

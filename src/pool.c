@@ -84,7 +84,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->max_idle = config_max_idle(config, config->max_open);
   pool->pauses = 0;
   pool->empty = pool->unclean = NULL;
-  pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
+  pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
   atomic_store(&pool->filling, true);
   atomic_store(&pool->resting, false);
   atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);

@@ -18,6 +18,8 @@
  */
 #include "queue.h"
 
+#include <stdio.h>
+
 #include "clock.h"
 #include "park.h"
 #include "thread.h"
@@ -70,6 +72,15 @@ void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
   }
 }
 
+void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns)
+{
+  if (!waiter->waited || waiter->counted)
+    return;
+  waiter->counted = true;
+  histogram_add(&pool->wait, waited_ns);
+  pool->counts.waited++;
+}
+
 static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
   pool->counts.overloaded += outcome == POOL_E_OVERLOAD;
@@ -79,10 +90,8 @@ static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t
   pool->counts.wait_ns += waited;
   if (waited > pool->counts.wait_max_ns)
     pool->counts.wait_max_ns = waited;
-  /* 0: it leaves with the right to open a connection, or to check one. */
-  if (outcome >= 0)
-    histogram_add(&pool->wait, waited);
-  pool->counts.waited += outcome >= 0;
+  if (outcome > 0)
+    queue_count_wait(pool, waiter, waited);
   pool->counts.timed_out += outcome == POOL_E_TIMEOUT;
   pool->counts.cancelled += outcome == POOL_E_CANCELLED;
 }
@@ -193,11 +202,42 @@ static bool is_overloaded(struct pool *pool, int64_t now)
   return pool->late_since_ns && now - pool->late_since_ns >= pool->config.overload_after_ms * 1000000;
 }
 
+/* Why a waiter is refused, unlike one that was too many when it came. */
+static void blame_overload(struct pool *pool, struct waiter *waiter)
+{
+  waiter->error.code = POOL_E_OVERLOAD;
+  waiter->error.native = 0;
+  snprintf(waiter->error.message, sizeof waiter->error.message,
+           "waited in vain for overload_after_ms, %lld ms, as everybody did before; take load away or raise max_open",
+           (long long)pool->config.overload_after_ms);
+}
+
 static void shed(struct pool *pool, int64_t now, struct step *step)
 {
   struct waiter *first;
-  while (is_late(pool, first = pool->queue.first, now) && !is_looked_for(first))
+  while (is_late(pool, first = pool->queue.first, now) && !is_looked_for(first)) {
+    blame_overload(pool, first);
     end_wait(pool, first, POOL_E_OVERLOAD, now, step);
+  }
+}
+
+/* Where nothing moves nobody serves, so whoever waits looks for himself when he might be late. */
+static int64_t sheds_at(struct pool *pool, const struct waiter *waiter, int64_t now)
+{
+  int64_t after = pool->config.overload_after_ms * 1000000;
+  if (pool->config.queue != POOL_QUEUE_SHED || !pool->queue.first)
+    return 0;
+  int64_t late_since = pool->late_since_ns ? pool->late_since_ns : pool->queue.first->since_ns + after;
+  int64_t moment = late_since > waiter->since_ns ? late_since + after : waiter->since_ns + after;
+  return moment > now ? moment : now + after;
+}
+
+bool queue_sheds(struct pool *pool, struct waiter *waiter, int64_t now)
+{
+  bool late = pool->config.queue == POOL_QUEUE_SHED && is_overloaded(pool, now) && is_late(pool, waiter, now);
+  if (late)
+    blame_overload(pool, waiter);
+  return late;
 }
 
 static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
@@ -216,19 +256,18 @@ static void serve_next(struct pool *pool, struct waiter *next, int64_t now, stru
   bool room = engine_has_room(pool), elsewhere = opens_elsewhere(pool);
   if (room && elsewhere)
     step->opener_wanted = true;
-  bool direct = (attention(pool) & ATTENTION_FAIR) || next->kind == WAITER_ASYNC;
+  bool direct = (attention(pool) & ATTENTION_FAIR) || next->kind == WAITER_ASYNC || next != pool->queue.first;
   if (direct && hand_over(pool, next, now, step))
     return;
-  struct waiter *first = pool->queue.first;
-  if (!first->nudged && (engine_any_idle(pool) || (room && !elsewhere)))
-    nudge(pool, first, now, step);
+  if (!next->nudged && (engine_any_idle(pool) || (room && !elsewhere)))
+    nudge(pool, next, now, step);
 }
 
 void queue_serve(struct pool *pool, struct step *step)
 {
   if (attention(pool) & ATTENTION_NOT_LENDING)
     return;
-  if (engine_needs_refill(pool))
+  if (engine_needs_refill(pool) || engine_needs_probe(pool))
     step->opener_wanted = true;
   if (pool->queue.first) {
     int64_t now = clock_now();
@@ -350,8 +389,10 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
   if (is_over(waiter, now))
     return POOL_E_TIMEOUT;
   pool_lease_t result = look(pool, waiter, told, step);
-  if (result || step->work || !pool->breaker.open)
+  if (result || step->work)
     return result;
+  if (!pool->breaker.open)
+    return queue_sheds(pool, waiter, now) ? POOL_E_OVERLOAD : 0;
   waiter->error = pool->breaker.cause;
   pool->counts.failed_fast++;
   return waiter->error.code = POOL_E_OPEN;
@@ -387,6 +428,9 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
       queue_serve(pool, step);
     if (pool->breaker.failures > 0 && pool->breaker.retry_at_ns > now)
       step->look_again_ns = pool->breaker.retry_at_ns;
+    int64_t shed_ns = sheds_at(pool, waiter, now);
+    if (shed_ns && (step->look_again_ns == 0 || shed_ns < step->look_again_ns))
+      step->look_again_ns = shed_ns;
     return 0;
   }
   dequeue(pool, waiter, result, now);

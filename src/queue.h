@@ -23,11 +23,17 @@ void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step);
 /* Ends the wait of the first that an opener opens for. */
 void queue_fail_first(struct pool *pool, int code, const pool_error_t *error, struct step *step);
 
+/* A wait has ended with a lease: counts it, once. */
+void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns);
+
 /* Ends the wait of all. */
 void queue_fail_all(struct pool *pool, int code, const pool_error_t *error, struct step *step);
 
 /* Tells a ticket's holder, whom a step could not name, that its wait is over.  False if there is none. */
 bool queue_tell_next(struct pool *pool, struct step *step);
+
+/* Whether a waiter has to go because it is late and all are. */
+bool queue_sheds(struct pool *pool, struct waiter *waiter, int64_t now);
 
 /* Begins or continues a wait. */
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step);

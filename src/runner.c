@@ -124,8 +124,9 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   runner_leave(&callback);
   int64_t ended = clock_now();
   bool opened = done.work == POOL_WORK_OPEN && failure == 0;
+  bool good = opened || (done.work == POOL_WORK_CHECK && failure == 0);
   /* A connection that comes after the deadline is the next caller's. */
-  bool late = opened && deadline_ns != POOL_NO_DEADLINE && ended > deadline_ns;
+  bool late = good && deadline_ns != POOL_NO_DEADLINE && ended > deadline_ns;
   struct outcome outcome = {.succeeded = failure == 0,
                             .lend = lend && !late,
                             .conn = conn,
@@ -354,10 +355,13 @@ static const char *remark(const struct get *get)
 /* Says what used up the time. */
 static int timed_out(const struct get *get)
 {
-  if (get->timeout_ms == 0 && get->cause.code == 0)
-    return error_code(POOL_E_TIMEOUT);
   pool_stats_t now;
+  pool_error_t last;
   const pool_error_t *cause = get->waiter.error.code == POOL_E_TIMEOUT ? &get->waiter.error : &get->cause;
+  if (cause->code == 0 && engine_cause(get->pool, &last))
+    cause = &last; /* nobody opened because of that */
+  if (get->timeout_ms == 0 && cause->code == 0)
+    return error_code(POOL_E_TIMEOUT);
   pthread_mutex_lock(&get->pool->lock);
   engine_count(get->pool, &now);
   engine_unlock(get->pool);
@@ -421,6 +425,8 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   if (result > 0) {
     remember(pool, result);
     runner_note(result);
+    if (get.waiter.waited && !get.waiter.counted)
+      engine_count_wait(pool, &get.waiter);
     if (get.waiter.waited)
       event_waited(pool, result, get.waiter.waited_ns);
     event_lent(pool, result);

@@ -29,6 +29,11 @@ int sized_read(void *copy, const void *theirs, size_t least, size_t known)
   return 0;
 }
 
+int sized_check(size_t size, size_t least)
+{
+  return size < least || size > SIZE_LIMIT ? POOL_E_SIZE : 0;
+}
+
 int sized_write(void *theirs, const void *ours, size_t least, size_t known)
 {
   size_t size = size_of(theirs);

@@ -12,4 +12,7 @@ int sized_read(void *copy, const void *theirs, size_t least, size_t known);
 /* Copies ours into a caller's struct, as much as he has, and leaves his size alone.  Returns 0 or POOL_E_SIZE. */
 int sized_write(void *theirs, const void *ours, size_t least, size_t known);
 
+/* Whether a size can be right: 0 or POOL_E_SIZE. */
+int sized_check(size_t size, size_t least);
+
 #endif

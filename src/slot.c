@@ -19,6 +19,12 @@ void slot_vacate(struct slot *slot)
   atomic_store(&slot->word, generation_next(atomic_load(&slot->word) & GENERATION_MASK) | EMPTY);
 }
 
+void slot_begin(struct slot *slot)
+{
+  uint64_t generation = atomic_load(&slot->word) & GENERATION_MASK;
+  atomic_store(&slot->word, ((generation + SAMPLE_MASK) & ~SAMPLE_MASK) & GENERATION_MASK);
+}
+
 static struct slot *group_make(void)
 {
   if (groups_made == 1) {

@@ -132,6 +132,9 @@ static inline enum slot_state state_of(uint64_t word)
 /* The owner of a slot leaves it empty; whatever lease or claim there was is stale. */
 void slot_vacate(struct slot *slot);
 
+/* A slot passes to another pool: its first lease will be one that is timed. */
+void slot_begin(struct slot *slot);
+
 /* Takes a group of slots for a pool, NULL when all are taken; or gives one back. */
 struct slot *slot_group_take(void);
 void slot_group_give(struct slot *group);

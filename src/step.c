@@ -79,7 +79,9 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
       return error_code(POOL_E_NOMEM);
     ticket = atomic_load(&waiter->ticket);
   }
+  int64_t wake = step.wake.ticket; /* who was told of a connection that was given back */
   pool_lease_t result = engine_begin_ticket(pool, ticket, &step);
+  step.wake.ticket = step.wake.ticket ? step.wake.ticket : wake;
   return finish(&step, theirs, result, result == 0 && step.work == POOL_WORK_NONE ? ticket : 0);
 }
 

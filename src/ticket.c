@@ -136,6 +136,8 @@ static void expire_asynchronous(struct pool *pool, int64_t *due_ns)
       continue;
     if (waiter->deadline_ns <= now)
       queue_settle(pool, waiter, POOL_E_TIMEOUT, now);
+    else if (queue_sheds(pool, waiter, now))
+      queue_settle(pool, waiter, POOL_E_OVERLOAD, now);
     else if (waiter->deadline_ns < *due_ns)
       *due_ns = waiter->deadline_ns;
   }
@@ -156,9 +158,18 @@ bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns
   return settled != NULL;
 }
 
-void engine_take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy)
+void engine_count_wait(struct pool *pool, struct waiter *waiter)
 {
   pthread_mutex_lock(&pool->lock);
+  queue_count_wait(pool, waiter, waiter->waited_ns);
+  engine_unlock(pool);
+}
+
+void engine_take_out(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, struct waiter *copy)
+{
+  pthread_mutex_lock(&pool->lock);
+  if (outcome > 0)
+    queue_count_wait(pool, waiter, waiter->waited_ns);
   take_out(pool, waiter, copy);
   engine_unlock(pool);
 }

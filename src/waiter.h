@@ -35,6 +35,7 @@ struct waiter {
   enum waiter_kind kind;
   bool queued;
   bool waited;          /* looked once and found nothing */
+  bool counted;         /* as a wait that ended with a lease */
   bool starved;         /* every connection was held by a thread that waited */
   bool nudged;          /* told to look, and has not looked yet */
   pool_lease_t outcome; /* once settled: a lease or an error */

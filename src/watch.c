@@ -119,8 +119,9 @@ char *watch_end(struct pool *pool, struct slot *slot)
     --*ends_in(pool, end / interval_ns(&pool->config));
   atomic_store(&watch->checked_ns, 0);
   atomic_store(&watch->reason, POOL_REASON_NONE);
-  atomic_store(&watch->wants_check, 0);
+  atomic_store(&watch->wants_check, CHECK_NONE);
   atomic_store(&watch->leak, LEAK_NONE);
+  atomic_store(&watch->for_nobody, 0);
   return tag;
 }
 
@@ -163,6 +164,17 @@ int64_t watch_first_due(const pool_config_t *config, struct slot *slot)
   return due;
 }
 
+static int64_t keepalive_due(const pool_config_t *config, struct slot *slot)
+{
+  int64_t since = atomic_load(&watch_of(slot)->since_ns), checked = atomic_load(&watch_of(slot)->checked_ns);
+  return (checked > since ? checked : since) + ns_of(config->keepalive_ms);
+}
+
+bool watch_is_keepalive_due(const pool_config_t *config, struct slot *slot, int64_t now)
+{
+  return now >= keepalive_due(config, slot);
+}
+
 /* How long after a look that saw something move the next one comes. */
 static int64_t tick(const pool_config_t *config)
 {
@@ -196,16 +208,32 @@ static void doom(struct slot *slot, uint64_t *word, uint8_t reason, struct look 
     look->chores = true;
 }
 
+/* The end of a lifetime is the connection's, whatever its slot does meanwhile: one that never stands still ends too. */
+static bool retire(struct slot *slot, uint64_t *seen, int64_t end, struct look *look)
+{
+  uint64_t word = *seen;
+  do {
+    enum slot_state state = state_of(word);
+    if (state == EMPTY || state == OPENING || state == CLOSING || (word & DOOMED) ||
+        atomic_load(&watch_of(slot)->retire_ns) != end)
+      return false;
+    atomic_store(&watch_of(slot)->reason, POOL_REASON_LIFETIME);
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED));
+  if (word == *seen)
+    *seen |= DOOMED;
+  look->chores = look->chores || state_of(word) == IDLE;
+  return true;
+}
+
 static void look_at_lifetime(struct pool *pool, struct slot *slot, uint64_t *word, struct look *look)
 {
   int64_t end = atomic_load(&watch_of(slot)->retire_ns);
-  if (end == 0)
+  if (end == 0 || (*word & DOOMED))
     return;
   if (look->now < end) {
     set_earlier(&look->due_ns, end);
   } else if (may_retire(pool, look)) {
-    pool->retired++;
-    doom(slot, word, POOL_REASON_LIFETIME, look);
+    pool->retired += retire(slot, word, end, look);
   } else {
     set_earlier(&look->due_ns, (pool->retiring_interval + 1) * interval_ns(&pool->config));
   }
@@ -215,7 +243,9 @@ static void look_at_idle(struct pool *pool, struct slot *slot, uint64_t word, in
 {
   const pool_config_t *config = &pool->config;
   struct watch *watch = watch_of(slot);
-  int64_t since = atomic_load(&watch->since_ns), checked = atomic_load(&watch->checked_ns);
+  int64_t since = atomic_load(&watch->since_ns);
+  if (word & DOOMED)
+    return; /* was not counted as idle */
   look_at_lifetime(pool, slot, &word, look);
   if (config->idle_timeout_ms > 0 && !(word & DOOMED) && *spare > 0) {
     if (look->now < since + ns_of(config->idle_timeout_ms))
@@ -234,9 +264,9 @@ static void look_at_idle(struct pool *pool, struct slot *slot, uint64_t word, in
       mark(slot, &word, DUE);
   }
   if (config->keepalive_ms > 0) {
-    int64_t next = (checked > since ? checked : since) + ns_of(config->keepalive_ms);
+    int64_t next = keepalive_due(config, slot);
     if (look->now >= next) {
-      atomic_store(&watch->wants_check, 1);
+      atomic_store(&watch->wants_check, CHECK_KEEPALIVE);
       look->chores = true;
       next = look->now + ns_of(config->keepalive_ms);
     }
@@ -284,12 +314,13 @@ static bool rest(struct pool *pool)
 void watch_look(struct pool *pool, struct look *look)
 {
   bool moved = false;
-  int64_t idle = (int64_t)engine_idle_count(pool);
-  int64_t spare = idle - pool->config.min_idle;
+  int64_t spare = (int64_t)engine_idle_count(pool) - pool->config.min_idle;
   atomic_store(&pool->resting, false);
   struct scan scan = scan_all(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
+    if (state_of(word) == CHECKING || state_of(word) == RETURNING)
+      look_at_lifetime(pool, slot, &word, look);
     if (state_of(word) != IDLE && state_of(word) != LEASED)
       continue;
     if (watch_see(slot, word, look->now)) {
@@ -301,7 +332,6 @@ void watch_look(struct pool *pool, struct look *look)
     else
       look_at_leased(pool, slot, word, look);
   }
-  look->chores = look->chores || idle < pool->config.min_idle;
   int64_t next = tick(&pool->config);
   if (next != POOL_NO_DEADLINE && (moved || !rest(pool)))
     set_earlier(&look->due_ns, look->now + next);

@@ -21,10 +21,12 @@ struct watch {
   _Atomic int64_t checked_ns;
   char *tag;
   _Atomic uint8_t reason;      /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
-  _Atomic uint8_t wants_check; /* in the background */
+  _Atomic uint8_t wants_check; /* in the background: CHECK_* */
   _Atomic uint8_t leak;        /* LEAK_* */
+  _Atomic uint8_t for_nobody;  /* what pool_step_next() asked for: a success is lent to nobody */
 };
 
+enum { CHECK_NONE, CHECK_KEEPALIVE, CHECK_SUSPECT };
 enum { LEAK_NONE, LEAK_FOUND, LEAK_TOLD };
 
 extern struct watch watches[SLOT_LIMIT];
@@ -53,6 +55,9 @@ size_t watch_ring_size(const pool_config_t *config);
 
 /* Nothing is known any more: the slot is empty.  Under the pool's lock.  Returns the tag, for the caller to free. */
 char *watch_end(struct pool *pool, struct slot *slot);
+
+/* Whether a slot has been idle and unchecked for so long that it is to be checked. */
+bool watch_is_keepalive_due(const pool_config_t *config, struct slot *slot, int64_t now);
 
 /* Whether anything of a pool has to do with time. */
 bool watch_is_needed(const pool_config_t *config);

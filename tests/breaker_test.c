@@ -448,6 +448,22 @@ static void test_breaker__max_opening_is_never_exceeded(void **state)
   fake_finish(fake, pool);
 }
 
+static void test_breaker__a_get_sends_for_the_probe_where_nobody_keeps_the_time(void **state)
+{
+  (void)state;
+  pool_config_t config = retrying(1);
+  config.openers = 1;
+  config.event_mask = 1 << POOL_EVENT_BREAKER_OPENED;
+  pool_t *pool = make(&config);
+  open_breaker(pool, 1);
+  atomic_store(&fake->fail_open, 0);
+  virtual_advance(SECOND); /* and pool_maintain is never called */
+  pool_lease_t lease;
+  wait_until((lease = pool_get_for(pool, 0)) > 0);
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(fake, pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -467,6 +483,7 @@ int main(void)
       cmocka_unit_test(test_breaker__one_probe_at_a_time),
       cmocka_unit_test(test_breaker__closing_the_pool_ends_the_probes),
       cmocka_unit_test(test_breaker__max_opening_is_never_exceeded),
+      cmocka_unit_test(test_breaker__a_get_sends_for_the_probe_where_nobody_keeps_the_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

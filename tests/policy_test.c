@@ -154,6 +154,65 @@ static void test_policy__min_idle_is_kept_by_the_library_s_threads(void **state)
 
 /* ---- idle_timeout ---- */
 
+static void test_policy__a_refill_that_fails_is_not_tried_again_at_once(void **state)
+{
+  (void)state;
+  pool_config_t config = manual();
+  config.min_idle = 2;
+  pool_t *pool = make(&config);
+  atomic_store(&fake->fail_open, 3);
+  for (int failed = 1; failed <= 3; failed++) {
+    int64_t due_ns = pool_maintain(pool);
+    assert_int_equal(stats_of(pool).open_failures, failed);
+    assert_int_equal(due_ns, SECOND);
+    assert_int_equal(pool_maintain(pool), SECOND);
+    assert_int_equal(stats_of(pool).open_failures, failed);
+    virtual_advance(SECOND);
+  }
+  pool_maintain(pool);
+  assert_int_equal(pool_len(pool), 2);
+  fake_finish(fake, pool);
+}
+
+static void test_policy__no_thread_comes_to_refill_a_full_pool(void **state)
+{
+  (void)state;
+  int before = thread_count();
+  pool_config_t config = manual();
+  config.keeper = POOL_KEEPER_THREAD;
+  config.min_idle = 1;
+  config.max_open = 1;
+  pool_t *pool = make(&config);
+  wait_until(pool_len(pool) == 1);
+  pool_lease_t lease = pool_get(pool);
+  /* An opener lingers for a moment; then the keeper is alone, and rests. */
+  wait_until((virtual_advance(MILLISECOND), thread_count() == before + 1 && virtual_sleepers() == 1));
+  int64_t wakes = virtual_wakes();
+  for (int i = 0; i < 20; i++) {
+    virtual_advance(SECOND / 10);
+    wait_until(virtual_sleepers() == 1);
+    assert_int_equal(thread_count(), before + 1);
+  }
+  assert_true(virtual_wakes() - wakes <= 2);
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(fake, pool);
+}
+
+static void test_policy__the_first_connections_keep_to_the_caps(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 50; i++) {
+    pool_config_t config = manual();
+    config.keeper = POOL_KEEPER_THREAD;
+    config.initial = config.min_idle = config.max_open = 20;
+    config.openers = 4;
+    pool_t *pool = make(&config);
+    assert_int_equal(fake->opened, 20);
+    assert_int_equal(fake->most_open, 20);
+    fake_finish(fake, pool);
+  }
+}
+
 static void test_policy__idle_ones_are_closed_at_their_timeout_down_to_min_idle(void **state)
 {
   (void)state;
@@ -667,17 +726,25 @@ static void test_policy__an_empty_pool_is_never_due(void **state)
 }
 
 /* Lets time pass until the last thing that moved has come to rest, and only the keeper sleeps, until then. */
+/* Of the library's threads; the others are those that the process had before. */
+static int threads_before;
+static bool only_the_keeper_runs(void)
+{
+  return thread_count() == threads_before + 1;
+}
+
 static bool sleeps_until(int64_t due_ns)
 {
   int64_t next_ns = virtual_next_deadline();
   if (next_ns < due_ns)
     virtual_advance(next_ns - virtual_now());
-  return next_ns == due_ns && virtual_sleepers() == 1;
+  return next_ns == due_ns && virtual_sleepers() == 1 && only_the_keeper_runs();
 }
 
 static void test_policy__the_keeper_of_an_idle_pool_sleeps_until_something_is_due(void **state)
 {
   (void)state;
+  threads_before = thread_count();
   pool_config_t config = manual();
   config.keeper = POOL_KEEPER_THREAD;
   config.initial = config.min_idle = 4;
@@ -699,8 +766,9 @@ static void test_policy__the_keeper_of_an_idle_pool_sleeps_until_something_is_du
     assert_int_equal(virtual_sleepers(), 1);
     assert_int_equal(fake->checked, 4 * round);
     virtual_advance(1);
-    wait_until(fake->checked == 4 * (round + 1));
+    wait_until(fake->checked == 4 * (round + 1) && only_the_keeper_runs()); /* who checked is gone */
   }
+  assert_int_equal(fake->opened, 4); /* none in place of what was being checked */
   fake_finish(fake, pool);
 }
 
@@ -716,7 +784,7 @@ static void test_policy__gets_and_puts_do_not_wake_the_keeper(void **state)
   int64_t wakes = virtual_wakes();
   for (int i = 0; i < 1000; i++)
     get_and_put(pool);
-  assert_true(virtual_wakes() - wakes <= 1); /* once at most, from a long rest */
+  assert_true(virtual_wakes() - wakes <= 2); /* from a long rest, and once more where the lease that woke it is timed */
   fake_finish(fake, pool);
 }
 
@@ -727,6 +795,9 @@ int main(void)
       cmocka_unit_test(test_policy__min_idle_are_opened_as_others_are_closed),
       cmocka_unit_test(test_policy__min_idle_never_opens_beyond_the_cap),
       cmocka_unit_test(test_policy__min_idle_is_kept_by_the_library_s_threads),
+      cmocka_unit_test(test_policy__a_refill_that_fails_is_not_tried_again_at_once),
+      cmocka_unit_test(test_policy__no_thread_comes_to_refill_a_full_pool),
+      cmocka_unit_test(test_policy__the_first_connections_keep_to_the_caps),
       cmocka_unit_test(test_policy__idle_ones_are_closed_at_their_timeout_down_to_min_idle),
       cmocka_unit_test(test_policy__without_min_idle_all_idle_ones_are_closed),
       cmocka_unit_test(test_policy__one_that_is_lent_is_not_idle),

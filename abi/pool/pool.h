@@ -139,7 +139,7 @@ typedef struct {
   int64_t thread;      /**< who holds the lease, as gettid() numbers threads; 0: not known */
   int64_t duration_ns; /**< how long it took, or -1 */
   const char *pool;    /**< its name */
-  const char *tag;     /**< what pool_tag() set for the lease, or "" */
+  const char *tag;     /**< what pool_tag() set for the lease, its beginning at least, or "" */
   const char *message; /**< of failures: why; else "" */
 } pool_event_t;
 
@@ -156,15 +156,17 @@ typedef void pool_log_fn(void *user, int32_t level, const char *line);
 
 /** Settings of a pool.  Begin with POOL_CONFIG_INIT and change what you need; the library copies what it keeps.
     Times that end a thing on their own (idle_timeout_ms and so on) are kept by library threads or pool_maintain(), to
-    within a quarter of themselves while connections are in use, so that get and put never read a clock. */
+    within a quarter of themselves while connections are in use, so that get and put never read a clock; after a stop of
+    the program or machine, from when those have run again.  Leave room between min_idle and max_idle. */
 typedef struct {
   size_t size;
   const char *name;       /**< shown in messages and reports, so best one for each pool; at most 47 bytes are kept; NULL
                                means "pool" */
   int32_t initial;        /**< opened by pool_create(), at least 0 (the ancestor's initialCap) */
-  int32_t min_idle;       /**< so many are kept idle: opened in the background as others are lent or closed */
+  int32_t min_idle;       /**< so many are kept idle: opened in the background as others are lent or closed; after a
+                                  failed open again after a second, or when retry_min_ms says */
   int32_t max_idle;       /**< more than that are closed on return (the ancestor's maxCap); at least 1, or -1: as
-                               many as max_open, or where there is no hard cap 10, or min_idle if that is more */
+                               many as max_open, or where there is no hard cap 10, or twice min_idle if that is more */
   int32_t max_open;       /**< hard cap on connections open, being opened or being closed; 0: none */
   int32_t max_opening;    /**< at most so many are being opened at one time; 0: no limit */
   int32_t max_waiters;    /**< at most so many wait for a connection, the next gets POOL_E_OVERLOAD; 0: no limit */
@@ -288,7 +290,7 @@ typedef struct {
   int64_t breaker_opened;  /**< how often the breaker opened */
   int64_t leaked;          /**< leases reported because of leak_after_ms */
   int64_t starved;         /**< how often every connection was held by a thread that waited for this pool */
-  int64_t wait_ns;         /**< sum of all waits in the queue */
+  int64_t wait_ns;         /**< sum of all waits in the queue, however they ended */
   int64_t wait_max_ns;     /**< the longest of them */
   pool_times_t wait;       /**< time in the queue, of each wait that is counted in waited */
   pool_times_t open_time;  /**< of each open that succeeded */
@@ -404,7 +406,7 @@ POOL_API int pool_flush(pool_t *pool);
 
 /**
  * Lends nothing until pool_resume(): gets wait, until their deadline.  Puts are as ever.  Pauses are counted: each
- * needs a resume of its own, so two threads may pause at one time.
+ * needs a resume of its own, so two threads may pause at one time.  A child of fork inherits them.
  *
  * Blocks: no; the leases that are out stay valid.  Threads: any.  From a callback: yes.
  * Returns how many leases are out, 0 means that the pool is quiet; or POOL_E_INVALID, POOL_E_CLOSED.  Since 0.1.
@@ -453,9 +455,10 @@ POOL_API int pool_tag(pool_lease_t lease, const char *tag);
 POOL_API int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room);
 
 /**
- * A descriptor that becomes readable when pool_maintain() has something to do because of an asynchronous get, for a
- * pool with POOL_KEEPER_MANUAL: any event loop can watch it.  What is due by time alone is told by what pool_maintain()
- * returns.  pool_maintain() makes it unreadable again; do not read it yourself.
+ * A descriptor that becomes readable when pool_maintain() has something to do because of an asynchronous get, or
+ * because something will be due sooner than it had said, for a pool with POOL_KEEPER_MANUAL: any event loop can watch
+ * it.  What is due by time alone is told by what pool_maintain() returns.  pool_maintain() makes it unreadable again;
+ * do not read it yourself.
  *
  * Blocks: no.  Ownership: the pool's, which closes it at its end.  Threads: any.  From a callback: yes.
  * Returns the descriptor, always the same; or POOL_E_INVALID, POOL_E_UNSUPPORTED (the keeper is a thread, or the system
