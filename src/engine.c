@@ -238,7 +238,9 @@ bool engine_needs_refill(struct pool *pool)
 {
   return pool->config.min_idle > 0 && engine_has_room(pool) &&
          (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) &&
-         (int64_t)engine_idle_count(pool) + pool->openers_opening + pool->chores_doing < pool->config.min_idle;
+         (int64_t)engine_idle_count(pool) + (pool->stepped ? pool->opening : pool->openers_opening) +
+                 pool->chores_doing <
+             pool->config.min_idle;
 }
 
 /* Room while the breaker is open means that a probe is due. */
@@ -1058,7 +1060,8 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
       left -= state_of(word) == IDLE && doom(slot, POOL_REASON_RESIZED);
     }
     atomic_store(&pool->chores, true);
-    queue_serve(pool, step);
+    if (!pool->stepped)
+      queue_serve(pool, step);
   }
   engine_unlock(pool);
   return left;
@@ -1085,7 +1088,8 @@ int engine_resume(struct pool *pool, struct step *step)
   if (pool->pauses > 0) {
     left = --pool->pauses;
     attention_raise(pool, ATTENTION_PAUSED, left > 0);
-    queue_serve(pool, step);
+    if (!pool->stepped)
+      queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
   }
   engine_unlock(pool);
   return left;
@@ -1138,6 +1142,7 @@ bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
     return next_closing(pool, cursor, step);
   struct scan marked = {0};
   if (next_marked(pool, &marked, step)) {
+    atomic_store(&pool->chores, true); /* the next call begins anew, for this scan ends with the first that it finds */
     atomic_store(&watch_of(step->slot)->for_nobody, step->work == POOL_WORK_CHECK);
     return true;
   }

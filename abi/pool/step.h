@@ -14,6 +14,7 @@
  *    gives a ticket: then wait, by whatever means the caller has, until somebody is told to wake that ticket.
  *  - put: pool_step_end(), and the work (reset, close) that it asks for.
  *  - close: pool_close(pool, 0), then pool_step_next() until it returns 0.
+ *  - time: pool_maintain() says when to look again; each time pool_step_next() until it returns 0.
  *
  * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a
  * wake-up loses it, so look at it after each call, also after one that failed.
@@ -30,9 +31,10 @@
 extern "C" {
 #endif
 
-#define POOL_WORK_NONE  0
-#define POOL_WORK_OPEN  1 /**< open a connection for this slot */
-#define POOL_WORK_CHECK 2 /**< find out whether the connection is still good; not asked by this version */
+#define POOL_WORK_NONE 0
+#define POOL_WORK_OPEN 1 /**< open a connection for this slot */
+#define POOL_WORK_CHECK                                                                                                \
+  2 /**< find out whether the connection is still good; asked with check_after_ms or keepalive_ms */
 #define POOL_WORK_RESET 3 /**< make the connection clean; not asked by this version */
 #define POOL_WORK_CLOSE 4 /**< close the connection */
 
@@ -104,7 +106,10 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 POOL_API pool_lease_t pool_step_done(pool_lease_t claim, int32_t result, void *conn, pool_step_t *step);
 
 /**
- * The next thing that waits for anybody to do it: closing what a closed pool still holds, telling waiters.
+ * The next thing that waits for anybody to do it: closing what a closed pool still holds, telling waiters; closing and
+ * checking what time or a pool_flush() or pool_resize() has marked, opening for min_idle or to find out whether the
+ * server is back.  Call it until it returns 0 after each pool_maintain(), pool_flush(), pool_resize() and
+ * pool_resume().  What is opened or checked so is lent to nobody: pool_step_done() then returns 0.
  *
  * Returns 1 with *step filled in, or 0 if there is nothing.
  * Blocks: no.  Threads: any.  Errors: POOL_E_INVALID, POOL_E_SIZE.  Since 0.1.
