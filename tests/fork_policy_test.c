@@ -181,6 +181,9 @@ static void test_fork__the_breaker_works_in_the_child(void **state)
     must_soon((lease = pool_get_for(pool, 9000)) > 0);
     must(fake.fail_open == 0);
     must(pool_put(lease) == 0);
+    /* The probe may have succeeded, but its connection not be idle yet, when this one was opened. */
+    pool_stats_t stats = POOL_STATS_INIT;
+    must_soon((pool_stats(pool, &stats), stats.idle == stats.open));
     is_whole(pool, 2);
     finish_child(&fake, pool);
   }
