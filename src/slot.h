@@ -59,10 +59,8 @@ enum slot_state {
 #define CALL_ONE   ((uint64_t)1 << 8)
 #define CALL_MASK  (GENERATION_ONE - CALL_ONE)
 
-/* One lease in 256 is timed, the first of a new slot among them: two readings of the clock cost as much as twenty
- * leases.
- */
-#define SAMPLE_MASK (255 * GENERATION_ONE)
+/* One lease in 1024 is timed, the first of a new slot among them: what that costs is as much as twenty-five leases. */
+#define SAMPLE_MASK (1023 * GENERATION_ONE)
 
 struct pool;
 struct block;

@@ -295,7 +295,7 @@ typedef struct {
   pool_times_t wait;       /**< time in the queue, of each wait that is counted in waited */
   pool_times_t open_time;  /**< of each open that succeeded */
   pool_times_t check_time; /**< of each check */
-  pool_times_t use;        /**< from get to put, of one lease in 256 of each slot, its first among them */
+  pool_times_t use;        /**< from get to put, of one lease in 1024 of each slot, its first among them */
 } pool_stats_t;
 /* clang-format off */
 #define POOL_TIMES_INIT { 0, 0, 0, 0, 0, 0, 0 }
