@@ -388,11 +388,11 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
     return POOL_E_CLOSED;
   if (is_over(waiter, now))
     return POOL_E_TIMEOUT;
+  if (queue_sheds(pool, waiter, now))
+    return POOL_E_OVERLOAD; /* before it looks: what comes back now is for those who are not late */
   pool_lease_t result = look(pool, waiter, told, step);
-  if (result || step->work)
+  if (result || step->work || !pool->breaker.open)
     return result;
-  if (!pool->breaker.open)
-    return queue_sheds(pool, waiter, now) ? POOL_E_OVERLOAD : 0;
   waiter->error = pool->breaker.cause;
   pool->counts.failed_fast++;
   return waiter->error.code = POOL_E_OPEN;
