@@ -842,11 +842,12 @@ static bool open_is_wanted(struct pool *pool, bool for_waiters)
   return wanting > pool->openers_opening && !engine_any_idle(pool);
 }
 
-/* A hand for a chore: false if all are busy with others. */
-static bool take_hand(struct pool *pool)
+/* A hand for a chore: false if there is none to do, or all are busy with others. */
+static bool take_hand(struct pool *pool, const struct scan *cursor)
 {
   pthread_mutex_lock(&pool->lock);
-  bool taken = pool->chores_doing < engine_hands(pool);
+  bool pending = pool->unclean || cursor->block || atomic_load(&pool->chores);
+  bool taken = pending && pool->chores_doing < engine_hands(pool);
   pool->chores_doing += taken;
   pthread_mutex_unlock(&pool->lock);
   return taken;
@@ -889,7 +890,7 @@ int32_t engine_hands_wanted(struct pool *pool)
 bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step)
 {
   *step = (struct step){0};
-  if (take_hand(pool)) {
+  if (take_hand(pool, cursor)) {
     pthread_mutex_lock(&pool->lock);
     bool found = next_reset(pool, step);
     bool more = pool->unclean != NULL;
