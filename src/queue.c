@@ -303,9 +303,8 @@ static bool is_held_by_other(pool_lease_t lease, int32_t thread)
 }
 
 /* Whether every connection is held by a thread that waits here, now that the newcomer does: none of them will ever put
- * one.  One lease whose holder
- * does not wait is remembered: as long as it is out, and its holder does not come to wait, nothing needs to be
- * searched. */
+   one.  One lease whose holder does not wait is remembered: as long as it is out, and its holder does not come to wait,
+   nothing needs to be searched. */
 static bool starves(struct pool *pool, int32_t newcomer)
 {
   bool holds_one = false;

@@ -199,7 +199,8 @@ static bool mark(struct slot *slot, uint64_t *word, uint64_t flags)
   return true;
 }
 
-static void doom(struct slot *slot, uint64_t *word, uint8_t reason, struct look *look)
+/* Dooms a slot that is what it was when it was looked at. */
+static void doom_unmoved(struct slot *slot, uint64_t *word, uint8_t reason, struct look *look)
 {
   atomic_store(&watch_of(slot)->reason, reason);
   if (!mark(slot, word, DOOMED))
@@ -251,7 +252,7 @@ static void look_at_idle(struct pool *pool, struct slot *slot, uint64_t word, in
     if (look->now < since + ns_of(config->idle_timeout_ms))
       set_earlier(&look->due_ns, since + ns_of(config->idle_timeout_ms));
     else
-      doom(slot, &word, POOL_REASON_IDLE, look);
+      doom_unmoved(slot, &word, POOL_REASON_IDLE, look);
   }
   if (word & DOOMED) {
     --*spare;

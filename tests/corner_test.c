@@ -20,6 +20,13 @@
     (condition);                                                                                                       \
   })
 
+/* Time goes by, and the keeper has done what was due, and sleeps again. */
+static void pass(int64_t ns)
+{
+  virtual_advance(ns);
+  wait_until(virtual_sleepers() >= 1);
+}
+
 /* A server whose opens do what the test says. */
 static struct server {
   struct fake fake; /* the first member: the callbacks' context */
@@ -99,7 +106,7 @@ static void test_corner__openers_back_off_when_opens_time_out(void **state)
   struct getter getter = {0};
   getter_queue(&getter, pool, 1000);
   wait_until(server.attempts > 0);
-  usleep(50000); /* no virtual time goes by */
+  wait_until(virtual_sleepers() == 3); /* who waits, who opened, and the keeper: no time goes by */
   assert_in_range(server.attempts, 1, 10);
   atomic_store(&server.timeouts, 0);
   assert_true(comes_true(getter.result != 0));
@@ -137,8 +144,7 @@ static void test_corner__the_breaker_closes_after_a_pause(void **state)
   assert_int_equal(stats_of(pool).breaker_opened, 1);
   assert_int_equal(pool_pause(pool), 0);
   for (int i = 0; i < 100; i++) {
-    virtual_advance(100 * MILLISECOND);
-    usleep(1000);
+    pass(100 * MILLISECOND);
   }
   assert_int_equal(pool_resume(pool), 0);
   assert_true(comes_true(lends(pool)));
@@ -177,9 +183,7 @@ static void test_corner__the_breaker_closes_after_the_deadline_of_a_get(void **s
   atomic_store(&mode, 1);
   assert_int_equal(pool_get(pool), POOL_E_OPEN); /* the breaker opens, and the keeper is started */
   wait_until(virtual_sleepers() == 1);
-  usleep(10000);
-  virtual_advance(SECOND);
-  usleep(10000);
+  pass(SECOND);
   atomic_store(&mode, 2);
   gate_set(&hanging, true);
   assert_int_equal(getter_end(&getter), POOL_E_TIMEOUT);
@@ -460,15 +464,13 @@ static void look_during_reset(const pool_config_t *config, int64_t held_ns)
   assert_true(lease > 0);
   wait_until(virtual_sleepers() == 1);
   for (int64_t held = 0; held < held_ns; held += 50 * MILLISECOND) {
-    virtual_advance(50 * MILLISECOND);
-    usleep(2000);
+    pass(50 * MILLISECOND);
   }
   gate_set(&fake->resetting, false);
   pthread_t thread = thread_start(put_it, &lease);
   wait_until(gate_waiting(&fake->resetting) == 1);
   for (int i = 0; i < 4; i++) {
-    virtual_advance(500 * MILLISECOND);
-    usleep(10000);
+    pass(500 * MILLISECOND);
   }
   wait_until(virtual_sleepers() == 1);
   gate_set(&fake->resetting, true);
@@ -507,8 +509,7 @@ static void test_corner__a_leak_after_a_long_check_is_found(void **state)
   pool_t *pool = fake_pool(fake, &config, &vtable);
   wait_until(virtual_sleepers() == 1);
   for (int i = 0; i < 10; i++) {
-    virtual_advance(250 * MILLISECOND);
-    usleep(5000);
+    pass(250 * MILLISECOND);
   }
   gate_set(&fake->checking, false);
   struct gate release;
@@ -517,8 +518,7 @@ static void test_corner__a_leak_after_a_long_check_is_found(void **state)
   getter_start(&getter, pool, 1000000);
   wait_until(gate_waiting(&fake->checking) == 1);
   for (int i = 0; i < 10; i++) {
-    virtual_advance(250 * MILLISECOND);
-    usleep(5000);
+    pass(250 * MILLISECOND);
   }
   gate_set(&fake->checking, true);
   wait_until(stats_of(pool).leased == 1);
@@ -562,10 +562,7 @@ static void test_corner__a_pool_freed_while_it_is_maintained_ends_its_gets(void 
     pool_maintain(to_free);
     assert_int_equal(pool_put(lease), 0);
     wait_until(fake->open_now == 0);
-    for (int i = 0; i < 200 && !fake->released; i++) {
-      virtual_advance(SECOND);
-      usleep(1000);
-    }
+    assert_true(comes_true(fake->released == 1));
     assert_int_equal(told.times, 1);
     assert_int_equal(told.result, POOL_E_CLOSED);
     assert_int_equal(fake->released, 1);
