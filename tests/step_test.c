@@ -333,6 +333,31 @@ static void test_step__what_is_too_much_is_closed(void **state)
   finish(pool, 1);
 }
 
+static void test_step__next_hands_out_all_that_is_marked(void **state)
+{
+  (void)state;
+  pool_t *pool = capped(5, 1000);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t leases[5];
+  for (int i = 0; i < 5; i++)
+    leases[i] = open_one(pool, &connections[i]);
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(end_one(leases[i]), 0);
+  assert_int_equal(pool_flush(pool), 5);
+  pool_lease_t claims[5];
+  for (int i = 0; i < 5; i++) {
+    assert_int_equal(pool_step_next(pool, &step), 1);
+    assert_int_equal(step.work, POOL_WORK_CLOSE);
+    assert_int_equal(step.reason, POOL_REASON_FLUSHED);
+    claims[i] = step.claim;
+  }
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(pool_step_done(claims[i], 0, NULL, &step), 0);
+  assert_int_equal(stats_of(pool).closed_flushed, 5);
+  finish(pool, 0);
+}
+
 /* ---- cancelling, expiring ---- */
 
 static void test_step__a_cancelled_ticket_is_gone(void **state)
@@ -1212,6 +1237,7 @@ int main(void)
       cmocka_unit_test(test_step__the_end_of_an_open_lets_the_next_open),
       cmocka_unit_test(test_step__the_hard_cap_holds),
       cmocka_unit_test(test_step__what_is_too_much_is_closed),
+      cmocka_unit_test(test_step__next_hands_out_all_that_is_marked),
       cmocka_unit_test(test_step__a_cancelled_ticket_is_gone),
       cmocka_unit_test(test_step__cancel_returns_the_lease_that_was_given),
       cmocka_unit_test(test_step__an_expired_ticket_gets_nothing),
