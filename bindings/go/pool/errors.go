@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"libpool.example/go/internal/native"
+)
+
+// What went wrong, for errors.Is; the texts are the library's.
+var (
+	ErrInvalid     = kind(native.POOL_E_INVALID)     // a parameter or setting is wrong; the message names it
+	ErrStale       = kind(native.POOL_E_STALE)       // the lease has ended already
+	ErrClosed      = kind(native.POOL_E_CLOSED)      // the pool is closed
+	ErrTimeout     = kind(native.POOL_E_TIMEOUT)     // the deadline passed, or TryGet found nothing
+	ErrOpen        = kind(native.POOL_E_OPEN)        // a connection could not be opened; open's error is behind it
+	ErrOverload    = kind(native.POOL_E_OVERLOAD)    // too many are waiting already
+	ErrCancelled   = kind(native.POOL_E_CANCELLED)   // the context was cancelled
+	ErrUnsupported = kind(native.POOL_E_UNSUPPORTED) // this pool cannot do that
+	ErrNoMemory    = kind(native.POOL_E_NOMEM)       // memory, or the table of slots, is used up
+)
+
+var kinds = map[int64]error{
+	int64(native.POOL_E_INVALID):     ErrInvalid,
+	int64(native.POOL_E_STALE):       ErrStale,
+	int64(native.POOL_E_CLOSED):      ErrClosed,
+	int64(native.POOL_E_TIMEOUT):     ErrTimeout,
+	int64(native.POOL_E_OPEN):        ErrOpen,
+	int64(native.POOL_E_OVERLOAD):    ErrOverload,
+	int64(native.POOL_E_CANCELLED):   ErrCancelled,
+	int64(native.POOL_E_UNSUPPORTED): ErrUnsupported,
+	int64(native.POOL_E_NOMEM):       ErrNoMemory,
+}
+
+func kind(code int) error {
+	return errors.New(native.Pool_strerror(int64(code)))
+}
+
+// Error is what the pool returns: errors.Is finds its kind, one of the values above, and what is behind it.
+type Error struct {
+	Kind    error  // ErrClosed, ErrTimeout, ...
+	Message string // says more than the kind does, or ""
+	Err     error  // the error of open or of the context, or nil
+}
+
+func (e *Error) Error() string {
+	text := e.Message
+	if text == "" {
+		text = e.Kind.Error()
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Is makes errors.Is find the kind.
+func (e *Error) Is(target error) bool { return target == e.Kind }
+
+// Unwrap gives what is behind the error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// PanicError is what Get panics with after open or check did, which run in a goroutine of their own.
+type PanicError struct {
+	Value any    // what they panicked with
+	Stack []byte // of their goroutine
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("panic while a connection was being opened or checked: %v\n\n%s", e.Value, e.Stack)
+}
+
+// Unwrap gives the value, if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+func stale() error { return &Error{Kind: ErrStale} }
+
+// Why a context ended a get.
+func over(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return &Error{Kind: ErrCancelled, Err: err}
+	}
+	return &Error{Kind: ErrTimeout, Err: err}
+}
+
+func stillOpen(count int, err error) error {
+	message := fmt.Sprintf("the pool is closed, but connections are still lent or being opened: %d", count)
+	return &Error{Kind: over(err).(*Error).Kind, Message: message, Err: err}
+}
+
+// The error of a code; one that says that the server is down has the error of the last open behind it.
+func (p *Pool[C]) failure(code int64) error {
+	known := kinds[code]
+	if known == nil {
+		known = kind(int(code))
+	}
+	failure := &Error{Kind: known}
+	if cause := p.cause.Load(); cause != nil && known == ErrOpen {
+		failure.Err = *cause
+	}
+	return failure
+}
+
+func (p *Pool[C]) failureIf(code int64) error {
+	if code >= 0 {
+		return nil
+	}
+	return p.failure(code)
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+
+package pool
+
+// Lease is the right to use one connection until it is released.  It is a value: its copies are the same lease, and what
+// ended stays ended for all of them.
+type Lease[C any] struct {
+	pool   *Pool[C]
+	number int64
+	conn   C
+}
+
+// Valid says whether the lease has not ended yet.
+func (l Lease[C]) Valid() bool {
+	return l.pool != nil && l.pool.table.at(l.number).lease.Load() == l.number
+}
+
+// Conn is the connection, the same object each time it is lent.  After the lease has ended Conn panics with ErrStale,
+// for the connection may be somebody else's by now.
+func (l Lease[C]) Conn() C {
+	if !l.Valid() {
+		panic(stale())
+	}
+	return l.conn
+}
+
+// Release puts the connection back: for the first who waits, or to be idle; or it is closed, where the pool has enough
+// or is closed.  A lease that has ended already gets ErrStale, and nothing is touched.
+func (l Lease[C]) Release() error {
+	if !l.take() {
+		return stale()
+	}
+	p := l.pool
+	if p.reset != nil && !p.clean(l) {
+		return p.discard(l.number)
+	}
+	next := end(l.number)
+	if next.wake != 0 || next.work != workNone {
+		p.settle(next)
+	}
+	return p.failureIf(int64(next.result))
+}
+
+// Discard ends the lease and closes the connection, because it is broken, say.
+func (l Lease[C]) Discard() error {
+	if !l.take() {
+		return stale()
+	}
+	return l.pool.discard(l.number)
+}
+
+// Of all who end a lease at one time, one succeeds.
+func (l Lease[C]) take() bool {
+	return l.pool != nil && l.pool.table.at(l.number).lease.CompareAndSwap(l.number, 0)
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+
+// Package pool keeps connections open and lends them to goroutines.
+//
+// It is the C library libpool: the library decides who gets which connection and in which order, Go opens, closes and
+// uses them.  No C code ever calls Go, and no thread is blocked by a goroutine that waits.
+//
+//	clients, err := pool.New(pool.Config{MaxOpen: 20},
+//		func(ctx context.Context) (*rpc.Client, error) { return dial(ctx, address) },
+//		pool.WithClose((*rpc.Client).Close))
+//	...
+//	lease, err := clients.Get(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	defer lease.Release()
+//	return lease.Conn().Call("Arith.Mul", args, &product)
+package pool
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pool lends connections of one kind.  All its methods may be called by any goroutine at any time.
+type Pool[C any] struct {
+	handle  *handle
+	open    func(context.Context) (C, error)
+	close   func(C) error
+	check   func(context.Context, C) error
+	reset   func(C) error
+	timeout time.Duration // of a get; 0: none
+	table   table[C]
+	queue   queue
+	keeper  keeper
+	chores  sync.Mutex // guards refilling
+	// A connection is being opened to keep it idle; the library does not count these, so it is one at a time.
+	refilling bool
+	retries   bool                  // after a failed open, others wait for a moment
+	cause     atomic.Pointer[error] // of the last failed open
+	closed    atomic.Bool
+	emptied   sync.Once
+	drained   chan struct{}
+}
+
+// Option is a function that a pool calls for its connections, beside the one that opens them.
+type Option[C any] func(*Pool[C])
+
+// WithClose says how a connection is closed.  Its error is counted in Stats.CloseFailures; the connection is gone
+// anyway.
+func WithClose[C any](close func(conn C) error) Option[C] {
+	return func(p *Pool[C]) { p.close = close }
+}
+
+// WithCheck says how to find out whether a connection is still good; it is needed for Config.CheckAfter and
+// Config.Keepalive.
+func WithCheck[C any](check func(ctx context.Context, conn C) error) Option[C] {
+	return func(p *Pool[C]) { p.check = check }
+}
+
+// WithReset says how a connection is made clean for its next user; Release calls it, and if it fails the connection is
+// closed.
+func WithReset[C any](reset func(conn C) error) Option[C] {
+	return func(p *Pool[C]) { p.reset = reset }
+}
+
+// New makes a pool and opens its first Config.Initial connections; if one of them fails, the others are closed and New
+// fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
+// deadline.  A connection that comes too late is kept for the next caller.
+func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
+	p := &Pool[C]{open: open, timeout: config.timeout(), retries: config.RetryMin > 0, drained: make(chan struct{})}
+	for _, option := range options {
+		if option == nil {
+			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
+		}
+		option(p)
+	}
+	if err := config.check(open != nil, p.check != nil); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.handle, err = newHandle(&config); err != nil {
+		return nil, err
+	}
+	if err := p.fill(config.Initial); err != nil {
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		p.Close(over)
+		return nil, err
+	}
+	if tick := config.tick(); tick > 0 {
+		p.keeper.start(tick, p.keep)
+	}
+	return p, nil
+}
+
+// Takes so many leases at one time, so that as many connections are opened, and gives them back.
+func (p *Pool[C]) fill(count int) (err error) {
+	leases := make([]Lease[C], 0, count)
+	defer func() {
+		for _, lease := range leases {
+			lease.Release()
+		}
+	}()
+	for len(leases) < count {
+		lease, err := p.TryGet(context.Background())
+		if err != nil {
+			return err
+		}
+		leases = append(leases, lease)
+	}
+	return nil
+}
+
+// Get lends a connection: an idle one, else a new one if the caps allow, else the next that is released, in order of
+// arrival.  It ends with ErrTimeout at the context's deadline or after Config.GetTimeout, whichever comes first, and
+// with ErrCancelled if the context is cancelled; the error that the context gives is behind them.
+//
+// A panic in open or check reaches the caller as a *PanicError.
+func (p *Pool[C]) Get(ctx context.Context) (Lease[C], error) {
+	return p.get(ctx, true)
+}
+
+// TryGet is a Get that does not wait for others: an idle connection is lent, or a new one opened if the caps allow; else
+// the error is ErrTimeout.  The context is for the opening.
+func (p *Pool[C]) TryGet(ctx context.Context) (Lease[C], error) {
+	return p.get(ctx, false)
+}
+
+func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
+	if ctx == nil {
+		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
+	}
+	if err := ctx.Err(); err != nil {
+		return Lease[C]{}, over(err)
+	}
+	next := begin(p.handle, 0, 0)
+	if next.result > 0 && next.wake == 0 {
+		return p.lend(int64(next.result)), nil
+	}
+	return p.getPatiently(ctx, next, wait)
+}
+
+func (p *Pool[C]) lend(lease int64) Lease[C] {
+	place := p.table.at(lease)
+	place.lease.Store(lease)
+	return Lease[C]{pool: p, number: lease, conn: place.conn}
+}
+
+// A get that finds no idle connection at once.
+func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease[C], error) {
+	if p.timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, p.timeout)
+		defer cancel()
+		ctx = limited
+	}
+	for first := true; ; first = false {
+		p.tell(next)
+		switch {
+		case next.result > 0:
+			return p.lend(int64(next.result)), nil
+		case next.result == timeoutCode && first && wait:
+			// Nothing is there: into the queue.
+		case next.result < 0:
+			return Lease[C]{}, p.failure(int64(next.result))
+		case next.work == workClose:
+			p.finish(next)
+		default:
+			lease, err := p.perform(ctx, next)
+			if lease != 0 || err != nil {
+				return p.lendIf(lease), err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return Lease[C]{}, over(err)
+		}
+		var ended error
+		if next, ended = p.ask(ctx, wait); ended != nil {
+			return Lease[C]{}, ended
+		}
+	}
+}
+
+func (p *Pool[C]) lendIf(lease int64) Lease[C] {
+	if lease == 0 {
+		return Lease[C]{}
+	}
+	return p.lend(lease)
+}
+
+// The next step of a get, for which it waits if need be; or why it has to end.
+func (p *Pool[C]) ask(ctx context.Context, wait bool) (step, error) {
+	if !wait {
+		return begin(p.handle, 0, 0), nil
+	}
+	next, told := p.queue.enter(p.handle, milliseconds(ctx))
+	if told == nil {
+		return next, nil
+	}
+	ticket := next.ticket
+	for {
+		p.tell(next)
+		select {
+		case <-told:
+			next = begin(p.handle, -1, int64(ticket))
+			if next.ticket == 0 {
+				p.queue.leave(int64(ticket), told)
+				return p.onTime(ctx, next)
+			}
+		case <-ctx.Done():
+			p.queue.leave(int64(ticket), told)
+			return p.giveUp(ctx, int64(ticket))
+		}
+	}
+}
+
+// The library counts in milliseconds and may be early by a part of one.
+func (p *Pool[C]) onTime(ctx context.Context, next step) (step, error) {
+	if next.result != timeoutCode {
+		return next, nil
+	}
+	p.tell(next)
+	<-ctx.Done()
+	return step{}, over(ctx.Err())
+}
+
+// Leaves the queue, unless a connection came at this moment.
+func (p *Pool[C]) giveUp(ctx context.Context, ticket int64) (step, error) {
+	err := ctx.Err()
+	if err == context.DeadlineExceeded {
+		// Who asks at his deadline is counted as timed out, not as cancelled.
+		next := begin(p.handle, -1, ticket)
+		if next.result == timeoutCode {
+			p.tell(next)
+			return step{}, over(err)
+		}
+		if next.ticket == 0 {
+			return next, nil
+		}
+		p.tell(next)
+	}
+	next := cancel(ticket)
+	if next.result == 0 && next.work == workNone {
+		p.tell(next)
+		return step{}, over(err)
+	}
+	return next, nil
+}
+
+// Close closes the pool: nobody gets a connection any more, those who wait get ErrClosed, idle connections are closed
+// now and others when they are released.  Then it waits until the last one is closed or the context ends; the error says
+// how many are still out.  Close may be called again, also to go on waiting.
+func (p *Pool[C]) Close(ctx context.Context) error {
+	if ctx == nil {
+		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
+	}
+	p.closed.Store(true)
+	p.handle.close()
+	p.keeper.stop()
+	p.tend()
+	if p.noteDrained() == 0 {
+		return nil
+	}
+	select {
+	case <-p.drained:
+		return nil
+	case <-ctx.Done():
+		if open := p.noteDrained(); open > 0 {
+			return stillOpen(open, ctx.Err())
+		}
+		return nil
+	}
+}
+
+// How many connections of a closed pool are still open; 0 lets every Close end.
+func (p *Pool[C]) noteDrained() int {
+	open := p.handle.close()
+	if open == 0 {
+		p.emptied.Do(func() { close(p.drained) })
+	}
+	return open
+}
+
+// Len is how many connections are idle; 0 after Close.
+func (p *Pool[C]) Len() int {
+	return p.handle.len()
+}

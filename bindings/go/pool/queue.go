@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+
+package pool
+
+import "sync"
+
+// The goroutines that wait, by their tickets.  The order is the library's; here is only how each is told.
+type queue struct {
+	mutex   sync.Mutex
+	waiters map[int64]chan struct{}
+	spare   sync.Pool // channels
+}
+
+// Begins a get that may wait; the channel tells when to go on, and is nil if there is nothing to wait for.  Whoever wants
+// to tell a ticket waits for the mutex, so none is told before it is known here.
+func (q *queue) enter(handle *handle, timeout int64) (step, chan struct{}) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	next := begin(handle, timeout, 0)
+	if next.ticket == 0 {
+		return next, nil
+	}
+	told, _ := q.spare.Get().(chan struct{})
+	if told == nil {
+		told = make(chan struct{}, 1)
+	}
+	if q.waiters == nil {
+		q.waiters = make(map[int64]chan struct{})
+	}
+	q.waiters[int64(next.ticket)] = told
+	return next, told
+}
+
+// Ends a wait; the channel is another's from now on.
+func (q *queue) leave(ticket int64, told chan struct{}) {
+	q.mutex.Lock()
+	delete(q.waiters, ticket)
+	q.mutex.Unlock()
+	select {
+	case <-told:
+	default:
+	}
+	q.spare.Put(told)
+}
+
+// A ticket that is not here any more has passed the word on when it left.
+func (q *queue) tell(ticket int64) {
+	q.mutex.Lock()
+	if told := q.waiters[ticket]; told != nil {
+		wake(told)
+	}
+	q.mutex.Unlock()
+}
+
+// After calls that serve waiters without saying whom.
+func (q *queue) tellAll() {
+	q.mutex.Lock()
+	for _, told := range q.waiters {
+		wake(told)
+	}
+	q.mutex.Unlock()
+}
+
+func wake(told chan struct{}) {
+	select {
+	case told <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+
+package pool
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// Work is done in the user's functions; whatever they do, its claim is reported, so the library's counts stay right.
+
+// What became of an open or a check.
+type outcome[C any] struct {
+	conn     C
+	err      error
+	panicked *PanicError
+	ended    bool // the function returned
+	lease    int64
+}
+
+// An open or check that somebody waits for, unless he has left.
+type job struct {
+	settled atomic.Bool // one of the two has decided: it is delivered, or he has left
+	done    chan struct{}
+}
+
+// Opens or checks on behalf of a get.  That may take longer than the get may, so it runs in a goroutine of its own.
+func (p *Pool[C]) perform(ctx context.Context, next step) (int64, error) {
+	work := &job{done: make(chan struct{})}
+	result := new(outcome[C])
+	go p.run(ctx, next, work, result)
+	select {
+	case <-work.done:
+	case <-ctx.Done():
+		if work.settled.CompareAndSwap(false, true) {
+			return 0, over(ctx.Err())
+		}
+		<-work.done
+	}
+	if result.panicked != nil {
+		panic(result.panicked)
+	}
+	if err := ctx.Err(); err != nil && errors.Is(result.err, ErrOpen) {
+		return 0, &Error{Kind: over(err).(*Error).Kind, Err: errors.Unwrap(result.err)}
+	}
+	return result.lease, result.err
+}
+
+func (p *Pool[C]) run(ctx context.Context, next step, work *job, result *outcome[C]) {
+	defer p.deliver(work, result)
+	defer p.report(next, result)
+	defer result.catch()
+	if next.work == workOpen {
+		if result.conn, result.err = p.open(ctx); result.err == nil && isNil(result.conn) {
+			result.err = errors.New("open returned no connection")
+		}
+	} else {
+		result.err = p.check(ctx, p.table.at(int64(next.claim)).conn)
+	}
+	result.ended = true
+}
+
+// Deferred, so that neither a panic nor runtime.Goexit loses the claim.
+func (o *outcome[C]) catch() {
+	if value := recover(); value != nil {
+		o.panicked = &PanicError{Value: value, Stack: debug.Stack()}
+		o.err = o.panicked
+	} else if !o.ended {
+		o.err = errors.New("open or check ended its goroutine")
+	}
+}
+
+func isNil(conn any) bool {
+	switch value := reflect.ValueOf(conn); value.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		return value.IsNil()
+	}
+	return false
+}
+
+func (p *Pool[C]) report(next step, result *outcome[C]) {
+	defer func() { // a panic of close, which runs if nobody wants the connection any more
+		if value := recover(); value != nil {
+			result.panicked = &PanicError{Value: value, Stack: debug.Stack()}
+		}
+	}()
+	failure := result.err
+	opens := next.work == workOpen
+	if opens && failure == nil {
+		p.table.make(int64(next.claim)).conn = result.conn
+	}
+	if opens && failure != nil {
+		p.cause.Store(&failure)
+		result.err = &Error{Kind: ErrOpen, Err: failure}
+	} else {
+		result.err = nil // after a failed check the get goes on
+	}
+	after := p.acknowledge(next, failure == nil)
+	if after.result > 0 {
+		result.lease = int64(after.result)
+	} else if failure == nil {
+		result.err = p.failureIf(int64(after.result))
+	}
+	p.finish(after)
+	if opens && failure != nil {
+		p.keeper.nudge()
+		p.tend()
+	}
+}
+
+func (p *Pool[C]) acknowledge(next step, succeeded bool) step {
+	after := done(int64(next.claim), succeeded)
+	p.tell(after)
+	if p.closed.Load() {
+		p.noteDrained()
+	}
+	return after
+}
+
+// Hands the outcome to the get, or if that has left, the connection to the next.
+func (p *Pool[C]) deliver(work *job, result *outcome[C]) {
+	if work.settled.CompareAndSwap(false, true) {
+		close(work.done)
+		return
+	}
+	p.putBack(result.lease)
+}
+
+func (p *Pool[C]) putBack(lease int64) {
+	if lease == 0 {
+		return
+	}
+	defer p.shield()
+	p.settle(end(lease))
+}
+
+// Where nobody is there to be told of a panic in close: it is counted as a close that failed.
+func (p *Pool[C]) shield() {
+	_ = recover()
+}
+
+// ---- closing ----
+
+// Closes what a step asks to close, and what that leads to.
+func (p *Pool[C]) finish(next step) {
+	for next.work == workClose {
+		next = p.closeOne(next)
+	}
+}
+
+func (p *Pool[C]) closeOne(next step) (after step) {
+	place := p.table.at(int64(next.claim))
+	conn := place.conn
+	var none C
+	place.conn = none
+	closed, ended := false, false
+	defer func() {
+		after = p.acknowledge(next, closed)
+		if !ended {
+			p.finish(after) // the panic leaves, so nobody else does
+		}
+	}()
+	closed = p.close == nil || p.close(conn) == nil
+	ended = true
+	return
+}
+
+// Resets a connection that comes back; false: it is to be closed.
+func (p *Pool[C]) clean(l Lease[C]) (clean bool) {
+	ended := false
+	defer func() {
+		if !ended {
+			_ = p.discard(l.number)
+		}
+	}()
+	clean = p.reset(l.conn) == nil
+	ended = true
+	return
+}
+
+func (p *Pool[C]) discard(lease int64) error {
+	next := endUnusable(lease)
+	p.settle(next)
+	return p.failureIf(int64(next.result))
+}
+
+// ---- telling, and what nobody asked for ----
+
+func (p *Pool[C]) tell(next step) {
+	if next.wake != 0 {
+		p.queue.tell(int64(next.wake))
+	}
+}
+
+func (p *Pool[C]) settle(next step) {
+	p.tell(next)
+	p.finish(next)
+}
+
+// Does what waits for anybody to do it.
+func (p *Pool[C]) tend() {
+	for {
+		next := p.nextChore()
+		if next.result != 1 {
+			return
+		}
+		p.tell(next)
+		switch next.work {
+		case workClose:
+			p.finish(next)
+		case workOpen, workCheck:
+			go p.runAlone(next)
+		}
+	}
+}
+
+// Opens that keep connections idle come one at a time, for the library would ask for another as long as none has ended.
+func (p *Pool[C]) nextChore() step {
+	p.chores.Lock()
+	defer p.chores.Unlock()
+	if p.refilling && !p.closed.Load() {
+		return step{}
+	}
+	next := following(p.handle)
+	p.refilling = p.refilling || next.work == workOpen
+	return next
+}
+
+func (p *Pool[C]) runAlone(next step) {
+	defer p.shield()
+	ctx, cancel := context.WithTimeout(context.Background(), p.patience())
+	defer cancel()
+	result := new(outcome[C])
+	work := new(job)
+	work.settled.Store(true) // nobody waits
+	defer func() {
+		if next.work != workOpen {
+			return
+		}
+		p.chores.Lock()
+		p.refilling = false
+		p.chores.Unlock()
+		if result.lease != 0 {
+			p.tend() // after a failure, at the next tick
+		}
+	}()
+	p.run(ctx, next, work, result)
+}
+
+func (p *Pool[C]) patience() time.Duration {
+	if p.timeout > 0 {
+		return p.timeout
+	}
+	return defaultTimeout
+}
+
+// One round of the keeper.
+func (p *Pool[C]) keep() time.Duration {
+	defer p.shield()
+	due := p.handle.maintain()
+	if p.retries {
+		p.queue.tellAll() // a moment to try again has come, perhaps, and the library does not say for whom
+	}
+	p.tend()
+	return time.Duration(due)
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+
+// Package rpcpool is a pool of RPC clients with the interface of the package github.com/maxatome/pool, so that a program
+// written for that changes its import line and nothing else:
+//
+//	import pool "libpool.example/go/rpcpool"
+//
+// It runs on package pool.  Where it differs from its ancestor, that was a fault: maxCap is a hard cap, so Get waits for
+// a client to come back, for half a minute at most, where the ancestor opened as many as there were callers; no client
+// is lent to two users, for closing a handle twice is an error, and a handle that was closed makes no calls; Get may be
+// called while the pool is being closed.
+package rpcpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"libpool.example/go/pool"
+)
+
+// ErrClosed is what Get returns after the pool was closed.
+var ErrClosed = errors.New("pool is closed")
+
+// Factory opens a client.
+type Factory func() (RpcAble, error)
+
+// Pool lends clients.
+type Pool interface {
+	// Get lends an idle client, or opens one, or waits for one to come back.  Its Close gives it back.
+	Get() (RpcAble, error)
+
+	// Close closes the idle clients, and each of the others when it comes back.  It does not wait for them.
+	Close()
+
+	// Len is how many clients are idle; 0 after Close.
+	Len() int
+}
+
+type clientPool struct {
+	clients *pool.Pool[*client]
+}
+
+// A client that is in the pool, and how its closing went.
+type client struct {
+	RpcAble
+	failure atomic.Pointer[error]
+}
+
+// NewChannelPool makes a pool with initialCap clients open, and never more than maxCap.
+func NewChannelPool(initialCap, maxCap int, factory Factory) (Pool, error) {
+	if initialCap < 0 || maxCap <= 0 || initialCap > maxCap {
+		return nil, errors.New("invalid capacity settings")
+	}
+	if factory == nil {
+		return nil, errors.New("factory is nil")
+	}
+	clients, err := pool.New(pool.Config{Name: "rpc", Initial: initialCap, MaxOpen: maxCap}, openWith(factory), pool.WithClose((*client).close))
+	if errors.Is(err, pool.ErrOpen) {
+		return nil, fmt.Errorf("factory is not able to fill the pool: %s", cause(err))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &clientPool{clients: clients}, nil
+}
+
+func openWith(factory Factory) func(context.Context) (*client, error) {
+	return func(context.Context) (*client, error) {
+		opened, err := factory()
+		if err != nil {
+			return nil, err
+		}
+		if opened == nil {
+			return nil, errors.New("rconn is nil. rejecting")
+		}
+		return &client{RpcAble: opened}, nil
+	}
+}
+
+func (c *client) close() error {
+	err := c.RpcAble.Close()
+	if err != nil {
+		c.failure.Store(&err)
+	}
+	return err
+}
+
+func (p *clientPool) Get() (RpcAble, error) {
+	lease, err := p.clients.Get(context.Background())
+	if err != nil {
+		return nil, cause(err)
+	}
+	return &PoolRconn{RpcAble: lease.Conn().RpcAble, handle: &handle{lease: lease, client: lease.Conn()}}, nil
+}
+
+// The error as the ancestor's users know it: the factory's own, or ErrClosed.
+func cause(err error) error {
+	if errors.Is(err, pool.ErrClosed) {
+		return ErrClosed
+	}
+	if behind := errors.Unwrap(err); errors.Is(err, pool.ErrOpen) && behind != nil {
+		return behind
+	}
+	return err
+}
+
+func (p *clientPool) Close() {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = p.clients.Close(over) // who still has a client closes it by giving it back
+}
+
+func (p *clientPool) Len() int { return p.clients.Len() }
