@@ -488,6 +488,30 @@ static void test_step__close_tells_everybody(void **state)
   }
 }
 
+static void test_step__everything_that_was_flushed_is_closed(void **state)
+{
+  (void)state;
+  pool_t *pool = capped(5, 1000);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t leases[5];
+  for (int i = 0; i < 5; i++)
+    leases[i] = open_one(pool, &connections[i]);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(end_one(leases[i]), 0);
+  assert_int_equal(pool_flush(pool), 5);
+  int closed = 0;
+  for (; pool_step_next(pool, &step) == 1; closed++) {
+    assert_int_equal(step.work, POOL_WORK_CLOSE);
+    assert_int_equal(step.reason, POOL_REASON_FLUSHED);
+    assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  }
+  assert_int_equal(closed, 4);
+  assert_int_equal(pool_step_end(leases[4], &step), 0);
+  assert_int_equal(step.work, POOL_WORK_CLOSE);
+  assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  finish(pool, 0);
+}
+
 struct closer {
   pool_t *pool;
   _Atomic int result;
@@ -1218,6 +1242,7 @@ int main(void)
       cmocka_unit_test(test_step__more_than_max_waiters_are_refused),
       cmocka_unit_test(test_step__close_tells_everybody),
       cmocka_unit_test(test_step__a_draining_close_is_told),
+      cmocka_unit_test(test_step__everything_that_was_flushed_is_closed),
       cmocka_unit_test(test_step__a_freed_pool_leaves_nothing_behind),
       cmocka_unit_test(test_step__wrong_structs_lose_no_decision),
       cmocka_unit_test(test_step__wrong_parameters_are_refused),
