@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.util.concurrent.TimeUnit;
+
+/** A get that was not served at once: does the work that the library asks for, waits, and keeps the time. */
+final class Get<C, X extends Exception> {
+  private final Pool<C, X> pool;
+  private final long timeoutMs;
+  private final long began = System.nanoTime();
+  private long queuedNs;
+  private long workedNs;
+
+  Get(Pool<C, X> pool, long timeoutMs) {
+    this.pool = pool;
+    this.timeoutMs = timeoutMs;
+  }
+
+  /** Returns a lease; or 0 if there is none and the timeout is 0. */
+  long pursue(long said) throws X, InterruptedException {
+    Step step = Step.of(said);
+    for (; ; ) {
+      pool.wake(step);
+      if (step.result > 0) {
+        return step.result;
+      }
+      if (step.result < 0) {
+        if (step.work != Step.NONE) {
+          pool.settle(pool.perform(step));
+        }
+        return fail((int) step.result);
+      }
+      if (step.work != Step.NONE) {
+        step = Step.of(work(step));
+      } else if (step.ticket != 0) {
+        step = queue(step.ticket);
+      } else if (timeoutMs > 0 && leftNs() <= 0) {
+        return fail(CoreConstants.POOL_E_TIMEOUT);
+      } else {
+        step = Step.of(pool.begin(timeoutMs > 0 ? Millis.of(leftNs()) : timeoutMs, 0));
+      }
+    }
+  }
+
+  private long work(Step step) throws X {
+    long since = System.nanoTime();
+    long said = step.work == Step.OPEN ? pool.open(step) : pool.perform(step);
+    workedNs += System.nanoTime() - since;
+    if (said != 0 && timeoutMs > 0 && leftNs() <= 0) { // too late for this one; the next may use it
+      pool.settle(said);
+      return CoreConstants.POOL_E_TIMEOUT;
+    }
+    return said;
+  }
+
+  private Step queue(long ticket) throws InterruptedException {
+    long since = System.nanoTime();
+    try {
+      Waiters.Waiter waiter = pool.waiters().enter(ticket);
+      for (; ; ) {
+        waiter.forget();
+        Step step = Step.of(pool.begin(timeoutMs, ticket)); // also once before sleeping: see enter()
+        if (step.ticket != ticket) {
+          return step;
+        }
+        pool.wake(step);
+        sleep(waiter);
+        if (timeoutMs > 0 && leftNs() <= 0) {
+          return last(ticket);
+        }
+      }
+    } catch (Throwable e) { // an interrupt, or the end of memory or of the stack: nobody waits here any more
+      pool.settle(Step.cancel(ticket)); // which may have been given a lease by now
+      throw e;
+    } finally {
+      pool.waiters().leave(ticket);
+      queuedNs += System.nanoTime() - since;
+    }
+  }
+
+  private void sleep(Waiters.Waiter waiter) throws InterruptedException {
+    while (!waiter.isTold()) {
+      long left = timeoutMs > 0 ? leftNs() : Long.MAX_VALUE;
+      if (left <= 0) {
+        return;
+      }
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
+      waiter.sleep(pool, left);
+    }
+  }
+
+  /** The time is over; perhaps something came at the last moment. The library's clock may be a little behind. */
+  private Step last(long ticket) {
+    Step step = Step.of(pool.begin(timeoutMs, ticket));
+    if (step.ticket != ticket) {
+      return step;
+    }
+    pool.wake(step);
+    long said = Step.cancel(ticket);
+    return Step.of(said == 0 ? CoreConstants.POOL_E_TIMEOUT : said);
+  }
+
+  private long leftNs() {
+    return TimeUnit.MILLISECONDS.toNanos(timeoutMs) - (System.nanoTime() - began);
+  }
+
+  private long fail(int code) {
+    if (code != CoreConstants.POOL_E_TIMEOUT) {
+      throw pool.failure(code);
+    }
+    if (timeoutMs == 0) {
+      return 0;
+    }
+    PoolStats now = pool.stats();
+    throw new PoolTimeoutException(
+        String.format(
+            "%s: no connection in time: %d ms went by in the queue, %d ms in open or check; "
+                + "%d are open, %d leased, %d wait",
+            pool.name(),
+            TimeUnit.NANOSECONDS.toMillis(queuedNs),
+            TimeUnit.NANOSECONDS.toMillis(workedNs),
+            now.open(),
+            now.leased(),
+            now.waiting()));
+  }
+}

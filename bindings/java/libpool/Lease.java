@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+
+/**
+ * The right to use one connection until it is closed, best in a try-with-resources statement. Closing it gives the
+ * connection back; once is enough, more often is harmless. Any thread may close it.
+ *
+ * @param <C> the kind of connection
+ */
+public final class Lease<C> implements AutoCloseable {
+  private static final VarHandle NUMBER;
+
+  static {
+    try {
+      NUMBER = MethodHandles.lookup().findVarHandle(Lease.class, "number", long.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final Pool<C, ?> pool;
+  private C connection;
+  private long number; // 0: ended
+  private Watch watch; // null: nobody looks for leaks
+
+  Lease(Pool<C, ?> pool) {
+    this.pool = pool;
+  }
+
+  /** Before anybody else knows it. */
+  void lend(long number, C connection, Watch watch) {
+    this.number = number;
+    this.connection = connection;
+    this.watch = watch;
+  }
+
+  /**
+   * The connection, always the same object.
+   *
+   * @throws IllegalStateException if the lease was closed
+   */
+  public C conn() {
+    if ((long) NUMBER.getOpaque(this) == 0) {
+      throw stale();
+    }
+    return connection;
+  }
+
+  /** Gives the connection back: to the first who waits, or to be idle. */
+  @Override
+  public void close() {
+    end(true);
+  }
+
+  /** The same as {@link #close()}, but the connection is closed and not lent again. */
+  public void discard() {
+    end(false);
+  }
+
+  /**
+   * Notes what the lease is used for, until it is closed; lists of leases show it.
+   *
+   * @param tag a few words, or null for none
+   * @throws IllegalStateException if the lease was closed
+   */
+  public void tag(String tag) {
+    long lease = (long) NUMBER.getOpaque(this);
+    if (lease == 0) {
+      throw stale();
+    }
+    Core.pool_tag(lease, tag);
+  }
+
+  private void end(boolean usable) {
+    long lease = (long) NUMBER.getAndSet(this, 0L);
+    if (lease == 0) {
+      return;
+    }
+    C ended = connection;
+    connection = null;
+    if (watch != null) {
+      watch.end();
+    }
+    pool.put(lease, ended, usable);
+  }
+
+  private static IllegalStateException stale() {
+    return new IllegalStateException(Core.pool_strerror(CoreConstants.POOL_E_STALE));
+  }
+}

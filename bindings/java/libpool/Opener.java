@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+/**
+ * Opens a connection.
+ *
+ * @param <C> the kind of connection
+ * @param <X> what it may throw, which then is what a get throws
+ */
+@FunctionalInterface
+public interface Opener<C, X extends Exception> {
+  /** Returns a new connection, never null. Runs on the thread that needs it. */
+  C open() throws X;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.Set;
+import javax.sql.ConnectionEvent;
+import javax.sql.ConnectionEventListener;
+import javax.sql.PooledConnection;
+
+/** A connection of a driver, and what must be undone before somebody else gets it. */
+final class PhysicalConnection implements AutoCloseable, ConnectionEventListener {
+  private interface Undo {
+    void run() throws SQLException;
+  }
+
+  private final Connection connection;
+  private final PooledConnection pooled; // or null
+  private final boolean autoCommit;
+  private final Set<String> changed = new HashSet<>();
+  private final Deque<Undo> undos = new ArrayDeque<>();
+  private volatile boolean broken;
+
+  PhysicalConnection(Connection connection, PooledConnection pooled, boolean autoCommit, boolean readOnly)
+      throws SQLException {
+    this.connection = connection;
+    this.pooled = pooled;
+    this.autoCommit = autoCommit;
+    if (pooled != null) {
+      pooled.addConnectionEventListener(this);
+    }
+    if (connection.isReadOnly() != readOnly) {
+      connection.setReadOnly(readOnly);
+    }
+    setAutoCommit(autoCommit);
+  }
+
+  Connection connection() {
+    return connection;
+  }
+
+  boolean isBroken() {
+    return broken;
+  }
+
+  /** Before a setter is called for the first time: notes how to undo it. */
+  void changes(String setter) throws SQLException {
+    if (changed.contains(setter)) {
+      return;
+    }
+    switch (setter) {
+      case "setAutoCommit" -> undos.push(() -> {}); // reset() sees to it in any case
+      case "setReadOnly" -> {
+        boolean before = connection.isReadOnly();
+        undos.push(() -> connection.setReadOnly(before));
+      }
+      case "setTransactionIsolation" -> {
+        int before = connection.getTransactionIsolation();
+        undos.push(() -> connection.setTransactionIsolation(before));
+      }
+      case "setCatalog" -> {
+        String before = connection.getCatalog();
+        undos.push(() -> connection.setCatalog(before));
+      }
+      case "setSchema" -> {
+        String before = connection.getSchema();
+        undos.push(() -> connection.setSchema(before));
+      }
+      case "setHoldability" -> {
+        int before = connection.getHoldability();
+        undos.push(() -> connection.setHoldability(before));
+      }
+      case "setNetworkTimeout" -> {
+        int before = connection.getNetworkTimeout();
+        undos.push(() -> connection.setNetworkTimeout(Runnable::run, before));
+      }
+      default -> {
+        return;
+      }
+    }
+    changed.add(setter);
+  }
+
+  /** An error that says that the connection, not a statement, is bad makes it unusable. */
+  void note(Throwable failure) {
+    if (failure instanceof SQLException e) {
+      String state = e.getSQLState();
+      broken |= e instanceof java.sql.SQLNonTransientConnectionException
+          || e instanceof java.sql.SQLRecoverableException
+          || (state != null && (state.startsWith("08") || state.startsWith("57P0")));
+    }
+  }
+
+  /** What was not committed is rolled back, and all is set as it was. */
+  void reset() throws SQLException {
+    if (!connection.getAutoCommit()) {
+      connection.rollback();
+    }
+    if (!undos.isEmpty()) {
+      setAutoCommit(true); // some cannot be set within a transaction
+      while (!undos.isEmpty()) {
+        undos.pop().run();
+      }
+      setAutoCommit(autoCommit);
+      changed.clear();
+    }
+    connection.clearWarnings();
+  }
+
+  private void setAutoCommit(boolean wanted) throws SQLException {
+    if (connection.getAutoCommit() != wanted) {
+      connection.setAutoCommit(wanted);
+    }
+  }
+
+  boolean check(String query, int timeoutSeconds) throws SQLException {
+    if (query == null) {
+      return connection.isValid(timeoutSeconds);
+    }
+    try (Statement statement = connection.createStatement()) {
+      statement.setQueryTimeout(timeoutSeconds);
+      statement.execute(query);
+    }
+    if (!connection.getAutoCommit()) {
+      connection.rollback();
+    }
+    return true;
+  }
+
+  @Override
+  public void close() throws SQLException {
+    if (pooled != null) {
+      pooled.removeConnectionEventListener(this);
+      pooled.close();
+    } else {
+      connection.close();
+    }
+  }
+
+  @Override
+  public void connectionClosed(ConnectionEvent event) {}
+
+  @Override
+  public void connectionErrorOccurred(ConnectionEvent event) {
+    broken = true;
+  }
+}

@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+
+/**
+ * A pool keeps connections open and lends them. All methods may be called by any thread at any moment.
+ *
+ * <pre>{@code
+ * try (var pool = Pool.builder(() -> new Socket("localhost", 1234)).maxOpen(5).build();
+ *     var lease = pool.get(Duration.ofSeconds(1))) {
+ *   use(lease.conn());
+ * }
+ * }</pre>
+ *
+ * @param <C> the kind of connection
+ * @param <X> what its opener may throw, which is what a get may throw
+ */
+public final class Pool<C, X extends Exception> implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger("libpool");
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  private final long handle; // valid as long as this object
+  private final String name;
+  private final long getTimeoutMs;
+  private final Opener<C, X> opener;
+  private final Closer<? super C> closer;
+  private final Checker<? super C> checker;
+  private final Resetter<? super C> resetter;
+  private final Consumer<? super Leak> leakReport; // null: leaks are not looked for
+  private final long leakAfterMs;
+  private final Set<Watch> watches = ConcurrentHashMap.newKeySet(); // those that may become late
+  private final Waiters waiters = new Waiters();
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition drained = lock.newCondition();
+  private final Freer freer;
+  private final Keeper keeper; // null: nothing has to do with time
+  private volatile boolean closed;
+  private volatile Throwable lastFailure;
+  private volatile int failures; // how often an open failed; of interest is only whether it changed
+
+  /** Gives up the native pool when nobody can use this one any more. */
+  private static final class Freer implements Runnable {
+    private final long handle;
+    private final String name;
+    private volatile boolean closed;
+
+    private Freer(long handle, String name) {
+      this.handle = handle;
+      this.name = name;
+    }
+
+    @Override
+    public void run() {
+      if (!closed) {
+        LOG.log(System.Logger.Level.WARNING, "{0}: nobody has this pool any more, and it was never closed", name);
+      }
+      Core.pool_free(handle);
+    }
+  }
+
+  Pool(PoolBuilder<C, X> builder, Config config) {
+    opener = builder.opener;
+    closer = builder.closer;
+    checker = builder.checker;
+    resetter = builder.resetter;
+    leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
+    leakAfterMs = config.getLeak_after_ms();
+    name = config.getName();
+    getTimeoutMs = config.getGet_timeout_ms();
+    handle = Core.step_create(config);
+    freer = new Freer(handle, name);
+    CLEANER.register(this, freer);
+    long shortestMs = builder.shortestMs(config);
+    keeper = shortestMs > 0 ? new Keeper(this, shortestMs) : null;
+  }
+
+  /**
+   * Begins to build a pool.
+   *
+   * @param opener opens a connection; what it throws, a get throws
+   */
+  public static <C, X extends Exception> PoolBuilder<C, X> builder(Opener<C, X> opener) {
+    return new PoolBuilder<>(Objects.requireNonNull(opener, "opener"));
+  }
+
+  /** The version of the C library, as "MAJOR.MINOR.PATCH". */
+  public static String version() {
+    return Core.pool_version();
+  }
+
+  /** Its name, shown in messages and reports. */
+  public String name() {
+    return name;
+  }
+
+  // ---- get and put
+
+  /** The same as {@link #get(Duration)} with the configured timeout. */
+  public Lease<C> get() throws X, InterruptedException {
+    return get(getTimeoutMs);
+  }
+
+  /**
+   * Gets a connection: an idle one, else a new one if there is room, else the next that is given back, in order of
+   * arrival. Only a get that has to wait looks whether its thread was interrupted.
+   *
+   * @param timeout for waiting and opening together; 0 or more; what is too long for a clock is for ever
+   * @throws X what the opener throws
+   * @throws PoolTimeoutException if the time is over; a connection whose opening took too long is kept for the next
+   * @throws PoolClosedException if the pool is closed, also meanwhile
+   * @throws PoolOverloadException if too many are waiting
+   * @throws PoolOpenException if opens keep failing and the breaker is open
+   * @throws InterruptedException if the thread is interrupted while it waits; then it has got nothing
+   */
+  public Lease<C> get(Duration timeout) throws X, InterruptedException {
+    if (timeout.isNegative()) {
+      throw new IllegalArgumentException("timeout is " + timeout + "; it must be 0 or more");
+    }
+    Lease<C> lease = get(Millis.of(timeout));
+    if (lease == null) {
+      throw failure(CoreConstants.POOL_E_TIMEOUT);
+    }
+    return lease;
+  }
+
+  /**
+   * Gets a connection without waiting for others: an idle one or, if there is room, a new one.
+   *
+   * @return a lease, or null if there is none now
+   * @throws X what the opener throws
+   */
+  public Lease<C> tryGet() throws X {
+    try {
+      return get(0);
+    } catch (InterruptedException e) {
+      throw new AssertionError("who does not wait is not interrupted", e);
+    }
+  }
+
+  private Lease<C> get(long timeoutMs) throws X, InterruptedException {
+    Lease<C> lease = new Lease<>(this); // before there is anything that a lack of memory could lose
+    long number = Step.begin(handle, timeoutMs, 0);
+    if (number <= 0) {
+      number = new Get<>(this, timeoutMs).pursue(number);
+    }
+    return number == 0 ? null : lend(lease, number);
+  }
+
+  private Lease<C> lend(Lease<C> lease, long number) {
+    Watch watch = leakReport == null ? null : watch(lease, number);
+    lease.lend(number, connection(number), watch);
+    return lease;
+  }
+
+  /** For a lease. Runs once for each. */
+  void put(long number, C connection, boolean usable) {
+    if (!usable || (resetter != null && !reset(connection))) {
+      Core.pool_mark_unusable(number);
+    }
+    long said = Step.end(number);
+    if (said != 0) {
+      settle(said);
+    }
+  }
+
+  private boolean reset(C connection) {
+    try {
+      resetter.reset(connection);
+      return true;
+    } catch (Throwable e) {
+      LOG.log(System.Logger.Level.DEBUG, () -> name + ": a reset failed", e);
+      return false;
+    }
+  }
+
+  @SuppressWarnings("unchecked") // only what the opener returned is in the table
+  private C connection(long number) {
+    return (C) Table.get(number);
+  }
+
+  // ---- the work that the library asks for
+
+  long begin(long timeoutMs, long ticket) {
+    return Step.begin(handle, timeoutMs, ticket);
+  }
+
+  Waiters waiters() {
+    return waiters;
+  }
+
+  void wake(Step step) {
+    waiters.wake(step.wake);
+  }
+
+  /** Whatever was said, nobody wants a lease: it is ended, work is done, and those who are to be told are told. */
+  void settle(long said) {
+    while (said != 0 && !Step.isError(said)) {
+      if (said > 0) {
+        said = Step.end(said);
+        continue;
+      }
+      Step step = Step.of(said);
+      wake(step);
+      said = step.work != Step.NONE ? perform(step) : Math.max(step.result, 0);
+    }
+  }
+
+  /** Does the work of a step for nobody in particular. Returns what was said then. */
+  long perform(Step step) {
+    switch (step.work) {
+      case Step.OPEN:
+        try {
+          return open(step);
+        } catch (Throwable e) {
+          LOG.log(System.Logger.Level.DEBUG, () -> name + ": an open failed", e);
+          return 0;
+        }
+      case Step.CHECK:
+        return Step.done(step.claim, check(connection(step.claim)));
+      case Step.CLOSE:
+        return close(step);
+      default:
+        return Step.done(step.claim, true);
+    }
+  }
+
+  /** Opens a connection. Returns what was said then; if it fails, everything is told and done before that is thrown. */
+  long open(Step step) throws X {
+    long said;
+    try {
+      Table.set(step.claim, Objects.requireNonNull(opener.open(), "the opener returned null"));
+      said = Step.done(step.claim, true);
+    } catch (Throwable e) {
+      Table.take(step.claim);
+      lastFailure = e;
+      failures++;
+      settle(Step.done(step.claim, false));
+      throw e;
+    } finally {
+      changed();
+    }
+    return said;
+  }
+
+  private boolean check(C connection) {
+    try {
+      return checker == null || checker.check(connection);
+    } catch (Throwable e) {
+      LOG.log(System.Logger.Level.DEBUG, () -> name + ": a check failed", e);
+      return false;
+    }
+  }
+
+  @SuppressWarnings("unchecked") // only what the opener returned is in the table
+  private long close(Step step) {
+    boolean succeeded = true;
+    try {
+      closer.close((C) Table.take(step.claim));
+    } catch (Throwable e) {
+      succeeded = false;
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": a connection could not be closed", e);
+    }
+    long said = Step.done(step.claim, succeeded);
+    changed();
+    return said;
+  }
+
+  /** The number of connections has changed: whoever keeps the time or drains should look. */
+  private void changed() {
+    if (closed) {
+      lock.lock();
+      try {
+        drained.signalAll();
+      } finally {
+        lock.unlock();
+      }
+    } else if (keeper != null) {
+      keeper.tell();
+    }
+  }
+
+  RuntimeException failure(int code) {
+    RuntimeException failure = PoolException.of(code, name + ": " + Core.pool_strerror(code));
+    if (failure instanceof PoolOpenException) {
+      failure.initCause(lastFailure);
+    }
+    return failure;
+  }
+
+  // ---- what is due
+
+  /** Does it, and returns in how many nanoseconds to look again. */
+  long maintain() {
+    long dueNs = Core.pool_maintain(handle);
+    doNext();
+    waiters.wakeAll(); // a look may find something for a waiter, and does not say for whom
+    for (Watch watch : watches) {
+      if (watch.isLate(TimeUnit.MILLISECONDS.toNanos(leakAfterMs))) {
+        report(watch.leak(false));
+      }
+    }
+    return dueNs;
+  }
+
+  /** What waits for anybody to do it; after a failed open no more, for the next would fail as well. */
+  private void doNext() {
+    int before = failures;
+    long said;
+    while (before == failures && (said = Step.next(handle)) != 0 && !Step.isError(said)) {
+      settle(said);
+    }
+  }
+
+  private void changeAndTell() {
+    doNext();
+    waiters.wakeAll();
+    Reference.reachabilityFence(this);
+  }
+
+  // ---- control
+
+  /**
+   * Replaces all connections: idle ones are closed now, others when they come back. The pool goes on.
+   *
+   * @return how many connections are concerned
+   */
+  public int flush() {
+    int count = Core.pool_flush(handle);
+    changeAndTell();
+    return count;
+  }
+
+  /**
+   * Lends nothing until {@link #resume()}: gets wait, until their deadline. Pauses are counted.
+   *
+   * @return how many leases are out
+   */
+  public int pause() {
+    try {
+      return Core.pool_pause(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * Takes one {@link #pause()} back.
+   *
+   * @return how many pauses remain
+   * @throws IllegalArgumentException if there was none
+   */
+  public int resume() {
+    int left = Core.pool_resume(handle);
+    changeAndTell();
+    return left;
+  }
+
+  /**
+   * Changes the hard cap. Larger: waiters may open at once. Smaller: idle connections that are too many are closed
+   * now, others when they come back.
+   *
+   * @param maxOpen as the setting: 0 means no hard cap
+   * @return how many connections are still too many
+   * @throws IllegalArgumentException if it is out of range or below minIdle
+   */
+  public int resize(int maxOpen) {
+    int left = Core.pool_resize(handle, maxOpen);
+    changeAndTell();
+    return left;
+  }
+
+  // ---- seeing
+
+  /** How many connections are idle; 0 after close. */
+  public int len() {
+    try {
+      return (int) Core.pool_len(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** Counts of this pool. */
+  public PoolStats stats() {
+    try {
+      return PoolStats.of(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** What {@link #stats()} knows as text. */
+  public String report(Format format) {
+    try {
+      return Core.report(handle, format.ordinal());
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  // ---- leaks
+
+  private Watch watch(Lease<C> lease, long number) {
+    try {
+      Watch watch = Watch.begin(this, lease, number);
+      if (leakAfterMs > 0) {
+        watches.add(watch);
+      }
+      return watch;
+    } catch (Throwable e) {
+      settle(number);
+      throw e;
+    }
+  }
+
+  void forget(Watch watch) {
+    watches.remove(watch);
+  }
+
+  /** Nobody has this lease any more: its place is free again. */
+  void recover(Watch watch) {
+    forget(watch);
+    report(watch.leak(true));
+    put(watch.number(), connection(watch.number()), false);
+  }
+
+  private void report(Leak leak) {
+    try {
+      leakReport.accept(leak);
+    } catch (Throwable e) {
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": the report of a leak failed", e);
+    }
+  }
+
+  private static void warn(Leak leak) {
+    String what = leak.lost() ? "was lost and never closed" : "is out for too long";
+    LOG.log(System.Logger.Level.WARNING, () -> leak.pool() + ": a lease " + what, leak.where());
+  }
+
+  // ---- closing
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  /**
+   * Closes the pool and waits, for as long as a get may take, until the last connection has come back and been closed.
+   * If the thread is interrupted it stops waiting and stays interrupted.
+   */
+  @Override
+  public void close() {
+    try {
+      drain(getTimeoutMs);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /**
+   * Closes the pool: from now on nobody gets a connection, all waiters get a {@link PoolClosedException}, idle
+   * connections are closed, others when they come back. May be called again, also to go on draining. A callback of the
+   * same pool must not wait here, for it would wait for itself.
+   *
+   * @param drain how long to wait until the last connection has come back and been closed
+   * @return how many connections are still open
+   */
+  public int close(Duration drain) throws InterruptedException {
+    if (drain.isNegative()) {
+      throw new IllegalArgumentException("drain is " + drain + "; it must be 0 or more");
+    }
+    return drain(Millis.of(drain));
+  }
+
+  private int drain(long drainMs) throws InterruptedException {
+    closed = true;
+    freer.closed = true;
+    Core.pool_close(handle, 0);
+    if (keeper != null) {
+      keeper.tell();
+    }
+    long left = drainMs < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(drainMs);
+    for (; ; ) {
+      changeAndTell();
+      lock.lock();
+      try {
+        int open = Core.pool_close(handle, 0);
+        if (open == 0 || left <= 0) {
+          return open;
+        }
+        left = drained.awaitNanos(left);
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /** Opens the first connections, all of them or none. */
+  void fill(int initial) throws X {
+    List<Lease<C>> leases = new ArrayList<>();
+    boolean filled = false;
+    try {
+      Lease<C> lease;
+      while (leases.size() < initial && (lease = tryGet()) != null) { // null: the keeper has filled it already
+        leases.add(lease);
+      }
+      filled = true;
+    } finally {
+      leases.forEach(Lease::close);
+      if (!filled) {
+        drainNow();
+      }
+    }
+  }
+
+  private void drainNow() {
+    try {
+      drain(0);
+    } catch (InterruptedException e) {
+      throw new AssertionError("who does not wait is not interrupted", e);
+    }
+  }
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+/**
+ * Makes a connection clean for its next user.
+ *
+ * @param <C> the kind of connection
+ */
+@FunctionalInterface
+public interface Resetter<C> {
+  /** Runs when a lease ends, on the thread that ends it. If it throws, the connection is closed. */
+  void reset(C connection) throws Exception;
+}

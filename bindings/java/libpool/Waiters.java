@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The threads that wait, by their tickets. They sleep in Java, so an interrupt reaches them and a virtual thread does
+ * not hold on to its carrier.
+ */
+final class Waiters {
+  static final class Waiter {
+    private final Thread thread = Thread.currentThread();
+    private volatile boolean told;
+
+    /** Sleeps until told, interrupted, or the time is over, and sometimes for less. */
+    void sleep(Object blocker, long ns) {
+      if (told) {
+        return;
+      }
+      if (ns == Long.MAX_VALUE) {
+        LockSupport.park(blocker);
+      } else {
+        LockSupport.parkNanos(blocker, ns);
+      }
+    }
+
+    boolean isTold() {
+      return told;
+    }
+
+    void forget() {
+      told = false;
+    }
+
+    private void tell() {
+      told = true;
+      LockSupport.unpark(thread);
+    }
+  }
+
+  private final ConcurrentMap<Long, Waiter> waiters = new ConcurrentHashMap<>();
+
+  /** Who enters must look at the pool once more: before this he could not be told. */
+  Waiter enter(long ticket) {
+    Waiter waiter = new Waiter();
+    waiters.put(ticket, waiter);
+    return waiter;
+  }
+
+  void leave(long ticket) {
+    waiters.remove(ticket);
+  }
+
+  /** A ticket that nobody holds any more is fine, and 0 is nobody's. */
+  void wake(long ticket) {
+    Waiter waiter = ticket == 0 ? null : waiters.get(ticket);
+    if (waiter != null) {
+      waiter.tell();
+    }
+  }
+
+  void wakeAll() {
+    waiters.values().forEach(Waiter::tell);
+  }
+}

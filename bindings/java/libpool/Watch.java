@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.lang.ref.Cleaner;
+
+/** Watches one lease, for pools that report leaks. It must not know the lease, which could not get lost then. */
+final class Watch implements Runnable {
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  private final Pool<?, ?> pool;
+  private final long number;
+  private final long since = System.nanoTime();
+  private final Throwable where = new Throwable("a connection was got here");
+  private Cleaner.Cleanable cleanable;
+  private volatile boolean ended;
+  private boolean told;
+
+  private Watch(Pool<?, ?> pool, long number) {
+    this.pool = pool;
+    this.number = number;
+  }
+
+  static Watch begin(Pool<?, ?> pool, Lease<?> lease, long number) {
+    Watch watch = new Watch(pool, number);
+    watch.cleanable = CLEANER.register(lease, watch);
+    return watch;
+  }
+
+  void end() {
+    ended = true;
+    pool.forget(this);
+    cleanable.clean();
+  }
+
+  /** Runs when the lease has ended or nobody has it any more. */
+  @Override
+  public void run() {
+    if (!ended) {
+      pool.recover(this);
+    }
+  }
+
+  long number() {
+    return number;
+  }
+
+  Leak leak(boolean lost) {
+    return new Leak(pool.name(), lost, where);
+  }
+
+  /** Whether this is to be told now: once, when the lease has been out for so long. For the keeper. */
+  boolean isLate(long afterNs) {
+    if (told || ended || System.nanoTime() - since < afterNs) {
+      return false;
+    }
+    told = true;
+    return true;
+  }
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+# The tests of the Java binding, with JUnit 5 as Debian has it.
+find_program(POOL_JAVA_COMMAND java HINTS ${JAVA_HOME}/bin $ENV{JAVA_HOME}/bin REQUIRED)
+find_program(POOL_JAVAC_COMMAND javac HINTS ${JAVA_HOME}/bin $ENV{JAVA_HOME}/bin REQUIRED)
+find_file(POOL_JUNIT junit-platform-console.jar PATHS /usr/share/java)
+find_file(POOL_JUPITER junit-jupiter-engine.jar PATHS /usr/share/java)
+find_file(POOL_POSTGRESQL_JDBC postgresql.jar PATHS /usr/share/java)
+if(NOT POOL_JUNIT OR NOT POOL_JUPITER)
+  message(FATAL_ERROR "The tests of the Java binding need JUnit 5 (Debian: apt-get install junit5)")
+endif()
+if(NOT POOL_POSTGRESQL_JDBC)
+  message(FATAL_ERROR "The tests of the Java binding need PostgreSQL's JDBC driver and a server "
+                      "(Debian: apt-get install libpostgresql-jdbc-java postgresql)")
+endif()
+
+set(class_folder ${CMAKE_CURRENT_BINARY_DIR}/java)
+set(class_path ${POOL_JAR}:${class_folder}:${POOL_JUNIT}:${POOL_JUPITER}:${POOL_POSTGRESQL_JDBC})
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/java/*.java)
+set(compiled ${CMAKE_CURRENT_BINARY_DIR}/java.compiled)
+add_custom_command(
+  OUTPUT ${compiled}
+  COMMAND ${CMAKE_COMMAND} -E rm -rf ${class_folder}
+  COMMAND ${POOL_JAVAC_COMMAND} --release 17 -encoding UTF-8 -Xlint:all,-try,-classfile,-path -Werror -proc:none
+          -d ${class_folder} -cp ${class_path} ${sources}
+  COMMAND ${CMAKE_COMMAND} -E touch ${compiled}
+  DEPENDS ${sources} ${POOL_JAR}
+  VERBATIM)
+add_custom_target(java_tests ALL DEPENDS ${compiled})
+add_dependencies(java_tests pool_jar)
+
+# One JVM for each class.  What -Xcheck:jni finds it only prints.
+foreach(source ${sources})
+  get_filename_component(class ${source} NAME_WE)
+  if(class MATCHES "Test$")
+    string(REGEX REPLACE "Test$" "" name ${class})
+    string(TOLOWER ${name} name)
+    add_test(NAME java.${name}
+             COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -ea -Xmx256m -cp ${class_path}
+                     org.junit.platform.console.ConsoleLauncher --disable-banner --fail-if-no-tests
+                     --details=tree --select-class libpool.${class})
+    set_tests_properties(java.${name} PROPERTIES LABELS java TIMEOUT 120
+                         FAIL_REGULAR_EXPRESSION "WARNING in native method;FATAL ERROR in native method")
+  endif()
+endforeach()
+
+# The example, as its page says to run it; and once more where there is no temporary folder, so that the library is
+# found by java.library.path.
+get_property(native_folder TARGET pool_jar PROPERTY POOL_NATIVE_FOLDER)
+set(example ${PROJECT_SOURCE_DIR}/examples/java/Names.java)
+add_test(NAME java.example COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -cp ${POOL_JAR} ${example})
+add_test(NAME java.path COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -Djava.io.tmpdir=/nowhere
+         -Djava.library.path=${native_folder} -cp ${POOL_JAR} ${example})
+set_tests_properties(java.example java.path PROPERTIES LABELS java TIMEOUT 60
+                     PASS_REGULAR_EXPRESSION "^java: 20 clients served by 3 connections\n$")

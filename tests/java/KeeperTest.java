@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What happens by time alone, and leaks. */
+class KeeperTest {
+  private final Fakes fakes = new Fakes();
+
+  @AfterEach
+  void everythingWasClosedOnce() {
+    fakes.finish();
+  }
+
+  @Test
+  void minIdleIsFilledAndRefilled() throws Exception {
+    try (var pool = fakes.builder().minIdle(2).maxOpen(4).build()) {
+      Fakes.until(() -> pool.len() == 2);
+      try (var lease = pool.get()) {
+        Fakes.until(() -> pool.len() == 2);
+        assertEquals(3, pool.stats().open());
+      }
+      pool.flush();
+      Fakes.until(() -> pool.len() >= 2 && fakes.closed() >= 3); // two who refill may open one more
+    }
+  }
+
+  @Test
+  void aServerThatFailsIsAskedAgainLater() throws Exception {
+    fakes.failOpens(new IOException("down"));
+    try (var pool =
+        fakes.builder().minIdle(1).retryMin(Duration.ofMillis(10)).retryMax(Duration.ofMillis(20)).build()) {
+      Fakes.until(() -> pool.stats().openFailures() >= 3);
+      fakes.failOpens(null);
+      Fakes.until(() -> pool.len() == 1);
+    }
+  }
+
+  @Test
+  void whatIsIdleForTooLongIsClosed() throws Exception {
+    try (var pool = fakes.builder().idleTimeout(Duration.ofMillis(40)).build()) {
+      pool.get().close();
+      assertEquals(1, pool.len());
+      Fakes.until(() -> pool.stats().closedIdle() == 1);
+      assertEquals(1, fakes.closed());
+    }
+  }
+
+  @Test
+  void whatIsTooOldIsClosed() throws Exception {
+    try (var pool = fakes.builder().maxLifetime(Duration.ofMillis(80)).build()) {
+      Fake first;
+      try (var lease = pool.get()) {
+        first = lease.conn();
+        Thread.sleep(150);
+        assertTrue(first.isOpen()); // lent
+      }
+      Fakes.until(() -> !first.isOpen());
+      try (var lease = pool.get()) {
+        assertNotSame(first, lease.conn());
+      }
+      assertTrue(pool.stats().closedLifetime() >= 1);
+    }
+  }
+
+  @Test
+  void whatIsIdleIsKeptAliveAndTheDeadAreFound() throws Exception {
+    try (var pool = fakes.builder().keepalive(Duration.ofMillis(20)).checker(Fake::check).build()) {
+      Fake first;
+      try (var lease = pool.get()) {
+        first = lease.conn();
+      }
+      Fakes.until(() -> pool.stats().checks() >= 2);
+      assertTrue(first.isOpen());
+      assertEquals(1, pool.len());
+      first.kill();
+      Fakes.until(() -> !first.isOpen());
+    }
+  }
+
+  @Test
+  void aLeaseThatIsOutForTooLongIsReportedOnce() throws Exception {
+    var leaks = new ConcurrentLinkedQueue<Leak>();
+    try (var pool =
+        fakes.builder().name("leaky").leakAfter(Duration.ofMillis(300)).leakReport(leaks::add).build()) {
+      try (var lease = pool.get()) {
+        Fakes.until(() -> !leaks.isEmpty());
+        Thread.sleep(400);
+        assertTrue(lease.conn().isOpen());
+      }
+      pool.get().close();
+      Thread.sleep(400);
+    }
+    assertEquals(1, leaks.size());
+    assertEquals("leaky", leaks.peek().pool());
+    assertFalse(leaks.peek().lost());
+    assertTrue(
+        List.of(leaks.peek().where().getStackTrace()).stream()
+            .anyMatch(frame -> frame.getMethodName().equals("aLeaseThatIsOutForTooLongIsReportedOnce")));
+  }
+
+  @Test
+  void aLostLeaseIsReportedAndItsPlaceIsFreeAgain() throws Exception {
+    var leaks = new ConcurrentLinkedQueue<Leak>();
+    try (var pool = fakes.builder().maxOpen(1).leakReport(leaks::add).build()) {
+      Fake lost = pool.get().conn();
+      Fakes.until(
+          () -> {
+            System.gc();
+            return !leaks.isEmpty();
+          });
+      assertTrue(leaks.peek().lost());
+      try (var lease = pool.get(Duration.ofSeconds(10))) {
+        assertNotSame(lost, lease.conn());
+      }
+      Fakes.until(() -> !lost.isOpen());
+      Fake kept;
+      try (var lease = pool.get()) {
+        kept = lease.conn();
+      }
+      System.gc();
+      Thread.sleep(20);
+      try (var lease = pool.get()) {
+        assertSame(kept, lease.conn());
+      }
+    }
+    assertEquals(1, leaks.size());
+  }
+}

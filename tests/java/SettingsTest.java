@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+
+/** Wrong settings and arguments. */
+class SettingsTest {
+  private final Fakes fakes = new Fakes();
+
+  private void refused(String message, UnaryOperator<PoolBuilder<Fake, IOException>> setting) {
+    var builder = setting.apply(fakes.builder());
+    assertEquals(message, assertThrows(IllegalArgumentException.class, builder::build).getMessage());
+  }
+
+  @Test
+  void wrongSettingsAreToldInTheWordsOfTheLibrary() {
+    refused("max_open is -1; it must be 1 or more, or 0 for no hard cap", b -> b.maxOpen(-1));
+    refused("max_open is 2147483647; it must be at most 1048568", b -> b.maxOpen(Integer.MAX_VALUE));
+    refused("max_idle is 0; it must be 1 or more, or -1 for as many as max_open", b -> b.maxIdle(0));
+    refused("min_idle is -1; it must be 0 or more", b -> b.minIdle(-1));
+    refused("min_idle is 5, which is more than max_idle, 3", b -> b.minIdle(5).maxIdle(3));
+    refused("max_waiters is -2; it must be 1 or more, or 0 for no limit", b -> b.maxWaiters(-2));
+    refused("max_opening is -2; it must be 1 or more, or 0 for no limit", b -> b.maxOpening(-2));
+    refused("retire_percent is 101; it must be 1 to 100", b -> b.retirePercent(101));
+    refused("breaker_after is -1; it must be 1 or more, or 0 for never", b -> b.breakerAfter(-1));
+    refused("fairness_us is -1000; it must be 0 or more", b -> b.fairness(Duration.ofMillis(-1)));
+    refused("get_timeout_ms is -2; it must be 1 to a year, or -1 for ever", b -> b.getTimeout(Duration.ofMillis(-2)));
+    refused(
+        "idle_timeout_ms is -5; it must be 0 to a year, or -1 for never", b -> b.idleTimeout(Duration.ofMillis(-5)));
+    refused("initial is -1; it must be 0 or more", b -> b.initial(-1));
+    refused("initial is 3, which is more than max_idle, 2", b -> b.initial(3).maxOpen(2));
+    refused("check_after_ms is set, but there is no checker", b -> b.checkAfter(Duration.ZERO));
+    refused("keepalive_ms is set, but there is no checker", b -> b.keepalive(Duration.ofSeconds(1)));
+    refused("overload_after_ms is 0; it must be 1 to a year", b -> b.overloadAfter(Duration.ZERO));
+    assertEquals(0, fakes.opened());
+  }
+
+  @Test
+  void nullIsNothing() throws Exception {
+    assertThrows(NullPointerException.class, () -> Pool.builder(null));
+    var builder = fakes.builder();
+    assertThrows(NullPointerException.class, () -> builder.closer(null));
+    assertThrows(NullPointerException.class, () -> builder.checker(null));
+    assertThrows(NullPointerException.class, () -> builder.resetter(null));
+    assertThrows(NullPointerException.class, () -> builder.leakReport(null));
+    assertThrows(NullPointerException.class, () -> builder.name(null));
+    assertThrows(NullPointerException.class, () -> builder.queue(null));
+    assertThrows(NullPointerException.class, () -> builder.getTimeout(null));
+    try (var pool = builder.build()) {
+      assertThrows(NullPointerException.class, () -> pool.get(null));
+      assertThrows(NullPointerException.class, () -> pool.close(null));
+      assertThrows(NullPointerException.class, () -> pool.report(null));
+      assertThrows(IllegalArgumentException.class, () -> pool.get(Duration.ofMillis(-1)));
+      assertThrows(IllegalArgumentException.class, () -> pool.close(Duration.ofNanos(-1)));
+      assertThrows(IllegalArgumentException.class, () -> pool.resize(-1));
+    }
+  }
+
+  @Test
+  void namesAreAnyText() throws Exception {
+    for (String name : new String[] {"", "x".repeat(1000), "ä".repeat(100), "🎈".repeat(30), "a\0b", "\ud800"}) {
+      try (var pool = fakes.builder().name(name).build()) {
+        assertNotNull(pool.report(Format.JSON));
+        pool.get().close();
+        assertThrows(IllegalArgumentException.class, pool::resume);
+      }
+    }
+  }
+
+  @Test
+  void theVersionIsTold() {
+    assertTrue(Pool.version().matches("\\d+\\.\\d+\\.\\d+"));
+  }
+}
