@@ -1024,8 +1024,10 @@ bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
   if (closed(pool))
     return next_closing(pool, cursor, step);
   struct scan marked = {0};
-  if (engine_next_marked(pool, &marked, step))
+  if (engine_next_marked(pool, &marked, step)) {
+    atomic_store(&pool->chores, true); /* who comes next has no cursor, and scans again */
     return true;
+  }
   pthread_mutex_lock(&pool->lock);
   bool found = queue_tell_next(pool, step) || (engine_needs_refill(pool) && engine_reserve_locked(pool, step));
   engine_unlock(pool);

@@ -500,6 +500,28 @@ static void *close_main(void *data)
   return NULL;
 }
 
+static void test_step__all_that_is_flushed_is_handed_out(void **state)
+{
+  (void)state;
+  pool_t *pool = capped(5, 1000);
+  pool_lease_t leases[5];
+  for (int i = 0; i < 5; i++)
+    leases[i] = open_one(pool, &connections[i]);
+  for (int i = 0; i < 5; i++)
+    assert_int_equal(end_one(leases[i]), 0);
+  assert_int_equal(pool_flush(pool), 5);
+  pool_step_t step = POOL_STEP_INIT;
+  int closed = 0;
+  for (; pool_step_next(pool, &step) == 1; closed++) {
+    assert_int_equal(step.work, POOL_WORK_CLOSE);
+    assert_int_equal(step.reason, POOL_REASON_FLUSHED);
+    assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  }
+  assert_int_equal(closed, 5);
+  assert_int_equal(stats_of(pool).open, 0);
+  finish(pool, 0);
+}
+
 static void test_step__a_draining_close_is_told(void **state)
 {
   (void)state;
@@ -1217,6 +1239,7 @@ int main(void)
       cmocka_unit_test(test_step__an_expired_ticket_gets_nothing),
       cmocka_unit_test(test_step__more_than_max_waiters_are_refused),
       cmocka_unit_test(test_step__close_tells_everybody),
+      cmocka_unit_test(test_step__all_that_is_flushed_is_handed_out),
       cmocka_unit_test(test_step__a_draining_close_is_told),
       cmocka_unit_test(test_step__a_freed_pool_leaves_nothing_behind),
       cmocka_unit_test(test_step__wrong_structs_lose_no_decision),
