@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interface of libpool for SWIG: plain C, over the step API, for all languages.
+ * The interface of libpool for SWIG, one for all languages: plain C, over the step API, without directors.
  *
- * No callback passes through here, so a language's errors never meet a C frame.  What runs once in a pool's life goes
- * through SWIG's wrappers; for get and put, a language may call the C functions its own way.  The module's name is given
- * on the command line.
+ * No callback passes through here, so nothing in it lets the library call into a language, and a language's errors
+ * never meet a C frame.  What runs seldom goes through SWIG's wrappers; for get and put each language calls the C
+ * functions in its own way.  The output is made at build time; the module's name is given on the command line.
  */
 %module pool
 
@@ -15,20 +15,28 @@
 #include <string.h>
 %}
 
-/* ---- all languages ---- */
+/* ---- for every language ---- */
 
+#define POOL_STATIC /* POOL_API is for compilers */
+
+/* Without SWIGWORDSIZE64, which would make Java's int64_t an int. */
 %include <stdint.i>
 %apply long long { int64_t, pool_lease_t }
 %apply int { int32_t }
 %apply unsigned int { uint32_t }
 
-/* Callbacks, and what only makes sense with them.  (Members are named without their structs, which have no tags.) */
+/* Callbacks, the structs that hold them, and what only makes sense with them. */
+%ignore pool_vtable_t;
+%ignore pool_event_t;
+%ignore pool_event_fn;
+%ignore pool_log_fn;
+%ignore pool_got_fn;
+%ignore pool_done_fn;
+%ignore pool_call_t;
 %ignore events;
 %ignore log;
 %ignore user;
-%ignore pool_vtable_t;
 %ignore go;
-%ignore pool_event_t;
 %ignore pool_create;
 %ignore pool_get;
 %ignore pool_get_for;
@@ -41,26 +49,168 @@
 %ignore pool_call_done;
 %ignore pool_call_deadline;
 %ignore pool_event_fd;
+%ignore pool_socket_idle;
+%ignore POOL_VTABLE_MULTIPLEXED;
 
-/* Set by the functions below: SWIG would leak the name, and nobody needs to know a size. */
-%ignore name;
-%ignore size;
-
-/* What returns through pointers has a function below. */
+/* What returns through pointers has a function below, or a language's own. */
+%ignore pool_step_t;
 %ignore pool_step_create;
+%ignore pool_step_begin;
+%ignore pool_step_cancel;
+%ignore pool_step_end;
+%ignore pool_step_done;
+%ignore pool_step_next;
 %ignore pool_bytes_t;
 %ignore pool_bytes_new;
 %ignore pool_bytes_free;
+%ignore pool_ref;
 %ignore pool_report;
+%ignore pool_stats;
+%ignore pool_failure;
 %ignore pool_lease_info_t;
 %ignore pool_leases;
 %ignore POOL_NO_DEADLINE;
 
+/* A struct knows its own size, and SWIG would leak a name. */
+%ignore size;
+%ignore name;
+
+%nodefaultctor pool_stats_t;
+%nodefaultctor pool_times_t;
+
 %newobject pool_report_text;
+%newobject pool_statistics;
+
+/* ---- Ruby ---- */
+
+#ifdef SWIGRUBY
+/* The pool is an object of the hand-written part (ruby/ext/libpool), which makes, lends and closes.  A negative result
+   is raised. */
+%{
+#include "native.h"
+%}
+%typemap(in) pool_t * "$1 = libpool_of($input)->pool;"
+%typemap(in) pool_lease_t "$1 = libpool_lease($input);"
+%typemap(out) int "$result = INT2NUM((int)libpool_checked($1));"
+%typemap(out) int64_t "$result = LL2NUM(libpool_checked($1));"
+%typemap(out) char *pool_report_text "$result = libpool_text($1);"
+%typemap(ret) pool_stats_t * "if (!$1) libpool_checked(pool_failure(NULL));"
+%ignore pool_config_t;
+%ignore pool_error_t;
+%ignore pool_step_new;
+%ignore pool_free;
+%ignore pool_close;
+%immutable; /* counts are read, never written */
+%rename(Stats) pool_stats_t;
+%rename(Times) pool_times_t;
+%constant long long FOREVER = INT64_MAX;
+%init %{
+  libpool_init();
+%}
+#endif
+
+/* ---- Java ---- */
+
+#ifdef SWIGJAVA
+/* Numbers are long and int as they are; stdint.i would make BigInteger of some. */
+%apply long long { size_t }
+
+/* A pool is a number that the class Pool keeps. */
+%typemap(jni) pool_t * "jlong"
+%typemap(jtype) pool_t * "long"
+%typemap(jstype) pool_t * "long"
+%typemap(javain) pool_t * "$javainput"
+%typemap(javaout) pool_t * { return $jnicall; }
+%typemap(in) pool_t * "$1 = (pool_t *)(intptr_t)$input;"
+%typemap(out) pool_t * "$result = (jlong)(intptr_t)$1;"
+
+/* Texts are UTF-8, which JNI's own functions do not speak; of Java they come with their zero byte. */
+%typemap(jni) char * "jbyteArray"
+%typemap(jtype) char * "byte[]"
+%typemap(jstype) char * "String"
+%typemap(javain) char * "Text.bytes($javainput)"
+%typemap(javaout) char * { return Text.string($jnicall); }
+%typemap(in) char * {
+  $1 = NULL;
+  if ($input && !($1 = (char *)(*jenv)->GetByteArrayElements(jenv, $input, NULL)))
+    return $null;
+}
+%typemap(freearg) char * {
+  if ($1)
+    (*jenv)->ReleaseByteArrayElements(jenv, $input, (jbyte *)$1, JNI_ABORT);
+}
+%typemap(argout) char * ""
+%typemap(out) char * "$result = text_of(jenv, $1);"
+
+/* A failure is thrown from where it is. */
+%typemap(in, numinputs=0) pool_error_t *error "$1 = NULL;"
+%ignore pool_error_t;
+
+/* Nothing of this is public, and memory is freed by those who know when: no finalizers. */
+%pragma(java) moduleclassmodifiers="final class"
+%pragma(java) jniclassclassmodifiers="final class"
+%pragma(java) jniclasscode="static { Library.load(); }"
+%typemap(javaclassmodifiers) SWIGTYPE "final class"
+%typemap(javafinalize) SWIGTYPE ""
+%rename(Config) pool_config_t;
+%rename(Counts) pool_stats_t;
+%rename(Durations) pool_times_t;
+%javaconst(1);
+
+%{
+static jbyteArray text_of(JNIEnv *env, const char *text)
+{
+  jsize size = text ? (jsize)strlen(text) : 0;
+  jbyteArray bytes = text ? (*env)->NewByteArray(env, size) : NULL;
+  if (bytes)
+    (*env)->SetByteArrayRegion(env, bytes, 0, size, (const jbyte *)text);
+  return bytes;
+}
+
+/* Throws what PoolException.of() makes of the failure of this thread.  Where that fails it has thrown already. */
+static void throw_failure(JNIEnv *env)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_failure(&error);
+  jclass exceptions = (*env)->FindClass(env, "libpool/PoolException");
+  jmethodID of = exceptions ? (*env)->GetStaticMethodID(env, exceptions, "of",
+                                                        "(I[B)Ljava/lang/RuntimeException;")
+                            : NULL;
+  jbyteArray message = of ? text_of(env, error.message) : NULL;
+  jobject exception = message ? (*env)->CallStaticObjectMethod(env, exceptions, of, (jint)error.code, message) : NULL;
+  if (exception && !(*env)->ExceptionCheck(env))
+    (*env)->Throw(env, (jthrowable)exception);
+}
+%}
+
+%define %throws_if(CONDITION, NAME)
+%exception NAME {
+  $action
+  if (CONDITION) {
+    throw_failure(jenv);
+    return 0;
+  }
+}
+%enddef
+%throws_if(result < 0, pool_close)
+%throws_if(result < 0, pool_maintain)
+%throws_if(result < 0, pool_flush)
+%throws_if(result < 0, pool_pause)
+%throws_if(result < 0, pool_resume)
+%throws_if(result < 0, pool_resize)
+%throws_if(result < 0, pool_tag)
+%throws_if(result < 0, pool_mark_unusable)
+%throws_if(!result, pool_step_new)
+%throws_if(!result, pool_statistics)
+%throws_if(!result, pool_report_text)
+#endif
+
+/* ---- the library ---- */
 
 %include <pool/pool.h>
 %include <pool/step.h>
 
+#ifndef SWIGRUBY
 %extend pool_config_t {
   pool_config_t()
   {
@@ -69,17 +219,6 @@
     if (config)
       *config = initial;
     return config;
-  }
-}
-
-%extend pool_stats_t {
-  pool_stats_t()
-  {
-    static const pool_stats_t initial = POOL_STATS_INIT;
-    pool_stats_t *stats = malloc(sizeof *stats);
-    if (stats)
-      *stats = initial;
-    return stats;
   }
 }
 
@@ -93,6 +232,7 @@
     return error;
   }
 }
+#endif
 
 %inline %{
 /* A pool without callbacks, or NULL and why. */
@@ -115,21 +255,18 @@ static char *pool_report_text(pool_t *pool, int32_t format)
   pool_bytes_free(&text);
   return copy;
 }
-%}
 
-/* ---- Go ---- */
-
-#ifdef SWIGGO
-/* Where the pool is, for the calls that bypass the wrappers. */
-%inline %{
-static uintptr_t pool_address(pool_t *pool)
+/* The counts of this moment, or NULL. */
+static pool_stats_t *pool_statistics(pool_t *pool)
 {
-  return (uintptr_t)pool;
-}
-
-static pool_t *pool_at(uintptr_t address)
-{
-  return (pool_t *)address;
+  static const pool_stats_t initial = POOL_STATS_INIT;
+  pool_stats_t *stats = malloc(sizeof *stats);
+  if (stats) {
+    *stats = initial;
+    if (pool_stats(pool, stats) == 0)
+      return stats;
+    free(stats);
+  }
+  return NULL;
 }
 %}
-#endif

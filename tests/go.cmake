@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The Go binding: vet, its tests with the race detector, and a program in a folder of its own that uses what was
 # installed.
-if(NOT POOL_GO_BINDING)
-  return()
-endif()
 find_program(POOL_GO go HINTS /usr/local/go/bin)
 if(NOT POOL_GO)
   message(FATAL_ERROR "The Go binding needs Go 1.19 or newer (Debian: apt-get install golang-go)")

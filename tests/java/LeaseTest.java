@@ -195,7 +195,7 @@ class LeaseTest {
         assertTrue(pool.report(Format.JSON).startsWith("{"));
         assertTrue(pool.report(Format.TEXT).contains("größe 🎈"));
       }
-      for (int i = 0; i < 256; i++) { // one in 256 is timed
+      for (int i = 0; i < 1023; i++) { // one in 1,024 is timed
         pool.get().close();
       }
       assertEquals(1, pool.stats().use().count());

@@ -791,11 +791,11 @@ func TestOpenGetsTheCallersContext(t *testing.T) {
 
 func TestWhatIsToBeSeen(t *testing.T) {
 	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 3})
-	for i := 0; i < 512; i++ {
+	for i := 0; i < 2048; i++ {
 		release(t, get(t, p))
 	}
-	// One lease in 256 is timed.
-	if stats := p.Stats(); stats.Lent != 512 || stats.Idle != 1 || stats.Opened != 1 || stats.Use.Count != 2 {
+	// One lease in 1,024 is timed.
+	if stats := p.Stats(); stats.Lent != 2048 || stats.Idle != 1 || stats.Opened != 1 || stats.Use.Count != 2 {
 		t.Errorf("%+v", stats)
 	}
 	for _, format := range []int{pool.Text, pool.JSON, pool.Prometheus} {

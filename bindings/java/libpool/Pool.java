@@ -77,9 +77,9 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     resetter = builder.resetter;
     leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
     leakAfterMs = config.getLeak_after_ms();
-    name = config.getName();
+    name = builder.name;
     getTimeoutMs = config.getGet_timeout_ms();
-    handle = Core.step_create(config);
+    handle = Core.pool_step_new(config, name);
     freer = new Freer(handle, name);
     CLEANER.register(this, freer);
     long shortestMs = builder.shortestMs(config);
@@ -404,7 +404,7 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
   /** What {@link #stats()} knows as text. */
   public String report(Format format) {
     try {
-      return Core.report(handle, format.ordinal());
+      return Core.pool_report_text(handle, format.ordinal());
     } finally {
       Reference.reachabilityFence(this);
     }

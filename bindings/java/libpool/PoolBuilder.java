@@ -20,7 +20,7 @@ public final class PoolBuilder<C, X extends Exception> {
   Resetter<? super C> resetter;
   Consumer<? super Leak> leakReport;
 
-  private String name = "pool";
+  String name = "pool";
   private int initial;
   private int minIdle;
   private int maxIdle = -1;
@@ -219,7 +219,6 @@ public final class PoolBuilder<C, X extends Exception> {
 
   private Config config() {
     Config config = new Config();
-    config.setName(name);
     config.setMin_idle(minIdle);
     config.setMax_idle(maxIdle);
     config.setMax_open(maxOpen);

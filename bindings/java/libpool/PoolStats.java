@@ -37,7 +37,7 @@ package libpool;
  * @param waitTime time in the queue, of each wait that is counted in waited
  * @param openTime of each open that succeeded
  * @param checkTime of each check
- * @param use from get to put, of one lease in 256 of each slot, its first among them
+ * @param use from get to put, of one lease in 1,024 of each slot, its first among them
  */
 public record PoolStats(
     long open,
@@ -99,9 +99,8 @@ public record PoolStats(
   }
 
   static PoolStats of(long pool) {
-    Counts counts = new Counts();
+    Counts counts = Core.pool_statistics(pool);
     try {
-      Core.pool_stats(pool, counts);
       return of(counts);
     } finally {
       counts.delete();

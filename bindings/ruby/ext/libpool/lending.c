@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Get and put: the library's steps, and the work they ask for done in Ruby.
+ *
+ * Every piece of work is reported in an rb_ensure, so a block that raises, throws or is killed takes no place.  A fork
+ * in the middle of one makes the child's copy of it nobody's: it is then not reported.
+ */
+#include "native.h"
+
+#include <stdio.h>
+
+struct job {
+  VALUE object;
+  struct libpool *self;
+  pool_step_t step;
+  VALUE connection;
+  uint64_t forks;
+  bool succeeded;
+  pool_lease_t result;
+};
+
+static pool_lease_t do_work(VALUE object, struct libpool *self, pool_step_t *step);
+
+/* ---- work ---- */
+
+static VALUE call_open(VALUE data)
+{
+  struct job *job = (struct job *)data;
+  shelf_reserve(job->step.claim);
+  job->connection = rb_funcall(job->self->open, rb_intern("call"), 0);
+  job->succeeded = true;
+  return Qnil;
+}
+
+static VALUE call_check(VALUE data)
+{
+  struct job *job = (struct job *)data;
+  return RTEST(rb_funcall(job->self->check, rb_intern("call"), 1, job->connection)) ? Qtrue : Qfalse;
+}
+
+static VALUE call_close(VALUE data)
+{
+  struct job *job = (struct job *)data;
+  if (!NIL_P(job->self->close))
+    rb_funcall(job->self->close, rb_intern("call"), 1, job->connection);
+  return Qtrue;
+}
+
+static VALUE failed(VALUE data, VALUE error)
+{
+  (void)data, (void)error;
+  return Qfalse;
+}
+
+/* A check or close that raises has failed, and that is all; what is not a StandardError goes on its way. */
+static VALUE do_check(VALUE data)
+{
+  ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_check, data, failed, Qnil, rb_eStandardError, (VALUE)0));
+  return Qnil;
+}
+
+static VALUE do_close(VALUE data)
+{
+  ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_close, data, failed, Qnil, rb_eStandardError, (VALUE)0));
+  return Qnil;
+}
+
+static VALUE report(VALUE data)
+{
+  struct job *job = (struct job *)data;
+  if (job->forks != libpool_forks)
+    return Qnil;
+  bool opened = job->step.work == POOL_WORK_OPEN && job->succeeded;
+  if (opened)
+    shelf_put(job->self, job->step.claim, job->connection);
+  job->result = pool_step_done(job->step.claim, !job->succeeded, job->self, &job->step);
+  if (job->self->closing)
+    sleeper_wake_all(job->object, job->self); /* those who drain it are among them */
+  sleeper_wake(job->object, job->self, job->step.wake);
+  if (job->step.work != POOL_WORK_NONE)
+    do_work(job->object, job->self, &job->step);
+  return Qnil;
+}
+
+static void do_one(struct job *job)
+{
+  switch (job->step.work) {
+  case POOL_WORK_OPEN:
+    rb_ensure(call_open, (VALUE)job, report, (VALUE)job);
+    break;
+  case POOL_WORK_CHECK:
+    job->connection = shelf_get(job->step.claim);
+    rb_ensure(do_check, (VALUE)job, report, (VALUE)job);
+    break;
+  case POOL_WORK_CLOSE:
+    job->connection = shelf_take(job->self, job->step.claim);
+    rb_ensure(do_close, (VALUE)job, report, (VALUE)job);
+    break;
+  default:
+    job->succeeded = true; /* nothing to do for a reset */
+    report((VALUE)job);
+  }
+}
+
+/* A lease if there is one at the end of it, else 0 or an error. */
+static pool_lease_t do_work(VALUE object, struct libpool *self, pool_step_t *step)
+{
+  struct job job = {.object = object, .self = self, .step = *step, .connection = Qnil, .forks = libpool_forks};
+  do_one(&job);
+  RB_GC_GUARD(job.connection);
+  return job.result;
+}
+
+/* ---- get ---- */
+
+struct get {
+  VALUE object;
+  struct libpool *self;
+  int64_t timeout_ms, deadline_ns;
+  pool_step_t step;
+  pool_lease_t result; /* of the step */
+  pool_lease_t lease;
+  struct sleeper sleeper;
+  uint64_t forks;
+  bool succeeded;
+};
+
+/* What a step says about the lease and the place in the queue, noted before anything else can run. */
+static void note(struct get *get)
+{
+  struct sleeper *sleeper = &get->sleeper;
+  get->lease = get->result > 0 ? get->result : 0;
+  sleeper->ticket = get->result < 0 ? 0 : get->step.ticket;
+  if (!sleeper->ticket) {
+    sleeper_end(get->self, sleeper);
+  } else if (!sleeper->linked) {
+    sleeper_begin(get->self, sleeper);
+    /* The library's deadline was set before this one, so it is over when this one is. */
+    get->deadline_ns = get->timeout_ms < 0 ? POOL_NO_DEADLINE : sleeper_now() + get->timeout_ms * INT64_C(1000000);
+  }
+}
+
+static void act(struct get *get)
+{
+  pool_error_t error = POOL_ERROR_INIT; /* asked for at once, for whoever runs next may fail as well */
+  if (get->result < 0 && pool_failure(&error) != get->result)
+    snprintf(error.message, sizeof error.message, "%s", pool_strerror(get->result));
+  sleeper_wake(get->object, get->self, get->step.wake);
+  if (get->result < 0)
+    failure_raise(get->result, error.message);
+  if (get->step.work != POOL_WORK_NONE) {
+    get->result = do_work(get->object, get->self, &get->step);
+    get->lease = get->result > 0 ? get->result : 0;
+    if (get->result == POOL_E_CLOSED)
+      failure_raise(get->result, pool_strerror(get->result));
+  } else if (!get->lease) {
+    sleeper_sleep(get->object, &get->sleeper, get->deadline_ns);
+  }
+}
+
+/* In a child that was made in the middle of a get, the pool and the get begin anew. */
+static void forget_parent(struct get *get)
+{
+  get->self = libpool_of(get->object);
+  get->forks = libpool_forks;
+  get->lease = 0;
+  get->sleeper = (struct sleeper){.linked = false};
+}
+
+static VALUE get_body(VALUE data)
+{
+  struct get *get = (struct get *)data;
+  for (;;) {
+    act(get);
+    if (get->forks != libpool_forks)
+      forget_parent(get);
+    if (get->lease) {
+      get->succeeded = true;
+      return Qnil;
+    }
+    get->sleeper.woken = false;
+    get->result = pool_step_begin(get->self->pool, get->timeout_ms, get->sleeper.ticket, &get->step);
+    note(get);
+  }
+}
+
+/* The get was left by an exception: what it has got meanwhile goes back. */
+static void give_up(struct get *get)
+{
+  int64_t ticket = get->sleeper.ticket;
+  sleeper_end(get->self, &get->sleeper);
+  if (ticket) {
+    pool_lease_t lease = pool_step_cancel(ticket, &get->step);
+    if (lease > 0)
+      get->lease = lease;
+    sleeper_wake(get->object, get->self, get->step.wake);
+  }
+  if (get->lease)
+    lending_end(get->object, get->self, get->lease);
+}
+
+static VALUE get_end(VALUE data)
+{
+  struct get *get = (struct get *)data;
+  if (!get->succeeded && get->forks == libpool_forks)
+    give_up(get);
+  return Qnil;
+}
+
+__attribute__((noinline)) static pool_lease_t get_slowly(VALUE object, struct libpool *self, int64_t timeout_ms,
+                                                         pool_lease_t result, const pool_step_t *step)
+{
+  struct get get = {.object = object,
+                    .self = self,
+                    .timeout_ms = timeout_ms,
+                    .step = *step,
+                    .result = result,
+                    .forks = libpool_forks};
+  note(&get);
+  rb_ensure(get_body, (VALUE)&get, get_end, (VALUE)&get);
+  shelf_note(get.lease);
+  return get.lease;
+}
+
+pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_ms)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t lease = pool_step_begin(self->pool, timeout_ms, 0, &step);
+  if (lease <= 0 || step.wake)
+    return get_slowly(object, self, timeout_ms, lease, &step);
+  shelf_note(lease);
+  return lease;
+}
+
+/* ---- put ---- */
+
+int lending_end(VALUE object, struct libpool *self, pool_lease_t lease)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  int code = pool_step_end(lease, &step);
+  sleeper_wake(object, self, step.wake);
+  if (step.work != POOL_WORK_NONE)
+    do_work(object, self, &step);
+  return code;
+}
+
+struct chore {
+  VALUE object;
+  struct libpool *self;
+  pool_step_t step;
+};
+
+static VALUE do_chore(VALUE data)
+{
+  struct chore *chore = (struct chore *)data;
+  pool_lease_t lease = do_work(chore->object, chore->self, &chore->step);
+  if (lease > 0)
+    lending_end(chore->object, chore->self, lease); /* opened to be idle */
+  return Qtrue;
+}
+
+void lending_tidy(VALUE object, struct libpool *self)
+{
+  uint64_t forks = libpool_forks;
+  struct chore chore = {object, self, POOL_STEP_INIT};
+  bool succeeded = true;
+  while (succeeded && forks == libpool_forks && pool_step_next(self->pool, &chore.step) > 0) {
+    sleeper_wake(object, self, chore.step.wake);
+    /* An open that nobody in particular wanted has nobody to raise to: it is counted, and tried again another time.  It
+       is what the library asks for last. */
+    if (chore.step.work != POOL_WORK_NONE)
+      succeeded = RTEST(rb_rescue2(do_chore, (VALUE)&chore, failed, Qnil, rb_eStandardError, (VALUE)0));
+  }
+  if (forks == libpool_forks)
+    sleeper_wake_first(object, self);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pool of Ruby objects over the step API: the library decides, Ruby does it.
+ *
+ * Shared: everything belongs to who holds the GVL.  It is let go in one place, while a thread sleeps (sleeper.c).  No
+ * exception leaves Ruby code that was called with something in hand: rb_ensure reports to the library first.
+ *
+ * Interrupts (Timeout, Thread#raise, Thread#kill) arrive only where Ruby code runs or a thread sleeps.  Between the
+ * moment when a lease is got and the rb_ensure that ends it there is neither.
+ */
+#ifndef LIBPOOL_NATIVE_H
+#define LIBPOOL_NATIVE_H
+
+#include <ruby.h>
+
+#include <pool/pool.h>
+#include <pool/step.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+#define NOBODY UINT32_MAX /* the end of a list of slots */
+
+/* A thread or fiber that waits.  On the stack of who waits. */
+struct sleeper {
+  struct sleeper *next, *previous;
+  int64_t ticket; /* 0: waits for the pool to be drained */
+  bool linked;
+  bool woken;      /* under the GVL, as ticket is */
+  uint64_t forks;  /* in which process */
+  VALUE scheduler; /* of a fiber that is blocked, or nil */
+  VALUE fiber;
+  pthread_mutex_t lock; /* for `told`, which ends a sleep */
+  pthread_cond_t changed;
+  bool told;
+  int64_t deadline_ns;
+};
+
+/* What Libpool::Pool is inside. */
+struct libpool {
+  pool_t *pool; /* NULL: not initialised */
+  VALUE open;   /* procs; nil where there is none, but for open */
+  VALUE close;
+  VALUE check;
+  VALUE abandon;
+  VALUE inherited; /* the parent's connections, after a fork, or nil */
+  uint32_t first;  /* slot of the first connection, see shelf.c */
+  struct sleeper *first_sleeper, *last_sleeper;
+  int64_t get_timeout_ms;
+  uint64_t forks; /* in which process this is valid */
+  bool closing;
+};
+
+/* ---- object.c: Libpool::Pool ---- */
+
+void object_init(VALUE module);
+struct libpool *libpool_of(VALUE object);
+
+/* How often this process is a child of a fork of the first. */
+extern uint64_t libpool_forks;
+
+/* ---- settings.c ---- */
+
+pool_t *settings_create(struct libpool *self, VALUE options);
+
+/* Seconds as milliseconds, rounded up; nil: -1, for ever. */
+int64_t settings_timeout_ms(VALUE seconds);
+
+/* ---- lending.c: get and put ---- */
+
+/* A lease, or an exception. */
+pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_ms);
+
+/* Ends a lease.  0 or POOL_E_STALE. */
+int lending_end(VALUE object, struct libpool *self, pool_lease_t lease);
+
+/* Does what waits for anybody to do it.  Tickets that the library told in a call that has no step are not named to
+   anybody, nor are those that may try a failed open again: so it lets the first look for itself. */
+void lending_tidy(VALUE object, struct libpool *self);
+
+/* ---- shelf.c: the connection of each slot ---- */
+
+/* Makes room for a slot, or raises NoMemoryError. */
+void shelf_reserve(pool_lease_t number);
+void shelf_put(struct libpool *self, pool_lease_t number, VALUE connection);
+VALUE shelf_get(pool_lease_t number);
+/* nil if there is none. */
+VALUE shelf_take(struct libpool *self, pool_lease_t number);
+void shelf_mark(struct libpool *self);
+void shelf_compact(struct libpool *self);
+/* Takes all away, into an array where one is given. */
+void shelf_clear(struct libpool *self, VALUE array);
+/* The slot of a connection that is on the pool's shelf; false if it is not. */
+bool shelf_find(struct libpool *self, VALUE connection, uint32_t *slot);
+/* Which lease the slot's connection is lent for, as far as it was noted; 0: none. */
+void shelf_note(pool_lease_t lease);
+pool_lease_t shelf_noted(uint32_t slot);
+
+/* ---- sleeper.c ---- */
+
+void sleeper_begin(struct libpool *self, struct sleeper *sleeper);
+void sleeper_end(struct libpool *self, struct sleeper *sleeper);
+/* Sleeps until woken or the deadline; may raise, and may return for no reason. */
+void sleeper_sleep(VALUE object, struct sleeper *sleeper, int64_t deadline_ns);
+/* Wakes who has this ticket; 0 is fine. */
+void sleeper_wake(VALUE object, struct libpool *self, int64_t ticket);
+/* The same for who has waited longest, and for all: to look for no reason does no harm. */
+void sleeper_wake_first(VALUE object, struct libpool *self);
+void sleeper_wake_all(VALUE object, struct libpool *self);
+void sleeper_mark(struct libpool *self);
+int64_t sleeper_now(void);
+
+/* ---- lease.c: Libpool::Lease ---- */
+
+void lease_init(VALUE module);
+VALUE lease_new(VALUE pool);
+void lease_set(VALUE object, pool_lease_t lease);
+/* Of a Libpool::Lease, or an integer. */
+pool_lease_t libpool_lease(VALUE object);
+/* The same for a lease of this pool only. */
+pool_lease_t lease_of_pool(VALUE object, VALUE pool);
+
+/* ---- failure.c: the exceptions ---- */
+
+void failure_init(VALUE module);
+/* Raises what a negative result means, with the library's message. */
+int64_t libpool_checked(int64_t result);
+NORETURN(void failure_raise(int64_t code, const char *message));
+/* A text of the library, or its failure. */
+VALUE libpool_text(const char *text);
+
+/* ---- */
+
+void libpool_init(void);
+
+#endif

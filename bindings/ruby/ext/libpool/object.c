@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Libpool::Pool: the object, its life and its methods. */
+#include "native.h"
+
+#include <pthread.h>
+
+uint64_t libpool_forks;
+
+static ID start_keeper;
+
+/* ---- life ---- */
+
+static void object_mark(void *data)
+{
+  struct libpool *self = data;
+  rb_gc_mark(self->open);
+  rb_gc_mark(self->close);
+  rb_gc_mark(self->check);
+  rb_gc_mark(self->abandon);
+  rb_gc_mark(self->inherited);
+  shelf_mark(self);
+  if (self->forks == libpool_forks)
+    sleeper_mark(self); /* in a child the stacks of the parent's threads are gone */
+}
+
+static void object_compact(void *data)
+{
+  shelf_compact(data);
+}
+
+static void object_free(void *data)
+{
+  struct libpool *self = data;
+  shelf_clear(self, Qnil);
+  pool_free(self->pool);
+  ruby_xfree(self);
+}
+
+static size_t object_size(const void *data)
+{
+  (void)data;
+  return sizeof(struct libpool);
+}
+
+/* The end of a pool runs no Ruby code, so it may come in the middle of a sweep. */
+static const rb_data_type_t object_type = {
+    .wrap_struct_name = "Libpool::Pool",
+    .function = {.dmark = object_mark, .dfree = object_free, .dsize = object_size, .dcompact = object_compact},
+    .flags = RUBY_TYPED_FREE_IMMEDIATELY};
+
+static VALUE object_allocate(VALUE class)
+{
+  struct libpool *self;
+  VALUE object = TypedData_Make_Struct(class, struct libpool, &object_type, self);
+  self->open = self->close = self->check = self->abandon = self->inherited = Qnil;
+  self->first = NOBODY;
+  self->forks = libpool_forks;
+  return object;
+}
+
+/* ---- fork ---- */
+
+static void count_fork(void)
+{
+  libpool_forks++;
+}
+
+static VALUE call_abandon(VALUE data)
+{
+  VALUE *arguments = (VALUE *)data;
+  return rb_funcall(arguments[0], rb_intern("call"), 1, arguments[1]);
+}
+
+static VALUE ignore(VALUE data, VALUE error)
+{
+  (void)data, (void)error;
+  return Qnil;
+}
+
+/*
+ * The first use in a child: the library has emptied the pool, and so is the shelf.  The parent's connections are
+ * neither closed nor given to the garbage collector, for either might say goodbye to the server on the parent's behalf;
+ * who knows how to let go of one silently says so with `abandon`.
+ */
+static void inherit(VALUE object, struct libpool *self)
+{
+  self->first_sleeper = self->last_sleeper = NULL;
+  self->forks = libpool_forks;
+  VALUE connections = NIL_P(self->inherited) ? rb_ary_new() : self->inherited;
+  self->inherited = connections;
+  shelf_clear(self, connections);
+  while (!NIL_P(self->abandon) && RARRAY_LEN(connections) > 0) {
+    VALUE arguments[] = {self->abandon, rb_ary_pop(connections)};
+    rb_rescue2(call_abandon, (VALUE)arguments, ignore, Qnil, rb_eStandardError, (VALUE)0);
+  }
+  rb_funcall(object, start_keeper, 0);
+}
+
+struct libpool *libpool_of(VALUE object)
+{
+  struct libpool *self = rb_check_typeddata(object, &object_type);
+  if (!self->pool)
+    rb_raise(rb_eArgError, "this pool was not initialized");
+  if (self->forks != libpool_forks)
+    inherit(object, self);
+  return self;
+}
+
+/* ---- methods ---- */
+
+/* Creates the pool: see lib/libpool/pool.rb. */
+static VALUE create(VALUE object, VALUE options, VALUE open)
+{
+  struct libpool *self = rb_check_typeddata(object, &object_type);
+  if (self->pool)
+    rb_raise(rb_eArgError, "this pool was initialized already");
+  Check_Type(options, T_HASH);
+  self->open = open;
+  self->pool = settings_create(self, options);
+  return Qnil;
+}
+
+static int64_t timeout_of(struct libpool *self, int argc, VALUE *argv)
+{
+  static ID names[1];
+  VALUE options, timeout = Qundef;
+  if (argc == 0)
+    return self->get_timeout_ms;
+  rb_scan_args(argc, argv, ":", &options);
+  if (!names[0])
+    names[0] = rb_intern("timeout");
+  if (!NIL_P(options))
+    rb_get_kwargs(options, names, 0, 1, &timeout);
+  return timeout == Qundef ? self->get_timeout_ms : settings_timeout_ms(timeout);
+}
+
+struct use {
+  VALUE object;
+  struct libpool *self;
+  pool_lease_t lease;
+  uint64_t forks;
+};
+
+static VALUE use_body(VALUE data)
+{
+  return rb_yield(shelf_get(((struct use *)data)->lease));
+}
+
+static VALUE use_end(VALUE data)
+{
+  struct use *use = (struct use *)data;
+  if (use->forks == libpool_forks)
+    lending_end(use->object, use->self, use->lease);
+  return Qnil;
+}
+
+/*
+ * call-seq: with(timeout: seconds) { |connection| ... } -> what the block returns
+ *
+ * Lends a connection to the block.
+ */
+static VALUE with(int argc, VALUE *argv, VALUE object)
+{
+  rb_need_block();
+  struct libpool *self = libpool_of(object);
+  struct use use = {.object = object, .self = self};
+  use.lease = lending_begin(object, self, timeout_of(self, argc, argv));
+  use.forks = libpool_forks;
+  return rb_ensure(use_body, (VALUE)&use, use_end, (VALUE)&use);
+}
+
+/*
+ * call-seq: checkout(timeout: seconds) -> Libpool::Lease
+ *
+ * Lends a connection until its lease is checked in.  An interrupt between this and the begin of what ensures the
+ * checkin loses the lease; with cannot lose it.
+ */
+static VALUE checkout(int argc, VALUE *argv, VALUE object)
+{
+  struct libpool *self = libpool_of(object);
+  int64_t timeout_ms = timeout_of(self, argc, argv);
+  VALUE lease = lease_new(object);
+  lease_set(lease, lending_begin(object, self, timeout_ms));
+  return lease;
+}
+
+/* call-seq: checkin(lease) -> nil */
+static VALUE checkin(VALUE object, VALUE lease)
+{
+  struct libpool *self = libpool_of(object);
+  libpool_checked(lending_end(object, self, lease_of_pool(lease, object)));
+  return Qnil;
+}
+
+/* Marks a connection that is lent, so that it is closed when it comes back. */
+static VALUE mark_unusable(VALUE object, VALUE connection)
+{
+  struct libpool *self = libpool_of(object);
+  uint32_t slot;
+  if (!shelf_find(self, connection, &slot))
+    rb_raise(rb_eArgError, "this connection is not of this pool");
+  libpool_checked(pool_mark_unusable(shelf_noted(slot)));
+  return Qnil;
+}
+
+/* Does what waits for anybody to do it. */
+static VALUE tidy(VALUE object)
+{
+  lending_tidy(object, libpool_of(object));
+  return Qnil;
+}
+
+/* ---- close ---- */
+
+struct drain {
+  VALUE object;
+  struct libpool *self;
+  int64_t deadline_ns;
+  struct sleeper sleeper;
+  uint64_t forks;
+  int open;
+};
+
+static VALUE drain_body(VALUE data)
+{
+  struct drain *drain = (struct drain *)data;
+  while (drain->forks == libpool_forks && (drain->open = pool_close(drain->self->pool, 0)) > 0 &&
+         sleeper_now() < drain->deadline_ns) {
+    drain->sleeper.woken = false;
+    sleeper_sleep(drain->object, &drain->sleeper, drain->deadline_ns);
+  }
+  return Qnil;
+}
+
+static VALUE drain_end(VALUE data)
+{
+  struct drain *drain = (struct drain *)data;
+  sleeper_end(drain->self, &drain->sleeper);
+  return Qnil;
+}
+
+/* Closes the pool and waits for the leases that are out; how many connections are still open. */
+static VALUE close_within(VALUE object, VALUE timeout)
+{
+  struct libpool *self = libpool_of(object);
+  int64_t timeout_ms = settings_timeout_ms(timeout);
+  struct drain drain = {.object = object, .self = self, .forks = libpool_forks};
+  drain.deadline_ns = timeout_ms < 0 ? POOL_NO_DEADLINE : sleeper_now() + timeout_ms * INT64_C(1000000);
+  self->closing = true;
+  drain.open = (int)libpool_checked(pool_close(self->pool, 0));
+  lending_tidy(object, self);
+  if (drain.forks == libpool_forks) {
+    sleeper_begin(self, &drain.sleeper);
+    rb_ensure(drain_body, (VALUE)&drain, drain_end, (VALUE)&drain);
+  }
+  return INT2NUM(drain.open);
+}
+
+static VALUE is_closed(VALUE object)
+{
+  return libpool_of(object)->closing ? Qtrue : Qfalse;
+}
+
+void object_init(VALUE module)
+{
+  pthread_atfork(NULL, NULL, count_fork);
+  start_keeper = rb_intern("start_keeper");
+  VALUE class = rb_define_class_under(module, "Pool", rb_cObject);
+  rb_define_alloc_func(class, object_allocate);
+  rb_undef_method(class, "initialize_copy");
+  rb_define_method(class, "with", with, -1);
+  rb_define_method(class, "checkout", checkout, -1);
+  rb_define_method(class, "checkin", checkin, 1);
+  rb_define_method(class, "closed?", is_closed, 0);
+  rb_define_private_method(class, "create", create, 2);
+  rb_define_private_method(class, "mark_unusable", mark_unusable, 1);
+  rb_define_private_method(class, "tidy", tidy, 0);
+  rb_define_private_method(class, "close_within", close_within, 1);
+}
+
+/* Called when the extension is loaded. */
+void libpool_init(void)
+{
+  VALUE module = rb_define_module("Libpool");
+  failure_init(module);
+  lease_init(module);
+  object_init(module);
+}

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+require 'libpool/native'
+require 'libpool/keeper'
+require 'libpool/pool'
+require 'libpool/stats'
+require 'libpool/version'
+
+# One thread-safe connection pool, written in C, for every language.
+module Libpool
+  # The version of the C library that is running.
+  def self.library_version
+    Native.pool_version
+  end
+end

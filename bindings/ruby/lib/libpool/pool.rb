@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+module Libpool
+  # A pool of connections of any kind.
+  #
+  #   pool = Libpool::Pool.new(max_open: 5, timeout: 2) { Redis.new }
+  #   pool.with { |redis| redis.incr('visits') }
+  #
+  # with, checkout and checkin are in C (ext/libpool/object.c).
+  class Pool
+    # Settings are named as in C (pool_config_t in pool/pool.h); timeout is get_timeout_ms in seconds, nil: for ever.
+    #
+    # close:: is called with a connection that is to be closed; without it its own method `close` is, if it has one.
+    # check:: is called with a connection and tells whether it is still good: see check_after_ms and keepalive_ms.
+    # abandon:: is called in a child of fork with each connection of the parent: closes descriptors, sends nothing.
+    # initial:: so many are opened at once.
+    # keeper:: :thread, or :manual: then the program calls maintain.
+    def initialize(initial: 0, keeper: :thread, **settings, &open)
+      raise ArgumentError, 'a pool needs a block that opens a connection' unless open
+      unless %i[thread manual].include?(keeper)
+        raise ArgumentError, "keeper is #{keeper.inspect}; it must be :thread or :manual"
+      end
+
+      create({ close: method(:close_connection) }.merge(settings), open)
+      @interval = keeper == :thread ? Keeper.interval(settings) : nil
+      start_keeper
+      open_initial(Integer(initial), settings)
+    end
+
+    # How many connections are open, being opened or being closed.
+    def size
+      Native.pool_statistics(self).open
+    end
+
+    # How many connections are idle.
+    def idle
+      Native.pool_len(self)
+    end
+
+    # The counts of this moment: stats.lent, stats.waiting, stats.wait.p99_ns, ..., or all of them with to_h.
+    def stats
+      Native.pool_statistics(self)
+    end
+
+    # The same as text: :text for people, :json or :prometheus.
+    def report(format = :text)
+      formats = { text: Native::POOL_FORMAT_TEXT, json: Native::POOL_FORMAT_JSON,
+                  prometheus: Native::POOL_FORMAT_PROMETHEUS }
+      Native.pool_report_text(self, formats.fetch(format) { raise ArgumentError, "no such format: #{format.inspect}" })
+    end
+
+    # Ends a lease, and its connection is closed.  Given a connection, as `with` lends it: it is closed when it comes
+    # back.
+    def discard(lease_or_connection)
+      if lease_or_connection.is_a?(Lease)
+        raise ArgumentError, 'this lease is of another pool' unless lease_or_connection.pool.equal?(self)
+
+        lease_or_connection.discard
+      else
+        mark_unusable(lease_or_connection)
+      end
+    end
+
+    # Closes the pool: nobody gets a connection any more, and who waits gets a ClosedError.  Idle connections are closed
+    # now, others when they come back; so many seconds are waited for them (nil: for ever).  Returns how many are left.
+    def close(timeout: 0)
+      close_within(timeout)
+    end
+    alias shutdown close
+
+    # Replaces all connections: none that is open now is lent again.  Returns how many are concerned.
+    def flush
+      Native.pool_flush(self).tap { tidy }
+    end
+
+    # Lends nothing until resume; returns how many leases are out.
+    def pause
+      Native.pool_pause(self)
+    end
+
+    def resume
+      Native.pool_resume(self).tap { tidy }
+    end
+
+    # Changes the hard cap; 0: none.  Returns how many connections are still too many.
+    def resize(max_open)
+      Native.pool_resize(self, max_open).tap { tidy }
+    end
+
+    # Does what is due.  Returns in how many seconds to call again, nil if nothing is to come.
+    def maintain
+      due = Native.pool_maintain(self)
+      tidy
+      due / 1e9 if due < Native::FOREVER
+    end
+
+    def inspect
+      "#<#{self.class.name} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"
+    end
+
+    private
+
+    def close_connection(connection)
+      connection.close if connection.respond_to?(:close)
+    end
+
+    # Also called in a child of fork, where no thread of the parent is.
+    def start_keeper
+      Keeper.start(self, @interval) if @interval
+    end
+
+    def open_initial(count, settings)
+      limit = [settings[:max_idle], settings[:max_open]].compact.select(&:positive?).min
+      raise ArgumentError, "initial is #{count}; it must be at least 0" if count.negative?
+      raise ArgumentError, "initial is #{count}, which is more than #{limit}" if limit && count > limit
+
+      leases = []
+      count.times { leases << checkout }
+      leases.each(&:checkin)
+    rescue StandardError
+      leases&.each(&:checkin)
+      close
+      raise
+    end
+  end
+end

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+require_relative 'support'
+
+# What is wrong is said, and nothing crashes.
+class BadInputTest < Minitest::Test
+  include Support
+
+  def test_settings
+    error = assert_raises(ArgumentError) { Libpool::Pool.new }
+    assert_equal 'a pool needs a block that opens a connection', error.message
+    error = assert_raises(ArgumentError) { pool_of(-1) }
+    assert_equal 'max_open is -1; it must be 1 or more, or 0 for no hard cap', error.message
+    assert_equal 'unknown keyword: :maximum', assert_raises(ArgumentError) { pool_of(1, maximum: 3) }.message
+    assert_raises(TypeError) { pool_of('5') }
+    assert_raises(TypeError) { pool_of(nil) }
+    assert_raises(RangeError) { pool_of(1 << 40) }
+    assert_raises(ArgumentError) { pool_of(1, queue: :random) }
+    assert_raises(ArgumentError) { pool_of(1, keeper: :nobody) }
+    assert_raises(ArgumentError) { pool_of(1, name: "a\0b") }
+    assert_raises(TypeError) { pool_of(1, close: 3) }
+    [-1, Float::NAN, Float::INFINITY, 1e12].each { |wrong| assert_raises(ArgumentError) { pool_of(1, timeout: wrong) } }
+    assert_raises(TypeError) { pool_of(1, timeout: 'soon') }
+    assert_raises(ArgumentError) { pool_of(1, min_idle: 2) }
+  end
+
+  def test_arguments
+    pool = pool_of(1)
+    assert_raises(LocalJumpError) { pool.with }
+    assert_raises(ArgumentError) { pool.with(5) { flunk } }
+    assert_raises(ArgumentError) { pool.with(time: 5) { flunk } }
+    assert_raises(ArgumentError) { pool.with(timeout: -0.1) { flunk } }
+    assert_raises(TypeError) { pool.with(timeout: Object.new) { flunk } }
+    [nil, 5, 'lease', Object.new].each { |wrong| assert_raises(TypeError) { pool.checkin(wrong) } }
+    assert_raises(ArgumentError) { pool.discard(nil) }
+    assert_raises(TypeError) { pool.resize('many') }
+    assert_raises(ArgumentError) { pool.resize(-1) }
+    assert_raises(ArgumentError) { pool.resume }
+    assert_raises(ArgumentError) { pool.close(timeout: -1) }
+    assert_whole pool, 1
+  end
+
+  def test_a_lease_of_another_pool
+    one = pool_of(1)
+    other = pool_of(1)
+    lease = one.checkout
+    assert_equal 'this lease is of another pool', assert_raises(ArgumentError) { other.checkin(lease) }.message
+    assert_raises(ArgumentError) { other.discard(lease) }
+    assert_raises(ArgumentError) { other.discard(lease.connection) }
+    lease.checkin
+    assert_whole one, 1
+  end
+
+  def test_objects_that_were_never_made
+    empty = Libpool::Pool.allocate
+    %i[checkout size idle stats close flush inspect].each do |name|
+      assert_raises(ArgumentError) { empty.public_send(name) }
+    end
+    assert_raises(ArgumentError) { empty.with { flunk } }
+    assert_raises(NoMethodError) { Libpool::Lease.new }
+    assert_raises(TypeError) { Libpool::Lease.allocate }
+    pool = pool_of(1)
+    assert_raises(NoMethodError, ArgumentError) { pool.dup.size }
+    assert_raises(ArgumentError) { pool.send(:initialize) { Connection.new } }
+    assert_raises(TypeError) { Libpool::Pool.instance_method(:with).bind_call(Object.new) }
+    assert_raises(TypeError) { Libpool::Native.pool_len(Object.new) }
+    assert_raises(TypeError) { Libpool::Native.pool_tag(5, 'text') }
+    assert_whole pool, 1
+  end
+end

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# gem_test.sh BUILD: builds the gem, installs it into a folder outside the tree, once with the C library inside and once
+# on an installed one, and runs the example with it.
+set -euo pipefail
+build=$(cd "${1:?gem_test.sh needs the build folder}" && pwd)
+ruby=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export HOME=$scratch # no settings of the user's
+export MAKEFLAGS=-j2
+cd "$scratch"
+
+"$ruby/stage" staged
+(cd staged && gem build libpool.gemspec --output "$scratch/libpool.gem")
+
+try() {
+  local folder=$1
+  GEM_HOME=$folder GEM_PATH=$folder:$(gem environment gempath) ruby -w "$ruby/../../examples/ruby.rb" | tee "$folder.out"
+  grep -qx '200 visits over at most 3 connections' "$folder.out"
+}
+
+gem install --local --no-document --install-dir "$scratch/inside" libpool.gem
+try "$scratch/inside"
+native=$(find "$scratch/inside" -path '*/lib/libpool/native.so' | head -1)
+if nm -D --defined-only "$native" | grep -q ' pool_'; then
+  echo "the extension exports the C library that is inside" >&2
+  exit 1
+fi
+
+cmake --install "$build" --prefix "$scratch/prefix" >/dev/null
+PKG_CONFIG_PATH=$(dirname "$(find "$scratch/prefix" -name pool.pc)")
+LD_LIBRARY_PATH=$(dirname "$(find "$scratch/prefix" -name libpool.so)")
+export PKG_CONFIG_PATH LD_LIBRARY_PATH
+gem install --local --no-document --install-dir "$scratch/system" libpool.gem -- --with-system-libpool
+try "$scratch/system"
+native=$(find "$scratch/system" -path '*/lib/libpool/native.so' | head -1)
+ldd "$native" | grep -q "$scratch/prefix"

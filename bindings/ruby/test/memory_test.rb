@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+require_relative 'support'
+require 'weakref'
+
+# The garbage collector at every moment, also when it moves things.
+class MemoryTest < Minitest::Test
+  include Support
+
+  def under_stress
+    GC.stress = true
+    yield
+  ensure
+    GC.stress = false
+  end
+
+  def test_under_stress
+    pool = pool_of(2)
+    lease = pool.checkout
+    number = nil
+    under_stress do
+      pool.with { |connection| number = connection.number }
+      lease.checkin
+      pool.checkout.discard
+      waiter = nil
+      pool.with do
+        pool.with { waiter = Thread.new { pool.with(timeout: 30) { :served } } }
+      end
+      waiter.join
+      begin
+        pool.with { pool.with { pool.with(timeout: 0.001) { flunk } } }
+      rescue Libpool::TimeoutError
+        number += 100
+      end
+      pool.stats.to_h
+      pool.report
+      5.times do
+        Libpool::Pool.new(max_open: 1, idle_timeout_ms: 1000) { Connection.new }.with { |connection| connection }
+      end
+    end
+    assert_equal 102, number
+    assert_whole pool, 2
+  end
+
+  def test_compaction_moves_connections
+    pool = Libpool::Pool.new(max_open: 100) { "connection #{@count = @count.to_i + 1}" }
+    leases = Array.new(100) { pool.checkout }
+    expected = leases.map { |lease| lease.connection.dup }
+    ids = leases.map { |lease| lease.connection.object_id }
+    junk = Array.new(10_000) { +'junk' }
+    junk = junk.each_slice(2).map(&:first)
+    3.times { GC.compact }
+    assert_equal expected, leases.map(&:connection)
+    assert_equal ids, leases.map { |lease| lease.connection.object_id }
+    leases.each(&:checkin)
+    GC.verify_compaction_references(double_heap: true, toward: :empty)
+    assert_equal expected.sort, Array.new(100) { pool.checkout.connection }.sort
+    assert_equal 5000, junk.size
+  end
+
+  def test_automatic_compaction
+    GC.auto_compact = true
+    pool = pool_of(2)
+    300.times do |i|
+      pool.with { |connection| connection.use { GC.start if (i % 30).zero? } }
+      pool.checkout.discard if (i % 10).zero?
+    end
+    assert_whole pool, 2
+  ensure
+    GC.auto_compact = false
+  end
+
+  def make_and_forget(count)
+    Array.new(count) do
+      pool = Libpool::Pool.new(max_open: 2, idle_timeout_ms: 400_000) { Connection.new }
+      pool.with { |connection| WeakRef.new(connection) }
+    end
+  end
+
+  def test_pools_that_nobody_needs_are_collected
+    alive = ->(references) { references.count(&:weakref_alive?) }
+    references = make_and_forget(50)
+    eventually(20) do
+      GC.start
+      alive.call(references) < 10 # the stack may still show a few
+    end
+    eventually(10) { Thread.list.count { |thread| thread.name == 'libpool keeper' } < 10 }
+    # Their slots serve others.
+    assert_whole pool_of(5), 5
+  end
+
+  def test_a_lease_keeps_its_pool
+    lease = pool_of(1).checkout
+    GC.start
+    assert_equal 1, lease.connection.number
+    lease.checkin
+    assert_equal 1, lease.pool.idle
+  end
+end

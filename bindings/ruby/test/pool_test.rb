@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+require_relative 'support'
+
+# Lending and giving back, alone and among threads.
+class PoolTest < Minitest::Test
+  include Support
+
+  def test_with_lends_and_returns
+    pool = pool_of(2)
+    assert_equal 0, pool.size
+    first = pool.with { |connection| connection }
+    assert_same first, @opened.first
+    assert_same(first, pool.with { |connection| connection })
+    assert_equal 42, pool.with { 42 }
+    assert_equal [1, 1], [pool.size, pool.idle]
+    pool.with do |one|
+      pool.with { |other| refute_same one, other }
+      assert_equal [2, 1], [pool.stats.open, pool.stats.leased]
+    end
+    assert_equal [2, 2], [pool.size, pool.idle]
+  end
+
+  def test_every_way_out_of_with_returns
+    pool = pool_of(1)
+    assert_equal 'no', assert_raises(RuntimeError) { pool.with { raise 'no' } }.message
+    assert_equal 7, catch(:out) { pool.with { throw :out, 7 } }
+    assert_equal(3, pool.with { next 3 })
+    assert_equal(4, pool.with { break 4 })
+    assert_equal 5, leave_by_return(pool)
+    assert_raises(SystemExit) { pool.with { exit } }
+    assert_whole pool, 1
+    assert_equal 1, @opened.size
+  end
+
+  def leave_by_return(pool)
+    pool.with { return 5 }
+  end
+
+  def test_a_lease_ends_once
+    pool = pool_of(2)
+    lease = pool.checkout
+    connection = lease.connection
+    refute lease.ended?
+    assert_nil pool.checkin(lease)
+    assert lease.ended?
+    error = assert_raises(Libpool::StaleError) { pool.checkin(lease) }
+    assert_equal 'no such lease: it was put back already or never given', error.message
+    assert_kind_of Libpool::Error, error
+    other = pool.checkout
+    assert_same connection, other.connection
+    # The old lease does not reach it, though it is the same connection.
+    assert_raises(Libpool::StaleError) { lease.checkin }
+    assert_raises(Libpool::StaleError) { lease.discard }
+    assert_raises(Libpool::StaleError) { lease.connection }
+    assert_raises(Libpool::StaleError) { lease.tag = 'late' }
+    assert_same connection, other.connection
+    other.tag = 'a test'
+    other.checkin
+    assert_whole pool, 2
+  end
+
+  def test_two_threads_give_back_one_lease
+    pool = pool_of(1)
+    200.times do
+      lease = pool.checkout
+      ended = Array.new(4) do
+        Thread.new do
+          lease.checkin
+          true
+        rescue Libpool::StaleError
+          false
+        end
+      end
+      assert_equal 1, ended.map(&:value).count(true)
+    end
+    assert_whole pool, 1
+  end
+
+  def test_discard_closes
+    pool = pool_of(1)
+    lease = pool.checkout
+    pool.discard(lease)
+    assert @opened[0].closed
+    assert_equal 0, pool.size
+    pool.with { |connection| pool.discard(connection) && refute(connection.closed) }
+    assert @opened[1].closed
+    assert_raises(Libpool::StaleError) { pool.with { |c| c }.then { |c| pool.discard(c) } }
+    assert_equal 3, @opened.size
+    refute @opened[2].closed
+    assert_equal 2, pool.stats.closed_unusable
+    assert_raises(ArgumentError) { pool.discard(Object.new) }
+    assert_whole pool, 1
+  end
+
+  def test_discard_lets_the_next_open
+    pool = pool_of(1)
+    lease = pool.checkout
+    waiter = Thread.new { pool.with(timeout: 5) { |connection| [connection.number, now] } }
+    waits pool
+    discarded = now
+    lease.discard
+    number, served = waiter.value
+    assert_equal 2, number
+    assert_operator served - discarded, :<, 1
+  end
+
+  def test_a_block_that_raises_takes_no_place
+    broken = true
+    pool = Libpool::Pool.new(max_open: 1) { broken ? raise(IOError, 'refused') : Connection.new }
+    20.times { assert_equal 'refused', assert_raises(IOError) { pool.with { flunk } }.message }
+    assert_equal 9, catch(:out) { Libpool::Pool.new { throw :out, 9 }.with { flunk } }
+    assert_equal 20, pool.stats.open_failures
+    # Who waits for the place meanwhile gets it, as soon as the open has failed.
+    gate = Queue.new
+    pool = Libpool::Pool.new(max_open: 1) { broken ? gate.pop && raise(IOError, 'refused') : Connection.new }
+    first = Thread.new { assert_raises(IOError) { pool.with { flunk } } }
+    eventually { pool.stats.opening == 1 }
+    second = Thread.new { pool.with(timeout: 5) { now } }
+    waits pool
+    broken = false
+    failed = now
+    gate << true
+    first.join
+    assert_operator second.value - failed, :<, 1
+    assert_whole pool, 1
+  end
+
+  def test_a_close_that_raises_is_counted
+    pool = Libpool::Pool.new(max_open: 1, close: ->(_) { raise IOError }) { Connection.new }
+    3.times { pool.checkout.discard }
+    assert_equal 3, pool.stats.close_failures
+    assert_equal 0, pool.size
+    closed = []
+    pool = Libpool::Pool.new(max_open: 1, close: ->(connection) { closed << connection.number }) { Connection.new(8) }
+    pool.checkout.discard
+    assert_equal [8], closed
+    pool = Libpool::Pool.new(max_open: 1, close: nil) { Connection.new }
+    pool.with { |connection| @kept = connection }
+    pool.close
+    refute @kept.closed
+  end
+
+  def test_timeout
+    pool = pool_of(1, timeout: 0.05)
+    pool.with do
+      begun = now
+      error = assert_raises(Libpool::TimeoutError) { pool.with { flunk } }
+      assert_in_delta 0.05, now - begun, 0.2
+      assert_operator now - begun, :>=, 0.05
+      assert_kind_of Timeout::Error, error
+      assert_equal 'the deadline passed; raise the timeout or the cap, or hold connections for less time', error.message
+      assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0) { flunk } }
+      assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0.01) }
+    end
+    assert_equal 2, pool.stats.timed_out # without time to wait there is no wait
+    assert_whole pool, 1
+  end
+
+  def test_a_block_may_open_for_longer_than_anybody_waits_elsewhere
+    opening = Queue.new
+    pool = Libpool::Pool.new(max_open: 2) { opening.pop }
+    lease = nil
+    slow = Thread.new { pool.with { |connection| connection } }
+    eventually { pool.stats.opening == 1 }
+    fast = Thread.new { lease = pool.checkout }
+    eventually { pool.stats.opening == 2 }
+    opening << :one
+    eventually { lease || slow.join(0.001) }
+    # A return is not held up by an open that is under way.
+    if lease
+      begun = now
+      lease.checkin
+      assert_operator now - begun, :<, 0.5
+    end
+    opening << :two
+    [slow, fast].each(&:join)
+    lease.checkin unless lease.ended?
+    assert_equal 2, pool.idle
+  end
+
+  def test_those_who_wait_are_served_in_order
+    pool = pool_of(1, fairness_us: 0)
+    lease = pool.checkout
+    order = Queue.new
+    threads = Array.new(20) do |i|
+      thread = Thread.new { pool.with(timeout: 10) { order << i } }
+      waits pool, i + 1
+      thread
+    end
+    lease.checkin
+    threads.each(&:join)
+    assert_equal (0...20).to_a, Array.new(20) { order.pop }
+  end
+
+  def test_many_threads
+    pool = pool_of(3)
+    threads = Array.new(16) do |i|
+      Thread.new do
+        random = Random.new(i)
+        400.times do
+          pool.with(timeout: 60) do |connection|
+            connection.use do
+              Thread.pass if random.rand(4).zero?
+              pool.discard(connection) if random.rand(20).zero?
+            end
+          end
+        end
+      end
+    end
+    threads.each(&:join)
+    assert_equal 6400, pool.stats.lent
+    assert_equal pool.stats.closed, @opened.count(&:closed)
+    assert_operator pool.stats.closed_unusable, :>, 100
+    assert_whole pool, 3
+  end
+
+  def test_close_tells_everybody
+    pool = pool_of(1)
+    lease = pool.checkout
+    waiters = Array.new(5) { Thread.new { assert_raises(Libpool::ClosedError) { pool.with(timeout: 30) { flunk } } } }
+    waits pool, 5
+    refute pool.closed?
+    assert_equal 1, pool.close
+    waiters.each { |waiter| assert_equal 'pool is closed', waiter.value.message }
+    assert pool.closed?
+    assert_raises(Libpool::ClosedError) { pool.checkout }
+    refute @opened[0].closed
+    lease.checkin
+    assert @opened[0].closed
+    assert_equal [0, 0], [pool.close, pool.shutdown]
+    assert_equal 0, pool.size
+  end
+
+  def test_close_waits_for_the_last
+    pool = pool_of(3)
+    leases = Array.new(3) { pool.checkout }
+    assert_equal 3, pool.close(timeout: 0.02)
+    closer = Thread.new { [pool.close(timeout: nil), now] }
+    sleep 0.02
+    leases.each(&:checkin)
+    returned = now
+    left, done = closer.value
+    assert_equal 0, left
+    assert_operator done - returned, :<, 1
+    assert(@opened.all?(&:closed))
+  end
+
+  def test_an_open_that_ends_after_close_is_closed
+    gate = Queue.new
+    made = Connection.new
+    pool = Libpool::Pool.new(max_open: 1) { gate.pop && made }
+    getter = Thread.new { assert_raises(Libpool::ClosedError) { pool.with { flunk } } }
+    eventually { pool.stats.opening == 1 }
+    pool.close
+    gate << true
+    getter.join
+    assert made.closed
+    assert_equal 0, pool.size
+  end
+
+  def test_initial
+    pool = pool_of(3, initial: 2)
+    assert_equal [2, 2], [pool.size, pool.idle]
+    failing = 0
+    made = []
+    assert_raises(IOError) do
+      Libpool::Pool.new(initial: 3) { (failing += 1) == 3 ? raise(IOError) : Connection.new.tap { |c| made << c } }
+    end
+    assert(made.all?(&:closed))
+    assert_equal 2, made.size
+    assert_raises(ArgumentError) { pool_of(2, initial: 3) }
+    assert_raises(ArgumentError) { pool_of(2, initial: -1) }
+  end
+
+  def test_flush_replaces_all
+    pool = pool_of(4)
+    leases = Array.new(4) { pool.checkout }
+    leases.drop(1).each(&:checkin)
+    assert_equal 4, pool.flush
+    assert_equal [false, true, true, true], @opened.map(&:closed)
+    leases[0].checkin
+    assert @opened[0].closed
+    assert_equal 5, pool.with(&:number)
+  end
+
+  def test_pause_resume_and_resize
+    pool = pool_of(1)
+    pool.pause
+    waiter = Thread.new { pool.with(timeout: 10, &:number) }
+    waits pool
+    assert_nil waiter.join(0.02)
+    pool.resume
+    assert_equal 1, waiter.value
+    lease = pool.checkout
+    waiter = Thread.new { pool.with(timeout: 10, &:number) }
+    waits pool
+    pool.resize(2)
+    assert_equal 2, waiter.value
+    assert_equal 0, pool.resize(1)
+    assert @opened[1].closed
+    lease.checkin
+    assert_whole pool, 1
+  end
+
+  def test_time_closes_and_refills
+    pool = pool_of(4, idle_timeout_ms: 60, min_idle: 2)
+    eventually { pool.idle == 2 }
+    leases = Array.new(4) { pool.checkout }
+    leases.each(&:checkin)
+    assert_equal 4, pool.idle
+    eventually { pool.idle == 2 }
+    eventually { pool.stats.closed_idle >= 2 }
+    pool.close
+    manual = pool_of(2, keeper: :manual, max_lifetime_ms: 20)
+    manual.with { |connection| connection }
+    sleep 0.05
+    assert_equal 1, manual.size
+    manual.maintain
+    assert_equal 0, manual.size
+    assert @opened.last.closed
+  end
+
+  def test_what_is_opened_for_nobody_raises_to_nobody
+    up = true
+    pool = Libpool::Pool.new(max_open: 3, min_idle: 2, retry_min_ms: 1, keeper: :manual) { up ? Connection.new : raise(IOError) }
+    pool.maintain
+    assert_equal 2, pool.idle
+    up = false
+    assert_equal 2, pool.flush
+    pool.maintain
+    assert_equal 0, pool.size
+    assert_operator pool.stats.open_failures, :>=, 1
+    up = true
+    pool.maintain until pool.idle == 2
+  end
+
+  def test_checks
+    good = true
+    pool = pool_of(1, check_after_ms: 0, check: ->(_) { good })
+    assert_equal 1, pool.with(&:number)
+    assert_equal 1, pool.with(&:number)
+    good = false
+    assert_equal 2, pool.with(&:number)
+    assert @opened[0].closed
+    assert_equal 1, pool.stats.check_failures
+    pool = pool_of(1, check_after_ms: 0, check: ->(_) { raise IOError })
+    2.times { |i| assert_equal i + 1, pool.with(&:number) }
+    assert_raises(ArgumentError) { pool_of(1, check_after_ms: 0) }
+  end
+
+  def test_a_failing_server_meets_a_breaker
+    up = false
+    pool = Libpool::Pool.new(max_open: 1, retry_min_ms: 20, retry_max_ms: 40, breaker_after: 2, timeout: 5) do
+      up ? Connection.new : raise(IOError, 'refused')
+    end
+    2.times { assert_raises(IOError) { pool.with { flunk } } }
+    error = assert_raises(Libpool::OpenError) { pool.with { flunk } }
+    assert_kind_of Libpool::Error, error
+    assert_operator pool.stats.failed_fast, :>=, 1
+    up = true
+    eventually { attempt(pool) }
+    assert_whole pool, 1
+  end
+
+  def attempt(pool)
+    pool.with { true }
+  rescue Libpool::OpenError
+    false
+  end
+
+  def test_overload
+    pool = pool_of(1, max_waiters: 1)
+    pool.with do
+      waiter = Thread.new { pool.with(timeout: 5) { :served } }
+      waits pool
+      error = assert_raises(Libpool::OverloadError) { pool.with { flunk } }
+      assert_equal 'too many are waiting or under way already', error.message
+      waiter.kill.join
+    end
+    assert_whole pool, 1
+  end
+
+  def test_stats_and_report
+    pool = pool_of(2, name: 'prices')
+    3.times { pool.with { |connection| connection } }
+    counts = pool.stats.to_h
+    assert_equal [1, 1, 3, 1], counts.values_at(:open, :idle, :lent, :opened)
+    assert_equal 0, counts[:wait][:count]
+    refute_includes counts, :size
+    assert_includes pool.report, 'prices'
+    assert_match(/\A\{.*"lent"/m, pool.report(:json))
+    assert_includes pool.report(:prometheus), 'pool="prices"'
+    assert_raises(ArgumentError) { pool.report(:xml) }
+    assert_equal '#<Libpool::Pool {:open=>1, :idle=>1, :leased=>0, :waiting=>0}>', pool.inspect
+  end
+end
