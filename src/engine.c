@@ -359,8 +359,7 @@ void engine_idle(struct slot *slot, uint64_t word, struct step *step)
 static void make_idle(struct slot *slot, struct step *step)
 {
   struct pool *pool = pool_of(slot);
-  bool checks_all = pool->checks_all;
-  uint64_t word = move(slot, checks_all ? DUE : 0, CAREFUL | AWAITED | (checks_all ? 0 : DUE), IDLE);
+  uint64_t word = move(slot, pool->checks_all ? DUE : 0, LENT_AS | AWAITED | DUE, IDLE);
   bitmap_mark(slot);
   notice(pool, step); /* a keeper that came to rest meanwhile has not flagged it */
   if (word & DOOMED)
@@ -642,7 +641,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
     } else if (atomic_load(&slot->word) & DOOMED) {
       dismiss(slot, doom_of(slot), step); /* flushed while it was being opened */
     } else if (outcome->lend && !(attention(pool) & ATTENTION_PAUSED)) {
-      uint64_t word = move(slot, pool->lend & CAREFUL, 0, LEASED);
+      uint64_t word = move(slot, pool->lend & LENT_AS, 0, LEASED);
       result = lease_of(slot, word);
       queue_serve(pool, step); /* one fewer is being opened */
     } else {
@@ -687,7 +686,7 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
     make_idle(slot, step);
     return 0;
   }
-  word = move(slot, pool->lend & CAREFUL, DUE, LEASED);
+  word = move(slot, pool->lend & LENT_AS, DUE, LEASED);
   notice(pool, step);
   return keep(pool, lease_of(slot, word), step);
 }

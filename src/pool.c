@@ -78,8 +78,8 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->vtable = *vtable;
   vtable_fill(&pool->vtable);
   pool->context = context;
-  bool careful = pool->can_reset || pool->checks_all || pool->stepped || event_follows_leases(config);
-  pool->lend = LEASED - IDLE + (careful ? CAREFUL : 0);
+  bool careful = pool->can_reset || pool->checks_all || event_follows_leases(config);
+  pool->lend = LEASED - IDLE + (careful ? CAREFUL : 0) + (pool->stepped ? STEPPED : 0);
   pool->max_open = config->max_open;
   pool->max_idle = config_max_idle(config, config->max_open);
   pool->pauses = 0;

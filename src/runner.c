@@ -6,15 +6,10 @@
  * one compare-and-swap whose operands do not depend on a look at the slot.  A put is one compare-and-swap as well. Each
  * then looks at the pool's `attention`, and at nothing else that others write.  Everything unusual goes to the engine.
  *
- * Shared: the pool's homes.  Each thread writes its own; two threads may take one at the same moment, or a thread one
- * of another that is gone.  What stands in a home is a guess, proved or refuted by the compare-and-swap: whatever
- * mixture of writes it holds, it names a slot of this pool or none.  Homes are in the pool and not in thread-local
- * storage, because that costs a call in a shared library or space that a dlopen may not find, and a table of pools for
- * each thread.
+ * The slot that a thread used last stands in its home (home.h).
  */
 #include "runner.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,6 +17,7 @@
 #include "error.h"
 #include "event.h"
 #include "fork.h"
+#include "home.h"
 #include "keeper.h"
 #include "park.h"
 #include "probe.h"
@@ -171,82 +167,6 @@ static inline void pause_processor(void)
 #endif
 }
 
-#ifdef __has_builtin
-#if __has_builtin(__builtin_thread_pointer)
-#define HAS_THREAD_POINTER
-#endif
-#endif
-
-static inline uintptr_t this_thread(void)
-{
-#ifdef HAS_THREAD_POINTER
-  return (uintptr_t)__builtin_thread_pointer();
-#else
-  return (uintptr_t)&errno;
-#endif
-}
-
-static inline struct home *home_of(struct pool *pool, uintptr_t thread)
-{
-  return &pool->homes[(uint64_t)thread * UINT64_C(0x9e3779b97f4a7c15) >> 59];
-}
-
-/* Where it may be if that is another's. */
-static inline struct home *second_home(struct pool *pool, struct home *home)
-{
-  return &pool->homes[(home - pool->homes) ^ 1];
-}
-
-static inline bool is_home(struct home *home, uintptr_t thread)
-{
-  return atomic_load_explicit(&home->thread, memory_order_relaxed) == thread;
-}
-
-/* Whether the guess of a home could still come true.  If not, its thread is gone, or loses nothing. */
-static bool is_lived_in(struct home *home)
-{
-  if (atomic_load_explicit(&home->thread, memory_order_relaxed) == 0)
-    return false;
-  pool_lease_t next = atomic_load_explicit(&home->next, memory_order_relaxed);
-  uint64_t word = atomic_load_explicit(&slot_of(next)->word, memory_order_relaxed);
-  return lease_generation(next) == (word & GENERATION_MASK) ||
-         lease_generation(next) == generation_next(word & GENERATION_MASK);
-}
-
-/* A thread got a slot on the slow way: next time it looks there first. */
-static pool_lease_t remember(struct pool *pool, pool_lease_t lease)
-{
-  uintptr_t thread = this_thread();
-  struct home *home = home_of(pool, thread);
-  if (!is_home(home, thread) && is_lived_in(home))
-    home = second_home(pool, home);
-  if (!is_home(home, thread)) {
-    if (is_lived_in(home))
-      return lease;
-    atomic_store_explicit(&home->thread, thread, memory_order_relaxed);
-  }
-  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
-  return lease;
-}
-
-/* The slot of this thread's home, whatever its generation is now. */
-static pool_lease_t take_home(struct pool *pool)
-{
-  uintptr_t thread = this_thread();
-  struct home *home = home_of(pool, thread);
-  if (!is_home(home, thread))
-    home = second_home(pool, home);
-  if (!is_home(home, thread))
-    return 0;
-  struct slot *slot = slot_of(atomic_load_explicit(&home->next, memory_order_relaxed));
-  uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-  if ((word & BELOW_GENERATION) != IDLE || !atomic_compare_exchange_strong(&slot->word, &word, word + pool->lend))
-    return 0;
-  pool_lease_t lease = lease_of(slot, word);
-  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
-  return lease;
-}
-
 /* A lease that was taken and must not be kept goes back as if it had been put. */
 static void return_unused(struct pool *pool, pool_lease_t lease)
 {
@@ -273,7 +193,7 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
       break;
     for (int i = 0; i < SPIN_PAUSES; i++)
       pause_processor();
-    pool_lease_t lease = take_home(pool);
+    pool_lease_t lease = home_take(pool, this_thread());
     if (lease && !(atomic_load(&pool->attention) & ATTENTION_NOT_NOW))
       return lease;
     if (lease) {
@@ -374,8 +294,7 @@ static int timed_out(const struct get *get)
                    (long long)now.waiting, remark(get));
 }
 
-/* The breaker is open. */
-static int failed_fast(struct pool *pool)
+int runner_fail_fast(struct pool *pool)
 {
   pool_error_t cause;
   engine_cause(pool, &cause);
@@ -390,7 +309,7 @@ static int failed(const struct get *get, int code)
     return timed_out(get);
   if (cause->code == code)
     return error_set(NULL, code, cause->native, "%s: %s", get->pool->name, cause->message);
-  return code == POOL_E_OPEN ? failed_fast(get->pool) : error_code(code);
+  return code == POOL_E_OPEN ? runner_fail_fast(get->pool) : error_code(code);
 }
 
 /* What is noted about a lease that was not simply this thread's last one again. */
@@ -423,7 +342,7 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   if (result == POOL_E_TIMEOUT && timeout_ms != 0 && get.cause.code == 0)
     result = wait(&get);
   if (result > 0) {
-    remember(pool, result);
+    home_remember(pool, this_thread(), result);
     runner_note(result);
     if (get.waiter.waited && !get.waiter.counted)
       engine_count_wait(pool, &get.waiter);
@@ -444,7 +363,7 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   struct step step = {0};
-  pool_lease_t lease = take_home(pool);
+  pool_lease_t lease = home_take(pool, this_thread());
   if (lease && (atomic_load(&pool->attention) & ATTENTION_NOT_NOW)) {
     return_unused(pool, lease);
     lease = 0;
@@ -454,7 +373,7 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   lease = engine_take_idle(pool, &step);
   if (lease) {
     runner_wake(pool, &step);
-    return hand_out(pool, remember(pool, lease));
+    return hand_out(pool, home_remember(pool, this_thread(), lease));
   }
   return get_patiently(pool, timeout_ms, &step);
 }
@@ -471,15 +390,9 @@ static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool,
 
 static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
 {
-  uintptr_t thread = this_thread();
-  struct home *home = home_of(pool, thread);
-  pool_lease_t lease = atomic_load_explicit(&home->next, memory_order_relaxed);
-  struct slot *slot = slot_of(lease);
-  uint64_t word = lease_generation(lease) | IDLE;
-  if (__builtin_expect(!is_home(home, thread) || !atomic_compare_exchange_strong(&slot->word, &word, word + pool->lend),
-                       0))
+  pool_lease_t lease = home_take_next(pool, this_thread());
+  if (__builtin_expect(!lease, 0))
     return get_slowly(pool, timeout_ms);
-  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
   if (__builtin_expect((atomic_load(&pool->attention) & ATTENTION_OF_GET) || is_sampled(lease), 0))
     return get_attentively(pool, lease, timeout_ms);
   PROBE_LENT(pool, lease);

@@ -23,4 +23,7 @@ struct callback {
 void runner_enter(struct callback *callback, const struct pool *pool);
 void runner_leave(struct callback *callback);
 
+/* The breaker is open: POOL_E_OPEN, with the message of the last open that failed. */
+int runner_fail_fast(struct pool *pool);
+
 #endif

@@ -59,6 +59,11 @@ enum slot_state {
 #define CALL_ONE   ((uint64_t)1 << 8)
 #define CALL_MASK  (GENERATION_ONE - CALL_ONE)
 
+/* On a slot that is lent, DUE is free to say something else: lent by the step API, so that no put of the other API ends
+   the lease, nor the other way round. */
+#define STEPPED DUE
+#define LENT_AS (CAREFUL | STEPPED)
+
 /* One lease in 1024 is timed, the first of a new slot among them: what that costs is as much as twenty-five leases. */
 #define SAMPLE_MASK (1023 * GENERATION_ONE)
 

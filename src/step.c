@@ -3,15 +3,39 @@
 #include <pool/step.h>
 
 #include <stddef.h>
+#include <string.h>
 
 #include "clock.h"
 #include "engine.h"
 #include "error.h"
+#include "home.h"
+#include "probe.h"
 #include "runner.h"
 #include "sized.h"
 
+/* Nothing but the result: what most steps are, and what is on the way of each get and put. */
+static inline bool write_nothing(pool_step_t *theirs)
+{
+  if (!theirs || theirs->size != sizeof *theirs)
+    return false;
+  *theirs = (pool_step_t)POOL_STEP_INIT;
+  return true;
+}
+
+static void note_asked(const struct step *step, int64_t now)
+{
+  if (step->work == POOL_WORK_OPEN || step->work == POOL_WORK_CHECK)
+    atomic_store(&watch_of(step->slot)->asked_ns, now);
+}
+
+static int64_t left_until(int64_t moment_ns, int64_t now)
+{
+  return moment_ns == 0 ? 0 : moment_ns > now ? moment_ns - now : 1;
+}
+
 static int write_step(pool_step_t *theirs, const struct step *step, int64_t ticket)
 {
+  int64_t now = step->work || step->look_again_ns ? clock_now() : 0;
   pool_step_t ours = POOL_STEP_INIT;
   ours.work = step->work;
   ours.reason = step->reason;
@@ -19,6 +43,8 @@ static int write_step(pool_step_t *theirs, const struct step *step, int64_t tick
   ours.conn = step->slot ? atomic_load_explicit(&step->slot->conn, memory_order_relaxed) : NULL;
   ours.ticket = ticket;
   ours.wake = step->wake.ticket;
+  ours.look_again_ns = ticket ? left_until(step->look_again_ns, now) : 0;
+  note_asked(step, now);
   /* Those who sleep in the library (in pool_close) are its own affair. */
   if (step->drained)
     runner_wake(NULL, &(struct step){.drained = step->drained});
@@ -54,15 +80,78 @@ static int refuse_vtable(void)
 
 static pool_lease_t finish(struct step *step, pool_step_t *theirs, pool_lease_t result, int64_t ticket)
 {
-  if (result > 0)
+  if (result > 0) {
+    home_remember(atomic_load_explicit(&slot_of(result)->pool, memory_order_relaxed), this_stepping_thread(), result);
     runner_note(result);
+  }
   write_step(theirs, step, ticket);
   return result < 0 ? error_code((int)result) : result;
 }
 
-pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *theirs)
+static pool_lease_t finish_begin(struct pool *pool, struct step *step, pool_step_t *theirs, pool_lease_t result,
+                                 int64_t ticket)
+{
+  result = finish(step, theirs, result, ticket);
+  return result == POOL_E_OPEN ? runner_fail_fast(pool) : result;
+}
+
+/* Closing and pausing must not be missed.  Fairness is looked at before, as by all who could not name whom else they
+   serve (engine.c). */
+static pool_lease_t keep(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  if (!lease || !(atomic_load(&pool->attention) & ATTENTION_NOT_LENDING))
+    return lease;
+  engine_return_unused(pool, lease, step);
+  return 0;
+}
+
+static bool must_queue(struct pool *pool)
+{
+  return atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_NOT_NOW;
+}
+
+/* Who was told of a connection that was given back. */
+static void wake_too(struct step *step, int64_t ticket)
+{
+  if (!step->wake.ticket)
+    step->wake.ticket = ticket;
+}
+
+/* The slot that this thread used last, else any, else a new one. */
+static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct step *step)
+{
+  pool_lease_t lease = must_queue(pool) ? 0 : keep(pool, home_take(pool, this_stepping_thread()), step);
+  if (lease || step->work)
+    return lease;
+  int64_t told = step->wake.ticket;
+  lease = timeout_ms ? engine_take_idle(pool, step) : engine_begin(pool, NULL, false, step);
+  wake_too(step, told);
+  return lease;
+}
+
+static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, int64_t timeout_ms, int64_t ticket,
+                                                           pool_lease_t lease, pool_step_t *theirs)
 {
   struct step step = {0};
+  lease = keep(pool, lease, &step);
+  if (ticket == 0) {
+    pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
+    if (result || step.work || timeout_ms == 0)
+      return finish_begin(pool, &step, theirs, result, 0);
+    struct waiter *waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms));
+    if (!waiter)
+      return finish_begin(pool, &step, theirs, POOL_E_NOMEM, 0);
+    ticket = atomic_load(&waiter->ticket);
+  }
+  int64_t told = step.wake.ticket;
+  pool_lease_t result = engine_begin_ticket(pool, ticket, &step);
+  wake_too(&step, told);
+  return finish_begin(pool, &step, theirs, result, result == 0 && step.work == POOL_WORK_NONE ? ticket : 0);
+}
+
+static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_t timeout_ms, int64_t ticket,
+                                                            pool_step_t *theirs)
+{
   int code = check_step(theirs);
   if (code)
     return code;
@@ -70,19 +159,20 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
     return error_set(NULL, POOL_E_INVALID, 0, "%s", pool ? "timeout_ms is below -1" : "pool is NULL");
   if (!pool->stepped)
     return refuse_vtable();
-  if (ticket == 0) {
-    pool_lease_t result = timeout_ms ? engine_take_idle(pool, &step) : engine_begin(pool, NULL, false, &step);
-    if (result || step.work || timeout_ms == 0)
-      return finish(&step, theirs, result, 0);
-    struct waiter *waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms));
-    if (!waiter)
-      return error_code(POOL_E_NOMEM);
-    ticket = atomic_load(&waiter->ticket);
-  }
-  int64_t wake = step.wake.ticket; /* who was told of a connection that was given back */
-  pool_lease_t result = engine_begin_ticket(pool, ticket, &step);
-  step.wake.ticket = step.wake.ticket ? step.wake.ticket : wake;
-  return finish(&step, theirs, result, result == 0 && step.work == POOL_WORK_NONE ? ticket : 0);
+  return begin_slowly(pool, timeout_ms, ticket, 0, theirs);
+}
+
+pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *theirs)
+{
+  if (__builtin_expect(ticket != 0 || !pool || timeout_ms < -1 || !write_nothing(theirs), 0))
+    return begin_checked(pool, timeout_ms, ticket, theirs);
+  pool_lease_t lease = must_queue(pool) ? 0 : home_take_next(pool, this_stepping_thread());
+  if (__builtin_expect(!lease, 0))
+    return begin_checked(pool, timeout_ms, 0, theirs);
+  if (__builtin_expect((atomic_load(&pool->attention) & ATTENTION_NOT_LENDING) || is_sampled(lease), 0))
+    return begin_slowly(pool, timeout_ms, 0, lease, theirs);
+  PROBE_LENT(pool, lease);
+  return lease;
 }
 
 pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
@@ -95,7 +185,7 @@ pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
   return finish(&step, theirs, result, 0);
 }
 
-int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
+static __attribute__((noinline)) int end_slowly(pool_lease_t lease, pool_step_t *theirs)
 {
   struct step step = {0};
   int code = check_step(theirs);
@@ -107,15 +197,60 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   return (int)finish(&step, theirs, slot ? engine_end(slot, lease, &step) : POOL_E_STALE, 0);
 }
 
-pool_lease_t pool_step_done(pool_lease_t claim, int32_t result, void *conn, pool_step_t *theirs)
+static __attribute__((noinline)) int end_attentively(struct slot *slot, uint64_t word, pool_step_t *theirs)
 {
   struct step step = {0};
+  engine_idle(slot, word, &step);
+  return (int)finish(&step, theirs, 0, 0);
+}
+
+int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
+{
+  struct slot *slot = slot_of(lease);
+  uint64_t word = lease_generation(lease) | STEPPED | LEASED;
+  uint64_t idle = generation_next(lease_generation(lease)) | IDLE;
+  if (__builtin_expect(
+          is_sampled(lease) || !write_nothing(theirs) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
+    return end_slowly(lease, theirs);
+  bitmap_mark(slot);
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  PROBE_RETURNED(pool, lease);
+  if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
+    return end_attentively(slot, idle, theirs);
+  return 0;
+}
+
+/* Of a failure nobody has to say anything, but may. */
+static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
+{
+  static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
+  *failure = unknown;
+  int code = theirs ? sized_read(failure, theirs, sizeof *failure, sizeof *failure) : 0;
+  error_finish(failure);
+  if (failure->message[0] == 0)
+    memcpy(failure->message, unknown.message, sizeof unknown.message);
+  if (failure->code != POOL_E_TIMEOUT)
+    failure->code = POOL_E_OPEN;
+  return code;
+}
+
+pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failure, void *conn, pool_step_t *theirs)
+{
+  struct step step = {0};
+  pool_error_t failure;
   int code = check_step(theirs);
+  if (code == 0 && (code = read_failure(theirs_failure, &failure)))
+    error_code(code);
   if (code)
     return code;
   if (has_vtable(claim, false))
     return refuse_vtable();
-  struct outcome outcome = {.succeeded = result == 0, .lend = true, .conn = conn, .took_ns = -1};
+  struct slot *slot = slot_find(claim);
+  struct outcome outcome = {.succeeded = theirs_failure == NULL,
+                            .lend = true,
+                            .conn = conn,
+                            .took_ns = slot ? clock_now() - atomic_load(&watch_of(slot)->asked_ns) : -1,
+                            .error = theirs_failure ? &failure : NULL};
   pool_lease_t lease = engine_done(claim, &outcome, &step);
   return finish(&step, theirs, lease, 0);
 }

@@ -19,6 +19,7 @@ struct watch {
   _Atomic int64_t since_ns;  /* when they were first seen so */
   _Atomic int64_t retire_ns; /* when its lifetime is over; 0: never */
   _Atomic int64_t checked_ns;
+  _Atomic int64_t asked_ns; /* when the step API asked for its open or check */
   char *tag;
   _Atomic uint8_t reason;      /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
   _Atomic uint8_t wants_check; /* in the background: CHECK_* */

@@ -219,7 +219,7 @@ static pool_lease_t step_get(pool_t *pool)
   pool_step_t step = POOL_STEP_INIT;
   pool_lease_t lease = pool_step_begin(pool, 0, 0, &step);
   if (lease == 0 && step.work == POOL_WORK_OPEN)
-    lease = pool_step_done(step.claim, 0, &server, &step);
+    lease = pool_step_done(step.claim, NULL, &server, &step);
   return lease;
 }
 
@@ -252,7 +252,7 @@ static void test_corner__a_stepped_pool_with_an_open_breaker_names_its_probe(voi
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
   assert_int_equal(step.work, POOL_WORK_OPEN);
-  pool_step_done(step.claim, 1, NULL, &step);
+  pool_step_done(step.claim, &failed_work, NULL, &step);
   virtual_advance(SECOND);
   assert_true(pool_maintain(pool) > 0 || pool_step_next(pool, &step) == 1);
   pool_free(pool);
@@ -268,7 +268,7 @@ static void test_corner__what_was_opened_for_nobody_is_lent_to_nobody(void **sta
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_next(pool, &step), 1);
   assert_int_equal(step.work, POOL_WORK_OPEN);
-  pool_lease_t lease = pool_step_done(step.claim, 0, &server, &step);
+  pool_lease_t lease = pool_step_done(step.claim, NULL, &server, &step);
   int64_t idle = stats_of(pool).idle;
   if (lease > 0)
     pool_step_end(lease, &step);
@@ -287,7 +287,7 @@ static void test_corner__a_ticket_is_woken_when_the_back_off_is_over(void **stat
   assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
-  pool_step_done(step.claim, 1, NULL, &step);
+  pool_step_done(step.claim, &failed_work, NULL, &step);
   assert_int_equal(pool_step_begin(pool, 10000, 0, &step), 0);
   int64_t ticket = step.ticket;
   assert_true(ticket > 0);
@@ -305,7 +305,7 @@ static void test_corner__a_ticket_is_woken_when_the_back_off_is_over(void **stat
   assert_in_range(at_once, 0, 3);
   assert_int_equal(pool_step_begin(pool, 10000, ticket, &step), 0);
   assert_int_equal(step.work, POOL_WORK_OPEN);
-  pool_lease_t lease = pool_step_done(step.claim, 0, &server, &step);
+  pool_lease_t lease = pool_step_done(step.claim, NULL, &server, &step);
   assert_true(lease > 0);
   pool_step_end(lease, &step);
   pool_free(pool);

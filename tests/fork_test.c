@@ -565,7 +565,7 @@ static void test_fork__a_step_pool_begins_anew(void **state)
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-  pool_lease_t lease = pool_step_done(step.claim, 0, NULL, &step);
+  pool_lease_t lease = pool_step_done(step.claim, NULL, NULL, &step);
   assert_true(lease > 0);
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
   pool_lease_t claim = step.claim;
@@ -578,12 +578,12 @@ static void test_fork__a_step_pool_begins_anew(void **state)
     is_new(pool);
     must(pool_step_begin(pool, -1, ticket, &step) == POOL_E_STALE);
     must(pool_step_cancel(ticket, &step) == POOL_E_STALE);
-    must(pool_step_done(claim, 0, NULL, &step) == POOL_E_STALE);
+    must(pool_step_done(claim, NULL, NULL, &step) == POOL_E_STALE);
     must(pool_step_end(lease, &step) == POOL_E_STALE);
     pool_lease_t leases[2];
     for (int i = 0; i < 2; i++) {
       must(pool_step_begin(pool, -1, 0, &step) == 0 && step.work == POOL_WORK_OPEN && step.conn == NULL);
-      must((leases[i] = pool_step_done(step.claim, 0, NULL, &step)) > 0);
+      must((leases[i] = pool_step_done(step.claim, NULL, NULL, &step)) > 0);
     }
     must(pool_step_begin(pool, -1, 0, &step) == 0 && step.ticket > 0 && step.ticket != ticket);
     int64_t own = step.ticket;
@@ -592,12 +592,12 @@ static void test_fork__a_step_pool_begins_anew(void **state)
     _exit(0);
   }
   assert_true(succeeded(pid));
-  assert_true(pool_step_done(claim, -1, NULL, &step) == 0);
+  assert_true(pool_step_done(claim, &failed_work, NULL, &step) == 0);
   assert_int_equal(step.wake, ticket);
   assert_int_equal(pool_step_cancel(ticket, &step), 0);
   assert_int_equal(pool_mark_unusable(lease), 0);
   assert_int_equal(pool_step_end(lease, &step), 0);
-  assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   assert_int_equal(pool_close(pool, -1), 0);
   pool_free(pool);
 }

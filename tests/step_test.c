@@ -37,7 +37,7 @@ static pool_lease_t open_one(pool_t *pool, void *conn)
   assert_int_equal(step.work, POOL_WORK_OPEN);
   assert_int_equal(step.ticket, 0);
   pool_lease_t claim = step.claim;
-  pool_lease_t lease = pool_step_done(claim, 0, conn, &step);
+  pool_lease_t lease = pool_step_done(claim, NULL, conn, &step);
   assert_true(lease > 0);
   assert_int_equal(step.work, POOL_WORK_NONE);
   assert_int_equal(slot_number(lease), slot_number(claim));
@@ -75,7 +75,7 @@ static void finish(pool_t *pool, int expected)
       continue;
     assert_int_equal(step.work, POOL_WORK_CLOSE);
     assert_int_equal(step.reason, POOL_REASON_CLOSED);
-    assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+    assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
     closed++;
   }
   assert_int_equal(closed, expected);
@@ -105,11 +105,11 @@ static void test_step__the_life_of_a_connection(void **state)
   assert_int_equal(pool_put(claim), POOL_E_STALE);
   assert_int_equal(pool_step_end(claim, &step), POOL_E_STALE);
   assert_int_equal(stats_of(pool).opening, 1);
-  pool_lease_t lease = pool_step_done(claim, 0, &connections[0], &step);
+  pool_lease_t lease = pool_step_done(claim, NULL, &connections[0], &step);
   assert_true(lease > 0);
   assert_int_equal(step.work, POOL_WORK_NONE);
   assert_ptr_equal(pool_conn(lease), &connections[0]);
-  assert_int_equal(pool_step_done(claim, 0, NULL, &step), POOL_E_STALE);
+  assert_int_equal(pool_step_done(claim, NULL, NULL, &step), POOL_E_STALE);
   assert_int_equal(end_one(lease), 0); /* and nothing was to be reset */
   assert_int_equal(pool_step_end(lease, &step), POOL_E_STALE);
   assert_int_equal(pool_len(pool), 1);
@@ -123,7 +123,7 @@ static void test_step__the_life_of_a_connection(void **state)
   assert_int_equal(step.reason, POOL_REASON_UNUSABLE);
   assert_ptr_equal(step.conn, &connections[0]);
   assert_int_equal(stats_of(pool).open, 1);
-  assert_int_equal(pool_step_done(step.claim, 1, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
   assert_int_equal(stats_of(pool).open, 0);
   assert_int_equal(stats_of(pool).close_failures, 1);
   assert_int_equal(stats_of(pool).lent, 2);
@@ -142,9 +142,9 @@ static void test_step__an_open_that_fails_takes_no_place(void **state)
     assert_int_equal(pool_step_begin(pool, i % 2 ? -1 : 0, 0, &step), 0);
     assert_int_equal(step.work, POOL_WORK_OPEN);
     pool_lease_t claim = step.claim;
-    assert_int_equal(pool_step_done(claim, -1, &connections[0], &step), 0);
+    assert_int_equal(pool_step_done(claim, &failed_work, &connections[0], &step), 0);
     assert_int_equal(step.work, POOL_WORK_NONE);
-    assert_int_equal(pool_step_done(claim, 0, &connections[0], &step), POOL_E_STALE);
+    assert_int_equal(pool_step_done(claim, NULL, &connections[0], &step), POOL_E_STALE);
     assert_int_equal(stats_of(pool).open, 0);
   }
   assert_int_equal(stats_of(pool).open_failures, 20);
@@ -220,16 +220,16 @@ static void test_step__a_failed_open_wakes_the_next(void **state)
     assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
     assert_int_equal(step.work, POOL_WORK_OPEN);
     int64_t first = queue_one(pool, -1), second = queue_one(pool, -1);
-    assert_int_equal(pool_step_done(step.claim, -1, NULL, &step), 0);
+    assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
     assert_int_equal(step.wake, first);
     assert_int_equal(pool_step_begin(pool, -1, first, &step), 0);
     assert_int_equal(step.work, POOL_WORK_OPEN);
     assert_int_equal(step.ticket, 0);
-    assert_int_equal(pool_step_done(step.claim, -1, NULL, &step), 0);
+    assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
     assert_int_equal(step.wake, second);
     assert_int_equal(pool_step_begin(pool, -1, second, &other), 0);
     assert_int_equal(other.work, POOL_WORK_OPEN);
-    pool_lease_t lease = pool_step_done(other.claim, 0, &connections[0], &step);
+    pool_lease_t lease = pool_step_done(other.claim, NULL, &connections[0], &step);
     assert_true(lease > 0);
     assert_int_equal(end_one(lease), 0);
     finish(pool, 1);
@@ -251,11 +251,11 @@ static void test_step__a_finished_close_wakes_the_next(void **state)
   assert_int_equal(pool_step_begin(pool, -1, ticket, &early), 0);
   assert_int_equal(early.work, POOL_WORK_NONE);
   assert_int_equal(early.ticket, ticket);
-  assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   assert_int_equal(step.wake, ticket);
   assert_int_equal(pool_step_begin(pool, -1, ticket, &step), 0);
   assert_int_equal(step.work, POOL_WORK_OPEN);
-  assert_true((lease = pool_step_done(step.claim, 0, NULL, &step)) > 0);
+  assert_true((lease = pool_step_done(step.claim, NULL, NULL, &step)) > 0);
   assert_int_equal(end_one(lease), 0);
   finish(pool, 1);
 }
@@ -273,12 +273,12 @@ static void test_step__the_end_of_an_open_lets_the_next_open(void **state)
     pool_lease_t claim = step.claim;
     assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
     int64_t ticket = queue_one(pool, -1);
-    pool_lease_t lease = pool_step_done(claim, failed, NULL, &step);
+    pool_lease_t lease = pool_step_done(claim, failed ? &failed_work : NULL, NULL, &step);
     assert_int_equal(lease > 0, !failed);
     assert_int_equal(step.wake, ticket);
     assert_int_equal(pool_step_begin(pool, -1, ticket, &step), 0);
     assert_int_equal(step.work, POOL_WORK_OPEN);
-    pool_lease_t other = pool_step_done(step.claim, 0, NULL, &step);
+    pool_lease_t other = pool_step_done(step.claim, NULL, NULL, &step);
     assert_int_equal(end_one(other), 0);
     if (!failed)
       assert_int_equal(end_one(lease), 0);
@@ -302,7 +302,7 @@ static void test_step__the_hard_cap_holds(void **state)
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
   int64_t ticket = queue_one(pool, -1);
   for (int i = 0; i < 20; i++) {
-    pool_lease_t lease = pool_step_done(steps[i].claim, 0, &connections[i], &steps[i]);
+    pool_lease_t lease = pool_step_done(steps[i].claim, NULL, &connections[i], &steps[i]);
     assert_true(lease > 0);
     assert_int_equal(steps[i].wake, 0);
     assert_ptr_equal(pool_conn(lease), &connections[i]);
@@ -328,9 +328,129 @@ static void test_step__what_is_too_much_is_closed(void **state)
   assert_int_equal(step.work, POOL_WORK_CLOSE);
   assert_int_equal(step.reason, POOL_REASON_SURPLUS);
   assert_ptr_equal(step.conn, &connections[1]);
-  assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   assert_int_equal(pool_len(pool), 1);
   finish(pool, 1);
+}
+
+/* ---- which API a lease is of ---- */
+
+/* Also on the fast way, which a thread takes to the slot that it used last. */
+static void test_step__no_other_api_lends_or_ends(void **state)
+{
+  (void)state;
+  pool_t *pool = capped(2, 1000);
+  pool_lease_t lease = open_one(pool, &connections[0]);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(end_one(lease), 0);
+    assert_int_equal(pool_get(pool), POOL_E_UNSUPPORTED);
+    assert_int_equal(pool_get_for(pool, 0), POOL_E_UNSUPPORTED);
+    pool_step_t step = POOL_STEP_INIT;
+    lease = pool_step_begin(pool, 0, 0, &step);
+    assert_true(lease > 0);
+    assert_int_equal(pool_put(lease), POOL_E_UNSUPPORTED);
+    assert_ptr_equal(pool_conn(lease), &connections[0]);
+  }
+  assert_int_equal(end_one(lease), 0);
+  finish(pool, 1);
+}
+
+/* ---- what a failure says ---- */
+
+static void test_step__the_cause_of_a_failed_open_is_told_while_the_breaker_is_open(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.name = "prices";
+  config.retry_min_ms = 60000;
+  config.retry_max_ms = 60000;
+  config.breaker_after = 1;
+  pool_t *pool = step_pool(&config);
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
+  pool_error_t failure = {sizeof failure, POOL_E_OPEN, 111, "connection refused"};
+  assert_int_equal(pool_step_done(step.claim, &failure, NULL, &step), 0);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_OPEN);
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_failure(&error);
+  assert_int_equal(error.native, 111);
+  assert_string_equal(error.message, "prices: not tried, for opens keep failing: connection refused");
+  assert_int_equal(pool_step_begin(pool, 1000, 0, &step), POOL_E_OPEN);
+  pool_failure(&error);
+  assert_string_equal(error.message, "prices: not tried, for opens keep failing: connection refused");
+  finish(pool, 0);
+}
+
+static void test_step__a_callers_own_short_deadline_says_nothing_about_the_server(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.retry_min_ms = 60000;
+  config.retry_max_ms = 60000;
+  config.breaker_after = 1;
+  pool_t *pool = step_pool(&config);
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
+  pool_error_t failure = {sizeof failure, POOL_E_TIMEOUT, 0, "too late"};
+  assert_int_equal(pool_step_done(step.claim, &failure, NULL, &step), 0);
+  assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_int_equal(pool_step_done(step.claim, NULL, &connections[0], &step) > 0, 1);
+  pool_close(pool, 0);
+  pool_free(pool);
+}
+
+static void test_step__a_failure_of_a_wrong_size_is_refused_and_nothing_is_done(void **state)
+{
+  (void)state;
+  pool_t *pool = capped(1, 1000);
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
+  pool_lease_t claim = step.claim;
+  pool_error_t failure = {0};
+  assert_int_equal(pool_step_done(claim, &failure, NULL, &step), POOL_E_SIZE);
+  assert_int_equal(stats_of(pool).opening, 1);
+  assert_int_equal(end_one(pool_step_done(claim, NULL, &connections[0], &step)), 0);
+  finish(pool, 1);
+}
+
+static void test_step__how_long_work_took_is_counted(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.check_after_ms = 0;
+  pool_t *pool = step_pool(&config);
+  assert_int_equal(end_one(open_one(pool, &connections[0])), 0);
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_CHECK);
+  assert_int_equal(end_one(pool_step_done(step.claim, NULL, NULL, &step)), 0);
+  pool_stats_t stats = stats_of(pool);
+  assert_int_equal(stats.open_time.count, 1);
+  assert_int_equal(stats.check_time.count, 1);
+  assert_in_range(stats.open_time.max_ns, 1, INT64_C(60000000000));
+  assert_in_range(stats.check_time.max_ns, 1, INT64_C(60000000000));
+  finish(pool, 1);
+}
+
+static void test_step__who_waits_for_another_try_is_told_when(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 1;
+  config.retry_min_ms = 5000;
+  config.retry_max_ms = 60000;
+  pool_t *pool = step_pool(&config);
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_begin(pool, 60000, 0, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
+  assert_int_equal(pool_step_begin(pool, 60000, 0, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_NONE);
+  assert_true(step.ticket > 0);
+  assert_in_range(step.look_again_ns, 1, INT64_C(5000000000));
+  assert_int_equal(pool_step_cancel(step.ticket, &step), 0);
+  assert_int_equal(step.look_again_ns, 0);
+  finish(pool, 0);
 }
 
 /* ---- cancelling, expiring ---- */
@@ -453,7 +573,7 @@ static void test_step__close_tells_everybody(void **state)
       if (step.work == POOL_WORK_CLOSE) {
         assert_int_equal(step.reason, POOL_REASON_CLOSED);
         assert_ptr_equal(step.conn, &connections[0]);
-        assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+        assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
         closed++;
       }
     }
@@ -476,14 +596,14 @@ static void test_step__close_tells_everybody(void **state)
       assert_int_equal(step.work, POOL_WORK_CLOSE);
       assert_int_equal(step.reason, POOL_REASON_CLOSED);
       assert_ptr_equal(step.conn, &connections[i]);
-      assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
     }
-    assert_int_equal(pool_step_done(opening.claim, 0, &connections[3], &step), POOL_E_CLOSED);
+    assert_int_equal(pool_step_done(opening.claim, NULL, &connections[3], &step), POOL_E_CLOSED);
     assert_int_equal(step.work, POOL_WORK_CLOSE);
     assert_int_equal(step.reason, POOL_REASON_CLOSED);
     assert_ptr_equal(step.conn, &connections[3]);
     assert_int_equal(pool_close(pool, 0), 1);
-    assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+    assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
     finish(pool, 0);
   }
 }
@@ -503,12 +623,12 @@ static void test_step__everything_that_was_flushed_is_closed(void **state)
   for (; pool_step_next(pool, &step) == 1; closed++) {
     assert_int_equal(step.work, POOL_WORK_CLOSE);
     assert_int_equal(step.reason, POOL_REASON_FLUSHED);
-    assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+    assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   }
   assert_int_equal(closed, 4);
   assert_int_equal(pool_step_end(leases[4], &step), 0);
   assert_int_equal(step.work, POOL_WORK_CLOSE);
-  assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   finish(pool, 0);
 }
 
@@ -562,11 +682,11 @@ static void test_step__a_draining_close_is_told(void **state)
   pthread_t thread = thread_start(close_main, &closer);
   wait_until(pool_step_next(pool, &step) == 1);
   assert_int_equal(step.work, POOL_WORK_CLOSE);
-  assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   assert_int_equal(pool_step_end(lease, &step), 0);
   assert_int_equal(step.work, POOL_WORK_CLOSE);
   assert_int_equal(closer.result, -1);
-  assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   thread_end(thread);
   assert_int_equal(closer.result, 0);
   finish(pool, 0);
@@ -590,12 +710,12 @@ static void test_step__a_freed_pool_leaves_nothing_behind(void **state)
     if (given > 0) {
       assert_int_equal(pool_step_end(given, &step), 0);
       assert_int_equal(step.work, POOL_WORK_CLOSE);
-      assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
     }
     for (int i = round % 20; i < 20; i++) {
       assert_int_equal(pool_step_end(leases[i], &step), 0);
       assert_int_equal(step.work, POOL_WORK_CLOSE);
-      assert_int_equal(pool_step_done(step.claim, 0, NULL, &step), 0);
+      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
       assert_int_equal(pool_step_end(leases[i], &step), POOL_E_STALE);
     }
   }
@@ -620,7 +740,7 @@ static void test_step__wrong_structs_lose_no_decision(void **state)
     assert_int_equal(pool_step_begin(pool, -1, ticket, step), expected);
     assert_int_equal(pool_step_cancel(ticket, step), expected);
     assert_int_equal(pool_step_end(lease, step), expected);
-    assert_int_equal(pool_step_done(lease, 0, NULL, step), expected);
+    assert_int_equal(pool_step_done(lease, NULL, NULL, step), expected);
     assert_int_equal(pool_step_next(pool, step), expected);
     assert_int_equal(pool_failure(NULL), expected);
   }
@@ -684,19 +804,19 @@ static void test_step__what_is_no_ticket_or_claim_is_stale(void **state)
     assert_int_equal(pool_step_begin(pool, -1, wrong[i], &step), POOL_E_STALE);
     assert_int_equal(pool_step_cancel(wrong[i], &step), POOL_E_STALE);
     assert_int_equal(pool_step_end(wrong[i], &step), POOL_E_STALE);
-    assert_int_equal(pool_step_done(wrong[i], 0, NULL, &step), POOL_E_STALE);
+    assert_int_equal(pool_step_done(wrong[i], NULL, NULL, &step), POOL_E_STALE);
   }
   assert_int_equal(pool_step_cancel(0, &step), POOL_E_STALE);
   assert_int_equal(pool_step_end(0, &step), POOL_E_STALE);
-  assert_int_equal(pool_step_done(0, 0, NULL, &step), POOL_E_STALE);
-  assert_int_equal(pool_step_done(lease, 0, NULL, &step), POOL_E_STALE); /* lent: no work is due */
+  assert_int_equal(pool_step_done(0, NULL, NULL, &step), POOL_E_STALE);
+  assert_int_equal(pool_step_done(lease, NULL, NULL, &step), POOL_E_STALE); /* lent: no work is due */
   assert_int_equal(pool_step_begin(other, -1, ticket, &step), POOL_E_STALE);
   assert_int_equal(pool_cancel(ticket), POOL_E_STALE); /* is for pool_get_async() */
   assert_int_equal(stats_of(pool).waiting, 1);
   assert_int_equal(end_one(lease), ticket);
   lease = pool_step_begin(pool, -1, ticket, &step);
   assert_int_equal(end_one(lease), 0);
-  assert_int_equal(pool_step_done(lease, 0, NULL, &step), POOL_E_STALE);
+  assert_int_equal(pool_step_done(lease, NULL, NULL, &step), POOL_E_STALE);
   assert_int_equal(end_one(others), 0);
   finish(pool, 1);
   finish(other, 1);
@@ -758,7 +878,7 @@ static void test_step__the_two_kinds_of_pool_do_not_mix(void **state)
   assert_int_equal(pool_step_begin(without, -1, ticket, &step), POOL_E_STALE);
   assert_int_equal(pool_step_cancel(ticket, &step), POOL_E_STALE);
   assert_int_equal(pool_step_end(lease, &step), POOL_E_UNSUPPORTED);
-  assert_int_equal(pool_step_done(lease, 0, NULL, &step), POOL_E_STALE); /* a lease is no claim */
+  assert_int_equal(pool_step_done(lease, NULL, NULL, &step), POOL_E_STALE); /* a lease is no claim */
   assert_non_null(pool_conn(lease));
   assert_int_equal(pool_cancel(ticket), 0);
   pool_maintain(with);
@@ -888,7 +1008,7 @@ static void move_opened(struct world *world, struct user *user)
 {
   pool_step_t step = POOL_STEP_INIT;
   bool failed = random_next(&world->seed) % 3 == 0;
-  pool_lease_t lease = pool_step_done(user->number, failed, user, &step);
+  pool_lease_t lease = pool_step_done(user->number, failed ? &failed_work : NULL, user, &step);
   assert_int_equal(lease > 0, !failed);
   if (failed) {
     leave(world, user);
@@ -917,7 +1037,7 @@ static void move_end(struct world *world, struct user *user)
 static void move_closed(struct world *world, struct user *user)
 {
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_done(user->number, 0, NULL, &step), 0);
+  assert_int_equal(pool_step_done(user->number, NULL, NULL, &step), 0);
   assert_int_equal(step.work, POOL_WORK_NONE);
   leave(world, user);
   world_wake(world, &step);
@@ -1087,7 +1207,7 @@ static pool_lease_t crowd_get(struct crowd *crowd, int number, uint64_t *seed)
       bool failed = random_next(seed) % 4 == 0;
       if (!failed)
         must(atomic_fetch_add(&crowd->open, 1) < atomic_load(&crowd->cap));
-      lease = pool_step_done(step.claim, failed, crowd, &step);
+      lease = pool_step_done(step.claim, failed ? &failed_work : NULL, crowd, &step);
       crowd_wake(crowd, &step);
       must((lease > 0) == !failed && step.work == POOL_WORK_NONE);
       if (lease > 0)
@@ -1129,7 +1249,7 @@ static void *crowd_main(void *data)
     if (step.work) {
       must(step.work == POOL_WORK_CLOSE);
       atomic_fetch_sub(&crowd->open, 1);
-      must(pool_step_done(step.claim, 0, NULL, &step) == 0 && step.work == POOL_WORK_NONE);
+      must(pool_step_done(step.claim, NULL, NULL, &step) == 0 && step.work == POOL_WORK_NONE);
       crowd_wake(crowd, &step);
     }
   }
@@ -1211,7 +1331,7 @@ static void test_step__begin_and_cancel_at_one_moment(void **state)
     while (held <= 0) { /* or somebody may be about to end what he was given */
       held = pool_step_begin(contest.pool, 0, 0, &step);
       if (held == 0)
-        held = pool_step_done(step.claim, 0, NULL, &step);
+        held = pool_step_done(step.claim, NULL, NULL, &step);
     }
     assert_int_equal(pool_step_begin(contest.pool, -1, 0, &step), 0);
     int64_t ticket = step.ticket;
@@ -1263,6 +1383,12 @@ int main(void)
       cmocka_unit_test(test_step__the_end_of_an_open_lets_the_next_open),
       cmocka_unit_test(test_step__the_hard_cap_holds),
       cmocka_unit_test(test_step__what_is_too_much_is_closed),
+      cmocka_unit_test(test_step__no_other_api_lends_or_ends),
+      cmocka_unit_test(test_step__the_cause_of_a_failed_open_is_told_while_the_breaker_is_open),
+      cmocka_unit_test(test_step__a_callers_own_short_deadline_says_nothing_about_the_server),
+      cmocka_unit_test(test_step__a_failure_of_a_wrong_size_is_refused_and_nothing_is_done),
+      cmocka_unit_test(test_step__how_long_work_took_is_counted),
+      cmocka_unit_test(test_step__who_waits_for_another_try_is_told_when),
       cmocka_unit_test(test_step__a_cancelled_ticket_is_gone),
       cmocka_unit_test(test_step__cancel_returns_the_lease_that_was_given),
       cmocka_unit_test(test_step__an_expired_ticket_gets_nothing),

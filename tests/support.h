@@ -101,4 +101,7 @@ pool_stats_t stats_of(pool_t *pool);
 pthread_t thread_start(void *(*main)(void *), void *data);
 void *thread_end(pthread_t thread);
 
+/* What a step's work failed with. */
+static const pool_error_t failed_work __attribute__((unused)) = {sizeof failed_work, POOL_E_OPEN, 0, "refused"};
+
 #endif

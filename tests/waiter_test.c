@@ -265,7 +265,7 @@ static pool_lease_t step_open(pool_t *pool, pool_step_t *step)
 {
   assert_int_equal(pool_step_begin(pool, -1, 0, step), 0);
   assert_int_equal(step->work, POOL_WORK_OPEN);
-  pool_lease_t lease = pool_step_done(step->claim, 0, step, step);
+  pool_lease_t lease = pool_step_done(step->claim, NULL, step, step);
   assert_true(lease > 0);
   return lease;
 }
@@ -306,7 +306,7 @@ static void test_waiter__that_is_handed_one_passes_its_nudge_on(void **state)
   assert_int_equal(pool_step_end(other, &step), 0);
   pool_close(pool, 0);
   while (pool_step_next(pool, &step))
-    pool_step_done(step.claim, 0, NULL, &step);
+    pool_step_done(step.claim, NULL, NULL, &step);
   pool_free(pool);
 }
 

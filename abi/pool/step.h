@@ -41,15 +41,17 @@ extern "C" {
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call fills in all of it. */
 typedef struct {
   size_t size;
-  int32_t work;       /**< POOL_WORK_*: to be done by the caller and reported with pool_step_done() */
-  int32_t reason;     /**< POOL_REASON_*: why a connection is to be closed */
-  pool_lease_t claim; /**< names the work to pool_step_done() */
-  void *conn;         /**< what pool_step_done() stored for this slot */
-  int64_t ticket;     /**< the caller's place in the queue, 0: none */
-  int64_t wake;       /**< the ticket whose holder is to be told, 0: none */
+  int32_t work;          /**< POOL_WORK_*: to be done by the caller and reported with pool_step_done() */
+  int32_t reason;        /**< POOL_REASON_*: why a connection is to be closed */
+  pool_lease_t claim;    /**< names the work to pool_step_done() */
+  void *conn;            /**< what pool_step_done() stored for this slot */
+  int64_t ticket;        /**< the caller's place in the queue, 0: none */
+  int64_t wake;          /**< the ticket whose holder is to be told, 0: none */
+  int64_t look_again_ns; /**< with a ticket: call pool_step_begin() again after so long even if nobody is told, for then
+                            a failed open may be tried again or overload_after_ms be over; 0: no need */
 } pool_step_t;
 /* clang-format off */
-#define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0 }
+#define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0 }
 /* clang-format on */
 
 /**
@@ -99,11 +101,15 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
  * for a close); or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the close).
  * Blocks: no.  Threads: any.  Errors: POOL_E_STALE (no such claim), POOL_E_CLOSED, POOL_E_SIZE.  Since 0.1.
  *
- * @param claim  from the step that asked for the work
- * @param result 0: succeeded; else failed
- * @param conn   after an open: what pool_conn() shall return; else ignored
+ * How long an open or check took, from when it was asked for, goes into pool_stats() and the breaker.
+ *
+ * @param claim   from the step that asked for the work
+ * @param failure NULL: it succeeded; else why it did not: its message becomes the breaker's cause.  Its code is
+ *                POOL_E_TIMEOUT if the caller's own deadline was too short, which says nothing about the server, else
+ *                POOL_E_OPEN; any other is taken for that
+ * @param conn    after an open: what pool_conn() shall return; else ignored
  */
-POOL_API pool_lease_t pool_step_done(pool_lease_t claim, int32_t result, void *conn, pool_step_t *step);
+POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *failure, void *conn, pool_step_t *step);
 
 /**
  * The next thing that waits for anybody to do it: closing what a closed pool still holds, telling waiters; closing and

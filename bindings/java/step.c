@@ -60,7 +60,8 @@ JNIEXPORT jlong JNICALL Java_libpool_Step_done(JNIEnv *env, jclass self, jlong c
 {
   (void)self;
   pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t result = pool_step_done(claim, succeeded ? 0 : -1, NULL, &step);
+  const pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
+  pool_lease_t result = pool_step_done(claim, succeeded ? NULL : &failure, NULL, &step);
   return say(env, result, &step);
 }
 

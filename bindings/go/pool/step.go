@@ -47,7 +47,8 @@ static struct step step_end_unusable(int64_t lease)
 static struct step step_done(int64_t claim, int32_t result)
 {
   pool_step_t step = POOL_STEP_INIT;
-  int64_t lease = pool_step_done(claim, result, NULL, &step);
+  const pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
+  int64_t lease = pool_step_done(claim, result ? &failure : NULL, NULL, &step);
   return told(lease, &step);
 }
 

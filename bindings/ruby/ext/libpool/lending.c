@@ -73,7 +73,8 @@ static VALUE report(VALUE data)
   bool opened = job->step.work == POOL_WORK_OPEN && job->succeeded;
   if (opened)
     shelf_put(job->self, job->step.claim, job->connection);
-  job->result = pool_step_done(job->step.claim, !job->succeeded, job->self, &job->step);
+  const pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
+  job->result = pool_step_done(job->step.claim, job->succeeded ? NULL : &failure, job->self, &job->step);
   if (job->self->closing)
     sleeper_wake_all(job->object, job->self); /* those who drain it are among them */
   sleeper_wake(job->object, job->self, job->step.wake);
