@@ -9,6 +9,7 @@
 %module pool
 
 %{
+#include <pool/driver.h>
 #include <pool/step.h>
 
 #include <stdlib.h>
@@ -98,6 +99,7 @@
 %ignore pool_config_t;
 %ignore pool_error_t;
 %ignore pool_step_new;
+%ignore pool_driver_new;
 %ignore pool_free;
 %ignore pool_close;
 %immutable; /* counts are read, never written */
@@ -201,6 +203,7 @@ static void throw_failure(JNIEnv *env)
 %throws_if(result < 0, pool_tag)
 %throws_if(result < 0, pool_mark_unusable)
 %throws_if(!result, pool_step_new)
+%throws_if(!result, pool_driver_new)
 %throws_if(!result, pool_statistics)
 %throws_if(!result, pool_report_text)
 #endif
@@ -241,6 +244,17 @@ static pool_t *pool_step_new(pool_config_t *config, const char *name, pool_error
   pool_t *pool = NULL;
   config->name = name && *name ? name : NULL;
   int code = pool_step_create(config, &pool, error);
+  config->name = NULL;
+  return code == 0 ? pool : NULL;
+}
+
+/* A pool of connections that a driver of the library opens, or NULL and why. */
+static pool_t *pool_driver_new(pool_config_t *config, const char *name, const char *driver, const char *address,
+                               pool_error_t *error)
+{
+  pool_t *pool = NULL;
+  config->name = name && *name ? name : NULL;
+  int code = pool_create_driver(config, driver, address, &pool, error);
   config->name = NULL;
   return code == 0 ? pool : NULL;
 }
