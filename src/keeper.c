@@ -105,12 +105,13 @@ static void look_for(struct pool *pool, struct waiter *waiter)
   }
 }
 
+/* Where there is no vtable, who has waited in vain has no callback: pool_step_next() names him. */
 static void serve_asynchronous(struct pool *pool, int64_t *due)
 {
   struct waiter settled, *nudged;
   struct step step;
   uint64_t forks = fork_count();
-  while (forks == fork_count()) {
+  while (!pool->stepped && forks == fork_count()) {
     if ((nudged = engine_nudged(pool)))
       look_for(pool, nudged);
     else if (engine_next_settled(pool, &settled, due, &step)) {

@@ -381,6 +381,30 @@ static void test_step__the_cause_of_a_failed_open_is_told_while_the_breaker_is_o
   finish(pool, 0);
 }
 
+static void test_step__maintaining_leaves_those_who_failed_to_be_named(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 1;
+  config.retry_min_ms = 60000;
+  config.retry_max_ms = 60000;
+  config.breaker_after = 1;
+  pool_t *pool = step_pool(&config);
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+  pool_lease_t claim = step.claim;
+  int64_t tickets[2] = {queue_one(pool, -1), queue_one(pool, -1)};
+  assert_int_equal(pool_step_done(claim, &failed_work, NULL, &step), 0);
+  assert_int_equal(step.wake, tickets[0]);
+  assert_true(pool_maintain(pool) >= 0);
+  assert_int_equal(pool_step_next(pool, &step), 1);
+  assert_int_equal(step.wake, tickets[1]);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(pool_step_begin(pool, -1, tickets[i], &step), POOL_E_OPEN);
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  finish(pool, 0);
+}
+
 static void test_step__a_callers_own_short_deadline_says_nothing_about_the_server(void **state)
 {
   (void)state;
@@ -1385,6 +1409,7 @@ int main(void)
       cmocka_unit_test(test_step__what_is_too_much_is_closed),
       cmocka_unit_test(test_step__no_other_api_lends_or_ends),
       cmocka_unit_test(test_step__the_cause_of_a_failed_open_is_told_while_the_breaker_is_open),
+      cmocka_unit_test(test_step__maintaining_leaves_those_who_failed_to_be_named),
       cmocka_unit_test(test_step__a_callers_own_short_deadline_says_nothing_about_the_server),
       cmocka_unit_test(test_step__a_failure_of_a_wrong_size_is_refused_and_nothing_is_done),
       cmocka_unit_test(test_step__how_long_work_took_is_counted),
