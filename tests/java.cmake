@@ -5,6 +5,10 @@ find_program(POOL_JAVAC_COMMAND javac HINTS ${JAVA_HOME}/bin $ENV{JAVA_HOME}/bin
 find_file(POOL_JUNIT junit-platform-console.jar PATHS /usr/share/java)
 find_file(POOL_JUPITER junit-jupiter-engine.jar PATHS /usr/share/java)
 find_file(POOL_POSTGRESQL_JDBC postgresql.jar PATHS /usr/share/java)
+find_file(POOL_GSON gson.jar PATHS /usr/share/java)
+if(NOT POOL_GSON)
+  message(FATAL_ERROR "The tests of the Java binding need Gson (Debian: apt-get install libgoogle-gson-java)")
+endif()
 if(NOT POOL_JUNIT OR NOT POOL_JUPITER)
   message(FATAL_ERROR "The tests of the Java binding need JUnit 5 (Debian: apt-get install junit5)")
 endif()
@@ -14,7 +18,7 @@ if(NOT POOL_POSTGRESQL_JDBC)
 endif()
 
 set(class_folder ${CMAKE_CURRENT_BINARY_DIR}/java)
-set(class_path ${POOL_JAR}:${class_folder}:${POOL_JUNIT}:${POOL_JUPITER}:${POOL_POSTGRESQL_JDBC})
+set(class_path ${POOL_JAR}:${class_folder}:${POOL_JUNIT}:${POOL_JUPITER}:${POOL_POSTGRESQL_JDBC}:${POOL_GSON})
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/java/*.java)
 set(compiled ${CMAKE_CURRENT_BINARY_DIR}/java.compiled)
 add_custom_command(
@@ -29,19 +33,43 @@ add_custom_target(java_tests ALL DEPENDS ${compiled})
 add_dependencies(java_tests pool_jar)
 
 # One JVM for each class.  What -Xcheck:jni finds it only prints.
+function(add_java_test name java class)
+  add_test(NAME java.${name}
+           COMMAND ${java} -Xcheck:jni -ea -Xmx256m -Dlibpool.scenarios=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json
+                   ${ARGN} -cp ${class_path} org.junit.platform.console.ConsoleLauncher --disable-banner
+                   --fail-if-no-tests --details=tree --select-class libpool.${class})
+  set_tests_properties(java.${name} PROPERTIES LABELS java TIMEOUT 120
+                       FAIL_REGULAR_EXPRESSION "WARNING in native method;FATAL ERROR in native method")
+endfunction()
 foreach(source ${sources})
   get_filename_component(class ${source} NAME_WE)
   if(class MATCHES "Test$")
     string(REGEX REPLACE "Test$" "" name ${class})
     string(TOLOWER ${name} name)
-    add_test(NAME java.${name}
-             COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -ea -Xmx256m -cp ${class_path}
-                     org.junit.platform.console.ConsoleLauncher --disable-banner --fail-if-no-tests
-                     --details=tree --select-class libpool.${class})
-    set_tests_properties(java.${name} PROPERTIES LABELS java TIMEOUT 120
-                         FAIL_REGULAR_EXPRESSION "WARNING in native method;FATAL ERROR in native method")
+    add_java_test(${name} ${POOL_JAVA_COMMAND} ${class})
   endif()
 endforeach()
+
+# The common cases once more with virtual threads, which are as old as Java 21.  The number of processors bounds the
+# threads that the JVM itself has.
+if(NOT POOL_NEWER_JAVA)
+  file(GLOB releases $ENV{JAVA_HOME}/release /usr/lib/jvm/*/release)
+  foreach(release ${releases})
+    file(STRINGS ${release} version REGEX "^JAVA_VERSION=")
+    string(REGEX MATCH "[0-9]+" version "${version}")
+    cmake_path(GET release PARENT_PATH home)
+    if(version GREATER_EQUAL 21 AND EXISTS ${home}/bin/java)
+      set(POOL_NEWER_JAVA ${home}/bin/java CACHE FILEPATH "A Java with virtual threads, for the tests" FORCE)
+    endif()
+  endforeach()
+endif()
+if(POOL_NEWER_JAVA)
+  add_java_test(scenarios.virtual ${POOL_NEWER_JAVA} ScenariosTest -Dlibpool.virtual=true
+                --enable-native-access=ALL-UNNAMED -XX:ActiveProcessorCount=4)
+  set_property(TEST java.scenarios.virtual APPEND PROPERTY FAIL_REGULAR_EXPRESSION "WARNING: ")
+else()
+  message(STATUS "Virtual threads are not tested: there is no Java from 21 on (set POOL_NEWER_JAVA to its java)")
+endif()
 
 # The example, as its page says to run it; and once more where there is no temporary folder, so that the library is
 # found by java.library.path.

@@ -8,13 +8,20 @@ import java.util.concurrent.atomic.AtomicReference;
 /** A connection that notes what happens to it. */
 final class Fake implements AutoCloseable {
   private final Fakes fakes;
+  private final int number;
   private final AtomicInteger closed = new AtomicInteger();
   private final AtomicInteger resets = new AtomicInteger();
   private final AtomicReference<Thread> user = new AtomicReference<>();
   private volatile boolean dead;
 
-  Fake(Fakes fakes) {
+  Fake(Fakes fakes, int number) {
     this.fakes = fakes;
+    this.number = number;
+  }
+
+  /** Counted from 1, as they were opened. */
+  int number() {
+    return number;
   }
 
   /** Fails if somebody else uses it at this moment. */

@@ -9,12 +9,14 @@ import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
 /** Opens connections that note what happens to them, and knows all of them. */
 final class Fakes {
   private final Collection<Fake> all = new ConcurrentLinkedQueue<>();
   private final Collection<String> faults = new ConcurrentLinkedQueue<>();
+  private final AtomicInteger count = new AtomicInteger();
   private volatile IOException resetFailure;
   private volatile Throwable openFailure;
 
@@ -29,7 +31,7 @@ final class Fakes {
     if (failure != null) {
       throw (IOException) failure;
     }
-    Fake fake = new Fake(this);
+    Fake fake = new Fake(this, count.incrementAndGet());
     all.add(fake);
     return fake;
   }
