@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+package bench;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CyclicBarrier;
+
+/**
+ * Contenders take turns, round by round, so that what else happens on the machine happens to all of them. What counts
+ * is the median.
+ */
+final class Rounds {
+  private static final int WARM_UP = 5;
+
+  private final int count = Integer.getInteger("rounds", 15);
+  private final long roundNs = 1_000_000L * Integer.getInteger("round.ms", 100);
+
+  /** Nanoseconds for one get and its return, by the contender's name. */
+  Map<String, Double> measure(int threads, int batch, List<Contender> contenders) throws Exception {
+    double[][] times = new double[contenders.size()][count];
+    for (int round = -WARM_UP; round < count; round++) {
+      for (int i = 0; i < times.length; i++) {
+        double ns = round(contenders.get(i), threads, batch);
+        if (round >= 0) {
+          times[i][round] = ns;
+        }
+      }
+    }
+    Map<String, Double> medians = new LinkedHashMap<>();
+    for (int i = 0; i < times.length; i++) {
+      Arrays.sort(times[i]);
+      medians.put(contenders.get(i).name(), times[i][count / 2]);
+      contenders.get(i).close();
+    }
+    return medians;
+  }
+
+  private static final class Worker extends Thread {
+    private final Contender contender;
+    private final CyclicBarrier start;
+    private final long roundNs;
+    private final int batch;
+    private long turns;
+    private long began;
+    private long ended;
+    private Exception failure;
+
+    private Worker(Contender contender, CyclicBarrier start, long roundNs, int batch) {
+      this.contender = contender;
+      this.start = start;
+      this.roundNs = roundNs;
+      this.batch = batch;
+    }
+
+    @Override
+    public void run() {
+      try {
+        start.await();
+        began = System.nanoTime();
+        do {
+          contender.turn(batch);
+          turns += batch;
+          ended = System.nanoTime();
+        } while (ended - began < roundNs);
+      } catch (Exception e) {
+        failure = e;
+      }
+    }
+  }
+
+  /** The time that the threads had together, by what they did together. */
+  private double round(Contender contender, int threads, int batch) throws Exception {
+    CyclicBarrier start = new CyclicBarrier(threads);
+    List<Worker> workers = new ArrayList<>();
+    for (int i = 0; i < threads; i++) {
+      workers.add(new Worker(contender, start, roundNs, batch));
+    }
+    workers.forEach(Thread::start);
+    long turns = 0;
+    double ns = 0;
+    for (Worker worker : workers) {
+      worker.join();
+      if (worker.failure != null) {
+        throw worker.failure;
+      }
+      turns += worker.turns;
+      ns += worker.ended - worker.began;
+    }
+    return ns / threads / turns;
+  }
+}

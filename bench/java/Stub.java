@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+package bench;
+
+import java.io.PrintWriter;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
+import java.util.logging.Logger;
+import javax.sql.DataSource;
+
+/** Opens connections that do nothing, at once. */
+final class Stub implements DataSource {
+  static Connection connection() {
+    return (Connection)
+        Proxy.newProxyInstance(Stub.class.getClassLoader(), new Class<?>[] {Connection.class}, Stub::answer);
+  }
+
+  /** First what is asked in each round: nothing, and whether changes are committed at once. */
+  private static Object answer(Object self, Method method, Object[] arguments) {
+    Class<?> type = method.getReturnType();
+    if (type == void.class) {
+      return null;
+    }
+    if (type == boolean.class) {
+      return switch (method.getName()) {
+        case "getAutoCommit", "isValid" -> true;
+        case "equals" -> self == arguments[0];
+        default -> false;
+      };
+    }
+    if (type == int.class) {
+      return switch (method.getName()) {
+        case "hashCode" -> System.identityHashCode(self);
+        case "getTransactionIsolation" -> Connection.TRANSACTION_READ_COMMITTED;
+        default -> 0;
+      };
+    }
+    return method.getName().equals("toString") ? "stub" : null;
+  }
+
+  @Override
+  public Connection getConnection() {
+    return connection();
+  }
+
+  @Override
+  public Connection getConnection(String username, String password) {
+    return connection();
+  }
+
+  @Override
+  public PrintWriter getLogWriter() {
+    return null;
+  }
+
+  @Override
+  public void setLogWriter(PrintWriter writer) {}
+
+  @Override
+  public int getLoginTimeout() {
+    return 0;
+  }
+
+  @Override
+  public void setLoginTimeout(int seconds) {}
+
+  @Override
+  public Logger getParentLogger() throws SQLFeatureNotSupportedException {
+    throw new SQLFeatureNotSupportedException();
+  }
+
+  @Override
+  public <T> T unwrap(Class<T> type) throws SQLException {
+    throw new SQLException("this wraps nothing");
+  }
+
+  @Override
+  public boolean isWrapperFor(Class<?> type) {
+    return false;
+  }
+}
