@@ -75,7 +75,7 @@ public final class Lease<C> implements AutoCloseable {
   }
 
   private void end(boolean usable) {
-    long lease = (long) NUMBER.getAndSet(this, 0L);
+    long lease = usable && !pool.worksAtReturn() ? take() : takeAlone();
     if (lease == 0) {
       return;
     }
@@ -85,6 +85,18 @@ public final class Lease<C> implements AutoCloseable {
       watch.end();
     }
     pool.put(lease, ended, usable);
+  }
+
+  /** If two do this at one moment both may get it, and the library refuses the second. An atomic swap costs more. */
+  private long take() {
+    long lease = (long) NUMBER.getOpaque(this);
+    NUMBER.setOpaque(this, 0L);
+    return lease;
+  }
+
+  /** Where something is done with the connection before the lease ends, only one may do it. */
+  private long takeAlone() {
+    return (long) NUMBER.getAndSet(this, 0L);
   }
 
   private static IllegalStateException stale() {

@@ -40,6 +40,7 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
   private final Resetter<? super C> resetter;
   private final Consumer<? super Leak> leakReport; // null: leaks are not looked for
   private final long leakAfterMs;
+  private final boolean worksAtReturn;
   private final Set<Watch> watches = ConcurrentHashMap.newKeySet(); // those that may become late
   private final Waiters waiters = new Waiters();
   private final ReentrantLock lock = new ReentrantLock();
@@ -77,6 +78,7 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     resetter = builder.resetter;
     leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
     leakAfterMs = config.getLeak_after_ms();
+    worksAtReturn = resetter != null || leakReport != null;
     name = builder.name;
     getTimeoutMs = config.getGet_timeout_ms();
     handle = Core.pool_step_new(config, name);
@@ -164,14 +166,27 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     return lease;
   }
 
-  /** For a lease. Runs once for each. */
+  /** Whether something is done at the end of each lease. */
+  boolean worksAtReturn() {
+    return worksAtReturn;
+  }
+
+  /** For a lease. Runs once for each, at the most. */
   void put(long number, C connection, boolean usable) {
     if (!usable || (resetter != null && !reset(connection))) {
-      Core.pool_mark_unusable(number);
+      markUnusable(number);
     }
     long said = Step.end(number);
     if (said != 0) {
       settle(said);
+    }
+  }
+
+  private static void markUnusable(long number) {
+    try {
+      Core.pool_mark_unusable(number);
+    } catch (IllegalStateException e) {
+      // somebody else has ended it at this moment
     }
   }
 

@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
-import java.util.concurrent.atomic.AtomicReferenceArray;
-
 /**
  * Which connection stands in which slot. The slots of all pools are numbered together, so this is one table for all;
- * its pages come as they are needed. Who holds the lease or claim of a slot is the only one to touch it.
+ * its pages come as they are needed and stay. Who holds the lease or claim of a slot is the only one to touch it, and
+ * the library orders what one does after what the one before him did; so plain reads and writes are enough.
  */
 final class Table {
   private static final int SLOT_MASK = 0xFFFFF;
   private static final int PAGE_BITS = 10;
   private static final int PAGE_SIZE = 1 << PAGE_BITS;
-  private static final AtomicReferenceArray<AtomicReferenceArray<Object>> PAGES =
-      new AtomicReferenceArray<>((SLOT_MASK >> PAGE_BITS) + 1);
+  private static final Object[][] PAGES = new Object[(SLOT_MASK >> PAGE_BITS) + 1][];
 
   private Table() {}
 
   static Object get(long number) {
     int slot = (int) number & SLOT_MASK;
-    return PAGES.getAcquire(slot >> PAGE_BITS).getAcquire(slot & (PAGE_SIZE - 1));
+    return PAGES[slot >> PAGE_BITS][slot & (PAGE_SIZE - 1)];
   }
 
   static void set(long number, Object connection) {
     int slot = (int) number & SLOT_MASK;
-    int page = slot >> PAGE_BITS;
-    if (PAGES.getAcquire(page) == null) {
-      PAGES.compareAndSet(page, null, new AtomicReferenceArray<>(PAGE_SIZE));
+    page(slot >> PAGE_BITS)[slot & (PAGE_SIZE - 1)] = connection;
+  }
+
+  /** Two may need one at one time. */
+  private static synchronized Object[] page(int index) {
+    if (PAGES[index] == null) {
+      PAGES[index] = new Object[PAGE_SIZE];
     }
-    PAGES.getAcquire(page).setRelease(slot & (PAGE_SIZE - 1), connection);
+    return PAGES[index];
   }
 
   static Object take(long number) {
