@@ -28,14 +28,14 @@ final class Get<C, X extends Exception> {
         if (step.work != Step.NONE) {
           pool.settle(pool.perform(step));
         }
-        return fail((int) step.result);
+        return fail((int) step.result, step.message);
       }
       if (step.work != Step.NONE) {
         step = Step.of(work(step));
       } else if (step.ticket != 0) {
         step = queue(step.ticket);
       } else if (timeoutMs > 0 && leftNs() <= 0) {
-        return fail(CoreConstants.POOL_E_TIMEOUT);
+        return fail(CoreConstants.POOL_E_TIMEOUT, null);
       } else {
         step = Step.of(pool.begin(timeoutMs > 0 ? Millis.of(leftNs()) : timeoutMs, 0));
       }
@@ -64,7 +64,7 @@ final class Get<C, X extends Exception> {
           return step;
         }
         pool.wake(step);
-        sleep(waiter);
+        sleep(waiter, step.lookAgainNs);
         if (timeoutMs > 0 && leftNs() <= 0) {
           return last(ticket);
         }
@@ -78,9 +78,14 @@ final class Get<C, X extends Exception> {
     }
   }
 
-  private void sleep(Waiters.Waiter waiter) throws InterruptedException {
+  /** Returns when told, when the time is over, or when it is time to look again. */
+  private void sleep(Waiters.Waiter waiter, long lookAgainNs) throws InterruptedException {
+    long began = System.nanoTime();
     while (!waiter.isTold()) {
       long left = timeoutMs > 0 ? leftNs() : Long.MAX_VALUE;
+      if (lookAgainNs > 0) {
+        left = Math.min(left, lookAgainNs - (System.nanoTime() - began));
+      }
       if (left <= 0) {
         return;
       }
@@ -106,9 +111,9 @@ final class Get<C, X extends Exception> {
     return TimeUnit.MILLISECONDS.toNanos(timeoutMs) - (System.nanoTime() - began);
   }
 
-  private long fail(int code) {
+  private long fail(int code, String message) {
     if (code != CoreConstants.POOL_E_TIMEOUT) {
-      throw pool.failure(code);
+      throw pool.failure(code, message);
     }
     if (timeoutMs == 0) {
       return 0;

@@ -3,6 +3,8 @@ package libpool;
 
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,6 +32,9 @@ import java.util.function.Consumer;
 public final class Pool<C, X extends Exception> implements AutoCloseable {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final Cleaner CLEANER = Cleaner.create();
+  private static final byte[] NOT_GOOD = "the checker says no".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] NOTHING = {};
+  private static final int MESSAGE_BYTES = 239; // as pool_error_t has them, but one
 
   private final long handle; // valid as long as this object
   private final String name;
@@ -132,7 +137,7 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     }
     Lease<C> lease = get(Millis.of(timeout));
     if (lease == null) {
-      throw failure(CoreConstants.POOL_E_TIMEOUT);
+      throw failure(CoreConstants.POOL_E_TIMEOUT, null);
     }
     return lease;
   }
@@ -243,11 +248,11 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
           return 0;
         }
       case Step.CHECK:
-        return Step.done(step.claim, check(connection(step.claim)));
+        return check(step.claim);
       case Step.CLOSE:
         return close(step);
       default:
-        return Step.done(step.claim, true);
+        return Step.done(step.claim);
     }
   }
 
@@ -256,12 +261,12 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     long said;
     try {
       Table.set(step.claim, Objects.requireNonNull(opener.open(), "the opener returned null"));
-      said = Step.done(step.claim, true);
+      said = Step.done(step.claim);
     } catch (Throwable e) {
       Table.take(step.claim);
       lastFailure = e;
       failures++;
-      settle(Step.done(step.claim, false));
+      settle(fail(step.claim, e));
       throw e;
     } finally {
       changed();
@@ -269,25 +274,47 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     return said;
   }
 
-  private boolean check(C connection) {
+  /** Who gave up because his thread was interrupted says nothing about the server. */
+  private static long fail(long claim, Throwable failure) {
+    boolean interrupted =
+        failure instanceof InterruptedException
+            || failure instanceof ClosedByInterruptException
+            || Thread.currentThread().isInterrupted();
+    int code = interrupted ? CoreConstants.POOL_E_TIMEOUT : CoreConstants.POOL_E_OPEN;
+    return Step.fail(claim, code, describe(failure));
+  }
+
+  /** Without words rather than not at all: stack or memory may be short. */
+  private static byte[] describe(Throwable failure) {
     try {
-      return checker == null || checker.check(connection);
+      return Text.line(failure, MESSAGE_BYTES);
+    } catch (Throwable e) {
+      return NOTHING;
+    }
+  }
+
+  private long check(long claim) {
+    try {
+      if (checker == null || checker.check(connection(claim))) {
+        return Step.done(claim);
+      }
+      return Step.fail(claim, CoreConstants.POOL_E_OPEN, NOT_GOOD);
     } catch (Throwable e) {
       LOG.log(System.Logger.Level.DEBUG, () -> name + ": a check failed", e);
-      return false;
+      return fail(claim, e);
     }
   }
 
   @SuppressWarnings("unchecked") // only what the opener returned is in the table
   private long close(Step step) {
-    boolean succeeded = true;
+    long said;
     try {
       closer.close((C) Table.take(step.claim));
+      said = Step.done(step.claim);
     } catch (Throwable e) {
-      succeeded = false;
       LOG.log(System.Logger.Level.WARNING, () -> name + ": a connection could not be closed", e);
+      said = fail(step.claim, e);
     }
-    long said = Step.done(step.claim, succeeded);
     changed();
     return said;
   }
@@ -306,8 +333,10 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     }
   }
 
-  RuntimeException failure(int code) {
-    RuntimeException failure = PoolException.of(code, name + ": " + Core.pool_strerror(code));
+  /** @param message or null, for the library's usual words */
+  RuntimeException failure(int code, String message) {
+    RuntimeException failure =
+        PoolException.of(code, message != null ? message : name + ": " + Core.pool_strerror(code));
     if (failure instanceof PoolOpenException) {
       failure.initCause(lastFailure);
     }
@@ -320,7 +349,6 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
   long maintain() {
     long dueNs = Core.pool_maintain(handle);
     doNext();
-    waiters.wakeAll(); // a look may find something for a waiter, and does not say for whom
     for (Watch watch : watches) {
       if (watch.isLate(TimeUnit.MILLISECONDS.toNanos(leakAfterMs))) {
         report(watch.leak(false));
@@ -340,7 +368,6 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
 
   private void changeAndTell() {
     doNext();
-    waiters.wakeAll();
     Reference.reachabilityFence(this);
   }
 

@@ -17,17 +17,21 @@ final class Step {
   final long claim;
   final long ticket;
   final long wake;
+  final long lookAgainNs;
+  final String message; // of a failure, or null
 
   static {
     Library.load();
   }
 
-  private Step(long[] numbers) {
+  private Step(long[] numbers, byte[] message) {
     result = numbers[0];
     work = (int) numbers[1];
     claim = numbers[2];
     ticket = numbers[3];
     wake = numbers[4];
+    lookAgainNs = numbers[5];
+    this.message = Text.string(message);
   }
 
   /**
@@ -35,11 +39,9 @@ final class Step {
    * more is said. To be called once for each.
    */
   static Step of(long said) {
-    long[] numbers = {said, 0, 0, 0, 0};
-    if (said < ERRORS_END) {
-      read(said, numbers);
-    }
-    return new Step(numbers);
+    long[] numbers = {said, 0, 0, 0, 0, 0};
+    byte[] message = said < ERRORS_END ? read(said, numbers) : null;
+    return new Step(numbers, message);
   }
 
   static boolean isError(long said) {
@@ -52,9 +54,11 @@ final class Step {
 
   static native long end(long lease);
 
-  static native long done(long claim, boolean succeeded);
+  static native long done(long claim);
+
+  static native long fail(long claim, int code, byte[] message);
 
   static native long next(long pool);
 
-  private static native void read(long said, long[] numbers);
+  private static native byte[] read(long said, long[] numbers);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -14,6 +17,26 @@ final class Text {
     }
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
     return Arrays.copyOf(bytes, bytes.length + 1);
+  }
+
+  /** What failed and why, in one line, which is cut to so many bytes, but not within a character. */
+  static byte[] line(Throwable failure, int mostBytes) {
+    CharBuffer text = CharBuffer.wrap(describe(failure).replaceAll("\\s+", " "));
+    ByteBuffer line = ByteBuffer.allocate(mostBytes);
+    StandardCharsets.UTF_8
+        .newEncoder()
+        .onMalformedInput(CodingErrorAction.REPLACE)
+        .encode(text, line, true);
+    return Arrays.copyOf(line.array(), line.position());
+  }
+
+  /** An exception may fail to say what it is. */
+  private static String describe(Throwable failure) {
+    try {
+      return failure.toString();
+    } catch (Throwable e) {
+      return failure.getClass().getName();
+    }
   }
 
   /** What C has cut in the middle of a character ends in a replacement character. */

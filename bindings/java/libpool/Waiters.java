@@ -60,8 +60,4 @@ final class Waiters {
       waiter.tell();
     }
   }
-
-  void wakeAll() {
-    waiters.values().forEach(Waiter::tell);
-  }
 }
