@@ -5,20 +5,23 @@ import java.util.concurrent.TimeUnit;
 
 /** A get that was not served at once: does the work that the library asks for, waits, and keeps the time. */
 final class Get<C, X extends Exception> {
+  private static final int MOMENTS = 20;
+
   private final Pool<C, X> pool;
   private final long timeoutMs;
-  private final long began = System.nanoTime();
+  private long deadline;
   private long queuedNs;
   private long workedNs;
 
   Get(Pool<C, X> pool, long timeoutMs) {
     this.pool = pool;
     this.timeoutMs = timeoutMs;
+    deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
   }
 
   /** Returns a lease; or 0 if there is none and the timeout is 0. */
   long pursue(long said) throws X, InterruptedException {
-    Step step = Step.of(said);
+    Step step = Step.of(timeoutMs != 0 && said == CoreConstants.POOL_E_TIMEOUT ? linger() : said);
     for (; ; ) {
       pool.wake(step);
       if (step.result > 0) {
@@ -37,9 +40,35 @@ final class Get<C, X extends Exception> {
       } else if (timeoutMs > 0 && leftNs() <= 0) {
         return fail(CoreConstants.POOL_E_TIMEOUT, null);
       } else {
-        step = Step.of(pool.begin(timeoutMs > 0 ? Millis.of(leftNs()) : timeoutMs, 0));
+        step = Step.of(timeoutMs == 0 ? pool.begin(0, 0) : enter());
       }
     }
+  }
+
+  /**
+   * Before it queues: whoever has a connection is often about to give it back, and to sleep and to be woken costs more
+   * than to let others run for a moment. As long as others wait too long the library gives nothing to those who linger.
+   */
+  private long linger() {
+    for (int i = 0; i < MOMENTS && !Thread.currentThread().isInterrupted(); i++) {
+      Thread.yield();
+      long said = pool.begin(0, 0);
+      if (said != CoreConstants.POOL_E_TIMEOUT) {
+        return said;
+      }
+    }
+    return enter();
+  }
+
+  /** Begins to wait. Our own time is not over before the library's, so that it is the library that says so. */
+  private long enter() {
+    if (timeoutMs < 0) {
+      return pool.begin(timeoutMs, 0);
+    }
+    long ms = Math.max(1, Millis.of(leftNs()));
+    long said = pool.begin(ms, 0);
+    deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ms);
+    return said;
   }
 
   private long work(Step step) throws X {
@@ -108,7 +137,7 @@ final class Get<C, X extends Exception> {
   }
 
   private long leftNs() {
-    return TimeUnit.MILLISECONDS.toNanos(timeoutMs) - (System.nanoTime() - began);
+    return deadline - System.nanoTime();
   }
 
   private long fail(int code, String message) {

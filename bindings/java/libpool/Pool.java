@@ -158,7 +158,7 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
 
   private Lease<C> get(long timeoutMs) throws X, InterruptedException {
     Lease<C> lease = new Lease<>(this); // before there is anything that a lack of memory could lose
-    long number = Step.begin(handle, timeoutMs, 0);
+    long number = Step.begin(handle, 0, 0); // nobody queues at once: see Get
     if (number <= 0) {
       number = new Get<>(this, timeoutMs).pursue(number);
     }
