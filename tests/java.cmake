@@ -36,7 +36,7 @@ add_dependencies(java_tests pool_jar)
 function(add_java_test name java class)
   add_test(NAME java.${name}
            COMMAND ${java} -Xcheck:jni -ea -Xmx256m -Dlibpool.scenarios=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json
-                   ${ARGN} -cp ${class_path} org.junit.platform.console.ConsoleLauncher --disable-banner
+                   -Dlibpool.arith=$<TARGET_FILE:arith_server> ${ARGN} -cp ${class_path} org.junit.platform.console.ConsoleLauncher --disable-banner
                    --fail-if-no-tests --details=tree --select-class libpool.${class})
   set_tests_properties(java.${name} PROPERTIES LABELS java TIMEOUT 120
                        FAIL_REGULAR_EXPRESSION "WARNING in native method;FATAL ERROR in native method")

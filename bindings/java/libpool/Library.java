@@ -3,6 +3,7 @@ package libpool;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -16,6 +17,9 @@ final class Library {
   private static final String CORE = "libpool.so.1";
 
   private static final String SHIM = "libpooljni.so";
+
+  /** Where it was loaded from; null where that is java.library.path. Kept, and ours alone: drivers are looked for there. */
+  private static Path folder;
 
   static {
     loadOnce();
@@ -32,6 +36,7 @@ final class Library {
       loadFromJar();
       return;
     } catch (IOException | UnsatisfiedLinkError e) {
+      folder = null;
       why = e;
     }
     try {
@@ -43,7 +48,8 @@ final class Library {
   }
 
   private static void loadFromJar() throws IOException {
-    Path folder = Files.createTempDirectory("libpool");
+    folder = Files.createTempDirectory("libpool");
+    folder.toFile().deleteOnExit();
     Path core = folder.resolve(CORE);
     Path shim = folder.resolve(SHIM);
     try {
@@ -53,7 +59,29 @@ final class Library {
     } finally { // what is loaded needs its name no longer
       Files.deleteIfExists(core);
       Files.deleteIfExists(shim);
-      Files.deleteIfExists(folder);
+    }
+  }
+
+  /** Puts a driver that is in the jar where the library looks for it: in the folder `pool` beside itself. */
+  static synchronized void provideDriver(String name) {
+    String file = "pool/pool-" + name + ".so";
+    boolean isName = name.matches("[A-Za-z0-9_-]+");
+    if (folder == null || !isName || Library.class.getResource("/native/" + system() + "/" + file) == null) {
+      return; // the library looks in its other places, and says where it did
+    }
+    Path driver = folder.resolve(file);
+    if (Files.exists(driver)) {
+      return;
+    }
+    try {
+      Files.createDirectories(driver.getParent()).toFile().deleteOnExit();
+      Path part = folder.resolve(file + ".part");
+      Files.deleteIfExists(part);
+      copy(file, part);
+      Files.move(part, driver);
+      driver.toFile().deleteOnExit();
+    } catch (IOException e) {
+      throw new UncheckedIOException("the driver " + name + " could not be taken out of the jar", e);
     }
   }
 

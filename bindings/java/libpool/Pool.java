@@ -56,26 +56,6 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
   private volatile Throwable lastFailure;
   private volatile int failures; // how often an open failed; of interest is only whether it changed
 
-  /** Gives up the native pool when nobody can use this one any more. */
-  private static final class Freer implements Runnable {
-    private final long handle;
-    private final String name;
-    private volatile boolean closed;
-
-    private Freer(long handle, String name) {
-      this.handle = handle;
-      this.name = name;
-    }
-
-    @Override
-    public void run() {
-      if (!closed) {
-        LOG.log(System.Logger.Level.WARNING, "{0}: nobody has this pool any more, and it was never closed", name);
-      }
-      Core.pool_free(handle);
-    }
-  }
-
   Pool(PoolBuilder<C, X> builder, Config config) {
     opener = builder.opener;
     closer = builder.closer;
@@ -527,7 +507,7 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
 
   private int drain(long drainMs) throws InterruptedException {
     closed = true;
-    freer.closed = true;
+    freer.close();
     Core.pool_close(handle, 0);
     if (keeper != null) {
       keeper.tell();

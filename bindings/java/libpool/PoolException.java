@@ -29,6 +29,8 @@ public class PoolException extends RuntimeException {
       case CoreConstants.POOL_E_CLOSED -> new PoolClosedException(message);
       case CoreConstants.POOL_E_TIMEOUT -> new PoolTimeoutException(message);
       case CoreConstants.POOL_E_OPEN -> new PoolOpenException(message);
+      case CoreConstants.POOL_E_REMOTE -> new PoolRemoteException(message);
+      case CoreConstants.POOL_E_BROKEN -> new PoolBrokenException(message);
       case CoreConstants.POOL_E_OVERLOAD -> new PoolOverloadException(message);
       default -> new PoolException(code, message);
     };

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+
+/**
+ * A pool of connections of a driver of the library, which opens, checks and closes them on threads of its own. What one
+ * does with a connection is to call methods of its server.
+ *
+ * <pre>{@code
+ * try (var pool = DriverPool.builder("jsonrpc", "localhost:1234").maxOpen(5).build();
+ *     var lease = pool.get(Duration.ofSeconds(1))) {
+ *   byte[] product = lease.call("Arith.Mul", "{\"A\": 7, \"B\": 8}".getBytes(StandardCharsets.UTF_8));
+ * }
+ * }</pre>
+ *
+ * All methods may be called by any thread at any moment.
+ */
+public final class DriverPool implements AutoCloseable {
+  private static final Cleaner CLEANER = Cleaner.create();
+
+  private final long handle; // valid as long as this object
+  private final String name;
+  private final long getTimeoutMs;
+  private final Freer freer;
+  private final Mail mail = Mail.mail();
+
+  DriverPool(Config config, String name, String driver, String address) {
+    this.name = name;
+    getTimeoutMs = config.getGet_timeout_ms();
+    handle = Core.pool_driver_new(config, name, driver, address);
+    freer = new Freer(handle, name);
+    CLEANER.register(this, freer);
+  }
+
+  /**
+   * Begins to make a pool.
+   *
+   * @param driver its name: the library looks for {@code pool-NAME.so}
+   * @param address in the driver's own notation; for jsonrpc {@code HOST:PORT} or {@code unix:/PATH}
+   */
+  public static DriverPoolBuilder builder(String driver, String address) {
+    return new DriverPoolBuilder(
+        Objects.requireNonNull(driver, "driver"), Objects.requireNonNull(address, "address"));
+  }
+
+  /** Makes a pool with the usual settings. */
+  public static DriverPool open(String driver, String address) {
+    return builder(driver, address).build();
+  }
+
+  /** Its name, shown in messages and reports. */
+  public String name() {
+    return name;
+  }
+
+  /** The same as {@link #get(Duration)} with the configured timeout. */
+  public DriverLease get() throws InterruptedException {
+    return get(getTimeoutMs);
+  }
+
+  /**
+   * Gets a connection: an idle one, else the next that is opened or given back.
+   *
+   * @param timeout 0 or more
+   * @throws PoolOpenException if it could not be opened
+   * @throws PoolTimeoutException if the time is over
+   * @throws PoolClosedException if the pool is closed, also meanwhile
+   * @throws PoolOverloadException if too many are waiting
+   * @throws InterruptedException if the thread is interrupted while it waits; then it has got nothing
+   */
+  public DriverLease get(Duration timeout) throws InterruptedException {
+    if (timeout.isNegative()) {
+      throw new IllegalArgumentException("timeout is " + timeout + "; it must be 0 or more");
+    }
+    return get(Millis.of(timeout));
+  }
+
+  /** Gets an idle connection; null if there is none now. */
+  public DriverLease tryGet() {
+    DriverLease lease = new DriverLease(this);
+    long number = Mail.get(handle);
+    if (number == CoreConstants.POOL_E_TIMEOUT) {
+      return null;
+    }
+    if (number < 0) {
+      throw PoolException.of((int) number, name + ": " + Core.pool_strerror((int) number));
+    }
+    return lease.lend(number);
+  }
+
+  private DriverLease get(long timeoutMs) throws InterruptedException {
+    DriverLease lease = new DriverLease(this); // before there is anything that a lack of memory could lose
+    long number = Mail.get(handle);
+    if (number <= 0) {
+      Mail.Letter letter = mail.get(this, handle, timeoutMs);
+      if (letter.result() < 0) {
+        throw failure(letter);
+      }
+      number = letter.result();
+    }
+    return lease.lend(number);
+  }
+
+  /** For a lease. */
+  Mail.Question begin(long lease, String method, byte[] args) {
+    return mail.call(this, lease, method, args);
+  }
+
+  /** For a lease: waits for the reply. Who is interrupted leaves the call to itself. */
+  byte[] await(Mail.Question question) throws InterruptedException {
+    try {
+      return reply(mail.await(question));
+    } catch (InterruptedException e) {
+      mail.giveUp(question);
+      throw e;
+    }
+  }
+
+  static byte[] reply(Mail.Letter letter) {
+    if (letter.result() < 0) {
+      throw failure(letter);
+    }
+    return letter.text();
+  }
+
+  private static RuntimeException failure(Mail.Letter letter) {
+    int code = (int) letter.result();
+    return PoolException.of(code, letter.text() == null ? Core.pool_strerror(code) : Text.string(letter.text()));
+  }
+
+  /** Replaces all connections; see {@link Pool#flush()}. */
+  public int flush() {
+    try {
+      return Core.pool_flush(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** How many connections are idle; 0 after close. */
+  public int len() {
+    try {
+      return (int) Core.pool_len(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** Counts of this pool. */
+  public PoolStats stats() {
+    try {
+      return PoolStats.of(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** What {@link #stats()} knows as text. */
+  public String report(Format format) {
+    try {
+      return Core.pool_report_text(handle, format.ordinal());
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * Closes the pool and waits, for as long as a get may take, until the last connection has come back and been closed.
+   * If the thread is interrupted it stops waiting and stays interrupted.
+   */
+  @Override
+  public void close() {
+    try {
+      drain(getTimeoutMs);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /**
+   * Closes the pool: from now on nobody gets a connection. May be called again, also to go on draining.
+   *
+   * @param drain how long to wait until the last connection has come back and been closed
+   * @return how many connections are still open
+   */
+  public int close(Duration drain) throws InterruptedException {
+    if (drain.isNegative()) {
+      throw new IllegalArgumentException("drain is " + drain + "; it must be 0 or more");
+    }
+    return drain(Millis.of(drain));
+  }
+
+  /** The library waits in a thread of its own, for nobody can interrupt it. */
+  private int drain(long drainMs) throws InterruptedException {
+    freer.close();
+    int open = Core.pool_close(handle, 0);
+    if (open == 0 || drainMs == 0) {
+      return open;
+    }
+    CompletableFuture<Integer> left = new CompletableFuture<>();
+    Thread thread = new Thread(() -> left.complete(closeFor(drainMs)), "libpool-close");
+    thread.setDaemon(true);
+    thread.start();
+    try {
+      return left.get();
+    } catch (ExecutionException e) {
+      throw new AssertionError("a close does not fail", e);
+    }
+  }
+
+  private int closeFor(long drainMs) {
+    try {
+      return Core.pool_close(handle, drainMs);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+/** Gives up the native pool when nobody can use its object any more. */
+final class Freer implements Runnable {
+  private static final System.Logger LOG = System.getLogger("libpool");
+
+  private final long handle;
+  private final String name;
+  private volatile boolean closed;
+
+  Freer(long handle, String name) {
+    this.handle = handle;
+    this.name = name;
+  }
+
+  /** It is closed in time. */
+  void close() {
+    closed = true;
+  }
+
+  @Override
+  public void run() {
+    if (!closed) {
+      LOG.log(System.Logger.Level.WARNING, "{0}: nobody has this pool any more, and it was never closed", name);
+    }
+    Core.pool_free(handle);
+  }
+}

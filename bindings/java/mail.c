@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Pools with a driver for the class Mail, by hand: the library's threads leave letters, and a thread of Java takes them. */
+#include <jni.h>
+#include <stdint.h>
+
+#include "inbox.h"
+
+static pool_t *pool_of(jlong handle)
+{
+  return (pool_t *)(intptr_t)handle;
+}
+
+static inbox_t *inbox_of(jlong handle)
+{
+  return (inbox_t *)(intptr_t)handle;
+}
+
+/* 0: no memory. */
+JNIEXPORT jlong JNICALL Java_libpool_Mail_open(JNIEnv *env, jclass self)
+{
+  (void)env, (void)self;
+  return (jlong)(intptr_t)inbox_new();
+}
+
+/* NULL: no memory. */
+static jbyteArray bytes_of(JNIEnv *env, const pool_bytes_t *bytes)
+{
+  jbyteArray copy = bytes->size <= INT32_MAX ? (*env)->NewByteArray(env, (jsize)bytes->size) : NULL;
+  if (copy && bytes->size)
+    (*env)->SetByteArrayRegion(env, copy, 0, (jsize)bytes->size, (const jbyte *)bytes->data);
+  else if (!copy)
+    (*env)->ExceptionClear(env);
+  return copy;
+}
+
+/* Its number and result go into `numbers`.  What is too large for Java's memory has failed; a lease is not lost. */
+JNIEXPORT jbyteArray JNICALL Java_libpool_Mail_take(JNIEnv *env, jclass self, jlong inbox, jlongArray numbers)
+{
+  (void)self;
+  letter_t *letter;
+  do
+    letter = inbox_take(inbox_of(inbox));
+  while (!letter);
+  jbyteArray text = bytes_of(env, &letter->text);
+  const jlong both[] = {letter->number, !text && letter->result == 0 ? POOL_E_NOMEM : letter->result};
+  (*env)->SetLongArrayRegion(env, numbers, 0, 2, both);
+  letter_free(letter);
+  return text;
+}
+
+JNIEXPORT jlong JNICALL Java_libpool_Mail_get(JNIEnv *env, jclass self, jlong pool)
+{
+  (void)env, (void)self;
+  return pool_get_for(pool_of(pool), 0);
+}
+
+JNIEXPORT jlong JNICALL Java_libpool_Mail_ask(JNIEnv *env, jclass self, jlong inbox, jlong pool, jlong timeout_ms,
+                                              jlong number)
+{
+  (void)env, (void)self;
+  return inbox_get(inbox_of(inbox), pool_of(pool), timeout_ms, number);
+}
+
+JNIEXPORT void JNICALL Java_libpool_Mail_cancel(JNIEnv *env, jclass self, jlong ticket)
+{
+  (void)env, (void)self;
+  pool_cancel(ticket);
+}
+
+/* The method ends in a zero byte. */
+JNIEXPORT jint JNICALL Java_libpool_Mail_call(JNIEnv *env, jclass self, jlong inbox, jlong lease, jbyteArray method,
+                                              jbyteArray args, jlong number)
+{
+  (void)self;
+  jint result = POOL_E_NOMEM;
+  jbyte *name = (*env)->GetByteArrayElements(env, method, NULL);
+  jbyte *data = name ? (*env)->GetByteArrayElements(env, args, NULL) : NULL;
+  if (data) {
+    pool_bytes_t bytes = {(void *)data, (size_t)(*env)->GetArrayLength(env, args)};
+    result = inbox_call(inbox_of(inbox), lease, (const char *)name, bytes, number);
+    (*env)->ReleaseByteArrayElements(env, args, data, JNI_ABORT);
+  }
+  if (name)
+    (*env)->ReleaseByteArrayElements(env, method, name, JNI_ABORT);
+  return result;
+}
+
+JNIEXPORT void JNICALL Java_libpool_Mail_put(JNIEnv *env, jclass self, jlong lease)
+{
+  (void)env, (void)self;
+  pool_put(lease);
+}
