@@ -23,7 +23,7 @@ final class ConnectionHandle implements InvocationHandler {
   private final Lease<PhysicalConnection> lease;
   private final PhysicalConnection physical;
   private final Connection proxy = proxy(Connection.class, this);
-  private final Set<Statement> statements = ConcurrentHashMap.newKeySet(); // the real ones, left open
+  private final Set<AutoCloseable> leftOpen = ConcurrentHashMap.newKeySet(); // real statements, and results of metadata
   private volatile boolean closed;
 
   private ConnectionHandle(Lease<PhysicalConnection> lease) {
@@ -54,19 +54,26 @@ final class ConnectionHandle implements InvocationHandler {
       case "isClosed":
         return closed;
       case "isValid":
-        return !closed && (boolean) call(physical.connection(), method, arguments);
+        return !closed && (boolean) call(self, physical.connection(), method, arguments);
       case "toString":
         return closed ? "a connection that was given back" : "pooled " + physical.connection();
       case "hashCode":
         return System.identityHashCode(self);
       case "equals":
         return self == arguments[0];
+      case "unwrap":
+        requireOpen();
+        return call(self, physical.connection(), method, arguments);
       default:
-        if (closed) {
-          throw new SQLException("the connection is closed", "08003");
-        }
+        requireOpen();
         physical.changes(method.getName());
-        return guard(self, call(physical.connection(), method, arguments));
+        return guard(self, call(self, physical.connection(), method, arguments));
+    }
+  }
+
+  private void requireOpen() throws SQLException {
+    if (closed) {
+      throw new SQLException("the connection is closed", "08003");
     }
   }
 
@@ -80,10 +87,10 @@ final class ConnectionHandle implements InvocationHandler {
     if (!isFirstClose()) {
       return;
     }
-    for (Statement statement : statements) {
+    for (AutoCloseable each : leftOpen) {
       try {
-        statement.close();
-      } catch (SQLException e) {
+        each.close();
+      } catch (Exception e) { // also what a driver throws for no good reason
         physical.note(e);
       }
     }
@@ -94,12 +101,13 @@ final class ConnectionHandle implements InvocationHandler {
     }
   }
 
-  private Object call(Object target, Method method, Object[] arguments) throws Throwable {
-    if (method.getName().equals("unwrap") && ((Class<?>) arguments[0]).isInstance(target)) {
-      return target;
-    }
-    if (method.getName().equals("isWrapperFor") && ((Class<?>) arguments[0]).isInstance(target)) {
-      return true;
+  private Object call(Object self, Object target, Method method, Object[] arguments) throws Throwable {
+    String name = method.getName();
+    if ((name.equals("unwrap") || name.equals("isWrapperFor")) && arguments[0] instanceof Class<?> type) {
+      Object found = type.isInstance(self) ? self : type.isInstance(target) ? target : null;
+      if (found != null) {
+        return name.equals("unwrap") ? found : (Object) true;
+      }
     }
     try {
       return method.invoke(target, arguments);
@@ -112,14 +120,17 @@ final class ConnectionHandle implements InvocationHandler {
   /** Statements, results and metadata are guarded, everything else is as it is. */
   private Object guard(Object parent, Object result) {
     if (result instanceof Statement statement) {
-      statements.add(statement);
+      leftOpen.add(statement);
       Class<? extends Statement> type =
           statement instanceof CallableStatement
               ? CallableStatement.class
               : statement instanceof PreparedStatement ? PreparedStatement.class : Statement.class;
       return child(type, parent, statement);
     }
-    if (result instanceof ResultSet) {
+    if (result instanceof ResultSet found) {
+      if (parent instanceof DatabaseMetaData) { // others go with their statement
+        leftOpen.add(found);
+      }
       return child(ResultSet.class, parent, result);
     }
     return result instanceof DatabaseMetaData ? child(DatabaseMetaData.class, parent, result) : result;
@@ -131,22 +142,22 @@ final class ConnectionHandle implements InvocationHandler {
         (self, method, arguments) -> {
           switch (method.getName()) {
             case "getConnection":
-              if (closed) {
-                throw new SQLException("the connection is closed", "08003");
-              }
+              requireOpen();
               return proxy;
             case "getStatement":
-              Object statement = call(target, method, arguments);
+              Object statement = call(self, target, method, arguments);
               return statement == null || parent instanceof DatabaseMetaData ? null : parent;
             case "hashCode":
               return System.identityHashCode(self);
             case "equals":
               return self == arguments[0];
             case "close":
-              statements.remove(target);
-              return call(target, method, arguments);
+              leftOpen.remove(target);
+              return call(self, target, method, arguments);
+            case "unwrap":
+              return call(self, target, method, arguments);
             default:
-              return guard(self, call(target, method, arguments));
+              return guard(self, call(self, target, method, arguments));
           }
         });
   }

@@ -7,6 +7,8 @@ import java.sql.Statement;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
+import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
 import javax.sql.ConnectionEvent;
 import javax.sql.ConnectionEventListener;
@@ -18,6 +20,17 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     void run() throws SQLException;
   }
 
+  /**
+   * What a connection is to be when it is lent.
+   *
+   * @param isolation -1: as the driver has it
+   * @param catalog null: as the driver has it
+   * @param schema null: as the driver has it
+   * @param initSql null: none
+   */
+  record Settings(
+      boolean autoCommit, boolean readOnly, int isolation, String catalog, String schema, String initSql) {}
+
   private final Connection connection;
   private final PooledConnection pooled; // or null
   private final boolean autoCommit;
@@ -25,18 +38,55 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   private final Deque<Undo> undos = new ArrayDeque<>();
   private volatile boolean broken;
 
-  PhysicalConnection(Connection connection, PooledConnection pooled, boolean autoCommit, boolean readOnly)
-      throws SQLException {
-    this.connection = connection;
-    this.pooled = pooled;
+  private PhysicalConnection(Source.Opened opened, boolean autoCommit) {
+    connection = opened.connection();
+    pooled = opened.pooled();
     this.autoCommit = autoCommit;
     if (pooled != null) {
       pooled.addConnectionEventListener(this);
     }
-    if (connection.isReadOnly() != readOnly) {
-      connection.setReadOnly(readOnly);
+  }
+
+  static PhysicalConnection open(Source source, Settings settings) throws SQLException {
+    PhysicalConnection opened = new PhysicalConnection(source.open(), settings.autoCommit);
+    try {
+      opened.prepare(settings);
+      return opened;
+    } catch (Throwable e) {
+      opened.closeAfter(e);
+      throw e;
+    }
+  }
+
+  /** The statement comes last but one, so that it needs no commit. */
+  private void prepare(Settings settings) throws SQLException {
+    if (connection.isReadOnly() != settings.readOnly) {
+      connection.setReadOnly(settings.readOnly);
+    }
+    if (settings.isolation >= 0 && connection.getTransactionIsolation() != settings.isolation) {
+      connection.setTransactionIsolation(settings.isolation);
+    }
+    if (settings.catalog != null) {
+      connection.setCatalog(settings.catalog);
+    }
+    if (settings.schema != null) {
+      connection.setSchema(settings.schema);
+    }
+    if (settings.initSql != null) {
+      setAutoCommit(true);
+      try (Statement statement = connection.createStatement()) {
+        statement.execute(settings.initSql);
+      }
     }
     setAutoCommit(autoCommit);
+  }
+
+  private void closeAfter(Throwable failure) {
+    try {
+      close();
+    } catch (SQLException | RuntimeException e) {
+      failure.addSuppressed(e);
+    }
   }
 
   Connection connection() {
@@ -77,6 +127,15 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       case "setNetworkTimeout" -> {
         int before = connection.getNetworkTimeout();
         undos.push(() -> connection.setNetworkTimeout(Runnable::run, before));
+      }
+      case "setTypeMap" -> {
+        Map<String, Class<?>> before = connection.getTypeMap();
+        undos.push(() -> connection.setTypeMap(before));
+      }
+      case "setClientInfo" -> {
+        Properties before = new Properties();
+        before.putAll(connection.getClientInfo());
+        undos.push(() -> connection.setClientInfo(before));
       }
       default -> {
         return;

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.Reader;
+import java.lang.reflect.Field;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.logging.Logger;
 import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
-import javax.sql.PooledConnection;
 
 /**
  * A {@link DataSource} whose connections come from a pool. It opens them with one of: a {@link
@@ -21,13 +29,20 @@ import javax.sql.PooledConnection;
  * be changed after that.
  */
 public final class PooledDataSource implements DataSource, AutoCloseable {
-  private final Properties properties = new Properties();
+  private static final long INITIAL_PAUSE_MS = 50;
+
+  private final Map<String, Object> driverProperties = new LinkedHashMap<>();
   private ConnectionPoolDataSource connectionPoolDataSource;
   private DataSource dataSource;
   private String jdbcUrl;
   private String username;
   private String password;
   private String driverClassName;
+  private String dataSourceClassName;
+  private String connectionInitSql;
+  private String transactionIsolation;
+  private String catalog;
+  private String schema;
   private String poolName = "pool";
   private String connectionTestQuery;
   private int maximumPoolSize = 10;
@@ -38,11 +53,41 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   private long maxLifetime = 1_800_000;
   private long keepaliveTime;
   private long leakDetectionThreshold;
+  private long initializationFailTimeout = 1;
   private boolean autoCommit = true;
   private boolean readOnly;
   private PrintWriter logWriter;
   private boolean closed;
   private volatile Pool<PhysicalConnection, SQLException> pool;
+
+  public PooledDataSource() {}
+
+  /**
+   * With properties by their names; those whose names begin with {@code dataSource.} are for the driver, as by {@link
+   * #addDataSourceProperty}.
+   *
+   * @throws IllegalArgumentException if one is not known or cannot have its value; it names it
+   */
+  public PooledDataSource(Properties properties) {
+    Bean self = new Bean(this);
+    for (String name : new TreeSet<>(properties.stringPropertyNames())) {
+      String value = properties.getProperty(name);
+      if (name.startsWith("dataSource.")) {
+        addDataSourceProperty(name.substring("dataSource.".length()), value);
+      } else {
+        self.set(name, value);
+      }
+    }
+  }
+
+  /** With the properties in a file. */
+  public static PooledDataSource load(Path file) throws IOException {
+    Properties properties = new Properties();
+    try (Reader reader = Files.newBufferedReader(file)) {
+      properties.load(reader);
+    }
+    return new PooledDataSource(properties);
+  }
 
   // ---- connections
 
@@ -72,25 +117,29 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     throw new SQLFeatureNotSupportedException("all connections of a pool belong to one user; use setUsername");
   }
 
-  private Pool<PhysicalConnection, SQLException> pool() throws SQLException {
+  private Pool<PhysicalConnection, SQLException> pool() throws SQLException, InterruptedException {
     Pool<PhysicalConnection, SQLException> made = pool;
     return made != null ? made : begin();
   }
 
-  private synchronized Pool<PhysicalConnection, SQLException> begin() throws SQLException {
+  private synchronized Pool<PhysicalConnection, SQLException> begin() throws SQLException, InterruptedException {
     if (closed) {
       throw new SQLException(poolName + ": pool is closed", "08003");
     }
     if (pool == null) {
+      Source source = source();
+      PhysicalConnection.Settings settings =
+          new PhysicalConnection.Settings(
+              autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql);
       int checkSeconds = (int) Math.max(1, validationTimeout / 1000);
-      pool =
-          Pool.builder(this::open)
+      Pool<PhysicalConnection, SQLException> made =
+          Pool.builder(() -> PhysicalConnection.open(source, settings))
               .closer(PhysicalConnection::close)
               .checker(connection -> connection.check(connectionTestQuery, checkSeconds))
               .resetter(PhysicalConnection::reset)
               .name(poolName)
               .maxOpen(maximumPoolSize)
-              .minIdle(minimumIdle < 0 ? maximumPoolSize : minimumIdle)
+              .minIdle(minimumIdle < 0 ? maximumPoolSize : Math.min(minimumIdle, maximumPoolSize))
               .getTimeout(Duration.ofMillis(connectionTimeout == 0 ? -1 : connectionTimeout))
               .idleTimeout(Duration.ofMillis(idleTimeout))
               .maxLifetime(Duration.ofMillis(maxLifetime))
@@ -99,66 +148,72 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
               .leakAfter(Duration.ofMillis(leakDetectionThreshold))
               .retryMin(Duration.ofMillis(100))
               .build();
+      openFirst(made);
+      pool = made;
     }
     return pool;
   }
 
-  private PhysicalConnection open() throws SQLException {
-    PooledConnection pooled = null;
-    Connection connection = null;
-    try {
-      if (connectionPoolDataSource != null) {
-        pooled =
-            username == null
-                ? connectionPoolDataSource.getPooledConnection()
-                : connectionPoolDataSource.getPooledConnection(username, password);
-        connection = pooled.getConnection();
-      } else {
-        connection = dataSource != null ? openFromDataSource() : openFromDriver();
-      }
-      return new PhysicalConnection(connection, pooled, autoCommit, readOnly);
-    } catch (Throwable e) {
-      closeAfter(e, connection, pooled);
-      throw e;
-    }
-  }
-
-  private Connection openFromDataSource() throws SQLException {
-    return username == null ? dataSource.getConnection() : dataSource.getConnection(username, password);
-  }
-
-  private Connection openFromDriver() throws SQLException {
-    if (jdbcUrl == null) {
-      throw new SQLException("none of jdbcUrl, dataSource and connectionPoolDataSource is set");
-    }
-    if (driverClassName != null) {
+  /** Tries for so long; if it does not succeed the pool has not begun. */
+  private void openFirst(Pool<PhysicalConnection, SQLException> made) throws SQLException, InterruptedException {
+    long began = System.nanoTime();
+    while (initializationFailTimeout > 1) { // else who gets a connection opens it
       try {
-        Class.forName(driverClassName);
-      } catch (ClassNotFoundException e) {
-        throw new SQLException("the driver class " + driverClassName + " was not found", e);
+        made.get().close();
+        return;
+      } catch (SQLException | RuntimeException e) {
+        if (System.nanoTime() - began >= TimeUnit.MILLISECONDS.toNanos(initializationFailTimeout)) {
+          made.close();
+          throw e;
+        }
+      }
+      try {
+        Thread.sleep(INITIAL_PAUSE_MS);
+      } catch (InterruptedException e) {
+        made.close();
+        throw e;
       }
     }
-    Properties all = new Properties();
-    all.putAll(properties);
-    if (username != null) {
-      all.setProperty("user", username);
-    }
-    if (password != null) {
-      all.setProperty("password", password);
-    }
-    return DriverManager.getConnection(jdbcUrl, all);
   }
 
-  private static void closeAfter(Throwable failure, Connection connection, PooledConnection pooled) {
-    try {
-      if (pooled != null) {
-        pooled.close();
-      } else if (connection != null) {
-        connection.close();
-      }
-    } catch (SQLException e) {
-      failure.addSuppressed(e);
+  /** Where the connections come from: what pools best first. */
+  private Source source() throws SQLException {
+    if (connectionPoolDataSource != null) {
+      return Source.of(connectionPoolDataSource, username, password);
     }
+    if (dataSource != null) {
+      return Source.of(dataSource, username, password);
+    }
+    if (dataSourceClassName != null) {
+      Object made = Source.instantiate(dataSourceClassName);
+      Bean bean = new Bean(made);
+      driverProperties.forEach(bean::set);
+      return Source.of(made, username, password);
+    }
+    if (jdbcUrl == null) {
+      throw new SQLException(
+          poolName + ": none of jdbcUrl, dataSourceClassName, dataSource and connectionPoolDataSource is set");
+    }
+    return Source.of(jdbcUrl, driverClassName, driverProperties, username, password);
+  }
+
+  /** A constant of {@link Connection} by its name or number; -1: as the driver has it. */
+  private static int isolation(String wanted) {
+    if (wanted == null) {
+      return -1;
+    }
+    for (Field field : Connection.class.getFields()) {
+      if (field.getName().startsWith("TRANSACTION_")) {
+        try {
+          if (wanted.equalsIgnoreCase(field.getName()) || wanted.equals("" + field.getInt(null))) {
+            return field.getInt(null);
+          }
+        } catch (IllegalAccessException e) {
+          throw new AssertionError(e);
+        }
+      }
+    }
+    throw new IllegalArgumentException("transactionIsolation is " + wanted + ", which Connection does not know");
   }
 
   /** Closes the pool and waits until the last connection has come back, at most for connectionTimeout. */
@@ -174,9 +229,15 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     }
   }
 
-  /** Counts of the pool. */
-  public PoolStats stats() throws SQLException {
-    return pool().stats();
+  /** Whether it was closed. */
+  public synchronized boolean isClosed() {
+    return closed;
+  }
+
+  /** Counts of the pool; null before the first connection was asked for. */
+  public PoolStats stats() {
+    Pool<PhysicalConnection, SQLException> made = pool;
+    return made == null ? null : made.stats();
   }
 
   // ---- what every DataSource has
@@ -288,7 +349,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** Shown in messages and reports. */
   public synchronized void setPoolName(String poolName) {
     mayChange();
-    this.poolName = poolName;
+    this.poolName = Objects.requireNonNull(poolName, "poolName");
   }
 
   /** See {@link #setPoolName}. */
@@ -310,6 +371,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** Hard cap on connections. */
   public synchronized void setMaximumPoolSize(int maximumPoolSize) {
     mayChange();
+    atLeast(1, "maximumPoolSize", maximumPoolSize);
     this.maximumPoolSize = maximumPoolSize;
   }
 
@@ -321,6 +383,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** So many are kept idle; -1: as many as maximumPoolSize. */
   public synchronized void setMinimumIdle(int minimumIdle) {
     mayChange();
+    atLeast(-1, "minimumIdle", minimumIdle);
     this.minimumIdle = minimumIdle;
   }
 
@@ -332,6 +395,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** How long getConnection takes at most; 0: no limit. */
   public synchronized void setConnectionTimeout(long connectionTimeout) {
     mayChange();
+    atLeast(0, "connectionTimeout", connectionTimeout);
     this.connectionTimeout = connectionTimeout;
   }
 
@@ -343,6 +407,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** How long a check takes at most, in whole seconds. */
   public synchronized void setValidationTimeout(long validationTimeout) {
     mayChange();
+    atLeast(0, "validationTimeout", validationTimeout);
     this.validationTimeout = validationTimeout;
   }
 
@@ -354,6 +419,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** Idle for so long, a connection is closed, down to minimumIdle; 0: never. */
   public synchronized void setIdleTimeout(long idleTimeout) {
     mayChange();
+    atLeast(0, "idleTimeout", idleTimeout);
     this.idleTimeout = idleTimeout;
   }
 
@@ -365,6 +431,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** No connection gets older; 0: no limit. */
   public synchronized void setMaxLifetime(long maxLifetime) {
     mayChange();
+    atLeast(0, "maxLifetime", maxLifetime);
     this.maxLifetime = maxLifetime;
   }
 
@@ -376,6 +443,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** Idle for so long, a connection is checked; 0: never. */
   public synchronized void setKeepaliveTime(long keepaliveTime) {
     mayChange();
+    atLeast(0, "keepaliveTime", keepaliveTime);
     this.keepaliveTime = keepaliveTime;
   }
 
@@ -387,6 +455,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** A connection that is out for so long is logged; 0: never. */
   public synchronized void setLeakDetectionThreshold(long leakDetectionThreshold) {
     mayChange();
+    atLeast(0, "leakDetectionThreshold", leakDetectionThreshold);
     this.leakDetectionThreshold = leakDetectionThreshold;
   }
 
@@ -417,10 +486,86 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     return readOnly;
   }
 
-  /** A property for the driver of jdbcUrl. */
+  /**
+   * A class of the driver, a ConnectionPoolDataSource or a DataSource, of which one object is made and given the
+   * properties of {@link #addDataSourceProperty}.
+   */
+  public synchronized void setDataSourceClassName(String dataSourceClassName) {
+    mayChange();
+    this.dataSourceClassName = dataSourceClassName;
+  }
+
+  /** See {@link #setDataSourceClassName}. */
+  public synchronized String getDataSourceClassName() {
+    return dataSourceClassName;
+  }
+
+  /** Executed on each new connection. */
+  public synchronized void setConnectionInitSql(String connectionInitSql) {
+    mayChange();
+    this.connectionInitSql = connectionInitSql;
+  }
+
+  /** See {@link #setConnectionInitSql}. */
+  public synchronized String getConnectionInitSql() {
+    return connectionInitSql;
+  }
+
+  /** Of each connection that is lent: the name of a constant of {@link Connection}; null: as the driver has it. */
+  public synchronized void setTransactionIsolation(String transactionIsolation) {
+    mayChange();
+    isolation(transactionIsolation);
+    this.transactionIsolation = transactionIsolation;
+  }
+
+  /** See {@link #setTransactionIsolation}. */
+  public synchronized String getTransactionIsolation() {
+    return transactionIsolation;
+  }
+
+  /** Of each connection that is lent; null: as the driver has it. */
+  public synchronized void setCatalog(String catalog) {
+    mayChange();
+    this.catalog = catalog;
+  }
+
+  /** See {@link #setCatalog}. */
+  public synchronized String getCatalog() {
+    return catalog;
+  }
+
+  /** Of each connection that is lent; null: as the driver has it. */
+  public synchronized void setSchema(String schema) {
+    mayChange();
+    this.schema = schema;
+  }
+
+  /** See {@link #setSchema}. */
+  public synchronized String getSchema() {
+    return schema;
+  }
+
+  /** For so long the first getConnection tries to open a connection; 1 or less: it tries once. */
+  public synchronized void setInitializationFailTimeout(long initializationFailTimeout) {
+    mayChange();
+    this.initializationFailTimeout = initializationFailTimeout;
+  }
+
+  /** See {@link #setInitializationFailTimeout}. */
+  public synchronized long getInitializationFailTimeout() {
+    return initializationFailTimeout;
+  }
+
+  /** A property for the driver of jdbcUrl, or for the object that is made of dataSourceClassName. */
   public synchronized void addDataSourceProperty(String name, Object value) {
     mayChange();
-    properties.setProperty(name, value.toString());
+    driverProperties.put(Objects.requireNonNull(name, "name"), Objects.requireNonNull(value, "value"));
+  }
+
+  private static void atLeast(long least, String name, long value) {
+    if (value < least) {
+      throw new IllegalArgumentException(name + " is " + value + "; it must be " + least + " or more");
+    }
   }
 
   private void mayChange() {

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.util.Arrays;
+import java.util.Comparator;
+
+/** Sets properties of an object by their names. */
+final class Bean {
+  private final Object object;
+
+  Bean(Object object) {
+    this.object = object;
+  }
+
+  /**
+   * Sets one property, from a text where its type is a simple one.
+   *
+   * @throws IllegalArgumentException if there is no such property or it cannot have this value
+   */
+  void set(String name, Object value) {
+    Method setter = setter(name, value);
+    try {
+      setter.invoke(object, convert(setter.getParameterTypes()[0], value));
+    } catch (InvocationTargetException e) {
+      if (e.getCause() instanceof Error error) {
+        throw error;
+      }
+      throw new IllegalArgumentException(refusal(name) + ": " + e.getCause().getMessage(), e.getCause());
+    } catch (IllegalAccessException | IllegalArgumentException e) {
+      throw new IllegalArgumentException(refusal(name) + ": its type is " + setter.getParameterTypes()[0].getName(), e);
+    }
+  }
+
+  /** Without the value, which may be a password. */
+  private String refusal(String name) {
+    return "the property " + name + " of " + object.getClass().getSimpleName() + " cannot be set so";
+  }
+
+  /** Of several the one that takes the value as it is, else one that takes a text or what can be made of it. */
+  private Method setter(String name, Object value) {
+    String setter = name.isEmpty() ? name : "set" + Character.toUpperCase(name.charAt(0)) + name.substring(1);
+    return Arrays.stream(object.getClass().getMethods())
+        .filter(method -> method.getName().equals(setter) && method.getParameterCount() == 1)
+        .filter(method -> !method.isBridge() && fits(method.getParameterTypes()[0], value))
+        .min(Comparator.comparing(method -> !method.getParameterTypes()[0].isInstance(value)))
+        .orElseThrow(
+            () -> new IllegalArgumentException(object.getClass().getSimpleName() + " has no property " + name));
+  }
+
+  private static boolean fits(Class<?> type, Object value) {
+    return type.isInstance(value)
+        || type == String.class
+        || type == int.class
+        || type == long.class
+        || type == short.class
+        || type == boolean.class;
+  }
+
+  private static Object convert(Class<?> type, Object value) {
+    if (type.isInstance(value)) {
+      return value;
+    }
+    String text = value.toString().trim();
+    if (type == int.class) {
+      return Integer.valueOf(text);
+    }
+    if (type == long.class) {
+      return Long.valueOf(text);
+    }
+    if (type == short.class) {
+      return Short.valueOf(text);
+    }
+    if (type == boolean.class) {
+      return convertBoolean(text);
+    }
+    return value.toString();
+  }
+
+  private static Boolean convertBoolean(String text) {
+    if (!text.equalsIgnoreCase("true") && !text.equalsIgnoreCase("false")) {
+      throw new IllegalArgumentException("neither true nor false");
+    }
+    return Boolean.valueOf(text);
+  }
+}

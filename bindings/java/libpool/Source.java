@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.sql.Connection;
+import java.sql.Driver;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.Properties;
+import javax.sql.ConnectionPoolDataSource;
+import javax.sql.DataSource;
+import javax.sql.PooledConnection;
+
+/** Where a data source has its connections from. */
+interface Source {
+  /**
+   * A connection that was opened.
+   *
+   * @param pooled null where the driver has no such thing
+   */
+  record Opened(Connection connection, PooledConnection pooled) {}
+
+  Opened open() throws SQLException;
+
+  /** Of a driver's object, which is asked for pooled connections if it has them. */
+  static Source of(Object object, String username, String password) throws SQLException {
+    if (object instanceof ConnectionPoolDataSource pooling) {
+      return () -> {
+        PooledConnection pooled =
+            username == null ? pooling.getPooledConnection() : pooling.getPooledConnection(username, password);
+        return new Opened(connection(pooled), pooled);
+      };
+    }
+    if (object instanceof DataSource plain) {
+      return () -> opened(username == null ? plain.getConnection() : plain.getConnection(username, password));
+    }
+    throw new SQLException(object.getClass().getName() + " is neither a ConnectionPoolDataSource nor a DataSource");
+  }
+
+  /** Of a driver, by its class or else whichever knows the URL. */
+  static Source of(
+      String url, String driverClassName, Map<String, Object> properties, String username, String password)
+      throws SQLException {
+    Properties all = new Properties();
+    properties.forEach((name, value) -> all.setProperty(name, value.toString()));
+    if (username != null) {
+      all.setProperty("user", username);
+    }
+    if (password != null) {
+      all.setProperty("password", password);
+    }
+    if (driverClassName == null) {
+      return () -> opened(DriverManager.getConnection(url, all));
+    }
+    if (!(instantiate(driverClassName) instanceof Driver driver)) {
+      throw new SQLException(driverClassName + " is no java.sql.Driver");
+    }
+    return () -> {
+      Connection connection = driver.connect(url, all);
+      if (connection == null) {
+        throw new SQLException(driverClassName + " does not know the jdbcUrl", "08001");
+      }
+      return opened(connection);
+    };
+  }
+
+  static Object instantiate(String name) throws SQLException {
+    try {
+      return load(name).getDeclaredConstructor().newInstance();
+    } catch (ReflectiveOperationException e) {
+      throw new SQLException("no object can be made of the class " + name, e);
+    }
+  }
+
+  /** An application's classes may be known to its threads only. */
+  private static Class<?> load(String name) throws ClassNotFoundException {
+    ClassLoader ofThread = Thread.currentThread().getContextClassLoader();
+    if (ofThread != null) {
+      try {
+        return ofThread.loadClass(name);
+      } catch (ClassNotFoundException e) {
+        // perhaps ours knows it
+      }
+    }
+    return Class.forName(name);
+  }
+
+  private static Opened opened(Connection connection) throws SQLException {
+    if (connection == null) {
+      throw new SQLException("the driver opened no connection");
+    }
+    return new Opened(connection, null);
+  }
+
+  private static Connection connection(PooledConnection pooled) throws SQLException {
+    try {
+      return pooled.getConnection();
+    } catch (Throwable e) {
+      try {
+        pooled.close();
+      } catch (SQLException suppressed) {
+        e.addSuppressed(suppressed);
+      }
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.reflect.Proxy;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DatabaseMetaData;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
+import java.sql.Statement;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.ConnectionPoolDataSource;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.postgresql.Driver;
+import org.postgresql.ds.PGConnectionPoolDataSource;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/** The properties of a data source, where its connections come from, and what is undone on return. */
+class SourceTest {
+  private static Postgres postgres;
+
+  @BeforeAll
+  static void start() throws Exception {
+    postgres = new Postgres();
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    postgres.close();
+  }
+
+  private static PooledDataSource source(Object... namesAndValues) {
+    Properties properties = new Properties();
+    properties.setProperty("minimumIdle", "0");
+    for (int i = 0; i < namesAndValues.length; i += 2) {
+      properties.setProperty(namesAndValues[i].toString(), namesAndValues[i + 1].toString());
+    }
+    if (properties.getProperty("dataSourceClassName") == null && properties.getProperty("jdbcUrl") == null) {
+      properties.setProperty("jdbcUrl", postgres.url());
+    }
+    return new PooledDataSource(properties);
+  }
+
+  private static String ask(Connection connection, String query) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet result = statement.executeQuery(query)) {
+      assertTrue(result.next());
+      return result.getString(1);
+    }
+  }
+
+  private static String refusal(Object... namesAndValues) {
+    return assertThrows(IllegalArgumentException.class, () -> source(namesAndValues)).getMessage();
+  }
+
+  // ---- properties
+
+  @Test
+  void propertiesAreSetByTheirNames() throws Exception {
+    Map<String, String> all =
+        Map.ofEntries(
+            Map.entry("jdbcUrl", "jdbc:x"),
+            Map.entry("username", "u"),
+            Map.entry("password", "p"),
+            Map.entry("driverClassName", "d"),
+            Map.entry("dataSourceClassName", "c"),
+            Map.entry("poolName", "n"),
+            Map.entry("maximumPoolSize", "7"),
+            Map.entry("minimumIdle", "3"),
+            Map.entry("connectionTimeout", "1000"),
+            Map.entry("validationTimeout", "2000"),
+            Map.entry("idleTimeout", "3000"),
+            Map.entry("maxLifetime", "4000"),
+            Map.entry("keepaliveTime", "5000"),
+            Map.entry("leakDetectionThreshold", "6000"),
+            Map.entry("initializationFailTimeout", "-1"),
+            Map.entry("autoCommit", "false"),
+            Map.entry("readOnly", "TRUE"),
+            Map.entry("transactionIsolation", "TRANSACTION_SERIALIZABLE"),
+            Map.entry("catalog", "k"),
+            Map.entry("schema", "s"),
+            Map.entry("connectionInitSql", "i"),
+            Map.entry("connectionTestQuery", "t"),
+            Map.entry("dataSource.applicationName", "a"));
+    Properties properties = new Properties();
+    properties.putAll(all);
+    try (var source = new PooledDataSource(properties)) {
+      assertEquals("jdbc:x", source.getJdbcUrl());
+      assertEquals("u", source.getUsername());
+      assertEquals("d", source.getDriverClassName());
+      assertEquals("c", source.getDataSourceClassName());
+      assertEquals("n", source.getPoolName());
+      assertEquals(7, source.getMaximumPoolSize());
+      assertEquals(3, source.getMinimumIdle());
+      assertEquals(1000, source.getConnectionTimeout());
+      assertEquals(2000, source.getValidationTimeout());
+      assertEquals(3000, source.getIdleTimeout());
+      assertEquals(4000, source.getMaxLifetime());
+      assertEquals(5000, source.getKeepaliveTime());
+      assertEquals(6000, source.getLeakDetectionThreshold());
+      assertEquals(-1, source.getInitializationFailTimeout());
+      assertFalse(source.isAutoCommit());
+      assertTrue(source.isReadOnly());
+      assertEquals("TRANSACTION_SERIALIZABLE", source.getTransactionIsolation());
+      assertEquals("k", source.getCatalog());
+      assertEquals("s", source.getSchema());
+      assertEquals("i", source.getConnectionInitSql());
+      assertEquals("t", source.getConnectionTestQuery());
+    }
+  }
+
+  @Test
+  void whatIsWrongIsNamed() {
+    assertEquals("PooledDataSource has no property maxPoolSize", refusal("maxPoolSize", 3));
+    assertEquals("PooledDataSource has no property registerMbeans", refusal("registerMbeans", true));
+    assertEquals("PooledDataSource has no property ", refusal("", 3));
+    assertEquals(
+        "the property maximumPoolSize of PooledDataSource cannot be set so: its type is int",
+        refusal("maximumPoolSize", "many"));
+    assertEquals(
+        "the property maximumPoolSize of PooledDataSource cannot be set so: "
+            + "maximumPoolSize is 0; it must be 1 or more",
+        refusal("maximumPoolSize", 0));
+    for (String time : new String[] {"connectionTimeout", "idleTimeout", "maxLifetime", "validationTimeout"}) {
+      assertTrue(refusal(time, -1).endsWith(time + " is -1; it must be 0 or more"));
+    }
+    assertTrue(refusal("autoCommit", "yes").contains("autoCommit"));
+    assertTrue(refusal("transactionIsolation", "STRICT").contains("STRICT"));
+    assertThrows(NullPointerException.class, () -> new PooledDataSource(null));
+    assertThrows(NullPointerException.class, () -> source().setPoolName(null));
+    assertThrows(NullPointerException.class, () -> source().addDataSourceProperty("name", null));
+  }
+
+  @Test
+  void aFileOfPropertiesIsLoaded() throws Exception {
+    Path file = Files.createTempFile("pool", ".properties");
+    try {
+      Files.writeString(
+          file, "jdbcUrl=" + postgres.url() + "\nmaximumPoolSize=2\ndataSource.ApplicationName=from a file\n");
+      try (var source = PooledDataSource.load(file);
+          Connection connection = source.getConnection()) {
+        assertEquals("from a file", ask(connection, "SHOW application_name"));
+      }
+    } finally {
+      Files.delete(file);
+    }
+  }
+
+  // ---- where connections come from
+
+  @Test
+  void aDriversClassesAreMadeByTheirNames() throws Exception {
+    for (Class<?> type : new Class<?>[] {PGSimpleDataSource.class, PGConnectionPoolDataSource.class}) {
+      try (var source =
+          source(
+              "dataSourceClassName", type.getName(),
+              "dataSource.serverName", "127.0.0.1",
+              "dataSource.portNumber", postgres.port(),
+              "dataSource.databaseName", "postgres",
+              "username", "test",
+              "maximumPoolSize", 1)) {
+        for (int i = 0; i < 2; i++) {
+          try (Connection connection = source.getConnection()) {
+            assertEquals("test", ask(connection, "SELECT current_user"));
+          }
+        }
+        assertEquals(1, source.stats().opened());
+      }
+    }
+  }
+
+  @Test
+  void aDriversClassIsUsedForTheUrl() throws Exception {
+    try (var source = source("driverClassName", Driver.class.getName());
+        Connection connection = source.getConnection()) {
+      assertEquals("1", ask(connection, "SELECT 1"));
+    }
+    String[] wrong = {"no.such.Driver", "java.lang.String", "java.util.concurrent.TimeUnit"};
+    for (String name : wrong) {
+      try (var source = source("driverClassName", name)) {
+        String message = assertThrows(SQLException.class, source::getConnection).getMessage();
+        assertTrue(message.contains(name), message);
+      }
+      try (var source = source("dataSourceClassName", name)) {
+        String message = assertThrows(SQLException.class, source::getConnection).getMessage();
+        assertTrue(message.contains(name), message);
+      }
+    }
+    try (var source = source("driverClassName", Driver.class.getName(), "jdbcUrl", "jdbc:other:x")) {
+      assertThrows(SQLException.class, source::getConnection);
+    }
+    try (var source =
+        source("dataSourceClassName", PGSimpleDataSource.class.getName(), "dataSource.noSuchThing", 1)) {
+      String message = assertThrows(IllegalArgumentException.class, source::getConnection).getMessage();
+      assertEquals("PGSimpleDataSource has no property noSuchThing", message);
+    }
+  }
+
+  @Test
+  void anObjectThatCanPoolIsAskedForPooledConnections() throws Exception {
+    var pooling = new PGConnectionPoolDataSource();
+    pooling.setUrl(postgres.url());
+    Set<String> called = new HashSet<>();
+    DataSource both =
+        (DataSource)
+            Proxy.newProxyInstance(
+                SourceTest.class.getClassLoader(),
+                new Class<?>[] {DataSource.class, ConnectionPoolDataSource.class},
+                (self, method, arguments) -> {
+                  called.add(method.getName());
+                  return method.invoke(pooling, arguments);
+                });
+    try (var source = source()) {
+      source.setDataSource(both);
+      source.getConnection().close();
+    }
+    assertEquals(Set.of("getPooledConnection"), called);
+  }
+
+  @Test
+  void aServerThatComesLateIsWaitedFor() throws Exception {
+    var plain = new PGSimpleDataSource();
+    plain.setUrl(postgres.url());
+    var attempts = new AtomicInteger();
+    DataSource late =
+        (DataSource)
+            Proxy.newProxyInstance(
+                SourceTest.class.getClassLoader(),
+                new Class<?>[] {DataSource.class},
+                (self, method, arguments) -> {
+                  if (attempts.incrementAndGet() < 3) {
+                    throw new SQLException("not yet", "08001");
+                  }
+                  return plain.getConnection();
+                });
+    try (var source = source("initializationFailTimeout", 60_000)) {
+      source.setDataSource(late);
+      source.getConnection().close();
+      assertTrue(attempts.get() >= 3);
+    }
+    attempts.set(0);
+    try (var source = source()) {
+      source.setDataSource(late);
+      assertEquals("not yet", assertThrows(SQLException.class, source::getConnection).getMessage());
+    }
+  }
+
+  // ---- what a connection is when it is lent, and again when it comes back
+
+  @Test
+  void connectionsAreLentAsTheSettingsSay() throws Exception {
+    try (var source =
+        source(
+            "maximumPoolSize", 1,
+            "transactionIsolation", "TRANSACTION_REPEATABLE_READ",
+            "schema", "pg_catalog",
+            "catalog", "postgres",
+            "connectionInitSql", "SET statement_timeout = 12345",
+            "autoCommit", false)) {
+      for (int i = 0; i < 2; i++) {
+        try (Connection connection = source.getConnection()) {
+          assertEquals(Connection.TRANSACTION_REPEATABLE_READ, connection.getTransactionIsolation());
+          assertEquals("pg_catalog", connection.getSchema());
+          assertEquals("12345ms", ask(connection, "SHOW statement_timeout"));
+          assertFalse(connection.getAutoCommit());
+          connection.rollback();
+          connection.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE);
+          connection.setSchema("public");
+          connection.setAutoCommit(true);
+          connection.setHoldability(ResultSet.HOLD_CURSORS_OVER_COMMIT);
+          connection.setNetworkTimeout(Runnable::run, 54321);
+          connection.setClientInfo("ApplicationName", "me");
+        }
+        try (Connection connection = source.getConnection()) {
+          assertEquals(0, connection.getNetworkTimeout());
+          assertEquals(ResultSet.CLOSE_CURSORS_AT_COMMIT, connection.getHoldability());
+          assertNotEquals("me", ask(connection, "SHOW application_name"));
+        }
+      }
+      assertEquals(1, source.stats().opened());
+    }
+    try (var source = source("connectionInitSql", "this is no SQL")) {
+      assertEquals("42601", assertThrows(SQLException.class, source::getConnection).getSQLState());
+      assertEquals(0, source.stats().open());
+    }
+  }
+
+  @Test
+  void whatWasLeftOpenIsClosed() throws Exception {
+    try (var source = source("maximumPoolSize", 1)) {
+      Statement statement;
+      ResultSet result;
+      ResultSet tables;
+      try (Connection connection = source.getConnection()) {
+        statement = connection.prepareStatement("SELECT 1");
+        result = connection.createStatement().executeQuery("SELECT 2");
+        DatabaseMetaData about = connection.getMetaData();
+        tables = about.getTables(null, null, "%", null);
+        assertTrue(tables.next());
+        connection.createStatement().execute("DO $$ BEGIN RAISE WARNING 'careful'; END $$");
+        connection.setAutoCommit(false);
+        connection.createStatement().execute("CREATE TABLE left_open (number int)");
+      }
+      assertTrue(statement.isClosed());
+      assertThrows(SQLException.class, result::next);
+      assertThrows(SQLException.class, tables::next);
+      try (Connection connection = source.getConnection()) {
+        assertEquals("0", ask(connection, "SELECT count(*) FROM pg_class WHERE relname = 'left_open'"));
+        assertEquals(null, connection.getWarnings());
+      }
+      assertEquals(1, source.stats().opened());
+    }
+  }
+
+  @Test
+  void aFailedTransactionIsRolledBack() throws Exception {
+    try (var source = source("maximumPoolSize", 1, "autoCommit", false)) {
+      try (Connection connection = source.getConnection()) {
+        assertThrows(SQLException.class, () -> ask(connection, "SELECT 1/0"));
+        assertEquals("25P02", assertThrows(SQLException.class, () -> ask(connection, "SELECT 1")).getSQLState());
+      }
+      try (Connection connection = source.getConnection()) {
+        assertEquals("1", ask(connection, "SELECT 1"));
+      }
+      assertEquals(1, source.stats().opened());
+    }
+  }
+
+  @Test
+  void aConnectionIsWhatItWraps() throws Exception {
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      assertSame(connection, connection.unwrap(Connection.class));
+      assertTrue(connection.isWrapperFor(Connection.class));
+      Statement statement = connection.createStatement();
+      assertSame(statement, statement.unwrap(Statement.class));
+      assertThrows(SQLException.class, () -> connection.unwrap(String.class));
+      assertFalse(connection.isWrapperFor(String.class));
+      assertTrue(statement.unwrap(org.postgresql.PGStatement.class).getPrepareThreshold() > 0);
+      try (Connection other = source.getConnection()) {
+        assertNotSame(connection, other);
+      }
+      assertEquals(connection, connection);
+      assertTrue(new HashSet<>(Set.of(connection, statement)).contains(connection));
+      assertSame(source, source.unwrap(DataSource.class));
+      assertThrows(SQLException.class, () -> source.unwrap(String.class));
+      assertThrows(SQLFeatureNotSupportedException.class, () -> source.getConnection("u", "p"));
+      connection.abort(Runnable::run);
+      assertTrue(connection.isClosed());
+      connection.abort(Runnable::run);
+      connection.close();
+      assertEquals(1, source.stats().closedUnusable());
+    }
+  }
+
+  @Test
+  void aClosedSourceSaysSo() throws Exception {
+    var source = source();
+    Connection connection = source.getConnection();
+    connection.close();
+    source.close();
+    assertTrue(source.isClosed());
+    assertInstanceOf(SQLException.class, assertThrows(Exception.class, source::getConnection));
+  }
+}
