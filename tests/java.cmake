@@ -36,7 +36,8 @@ add_dependencies(java_tests pool_jar)
 function(add_java_test name java class)
   add_test(NAME java.${name}
            COMMAND ${java} -Xcheck:jni -ea -Xmx256m -Dlibpool.scenarios=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json
-                   -Dlibpool.arith=$<TARGET_FILE:arith_server> ${ARGN} -cp ${class_path} org.junit.platform.console.ConsoleLauncher --disable-banner
+                   -Dlibpool.arith=$<TARGET_FILE:arith_server>
+                   -Dlibpool.examples=${PROJECT_SOURCE_DIR}/examples/java ${ARGN} -cp ${class_path} org.junit.platform.console.ConsoleLauncher --disable-banner
                    --fail-if-no-tests --details=tree --select-class libpool.${class})
   set_tests_properties(java.${name} PROPERTIES LABELS java TIMEOUT 120
                        FAIL_REGULAR_EXPRESSION "WARNING in native method;FATAL ERROR in native method")
@@ -80,3 +81,10 @@ add_test(NAME java.path COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -Djava.io.tmpdi
          -Djava.library.path=${native_folder} -cp ${POOL_JAR} ${example})
 set_tests_properties(java.example java.path PROPERTIES LABELS java TIMEOUT 60
                      PASS_REGULAR_EXPRESSION "^java: 20 clients served by 3 connections\n$")
+
+# The jar from a Maven repository, in a scratch folder, with every Java that there is.
+get_property(pom TARGET pool_jar PROPERTY POOL_POM)
+add_test(NAME java.install
+         COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/java.sh ${POOL_JAR} ${pom} ${PROJECT_SOURCE_DIR}/examples/java
+                 $<TARGET_FILE:arith_server> ${POOL_JAVAC_COMMAND} ${POOL_JAVA_COMMAND} ${POOL_NEWER_JAVA})
+set_tests_properties(java.install PROPERTIES LABELS "java;packaging" TIMEOUT 120)
