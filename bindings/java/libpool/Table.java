@@ -32,9 +32,15 @@ final class Table {
     return PAGES[index];
   }
 
+  /** Returns what stood there: null also where nothing ever did. */
   static Object take(long number) {
-    Object connection = get(number);
-    set(number, null);
+    int slot = (int) number & SLOT_MASK;
+    Object[] page = PAGES[slot >> PAGE_BITS];
+    if (page == null) {
+      return null;
+    }
+    Object connection = page[slot & (PAGE_SIZE - 1)];
+    page[slot & (PAGE_SIZE - 1)] = null;
     return connection;
   }
 }
