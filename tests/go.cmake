@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The Go binding: vet, its tests with the race detector, and a program in a folder of its own that uses what was
-# installed.
+# The Go binding: vet, its tests and the cases of all languages with the race detector, these again with all pointers
+# checked that C gets, and a program in a folder of its own that uses what was installed.
 find_program(POOL_GO go HINTS /usr/local/go/bin)
 if(NOT POOL_GO)
   message(FATAL_ERROR "The Go binding needs Go 1.19 or newer (Debian: apt-get install golang-go)")
@@ -10,10 +10,21 @@ set(environment "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABL
 
 # What SWIG writes turns a number into a pointer; what people write does not import unsafe at all.
 add_test(NAME go.vet COMMAND ${POOL_GO} vet -unsafeptr=false ./...)
-add_test(NAME go.race COMMAND ${POOL_GO} test -race -count=1 ./...)
-set_tests_properties(go.vet go.race PROPERTIES
-  LABELS go TIMEOUT 900 WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/go
-  ENVIRONMENT "${environment};PKG_CONFIG_PATH=${PROJECT_BINARY_DIR}/uninstalled")
+add_test(NAME go.race COMMAND ${POOL_GO} test -race -count=1 ./internal/... ./pool ./rpcpool)
+add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -count=1 ./scenarios)
+add_test(NAME go.pointers COMMAND ${POOL_GO} test -count=1 ./scenarios)
+set(in_build_folder "${environment};PKG_CONFIG_PATH=${PROJECT_BINARY_DIR}/uninstalled")
+list(APPEND in_build_folder POOL_SCENARIOS=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json)
+set_tests_properties(go.vet go.race go.scenarios go.pointers PROPERTIES
+  LABELS go TIMEOUT 900 WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/go ENVIRONMENT "${in_build_folder}")
+# Until Go 1.21 this was a matter of running, and since then it is one of building.
+execute_process(COMMAND ${CMAKE_COMMAND} -E env GOEXPERIMENT=cgocheck2 ${POOL_GO} version
+                RESULT_VARIABLE refused OUTPUT_QUIET ERROR_QUIET)
+if(refused)
+  set_property(TEST go.pointers APPEND PROPERTY ENVIRONMENT GODEBUG=cgocheck=2)
+else()
+  set_property(TEST go.pointers APPEND PROPERTY ENVIRONMENT GOEXPERIMENT=cgocheck2)
+endif()
 add_test(NAME go.install COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/go.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}
                                  ${POOL_GO})
 set_tests_properties(go.install PROPERTIES LABELS "go;packaging" TIMEOUT 900 ENVIRONMENT "${environment}")

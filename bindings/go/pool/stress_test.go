@@ -15,34 +15,6 @@ import (
 	"libpool.example/go/pool"
 )
 
-func TestAThousandWaitersNeedNoThreads(t *testing.T) {
-	const waiters = 1000
-	p, f := newPool(t, pool.Config{MaxOpen: 2})
-	first, second := get(t, p), get(t, p)
-	before := threads(t)
-	var group sync.WaitGroup
-	for i := 0; i < waiters; i++ {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			lease := get(t, p)
-			lease.Conn().use(t)
-			release(t, lease)
-		}()
-	}
-	eventually(t, "all wait", func() bool { return p.Stats().Waiting == waiters })
-	// The runtime may start a few for itself at any time.
-	if during := threads(t); during > before+8 {
-		t.Errorf("%d threads before, %d with %d waiters", before, during, waiters)
-	}
-	release(t, first)
-	release(t, second)
-	within(t, 20*time.Second, "all are served", &group)
-	if f.opened.Load() != 2 {
-		t.Errorf("%d opened", f.opened.Load())
-	}
-}
-
 func TestTheHardCapHolds(t *testing.T) {
 	p, f := newPool(t, pool.Config{MaxOpen: 2})
 	var group sync.WaitGroup

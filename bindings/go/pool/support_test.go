@@ -5,9 +5,6 @@ package pool_test
 import (
 	"context"
 	"errors"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -145,20 +142,4 @@ func within(t testing.TB, limit time.Duration, what string, group *sync.WaitGrou
 	case <-time.After(limit):
 		t.Fatalf("not within %v: %s", limit, what)
 	}
-}
-
-// How many threads of the operating system this process has.
-func threads(t testing.TB) int {
-	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Skip("needs /proc: ", err)
-	}
-	_, rest, _ := strings.Cut(string(status), "\nThreads:")
-	line, _, _ := strings.Cut(rest, "\n")
-	count, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return count
 }
