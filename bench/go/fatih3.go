@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+
+//go:build fatih3
+
+package main
+
+import (
+	"net"
+	"runtime"
+	"sync/atomic"
+
+	"gopkg.in/fatih/pool.v3"
+)
+
+func init() {
+	peers = append(peers, contender{name: "fatih_v3", prepare: prepareFatih3, rival: true})
+}
+
+func prepareFatih3(c contest) shift {
+	p, err := pool.NewChannelPool(c.connections, c.connections, func() (net.Conn, error) { return new(connection), nil })
+	must(err)
+	return func(stop *atomic.Bool) (done int64) {
+		for ; !stop.Load(); done += batch {
+			for i := 0; i < batch; i++ {
+				conn, err := p.Get()
+				must(err)
+				if c.yields {
+					runtime.Gosched()
+				}
+				must(conn.Close())
+			}
+		}
+		return
+	}
+}

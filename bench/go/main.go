@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+
+// Command bench measures what a get and a put cost in Go, beside what others take for it.  Start it with run, which
+// fetches the others.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+)
+
+const (
+	processors  = 2 // of the runtime
+	connections = 8 // more than there are goroutines, where nobody is to wait
+)
+
+func main() {
+	json := flag.String("json", "", "write the figures to this `file`, too")
+	rounds := flag.Int("rounds", 15, "rounds of each contender")
+	length := flag.Int("round-ms", 60, "length of a round in `milliseconds`")
+	flag.Parse()
+	if flag.NArg() > 0 || *rounds < 1 || *length < 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	runtime.GOMAXPROCS(processors)
+	m := &measurement{rounds: *rounds, length: time.Duration(*length) * time.Millisecond, report: newReport()}
+	m.compare("get_put_1_goroutine", contest{goroutines: 1, connections: connections})
+	m.compare("get_put_2_goroutines", contest{goroutines: 2, connections: connections})
+	m.compare("contended", contest{goroutines: 4, connections: 1, yields: true})
+	if *json != "" {
+		if err := m.report.write(*json); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+	}
+	if m.report.missed {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// Figures, shown as a table while they come in and written as JSON at the end.
+type report struct {
+	figures []figure
+	missed  bool
+}
+
+type figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+	Bound *string `json:"bound"`
+	Met   *bool   `json:"met"`
+}
+
+func newReport() *report {
+	r := new(report)
+	r.line("name", "value", "unit", "bound", "met")
+	return r
+}
+
+func (r *report) line(name, value, unit, bound, met string) {
+	fmt.Printf("%-34s %12s  %-26s %10s  %s\n", name, value, unit, bound, met)
+}
+
+func (r *report) only(name string, value float64, unit string) {
+	r.line(name, shown(value), unit, "", "")
+	r.figures = append(r.figures, figure{Name: name, Value: value, Unit: unit})
+}
+
+func (r *report) atMost(name string, value float64, unit string, limit float64) {
+	bound, met, word := fmt.Sprintf("<= %g", limit), value <= limit, "ok"
+	if !met {
+		word, r.missed = "MISSED", true
+	}
+	r.line(name, shown(value), unit, bound, word)
+	r.figures = append(r.figures, figure{Name: name, Value: value, Unit: unit, Bound: &bound, Met: &met})
+}
+
+func shown(value float64) string {
+	if value >= 10 {
+		return fmt.Sprintf("%.1f", value)
+	}
+	return fmt.Sprintf("%.3f", value)
+}
+
+func (r *report) write(file string) error {
+	text, err := json.MarshalIndent(r.figures, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o666)
+}
