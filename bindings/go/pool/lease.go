@@ -5,14 +5,14 @@ package pool
 // Lease is the right to use one connection until it is released.  It is a value: its copies are the same lease, and what
 // ended stays ended for all of them.
 type Lease[C any] struct {
-	pool   *Pool[C]
+	place  *place[C]
 	number int64
 	conn   C
 }
 
 // Valid says whether the lease has not ended yet.
 func (l Lease[C]) Valid() bool {
-	return l.pool != nil && l.pool.table.at(l.number).lease.Load() == l.number
+	return l.place != nil && l.place.lease.Load() == l.number
 }
 
 // Conn is the connection, the same object each time it is lent.  After the lease has ended Conn panics with ErrStale,
@@ -30,7 +30,7 @@ func (l Lease[C]) Release() error {
 	if !l.take() {
 		return stale()
 	}
-	p := l.pool
+	p := l.place.pool
 	if p.reset != nil && !p.clean(l) {
 		return p.discard(l.number)
 	}
@@ -46,10 +46,10 @@ func (l Lease[C]) Discard() error {
 	if !l.take() {
 		return stale()
 	}
-	return l.pool.discard(l.number)
+	return l.place.pool.discard(l.number)
 }
 
 // Of all who end a lease at one time, one succeeds.
 func (l Lease[C]) take() bool {
-	return l.pool != nil && l.pool.table.at(l.number).lease.CompareAndSwap(l.number, 0)
+	return l.place != nil && l.place.lease.CompareAndSwap(l.number, 0)
 }

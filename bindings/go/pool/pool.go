@@ -146,7 +146,7 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 func (p *Pool[C]) lend(lease int64) Lease[C] {
 	place := p.table.at(lease)
 	place.lease.Store(lease)
-	return Lease[C]{pool: p, number: lease, conn: place.conn}
+	return Lease[C]{place: place, number: lease, conn: place.conn}
 }
 
 // A get that finds no idle connection at once.

@@ -23,8 +23,9 @@ type group[C any] [1 << groupBits]place[C]
 // The padding keeps neighbours, which other processors use, off one cache line.
 type place[C any] struct {
 	lease atomic.Int64 // 0: not lent
-	conn  C            // belongs to who has the lease or claim
-	_     [40]byte
+	pool  *Pool[C]
+	conn  C // belongs to who has the lease or claim
+	_     [32]byte
 }
 
 // Where a connection is that has been put there; also for a lease that ended long ago.
@@ -36,7 +37,7 @@ func (t *table[C]) at(number int64) *place[C] {
 }
 
 // The same for one that comes.
-func (t *table[C]) make(number int64) *place[C] {
+func (t *table[C]) make(number int64, pool *Pool[C]) *place[C] {
 	slot := uint64(number) & (1<<slotBits - 1)
 	first := &t.rows[slot>>(groupBits+rowBits)]
 	if first.Load() == nil {
@@ -44,7 +45,11 @@ func (t *table[C]) make(number int64) *place[C] {
 	}
 	second := &first.Load()[slot>>groupBits&(1<<rowBits-1)]
 	if second.Load() == nil {
-		second.CompareAndSwap(nil, new(group[C]))
+		fresh := new(group[C])
+		for each := range fresh {
+			fresh[each].pool = pool
+		}
+		second.CompareAndSwap(nil, fresh)
 	}
 	return &second.Load()[slot&(1<<groupBits-1)]
 }

@@ -93,7 +93,7 @@ func (p *Pool[C]) report(next step, result *outcome[C]) {
 	failure := result.err
 	opens := next.work == workOpen
 	if opens && failure == nil {
-		p.table.make(int64(next.claim)).conn = result.conn
+		p.table.make(int64(next.claim), p).conn = result.conn
 	}
 	if opens && failure != nil {
 		p.cause.Store(&failure)

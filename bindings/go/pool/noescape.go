@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+
+//go:build go1.24
+
+package pool
+
+// C keeps nothing that it is given, and never calls Go, which could move the stack: so no struct has to be allocated.
+// Earlier compilers do not know these words, and allocate.
+
+/*
+#cgo noescape step_begin
+#cgo nocallback step_begin
+#cgo noescape step_cancel
+#cgo nocallback step_cancel
+#cgo noescape step_end
+#cgo nocallback step_end
+#cgo noescape step_end_unusable
+#cgo nocallback step_end_unusable
+#cgo noescape step_done
+#cgo nocallback step_done
+#cgo noescape step_next
+#cgo nocallback step_next
+*/
+import "C"

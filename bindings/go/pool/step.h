@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The step API as Go calls it: what a step says is written into a struct of the caller's stack, which has no pointers. */
+#ifndef STEP_H
+#define STEP_H
+
+#include <pool/step.h>
+
+/* What a step says; of the calls that could not be plainer, only `result` is written, for Go makes all else 0. */
+struct step {
+  int64_t result, claim, ticket, wake, look_again;
+  int32_t work;
+};
+
+static inline void tell(struct step *told, int64_t result, const pool_step_t *step)
+{
+  told->result = result;
+  if (!(step->wake | step->ticket | step->work))
+    return;
+  told->claim = step->claim;
+  told->ticket = step->ticket;
+  told->wake = step->wake;
+  told->look_again = step->look_again_ns;
+  told->work = step->work;
+}
+
+static inline void step_begin(uintptr_t pool, int64_t timeout_ms, int64_t ticket, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_begin((pool_t *)pool, timeout_ms, ticket, &step), &step);
+}
+
+static inline void step_cancel(int64_t ticket, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_cancel(ticket, &step), &step);
+}
+
+static inline void step_end(int64_t lease, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_end(lease, &step), &step);
+}
+
+static inline void step_end_unusable(int64_t lease, struct step *told)
+{
+  pool_mark_unusable(lease);
+  step_end(lease, told);
+}
+
+static inline void step_done(int64_t claim, int32_t result, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  const pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
+  tell(told, pool_step_done(claim, result ? &failure : NULL, NULL, &step), &step);
+}
+
+static inline void step_next(uintptr_t pool, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_next((pool_t *)pool, &step), &step);
+}
+
+#endif
