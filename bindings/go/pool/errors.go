@@ -102,6 +102,7 @@ func (p *Pool[C]) failure(code int64) error {
 	}
 	failure := &Error{Kind: known}
 	if cause := p.cause.Load(); cause != nil && known == ErrOpen {
+		failure.Message = "not tried, for opens keep failing"
 		failure.Err = *cause
 	}
 	return failure

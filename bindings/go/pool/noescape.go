@@ -20,5 +20,7 @@ package pool
 #cgo nocallback step_done
 #cgo noescape step_next
 #cgo nocallback step_next
+#cgo noescape step_failed
+#cgo nocallback step_failed
 */
 import "C"

@@ -38,7 +38,6 @@ type Pool[C any] struct {
 	chores  sync.Mutex // guards refilling
 	// A connection is being opened to keep it idle; the library does not count these, so it is one at a time.
 	refilling bool
-	retries   bool                  // after a failed open, others wait for a moment
 	cause     atomic.Pointer[error] // of the last failed open
 	closed    atomic.Bool
 	emptied   sync.Once
@@ -70,7 +69,7 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 // fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
 // deadline.  A connection that comes too late is kept for the next caller.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
-	p := &Pool[C]{open: open, timeout: config.timeout(), retries: config.RetryMin > 0, drained: make(chan struct{})}
+	p := &Pool[C]{open: open, timeout: config.timeout(), drained: make(chan struct{})}
 	for _, option := range options {
 		if option == nil {
 			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
@@ -199,21 +198,34 @@ func (p *Pool[C]) ask(ctx context.Context, wait bool) (step, error) {
 	if told == nil {
 		return next, nil
 	}
-	ticket := next.ticket
-	for {
+	ticket := int64(next.ticket)
+	for next.ticket != 0 {
 		p.tell(next)
-		select {
-		case <-told:
-			next = begin(p.handle, -1, int64(ticket))
-			if next.ticket == 0 {
-				p.queue.leave(int64(ticket), told)
-				return p.onTime(ctx, next)
-			}
-		case <-ctx.Done():
-			p.queue.leave(int64(ticket), told)
-			return p.giveUp(ctx, int64(ticket))
+		if !isToldBefore(ctx, told, time.Duration(next.look_again)) {
+			p.queue.leave(ticket, told)
+			return p.giveUp(ctx, ticket)
 		}
+		next = begin(p.handle, -1, ticket)
 	}
+	p.queue.leave(ticket, told)
+	return p.onTime(ctx, next)
+}
+
+// Waits to be told, but no longer than the library says that nothing can change without that; false: the context ended.
+func isToldBefore(ctx context.Context, told chan struct{}, lookAgain time.Duration) bool {
+	var again <-chan time.Time
+	if lookAgain > 0 {
+		timer := time.NewTimer(lookAgain)
+		defer timer.Stop()
+		again = timer.C
+	}
+	select {
+	case <-told:
+	case <-again:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // The library counts in milliseconds and may be early by a part of one.

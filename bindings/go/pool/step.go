@@ -5,6 +5,11 @@ package pool
 /*
 #cgo pkg-config: pool
 #include "step.h"
+
+static void step_failed(int64_t claim, int32_t code, _GoString_ message, struct step *told)
+{
+  step_done(claim, code, _GoStringPtr(message), _GoStringLen(message), told);
+}
 */
 import "C"
 
@@ -43,12 +48,19 @@ func endUnusable(lease int64) (next step) {
 	return
 }
 
-func done(claim int64, succeeded bool) (next step) {
-	result := C.int32_t(-1)
-	if succeeded {
-		result = 0
+func succeeded(claim int64) (next step) {
+	C.step_done(C.int64_t(claim), 0, nil, 0, &next)
+	return
+}
+
+// The message is for those who are not let through to the server, because it is known to be down; the code is ErrOpen's,
+// or ErrTimeout's if the caller was too impatient, which says nothing about the server.
+func failed(claim int64, impatient bool, message string) (next step) {
+	code := C.int32_t(C.POOL_E_OPEN)
+	if impatient {
+		code = C.POOL_E_TIMEOUT
 	}
-	C.step_done(C.int64_t(claim), result, &next)
+	C.step_failed(C.int64_t(claim), code, message, &next)
 	return
 }
 

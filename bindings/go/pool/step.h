@@ -5,7 +5,9 @@
 
 #include <pool/step.h>
 
-/* What a step says; of the calls that could not be plainer, only `result` is written, for Go makes all else 0. */
+#include <string.h>
+
+/* What a step says.  Mostly that is the result alone; then only it is written, for Go has made all of it 0. */
 struct step {
   int64_t result, claim, ticket, wake, look_again;
   int32_t work;
@@ -47,11 +49,17 @@ static inline void step_end_unusable(int64_t lease, struct step *told)
   step_end(lease, told);
 }
 
-static inline void step_done(int64_t claim, int32_t result, struct step *told)
+/* A code of 0: it succeeded. */
+static inline void step_done(int64_t claim, int32_t code, const char *message, size_t size, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
-  const pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
-  tell(told, pool_step_done(claim, result ? &failure : NULL, NULL, &step), &step);
+  pool_error_t failure = POOL_ERROR_INIT;
+  failure.code = code;
+  if (size >= sizeof failure.message)
+    size = sizeof failure.message - 1;
+  if (size)
+    memcpy(failure.message, message, size);
+  tell(told, pool_step_done(claim, code ? &failure : NULL, NULL, &step), &step);
 }
 
 static inline void step_next(uintptr_t pool, struct step *told)

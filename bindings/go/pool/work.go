@@ -13,6 +13,8 @@ import (
 
 // Work is done in the user's functions; whatever they do, its claim is reported, so the library's counts stay right.
 
+var errEnded = errors.New("the function did not return")
+
 // What became of an open or a check.
 type outcome[C any] struct {
 	conn     C
@@ -52,7 +54,7 @@ func (p *Pool[C]) perform(ctx context.Context, next step) (int64, error) {
 
 func (p *Pool[C]) run(ctx context.Context, next step, work *job, result *outcome[C]) {
 	defer p.deliver(work, result)
-	defer p.report(next, result)
+	defer p.report(ctx, next, result)
 	defer result.catch()
 	if next.work == workOpen {
 		if result.conn, result.err = p.open(ctx); result.err == nil && isNil(result.conn) {
@@ -70,7 +72,7 @@ func (o *outcome[C]) catch() {
 		o.panicked = &PanicError{Value: value, Stack: debug.Stack()}
 		o.err = o.panicked
 	} else if !o.ended {
-		o.err = errors.New("open or check ended its goroutine")
+		o.err = errEnded
 	}
 }
 
@@ -84,7 +86,7 @@ func isNil(conn any) bool {
 	return false
 }
 
-func (p *Pool[C]) report(next step, result *outcome[C]) {
+func (p *Pool[C]) report(ctx context.Context, next step, result *outcome[C]) {
 	defer func() { // a panic of close, which runs if nobody wants the connection any more
 		if value := recover(); value != nil {
 			result.panicked = &PanicError{Value: value, Stack: debug.Stack()}
@@ -101,7 +103,7 @@ func (p *Pool[C]) report(next step, result *outcome[C]) {
 	} else {
 		result.err = nil // after a failed check the get goes on
 	}
-	after := p.acknowledge(next, failure == nil)
+	after := p.acknowledge(p.outcome(ctx, next, failure))
 	if after.result > 0 {
 		result.lease = int64(after.result)
 	} else if failure == nil {
@@ -114,8 +116,22 @@ func (p *Pool[C]) report(next step, result *outcome[C]) {
 	}
 }
 
-func (p *Pool[C]) acknowledge(next step, succeeded bool) step {
-	after := done(int64(next.claim), succeeded)
+// Tells the library.  What an error says of itself is the user's code, too.
+func (p *Pool[C]) outcome(ctx context.Context, next step, failure error) (after step) {
+	if failure == nil {
+		return succeeded(int64(next.claim))
+	}
+	impatient, message := false, ""
+	defer func() {
+		_ = recover()
+		after = failed(int64(next.claim), impatient, message)
+	}()
+	impatient = ctx.Err() != nil && errors.Is(failure, ctx.Err())
+	message = failure.Error()
+	return
+}
+
+func (p *Pool[C]) acknowledge(after step) step {
 	p.tell(after)
 	if p.closed.Load() {
 		p.noteDrained()
@@ -159,16 +175,23 @@ func (p *Pool[C]) closeOne(next step) (after step) {
 	conn := place.conn
 	var none C
 	place.conn = none
-	closed, ended := false, false
+	failure, ended := errEnded, false
 	defer func() {
-		after = p.acknowledge(next, closed)
+		after = p.acknowledge(p.outcome(context.Background(), next, failure))
 		if !ended {
 			p.finish(after) // the panic leaves, so nobody else does
 		}
 	}()
-	closed = p.close == nil || p.close(conn) == nil
+	failure = p.closeWith(conn)
 	ended = true
 	return
+}
+
+func (p *Pool[C]) closeWith(conn C) error {
+	if p.close == nil {
+		return nil
+	}
+	return p.close(conn)
 }
 
 // Resets a connection that comes back; false: it is to be closed.
@@ -264,9 +287,6 @@ func (p *Pool[C]) patience() time.Duration {
 func (p *Pool[C]) keep() time.Duration {
 	defer p.shield()
 	due := p.handle.maintain()
-	if p.retries {
-		p.queue.tellAll() // a moment to try again has come, perhaps, and the library does not say for whom
-	}
 	p.tend()
 	return time.Duration(due)
 }
