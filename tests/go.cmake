@@ -14,7 +14,8 @@ add_test(NAME go.race COMMAND ${POOL_GO} test -race -count=1 ./internal/... ./po
 add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -count=1 ./scenarios)
 add_test(NAME go.pointers COMMAND ${POOL_GO} test -count=1 ./scenarios)
 set(in_build_folder "${environment};PKG_CONFIG_PATH=${PROJECT_BINARY_DIR}/uninstalled")
-list(APPEND in_build_folder POOL_SCENARIOS=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json)
+list(APPEND in_build_folder POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>
+     POOL_SCENARIOS=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json)
 set_tests_properties(go.vet go.race go.scenarios go.pointers PROPERTIES
   LABELS go TIMEOUT 900 WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/go ENVIRONMENT "${in_build_folder}")
 # Until Go 1.21 this was a matter of running, and since then it is one of building.

@@ -36,6 +36,7 @@ type Config struct {
 	BreakerAfter  int           // after so many failed opens (with RetryMin) gets fail at once; default 5, -1: never
 	Fairness      time.Duration // how long the first waiter may be overtaken; default 1 ms, negative: never overtaken
 	GetTimeout    time.Duration // how long a Get takes at most; default 30 s
+	CallTimeout   time.Duration // how long a call through a driver takes at most; default: no limit
 	IdleTimeout   time.Duration // idle for so long, a connection is closed, down to MinIdle; default: never
 	MaxLifetime   time.Duration // no connection gets older; default: no limit
 	CheckAfter    time.Duration // idle for so long, a connection is checked before it is lent; default: never
@@ -52,6 +53,7 @@ const (
 	refillTick       = 100 * time.Millisecond
 	leastTick        = time.Millisecond
 	lifetimeFraction = 40
+	driverOpeners    = 2
 )
 
 // What the library cannot know; it checks the rest itself, in the same words.
@@ -152,6 +154,7 @@ func (c *Config) native() native.Pool_config_t {
 		setTime(config.SetCheck_after_ms, c.CheckAfter)
 	}
 	setTime(config.SetGet_timeout_ms, c.GetTimeout)
+	setTime(config.SetCall_timeout_ms, c.CallTimeout)
 	setTime(config.SetIdle_timeout_ms, c.IdleTimeout)
 	setTime(config.SetMax_lifetime_ms, c.MaxLifetime)
 	setTime(config.SetKeepalive_ms, c.Keepalive)
@@ -159,6 +162,15 @@ func (c *Config) native() native.Pool_config_t {
 	setTime(config.SetRetry_min_ms, c.RetryMin)
 	setTime(config.SetRetry_max_ms, c.RetryMax)
 	setTime(config.SetOverload_after_ms, c.OverloadAfter)
+	return config
+}
+
+// The same for a pool whose connections a driver opens: the library has threads for that.
+func (c *Config) nativeForDriver() native.Pool_config_t {
+	config := c.native()
+	config.SetInitial(saturate(c.Initial))
+	config.SetOpeners(driverOpeners)
+	config.SetKeeper(native.POOL_KEEPER_THREAD)
 	return config
 }
 

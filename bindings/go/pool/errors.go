@@ -17,6 +17,9 @@ var (
 	ErrClosed      = kind(native.POOL_E_CLOSED)      // the pool is closed
 	ErrTimeout     = kind(native.POOL_E_TIMEOUT)     // the deadline passed, or TryGet found nothing
 	ErrOpen        = kind(native.POOL_E_OPEN)        // a connection could not be opened; open's error is behind it
+	ErrRemote      = kind(native.POOL_E_REMOTE)      // the server answered a call with an error; it is behind this one
+	ErrBroken      = kind(native.POOL_E_BROKEN)      // the connection broke during a call
+	ErrDriver      = kind(native.POOL_E_DRIVER)      // there is no such driver, or it cannot be loaded
 	ErrOverload    = kind(native.POOL_E_OVERLOAD)    // too many are waiting already
 	ErrCancelled   = kind(native.POOL_E_CANCELLED)   // the context was cancelled
 	ErrUnsupported = kind(native.POOL_E_UNSUPPORTED) // this pool cannot do that
@@ -29,6 +32,9 @@ var kinds = map[int64]error{
 	int64(native.POOL_E_CLOSED):      ErrClosed,
 	int64(native.POOL_E_TIMEOUT):     ErrTimeout,
 	int64(native.POOL_E_OPEN):        ErrOpen,
+	int64(native.POOL_E_REMOTE):      ErrRemote,
+	int64(native.POOL_E_BROKEN):      ErrBroken,
+	int64(native.POOL_E_DRIVER):      ErrDriver,
 	int64(native.POOL_E_OVERLOAD):    ErrOverload,
 	int64(native.POOL_E_CANCELLED):   ErrCancelled,
 	int64(native.POOL_E_UNSUPPORTED): ErrUnsupported,
@@ -94,14 +100,18 @@ func stillOpen(count int, err error) error {
 	return &Error{Kind: over(err).(*Error).Kind, Message: message, Err: err}
 }
 
-// The error of a code; one that says that the server is down has the error of the last open behind it.
-func (p *Pool[C]) failure(code int64) error {
+func failureOf(code int64, message string) *Error {
 	known := kinds[code]
 	if known == nil {
 		known = kind(int(code))
 	}
-	failure := &Error{Kind: known}
-	if cause := p.cause.Load(); cause != nil && known == ErrOpen {
+	return &Error{Kind: known, Message: message}
+}
+
+// The error of a code; one that says that the server is down has the error of the last open behind it.
+func (p *Pool[C]) failure(code int64) error {
+	failure := failureOf(code, "")
+	if cause := p.cause.Load(); cause != nil && failure.Kind == ErrOpen {
 		failure.Message = "not tried, for opens keep failing"
 		failure.Err = *cause
 	}

@@ -16,16 +16,30 @@ type handle struct {
 }
 
 func newHandle(config *Config) (*handle, error) {
-	settings := config.native()
+	return makeHandle(config.native(), func(settings native.Pool_config_t, failure native.Pool_error_t) native.Struct_SS_pool {
+		return native.Pool_step_new(settings, config.Name, failure)
+	})
+}
+
+func newDriverHandle(config *Config, driver, address string) (*handle, error) {
+	settings := config.nativeForDriver()
+	return makeHandle(settings, func(settings native.Pool_config_t, failure native.Pool_error_t) native.Struct_SS_pool {
+		return native.Pool_driver_new(settings, config.Name, driver, address, failure)
+	})
+}
+
+func makeHandle(settings native.Pool_config_t,
+	create func(native.Pool_config_t, native.Pool_error_t) native.Struct_SS_pool) (*handle, error) {
 	defer native.DeletePool_config_t(settings)
 	failure := native.NewPool_error_t()
 	defer native.DeletePool_error_t(failure)
-	pool := native.Pool_step_new(settings, config.Name, failure)
+	pool := create(settings, failure)
 	if pool.Swigcptr() == 0 {
-		return nil, &Error{Kind: kinds[int64(failure.GetCode())], Message: failure.GetMessage()}
+		return nil, failureOf(int64(failure.GetCode()), failure.GetMessage())
 	}
 	h := &handle{pool: pool, address: pool.Swigcptr()}
-	runtime.SetFinalizer(h, func(h *handle) { native.Pool_free(h.pool) })
+	// It may have connections to close, and others have finalizers, too.
+	runtime.SetFinalizer(h, func(h *handle) { go native.Pool_free(h.pool) })
 	return h, nil
 }
 
@@ -36,7 +50,12 @@ func (h *handle) len() int {
 }
 
 func (h *handle) close() int {
-	open := native.Pool_close(h.pool, 0)
+	return h.closeWithin(0)
+}
+
+// How many connections are still open after so many milliseconds at most.
+func (h *handle) closeWithin(limit int64) int {
+	open := native.Pool_close(h.pool, limit)
 	runtime.KeepAlive(h)
 	return open
 }

@@ -58,10 +58,12 @@ const (
 )
 
 // Stats counts.
-func (p *Pool[C]) Stats() Stats {
-	counts := native.Pool_statistics(p.handle.pool)
+func (p *Pool[C]) Stats() Stats { return p.handle.stats() }
+
+func (h *handle) stats() Stats {
+	counts := native.Pool_statistics(h.pool)
 	defer native.DeletePool_stats_t(counts)
-	runtime.KeepAlive(p.handle)
+	runtime.KeepAlive(h)
 	return Stats{
 		Open:           counts.GetOpen(),
 		Idle:           counts.GetIdle(),
@@ -108,9 +110,11 @@ func timesOf(times native.Pool_times_t) Times {
 }
 
 // Report writes what Stats knows, and more, as text; the formats are Text, JSON and Prometheus.
-func (p *Pool[C]) Report(format int) (string, error) {
-	text := native.Pool_report_text(p.handle.pool, saturate(format))
-	runtime.KeepAlive(p.handle)
+func (p *Pool[C]) Report(format int) (string, error) { return p.handle.report(format) }
+
+func (h *handle) report(format int) (string, error) {
+	text := native.Pool_report_text(h.pool, saturate(format))
+	runtime.KeepAlive(h)
 	if text == "" {
 		return "", &Error{Kind: ErrInvalid, Message: "no such format"}
 	}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+
+package pool
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// DriverPool lends connections that a driver of the library opens and uses, "jsonrpc" for example.  Its leases make
+// calls.  All its methods may be called by any goroutine at any time.
+type DriverPool struct {
+	handle  *handle
+	timeout time.Duration // of a get; 0: none
+}
+
+// DriverLease is the right to make calls over one connection until it is released.  It is a value: its copies are the
+// same lease.
+type DriverLease struct {
+	pool   *DriverPool
+	number int64
+}
+
+// RemoteError is what a server answered instead of a reply; it is behind ErrRemote.
+type RemoteError string
+
+func (e RemoteError) Error() string { return string(e) }
+
+// Call is a call that DriverLease.Go started.
+type Call struct {
+	Method string
+	Args   any
+	Reply  any
+	Error  error      // when it is done
+	Done   chan *Call // receives the call when it is done
+}
+
+// How often a Close that waits looks whether its context has ended
+const closeTick = 20 * time.Millisecond
+
+// OpenDriver makes a pool on a driver, and opens its first Config.Initial connections.  The driver jsonrpc understands
+// "HOST:PORT" and "unix:/PATH", each with "?max_reply_bytes=N".  Connections are opened, checked and closed by threads of
+// the library.
+func OpenDriver(config Config, driver, address string) (*DriverPool, error) {
+	if strings.ContainsRune(driver, 0) || strings.ContainsRune(address, 0) {
+		return nil, &Error{Kind: ErrInvalid, Message: "the name of a driver or address contains a zero byte"}
+	}
+	if err := mail.open(); err != nil {
+		return nil, err
+	}
+	handle, err := newDriverHandle(&config, driver, address)
+	if err != nil {
+		return nil, err
+	}
+	return &DriverPool{handle: handle, timeout: config.timeout()}, nil
+}
+
+// Get lends a connection; it waits and ends as Pool.Get does.
+func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
+	if ctx == nil {
+		return DriverLease{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
+	}
+	if err := ctx.Err(); err != nil {
+		return DriverLease{}, over(err)
+	}
+	if lease := takeIdle(p.handle); lease > 0 {
+		return DriverLease{pool: p, number: lease}, nil
+	}
+	if p.timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, p.timeout)
+		defer cancel()
+		ctx = limited
+	}
+	came, err := p.wait(ctx)
+	if err != nil {
+		return DriverLease{}, err
+	}
+	if came.result <= 0 {
+		return DriverLease{}, p.failure(ctx, came)
+	}
+	return DriverLease{pool: p, number: came.result}, nil
+}
+
+func (p *DriverPool) wait(ctx context.Context) (letter, error) {
+	number, waiter := mail.expect()
+	ticket := mail.get(p.handle, milliseconds(ctx), number)
+	if ticket < 0 {
+		mail.forget(number)
+		return letter{}, failureOf(ticket, "")
+	}
+	select {
+	case came := <-waiter:
+		return came, nil
+	case <-ctx.Done():
+	}
+	if !mail.forget(number) {
+		return <-waiter, nil
+	}
+	cancelTicket(ticket)
+	return letter{}, over(ctx.Err())
+}
+
+// The library counts in milliseconds and may be early by a part of one.
+func (p *DriverPool) failure(ctx context.Context, came letter) error {
+	failure := failureOf(came.result, string(came.text))
+	if _, limited := ctx.Deadline(); failure.Kind == ErrTimeout && limited {
+		<-ctx.Done()
+		failure.Err = ctx.Err()
+	}
+	return failure
+}
+
+// Len is how many connections are idle; 0 after Close.
+func (p *DriverPool) Len() int { return p.handle.len() }
+
+// Stats counts.
+func (p *DriverPool) Stats() Stats { return p.handle.stats() }
+
+// Report writes what Stats knows, and more, as text; the formats are Text, JSON and Prometheus.
+func (p *DriverPool) Report(format int) (string, error) { return p.handle.report(format) }
+
+// Close closes the pool and waits for the rest as Pool.Close does.
+func (p *DriverPool) Close(ctx context.Context) error {
+	if ctx == nil {
+		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
+	}
+	for open := p.handle.close(); open > 0; open = p.handle.closeWithin(closeTick.Milliseconds()) {
+		if err := ctx.Err(); err != nil {
+			return stillOpen(open, err)
+		}
+	}
+	return nil
+}
+
+// Release puts the connection back.  Calls of it that are still under way end as usual.  A lease that has ended already
+// gets ErrStale.
+func (l DriverLease) Release() error {
+	return l.ended(put(l.number))
+}
+
+// Discard ends the lease and closes the connection.
+func (l DriverLease) Discard() error {
+	if code := markUnusable(l.number); code < 0 {
+		return l.ended(code)
+	}
+	return l.Release()
+}
+
+func (l DriverLease) ended(code int64) error {
+	if code < 0 {
+		return failureOf(code, "")
+	}
+	return nil
+}
+
+// Call calls a method and stores the reply in what reply points to; nil drops it.  Arguments and reply are what
+// encoding/json makes of them.  It ends with ErrRemote, and the server's error as a RemoteError behind it, ErrBroken,
+// ErrTimeout, ErrCancelled or ErrStale.  A call that is given up at the end of the context goes on without being heard,
+// and the lease is to be released as usual.
+func (l DriverLease) Call(ctx context.Context, method string, args, reply any) error {
+	if ctx == nil {
+		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
+	}
+	if err := ctx.Err(); err != nil {
+		return over(err)
+	}
+	number, waiter, err := l.start(method, args)
+	if err != nil {
+		return err
+	}
+	select {
+	case came := <-waiter:
+		return came.reply(reply)
+	case <-ctx.Done():
+	}
+	if !mail.forget(number) {
+		return (<-waiter).reply(reply)
+	}
+	return over(ctx.Err())
+}
+
+// Go starts a call and returns at once; done receives it when it is over, and is made if it is nil.
+func (l DriverLease) Go(method string, args, reply any, done chan *Call) *Call {
+	if done == nil {
+		done = make(chan *Call, 1)
+	}
+	call := &Call{Method: method, Args: args, Reply: reply, Done: done}
+	_, waiter, err := l.start(method, args)
+	go func() {
+		defer func() { done <- call }()
+		if call.Error = err; err == nil {
+			call.Error = errEnded // unless it returns
+			call.Error = (<-waiter).safeReply(reply)
+		}
+	}()
+	return call
+}
+
+func (l DriverLease) start(method string, args any) (int64, chan letter, error) {
+	if l.pool == nil {
+		return 0, nil, stale()
+	}
+	if method == "" || strings.ContainsRune(method, 0) {
+		return 0, nil, &Error{Kind: ErrInvalid, Message: "a method's name is empty or contains a zero byte"}
+	}
+	text, err := json.Marshal(args)
+	if err != nil {
+		return 0, nil, &Error{Kind: ErrInvalid, Message: "the arguments cannot be written as JSON", Err: err}
+	}
+	number, waiter := mail.expect()
+	if code := mail.call(l.number, method, string(text), number); code < 0 {
+		mail.forget(number)
+		return 0, nil, failureOf(code, "")
+	}
+	return number, waiter, nil
+}
+
+// What a letter says about a call.
+func (came letter) reply(reply any) error {
+	if came.result < 0 {
+		failure := failureOf(came.result, string(came.text))
+		if failure.Kind == ErrRemote {
+			return &Error{Kind: ErrRemote, Err: RemoteError(came.text)}
+		}
+		return failure
+	}
+	if reply == nil {
+		return nil
+	}
+	if err := json.Unmarshal(came.text, reply); err != nil {
+		return &Error{Kind: ErrInvalid, Message: "the reply does not fit", Err: err}
+	}
+	return nil
+}
+
+// The same in a goroutine that nobody else has: what a method of the reply panics with becomes the error.
+func (came letter) safeReply(reply any) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &Error{Kind: ErrInvalid, Message: "the reply cannot be stored",
+				Err: fmt.Errorf("panic: %v\n\n%s", value, debug.Stack())}
+		}
+	}()
+	return came.reply(reply)
+}
