@@ -22,6 +22,12 @@ func (k *keeper) start(tick time.Duration, round func() time.Duration) {
 }
 
 func (k *keeper) run(tick time.Duration, round func() time.Duration) {
+	over := false
+	defer func() {
+		if !over {
+			go k.run(tick, round) // a round has ended its goroutine
+		}
+	}()
 	timer := time.NewTimer(tick)
 	defer timer.Stop()
 	for {
@@ -38,6 +44,7 @@ func (k *keeper) run(tick time.Duration, round func() time.Duration) {
 			continue
 		case <-k.nudges:
 		case <-k.over:
+			over = true
 			return
 		}
 		if !timer.Stop() {

@@ -226,11 +226,18 @@ func (p *Pool[C]) settle(next step) {
 	p.finish(next)
 }
 
-// Does what waits for anybody to do it.
+// Does what waits for anybody to do it; the rest of it also if one of the user's functions does not return.
 func (p *Pool[C]) tend() {
+	ended := false
+	defer func() {
+		if !ended {
+			p.tend()
+		}
+	}()
 	for {
 		next := p.nextChore()
 		if next.result != 1 {
+			ended = true
 			return
 		}
 		p.tell(next)
