@@ -20,7 +20,8 @@ type RpcAble interface {
 // PoolRconn is what Get returns: a client whose Close gives it back to the pool.
 type PoolRconn struct {
 	RpcAble
-	handle *handle
+	handle   *handle // nil: it is the user's own, and of no pool
+	unusable bool    // the same for that
 }
 
 // What all copies of a PoolRconn share.
@@ -38,9 +39,9 @@ var (
 // Why the client must not be used, or nil.
 func (p PoolRconn) barred() error {
 	switch {
-	case p.handle == nil:
+	case p.RpcAble == nil:
 		return errNone
-	case !p.handle.lease.Valid():
+	case p.handle != nil && !p.handle.lease.Valid():
 		return errReturned
 	}
 	return nil
@@ -76,7 +77,7 @@ func (p PoolRconn) Go(serviceMethod string, args interface{}, reply interface{},
 // that.  To close twice is an error, and nothing is touched.
 func (p PoolRconn) Close() error {
 	if p.handle == nil {
-		return errNone
+		return p.closeOwn()
 	}
 	end := p.handle.lease.Release
 	if p.handle.unusable.Load() {
@@ -93,9 +94,21 @@ func (p PoolRconn) Close() error {
 	return nil
 }
 
+func (p PoolRconn) closeOwn() error {
+	switch {
+	case p.RpcAble != nil:
+		return p.RpcAble.Close()
+	case p.unusable:
+		return nil
+	}
+	return errNone
+}
+
 // MarkUnusable lets Close close the client instead of giving it back.
 func (p *PoolRconn) MarkUnusable() {
-	if p.handle != nil {
-		p.handle.unusable.Store(true)
+	if p.handle == nil {
+		p.unusable = true
+		return
 	}
+	p.handle.unusable.Store(true)
 }

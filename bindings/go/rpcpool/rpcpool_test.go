@@ -313,3 +313,22 @@ func TestGetMayMeetClose(t *testing.T) {
 	}
 	eventually(t, "all are closed", func() bool { return s.open.Load() == 0 })
 }
+
+// Tests of programs make some by hand.
+func TestAHandleOfNoPool(t *testing.T) {
+	s := serve(t)
+	client, err := s.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := &pool.PoolRconn{RpcAble: client}
+	multiply(t, own, 7, 8)
+	giveBack(t, own)
+	eventually(t, "it is closed", func() bool { return s.open.Load() == 0 })
+	none := new(pool.PoolRconn)
+	if err := none.Call("Arith.Mul", &Factors{1, 2}, new(int)); err == nil {
+		t.Error("no client, no error")
+	}
+	none.MarkUnusable()
+	giveBack(t, none)
+}
