@@ -1,32 +1,36 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A Go program in a folder of its own uses an installed libpool.  go.sh SOURCE BUILD GO
+# The example is built in a folder of its own with what was installed, and the page about Go shows what is in it.
+# go.sh SOURCE BUILD GO
 set -euo pipefail
 source=$1 build=$2 go=$3
 
-if grep -l '"unsafe"' -r "$source/bindings/go"; then
-  echo "imports unsafe"
+fail() {
+  echo "$1" >&2
   exit 1
+}
+
+if grep -l '"unsafe"' -r "$source/bindings/go"; then
+  fail "imports unsafe"
 fi
+
+# Each line of Go on the page, but for its place on the line, is one of the example's.
+shown=$(sed -n '/^```go$/,/^```$/p' "$source/docs/go.md" | grep -v '^```' | sed 's/^[[:space:]]*//' | grep -vx '')
+[ "$(wc -l <<<"$shown")" -gt 10 ] || fail "docs/go.md shows next to nothing"
+while IFS= read -r line; do
+  grep -rqE "^[[:space:]]*$(sed 's/[][\.*^$()+?{|]/\\&/g' <<<"$line")$" "$source/examples/go" ||
+    fail "docs/go.md shows what is not in examples/go: $line"
+done <<<"$shown"
+
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cmake --install "$build" --prefix "$scratch/usr" >/dev/null
 pc=$(find "$scratch/usr" -name pool.pc)
-mkdir "$scratch/ten"
-cp "$source/tests/packaging/ten.go" "$scratch/ten/main.go"
-cd "$scratch/ten"
-cat >go.mod <<MODULE
-module ten
-
-go 1.19
-
-require libpool.example/go v0.0.0
-
-replace libpool.example/go => $scratch/usr/share/pool/go
-MODULE
-PKG_CONFIG_PATH=$(dirname "$pc") "$go" build -o ten .
-said=$(LD_LIBRARY_PATH=$(dirname "$(dirname "$pc")") ./ten)
-[ "$said" = "7 * 8 = 56" ] || {
-  echo "it says: $said"
-  exit 1
-}
+cp -r "$source/examples/go" "$scratch/arith"
+cd "$scratch/arith"
+"$go" mod edit -replace "libpool.example/go=$scratch/usr/share/pool/go"
+PKG_CONFIG_PATH=$(dirname "$pc") "$go" build -o arith .
+said=$(LD_LIBRARY_PATH=$(dirname "$(dirname "$pc")") timeout 60 ./arith)
+[ "$said" = "clients: 7 * 8 = 56
+driver: 7 * 8 = 56
+rpcpool: 7 * 8 = 56" ] || fail "it says: $said"
