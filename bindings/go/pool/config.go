@@ -49,10 +49,12 @@ type Config struct {
 
 const (
 	defaultTimeout   = 30 * time.Second
+	defaultFairness  = time.Millisecond
 	defaultMaxIdle   = 10
 	refillTick       = 100 * time.Millisecond
 	leastTick        = time.Millisecond
 	lifetimeFraction = 40
+	respites         = 100 // of a waiter, in the time that he may be overtaken
 	driverOpeners    = 2
 )
 
@@ -100,6 +102,17 @@ func (c *Config) timeout() time.Duration {
 		return 0
 	}
 	return c.GetTimeout
+}
+
+// How long the first waiter may be overtaken.
+func (c *Config) fairness() time.Duration {
+	switch {
+	case c.Fairness == 0:
+		return defaultFairness
+	case c.Fairness < 0:
+		return 0
+	}
+	return c.Fairness
 }
 
 // How often to look at what time does to connections, at least; 0: it does nothing.

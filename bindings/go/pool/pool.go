@@ -39,6 +39,7 @@ type Pool[C any] struct {
 	// A connection is being opened to keep it idle; the library does not count these, so it is one at a time.
 	refilling bool
 	cause     atomic.Pointer[error] // of the last failed open
+	respite   time.Duration         // of who was told in vain
 	closed    atomic.Bool
 	emptied   sync.Once
 	drained   chan struct{}
@@ -69,7 +70,8 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 // fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
 // deadline.  A connection that comes too late is kept for the next caller.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
-	p := &Pool[C]{open: open, timeout: config.timeout(), drained: make(chan struct{})}
+	p := &Pool[C]{open: open, timeout: config.timeout(), respite: config.fairness() / respites,
+		drained: make(chan struct{})}
 	for _, option := range options {
 		if option == nil {
 			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
@@ -206,9 +208,23 @@ func (p *Pool[C]) ask(ctx context.Context, wait bool) (step, error) {
 			return p.giveUp(ctx, ticket)
 		}
 		next = begin(p.handle, -1, ticket)
+		if next.ticket != 0 {
+			p.rest(ctx)
+		}
 	}
 	p.queue.leave(ticket, told)
 	return p.onTime(ctx, next)
+}
+
+// Who was told, but overtaken by somebody who gets and releases all the time, would be so again at once.  He lets that
+// go on for a small part of what is fair, rather than be told in vain each time, which costs both more than a get.
+func (p *Pool[C]) rest(ctx context.Context) {
+	timer := time.NewTimer(p.respite)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // Waits to be told, but no longer than the library says that nothing can change without that; false: the context ended.
