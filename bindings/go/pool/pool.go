@@ -201,16 +201,16 @@ func (p *Pool[C]) ask(ctx context.Context, wait bool) (step, error) {
 		return next, nil
 	}
 	ticket := int64(next.ticket)
-	for next.ticket != 0 {
+	for inVain := false; next.ticket != 0; inVain = true {
 		p.tell(next)
+		if inVain {
+			p.rest(ctx)
+		}
 		if !isToldBefore(ctx, told, time.Duration(next.look_again)) {
 			p.queue.leave(ticket, told)
 			return p.giveUp(ctx, ticket)
 		}
 		next = begin(p.handle, -1, ticket)
-		if next.ticket != 0 {
-			p.rest(ctx)
-		}
 	}
 	p.queue.leave(ticket, told)
 	return p.onTime(ctx, next)
