@@ -65,7 +65,7 @@ func (m *measurement) compare(name string, c contest) {
 		}
 	}
 	best := bestOf(others, c.yields)
-	m.report.atMost(name, ratio(ours.times, best.times), "times "+best.name, 1)
+	m.report.atMost(name, median(ours.times)/median(best.times), "times "+best.name, 1)
 	for _, each := range all {
 		m.report.only(name+"."+each.name, median(each.times), "ns")
 	}
@@ -100,15 +100,6 @@ func bestOf(entries []*entry, all bool) *entry {
 		}
 	}
 	return best
-}
-
-// The median of the ratios of single rounds.
-func ratio(ours, theirs []float64) float64 {
-	ratios := make([]float64, len(ours))
-	for round := range ours {
-		ratios[round] = ours[round] / theirs[round]
-	}
-	return median(ratios)
 }
 
 func median(values []float64) float64 {
