@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -54,9 +55,12 @@ func shown(value float64) string {
 }
 
 func (r *report) write(file string) error {
-	text, err := json.MarshalIndent(r.figures, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // bounds are no tags
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(r.figures); err != nil {
 		return err
 	}
-	return os.WriteFile(file, append(text, '\n'), 0o666)
+	return os.WriteFile(file, text.Bytes(), 0o666)
 }
