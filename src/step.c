@@ -201,7 +201,8 @@ static __attribute__((noinline)) int end_attentively(struct slot *slot, uint64_t
 {
   struct step step = {0};
   engine_idle(slot, word, &step);
-  return (int)finish(&step, theirs, 0, 0);
+  bool nothing = step.work == POOL_WORK_NONE && !step.wake.ticket && !step.drained;
+  return nothing ? 0 : (int)finish(&step, theirs, 0, 0);
 }
 
 int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
