@@ -233,6 +233,20 @@ pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_m
   return lease;
 }
 
+pool_lease_t lending_begin_idle(VALUE object, struct libpool *self)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  if (pool_len(self->pool) == 0)
+    return 0; /* whoever holds the GVL finds it so until he lets go: it would be opened */
+  pool_lease_t lease = pool_step_begin(self->pool, 0, 0, &step);
+  sleeper_wake(object, self, step.wake);
+  if (lease > 0)
+    shelf_note(lease);
+  else if (step.work == POOL_WORK_OPEN)
+    pool_step_done(step.claim, 1, NULL, &step);
+  return lease;
+}
+
 /* ---- put ---- */
 
 int lending_end(VALUE object, struct libpool *self, pool_lease_t lease)

@@ -70,6 +70,9 @@ int64_t settings_timeout_ms(VALUE seconds);
 /* A lease, or an exception. */
 pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_ms);
 
+/* A lease if one is to be had at once without opening, else 0 or an error, which is not raised. */
+pool_lease_t lending_begin_idle(VALUE object, struct libpool *self);
+
 /* Ends a lease.  0 or POOL_E_STALE. */
 int lending_end(VALUE object, struct libpool *self, pool_lease_t lease);
 
@@ -94,6 +97,10 @@ bool shelf_find(struct libpool *self, VALUE connection, uint32_t *slot);
 /* Which lease the slot's connection is lent for, as far as it was noted; 0: none. */
 void shelf_note(pool_lease_t lease);
 pool_lease_t shelf_noted(uint32_t slot);
+/* A lease that is detached is ended by somebody else than who noted it. */
+void shelf_detach(pool_lease_t lease);
+/* Whether this is the last that was noted, and not detached. */
+bool shelf_keeps(pool_lease_t lease);
 
 /* ---- sleeper.c ---- */
 

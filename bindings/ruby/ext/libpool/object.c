@@ -139,6 +139,8 @@ struct use {
   struct libpool *self;
   pool_lease_t lease;
   uint64_t forks;
+  ID local; /* of the fiber, and holds the connection meanwhile; 0: none */
+  VALUE thread, connection;
 };
 
 static VALUE use_body(VALUE data)
@@ -149,7 +151,7 @@ static VALUE use_body(VALUE data)
 static VALUE use_end(VALUE data)
 {
   struct use *use = (struct use *)data;
-  if (use->forks == libpool_forks)
+  if (use->forks == libpool_forks && shelf_keeps(use->lease))
     lending_end(use->object, use->self, use->lease);
   return Qnil;
 }
@@ -167,6 +169,34 @@ static VALUE with(int argc, VALUE *argv, VALUE object)
   use.lease = lending_begin(object, self, timeout_of(self, argc, argv));
   use.forks = libpool_forks;
   return rb_ensure(use_body, (VALUE)&use, use_end, (VALUE)&use);
+}
+
+static VALUE use_local_body(VALUE data)
+{
+  struct use *use = (struct use *)data;
+  rb_thread_local_aset(use->thread, use->local, use->connection);
+  return rb_yield(use->connection);
+}
+
+static VALUE use_local_end(VALUE data)
+{
+  struct use *use = (struct use *)data;
+  bool mine = use->forks != libpool_forks || shelf_keeps(use->lease);
+  if (mine && rb_thread_local_aref(use->thread, use->local) == use->connection)
+    rb_thread_local_aset(use->thread, use->local, Qnil);
+  return use_end(data);
+}
+
+/* As with, and the fiber-local variable of that name holds the connection for so long: no interrupt comes between. */
+static VALUE with_local(VALUE object, VALUE name, VALUE timeout)
+{
+  rb_need_block();
+  struct libpool *self = libpool_of(object);
+  struct use use = {.object = object, .self = self, .local = rb_sym2id(name), .thread = rb_thread_current()};
+  use.lease = lending_begin(object, self, settings_timeout_ms(timeout));
+  use.forks = libpool_forks;
+  use.connection = shelf_get(use.lease);
+  return rb_ensure(use_local_body, (VALUE)&use, use_local_end, (VALUE)&use);
 }
 
 /*
@@ -190,6 +220,31 @@ static VALUE checkin(VALUE object, VALUE lease)
   struct libpool *self = libpool_of(object);
   libpool_checked(lending_end(object, self, lease_of_pool(lease, object)));
   return Qnil;
+}
+
+/* A lease of an idle connection, or nil: nothing is opened and nobody waits. */
+static VALUE checkout_idle(VALUE object)
+{
+  struct libpool *self = libpool_of(object);
+  VALUE lease = lease_new(object);
+  pool_lease_t number = lending_begin_idle(object, self);
+  if (number <= 0)
+    return Qnil;
+  lease_set(lease, number);
+  return lease;
+}
+
+/* Makes a lease of what `with` has lent, which the end of `with` then leaves alone. */
+static VALUE detach(VALUE object, VALUE connection)
+{
+  struct libpool *self = libpool_of(object);
+  VALUE lease = lease_new(object);
+  uint32_t slot;
+  if (!shelf_find(self, connection, &slot) || !pool_conn(shelf_noted(slot)))
+    rb_raise(rb_eArgError, "this connection is not lent by this pool");
+  lease_set(lease, shelf_noted(slot));
+  shelf_detach(shelf_noted(slot));
+  return lease;
 }
 
 /* Marks a connection that is lent, so that it is closed when it comes back. */
@@ -272,6 +327,10 @@ void object_init(VALUE module)
   rb_define_method(class, "checkout", checkout, -1);
   rb_define_method(class, "checkin", checkin, 1);
   rb_define_method(class, "closed?", is_closed, 0);
+  /* for lib/libpool/connection_pool */
+  rb_define_method(class, "with_local", with_local, 2);
+  rb_define_method(class, "checkout_idle", checkout_idle, 0);
+  rb_define_method(class, "detach", detach, 1);
   rb_define_private_method(class, "create", create, 2);
   rb_define_private_method(class, "mark_unusable", mark_unusable, 1);
   rb_define_private_method(class, "tidy", tidy, 0);

@@ -14,6 +14,7 @@ struct place {
   pool_lease_t lease; /* the last lease that somebody asked to be noted */
   uint32_t next, previous;
   bool taken;
+  bool detached;
 };
 
 static struct place *pages[1 << (SLOT_BITS - PAGE_BITS)];
@@ -103,10 +104,23 @@ bool shelf_find(struct libpool *self, VALUE connection, uint32_t *slot)
 
 void shelf_note(pool_lease_t lease)
 {
-  place(slot_of(lease))->lease = lease;
+  struct place *here = place(slot_of(lease));
+  here->lease = lease;
+  here->detached = false;
 }
 
 pool_lease_t shelf_noted(uint32_t slot)
 {
   return place(slot)->lease;
+}
+
+void shelf_detach(pool_lease_t lease)
+{
+  place(slot_of(lease))->detached = true;
+}
+
+bool shelf_keeps(pool_lease_t lease)
+{
+  struct place *here = place(slot_of(lease));
+  return here->lease == lease && !here->detached;
 }

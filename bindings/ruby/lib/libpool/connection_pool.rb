@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+require 'libpool'
+require 'timeout'
+
+if defined?(ConnectionPool)
+  raise LoadError, "ConnectionPool is there already; require 'libpool/connection_pool' before the gem connection_pool"
+end
+
+# The gem of that name is not needed any more: whoever requires it later has it.
+%w[connection_pool connection_pool/version connection_pool/timed_stack connection_pool/wrapper].each do |feature|
+  $LOADED_FEATURES << "#{feature}.rb"
+end
+
+# The interface of the gem connection_pool 3.0, on libpool.
+#
+#   pool = ConnectionPool.new(size: 5, timeout: 5) { Redis.new }
+#   pool.with { |redis| redis.incr('visits') }
+class ConnectionPool
+  VERSION = '3.0.2' # whose interface this is
+
+  class Error < ::RuntimeError; end
+  class PoolShuttingDownError < Error; end
+  class TimeoutError < ::Timeout::Error; end
+
+  def self.wrap(**options, &block)
+    Wrapper.new(**options, &block)
+  end
+
+  # How many connections there may be.
+  attr_reader :size
+
+  def initialize(timeout: 5, size: 5, auto_reload_after_fork: true, name: nil, &block)
+    raise ArgumentError, 'Connection pool requires a block' unless block
+
+    @size = Integer(size)
+    raise ArgumentError, 'Connection pool size cannot be negative' if @size.negative?
+
+    @timeout = Float(timeout)
+    @name = name
+    @available = TimedStack.new(size: @size, &block)
+    @key = :"pool-#{@available.object_id}"
+    @direct = %i[checkout checkin].all? { |name| method(name).owner == ConnectionPool }
+    auto_reload_after_fork ? Fork.watch(self) : @available.keep_after_fork
+  end
+
+  # Lends a connection to the block: the one that this fiber has already, if it has one.
+  def with(timeout: @timeout, exception: TimeoutError, **options, &block)
+    raise LocalJumpError, 'no block given (yield)' unless block_given?
+    if !@direct || Thread.current[@key] || !@available.direct?
+      return with_checkout({ timeout:, exception: }.merge!(options), &block)
+    end
+
+    # The fiber's variable is set around this, and the lease ends after it, whatever happens here (Pool#with_local).
+    @available.use(@key, timeout, exception) do |entry|
+      yield entry&.connection
+    ensure
+      leave(entry) if entry
+    end
+  end
+  alias then with
+
+  def checkout(timeout: @timeout, **options)
+    entry = Thread.current[@key]
+    if entry
+      entry.count += 1
+    else
+      entry = @available.take(timeout:, **options) or return
+      Thread.current[@key] = entry
+    end
+    entry.connection
+  end
+
+  def checkin(force: false)
+    entry = Thread.current[@key]
+    if entry.nil?
+      raise Error, 'no connections are checked out' unless force
+    elsif entry.count > 1 && !force
+      entry.count -= 1
+    else
+      Thread.current[@key] = nil
+      @available.put_back(entry)
+    end
+    nil
+  end
+
+  # The connection that this fiber has will not be lent again.  The block, if there is one, gets it when it comes back.
+  def discard_current_connection(&block)
+    entry = Thread.current[@key]
+    @available.discard(entry, block) if entry
+    nil
+  end
+
+  # Gives each connection to the block, those that are lent when they come back.  Nothing is lent any more.
+  def shutdown(&block)
+    @available.shutdown(&block)
+  end
+
+  # Gives each connection to the block, those that are lent when they come back.  New ones are made as needed.
+  def reload(&block)
+    @available.shutdown(reload: true, &block)
+  end
+
+  # Gives to the block the connections that nobody has used for so long.
+  def reap(idle_seconds: 60, &block)
+    @available.reap(idle_seconds:, &block)
+  end
+
+  # How many connections can be had at this moment.
+  def available
+    @available.length
+  end
+
+  # How many of them are there already.
+  def idle
+    @available.idle
+  end
+
+  private
+
+  # The end of with, where the block may have checked the connection in, or out once more.
+  def leave(entry)
+    if !Thread.current[@key].equal?(entry)
+      raise Error, 'no connections are checked out' unless entry.left_behind
+    elsif entry.count > 1
+      entry.count -= 1
+      @available.keep(entry)
+    else
+      @available.touch(entry)
+    end
+  end
+
+  # Around methods that are not those above.  What waits in C lets go of nothing that an interrupt could lose.
+  def with_checkout(options)
+    Thread.handle_interrupt(Object => :never) do
+      connection = checkout(**options)
+      begin
+        Thread.handle_interrupt(Object => :immediate) { yield connection }
+      ensure
+        checkin unless connection.nil? && Thread.current[@key].nil?
+      end
+    end
+  end
+
+  # Also of a pool that a subclass has put another stack in.
+  def singleton_method_added(name)
+    @direct = false if %i[checkout checkin].include?(name)
+    super
+  end
+end
+
+require 'libpool/connection_pool/entry'
+require 'libpool/connection_pool/fork'
+require 'libpool/connection_pool/timed_stack'
+require 'libpool/connection_pool/storage'
+require 'libpool/connection_pool/wrapper'

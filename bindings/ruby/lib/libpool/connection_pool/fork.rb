@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+class ConnectionPool
+  # After a fork the child's pools begin anew, with their full size.  The connections of the parent are not closed there,
+  # for that might end the parent's session; nor are they garbage, for the same reason.
+  module Fork
+    POOLS = ObjectSpace::WeakMap.new
+    INHERITED = [] # rubocop:disable Style/MutableConstant
+
+    def self.watch(pool)
+      POOLS[pool] = pool
+    end
+
+    # In a child.
+    def self.begin_anew
+      POOLS.each_value do |pool|
+        pool.instance_variable_get(:@available).leave_to_parent
+        pool.checkin(force: true)
+        pool.reload { |connection| INHERITED << connection }
+      end
+    end
+
+    def self.close_all
+      POOLS.each_value do |pool|
+        pool.checkin(force: true)
+        pool.reload { |connection| connection.close if connection.respond_to?(:close) }
+      end
+    end
+
+    # Put before Process._fork.
+    module Hook
+      def _fork
+        super.tap { |pid| Fork.begin_anew if pid.zero? }
+      end
+    end
+    Process.singleton_class.prepend(Hook)
+  end
+  private_constant :Fork
+
+  # Closes the connections of all pools, as far as these have a method for that; those of this fiber are checked in.
+  # After a fork that happens by itself, without closing.
+  def self.after_fork
+    Fork.close_all
+    nil
+  end
+end
