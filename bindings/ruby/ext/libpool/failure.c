@@ -2,7 +2,10 @@
 /* The exceptions: one class for each code, with the library's messages. */
 #include "native.h"
 
-static VALUE error_class, closed_class, timeout_class, stale_class, overload_class, open_class, unsupported_class;
+#include <ruby/encoding.h>
+#include <stdio.h>
+
+static VALUE deadline_class, error_class, closed_class, timeout_class, stale_class, overload_class, open_class, unsupported_class;
 
 static VALUE define(VALUE module, const char *name, VALUE super)
 {
@@ -14,14 +17,15 @@ static VALUE define(VALUE module, const char *name, VALUE super)
 void failure_init(VALUE module)
 {
   rb_require("timeout");
-  VALUE timeout_error = rb_path2class("Timeout::Error");
+  deadline_class = rb_path2class("Timeout::Error");
+  rb_gc_register_mark_object(deadline_class);
   error_class = define(module, "Error", rb_eRuntimeError);
   closed_class = define(module, "ClosedError", error_class);
   stale_class = define(module, "StaleError", error_class);
   overload_class = define(module, "OverloadError", error_class);
   open_class = define(module, "OpenError", error_class);
   unsupported_class = define(module, "UnsupportedError", error_class);
-  timeout_class = define(module, "TimeoutError", timeout_error);
+  timeout_class = define(module, "TimeoutError", deadline_class);
 }
 
 static VALUE class_of(int64_t code)
@@ -62,6 +66,39 @@ int64_t libpool_checked(int64_t result)
   if (pool_failure(&error) == result)
     failure_raise(result, error.message);
   failure_raise(result, pool_strerror(result));
+}
+
+static bool is_text(VALUE value)
+{
+  return RB_TYPE_P(value, T_STRING) && rb_enc_str_coderange(value) != ENC_CODERANGE_BROKEN &&
+         (rb_enc_get(value) == rb_utf8_encoding() || rb_enc_str_asciionly_p(value));
+}
+
+/*
+ * No method is called, which might raise in its turn: the text is taken from where Exception keeps it.  Who is killed,
+ * or was given a time by Timeout.timeout, says nothing about the server; Net::OpenTimeout and others do.
+ */
+void failure_describe(pool_error_t *failure)
+{
+  VALUE error = rb_errinfo();
+  bool is_error = RTEST(rb_obj_is_kind_of(error, rb_eException));
+  failure->code = !is_error || rb_obj_class(error) == deadline_class ? POOL_E_TIMEOUT : POOL_E_OPEN;
+  if (!is_error)
+    return;
+  VALUE text = rb_attr_get(error, rb_intern("mesg"));
+  if (is_text(text))
+    snprintf(failure->message, sizeof failure->message, "%s: %.*s", rb_obj_classname(error),
+             (int)RSTRING_LEN(text), RSTRING_PTR(text));
+  else
+    snprintf(failure->message, sizeof failure->message, "%s", rb_obj_classname(error));
+  size_t end = strlen(failure->message);
+  if (end == sizeof failure->message - 1) { /* cut off, perhaps in the middle of a character */
+    while (end > 0 && ((unsigned char)failure->message[end - 1] & 0xC0) == 0x80)
+      end--;
+    if (end > 0 && (unsigned char)failure->message[end - 1] >= 0xC0)
+      end--;
+    failure->message[end] = 0;
+  }
 }
 
 VALUE libpool_text(const char *text)

@@ -73,7 +73,9 @@ static VALUE report(VALUE data)
   bool opened = job->step.work == POOL_WORK_OPEN && job->succeeded;
   if (opened)
     shelf_put(job->self, job->step.claim, job->connection);
-  const pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
+  pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
+  if (!job->succeeded && job->step.work == POOL_WORK_OPEN)
+    failure_describe(&failure);
   job->result = pool_step_done(job->step.claim, job->succeeded ? NULL : &failure, job->self, &job->step);
   if (job->self->closing)
     sleeper_wake_all(job->object, job->self); /* those who drain it are among them */
@@ -141,6 +143,14 @@ static void note(struct get *get)
   }
 }
 
+static int64_t earlier(int64_t deadline_ns, int64_t look_again_ns)
+{
+  if (look_again_ns <= 0)
+    return deadline_ns;
+  int64_t then = sleeper_now() + look_again_ns;
+  return then < deadline_ns ? then : deadline_ns;
+}
+
 static void act(struct get *get)
 {
   pool_error_t error = POOL_ERROR_INIT; /* asked for at once, for whoever runs next may fail as well */
@@ -155,7 +165,7 @@ static void act(struct get *get)
     if (get->result == POOL_E_CLOSED)
       failure_raise(get->result, pool_strerror(get->result));
   } else if (!get->lease) {
-    sleeper_sleep(get->object, &get->sleeper, get->deadline_ns);
+    sleeper_sleep(get->object, &get->sleeper, earlier(get->deadline_ns, get->step.look_again_ns));
   }
 }
 
@@ -236,6 +246,7 @@ pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_m
 pool_lease_t lending_begin_idle(VALUE object, struct libpool *self)
 {
   pool_step_t step = POOL_STEP_INIT;
+  const pool_error_t failure = {sizeof failure, POOL_E_TIMEOUT, 0, ""};
   if (pool_len(self->pool) == 0)
     return 0; /* whoever holds the GVL finds it so until he lets go: it would be opened */
   pool_lease_t lease = pool_step_begin(self->pool, 0, 0, &step);
@@ -243,7 +254,7 @@ pool_lease_t lending_begin_idle(VALUE object, struct libpool *self)
   if (lease > 0)
     shelf_note(lease);
   else if (step.work == POOL_WORK_OPEN)
-    pool_step_done(step.claim, 1, NULL, &step);
+    pool_step_done(step.claim, &failure, NULL, &step);
   return lease;
 }
 
@@ -286,6 +297,4 @@ void lending_tidy(VALUE object, struct libpool *self)
     if (chore.step.work != POOL_WORK_NONE)
       succeeded = RTEST(rb_rescue2(do_chore, (VALUE)&chore, failed, Qnil, rb_eStandardError, (VALUE)0));
   }
-  if (forks == libpool_forks)
-    sleeper_wake_first(object, self);
 }

@@ -76,8 +76,7 @@ pool_lease_t lending_begin_idle(VALUE object, struct libpool *self);
 /* Ends a lease.  0 or POOL_E_STALE. */
 int lending_end(VALUE object, struct libpool *self, pool_lease_t lease);
 
-/* Does what waits for anybody to do it.  Tickets that the library told in a call that has no step are not named to
-   anybody, nor are those that may try a failed open again: so it lets the first look for itself. */
+/* Does what waits for anybody to do it. */
 void lending_tidy(VALUE object, struct libpool *self);
 
 /* ---- shelf.c: the connection of each slot ---- */
@@ -110,8 +109,7 @@ void sleeper_end(struct libpool *self, struct sleeper *sleeper);
 void sleeper_sleep(VALUE object, struct sleeper *sleeper, int64_t deadline_ns);
 /* Wakes who has this ticket; 0 is fine. */
 void sleeper_wake(VALUE object, struct libpool *self, int64_t ticket);
-/* The same for who has waited longest, and for all: to look for no reason does no harm. */
-void sleeper_wake_first(VALUE object, struct libpool *self);
+/* The same for all: to look for no reason does no harm. */
 void sleeper_wake_all(VALUE object, struct libpool *self);
 void sleeper_mark(struct libpool *self);
 int64_t sleeper_now(void);
@@ -132,6 +130,8 @@ void failure_init(VALUE module);
 /* Raises what a negative result means, with the library's message. */
 int64_t libpool_checked(int64_t result);
 NORETURN(void failure_raise(int64_t code, const char *message));
+/* Says why work failed: the exception that is under way. */
+void failure_describe(pool_error_t *failure);
 /* A text of the library, or its failure. */
 VALUE libpool_text(const char *text);
 

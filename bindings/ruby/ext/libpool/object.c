@@ -241,7 +241,7 @@ static VALUE detach(VALUE object, VALUE connection)
   VALUE lease = lease_new(object);
   uint32_t slot;
   if (!shelf_find(self, connection, &slot) || !pool_conn(shelf_noted(slot)))
-    rb_raise(rb_eArgError, "this connection is not lent by this pool");
+    failure_raise(POOL_E_STALE, pool_strerror(POOL_E_STALE));
   lease_set(lease, shelf_noted(slot));
   shelf_detach(shelf_noted(slot));
   return lease;

@@ -136,12 +136,6 @@ void sleeper_wake(VALUE object, struct libpool *self, int64_t ticket)
     }
 }
 
-void sleeper_wake_first(VALUE object, struct libpool *self)
-{
-  if (self->first_sleeper && !self->first_sleeper->woken)
-    wake(object, self->first_sleeper);
-}
-
 void sleeper_wake_all(VALUE object, struct libpool *self)
 {
   struct sleeper *sleeper = self->first_sleeper;

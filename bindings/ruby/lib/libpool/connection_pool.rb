@@ -126,6 +126,8 @@ class ConnectionPool
     elsif entry.count > 1
       entry.count -= 1
       @available.keep(entry)
+    elsif entry.lease
+      checkin # what was checked out in the block
     else
       @available.touch(entry)
     end

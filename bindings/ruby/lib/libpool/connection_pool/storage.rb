@@ -136,6 +136,9 @@ class ConnectionPool
         Entry.new(nil, nil)
       end
 
+      # A place that is closed held nothing.
+      def dispose(entry); end
+
       # There is one for who has a place, unless a subclass thinks otherwise.
       def obtain(options, deadline)
         @mutex.synchronize do

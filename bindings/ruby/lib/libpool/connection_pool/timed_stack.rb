@@ -142,7 +142,8 @@ class ConnectionPool
       keep(entry).checkin
       entry.raise_failure
     rescue Libpool::StaleError
-      adopt(entry) # of the parent, in a child that is not to begin anew
+      entry.left_behind = true # of the parent, in a child
+      adopt(entry)
     end
 
     def touch(entry)
