@@ -45,10 +45,10 @@ module Support
     Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 
-  def eventually(seconds = 5)
+  def eventually(seconds = 5, message = -> { 'it never came' })
     deadline = now + seconds
     until yield
-      flunk 'it never came' if now > deadline
+      flunk message.call if now > deadline
       sleep 0.001
     end
   end
