@@ -61,12 +61,12 @@ class ConnectionPool
   end
   alias then with
 
-  def checkout(timeout: @timeout, **options)
+  def checkout(timeout: @timeout, exception: TimeoutError, **options)
     entry = Thread.current[@key]
     if entry
       entry.count += 1
     else
-      entry = @available.take(timeout:, **options) or return
+      entry = @available.take(timeout, exception, options) or return
       Thread.current[@key] = entry
     end
     entry.connection

@@ -31,7 +31,7 @@ class ConnectionPool
         entry = forget(connection) || forget(@popped.keys.first)
         if entry
           entry.connection = connection
-          put_back(entry, **options)
+          put_back(entry, options)
         else
           resize(@capacity + 1) if length >= @capacity
           keep_connection(connection, @generation, options)
@@ -40,7 +40,7 @@ class ConnectionPool
       end
       alias << push
 
-      def take(timeout:, exception: TimeoutError, **options)
+      def take(timeout, exception, options)
         entry = super or return
         deadline = current_time + Float(timeout)
         begin
@@ -56,7 +56,7 @@ class ConnectionPool
         raise exception, "Waited #{timeout} sec, #{length}/#{@max} available" if exception
       end
 
-      def put_back(entry, **options)
+      def put_back(entry, options = {})
         connection = entry.connection
         entry.connection = nil
         if entry.farewell
@@ -64,7 +64,7 @@ class ConnectionPool
           entry.dispose(nil)
           entry.farewell = nil
         else
-          keep_connection(connection, entry.generation, (entry.options || {}).merge(options))
+          keep_connection(connection, entry.generation, entry.options.merge(options))
         end
       ensure
         entry.lease.checkin unless entry.lease.ended?

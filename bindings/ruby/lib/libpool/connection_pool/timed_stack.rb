@@ -36,12 +36,12 @@ class ConnectionPool
 
     def push(connection, **options)
       if (entry = forget(connection))
-        put_back(entry, **options)
+        put_back(entry, options)
       elsif @shutdown_block
         @shutdown_block.call(connection)
       elsif (entry = forget(@popped.keys.first))
         entry.connection = connection # instead of the other
-        put_back(entry, **options)
+        put_back(entry, options)
       else
         adopt(Entry.new(connection, current_time))
       end
@@ -51,7 +51,7 @@ class ConnectionPool
 
     # Waits for so many seconds.  Then it raises what `exception` says, or returns nil where that is false.
     def pop(timeout: 0.5, exception: TimeoutError, **options)
-      entry = take(timeout:, exception:, **options) or return
+      entry = take(timeout, exception, options) or return
       (@popped[entry.connection] ||= []) << entry
       entry.connection
     end
@@ -128,7 +128,7 @@ class ConnectionPool
     end
 
     # An entry, or nil where there is none in time and that is no exception.
-    def take(timeout:, exception: TimeoutError, **options)
+    def take(timeout, exception, options)
       raise PoolShuttingDownError if @shutdown_block
 
       lease = @pool.checkout(timeout: seconds(timeout))
@@ -137,7 +137,7 @@ class ConnectionPool
       refuse(e, timeout, exception)
     end
 
-    def put_back(entry, **)
+    def put_back(entry, _options = nil)
       touch(entry)
       keep(entry).checkin
       entry.raise_failure

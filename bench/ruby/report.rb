@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+require 'json'
+
+# Figures, shown as a table while they come in and written as JSON at the end.
+class Report
+  LINE = '%-58<name>s %12<value>s  %-18<unit>s %10<bound>s  %<met>s'
+
+  def initialize
+    @figures = []
+    puts format(LINE, name: 'name', value: 'value', unit: 'unit', bound: 'bound', met: 'met').rstrip
+  end
+
+  def add(name, value, unit, at_most: nil)
+    met = at_most && value <= at_most
+    bound = at_most && format('<= %.6g', at_most)
+    shown = { nil => '', true => 'ok', false => 'MISSED' }[met]
+    puts format(LINE, name:, value: show(value), unit:, bound:, met: shown).rstrip
+    $stdout.flush
+    @figures << { name:, value:, unit:, bound:, met: }
+  end
+
+  def met?
+    @figures.none? { |figure| figure[:met] == false }
+  end
+
+  def write(file)
+    File.write(file, "#{JSON.pretty_generate(@figures)}\n")
+  end
+
+  private
+
+  def show(value)
+    format(value >= 1000 ? '%.0f' : value >= 10 ? '%.1f' : '%.3f', value) # rubocop:disable Style/NestedTernaryOperator
+  end
+end
