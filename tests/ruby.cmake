@@ -8,6 +8,12 @@ foreach(subject bad_input connection_pool fiber fork interrupt memory pool redis
   list(APPEND tests ruby.${subject})
 endforeach()
 set_tests_properties(ruby.scenarios PROPERTIES ENVIRONMENT POOL_SCENARIOS=${PROJECT_SOURCE_DIR}/tests/scenarios.json)
+if(POOL_DRIVERS)
+  add_test(NAME ruby.driver COMMAND ${ruby} ${folder}/test/driver_test.rb)
+  set_tests_properties(ruby.driver PROPERTIES ENVIRONMENT
+    "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>;POOL_ARITH_SERVER=$<TARGET_FILE:arith_server>")
+  list(APPEND tests ruby.driver)
+endif()
 add_test(NAME ruby.example COMMAND ${ruby} ${PROJECT_SOURCE_DIR}/examples/ruby.rb)
 set_tests_properties(ruby.example PROPERTIES PASS_REGULAR_EXPRESSION "200 visits over at most 3 connections")
 add_test(NAME ruby.gem COMMAND ${folder}/test/gem_test.sh ${PROJECT_BINARY_DIR})

@@ -3,7 +3,10 @@
 
 require 'libpool/native'
 require 'libpool/keeper'
+require 'libpool/steering'
 require 'libpool/pool'
+require 'libpool/letters'
+require 'libpool/driver_pool'
 require 'libpool/stats'
 require 'libpool/version'
 

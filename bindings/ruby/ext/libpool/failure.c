@@ -5,7 +5,8 @@
 #include <ruby/encoding.h>
 #include <stdio.h>
 
-static VALUE deadline_class, error_class, closed_class, timeout_class, stale_class, overload_class, open_class, unsupported_class;
+static VALUE deadline_class, error_class, closed_class, timeout_class, stale_class, overload_class, open_class, unsupported_class,
+    remote_class, broken_class;
 
 static VALUE define(VALUE module, const char *name, VALUE super)
 {
@@ -24,6 +25,8 @@ void failure_init(VALUE module)
   stale_class = define(module, "StaleError", error_class);
   overload_class = define(module, "OverloadError", error_class);
   open_class = define(module, "OpenError", error_class);
+  remote_class = define(module, "RemoteError", error_class);
+  broken_class = define(module, "BrokenError", error_class);
   unsupported_class = define(module, "UnsupportedError", error_class);
   timeout_class = define(module, "TimeoutError", deadline_class);
 }
@@ -44,6 +47,10 @@ static VALUE class_of(int64_t code)
     return open_class;
   case POOL_E_OVERLOAD:
     return overload_class;
+  case POOL_E_REMOTE:
+    return remote_class;
+  case POOL_E_BROKEN:
+    return broken_class;
   case POOL_E_UNSUPPORTED:
     return unsupported_class;
   case POOL_E_NOMEM:

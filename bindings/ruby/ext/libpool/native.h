@@ -54,6 +54,8 @@ struct libpool {
 
 void object_init(VALUE module);
 struct libpool *libpool_of(VALUE object);
+struct libpool *libpool_new(VALUE object); /* not initialised yet, or it raises */
+VALUE object_allocate(VALUE class);
 
 /* How often this process is a child of a fork of the first. */
 extern uint64_t libpool_forks;
@@ -61,6 +63,7 @@ extern uint64_t libpool_forks;
 /* ---- settings.c ---- */
 
 pool_t *settings_create(struct libpool *self, VALUE options);
+pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address);
 
 /* Seconds as milliseconds, rounded up; nil: -1, for ever. */
 int64_t settings_timeout_ms(VALUE seconds);
@@ -123,6 +126,10 @@ void lease_set(VALUE object, pool_lease_t lease);
 pool_lease_t libpool_lease(VALUE object);
 /* The same for a lease of this pool only. */
 pool_lease_t lease_of_pool(VALUE object, VALUE pool);
+
+/* ---- driver.c: Libpool::DriverPool ---- */
+
+void driver_init(VALUE module);
 
 /* ---- failure.c: the exceptions ---- */
 

@@ -48,7 +48,7 @@ static const rb_data_type_t object_type = {
     .function = {.dmark = object_mark, .dfree = object_free, .dsize = object_size, .dcompact = object_compact},
     .flags = RUBY_TYPED_FREE_IMMEDIATELY};
 
-static VALUE object_allocate(VALUE class)
+VALUE object_allocate(VALUE class)
 {
   struct libpool *self;
   VALUE object = TypedData_Make_Struct(class, struct libpool, &object_type, self);
@@ -106,14 +106,20 @@ struct libpool *libpool_of(VALUE object)
   return self;
 }
 
+struct libpool *libpool_new(VALUE object)
+{
+  struct libpool *self = rb_check_typeddata(object, &object_type);
+  if (self->pool)
+    rb_raise(rb_eArgError, "this pool was initialized already");
+  return self;
+}
+
 /* ---- methods ---- */
 
 /* Creates the pool: see lib/libpool/pool.rb. */
 static VALUE create(VALUE object, VALUE options, VALUE open)
 {
-  struct libpool *self = rb_check_typeddata(object, &object_type);
-  if (self->pool)
-    rb_raise(rb_eArgError, "this pool was initialized already");
+  struct libpool *self = libpool_new(object);
   Check_Type(options, T_HASH);
   self->open = open;
   self->pool = settings_create(self, options);
@@ -344,4 +350,5 @@ void libpool_init(void)
   failure_init(module);
   lease_init(module);
   object_init(module);
+  driver_init(module);
 }

@@ -3,8 +3,11 @@
 #include "native.h"
 
 #include <math.h>
+#include <pool/driver.h>
 #include <stddef.h>
 #include <string.h>
+
+enum { DEFAULT_OPENERS = 2 };
 
 #define TIMEOUT_LIMIT_S 31622400.0 /* a year, as in C */
 
@@ -24,7 +27,7 @@ static const struct setting {
     SMALL(min_idle),       SMALL(max_idle),        SMALL(max_open),      SMALL(max_opening),   SMALL(max_waiters),
     SMALL(fairness_us),    SMALL(retire_percent),  SMALL(breaker_after), WIDE(get_timeout_ms), WIDE(idle_timeout_ms),
     WIDE(max_lifetime_ms), WIDE(check_after_ms),   WIDE(keepalive_ms),   WIDE(leak_after_ms),  WIDE(retry_min_ms),
-    WIDE(retry_max_ms),    WIDE(overload_after_ms)};
+    WIDE(retry_max_ms),    WIDE(overload_after_ms), WIDE(call_timeout_ms), SMALL(openers)};
 
 struct reading {
   struct libpool *self;
@@ -92,6 +95,22 @@ int64_t settings_timeout_ms(VALUE seconds)
   if (!(value >= 0 && value <= TIMEOUT_LIMIT_S))
     rb_raise(rb_eArgError, "timeout is %" PRIsVALUE "; it must be 0 to a year in seconds, or nil for ever", seconds);
   return (int64_t)ceil(value * 1000);
+}
+
+pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address)
+{
+  struct reading reading = {self, POOL_CONFIG_INIT};
+  reading.config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
+  rb_hash_foreach(options, read_one, (VALUE)&reading);
+  if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon))
+    rb_raise(rb_eArgError, "a driver needs no blocks");
+  if (reading.config.openers < 1)
+    rb_raise(rb_eArgError, "openers is %d; it must be at least 1", (int)reading.config.openers);
+  pool_t *pool = NULL;
+  libpool_checked(pool_create_driver(&reading.config, driver, address, &pool, NULL));
+  RB_GC_GUARD(options);
+  self->get_timeout_ms = reading.config.get_timeout_ms;
+  return pool;
 }
 
 pool_t *settings_create(struct libpool *self, VALUE options)

@@ -9,6 +9,8 @@ module Libpool
   #
   # with, checkout and checkin are in C (ext/libpool/object.c).
   class Pool
+    include Steering
+
     # Settings are named as in C (pool_config_t in pool/pool.h); timeout is get_timeout_ms in seconds, nil: for ever.
     #
     # close:: is called with a connection that is to be closed; without it its own method `close` is, if it has one.
@@ -26,28 +28,6 @@ module Libpool
       @interval = keeper == :thread ? Keeper.interval(settings) : nil
       start_keeper
       open_initial(Integer(initial), settings)
-    end
-
-    # How many connections are open, being opened or being closed.
-    def size
-      Native.pool_statistics(self).open
-    end
-
-    # How many connections are idle.
-    def idle
-      Native.pool_len(self)
-    end
-
-    # The counts of this moment: stats.lent, stats.waiting, stats.wait.p99_ns, ..., or all of them with to_h.
-    def stats
-      Native.pool_statistics(self)
-    end
-
-    # The same as text: :text for people, :json or :prometheus.
-    def report(format = :text)
-      formats = { text: Native::POOL_FORMAT_TEXT, json: Native::POOL_FORMAT_JSON,
-                  prometheus: Native::POOL_FORMAT_PROMETHEUS }
-      Native.pool_report_text(self, formats.fetch(format) { raise ArgumentError, "no such format: #{format.inspect}" })
     end
 
     # Ends a lease, and its connection is closed.  Given a connection, as `with` lends it: it is closed when it comes
@@ -69,34 +49,11 @@ module Libpool
     end
     alias shutdown close
 
-    # Replaces all connections: none that is open now is lent again.  Returns how many are concerned.
-    def flush
-      Native.pool_flush(self).tap { tidy }
-    end
-
-    # Lends nothing until resume; returns how many leases are out.
-    def pause
-      Native.pool_pause(self)
-    end
-
-    def resume
-      Native.pool_resume(self).tap { tidy }
-    end
-
-    # Changes the hard cap; 0: none.  Returns how many connections are still too many.
-    def resize(max_open)
-      Native.pool_resize(self, max_open).tap { tidy }
-    end
-
     # Does what is due.  Returns in how many seconds to call again, nil if nothing is to come.
     def maintain
       due = Native.pool_maintain(self)
       tidy
       due / 1e9 if due < Native::FOREVER
-    end
-
-    def inspect
-      "#<#{self.class.name} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"
     end
 
     private

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Libpool::DriverPool: a pool on a driver of the library, and the letters that its threads leave (inbox.h).
+ *
+ * What can wait is asked with a number; lib/libpool/letters.rb takes the answers.  A lease is noted in its object before
+ * anything can interrupt.
+ */
+#include "native.h"
+
+#include <inbox.h>
+#include <ruby/thread.h>
+
+static ID number_name;
+static inbox_t *inbox;
+static uint64_t inbox_forks;
+
+static inbox_t *inbox_here(void)
+{
+  if (!inbox || inbox_forks != libpool_forks) {
+    inbox = inbox_new();
+    inbox_forks = libpool_forks;
+  }
+  if (!inbox)
+    rb_memerror();
+  return inbox;
+}
+
+/* ---- Libpool::Letters ---- */
+
+struct taking {
+  inbox_t *inbox;
+  letter_t *letter;
+};
+
+static void *take_without_gvl(void *data)
+{
+  struct taking *taking = data;
+  taking->letter = inbox_take(taking->inbox);
+  return NULL;
+}
+
+static void interrupt_taking(void *data)
+{
+  inbox_interrupt(((struct taking *)data)->inbox);
+}
+
+static VALUE text_of(const letter_t *letter)
+{
+  return letter->text.data ? rb_utf8_str_new(letter->text.data, (long)letter->text.size) : Qnil;
+}
+
+/* [number, result, text], or nil: interrupted.  No interrupt is looked at once there is a letter. */
+static VALUE letters_take(VALUE module)
+{
+  (void)module;
+  struct taking taking = {.inbox = inbox_here()};
+  rb_thread_call_without_gvl2(take_without_gvl, &taking, interrupt_taking, &taking);
+  if (!taking.letter) {
+    rb_thread_check_ints();
+    return Qnil;
+  }
+  VALUE answer =
+      rb_ary_new_from_args(3, LL2NUM(taking.letter->number), LL2NUM(taking.letter->result), text_of(taking.letter));
+  letter_free(taking.letter);
+  return answer;
+}
+
+/* In which process this is, counted from the first. */
+static VALUE letters_forks(VALUE module)
+{
+  (void)module;
+  return ULL2NUM(libpool_forks);
+}
+
+/* Puts a lease back that nobody waits for any more. */
+static VALUE letters_put(VALUE module, VALUE lease)
+{
+  (void)module;
+  pool_put(NUM2LL(lease));
+  return Qnil;
+}
+
+static VALUE letters_fail(VALUE module, VALUE result, VALUE text)
+{
+  (void)module;
+  int64_t code = NUM2LL(result);
+  failure_raise(code, NIL_P(text) ? pool_strerror((int)code) : StringValueCStr(text));
+}
+
+/* ---- Libpool::DriverPool ---- */
+
+static VALUE create_driver(VALUE object, VALUE options, VALUE driver, VALUE address)
+{
+  struct libpool *self = libpool_new(object);
+  self->pool = settings_create_driver(self, options, StringValueCStr(driver), StringValueCStr(address));
+  return Qnil;
+}
+
+/* Whether an idle one was to be had at once. */
+static VALUE begin_idle(VALUE object, VALUE lease)
+{
+  pool_lease_t number = pool_get_for(libpool_of(object)->pool, 0);
+  if (number == POOL_E_TIMEOUT)
+    return Qfalse;
+  rb_ivar_set(lease, number_name, LL2NUM(libpool_checked(number)));
+  return Qtrue;
+}
+
+/* A ticket; the answer comes as a letter. */
+static VALUE begin_get(VALUE object, VALUE timeout, VALUE number)
+{
+  struct libpool *self = libpool_of(object);
+  int64_t timeout_ms = settings_timeout_ms(timeout);
+  return LL2NUM(libpool_checked(inbox_get(inbox_here(), self->pool, timeout_ms, NUM2LL(number))));
+}
+
+static VALUE cancel(VALUE object, VALUE ticket)
+{
+  (void)object;
+  pool_cancel(NUM2LL(ticket));
+  return Qnil;
+}
+
+static VALUE default_timeout(VALUE object)
+{
+  int64_t timeout_ms = libpool_of(object)->get_timeout_ms;
+  return timeout_ms < 0 ? Qnil : DBL2NUM((double)timeout_ms / 1000);
+}
+
+struct closing {
+  pool_t *pool;
+  int64_t drain_ms;
+  int left;
+};
+
+static void *close_without_gvl(void *data)
+{
+  struct closing *closing = data;
+  closing->left = pool_close(closing->pool, closing->drain_ms);
+  return NULL;
+}
+
+/* How many are left after so many milliseconds, in which nothing interrupts. */
+static VALUE close_for(VALUE object, VALUE drain_ms)
+{
+  struct libpool *self = libpool_of(object);
+  struct closing closing = {.pool = self->pool, .drain_ms = NUM2LL(drain_ms)};
+  self->closing = true;
+  rb_thread_call_without_gvl(close_without_gvl, &closing, NULL, NULL);
+  RB_GC_GUARD(object);
+  return INT2NUM((int)libpool_checked(closing.left));
+}
+
+static VALUE is_closed(VALUE object)
+{
+  return libpool_of(object)->closing ? Qtrue : Qfalse;
+}
+
+/* ---- Libpool::DriverLease ---- */
+
+static pool_lease_t number_of(VALUE lease)
+{
+  VALUE number = rb_attr_get(lease, number_name);
+  return NIL_P(number) ? 0 : NUM2LL(number);
+}
+
+/* Ends it; false if it has ended already. */
+static VALUE lease_put(VALUE lease)
+{
+  int code = pool_put(number_of(lease));
+  if (code != POOL_E_STALE)
+    libpool_checked(code);
+  return code == 0 ? Qtrue : Qfalse;
+}
+
+static VALUE lease_mark_unusable(VALUE lease)
+{
+  libpool_checked(pool_mark_unusable(number_of(lease)));
+  return Qnil;
+}
+
+static VALUE lease_is_ended(VALUE lease)
+{
+  pool_lease_t number = number_of(lease);
+  return number <= 0 || !pool_conn(number) ? Qtrue : Qfalse;
+}
+
+struct calling {
+  inbox_t *inbox;
+  pool_lease_t lease;
+  const char *method;
+  pool_bytes_t arguments;
+  int64_t number;
+  int code;
+};
+
+static void *call_without_gvl(void *data)
+{
+  struct calling *calling = data;
+  calling->code = inbox_call(calling->inbox, calling->lease, calling->method, calling->arguments, calling->number);
+  return NULL;
+}
+
+/* The answer comes as a letter. */
+static VALUE lease_begin_call(VALUE lease, VALUE method, VALUE arguments, VALUE number)
+{
+  VALUE name = rb_str_new_frozen(StringValue(method)), text = rb_str_new_frozen(StringValue(arguments));
+  struct calling calling = {.inbox = inbox_here(),
+                            .lease = number_of(lease),
+                            .method = StringValueCStr(name),
+                            .arguments = {RSTRING_PTR(text), (size_t)RSTRING_LEN(text)},
+                            .number = NUM2LL(number)};
+  rb_thread_call_without_gvl(call_without_gvl, &calling, NULL, NULL);
+  RB_GC_GUARD(name);
+  RB_GC_GUARD(text);
+  libpool_checked(calling.code);
+  return Qnil;
+}
+
+void driver_init(VALUE module)
+{
+  number_name = rb_intern("@number");
+  VALUE letters = rb_define_module_under(module, "Letters");
+  rb_define_singleton_method(letters, "take", letters_take, 0);
+  rb_define_singleton_method(letters, "forks", letters_forks, 0);
+  rb_define_singleton_method(letters, "put", letters_put, 1);
+  rb_define_singleton_method(letters, "fail", letters_fail, 2);
+  VALUE pool = rb_define_class_under(module, "DriverPool", rb_cObject);
+  rb_define_alloc_func(pool, object_allocate);
+  rb_undef_method(pool, "initialize_copy");
+  rb_define_method(pool, "closed?", is_closed, 0);
+  rb_define_private_method(pool, "create_driver", create_driver, 3);
+  rb_define_private_method(pool, "begin_idle", begin_idle, 1);
+  rb_define_private_method(pool, "begin_get", begin_get, 2);
+  rb_define_private_method(pool, "cancel", cancel, 1);
+  rb_define_private_method(pool, "close_for", close_for, 1);
+  rb_define_private_method(pool, "default_timeout", default_timeout, 0);
+  VALUE lease = rb_define_class_under(module, "DriverLease", rb_cObject);
+  rb_define_method(lease, "ended?", lease_is_ended, 0);
+  rb_define_private_method(lease, "put", lease_put, 0);
+  rb_define_private_method(lease, "mark_unusable", lease_mark_unusable, 0);
+  rb_define_private_method(lease, "begin_call", lease_begin_call, 3);
+}

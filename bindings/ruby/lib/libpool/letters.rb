@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+module Libpool
+  # What threads of the library answer.  They cannot call Ruby, so one thread of Ruby's takes their letters and hands
+  # them to who waits.  A lease that nobody waits for any more is put back.
+  #
+  # Letters.take, put, fail and forks are in C (ext/libpool/driver.c).
+  module Letters
+    @expected = {}
+
+    # The number to ask with.
+    def self.expect(answer)
+      start unless @thread&.alive? && @forks == forks
+      @expected[answer.object_id] = answer
+      answer.object_id
+    end
+
+    def self.forget(answer)
+      @expected.delete(answer.object_id)
+    end
+
+    # Also in a child of fork, where nobody waits for what its parent asked.
+    def self.start
+      @expected.clear unless @forks == forks
+      @forks = forks
+      @thread = Thread.new { loop { deliver(take) } }
+      @thread.name = 'libpool letters'
+    end
+
+    def self.deliver(letter)
+      number, result, text = letter
+      return unless number
+
+      answer = @expected.delete(number)
+      answer ? answer.arrive(result, text) : (put(result) if result.positive?)
+    end
+    private_class_method :start, :deliver
+
+    # One answer, for one thread or fiber that waits for it.
+    class Answer
+      attr_reader :result, :text
+
+      def initialize
+        @lock = Thread::Mutex.new
+        @arrival = Thread::ConditionVariable.new
+      end
+
+      def arrive(result, text)
+        @lock.synchronize do
+          @result = result
+          @text = text
+          @arrival.broadcast
+        end
+      end
+
+      def arrived?
+        !@result.nil?
+      end
+
+      # Whether it has arrived after so many seconds; nil: waits for ever.
+      def wait(timeout = nil)
+        deadline = timeout && (now + timeout)
+        @lock.synchronize do
+          until arrived?
+            left = deadline && (deadline - now)
+            break if left && left <= 0
+
+            @arrival.wait(@lock, left)
+          end
+        end
+        arrived?
+      end
+
+      private
+
+      def now
+        Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      end
+    end
+  end
+end

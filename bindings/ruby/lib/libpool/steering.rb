@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+module Libpool
+  # Looking at a pool and steering it, whoever opens its connections.
+  module Steering
+    # How many connections are open, being opened or being closed.
+    def size
+      Native.pool_statistics(self).open
+    end
+
+    # How many connections are idle.
+    def idle
+      Native.pool_len(self)
+    end
+
+    # The counts of this moment: stats.lent, stats.waiting, stats.wait.p99_ns, ..., or all of them with to_h.
+    def stats
+      Native.pool_statistics(self)
+    end
+
+    # The same as text: :text for people, :json or :prometheus.
+    def report(format = :text)
+      formats = { text: Native::POOL_FORMAT_TEXT, json: Native::POOL_FORMAT_JSON,
+                  prometheus: Native::POOL_FORMAT_PROMETHEUS }
+      Native.pool_report_text(self, formats.fetch(format) { raise ArgumentError, "no such format: #{format.inspect}" })
+    end
+
+    # Replaces all connections: none that is open now is lent again.  Returns how many are concerned.
+    def flush
+      Native.pool_flush(self).tap { tidy }
+    end
+
+    # Lends nothing until resume; returns how many leases are out.
+    def pause
+      Native.pool_pause(self)
+    end
+
+    def resume
+      Native.pool_resume(self).tap { tidy }
+    end
+
+    # Changes the hard cap; 0: none.  Returns how many connections are still too many.
+    def resize(max_open)
+      Native.pool_resize(self, max_open).tap { tidy }
+    end
+
+    def inspect
+      "#<#{self.class.name} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"
+    end
+  end
+end
