@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+require_relative 'support'
+require_relative 'postgres'
+require 'libpool/connection_pool'
+require 'pg'
+
+# A real server, and the gem that people use.
+class PgTest < Minitest::Test
+  include Support
+
+  SERVER = Postgres.new
+  Minitest.after_run { SERVER.stop }
+
+  def setup
+    eventually(30) { SERVER.ready? }
+  end
+
+  def connect
+    PG.connect(host: SERVER.folder, user: 'test', dbname: 'postgres')
+  end
+
+  def pool(max_open, **settings)
+    Libpool::Pool.new(max_open:, timeout: 20, check: ->(pg) { pg.exec('SELECT 1') }, **settings) { connect }
+  end
+
+  def value(connection, query)
+    connection.exec(query).getvalue(0, 0)
+  end
+
+  def sessions
+    connect.then do |connection|
+      value(connection, 'SELECT count(*) - 1 FROM pg_stat_activity WHERE usename = \'test\'').to_i
+    ensure
+      connection.close
+    end
+  end
+
+  def test_threads_share_few_connections
+    lent = pool(3)
+    lent.with { |pg| pg.exec('CREATE TABLE visits (id serial)') }
+    threads = Array.new(12) { Thread.new { 20.times { lent.with { |pg| pg.exec('INSERT INTO visits DEFAULT VALUES') } } } }
+    threads.each(&:join)
+    assert_equal('240', lent.with { |pg| value(pg, 'SELECT count(*) FROM visits') })
+    eventually { sessions == lent.size }
+    assert_operator lent.size, :<=, 3
+    lent.close
+    eventually { sessions.zero? }
+  end
+
+  def test_a_session_that_the_server_has_ended
+    lent = pool(1, check_after_ms: 0)
+    first = lent.with(&:backend_pid)
+    connect.then { |other| other.exec("SELECT pg_terminate_backend(#{first})").then { other.close } }
+    refute_equal first, lent.with(&:backend_pid)
+    assert_equal 1, lent.stats.check_failures
+    lent.close
+  end
+
+  def test_a_failed_query_and_a_transaction
+    lent = pool(1)
+    assert_raises(PG::UndefinedTable) { lent.with { |pg| pg.exec('SELECT * FROM nothing') } }
+    assert_raises(PG::DivisionByZero) { lent.with { |pg| pg.transaction { pg.exec('SELECT 1 / 0') } } }
+    assert_equal('1', lent.with { |pg| value(pg, 'SELECT 1') })
+    assert_equal 1, lent.size
+    lent.close
+  end
+
+  # Timeout in the middle of a query: the connection is discarded, and nobody gets the answer that is still to come.
+  def test_a_query_that_takes_too_long
+    lent = pool(1)
+    assert_raises(Timeout::Error) do
+      lent.with do |pg|
+        Timeout.timeout(0.05) { pg.exec('SELECT pg_sleep(20)') }
+      rescue Timeout::Error
+        lent.discard(pg)
+        raise
+      end
+    end
+    assert_equal('2', lent.with { |pg| value(pg, 'SELECT 2') })
+    lent.close
+  end
+
+  # The child does not end the session of its parent.
+  def test_a_fork
+    [pool(1), ConnectionPool.new(size: 1) { connect }].each do |lent|
+      session = lent.with(&:backend_pid)
+      own = in_child { lent.with(&:backend_pid).tap { GC.start } }
+      refute_equal session, own
+      assert_equal session, lent.with(&:backend_pid)
+      assert_equal('3', lent.with { |pg| value(pg, 'SELECT 3') })
+      lent.is_a?(ConnectionPool) ? lent.shutdown(&:close) : lent.close
+    end
+  end
+end
