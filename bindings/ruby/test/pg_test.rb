@@ -18,7 +18,7 @@ class PgTest < Minitest::Test
   end
 
   def connect
-    PG.connect(host: SERVER.folder, user: 'test', dbname: 'postgres')
+    PG.connect(host: SERVER.folder, user: 'test', dbname: 'postgres', application_name: 'libpool')
   end
 
   def pool(max_open, **settings)
@@ -30,11 +30,12 @@ class PgTest < Minitest::Test
   end
 
   def sessions
-    connect.then do |connection|
-      value(connection, 'SELECT count(*) - 1 FROM pg_stat_activity WHERE usename = \'test\'').to_i
-    ensure
-      connection.close
-    end
+    @observer ||= PG.connect(host: SERVER.folder, user: 'test', dbname: 'postgres')
+    value(@observer, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'libpool'").to_i
+  end
+
+  def teardown
+    @observer&.close
   end
 
   def test_threads_share_few_connections
@@ -43,7 +44,7 @@ class PgTest < Minitest::Test
     threads = Array.new(12) { Thread.new { 20.times { lent.with { |pg| pg.exec('INSERT INTO visits DEFAULT VALUES') } } } }
     threads.each(&:join)
     assert_equal('240', lent.with { |pg| value(pg, 'SELECT count(*) FROM visits') })
-    eventually { sessions == lent.size }
+    eventually(5, -> { "#{sessions} sessions for #{lent.size}" }) { sessions == lent.size }
     assert_operator lent.size, :<=, 3
     lent.close
     eventually { sessions.zero? }

@@ -127,7 +127,7 @@ pool_lease_t libpool_lease(VALUE object);
 /* The same for a lease of this pool only. */
 pool_lease_t lease_of_pool(VALUE object, VALUE pool);
 
-/* ---- driver.c: Libpool::DriverPool ---- */
+/* ---- driver_pool.c: Libpool::DriverPool ---- */
 
 void driver_init(VALUE module);
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 # frozen_string_literal: true
 
-require 'json'
-
 module Libpool
   # A pool on a driver of the library, which opens, checks and closes connections in threads of its own.
   #
@@ -15,6 +13,7 @@ module Libpool
 
     # Settings are those of Pool that are no blocks, and openers and call_timeout_ms.
     def initialize(driver, address, **settings)
+      require 'json' # for nobody else
       create_driver(settings, driver, address)
       @timeout = default_timeout
     end

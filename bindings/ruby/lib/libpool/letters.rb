@@ -5,7 +5,7 @@ module Libpool
   # What threads of the library answer.  They cannot call Ruby, so one thread of Ruby's takes their letters and hands
   # them to who waits.  A lease that nobody waits for any more is put back.
   #
-  # Letters.take, put, fail and forks are in C (ext/libpool/driver.c).
+  # Letters.take, put, fail and forks are in C (ext/libpool/driver_pool.c).
   module Letters
     @expected = {}
 
