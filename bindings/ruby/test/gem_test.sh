@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # gem_test.sh BUILD [ARITH_SERVER]: builds the gem, installs it into a folder outside the tree, once with the C library
-# inside and once on an installed one, and uses it there: by the example, and where there is a server, the second with a driver.
+# inside and once on an installed one, and uses it there: by the example, and where there is a server, the second with a
+# driver.
 set -euo pipefail
 build=$(cd "${1:?gem_test.sh needs the build folder}" && pwd)
 ruby=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -41,7 +41,8 @@ class PgTest < Minitest::Test
   def test_threads_share_few_connections
     lent = pool(3)
     lent.with { |pg| pg.exec('CREATE TABLE visits (id serial)') }
-    threads = Array.new(12) { Thread.new { 20.times { lent.with { |pg| pg.exec('INSERT INTO visits DEFAULT VALUES') } } } }
+    visit = -> { lent.with { |pg| pg.exec('INSERT INTO visits DEFAULT VALUES') } }
+    threads = Array.new(12) { Thread.new { 20.times { visit.call } } }
     threads.each(&:join)
     assert_equal('240', lent.with { |pg| value(pg, 'SELECT count(*) FROM visits') })
     eventually(5, -> { "#{sessions} sessions for #{lent.size}" }) { sessions == lent.size }

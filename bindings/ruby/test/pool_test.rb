@@ -324,7 +324,9 @@ class PoolTest < Minitest::Test
 
   def test_what_is_opened_for_nobody_raises_to_nobody
     up = true
-    pool = Libpool::Pool.new(max_open: 3, min_idle: 2, retry_min_ms: 1, keeper: :manual) { up ? Connection.new : raise(IOError) }
+    pool = Libpool::Pool.new(max_open: 3, min_idle: 2, retry_min_ms: 1, keeper: :manual) do
+      up ? Connection.new : raise(IOError)
+    end
     pool.maintain
     assert_equal 2, pool.idle
     up = false
@@ -358,6 +360,7 @@ class PoolTest < Minitest::Test
     2.times { assert_raises(IOError) { pool.with { flunk } } }
     error = assert_raises(Libpool::OpenError) { pool.with { flunk } }
     assert_kind_of Libpool::Error, error
+    assert_includes error.message, 'IOError: refused'
     assert_operator pool.stats.failed_fast, :>=, 1
     up = true
     eventually { attempt(pool) }

@@ -2,8 +2,8 @@
 /*
  * Libpool::DriverPool: a pool on a driver of the library, and the letters that its threads leave (inbox.h).
  *
- * What can wait is asked with a number; lib/libpool/letters.rb takes the answers.  A lease is noted in its object before
- * anything can interrupt.
+ * What can wait is asked with a number; lib/libpool/letters.rb takes the answers.  A lease is noted in its object
+ * before anything can interrupt.
  */
 #include "native.h"
 

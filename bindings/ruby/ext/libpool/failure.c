@@ -5,8 +5,8 @@
 #include <ruby/encoding.h>
 #include <stdio.h>
 
-static VALUE deadline_class, error_class, closed_class, timeout_class, stale_class, overload_class, open_class, unsupported_class,
-    remote_class, broken_class;
+static VALUE deadline_class, error_class, closed_class, timeout_class, stale_class, overload_class, open_class,
+    unsupported_class, remote_class, broken_class;
 
 static VALUE define(VALUE module, const char *name, VALUE super)
 {
@@ -94,8 +94,8 @@ void failure_describe(pool_error_t *failure)
     return;
   VALUE text = rb_attr_get(error, rb_intern("mesg"));
   if (is_text(text))
-    snprintf(failure->message, sizeof failure->message, "%s: %.*s", rb_obj_classname(error),
-             (int)RSTRING_LEN(text), RSTRING_PTR(text));
+    snprintf(failure->message, sizeof failure->message, "%s: %.*s", rb_obj_classname(error), (int)RSTRING_LEN(text),
+             RSTRING_PTR(text));
   else
     snprintf(failure->message, sizeof failure->message, "%s", rb_obj_classname(error));
   size_t end = strlen(failure->message);

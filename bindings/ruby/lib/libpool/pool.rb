@@ -69,8 +69,9 @@ module Libpool
 
     def open_initial(count, settings)
       limit = [settings[:max_idle], settings[:max_open]].compact.select(&:positive?).min
+      limit ||= [10, settings[:min_idle].to_i].max # what may be idle where nothing says
       raise ArgumentError, "initial is #{count}; it must be at least 0" if count.negative?
-      raise ArgumentError, "initial is #{count}, which is more than #{limit}" if limit && count > limit
+      raise ArgumentError, "initial is #{count}, which is more than #{limit}" if count > limit
 
       leases = []
       count.times { leases << checkout }
