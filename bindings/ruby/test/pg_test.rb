@@ -76,6 +76,7 @@ class PgTest < Minitest::Test
       lent.with do |pg|
         Timeout.timeout(0.05) { pg.exec('SELECT pg_sleep(20)') }
       rescue Timeout::Error
+        pg.cancel # or the server would go on
         lent.discard(pg)
         raise
       end
