@@ -294,6 +294,23 @@ class DriverTest {
   }
 
   @Test
+  void aLeaseThatNobodyHasAnyMoreComesBack() throws Exception {
+    try (var pool =
+        DriverPool.builder("jsonrpc", server.address()).maxOpen(1).leakAfter(Duration.ofHours(1)).build()) {
+      assertEquals("1", call(pool.get(LONG), "Echo", "1"));
+      Fakes.until(
+          () -> {
+            System.gc();
+            return pool.stats().leased() == 0;
+          });
+      assertEquals(1, pool.stats().closedUnusable());
+      try (var lease = pool.get(LONG)) {
+        assertEquals("2", call(lease, "Echo", "2"));
+      }
+    }
+  }
+
+  @Test
   void poolsThatNobodyClosesAreCollected() throws Exception {
     CompletableFuture<byte[]> reply = null;
     for (int i = 0; i < 20; i++) {

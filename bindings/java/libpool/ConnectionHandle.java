@@ -90,7 +90,7 @@ final class ConnectionHandle implements InvocationHandler {
     for (AutoCloseable each : leftOpen) {
       try {
         each.close();
-      } catch (Exception e) { // also what a driver throws for no good reason
+      } catch (Throwable e) { // also what a driver throws for no good reason; the connection must go back
         physical.note(e);
       }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
+import java.lang.ref.Cleaner;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
@@ -10,20 +11,48 @@ import java.util.concurrent.atomic.AtomicLong;
  * is enough, more often is harmless. Any thread may close it.
  */
 public final class DriverLease implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger("libpool");
+  private static final Cleaner CLEANER = Cleaner.create();
+
   private final DriverPool pool;
-  private final AtomicLong number = new AtomicLong(); // 0: ended
+  private final Right right;
+  private Cleaner.Cleanable cleanable; // null: nobody looks for leaks
+
+  /** What is left of a lease that nobody has any more. */
+  private static final class Right implements Runnable {
+    private final DriverPool pool;
+    private final AtomicLong number = new AtomicLong(); // 0: ended
+
+    private Right(DriverPool pool) {
+      this.pool = pool;
+    }
+
+    @Override
+    public void run() {
+      long lost = number.getAndSet(0);
+      if (lost != 0) {
+        LOG.log(System.Logger.Level.WARNING, "{0}: a lease was lost and never closed", pool.name());
+        Core.pool_mark_unusable(lost);
+        Mail.put(lost);
+      }
+    }
+  }
 
   DriverLease(DriverPool pool) {
     this.pool = pool;
+    right = new Right(pool);
+    if (pool.looksForLeaks()) {
+      cleanable = CLEANER.register(this, right);
+    }
   }
 
   DriverLease lend(long number) {
-    this.number.set(number);
+    right.number.set(number);
     return this;
   }
 
   private long number() {
-    long lease = number.get();
+    long lease = right.number.get();
     if (lease == 0) {
       throw PoolException.of(CoreConstants.POOL_E_STALE, Core.pool_strerror(CoreConstants.POOL_E_STALE));
     }
@@ -62,7 +91,7 @@ public final class DriverLease implements AutoCloseable {
   /** Gives the connection back. */
   @Override
   public void close() {
-    long lease = number.getAndSet(0);
+    long lease = take();
     if (lease != 0) {
       Mail.put(lease);
     }
@@ -70,10 +99,18 @@ public final class DriverLease implements AutoCloseable {
 
   /** The same as {@link #close()}, but the connection is closed and not lent again. */
   public void discard() {
-    long lease = number.getAndSet(0);
+    long lease = take();
     if (lease != 0) {
       Core.pool_mark_unusable(lease);
       Mail.put(lease);
     }
+  }
+
+  private long take() {
+    long lease = right.number.getAndSet(0);
+    if (cleanable != null) {
+      cleanable.clean();
+    }
+    return lease;
   }
 }

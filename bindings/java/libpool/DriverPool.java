@@ -27,12 +27,14 @@ public final class DriverPool implements AutoCloseable {
   private final long handle; // valid as long as this object
   private final String name;
   private final long getTimeoutMs;
+  private final boolean looksForLeaks;
   private final Freer freer;
   private final Mail mail = Mail.mail();
 
   DriverPool(Config config, String name, String driver, String address) {
     this.name = name;
     getTimeoutMs = config.getGet_timeout_ms();
+    looksForLeaks = config.getLeak_after_ms() > 0;
     handle = Core.pool_driver_new(config, name, driver, address);
     freer = new Freer(handle, name);
     CLEANER.register(this, freer);
@@ -105,6 +107,11 @@ public final class DriverPool implements AutoCloseable {
       number = letter.result();
     }
     return lease.lend(number);
+  }
+
+  /** Whether a lease that nobody has any more is to be found. */
+  boolean looksForLeaks() {
+    return looksForLeaks;
   }
 
   /** For a lease. */

@@ -229,6 +229,29 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     }
   }
 
+  /** Replaces all connections; see {@link Pool#flush()}. */
+  public int flush() {
+    return begun().flush();
+  }
+
+  /** Lends nothing until {@link #resume()}; see {@link Pool#pause()}. */
+  public int pause() {
+    return begun().pause();
+  }
+
+  /** Takes one {@link #pause()} back; see {@link Pool#resume()}. */
+  public int resume() {
+    return begun().resume();
+  }
+
+  private Pool<PhysicalConnection, SQLException> begun() {
+    Pool<PhysicalConnection, SQLException> made = pool;
+    if (made == null) {
+      throw new IllegalStateException(getPoolName() + ": no connection was asked for yet");
+    }
+    return made;
+  }
+
   /** Whether it was closed. */
   public synchronized boolean isClosed() {
     return closed;
