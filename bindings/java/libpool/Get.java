@@ -5,7 +5,9 @@ import java.util.concurrent.TimeUnit;
 
 /** A get that was not served at once: does the work that the library asks for, waits, and keeps the time. */
 final class Get<C, X extends Exception> {
-  private static final int MOMENTS = 20;
+  private static final int MOMENTS = 2;
+  private static final long MOMENTS_NS = 200_000; // where others need the processors, a moment is long
+  private static final long REST_NS = 50_000;
 
   private final Pool<C, X> pool;
   private final long timeoutMs;
@@ -50,7 +52,8 @@ final class Get<C, X extends Exception> {
    * than to let others run for a moment. As long as others wait too long the library gives nothing to those who linger.
    */
   private long linger() {
-    for (int i = 0; i < MOMENTS && !Thread.currentThread().isInterrupted(); i++) {
+    long since = System.nanoTime();
+    for (int i = 0; i < MOMENTS && System.nanoTime() - since < MOMENTS_NS; i++) {
       Thread.yield();
       long said = pool.begin(0, 0);
       if (said != CoreConstants.POOL_E_TIMEOUT) {
@@ -87,12 +90,16 @@ final class Get<C, X extends Exception> {
     try {
       Waiters.Waiter waiter = pool.waiters().enter(ticket);
       for (; ; ) {
+        boolean wasTold = waiter.isTold();
         waiter.forget();
         Step step = Step.of(pool.begin(timeoutMs, ticket)); // also once before sleeping: see enter()
         if (step.ticket != ticket) {
           return step;
         }
         pool.wake(step);
+        if (wasTold) { // somebody was faster, and will be again if he has to wake this thread each time
+          waiter.rest(pool, REST_NS);
+        }
         sleep(waiter, step.lookAgainNs);
         if (timeoutMs > 0 && leftNs() <= 0) {
           return last(ticket);
@@ -107,14 +114,8 @@ final class Get<C, X extends Exception> {
     }
   }
 
-  /**
-   * Returns when told, when the time is over, or when it is time to look again. Who is still awake when he is told saves
-   * two switches of threads; so this lingers, too.
-   */
+  /** Returns when told, when the time is over, or when it is time to look again. */
   private void sleep(Waiters.Waiter waiter, long lookAgainNs) throws InterruptedException {
-    for (int i = 0; i < MOMENTS && !waiter.isTold(); i++) {
-      Thread.yield();
-    }
     long began = System.nanoTime();
     while (!waiter.isTold()) {
       long left = timeoutMs > 0 ? leftNs() : Long.MAX_VALUE;

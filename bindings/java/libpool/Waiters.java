@@ -13,6 +13,7 @@ final class Waiters {
   static final class Waiter {
     private final Thread thread = Thread.currentThread();
     private volatile boolean told;
+    private volatile boolean rests;
 
     /** Sleeps until told, interrupted, or the time is over, and sometimes for less. */
     void sleep(Object blocker, long ns) {
@@ -34,9 +35,23 @@ final class Waiters {
       told = false;
     }
 
+    /** Sleeps for so long even if told meanwhile, which costs who tells nothing; unless interrupted. */
+    void rest(Object blocker, long ns) {
+      long since = System.nanoTime();
+      rests = true;
+      long left = ns;
+      while (left > 0 && !Thread.currentThread().isInterrupted()) {
+        LockSupport.parkNanos(blocker, left);
+        left = ns - (System.nanoTime() - since);
+      }
+      rests = false; // who tells after this wakes; who told before is seen by the next look at it
+    }
+
     private void tell() {
       told = true;
-      LockSupport.unpark(thread);
+      if (!rests) {
+        LockSupport.unpark(thread);
+      }
     }
   }
 
