@@ -3,6 +3,7 @@ package libpool;
 
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** Opens connections, or does what a scenario says instead. */
 final class Factory {
@@ -10,6 +11,7 @@ final class Factory {
   static final Error PANIC = new Error("the factory did what nobody expects");
 
   private final Fakes fakes;
+  private final AtomicInteger hanging = new AtomicInteger();
   private volatile String mode = "work";
   private volatile CountDownLatch gate = new CountDownLatch(1);
 
@@ -21,14 +23,29 @@ final class Factory {
     switch (mode) {
       case "fail" -> throw FAILURE;
       case "panic" -> throw PANIC;
-      case "hang" -> gate.await();
+      case "hang" -> hang();
       case "hang_then_fail" -> {
-        gate.await();
+        hang();
         throw FAILURE;
       }
       default -> {} // it works
     }
     return fakes.open();
+  }
+
+  private void hang() throws InterruptedException {
+    CountDownLatch mine = gate;
+    hanging.incrementAndGet();
+    try {
+      mine.await();
+    } finally {
+      hanging.decrementAndGet();
+    }
+  }
+
+  /** How many hang: the pool counts them a moment before. */
+  int hanging() {
+    return hanging.get();
   }
 
   void set(String mode) {

@@ -229,6 +229,9 @@ final class Scenario {
       long wanted = each.getValue().getAsLong();
       try {
         Fakes.until(() -> count(each.getKey()) == wanted);
+        if (each.getKey().equals("opening")) { // only those that hang are seen opening
+          Fakes.until(() -> factory.hanging() == wanted);
+        }
       } catch (AssertionError e) {
         throw new AssertionError(each.getKey() + " is " + count(each.getKey()) + " and not " + wanted, e);
       }
