@@ -234,8 +234,8 @@ final class ScenarioChecks {
                   try (var lease = pool.get(LONG)) {
                     served.incrementAndGet();
                     lease.conn().use();
-                    if (random.nextInt(4) == 0) {
-                      Thread.yield();
+                    for (int k = random.nextInt(8); k > 0; k--) {
+                      Thread.yield(); // so that others have to wait
                     }
                     if (random.nextInt(100) == 0) {
                       lease.discard();

@@ -18,7 +18,7 @@ class ShopTest {
       Process process =
           new ProcessBuilder(
                   java.toString(), "-cp", System.getProperty("java.class.path"), shop.toString(), postgres.url())
-              .redirectErrorStream(true)
+              .redirectError(ProcessBuilder.Redirect.DISCARD) // newer Javas have something to say about native libraries
               .directory(new File("/"))
               .start();
       String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

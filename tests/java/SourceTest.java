@@ -363,7 +363,11 @@ class SourceTest {
       assertSame(source, source.unwrap(DataSource.class));
       assertThrows(SQLException.class, () -> source.unwrap(String.class));
       assertThrows(SQLFeatureNotSupportedException.class, () -> source.getConnection("u", "p"));
-      connection.abort(Runnable::run);
+      try {
+        connection.abort(Runnable::run);
+      } catch (SecurityException e) {
+        // older drivers ask for something that newer Javas do not have
+      }
       assertTrue(connection.isClosed());
       connection.abort(Runnable::run);
       connection.close();

@@ -47,8 +47,11 @@ final class ConnectionHandle implements InvocationHandler {
         return null;
       case "abort":
         if (!closed) {
-          physical.connection().abort((java.util.concurrent.Executor) arguments[0]);
-          close(true);
+          try {
+            physical.connection().abort((java.util.concurrent.Executor) arguments[0]);
+          } finally {
+            close(true);
+          }
         }
         return null;
       case "isClosed":
