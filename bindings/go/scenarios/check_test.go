@@ -72,7 +72,7 @@ func interruptedWhileOpening(t *testing.T) {
 	s := newStage(t, pool.Config{MaxOpen: 1})
 	s.succeeds(s.factory.set(hang))
 	begun := s.begin(context.WithCancel(context.Background()))
-	s.eventually("it opens", func() bool { return s.pool.Stats().Opening == 1 })
+	s.expect(map[string]int64{"opening": 1})
 	begun.cancel()
 	s.fails(s.end(begun).err, "cancelled")
 	s.equal("opening", s.pool.Stats().Opening, 1)
@@ -192,7 +192,7 @@ func randomCancellations(t *testing.T, c *oneCase) {
 		return stats.Leased == 0 && stats.Waiting == 0 && stats.Opening == 0 && stats.Idle == stats.Open
 	})
 	stats := s.pool.Stats()
-	opened, _ := s.factory.counts()
+	opened, _, _ := s.factory.counts()
 	s.equal("gets", served.Load()+failed.Load(), int64(c.Gets))
 	s.equal("open", stats.Open, opened) // for none was ever closed
 	s.equal("opened", stats.Opened, opened)
@@ -282,7 +282,7 @@ func manyWaiters(t *testing.T, c *oneCase) {
 	}
 	s.eventually("all are served", func() bool { return s.pool.Stats().Lent == int64(c.Waiters+len(leases)) })
 	group.Wait()
-	opened, _ := s.factory.counts()
+	opened, _, _ := s.factory.counts()
 	s.equal("opened", opened, int64(c.Pool.MaxOpen))
 	if count := threads(t); count > c.ThreadsAtMost {
 		t.Errorf("%d threads of the system, after %d have been served", count, c.Waiters)

@@ -29,6 +29,7 @@ type factory struct {
 	mutex     sync.Mutex
 	mode      string
 	proceed   chan struct{} // closed by letGo
+	hanging   int64
 	opened    int64
 	destroyed int64
 }
@@ -45,22 +46,32 @@ func (f *factory) set(mode string) error {
 	return nil
 }
 
-func (f *factory) gate() (mode string, proceed chan struct{}) {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
+func (f *factory) gate() chan struct{} {
 	if f.proceed == nil {
 		f.proceed = make(chan struct{})
 	}
-	return f.mode, f.proceed
+	return f.proceed
+}
+
+// What an open is to do, after it has hung if it is to hang.
+func (f *factory) pass() string {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	mode := f.mode
+	if mode == hang || mode == hangThenFail {
+		proceed := f.gate()
+		f.hanging++
+		f.mutex.Unlock()
+		<-proceed
+		f.mutex.Lock()
+		f.hanging--
+	}
+	return mode
 }
 
 // Those that hang do so whatever becomes of their context.
 func (f *factory) open(context.Context) (*connection, error) {
-	mode, proceed := f.gate()
-	if mode == hang || mode == hangThenFail {
-		<-proceed
-	}
-	switch mode {
+	switch f.pass() {
 	case fail, hangThenFail:
 		return nil, errFactory
 	case panics:
@@ -73,11 +84,10 @@ func (f *factory) open(context.Context) (*connection, error) {
 }
 
 func (f *factory) letGo() {
-	_, proceed := f.gate()
-	close(proceed)
 	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	close(f.gate())
 	f.proceed = nil
-	f.mutex.Unlock()
 }
 
 func (f *factory) close(*connection) error {
@@ -87,8 +97,8 @@ func (f *factory) close(*connection) error {
 	return nil
 }
 
-func (f *factory) counts() (opened, destroyed int64) {
+func (f *factory) counts() (opened, hanging, destroyed int64) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return f.opened, f.destroyed
+	return f.opened, f.hanging, f.destroyed
 }

@@ -65,7 +65,7 @@ func (s *stage) tearDown() {
 	}
 	s.eventually("all are closed", func() bool {
 		stats := s.pool.Stats()
-		opened, destroyed := s.factory.counts()
+		opened, _, destroyed := s.factory.counts()
 		return opened == destroyed && stats.Opened == stats.Closed && stats.Opened == opened && stats.Open == 0 &&
 			stats.Leased == 0 && stats.Waiting == 0 && stats.Opening == 0 && stats.CloseFailures == 0
 	})
@@ -108,7 +108,7 @@ func (s *stage) eventually(what string, is func() bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(patience); !is(); time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(deadline) {
-			opened, destroyed := s.factory.counts()
+			opened, _, destroyed := s.factory.counts()
 			s.t.Fatalf("in vain: %s; %d opened, %d destroyed, %+v", what, opened, destroyed, s.pool.Stats())
 		}
 	}

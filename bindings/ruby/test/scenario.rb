@@ -33,6 +33,7 @@ class Scenario
     @factory = 'work'
     @opened = @destroyed = 0
     @gate = Queue.new # closed: those who hang go on
+    @hanging = 0
     @leases = {}
     @begun = {}
     @pool = self.class.pool(settings, close: ->(_) { @destroyed += 1 }) { open }
@@ -57,11 +58,19 @@ class Scenario
 
   def open
     factory = @factory
-    @gate.pop if factory.start_with?('hang')
+    hang if factory.start_with?('hang')
     raise Refused, 'the server refuses' if factory.end_with?('fail')
     raise Panic, 'nobody expects this' if factory == 'panic'
 
     @opened += 1
+  end
+
+  def hang
+    gate = @gate
+    @hanging += 1
+    gate.pop
+  ensure
+    @hanging -= 1
   end
 
   # ---- what came of it ----
@@ -166,6 +175,12 @@ class Scenario
 
   def present(counts)
     stats = @pool.stats
-    counts.to_h { |name, _| [name, name == 'destroyed' ? @destroyed : stats.public_send(name)] }
+    counts.to_h do |name, _|
+      case name
+      when 'destroyed' then [name, @destroyed]
+      when 'opening' then [name, stats.opening == @hanging ? @hanging : nil] # the pool counts them a moment before
+      else [name, stats.public_send(name)]
+      end
+    end
   end
 end
