@@ -251,6 +251,28 @@ class DriverTest {
   }
 
   @Test
+  void aPoolIsControlled() throws Exception {
+    try (var pool = pool(1)) {
+      var lease = pool.get(LONG);
+      assertEquals(1, pool.flush());
+      assertEquals(1, pool.pause());
+      lease.close();
+      Fakes.until(() -> pool.stats().closedFlushed() == 1);
+      assertThrows(PoolTimeoutException.class, () -> pool.get(Duration.ofMillis(1)));
+      assertEquals(0, pool.resume());
+      assertThrows(IllegalArgumentException.class, pool::resume);
+      assertEquals(0, pool.resize(2));
+      assertThrows(IllegalArgumentException.class, () -> pool.resize(-1));
+      var first = pool.get(LONG);
+      var second = pool.get(LONG);
+      assertEquals(1, pool.resize(1));
+      first.close();
+      second.close();
+      Fakes.until(() -> pool.stats().closedResized() == 1 && pool.len() == 1);
+    }
+  }
+
+  @Test
   void whatCannotBeIsToldAtOnce() throws Exception {
     String none = assertThrows(PoolException.class, () -> DriverPool.open("nosuch", "x")).getMessage();
     assertTrue(none.startsWith("no driver 'nosuch'"), none);

@@ -2,16 +2,10 @@
 
 package pool
 
-import (
-	"runtime"
-
-	"libpool.example/go/internal/native"
-)
-
 // Flush replaces all connections: those that are idle are closed now, others when they are released.  It returns how many
 // connections are concerned.
 func (p *Pool[C]) Flush() int {
-	count := native.Pool_flush(p.handle.pool)
+	count := p.handle.flush()
 	p.served()
 	return count
 }
@@ -19,30 +13,45 @@ func (p *Pool[C]) Flush() int {
 // Resize changes Config.MaxOpen, 0 means no hard cap, and returns how many connections are still too many; they will be
 // closed as they are released.
 func (p *Pool[C]) Resize(maxOpen int) (int, error) {
-	return p.controlled(native.Pool_resize(p.handle.pool, saturate(maxOpen)))
+	return p.controlled(p.handle.resize(maxOpen))
 }
 
 // Pause lends nothing until Resume: gets wait.  Pauses are counted.  It returns how many leases are out.
 func (p *Pool[C]) Pause() (int, error) {
-	return p.controlled(native.Pool_pause(p.handle.pool))
+	return p.controlled(p.handle.pause())
 }
 
 // Resume takes one Pause back and returns how many remain.
 func (p *Pool[C]) Resume() (int, error) {
-	return p.controlled(native.Pool_resume(p.handle.pool))
+	return p.controlled(p.handle.resume())
 }
 
 func (p *Pool[C]) controlled(result int) (int, error) {
 	p.served()
-	if result < 0 {
-		return 0, p.failure(int64(result))
-	}
-	return result, nil
+	return counted(result)
 }
 
 // These calls serve waiters, and do not say whom.
 func (p *Pool[C]) served() {
-	runtime.KeepAlive(p.handle)
 	p.queue.tellAll()
 	p.tend()
+}
+
+// Flush does what Pool.Flush does.
+func (p *DriverPool) Flush() int { return p.handle.flush() }
+
+// Resize does what Pool.Resize does.
+func (p *DriverPool) Resize(maxOpen int) (int, error) { return counted(p.handle.resize(maxOpen)) }
+
+// Pause does what Pool.Pause does.
+func (p *DriverPool) Pause() (int, error) { return counted(p.handle.pause()) }
+
+// Resume does what Pool.Resume does.
+func (p *DriverPool) Resume() (int, error) { return counted(p.handle.resume()) }
+
+func counted(result int) (int, error) {
+	if result < 0 {
+		return 0, failureOf(int64(result), "")
+	}
+	return result, nil
 }

@@ -85,6 +85,15 @@ func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
 	return DriverLease{pool: p, number: came.result}, nil
 }
 
+// TryGet lends a connection that is idle; if there is none now, the error is ErrTimeout.
+func (p *DriverPool) TryGet() (DriverLease, error) {
+	lease := takeIdle(p.handle)
+	if lease <= 0 {
+		return DriverLease{}, failureOf(lease, "")
+	}
+	return DriverLease{pool: p, number: lease}, nil
+}
+
 func (p *DriverPool) wait(ctx context.Context) (letter, error) {
 	number, waiter := mail.expect()
 	ticket := mail.get(p.handle, milliseconds(ctx), number)

@@ -228,6 +228,45 @@ func TestWhoWaitsForADriversConnection(t *testing.T) {
 	eventually(t, "it is idle", func() bool { return p.Len() == 1 })
 }
 
+func TestADriverPoolIsControlled(t *testing.T) {
+	s, _ := serveArith(t)
+	p := openDriver(t, pool.Config{MaxOpen: 1, Initial: 1}, s.address)
+	is := func(want int) func(int, error) {
+		return func(count int, err error) {
+			t.Helper()
+			if err != nil || count != want {
+				t.Errorf("got %v, %v; want %v", count, err, want)
+			}
+		}
+	}
+	lease, err := p.TryGet()
+	succeed(t, err)
+	_, err = p.TryGet()
+	expect(t, err, pool.ErrTimeout)
+	is(1)(p.Flush(), nil)
+	is(1)(p.Pause())
+	succeed(t, lease.Release())
+	eventually(t, "it is closed", func() bool { return s.open.Load() == 0 })
+	_, err = p.TryGet()
+	expect(t, err, pool.ErrTimeout)
+	is(0)(p.Resume())
+	_, err = p.Resume()
+	expect(t, err, pool.ErrInvalid)
+	is(0)(p.Resize(2))
+	_, err = p.Resize(-1)
+	expect(t, err, pool.ErrInvalid)
+	first, second := getDriver(t, p), getDriver(t, p)
+	is(1)(p.Resize(1))
+	succeed(t, first.Release())
+	succeed(t, second.Release())
+	eventually(t, "one is closed", func() bool { return s.open.Load() == 1 })
+	succeed(t, p.Close(background))
+	_, err = p.TryGet()
+	expect(t, err, pool.ErrClosed)
+	_, err = p.Pause()
+	expect(t, err, pool.ErrClosed)
+}
+
 func TestADriversLeaseEndsOnce(t *testing.T) {
 	s, _ := serveArith(t)
 	p := openDriver(t, pool.Config{MaxOpen: 1}, s.address)

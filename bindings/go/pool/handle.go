@@ -60,6 +60,30 @@ func (h *handle) closeWithin(limit int64) int {
 	return open
 }
 
+func (h *handle) flush() int {
+	count := native.Pool_flush(h.pool)
+	runtime.KeepAlive(h)
+	return count
+}
+
+func (h *handle) resize(maxOpen int) int {
+	left := native.Pool_resize(h.pool, saturate(maxOpen))
+	runtime.KeepAlive(h)
+	return left
+}
+
+func (h *handle) pause() int {
+	leased := native.Pool_pause(h.pool)
+	runtime.KeepAlive(h)
+	return leased
+}
+
+func (h *handle) resume() int {
+	left := native.Pool_resume(h.pool)
+	runtime.KeepAlive(h)
+	return left
+}
+
 // When to look again, in nanoseconds.
 func (h *handle) maintain() int64 {
 	due := native.Pool_maintain(h.pool)

@@ -150,6 +150,33 @@ public final class DriverPool implements AutoCloseable {
     }
   }
 
+  /** Lends nothing until {@link #resume()}; see {@link Pool#pause()}. */
+  public int pause() {
+    try {
+      return Core.pool_pause(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** Takes one {@link #pause()} back; see {@link Pool#resume()}. */
+  public int resume() {
+    try {
+      return Core.pool_resume(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** Changes the hard cap; see {@link Pool#resize(int)}. */
+  public int resize(int maxOpen) {
+    try {
+      return Core.pool_resize(handle, maxOpen);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
   /** How many connections are idle; 0 after close. */
   public int len() {
     try {
