@@ -39,9 +39,9 @@ func (r *report) only(name string, value float64, unit string) {
 }
 
 func (r *report) atMost(name string, value float64, unit string, limit float64) {
-	bound, met, word := fmt.Sprintf("<= %g", limit), value <= limit, "ok"
+	bound, met, word := fmt.Sprintf("<= %g", limit), value <= limit, "yes"
 	if !met {
-		word, r.missed = "MISSED", true
+		word, r.missed = "no", true
 	}
 	r.line(name, shown(value), unit, bound, word)
 	r.figures = append(r.figures, figure{Name: name, Value: value, Unit: unit, Bound: &bound, Met: &met})

@@ -25,7 +25,7 @@ final class Report {
     boolean met = value <= limit;
     missed |= !met;
     String bound = String.format(Locale.ROOT, "<= %.3g", limit);
-    add(name, value, unit, bound, met ? "ok" : "MISSED", '"' + bound + '"', "" + met);
+    add(name, value, unit, bound, met ? "yes" : "no", '"' + bound + '"', "" + met);
   }
 
   private void add(String name, double value, String unit, String bound, String met, String jsonBound, String jsonMet) {

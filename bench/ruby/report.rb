@@ -15,7 +15,7 @@ class Report
   def add(name, value, unit, at_most: nil)
     met = at_most && value <= at_most
     bound = at_most && format('<= %.6g', at_most)
-    shown = { nil => '', true => 'ok', false => 'MISSED' }[met]
+    shown = { nil => '', true => 'yes', false => 'no' }[met]
     puts format(LINE, name:, value: show(value), unit:, bound:, met: shown).rstrip
     $stdout.flush
     @figures << { name:, value:, unit:, bound:, met: }
