@@ -60,15 +60,14 @@ class MemoryTest < Minitest::Test
   end
 
   def test_automatic_compaction
-    GC.auto_compact = true
     pool = pool_of(2)
-    300.times do |i|
-      pool.with { |connection| connection.use { GC.start if (i % 30).zero? } }
-      pool.checkout.discard if (i % 10).zero?
+    compacting do
+      300.times do |i|
+        pool.with { |connection| connection.use { GC.start if (i % 30).zero? } }
+        pool.checkout.discard if (i % 10).zero?
+      end
     end
     assert_whole pool, 2
-  ensure
-    GC.auto_compact = false
   end
 
   def make_and_forget(count)

@@ -308,20 +308,18 @@ module ScenarioChecks
 
   def check_compact(_test)
     assert_respond_to GC, :compact
-    automatic = GC.auto_compact
-    GC.auto_compact = true
     pool = pool_of(8)
     leases = Array.new(4) { pool.checkout }
     ids = leases.map { |lease| lease.connection.object_id }
-    20.times do
-      pool.with { |connection| GC.compact.then { connection.use { nil } } }
-      GC.verify_compaction_references(toward: :empty, double_heap: false) if rand(10).zero?
-      everything_once
+    compacting do
+      20.times do
+        pool.with { |connection| GC.compact.then { connection.use { nil } } }
+        GC.verify_compaction_references(toward: :empty, double_heap: false) if rand(10).zero?
+        everything_once
+      end
     end
     assert_equal ids, leases.map { |lease| lease.connection.object_id }
     leases.each(&:checkin)
     assert_whole pool, 8
-  ensure
-    GC.auto_compact = automatic
   end
 end
