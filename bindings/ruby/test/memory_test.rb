@@ -89,6 +89,28 @@ class MemoryTest < Minitest::Test
     assert_whole pool_of(5), 5
   end
 
+  # A number whose conversion collects what nobody holds, moves the rest and writes over what was there.
+  class Sweeper
+    def to_int
+      GC.verify_compaction_references(toward: :empty, double_heap: false)
+      Array.new(50_000) { +'overwritten' }
+      3
+    end
+  end
+
+  Name = Struct.new(:number) do
+    def to_str
+      "number #{number}"
+    end
+  end
+
+  def test_a_name_survives_the_settings_after_it
+    names = Array.new(3) do |i|
+      Libpool::Pool.new(name: Name.new(i), max_waiters: Sweeper.new) { Connection.new }.report[/number \d/]
+    end
+    assert_equal ['number 0', 'number 1', 'number 2'], names
+  end
+
   def test_a_lease_keeps_its_pool
     lease = pool_of(1).checkout
     GC.start

@@ -32,6 +32,7 @@ static const struct setting {
 struct reading {
   struct libpool *self;
   pool_config_t config;
+  VALUE name; /* on the stack, so that its text stays where it is */
 };
 
 static bool read_number(pool_config_t *config, const char *name, VALUE value)
@@ -79,7 +80,7 @@ static int read_one(VALUE key, VALUE value, VALUE data)
   if (strcmp(name, "timeout") == 0)
     reading->config.get_timeout_ms = settings_timeout_ms(value);
   else if (strcmp(name, "name") == 0)
-    reading->config.name = NIL_P(value) ? NULL : StringValueCStr(value);
+    reading->config.name = NIL_P(reading->name = value) ? NULL : StringValueCStr(reading->name);
   else if (strcmp(name, "queue") == 0)
     reading->config.queue = read_queue(value);
   else if (!read_proc(reading->self, name, value) && !read_number(&reading->config, name, value))
@@ -99,7 +100,7 @@ int64_t settings_timeout_ms(VALUE seconds)
 
 pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address)
 {
-  struct reading reading = {self, POOL_CONFIG_INIT};
+  struct reading reading = {self, POOL_CONFIG_INIT, Qnil};
   reading.config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
   rb_hash_foreach(options, read_one, (VALUE)&reading);
   if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon))
@@ -108,14 +109,14 @@ pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *
     rb_raise(rb_eArgError, "openers is %d; it must be at least 1", (int)reading.config.openers);
   pool_t *pool = NULL;
   libpool_checked(pool_create_driver(&reading.config, driver, address, &pool, NULL));
-  RB_GC_GUARD(options);
+  RB_GC_GUARD(reading.name);
   self->get_timeout_ms = reading.config.get_timeout_ms;
   return pool;
 }
 
 pool_t *settings_create(struct libpool *self, VALUE options)
 {
-  struct reading reading = {self, POOL_CONFIG_INIT};
+  struct reading reading = {self, POOL_CONFIG_INIT, Qnil};
   reading.config.keeper = POOL_KEEPER_MANUAL;
   rb_hash_foreach(options, read_one, (VALUE)&reading);
   bool checks = reading.config.check_after_ms >= 0 || reading.config.keepalive_ms > 0;
@@ -124,7 +125,7 @@ pool_t *settings_create(struct libpool *self, VALUE options)
              reading.config.check_after_ms >= 0 ? "check_after_ms" : "keepalive_ms");
   pool_t *pool = NULL;
   libpool_checked(pool_step_create(&reading.config, &pool, NULL));
-  RB_GC_GUARD(options);
+  RB_GC_GUARD(reading.name);
   self->get_timeout_ms = reading.config.get_timeout_ms;
   return pool;
 }
