@@ -20,7 +20,7 @@ SIDES = {
 LIBPOOL, PEER, = SIDES.keys
 
 # A way to use a pool, the threads that do so at one time, and how many connections there are for them.
-Figure = Struct.new(:name, :threads, :size, :uses, :body, :bound)
+Figure = Struct.new(:name, :threads, :places, :uses, :body, :bound)
 
 WITH = lambda do |pool, count|
   i = 0
@@ -83,7 +83,7 @@ def median(values)
 end
 
 def compare(report, figure, rounds)
-  pools = SIDES.transform_values { |make| make.call(figure.size) }
+  pools = SIDES.transform_values { |make| make.call(figure.places) }
   pools.each_value { |pool| measure(figure, pool) } # the first connections, and caches
   GC.start
   times = Hash.new { |hash, side| hash[side] = [] }

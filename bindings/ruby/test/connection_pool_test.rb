@@ -418,7 +418,7 @@ class TimedStackTest < Minitest::Test
     end
   end
 
-  def test_one_of_size_0
+  def test_one_of_no_size
     each_kind do |kind|
       stack = kind.new
       error = assert_raises(ConnectionPool::TimeoutError) { stack.pop(timeout: 0) }

@@ -20,7 +20,7 @@ class DriverTest < Minitest::Test
     @server.close
   end
 
-  def open(max_open = 2, address: @address, **settings)
+  def open_pool(max_open = 2, address: @address, **settings)
     Libpool.open('jsonrpc', address, max_open:, timeout: 20, **settings)
   end
 
@@ -31,7 +31,7 @@ class DriverTest < Minitest::Test
     Thread.new do
       loop { Thread.new(listener.accept) { |client| serve(client, asked, &answer) } }
     end.report_on_exception = false
-    [open(address: "127.0.0.1:#{listener.addr[1]}"), asked, listener]
+    [open_pool(address: "127.0.0.1:#{listener.addr[1]}"), asked, listener]
   end
 
   def serve(client, asked)
@@ -115,7 +115,7 @@ class DriverTest < Minitest::Test
       refute_predicate call, :done?
       asked.pop
     end
-    pool = open(address: "127.0.0.1:#{hanging.addr[1]}", call_timeout_ms: 20)
+    pool = open_pool(address: "127.0.0.1:#{hanging.addr[1]}", call_timeout_ms: 20)
     assert_raises(Libpool::TimeoutError) { pool.with { |lease| lease.call('Hang') } }
   end
 
@@ -144,7 +144,7 @@ class DriverTest < Minitest::Test
   end
 
   def test_who_waits_for_a_connection_is_interrupted
-    pool = open(1)
+    pool = open_pool(1)
     lease = pool.checkout
     %i[raise kill].each do |way|
       thread = Thread.new { pool.with { flunk } }
@@ -159,7 +159,7 @@ class DriverTest < Minitest::Test
   end
 
   def test_interrupts_at_any_moment
-    pool = open(2)
+    pool = open_pool(2)
     300.times do |i|
       thread = Thread.new { loop { pool.with { |lease| multiply(lease) } } }
       thread.report_on_exception = false
@@ -205,7 +205,7 @@ class DriverTest < Minitest::Test
   end
 
   def test_a_hundred_calls_at_one_time
-    pool = open(3)
+    pool = open_pool(3)
     calls = pool.with { |lease| Array.new(100) { |i| lease.go('Arith.Mul', { A: i, B: 2 }) } }
     assert_equal((0...100).map { |i| i * 2 }, calls.map { |call| call.value(timeout: 20) })
     threads = Array.new(10) { |i| Thread.new { Array.new(10) { |j| pool.with { |lease| multiply(lease, i, j) } } } }
@@ -215,14 +215,14 @@ class DriverTest < Minitest::Test
 
   def test_what_cannot_be_opened
     assert_match(/no driver 'nothing'/, assert_raises(Libpool::Error) { Libpool.open('nothing', '') }.message)
-    assert_match(/port is missing/, assert_raises(ArgumentError) { open(address: 'nowhere') }.message)
+    assert_match(/port is missing/, assert_raises(ArgumentError) { open_pool(address: 'nowhere') }.message)
     assert_raises(TypeError) { Libpool.open(nil, '') }
-    assert_raises(ArgumentError) { open(max_open: -1) }
-    assert_raises(ArgumentError) { open(close: -> {}) }
-    assert_raises(ArgumentError) { open(openers: 0) }
-    assert_raises(ArgumentError) { open(speed: 1) }
+    assert_raises(ArgumentError) { open_pool(max_open: -1) }
+    assert_raises(ArgumentError) { open_pool(close: -> {}) }
+    assert_raises(ArgumentError) { open_pool(openers: 0) }
+    assert_raises(ArgumentError) { open_pool(speed: 1) }
     closed = TCPServer.open('127.0.0.1', 0) { |server| server.addr[1] }
-    pool = open(address: "127.0.0.1:#{closed}")
+    pool = open_pool(address: "127.0.0.1:#{closed}")
     assert_raises(Libpool::OpenError, Libpool::TimeoutError) { pool.with(timeout: 0.05) { flunk } }
     assert_raises(ArgumentError) { pool.close(timeout: -1) }
     assert_raises(TypeError) { pool.checkout(timeout: 'soon') }

@@ -17,8 +17,8 @@ class Scheduler
     Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 
-  def fiber(&)
-    Fiber.new(blocking: false, &).tap(&:resume)
+  def fiber(&block)
+    Fiber.new(blocking: false, &block).tap(&:resume)
   end
 
   def block(_blocker, timeout = nil)
@@ -91,7 +91,7 @@ class FiberTest < Minitest::Test
       5.times do |i|
         Fiber.schedule do
           pool.with(timeout: 10) do |connection|
-            connection.use { sleep 0.01 }
+            connection.use { sleep 0.01 } # the load: others run and want it meanwhile
             order << i
           end
         end
@@ -107,7 +107,8 @@ class FiberTest < Minitest::Test
     ran = 0
     error = nil
     schedule do
-      Fiber.schedule { pool.with { sleep 0.3 } }
+      # sleep lets the other fibers run
+      Fiber.schedule { pool.with { sleep 0.001 until error && ran == 10 } }
       Fiber.schedule { error = assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0.05) { flunk } } }
       Fiber.schedule { 10.times { sleep(0.005) && ran += 1 } }
     end
@@ -134,7 +135,7 @@ class FiberTest < Minitest::Test
     pool = pool_of(1)
     errors = 0
     schedule do
-      Fiber.schedule { pool.with { sleep 0.1 } }
+      Fiber.schedule { pool.with { sleep 0.001 until errors == 5 } }
       5.times do
         Fiber.schedule do
           Timeout.timeout(0.02) { pool.with(timeout: 10) { flunk } }

@@ -237,13 +237,11 @@ class PoolTest < Minitest::Test
     pool = pool_of(3)
     leases = Array.new(3) { pool.checkout }
     assert_equal 3, pool.close(timeout: 0.02)
-    closer = Thread.new { [pool.close(timeout: nil), now] }
-    sleep 0.02
+    closer = Thread.new { pool.close(timeout: nil) }
+    eventually { closer.status == 'sleep' }
     leases.each(&:checkin)
-    returned = now
-    left, done = closer.value
-    assert_equal 0, left
-    assert_operator done - returned, :<, 1
+    assert closer.join(20), 'nobody told it'
+    assert_equal 0, closer.value
     assert(@opened.all?(&:closed))
   end
 
@@ -315,10 +313,8 @@ class PoolTest < Minitest::Test
     pool.close
     manual = pool_of(2, keeper: :manual, max_lifetime_ms: 20)
     manual.with { |connection| connection }
-    sleep 0.05
     assert_equal 1, manual.size
-    manual.maintain
-    assert_equal 0, manual.size
+    eventually { manual.maintain.then { manual.size.zero? } }
     assert @opened.last.closed
   end
 

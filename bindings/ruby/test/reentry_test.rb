@@ -7,8 +7,8 @@ require_relative 'support'
 class ReentryTest < Minitest::Test
   include Support
 
-  ODD = [nil, true, false, :symbol, 'text', -1, -0.5, 2**31, 2**63, -(2**64), 1e300, Float::NAN, Float::INFINITY, [], {},
-         Object.new, Libpool::Pool, Libpool::Pool.allocate, -> {}].freeze
+  ODD = [nil, true, false, :symbol, 'text', -1, -0.5, 2**31, 2**63, -(2**64), 1e300, Float::NAN, Float::INFINITY, [],
+         {}, Object.new, Libpool::Pool, Libpool::Pool.allocate, -> {}].freeze
 
   # Whatever comes of it, it is a StandardError or nothing.
   def survive

@@ -70,8 +70,8 @@ module Support
     assert_equal pool.stats.opened - pool.stats.closed, pool.size
   end
 
-  # The collector moves things of its own accord meanwhile.  A marking that was begun before ends first: Ruby 3.1 crashes
-  # where this is switched on in the middle of one.
+  # The collector moves things of its own accord meanwhile.  A marking that was begun before ends first: Ruby 3.1
+  # crashes where this is switched on in the middle of one.
   def compacting
     automatic = GC.auto_compact
     GC.start

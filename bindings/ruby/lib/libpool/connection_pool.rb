@@ -41,7 +41,7 @@ class ConnectionPool
     @name = name
     @available = TimedStack.new(size: @size, &block)
     @key = :"pool-#{@available.object_id}"
-    @direct = %i[checkout checkin].all? { |name| method(name).owner == ConnectionPool }
+    @direct = %i[checkout checkin].all? { |way| method(way).owner == ConnectionPool }
     auto_reload_after_fork ? Fork.watch(self) : @available.keep_after_fork
   end
 

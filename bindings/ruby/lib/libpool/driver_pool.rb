@@ -94,7 +94,9 @@ module Libpool
       lease
     end
 
-    def start_keeper; end # the library has its own, also in a child of fork
+    # The library has its own, also in a child of fork.
+    def start_keeper; end
+
     def tidy; end
   end
 

@@ -12,8 +12,9 @@ module Libpool
     # The number to ask with.
     def self.expect(answer)
       start unless @thread&.alive? && @forks == forks
-      @expected[answer.object_id] = answer
-      answer.object_id
+      number = answer.object_id
+      @expected[number] = answer
+      number
     end
 
     def self.forget(answer)

@@ -2,8 +2,8 @@
 # frozen_string_literal: true
 
 class ConnectionPool
-  # After a fork the child's pools begin anew, with their full size.  The connections of the parent are not closed there,
-  # for that might end the parent's session; nor are they garbage, for the same reason.
+  # After a fork the child's pools begin anew, with their full size.  The parent's connections are not closed there, for
+  # that might end the parent's session; nor are they garbage, for the same reason.
   module Fork
     POOLS = ObjectSpace::WeakMap.new
     INHERITED = [] # rubocop:disable Style/MutableConstant
