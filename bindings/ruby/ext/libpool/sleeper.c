@@ -11,6 +11,8 @@
 #include <ruby/thread.h>
 #include <time.h>
 
+#define SIGNAL_LOOK_NS INT64_C(50000000)
+
 int64_t sleeper_now(void)
 {
   struct timespec now;
@@ -77,11 +79,21 @@ static void tell(void *data)
   pthread_mutex_unlock(&sleeper->lock);
 }
 
+/* The main thread runs the handlers of signals.  Ruby marks it when one comes, but wakes it only where some thread of
+   Ruby waits for signals, and where others sleep and none of them does, nobody would: so it looks for itself. */
+static int64_t until_next_look(int64_t deadline_ns)
+{
+  if (rb_thread_current() != rb_thread_main())
+    return deadline_ns;
+  int64_t look_ns = sleeper_now() + SIGNAL_LOOK_NS;
+  return look_ns < deadline_ns ? look_ns : deadline_ns;
+}
+
 void sleeper_sleep(VALUE object, struct sleeper *sleeper, int64_t deadline_ns)
 {
   if (sleeper->woken)
     return;
-  sleeper->deadline_ns = deadline_ns;
+  sleeper->deadline_ns = until_next_look(deadline_ns);
   if (NIL_P(sleeper->scheduler)) {
     rb_thread_call_without_gvl(sleep_without_gvl, sleeper, tell, sleeper);
     return;
