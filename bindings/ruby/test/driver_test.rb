@@ -58,7 +58,7 @@ class DriverTest < Minitest::Test
   end
 
   def test_calls
-    pool = open
+    pool = open_pool
     assert_equal 56, pool.with { |lease| multiply(lease) }
     lease = pool.checkout
     assert_equal [6, 42], [multiply(lease, 2, 3), lease.go('Arith.Mul', { 'A' => 6, 'B' => 7 }).value]
@@ -72,7 +72,7 @@ class DriverTest < Minitest::Test
   end
 
   def test_errors_of_the_server
-    pool = open
+    pool = open_pool
     error = assert_raises(Libpool::RemoteError) { pool.with { |lease| lease.call('Arith.Div', { A: 1, B: 0 }) } }
     assert_equal 'divide by zero', error.message
     assert_kind_of Libpool::Error, error
@@ -97,7 +97,7 @@ class DriverTest < Minitest::Test
       end
       eventually { pool.size.zero? }
     end
-    pool = open
+    pool = open_pool
     pool.with { |lease| multiply(lease) }
     @server.close
     assert_raises(Libpool::BrokenError, Libpool::OpenError, Libpool::TimeoutError) do
@@ -170,7 +170,7 @@ class DriverTest < Minitest::Test
   end
 
   def test_leases_that_have_ended_or_are_of_others
-    pool = open
+    pool = open_pool
     lease = pool.checkout
     lease.checkin
     assert_predicate lease, :ended?
@@ -178,7 +178,7 @@ class DriverTest < Minitest::Test
     assert_raises(Libpool::StaleError) { lease.discard }
     assert_raises(Libpool::StaleError) { multiply(lease) }
     assert_nil lease.release
-    other = open
+    other = open_pool
     assert_raises(ArgumentError) { other.checkin(pool.checkout) }
     assert_raises(TypeError) { other.checkin(nil) }
     assert_raises(ArgumentError) { Libpool::DriverPool.allocate.checkout(timeout: 1) }
@@ -229,7 +229,7 @@ class DriverTest < Minitest::Test
   end
 
   def test_a_fork
-    pool = open
+    pool = open_pool
     lease = pool.checkout
     assert_equal([56, true, 1], in_child { [pool.with { |own| multiply(own) }, lease.ended?, pool.size] })
     assert_equal 56, multiply(lease)
@@ -238,12 +238,12 @@ class DriverTest < Minitest::Test
   end
 
   def test_pools_that_are_forgotten
-    20.times { open.with { |lease| multiply(lease) } }
-    forgotten = Array.new(20) { open.checkout }.map { |lease| lease.go('Arith.Mul', { A: 1, B: 2 }) }
+    20.times { open_pool.with { |lease| multiply(lease) } }
+    forgotten = Array.new(20) { open_pool.checkout }.map { |lease| lease.go('Arith.Mul', { A: 1, B: 2 }) }
     GC.start
     assert_equal [2], forgotten.map { |call| call.value(timeout: 20) }.uniq
     GC.stress = true
-    assert_equal 56, open.with { |lease| multiply(lease) }
+    assert_equal 56, open_pool.with { |lease| multiply(lease) }
   ensure
     GC.stress = false
   end
