@@ -217,7 +217,7 @@ module ScenarioChecks
 
   # nil: it is no more.
   def disturb(worker)
-    if rand(10).zero?
+    if rand(2).zero?
       worker.kill.join
       @cancelled[:kill] += 1
       nil
