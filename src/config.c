@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "error.h"
-#include "sized.h"
 #include "slot.h"
 
 /* What a pool may idle where neither max_idle nor a hard cap says. */
@@ -158,7 +157,7 @@ int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error)
 {
   *config = (pool_config_t)POOL_CONFIG_INIT;
-  int code = theirs ? sized_read(config, theirs, sizeof *config, sizeof *config) : 0;
+  int code = theirs ? sized_read(config, theirs, SIZES(pool_config_t, user)) : 0;
   if (code)
     return error_set(error, code, 0, "pool_config_t: %s", pool_strerror(code));
   if ((code = check_counts(config, error)) || (code = check_times(config, error)) ||
@@ -236,7 +235,7 @@ int vtable_read(pool_vtable_t *vtable, const pool_vtable_t *theirs, pool_error_t
   *vtable = (pool_vtable_t)POOL_VTABLE_INIT;
   if (!theirs)
     return error_set(error, POOL_E_VTABLE, 0, "the vtable is NULL; give one with open and close");
-  int code = sized_read(vtable, theirs, sizeof *vtable, sizeof *vtable);
+  int code = sized_read(vtable, theirs, VTABLE_SIZES);
   if (code)
     return error_set(error, code, 0, "pool_vtable_t: %s", pool_strerror(code));
   if (!vtable->open || !vtable->close)

@@ -69,6 +69,8 @@ int pool_resize(pool_t *pool, int32_t max_open)
 
 /* ---- leases ---- */
 
+#define LEASE_INFO_SIZES SIZES(pool_lease_info_t, held_ns)
+
 static int set_tag(struct slot *slot, pool_lease_t lease, char **tag)
 {
   struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
@@ -123,14 +125,24 @@ int32_t engine_leased_count(struct pool *pool)
   return count;
 }
 
+/* Into a caller's array, whose elements may be of another release; a tag that is cut ends in any case. */
+static void list_lease(char *place, size_t stride, const pool_lease_info_t *info)
+{
+  memcpy(place, &stride, sizeof stride);
+  sized_write(place, info, LEASE_INFO_SIZES);
+  if (stride > offsetof(pool_lease_info_t, tag) && stride < sizeof *info)
+    place[stride - 1] = 0;
+}
+
 int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
 {
   if (!pool || (!list && room > 0))
     return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "list" : "pool");
   size_t stride = room > 0 ? list->size : sizeof *list;
   int64_t count = 0;
-  if (sized_check(stride, offsetof(pool_lease_info_t, tag)))
-    return error_code(POOL_E_SIZE);
+  int code = sized_check(stride, LEASE_INFO_SIZES);
+  if (code)
+    return error_code(code);
   pthread_mutex_lock(&pool->lock);
   int64_t now = clock_now();
   struct scan scan = scan_all(&pool->blocks);
@@ -141,10 +153,8 @@ int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
     if ((size_t)count++ >= room)
       continue;
     pool_lease_info_t info;
-    char *place = (char *)list + (size_t)(count - 1) * stride;
     describe(slot, word, now, &info);
-    memcpy(place, &stride, sizeof stride);
-    sized_write(place, &info, offsetof(pool_lease_info_t, tag), sizeof info);
+    list_lease((char *)list + (size_t)(count - 1) * stride, stride, &info);
   }
   engine_unlock(pool);
   return count;

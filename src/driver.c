@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "error.h"
 
 /* Where `cmake --install` puts the drivers, unless the installed tree was moved. */
@@ -101,9 +102,10 @@ int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vt
   pool_error_t why = POOL_ERROR_INIT;
   if (!address || !vtable || !context)
     return error_set(error, POOL_E_INVALID, 0, "%s is NULL", !address ? "address" : !vtable ? "vtable" : "context");
-  if (vtable->size < sizeof *vtable || vtable->size > 4096)
-    return error_set(error, POOL_E_SIZE, 0, "pool_vtable_t: %s", pool_strerror(POOL_E_SIZE));
-  int code = find(name, &driver, error);
+  int code = sized_check(vtable->size, VTABLE_SIZES);
+  if (code)
+    return error_set(error, code, 0, "pool_vtable_t: %s", pool_strerror(code));
+  code = find(name, &driver, error);
   if (code)
     return code;
   pool_vtable_t filled = POOL_VTABLE_INIT;
@@ -112,9 +114,7 @@ int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vt
   error_finish(&why);
   if (code)
     return error_set(error, code, why.native, "%s: %s", name, why.message[0] ? why.message : pool_strerror(code));
-  size_t size = vtable->size;
-  *vtable = filled;
-  vtable->size = size;
+  sized_write(vtable, &filled, VTABLE_SIZES);
   *context = made;
   return 0;
 }

@@ -18,8 +18,7 @@ static _Thread_local struct {
 /* Into a caller's struct, which may be of another release; its message ends in any case. */
 static void give(pool_error_t *theirs, const pool_error_t *ours)
 {
-  if (theirs && sized_write(theirs, ours, offsetof(pool_error_t, message) + 1, sizeof *ours) == 0 &&
-      theirs->size < sizeof *ours)
+  if (theirs && sized_write(theirs, ours, SIZES(pool_error_t, message[0])) == 0 && theirs->size < sizeof *ours)
     ((char *)theirs)[theirs->size - 1] = 0;
 }
 
@@ -96,6 +95,8 @@ const char *pool_strerror(int64_t code)
     return "the driver could not be loaded";
   case POOL_E_SYSTEM:
     return "the operating system refused a resource";
+  case POOL_E_OLDER:
+    return "a struct is of a release that this version of the library no longer understands";
   default:
     return code >= 0 ? "success" : "unknown error";
   }

@@ -16,29 +16,34 @@ static size_t size_of(const void *theirs)
   return size;
 }
 
-int sized_read(void *copy, const void *theirs, size_t least, size_t known)
+int sized_check(size_t size, struct sizes sizes)
+{
+  if (size < sizes.first || size > SIZE_LIMIT)
+    return POOL_E_SIZE;
+  return size < sizes.oldest ? POOL_E_OLDER : 0;
+}
+
+int sized_read(void *copy, const void *theirs, struct sizes sizes)
 {
   size_t size = size_of(theirs);
-  if (size < least || size > SIZE_LIMIT)
-    return POOL_E_SIZE;
-  for (size_t i = known; i < size; i++)
+  int code = sized_check(size, sizes);
+  if (code)
+    return code;
+  for (size_t i = sizes.known; i < size; i++)
     if (((const unsigned char *)theirs)[i] != 0)
       return POOL_E_NEWER;
-  memcpy(copy, theirs, size < known ? size : known);
-  memcpy(copy, &known, sizeof known);
+  memcpy(copy, theirs, size < sizes.known ? size : sizes.known);
+  memcpy(copy, &sizes.known, sizeof sizes.known);
   return 0;
 }
 
-int sized_check(size_t size, size_t least)
-{
-  return size < least || size > SIZE_LIMIT ? POOL_E_SIZE : 0;
-}
-
-int sized_write(void *theirs, const void *ours, size_t least, size_t known)
+int sized_write(void *theirs, const void *ours, struct sizes sizes)
 {
   size_t size = size_of(theirs);
-  if (size < least || size > SIZE_LIMIT)
-    return POOL_E_SIZE;
-  memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size, (size < known ? size : known) - sizeof size);
+  int code = sized_check(size, sizes);
+  if (code)
+    return code;
+  memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size,
+         (size < sizes.known ? size : sizes.known) - sizeof size);
   return 0;
 }

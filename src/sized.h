@@ -5,14 +5,25 @@
 
 #include <stddef.h>
 
-/* Copies a caller's struct over `copy`, which holds the defaults for what he does not know.  `least` is the smallest
-   size any release had, `known` is ours.  Returns 0, POOL_E_SIZE, or POOL_E_NEWER if he sets what we do not know. */
-int sized_read(void *copy, const void *theirs, size_t least, size_t known);
+/* How large a struct was in its first release, in the oldest that is still understood, and is now. */
+struct sizes {
+  size_t first, oldest, known;
+};
 
-/* Copies ours into a caller's struct, as much as he has, and leaves his size alone.  Returns 0 or POOL_E_SIZE. */
-int sized_write(void *theirs, const void *ours, size_t least, size_t known);
+/* Of a struct that is understood since its first release, where `last` was the last member that callers had to have. */
+#define SIZES(type, last)                                                                                              \
+  ((struct sizes){offsetof(type, last) + sizeof((type *)0)->last, offsetof(type, last) + sizeof((type *)0)->last,      \
+                  sizeof(type)})
 
-/* Whether a size can be right: 0 or POOL_E_SIZE. */
-int sized_check(size_t size, size_t least);
+/* Copies a caller's struct over `copy`, which holds the defaults for what he does not know.  Returns 0, POOL_E_SIZE,
+   POOL_E_OLDER, or POOL_E_NEWER if he sets what we do not know; then the copy is as it was. */
+int sized_read(void *copy, const void *theirs, struct sizes sizes);
+
+/* Copies ours into a caller's struct, as much as he has, and leaves his size alone.  Returns 0, POOL_E_SIZE or
+   POOL_E_OLDER, and then nothing was written. */
+int sized_write(void *theirs, const void *ours, struct sizes sizes);
+
+/* Whether a size can be right: 0, POOL_E_SIZE or POOL_E_OLDER. */
+int sized_check(size_t size, struct sizes sizes);
 
 #endif

@@ -48,7 +48,7 @@ static int write_step(pool_step_t *theirs, const struct step *step, int64_t tick
   /* Those who sleep in the library (in pool_close) are its own affair. */
   if (step->drained)
     runner_wake(NULL, &(struct step){.drained = step->drained});
-  return sized_write(theirs, &ours, sizeof ours, sizeof ours);
+  return sized_write(theirs, &ours, SIZES(pool_step_t, look_again_ns));
 }
 
 /* Before anything happens: a struct that could not be written would lose a decision. */
@@ -57,7 +57,7 @@ static int check_step(pool_step_t *theirs)
   pool_step_t empty = POOL_STEP_INIT;
   if (!theirs)
     return error_set(NULL, POOL_E_INVALID, 0, "step is NULL");
-  int code = sized_write(theirs, &empty, sizeof empty, sizeof empty);
+  int code = sized_write(theirs, &empty, SIZES(pool_step_t, look_again_ns));
   return code ? error_code(code) : 0;
 }
 
@@ -226,7 +226,7 @@ static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
 {
   static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
   *failure = unknown;
-  int code = theirs ? sized_read(failure, theirs, sizeof *failure, sizeof *failure) : 0;
+  int code = theirs ? sized_read(failure, theirs, SIZES(pool_error_t, message)) : 0;
   error_finish(failure);
   if (failure->message[0] == 0)
     memcpy(failure->message, unknown.message, sizeof unknown.message);

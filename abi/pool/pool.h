@@ -65,6 +65,7 @@ extern "C" {
 #define POOL_E_VTABLE      (-14) /**< the vtable has no open or no close */
 #define POOL_E_DRIVER      (-15) /**< the driver was not found or could not be loaded */
 #define POOL_E_SYSTEM      (-16) /**< the operating system refused a thread or another means */
+#define POOL_E_OLDER       (-17) /**< a struct is of a release that this library no longer understands */
 
 #define POOL_NO_DEADLINE INT64_MAX /**< a deadline that never comes */
 
@@ -660,6 +661,23 @@ POOL_API const char *pool_strerror(int64_t code);
  * Blocks: no.  Threads: any.  From a callback: yes.  Since 0.1.
  */
 POOL_API const char *pool_version(void);
+
+/**
+ * Whether the library that is running can do something, by name:
+ *
+ *  - "event_fd": pool_event_fd() has what it needs of the system
+ *  - "probes": it was built with static probes for tracers
+ *  - "step": the step API, pool/step.h
+ *  - "drivers": drivers are loaded, pool/driver.h
+ *  - "api": pool_get_api(), pool/api.h
+ *
+ * A later release has names for what it adds, so an older one says no to them.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Returns 1, or 0: no, or no such name; or POOL_E_INVALID for NULL.  Since 0.1.  Idea: xkb_feature_supported of
+ * libxkbcommon.
+ */
+POOL_API int pool_supports(const char *feature);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,7 @@ source=$1 compiler=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 compile() { # LANGUAGE STANDARD
-  for header in pool/pool.h pool/step.h pool/driver.h; do
+  for header in pool/pool.h pool/step.h pool/driver.h pool/api.h; do
     printf '#include <%s>\n#include <%s>\nint main(void) { pool_config_t c = POOL_CONFIG_INIT; return c.initial; }\n' \
       "$header" "$header" >"$work/alone.$1"
     "$compiler" -x "$1" -std="$2" -pedantic -Wall -Wextra -Werror -Wno-long-long -I"$source/abi" -fsyntax-only \
