@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# The contract: what is promised in abi/ is what the library does, also for those who were compiled long ago, load it
+# while they run, or have no compiler.
+set(scripts ${CMAKE_CURRENT_SOURCE_DIR}/abi)
+add_test(NAME abi.symbols COMMAND ${scripts}/symbols.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:pool>)
+add_test(NAME abi.headers COMMAND ${scripts}/headers.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
+add_test(NAME abi.signatures COMMAND ${scripts}/signatures.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
+add_test(NAME abi.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER} $<TARGET_FILE:pool>)
+set_tests_properties(abi.symbols abi.headers abi.signatures abi.guards PROPERTIES LABELS abi TIMEOUT 120)
+
+# abi_test(NAME TARGET ARGUMENT ...)
+function(abi_test name program)
+  add_test(NAME ${name} COMMAND ${program} ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS abi TIMEOUT 120)
+endfunction()
+
+# Not linked with libpool: programs and plugins that know its headers only.
+add_library(pool_headers INTERFACE)
+target_include_directories(pool_headers INTERFACE ${PROJECT_SOURCE_DIR}/abi ${CMAKE_CURRENT_SOURCE_DIR})
+target_compile_definitions(pool_headers INTERFACE _GNU_SOURCE)
+target_link_libraries(pool_headers INTERFACE PkgConfig::cmocka Threads::Threads ${CMAKE_DL_LIBS} pool_warnings)
+
+add_library(plugin_linked MODULE abi/plugin.c)
+target_link_libraries(plugin_linked PRIVATE pool_headers pool)
+add_library(plugin_loading MODULE abi/plugin.c)
+target_link_libraries(plugin_loading PRIVATE pool_headers)
+target_compile_definitions(plugin_loading PRIVATE PLUGIN_LOADS="$<TARGET_FILE:pool>")
+set_target_properties(plugin_linked plugin_loading PROPERTIES C_VISIBILITY_PRESET default)
+add_executable(dlopen_test dlopen_test.c)
+target_link_libraries(dlopen_test PRIVATE pool_headers)
+abi_test(abi.dlopen dlopen_test $<TARGET_FILE:pool> $<TARGET_FILE:plugin_linked> $<TARGET_FILE:plugin_loading>)
+
+# With a copy of the library of its own, whose functions are visible to what it loads.
+add_executable(copies_test copies_test.c)
+set_target_properties(copies_test PROPERTIES ENABLE_EXPORTS ON)
+target_link_libraries(copies_test PRIVATE pool_test_support pool_static)
+abi_test(abi.copies copies_test $<TARGET_FILE:pool>)
