@@ -35,3 +35,33 @@ add_executable(copies_test copies_test.c)
 set_target_properties(copies_test PROPERTIES ENABLE_EXPORTS ON)
 target_link_libraries(copies_test PRIVATE pool_test_support pool_static)
 abi_test(abi.copies copies_test $<TARGET_FILE:pool>)
+
+# ---- who was compiled long ago: one folder per release, whose headers alone are known to its caller and its driver ----
+
+file(GLOB releases CONFIGURE_DEPENDS LIST_DIRECTORIES true ${CMAKE_CURRENT_SOURCE_DIR}/compat/*)
+foreach(folder ${releases})
+  cmake_path(GET folder FILENAME release)
+  set(caller compat_caller_${release})
+  set(driver compat_driver_${release})
+  add_executable(${caller} ${folder}/caller.c)
+  add_library(${driver} MODULE ${folder}/driver.c)
+  foreach(target ${caller} ${driver})
+    target_include_directories(${target} PRIVATE ${folder})
+    # By its file: the target would bring today's headers along.
+    target_link_libraries(${target} PRIVATE $<TARGET_LINKER_FILE:pool> pool_warnings)
+    add_dependencies(${target} pool)
+  endforeach()
+  set_target_properties(${driver} PROPERTIES PREFIX "" OUTPUT_NAME pool-frozen
+                        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/compat/${release})
+  set_target_properties(${caller} ${driver} PROPERTIES BUILD_RPATH $<TARGET_FILE_DIR:pool>)
+  abi_test(abi.caller.${release} ${caller} frozen)
+  set_tests_properties(abi.caller.${release} PROPERTIES ENVIRONMENT POOL_DRIVER_PATH=$<TARGET_FILE_DIR:${driver}>)
+endforeach()
+
+# ---- structs of any size ----
+
+pool_test(sized INSIDE LABELS abi SOURCES abi/signature.c ARGUMENTS ${PROJECT_SOURCE_DIR}/abi/signatures.txt)
+set_tests_properties(sized sized.portable PROPERTIES ENVIRONMENT POOL_DRIVER_PATH=$<TARGET_FILE_DIR:compat_driver_1.0>)
+foreach(program sized_test sized_test.portable)
+  add_dependencies(${program} compat_driver_1.0)
+endforeach()

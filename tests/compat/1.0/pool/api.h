@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_API_H
+#define POOL_API_H
+
+/**
+ * @file api.h
+ * The whole library as one table of functions, for those who load it while they run:
+ *
+ *     void *library = dlopen("libpool.so.1", RTLD_NOW | RTLD_LOCAL);
+ *     pool_get_api_fn *get_api = (pool_get_api_fn *)dlsym(library, "pool_get_api");
+ *     const pool_api_t *api = get_api(POOL_API_VERSION);
+ *     pool_lease_t lease = api->get(pool);
+ *
+ * A table only ever grows at its end, so a program that was compiled long ago finds everything where it was.  A program
+ * that was compiled against a newer header asks POOL_API_HAS() before it calls what came later.
+ */
+
+#include <pool/driver.h>
+#include <pool/pool.h>
+#include <pool/step.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define POOL_API_VERSION 1u /**< of the table below; it changes only with the number in libpool.so.1 */
+
+/** Each member is the function of the same name behind pool_; none is NULL. */
+typedef struct {
+  size_t size; /**< of the table of the library that is running */
+
+  /* pool/pool.h */
+  int (*create)(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **pool,
+                pool_error_t *error);
+  pool_t *(*ref)(pool_t *pool);
+  void (*free)(pool_t *pool);
+  int (*close)(pool_t *pool, int64_t drain_ms);
+  int64_t (*maintain)(pool_t *pool);
+  int (*flush)(pool_t *pool);
+  int (*pause)(pool_t *pool);
+  int (*resume)(pool_t *pool);
+  int (*resize)(pool_t *pool, int32_t max_open);
+  int (*tag)(pool_lease_t lease, const char *tag);
+  int64_t (*leases)(pool_t *pool, pool_lease_info_t *list, size_t room);
+  int (*event_fd)(pool_t *pool);
+  pool_lease_t (*get)(pool_t *pool);
+  pool_lease_t (*get_for)(pool_t *pool, int64_t timeout_ms);
+  int (*put)(pool_lease_t lease);
+  int (*mark_unusable)(pool_lease_t lease);
+  void *(*conn)(pool_lease_t lease);
+  int64_t (*get_async)(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void *user);
+  int (*cancel)(int64_t ticket);
+  int (*call)(pool_lease_t lease, const char *method, pool_bytes_t args, pool_bytes_t *reply, pool_error_t *error);
+  int64_t (*go)(pool_lease_t lease, const char *method, pool_bytes_t args, pool_done_fn *done, void *user);
+  int (*call_done)(pool_call_t *call, int32_t code, pool_bytes_t reply);
+  int64_t (*call_deadline)(const pool_call_t *call);
+  int (*bytes_new)(size_t size, pool_bytes_t *bytes);
+  void (*bytes_free)(pool_bytes_t *bytes);
+  size_t (*len)(pool_t *pool);
+  int (*stats)(pool_t *pool, pool_stats_t *stats);
+  int (*report)(pool_t *pool, int32_t format, pool_bytes_t *text);
+  int64_t (*socket_idle)(int fd);
+  int (*failure)(pool_error_t *error);
+  const char *(*strerror)(int64_t code);
+  const char *(*version)(void);
+  int (*supports)(const char *feature);
+
+  /* pool/driver.h */
+  int (*driver_prepare)(const char *name, const char *address, pool_vtable_t *vtable, void **context,
+                        pool_error_t *error);
+  int (*create_driver)(const pool_config_t *config, const char *name, const char *address, pool_t **pool,
+                       pool_error_t *error);
+
+  /* pool/step.h */
+  int (*step_create)(const pool_config_t *config, pool_t **pool, pool_error_t *error);
+  pool_lease_t (*step_begin)(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *step);
+  pool_lease_t (*step_cancel)(int64_t ticket, pool_step_t *step);
+  int (*step_end)(pool_lease_t lease, pool_step_t *step);
+  pool_lease_t (*step_done)(pool_lease_t claim, const pool_error_t *failure, void *conn, pool_step_t *step);
+  int (*step_next)(pool_t *pool, pool_step_t *step);
+} pool_api_t;
+
+/** Whether the library that is running has this member of the table. */
+#define POOL_API_HAS(api, member) ((api)->size > offsetof(pool_api_t, member))
+
+/** The type of pool_get_api(), for dlsym(). */
+typedef const pool_api_t *pool_get_api_fn(uint32_t version);
+
+/**
+ * The table of functions.  It is constant and there for ever, also after dlclose(): the library is never unloaded.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Returns the table, or NULL: the library has no table of this version, and pool_failure() says which it has
+ * (POOL_E_UNSUPPORTED).  Since 0.1.  Idea: sqlite3_api_routines of SQLite, C_GetInterface of PKCS #11.
+ *
+ * @param version POOL_API_VERSION
+ */
+POOL_API const pool_api_t *pool_get_api(uint32_t version);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

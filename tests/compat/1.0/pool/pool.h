@@ -1,0 +1,686 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_POOL_H
+#define POOL_POOL_H
+
+/**
+ * @file pool.h
+ * libpool: a thread-safe pool of connections.
+ *
+ * Words.  A *pool* keeps connections open and lends them.  A *lease* is the right to use one connection until it is
+ * put back; it is a positive number, and a lease that was put back (or never existed) is recognised as such for ever:
+ * it can never reach a connection that is somebody else's by now.  A *vtable* holds the callbacks that open, close
+ * and use one kind of connection.
+ *
+ * Results.  Functions return 0 or a positive value on success and a negative POOL_E_* on failure.  pool_strerror()
+ * names any code; pool_failure() says why the last call of this thread failed.  Output parameters are written on
+ * success only, a pool_error_t on failure only.  A NULL pool_error_t is fine everywhere.
+ *
+ * Time.  A parameter's name ends in its unit.  A timeout of -1 means "for ever".  A deadline (`deadline_ns`) is a
+ * moment on CLOCK_MONOTONIC in nanoseconds; POOL_NO_DEADLINE means that there is none.
+ *
+ * Threads.  Every function may be called by any thread at any moment, with the exceptions stated at pool_free().  A
+ * lease may be put by another thread than the one that got it.
+ *
+ * Callbacks.  The library holds no lock while it calls one, so a callback may call any function of the library.  Where
+ * that could make a call wait for itself, the function says so.  A callback must return; it must not jump, throw or
+ * unwind through the library.
+ *
+ * Structs.  Each begins with its size, which its POOL_*_INIT sets; a struct of an older or newer header is understood.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(POOL_STATIC)
+#define POOL_API
+#elif defined(__GNUC__)
+#define POOL_API __attribute__((visibility("default")))
+#else
+#define POOL_API
+#endif
+
+#define POOL_VERSION_MAJOR 0
+#define POOL_VERSION_MINOR 1
+#define POOL_VERSION_PATCH 0
+
+/* ---- error codes: explicit, never renumbered, never used again ------------------------------------------------ */
+
+#define POOL_E_INVALID     (-1)  /**< a parameter or setting is wrong; the message names it */
+#define POOL_E_STALE       (-2)  /**< no such lease: put back already, of another time, or never given */
+#define POOL_E_CLOSED      (-3)  /**< the pool is closed */
+#define POOL_E_TIMEOUT     (-4)  /**< the deadline passed; the message says in which phase */
+#define POOL_E_OPEN        (-5)  /**< a connection could not be opened; the message is the driver's */
+#define POOL_E_REMOTE      (-6)  /**< the server answered a call with an error; the connection is good */
+#define POOL_E_BROKEN      (-7)  /**< the connection broke; it will be closed when its lease is put back */
+#define POOL_E_OVERLOAD    (-8)  /**< too many are waiting already, or too many calls are in flight */
+#define POOL_E_CANCELLED   (-9)  /**< pool_cancel() ended it */
+#define POOL_E_UNSUPPORTED (-10) /**< this pool, driver or build cannot do that */
+#define POOL_E_NOMEM       (-11) /**< memory, or the table of slots, is used up */
+#define POOL_E_SIZE        (-12) /**< the size member of a struct cannot be right */
+#define POOL_E_NEWER       (-13) /**< a struct sets members that this library does not know */
+#define POOL_E_VTABLE      (-14) /**< the vtable has no open or no close */
+#define POOL_E_DRIVER      (-15) /**< the driver was not found or could not be loaded */
+#define POOL_E_SYSTEM      (-16) /**< the operating system refused a thread or another means */
+#define POOL_E_OLDER       (-17) /**< a struct is of a release that this library no longer understands */
+
+#define POOL_NO_DEADLINE INT64_MAX /**< a deadline that never comes */
+
+/* ---- types ---------------------------------------------------------------------------------------------------- */
+
+/** A pool: opaque and counted, see pool_ref(). */
+typedef struct pool pool_t;
+
+/** The right to use one connection.  Positive and below 2^62; the low 20 bits are the number of the slot. */
+typedef int64_t pool_lease_t;
+
+/** Bytes and how many; what is inside is the driver's business.  A reply is freed with pool_bytes_free(). */
+typedef struct {
+  void *data;
+  size_t size;
+} pool_bytes_t;
+
+/** What went wrong. `native` is the driver's own number (an errno, say), or 0.  The message is one line. */
+typedef struct {
+  size_t size;
+  int32_t code;
+  int32_t native;
+  char message[240];
+} pool_error_t;
+/* clang-format off */
+#define POOL_ERROR_INIT { sizeof(pool_error_t), 0, 0, { 0 } }
+/* clang-format on */
+
+#define POOL_KEEPER_THREAD 0 /**< library threads keep time and do what is due; started when something needs them */
+#define POOL_KEEPER_MANUAL 1 /**< the program calls pool_maintain() */
+
+#define POOL_QUEUE_FIFO 0 /**< waiters are served in order of arrival, always */
+#define POOL_QUEUE_LIFO 1 /**< the newest first while the pool is overloaded: some in time are better than all late */
+#define POOL_QUEUE_SHED 2 /**< while the pool is overloaded, the late get POOL_E_OVERLOAD as others put or come */
+
+/* Why a connection was closed. */
+#define POOL_REASON_NONE     0
+#define POOL_REASON_UNUSABLE 1 /**< marked unusable, or broke */
+#define POOL_REASON_SURPLUS  2 /**< max_idle are idle already */
+#define POOL_REASON_CLOSED   3 /**< the pool is closed */
+#define POOL_REASON_CHECK    4 /**< the check failed */
+#define POOL_REASON_RESET    5 /**< the reset failed */
+#define POOL_REASON_IDLE     6 /**< idle for idle_timeout_ms */
+#define POOL_REASON_LIFETIME 7 /**< its max_lifetime_ms is over */
+#define POOL_REASON_FLUSHED  8 /**< pool_flush() */
+#define POOL_REASON_RESIZED  9 /**< pool_resize() made the pool smaller */
+
+/* Events.  Their numbers are bits of event_mask: 1 << POOL_EVENT_OPENED, ... */
+#define POOL_EVENT_OPENED         1 /**< a connection was opened; duration_ns is how long it took */
+#define POOL_EVENT_OPEN_FAILED    2 /**< an open failed: code, message */
+#define POOL_EVENT_CLOSED         3 /**< a connection was closed: reason */
+#define POOL_EVENT_LENT           4 /**< a get succeeded */
+#define POOL_EVENT_RETURNED       5 /**< a lease was put */
+#define POOL_EVENT_WAITED         6 /**< a get succeeded after duration_ns in the queue; POOL_EVENT_LENT follows */
+#define POOL_EVENT_TIMED_OUT      7 /**< a get ended at its deadline */
+#define POOL_EVENT_OVERLOADED     8 /**< a get was refused, or its wait ended, with POOL_E_OVERLOAD */
+#define POOL_EVENT_CANCELLED      9 /**< a get was cancelled */
+#define POOL_EVENT_LEAKED         10 /**< a lease is out for longer than leak_after_ms: lease, thread, tag, duration_ns */
+#define POOL_EVENT_LEAK_RETURNED  11 /**< it came back after all */
+#define POOL_EVENT_BREAKER_OPENED 12 /**< gets fail at once from now on: message is the cause */
+#define POOL_EVENT_BREAKER_CLOSED 13 /**< a connection could be opened again */
+#define POOL_EVENT_STARVED        14 /**< every connection is held by a thread that itself waits for this pool */
+
+/** Something that happened.  It and what it points to are valid during the callback only. */
+typedef struct {
+  size_t size;
+  int32_t event;       /**< POOL_EVENT_* */
+  int32_t reason;      /**< POOL_REASON_* of POOL_EVENT_CLOSED */
+  int32_t code;        /**< POOL_E_* of what failed, or 0 */
+  int32_t reserved;    /**< 0 */
+  pool_lease_t lease;  /**< which lease; of an open, close or failed get: 0 */
+  int64_t thread;      /**< who holds the lease, as gettid() numbers threads; 0: not known */
+  int64_t duration_ns; /**< how long it took, or -1 */
+  const char *pool;    /**< its name */
+  const char *tag;     /**< what pool_tag() set for the lease, its beginning at least, or "" */
+  const char *message; /**< of failures: why; else "" */
+} pool_event_t;
+
+/** Receives events, on the thread where each happened, several at one time perhaps, and never under a lock: it may
+    call any function of the library, with the exceptions that hold for every callback.  Keep it short. */
+typedef void pool_event_fn(void *user, const pool_event_t *event);
+
+#define POOL_LOG_ERROR 1 /**< something is wrong: a breaker opened, threads starve */
+#define POOL_LOG_WARN  2 /**< something may be wrong: a leak, a failed open */
+#define POOL_LOG_INFO  3 /**< good to know: a breaker closed, a leaked lease came back */
+
+/** Receives lines of text for people about what is rare, as pool_event_fn receives events.  No newline at the end. */
+typedef void pool_log_fn(void *user, int32_t level, const char *line);
+
+/** Settings of a pool.  Begin with POOL_CONFIG_INIT and change what you need; the library copies what it keeps.
+    Times that end a thing on their own (idle_timeout_ms and so on) are kept by library threads or pool_maintain(), to
+    within a quarter of themselves while connections are in use, so that get and put never read a clock; after a stop of
+    the program or machine, from when those have run again.  Leave room between min_idle and max_idle. */
+typedef struct {
+  size_t size;
+  const char *name;       /**< shown in messages and reports, so best one for each pool; at most 47 bytes are kept; NULL
+                               means "pool" */
+  int32_t initial;        /**< opened by pool_create(), at least 0 (the ancestor's initialCap) */
+  int32_t min_idle;       /**< so many are kept idle: opened in the background as others are lent or closed; after a
+                                  failed open again after a second, or when retry_min_ms says */
+  int32_t max_idle;       /**< more than that are closed on return (the ancestor's maxCap); at least 1, or -1: as
+                               many as max_open, or where there is no hard cap 10, or twice min_idle if that is more */
+  int32_t max_open;       /**< hard cap on connections open, being opened or being closed; 0: none */
+  int32_t max_opening;    /**< at most so many are being opened at one time; 0: no limit */
+  int32_t max_waiters;    /**< at most so many wait for a connection, the next gets POOL_E_OVERLOAD; 0: no limit */
+  int32_t openers;        /**< 0: who needs a connection opens it in its own thread; n: up to n library threads do,
+                               and a caller takes a returned or an opened connection, whichever comes first */
+  int32_t keeper;         /**< POOL_KEEPER_* */
+  int32_t fairness_us;    /**< how long the first waiter may be overtaken by running threads; then it is handed the
+                               next connection directly.  0: never overtaken */
+  int32_t queue;          /**< POOL_QUEUE_*: what happens when every waiter is late */
+  int32_t retire_percent; /**< 1 to 100: of those open, at most so many (rounded up) reach the end of their lifetime
+                               in one interval; there are 400 / retire_percent intervals (rounded) to a lifetime */
+  int32_t breaker_after;  /**< after so many failed opens in a row (with retry_min_ms) gets fail at once; 0: never */
+  int32_t background_reset;  /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
+  int32_t event_mask;        /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
+  int64_t get_timeout_ms;    /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers
+                                  queue, open and check together */
+  int64_t call_timeout_ms;   /**< deadline of pool_call() and pool_go(), -1: none */
+  int64_t idle_timeout_ms;   /**< idle for so long, a connection is closed, down to min_idle; 0 or -1: never */
+  int64_t max_lifetime_ms;   /**< no connection gets older, but the one that is lent is closed on return; 0 or -1: no
+                                  limit.  They are retired a bit earlier, evenly, see retire_percent */
+  int64_t check_after_ms;    /**< idle for so long, a connection is checked before it is lent; 0: always, -1: never */
+  int64_t keepalive_ms;      /**< idle for so long, a connection is checked in the background; 0 or -1: never */
+  int64_t leak_after_ms;     /**< a lease that is out for so long is reported, see events and log; 0 or -1: never */
+  int64_t retry_min_ms;      /**< after a failed open the next waits so long, doubling up to retry_max_ms, less up to a
+                                  half at random; 0 or -1: no back-off and no breaker */
+  int64_t retry_max_ms;      /**< at least retry_min_ms */
+  int64_t overload_after_ms; /**< the pool is overloaded when the first waiter has waited so long, and that has been so
+                                  for as long again; for queue */
+  pool_event_fn *events;     /**< receives events, or NULL */
+  pool_log_fn *log;          /**< receives lines for people, or NULL */
+  void *user;                /**< handed to events and log */
+} pool_config_t;
+/* clang-format off */
+#define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, POOL_KEEPER_THREAD, 1000, \
+                           POOL_QUEUE_FIFO, 10, 5, 0, 0, 30000, -1, 0, 0, -1, 0, 0, 0, 5000, 100, NULL, NULL, NULL }
+/* clang-format on */
+
+/** A call under way, in the hands of a driver: see pool_vtable_t::go. */
+typedef struct pool_call pool_call_t;
+
+/** The connection takes many calls at one time, from any threads: it may be lent while calls of an earlier lease are
+    still under way, and a call that timed out leaves it good. */
+#define POOL_VTABLE_MULTIPLEXED 1u
+
+/**
+ * The callbacks for one kind of connection; `context` is the pointer that was given to pool_create().  `open` and
+ * `close` are required, the others may be NULL.  Each runs on the thread that needs it (that of a pool_get, pool_put,
+ * pool_close, ..., or one of the library's openers) and under no lock.  For one connection at most one of open, check,
+ * reset and close runs at one time, and none of them while a call is under way, except that the check of a multiplexed
+ * connection may meet calls.  Idea from the function tables of ADBC drivers: checked and filled once, then called
+ * freely.
+ */
+typedef struct {
+  size_t size;
+  /** Opens a connection before the deadline and stores it (not NULL).  Returns 0, or not 0 with *error filled:
+      POOL_E_TIMEOUT is passed on as such, everything else reaches the caller as POOL_E_OPEN. */
+  int (*open)(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
+  /** Closes a connection.  The place is free afterwards whatever is returned; not 0 is counted as a failed close. */
+  int (*close)(void *context, void *conn);
+  /** Returns 0 if the connection is still good.  Called before lending one that is under suspicion. */
+  int (*check)(void *context, void *conn, int64_t deadline_ns);
+  /** Makes a returned connection clean for its next user and returns 0, or not 0: then it is closed. */
+  int (*reset)(void *context, void *conn, int64_t deadline_ns);
+  /** Called in the child after fork, from within fork(): frees descriptors and sends nothing.  Must only do what is
+      safe there: close(2) is.  NULL leaves the connection as it is. */
+  void (*abandon)(void *context, void *conn);
+  /** Makes a call and waits for its reply, whose data comes from pool_bytes_new().  0; POOL_E_REMOTE with the server's
+      error in *error; POOL_E_INVALID, POOL_E_UNSUPPORTED, POOL_E_OVERLOAD, POOL_E_NOMEM or POOL_E_SYSTEM: not sent;
+      POOL_E_TIMEOUT; else the connection is broken. */
+  int (*call)(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+              int64_t deadline_ns, pool_error_t *error);
+  /** Starts a call and returns 0; whoever learns its end calls pool_call_done() exactly once, on any thread, from
+     within go if need be.  Not 0, with the meaning of `call`: nothing was started and pool_call_done() must not be
+     called. */
+  int (*go)(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call);
+  /** Called once, when the pool is gone and no callback will follow: frees the context. */
+  void (*release)(void *context);
+  uint32_t flags;    /**< POOL_VTABLE_*; unknown bits are refused */
+  uint32_t reserved; /**< 0 */
+} pool_vtable_t;
+/* clang-format off */
+#define POOL_VTABLE_INIT { sizeof(pool_vtable_t), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+/* clang-format on */
+
+/** How long something took, from a histogram: quantiles are off by at most 1.6 %. */
+typedef struct {
+  int64_t count;
+  int64_t sum_ns;
+  int64_t p50_ns, p90_ns, p99_ns, p999_ns;
+  int64_t max_ns; /**< exact */
+} pool_times_t;
+
+/** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow. */
+typedef struct {
+  size_t size;
+  int64_t open;            /**< all places taken: idle, leased, being opened, checked, reset or closed */
+  int64_t idle;            /**< ready to be lent */
+  int64_t leased;          /**< lent */
+  int64_t opening;         /**< being opened */
+  int64_t waiting;         /**< waiters in the queue */
+  int64_t lent;            /**< leases that ended; counted at no cost to get and put */
+  int64_t opened;          /**< connections opened */
+  int64_t closed;          /**< connections closed, for any reason */
+  int64_t open_failures;   /**< opens that failed */
+  int64_t checks;          /**< checks made */
+  int64_t check_failures;  /**< checks that found a dead connection */
+  int64_t resets;          /**< resets made */
+  int64_t reset_failures;  /**< resets that failed */
+  int64_t close_failures;  /**< closes that returned an error */
+  int64_t closed_unusable; /**< closed because they were marked unusable or broke */
+  int64_t closed_surplus;  /**< closed because max_idle were idle */
+  int64_t closed_idle;     /**< closed because of idle_timeout_ms */
+  int64_t closed_lifetime; /**< closed because of max_lifetime_ms */
+  int64_t closed_flushed;  /**< closed because of pool_flush() */
+  int64_t closed_resized;  /**< closed because of pool_resize() */
+  int64_t waited;          /**< waits that ended with a connection, or with the right to open one */
+  int64_t timed_out;       /**< waits that ended at their deadline */
+  int64_t overloaded;      /**< refused because max_waiters were waiting, or shed from the queue */
+  int64_t cancelled;       /**< ended by pool_cancel() */
+  int64_t failed_fast;     /**< gets that failed at once because the breaker was open */
+  int64_t breaker_opened;  /**< how often the breaker opened */
+  int64_t leaked;          /**< leases reported because of leak_after_ms */
+  int64_t starved;         /**< how often every connection was held by a thread that waited for this pool */
+  int64_t wait_ns;         /**< sum of all waits in the queue, however they ended */
+  int64_t wait_max_ns;     /**< the longest of them */
+  pool_times_t wait;       /**< time in the queue, of each wait that is counted in waited */
+  pool_times_t open_time;  /**< of each open that succeeded */
+  pool_times_t check_time; /**< of each check */
+  pool_times_t use;        /**< from get to put, of one lease in 1024 of each slot, its first among them */
+} pool_stats_t;
+/* clang-format off */
+#define POOL_TIMES_INIT { 0, 0, 0, 0, 0, 0, 0 }
+#define POOL_STATS_INIT { sizeof(pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+                          0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT }
+/* clang-format on */
+
+#define POOL_FORMAT_TEXT       0 /**< a table for people */
+#define POOL_FORMAT_JSON       1 /**< one object; durations are in nanoseconds */
+#define POOL_FORMAT_PROMETHEUS 2 /**< Prometheus's text exposition format; durations are in seconds */
+
+/** A lease that is out. */
+typedef struct {
+  size_t size;
+  pool_lease_t lease;
+  int64_t thread;  /**< who got it, as gettid() numbers threads; 0: not known */
+  int64_t held_ns; /**< for how long, at least: get reads no clock, so this counts from when somebody looked */
+  char tag[48];    /**< the beginning of what pool_tag() set, or "" */
+} pool_lease_info_t;
+/* clang-format off */
+#define POOL_LEASE_INFO_INIT { sizeof(pool_lease_info_t), 0, 0, 0, { 0 } }
+/* clang-format on */
+
+/** Ends a pool_get_async(): `result` is a lease or a POOL_E_*; pool_failure() has the details of the latter. */
+typedef void pool_got_fn(void *user, pool_lease_t result);
+
+/** Ends a pool_go().  `code` is 0 or a POOL_E_*.  The receiver owns the reply and frees it with pool_bytes_free(); for
+    POOL_E_REMOTE it holds the server's error. */
+typedef void pool_done_fn(void *user, int32_t code, pool_bytes_t reply);
+
+/* ---- the pool ------------------------------------------------------------------------------------------------- */
+
+/**
+ * Makes a pool and opens its first `initial` connections, one after the other.  If one of them fails, those that
+ * were opened are closed and the whole call fails with the driver's message.
+ *
+ * Blocks: as long as the opens take; each has get_timeout_ms.
+ * Ownership: config and vtable are copied.  The context must live until the vtable's release is called or, without one,
+ * until pool_free() was called and the last lease put.  The pool is given back with pool_free().
+ * Threads: any.  From a callback: yes.
+ * Errors: POOL_E_INVALID (message names the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_NEWER, POOL_E_OPEN,
+ * POOL_E_TIMEOUT, POOL_E_NOMEM, POOL_E_SYSTEM. Since 0.1.  Idea: NewChannelPool of the Go packages fatih/pool and
+ * maxatome/pool.
+ *
+ * @param config  settings, or NULL for the defaults
+ * @param vtable  the callbacks
+ * @param context handed to each callback
+ * @param pool    receives the pool
+ * @param error   receives what went wrong, or NULL
+ */
+POOL_API int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **pool,
+                         pool_error_t *error);
+
+/**
+ * Counts one more owner of the pool; each owner calls pool_free() once.
+ *
+ * Blocks: no.  Threads: any that owns a reference.  From a callback: yes.
+ * Returns the same pool (NULL for NULL).  Since 0.1.
+ */
+POOL_API pool_t *pool_ref(pool_t *pool);
+
+/**
+ * Gives up one reference.  The last one closes the pool as pool_close(pool, 0) does; connections that are lent then are
+ * closed when they are put, and the memory is reused after that.  NULL is fine.
+ *
+ * Blocks: while idle connections are being closed.  Threads: any, but nobody may use the pool's pointer after giving up
+ * his reference, nor during it; leases may still be put.  Waiters of other threads get POOL_E_CLOSED.
+ * From a callback: yes.  Since 0.1.
+ */
+POOL_API void pool_free(pool_t *pool);
+
+/**
+ * Closes the pool: from now on nobody gets a connection, all waiters get POOL_E_CLOSED, idle connections are closed,
+ * others are closed when they are put or when their opening ends.  May be called again, also to go on draining.
+ *
+ * Blocks: while idle connections are being closed, then up to drain_ms (0: not at all, -1: without limit) until the
+ * last connection has come back and been closed and no library thread of the pool runs.  An open under way never delays
+ * it beyond that.  Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it
+ * would wait for itself. Returns how many connections are still open (0: all is closed), or POOL_E_INVALID; then
+ * pool_leases() says who holds them.  Since 0.1.
+ */
+POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
+
+/**
+ * Does what is due: ends asynchronous gets that are served, cancelled or past their deadline, and looks after idle
+ * times, lifetimes, checks, leaks and retries.  Needed with POOL_KEEPER_MANUAL, where without openers it also runs the
+ * callbacks that are due (close, check, reset, and open for min_idle or to find out whether a server is back); harmless
+ * otherwise.
+ *
+ * Blocks: no longer than the callbacks take, each of which has get_timeout_ms.  Threads: any; one at a time does the
+ * work.  From a callback: yes, and does nothing if that runs within pool_maintain() of the same pool.
+ * Returns the nanoseconds until the next thing is due (INT64_MAX: nothing is), or POOL_E_INVALID.  Since 0.1.
+ */
+POOL_API int64_t pool_maintain(pool_t *pool);
+
+/* ---- control -------------------------------------------------------------------------------------------------- */
+
+/**
+ * Replaces all connections: those that are idle are closed now, those that are lent or in other hands when they come
+ * back, those that are being opened as soon as they are open.  None of them is lent again after this call has returned.
+ * The pool goes on; what is opened from now on is new.
+ *
+ * Blocks: no, but runs the vtable's close.  Threads: any.  From a callback: yes.
+ * Returns how many connections are concerned, or POOL_E_INVALID.  Since 0.1.  Idea: Reset of puddle, generations of
+ * MongoDB's CMAP.
+ */
+POOL_API int pool_flush(pool_t *pool);
+
+/**
+ * Lends nothing until pool_resume(): gets wait, until their deadline.  Puts are as ever.  Pauses are counted: each
+ * needs a resume of its own, so two threads may pause at one time.  A child of fork inherits them.
+ *
+ * Blocks: no; the leases that are out stay valid.  Threads: any.  From a callback: yes.
+ * Returns how many leases are out, 0 means that the pool is quiet; or POOL_E_INVALID, POOL_E_CLOSED.  Since 0.1.
+ * Idea: PAUSE of pgbouncer.
+ */
+POOL_API int pool_pause(pool_t *pool);
+
+/**
+ * Takes one pool_pause() back; after the last, waiters are served in order.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Returns how many pauses remain; or POOL_E_INVALID if there was none.  Since 0.1.
+ */
+POOL_API int pool_resume(pool_t *pool);
+
+/**
+ * Changes the hard cap.  Larger: waiters may open at once.  Smaller: idle connections that are too many are closed now,
+ * others when they come back.  Where max_idle was -1 it follows.
+ *
+ * Blocks: no, but runs the vtable's close.  Threads: any.  From a callback: yes.
+ * Returns how many connections are still too many, and will be closed as they come back; or POOL_E_INVALID: out of
+ * range, or below min_idle; POOL_E_CLOSED.  Since 0.1.  Idea: SetMaxOpenConns of database/sql.
+ *
+ * @param max_open as the setting: 0 means no hard cap
+ */
+POOL_API int pool_resize(pool_t *pool, int32_t max_open);
+
+/**
+ * Notes beside a lease what it is used for, until it is put; pool_leases() and the events of a leak show it.  The text
+ * is copied; NULL or "" takes the note back.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE, POOL_E_NOMEM.  Since 0.1.
+ */
+POOL_API int pool_tag(pool_lease_t lease, const char *tag);
+
+/**
+ * Lists the leases that are out, as many as there is room for.
+ *
+ * Blocks: no longer than a scan of the slots.  Threads: any.  From a callback: yes.
+ * Returns how many are out, which may be more than were listed; or POOL_E_INVALID, POOL_E_SIZE.  Since 0.1.
+ *
+ * @param list begins with an element whose size is set (POOL_LEASE_INFO_INIT); all are written with that size.  NULL
+ *             with room 0 only counts
+ * @param room how many elements there are
+ */
+POOL_API int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room);
+
+/**
+ * A descriptor that becomes readable when pool_maintain() has something to do because of an asynchronous get, or
+ * because something will be due sooner than it had said, for a pool with POOL_KEEPER_MANUAL: any event loop can watch
+ * it.  What is due by time alone is told by what pool_maintain() returns.  pool_maintain() makes it unreadable again;
+ * do not read it yourself.
+ *
+ * Blocks: no.  Ownership: the pool's, which closes it at its end.  Threads: any.  From a callback: yes.
+ * Returns the descriptor, always the same; or POOL_E_INVALID, POOL_E_UNSUPPORTED (the keeper is a thread, or the system
+ * has no eventfd), POOL_E_SYSTEM.  In a child of fork the same number is a new eventfd.  Since 0.1.
+ */
+POOL_API int pool_event_fd(pool_t *pool);
+
+/* ---- get and put ---------------------------------------------------------------------------------------------- */
+
+/**
+ * Gets a connection: an idle one, else a new one if the caps allow, else the next that is put, in order of arrival.
+ * The same as pool_get_for() with the configured get_timeout_ms.
+ *
+ * Blocks: up to get_timeout_ms; not at all if a connection is idle.
+ * Ownership: the lease is put with pool_put(), once.
+ * Threads: any.  From a callback: yes; it may wait for the caller's own leases, so give it a timeout.
+ * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_INVALID.
+ * Since 0.1.  Idea: Get of maxatome/pool; speed from HikariCP's reuse by thread, order from puddle.
+ */
+POOL_API pool_lease_t pool_get(pool_t *pool);
+
+/**
+ * pool_get() with a timeout of its own.  0 does not wait for others: an idle connection is taken or, where the caps
+ * allow and there are no openers, a new one opened, for which get_timeout_ms is the limit.
+ *
+ * A connection whose opening outlasts the deadline is kept for the next caller, and this call ends with POOL_E_TIMEOUT.
+ * Everything else as pool_get().  Since 0.1.
+ *
+ * @param timeout_ms milliseconds, 0: do not wait, -1: for ever
+ */
+POOL_API pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms);
+
+/**
+ * Puts a connection back.  It serves the first waiter, becomes idle, or is closed: if it was marked unusable or broke,
+ * if its reset fails, if max_idle connections are idle already, or if the pool is closed.  If a pool_go() of it is
+ * under way and the vtable is not multiplexed, all that happens when the call is done.
+ *
+ * Blocks: no, but runs the vtable's reset or close where needed.
+ * Threads: any; two threads that put one lease at one moment: one succeeds.  From a callback: yes.
+ * Errors: POOL_E_STALE, and then nothing was touched; POOL_E_UNSUPPORTED for a lease of the step API.  Since 0.1.
+ */
+POOL_API int pool_put(pool_lease_t lease);
+
+/**
+ * Marks a leased connection as unusable: it is closed when it is put.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE.  Since 0.1.  Idea: MarkUnusable of
+ * fatih/pool.
+ */
+POOL_API int pool_mark_unusable(pool_lease_t lease);
+
+/**
+ * The connection of a lease, as the vtable's open stored it; NULL if the lease is stale.  Valid until the lease is put.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Since 0.1.
+ */
+POOL_API void *pool_conn(pool_lease_t lease);
+
+/**
+ * Asks for a connection and returns at once; `got` is called exactly once with the lease or an error.
+ *
+ * `got` runs on the pool's keeper thread or, with POOL_KEEPER_MANUAL, inside pool_maintain(); never inside this call.
+ * A new connection is opened by a library thread, also with openers = 0. Blocks: no.  Threads: any.  From a callback:
+ * yes. Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_NOMEM,
+ * POOL_E_SYSTEM, and then `got` is not called.  Since 0.1.
+ *
+ * @param timeout_ms milliseconds, 0: only what is idle now, -1: for ever
+ */
+POOL_API int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void *user);
+
+/**
+ * Cancels a pool_get_async(): its callback gets POOL_E_CANCELLED, on the keeper.  If it was being given a connection at
+ * this moment, the connection goes to the next.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_STALE: the callback has run, is running or was about to: the result stands.  Since 0.1.
+ */
+POOL_API int pool_cancel(int64_t ticket);
+
+/* ---- calls ---------------------------------------------------------------------------------------------------- */
+
+/**
+ * Calls a method of the server over a leased connection and waits for the reply.
+ *
+ * Blocks: up to call_timeout_ms.
+ * Ownership: args are borrowed during the call; the reply is freed with pool_bytes_free().
+ * Threads: any; more than one call at a time on one lease only if the driver is multiplexed.  From a callback: yes.
+ * Errors: POOL_E_REMOTE (the server's error, in *error; the connection is good), POOL_E_TIMEOUT (of a driver that is
+ * not multiplexed the connection is unusable then), POOL_E_BROKEN (unusable), POOL_E_UNSUPPORTED, POOL_E_INVALID,
+ * POOL_E_STALE, POOL_E_OVERLOAD.  After POOL_E_BROKEN idle siblings are checked before they are lent, if the vtable
+ * can. Since 0.1.  Idea: Call of maxatome/pool's RpcAble.
+ *
+ * @param reply receives the reply; NULL if it is of no interest
+ */
+POOL_API int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+                       pool_error_t *error);
+
+/**
+ * Starts a call and returns; `done` is called exactly once, on a thread of the driver or inside this call.
+ *
+ * The lease may be put before the call is done, also from inside `done`.
+ * Blocks: no longer than the driver needs to send.  Ownership: args are borrowed during this call.
+ * Threads: any.  From a callback: yes.
+ * Returns a positive number, or an error with the meanings of pool_call(), and then `done` is not called.
+ * Since 0.1.  Idea: Go of maxatome/pool's RpcAble.
+ */
+POOL_API int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_done_fn *done, void *user);
+
+/**
+ * Ends a call that a driver's `go` was given; for drivers.  The user's callback, and a reset or close of the connection
+ * where that was waiting for the call, may run inside: hold no lock, and use the connection afterwards only if the
+ * driver itself keeps it alive.
+ *
+ * Blocks: no.  Ownership: the reply, from pool_bytes_new() or empty, goes to the receiver.  Threads: any.
+ * From a callback: yes.  Errors: POOL_E_STALE if the call is done already; the reply is then freed.  Since 0.1.
+ *
+ * @param code 0 or a POOL_E_* with the meanings of pool_vtable_t::call
+ */
+POOL_API int pool_call_done(pool_call_t *call, int32_t code, pool_bytes_t reply);
+
+/**
+ * The deadline of a call; for drivers.  Blocks: no.  Threads: any, until pool_call_done().  From a callback: yes.
+ * Returns a moment in ns on CLOCK_MONOTONIC, or POOL_NO_DEADLINE.  Since 0.1.
+ */
+POOL_API int64_t pool_call_deadline(const pool_call_t *call);
+
+/**
+ * Allocates bytes for a reply; for drivers.  Blocks: no.  Threads: any.  From a callback: yes.
+ * Ownership: freed with pool_bytes_free().  Errors: POOL_E_INVALID, POOL_E_NOMEM.  Since 0.1.
+ */
+POOL_API int pool_bytes_new(size_t size, pool_bytes_t *bytes);
+
+/**
+ * Frees a reply and makes it empty.  NULL and empty are fine.  Blocks: no.  Threads: any.  From a callback: yes.
+ * Since 0.1.
+ */
+POOL_API void pool_bytes_free(pool_bytes_t *bytes);
+
+/* ---- seeing --------------------------------------------------------------------------------------------------- */
+
+/**
+ * How many connections are idle; 0 after close and for NULL.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Since 0.1.  Idea: Len of fatih/pool.
+ */
+POOL_API size_t pool_len(pool_t *pool);
+
+/**
+ * Fills in the counts of a pool, as many as the caller's struct has.
+ *
+ * Blocks: no longer than a scan of the slots.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_INVALID, POOL_E_SIZE.  Since 0.1.
+ */
+POOL_API int pool_stats(pool_t *pool, pool_stats_t *stats);
+
+/**
+ * Writes what pool_stats() knows as text: for people, as JSON, or in Prometheus's exposition format with cumulative
+ * histograms.
+ *
+ * Blocks: no longer than a scan of the slots.  Ownership: the text, which ends in a zero byte that its size does not
+ * count, is freed with pool_bytes_free().  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_INVALID, POOL_E_NOMEM.  Since 0.1.
+ *
+ * @param pool   a pool, or NULL for all pools of the process together (one document)
+ * @param format POOL_FORMAT_*
+ */
+POOL_API int pool_report(pool_t *pool, int32_t format, pool_bytes_t *text);
+
+/**
+ * Looks whether a socket could serve somebody new: for the check and reset of drivers.  A connection on which bytes
+ * wait to be read carries somebody's late reply and must not be lent again.
+ *
+ * Blocks: never, also if the socket would.  Threads: any.  From a callback: yes.
+ * Returns 0 if the socket is connected and nothing is to be read; the number of unread bytes (a waiting datagram counts
+ * as one at least, for it may be empty); POOL_E_BROKEN at the end of file, after an error of the socket (it is taken
+ * from the socket and is `native` of pool_failure()) or if the socket is not connected, a listening one for example;
+ * POOL_E_INVALID if it is no socket.  Since 0.1.  Idea: connCheck of Go's MySQL driver.
+ */
+POOL_API int64_t pool_socket_idle(int fd);
+
+/**
+ * Why the last failed call of this thread failed: code, message and the driver's own number.
+ *
+ * Blocks: no.  Threads: each has its own.  From a callback: yes.
+ * Returns the code (0: nothing failed yet); `error` may be NULL.  Since 0.1.
+ */
+POOL_API int pool_failure(pool_error_t *error);
+
+/**
+ * What a code means, in a few words.  Total: any number gets a text.  The text is static.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Since 0.1.
+ */
+POOL_API const char *pool_strerror(int64_t code);
+
+/**
+ * The version of the library that is running, as "MAJOR.MINOR.PATCH".  The text is static.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Since 0.1.
+ */
+POOL_API const char *pool_version(void);
+
+/**
+ * Whether the library that is running can do something, by name:
+ *
+ *  - "event_fd": pool_event_fd() has what it needs of the system
+ *  - "probes": it was built with static probes for tracers
+ *  - "step": the step API, pool/step.h
+ *  - "drivers": drivers are loaded, pool/driver.h
+ *  - "api": pool_get_api(), pool/api.h
+ *
+ * A later release has names for what it adds, so an older one says no to them.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Returns 1, or 0: no, or no such name; or POOL_E_INVALID for NULL.  Since 0.1.  Idea: xkb_feature_supported of
+ * libxkbcommon.
+ */
+POOL_API int pool_supports(const char *feature);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
