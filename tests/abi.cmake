@@ -6,7 +6,8 @@ add_test(NAME abi.symbols COMMAND ${scripts}/symbols.sh ${PROJECT_SOURCE_DIR} $<
 add_test(NAME abi.headers COMMAND ${scripts}/headers.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
 add_test(NAME abi.signatures COMMAND ${scripts}/signatures.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
 add_test(NAME abi.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER} $<TARGET_FILE:pool>)
-set_tests_properties(abi.symbols abi.headers abi.signatures abi.guards PROPERTIES LABELS abi TIMEOUT 120)
+add_test(NAME abi.frozen COMMAND ${scripts}/frozen.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
+set_tests_properties(abi.frozen abi.symbols abi.headers abi.signatures abi.guards PROPERTIES LABELS abi TIMEOUT 120)
 
 # abi_test(NAME TARGET ARGUMENT ...)
 function(abi_test name program)

@@ -36,6 +36,7 @@ guards=$source/tests/abi
 symbols=("$guards/symbols.sh" "$copy" "$library")
 signatures=("$guards/signatures.sh" "$copy" "$compiler")
 headers=("$guards/headers.sh" "$copy" "$compiler")
+frozen=("$guards/frozen.sh" "$copy" "$compiler")
 
 caught "a function in no node of the version script" abi/libpool.map '/pool_put;/d' \
   "what the headers declare and abi/libpool.map lists differ" "${symbols[@]}"
@@ -70,5 +71,34 @@ caught "a parameter that became const" abi/pool/pool.h 's/pool_stats\(pool_t \*p
   "abi/signatures.txt and the headers differ" "${signatures[@]}"
 caught "a list that does not begin with what gives the table" abi/signatures.txt '/pool_get_api/{h;d}; ${p;x}' \
   "the first line of abi/signatures.txt must be that of pool_get_api" "${signatures[@]}"
+
+caught "two fields that changed places" abi/pool/pool.h \
+  's/^  int32_t (initial|min_idle); /  int32_t NEW\1; /; s/NEWinitial/min_idle/; s/NEWmin_idle/initial/' \
+  "a struct is not what it was in 1.0" "${frozen[@]}"
+caught "a new field in the middle" abi/pool/pool.h 's/^  int32_t max_open; /  int32_t zap; \/**\/\n&/' \
+  "a struct is not what it was in 1.0" "${frozen[@]}"
+caught "a field of another size" abi/pool/step.h 's/^  int32_t reason; /  int64_t reason; /' \
+  "a struct is not what it was in 1.0" "${frozen[@]}"
+caught "a field that is gone" abi/pool/driver.h '/^  const char \*name;/d' \
+  "a struct is not what it was in 1.0" "${frozen[@]}"
+caught "callbacks that changed places" abi/pool/pool.h \
+  's/^  int \(\*(check|reset)\)/  int (*NEW\1)/; s/NEWcheck/reset/; s/NEWreset/check/' \
+  "a struct is not what it was in 1.0" "${frozen[@]}"
+caught "two functions that changed places in the table and in the list" abi/signatures.txt '/pool_flush/{h;d}; /pool_pause/{G}' \
+  "abi/signatures.txt does not begin with that of 1.0" "${frozen[@]}"
+caught "an error code that was used again" abi/pool/pool.h 's/(#define POOL_E_OLDER +)\(-17\)/\1(-16)/' \
+  "a number of 1.0 has changed or is gone" "${frozen[@]}"
+caught "an event that is gone" abi/pool/pool.h '/#define POOL_EVENT_STARVED/d' \
+  "a number of 1.0 has changed or is gone" "${frozen[@]}"
+caught "a function that is gone" abi/libpool.so.1.symbols '/^pool_put@/d' \
+  "a function of 1.0 is gone or moved" "${frozen[@]}"
+caught "a function in another node than before" abi/libpool.so.1.symbols 's/^(pool_put@@POOL_).*/\11.1/' \
+  "a function of 1.0 is gone or moved" "${frozen[@]}"
+caught "a frozen header that was changed" tests/compat/1.0/pool/pool.h 's/30000, -1/20000, -1/' \
+  "a frozen copy was changed or is gone" "${frozen[@]}"
+caught "a frozen caller that was made easier" tests/compat/1.0/caller.c '/EXPECT\(pool_put/d' \
+  "a frozen copy was changed or is gone" "${frozen[@]}"
+caught "a frozen release whose checksums were taken away" abi/frozen.sha256 '/driver.c/d' \
+  "tests/compat and abi/frozen.sha256 differ" "${frozen[@]}"
 
 echo "$made mistakes caught"
