@@ -66,3 +66,12 @@ set_tests_properties(sized sized.portable PROPERTIES ENVIRONMENT POOL_DRIVER_PAT
 foreach(program sized_test sized_test.portable)
   add_dependencies(${program} compat_driver_1.0)
 endforeach()
+
+# ---- who has no compiler ----
+
+pkg_check_modules(ffi REQUIRED IMPORTED_TARGET libffi)
+add_executable(ffi_test ffi_test.c abi/foreign.c abi/signature.c)
+target_link_libraries(ffi_test PRIVATE pool_headers PkgConfig::ffi)
+add_dependencies(ffi_test compat_driver_1.0)
+abi_test(abi.ffi ffi_test $<TARGET_FILE:pool> ${PROJECT_SOURCE_DIR}/abi/signatures.txt)
+set_tests_properties(abi.ffi PROPERTIES ENVIRONMENT POOL_DRIVER_PATH=$<TARGET_FILE_DIR:compat_driver_1.0>)
