@@ -13,6 +13,7 @@ mkdir "$work/objects" "$work/mutant"
 signatures=$source/abi/signatures.txt
 library=$work/libpool.so.1
 caught=0
+patience=10
 
 # make_library LINK_OPTION...
 link_options=(-Wl,-z,nodelete -Wl,-Bsymbolic-functions)
@@ -37,7 +38,7 @@ run() { # TEST: with the library, wherever the test has its own from
   ffi) timeout 60 "$tests/ffi_test" "$library" "$signatures" ;;
   copies) timeout 60 "$tests/copies_test" "$library" ;;
   dlopen) LD_LIBRARY_PATH=$work timeout 60 "$tests/dlopen_test" "$library" "$tests/libplugin_linked.so" \
-    "$tests/libplugin_loading.so" ;;
+    "$tests/libplugin_loading.so" "$patience" ;;
   *) LD_LIBRARY_PATH=$work timeout 60 "$tests/compat_caller_$1" frozen ;;
   esac
 }
@@ -63,6 +64,8 @@ for name in sized ffi copies dlopen 1.0; do
   run "$name" >"$work/said" 2>&1 || { cat "$work/said"; echo "FAILED: $name, without any fault"; exit 1; }
 done
 
+patience=1 # for what never comes
+
 mutant sized "wild sizes are believed" sized.c 's/size < sizes.first \|\| size > SIZE_LIMIT/size < sizes.first/'
 mutant sized "it writes beyond a small struct" sized.c 's/\(size < sizes.known \? size : sizes.known\) - sizeof/sizes.known - sizeof/'
 mutant sized "it reads beyond a small struct" sized.c 's/size < sizes.known \? size : sizes.known\);/sizes.known);/; s/size < sizes.first \|\|/0 \&\&/'
@@ -79,7 +82,7 @@ mutant 1.0 "settings of the first release are refused" config.c 's/SIZES\(pool_c
 mutant 1.0 "vtables of the first release are refused" config.c 's/sized_read\(vtable, theirs, .*\)/POOL_E_OLDER/'
 mutant 1.0 "drivers of the first release are refused" driver.c 's/make\(POOL_DRIVER_VERSION/make(POOL_DRIVER_VERSION + 1/'
 mutant 1.0 "its table is refused" api.c 's/version == POOL_API_VERSION/version > POOL_API_VERSION/'
-mutant 1.0 "a default is another" error.c 's/case POOL_E_STALE:/case POOL_E_OLDER - 1:/; s/return last.error.code;/return -last.error.code;/'
+mutant 1.0 "it fails without saying why" error.c 's/return last.error.code;/return 0;/'
 
 mutant ffi "two entries of the table are each other's" api.c 's/= pool_flush,/= NEW,/; s/= pool_pause,/= pool_flush,/; s/= NEW,/= pool_pause,/'
 mutant ffi "a parameter is not looked at" rpc.c 's/^  if \(!bytes\)/  if (0)/'
