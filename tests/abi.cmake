@@ -38,7 +38,7 @@ set_target_properties(copies_test PROPERTIES ENABLE_EXPORTS ON)
 target_link_libraries(copies_test PRIVATE pool_test_support pool_static)
 abi_test(abi.copies copies_test $<TARGET_FILE:pool>)
 
-# ---- who was compiled long ago: a folder for each release, whose caller and driver know the headers beside them only ----
+# ---- who was compiled long ago: a folder for each release, whose caller and driver know its headers only ----
 
 file(GLOB releases CONFIGURE_DEPENDS LIST_DIRECTORIES true ${CMAKE_CURRENT_SOURCE_DIR}/compat/*)
 foreach(folder ${releases})

@@ -60,14 +60,16 @@ numbers() {
   fail "a frozen copy was changed or is gone; bring it back, a release is what it was (git checkout tests/compat)"
 (cd "$source" && find tests/compat -type f | sort) >"$work/present"
 sed 's/^[0-9a-f]*  //' "$source/abi/frozen.sha256" | sort >"$work/listed"
-diff -u "$work/listed" "$work/present" || fail "tests/compat and abi/frozen.sha256 differ: tools/freeze adds a release to both"
+diff -u "$work/listed" "$work/present" ||
+  fail "tests/compat and abi/frozen.sha256 differ: tools/freeze adds a release to both"
 
 releases=0
 for release in "$source"/tests/compat/*; do
   name=${release##*/}
   releases=$((releases + 1))
   members "$release" >"$work/members"
-  [ "$(wc -l <"$work/members")" -gt 150 ] || fail "found only a few members in the structs of $name; is this test broken?"
+  [ "$(wc -l <"$work/members")" -gt 150 ] ||
+    fail "found only a few members in the structs of $name; is this test broken?"
   layout "$release" "$work/members" >"$work/then"
   if ! layout "$source/abi" "$work/members" >"$work/now" || ! diff -u "$work/then" "$work/now"; then
     fail "a struct is not what it was in $name: add members at its end only"

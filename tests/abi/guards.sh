@@ -8,8 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 made=0
 
-# caught MISTAKE FILE SED_SCRIPT MESSAGE GUARD ARGUMENT...: once the mistake is made in a copy of the contract, the guard
-# fails with that message.
+# caught MISTAKE FILE SED_SCRIPT MESSAGE GUARD ARGUMENT...: once the mistake is made in a copy of the contract, the
+# guard fails with that message.
 caught() {
   local mistake=$1 file=$work/copy/$2 script=$3 message=$4
   shift 4
@@ -47,7 +47,8 @@ caught "a function added without a line in the golden list" abi/libpool.so.1.sym
 caught "a released function taken away, or moved to another node" abi/libpool.so.1.symbols 's/^pool_put@.*/&0/' \
   "the exports are not those of abi/libpool.so.1.symbols" "${symbols[@]}"
 
-caught "a header that needs more than C90" abi/pool/api.h 's|^typedef struct \{|inline int pool_one(void) { return 1; }\n&|' \
+caught "a header that needs more than C90" abi/pool/api.h \
+  's|^typedef struct \{|inline int pool_one(void) { return 1; }\n&|' \
   "pool/api.h as c90" "${headers[@]}"
 
 caught "an exported function without a place in the table" abi/libpool.so.1.symbols '$a pool_zap@@POOL_1.0' \
@@ -61,13 +62,17 @@ caught "two functions of the table that changed places" abi/pool/api.h \
   "pool_api_t is not abi/signatures.txt" "${signatures[@]}"
 caught "a new function in the middle of the table" abi/pool/api.h 's/^  int \(\*flush\)/  int (*zap)(void);\n&/' \
   "pool_api_t is not abi/signatures.txt" "${signatures[@]}"
-caught "another type in the table than in the header" abi/pool/api.h 's/\(\*resize\)\(pool_t \*pool, int32_t/(*resize)(pool_t *pool, int64_t/' \
+caught "another type in the table than in the header" abi/pool/api.h \
+  's/\(\*resize\)\(pool_t \*pool, int32_t/(*resize)(pool_t *pool, int64_t/' \
   "pool_api_t is not abi/signatures.txt" "${signatures[@]}"
-caught "a function whose parameter became wider" abi/pool/pool.h 's/pool_resize\(pool_t \*pool, int32_t/pool_resize(pool_t *pool, int64_t/' \
+caught "a function whose parameter became wider" abi/pool/pool.h \
+  's/pool_resize\(pool_t \*pool, int32_t/pool_resize(pool_t *pool, int64_t/' \
   "abi/signatures.txt and the headers differ" "${signatures[@]}"
-caught "a function whose result became narrower" abi/pool/pool.h 's/^POOL_API int64_t pool_maintain/POOL_API int32_t pool_maintain/' \
+caught "a function whose result became narrower" abi/pool/pool.h \
+  's/^POOL_API int64_t pool_maintain/POOL_API int32_t pool_maintain/' \
   "abi/signatures.txt and the headers differ" "${signatures[@]}"
-caught "a parameter that became const" abi/pool/pool.h 's/pool_stats\(pool_t \*pool, /pool_stats(const pool_t *pool, /' \
+caught "a parameter that became const" abi/pool/pool.h \
+  's/pool_stats\(pool_t \*pool, /pool_stats(const pool_t *pool, /' \
   "abi/signatures.txt and the headers differ" "${signatures[@]}"
 caught "a list that does not begin with what gives the table" abi/signatures.txt '/pool_get_api/{h;d}; ${p;x}' \
   "the first line of abi/signatures.txt must be that of pool_get_api" "${signatures[@]}"
@@ -84,7 +89,8 @@ caught "a field that is gone" abi/pool/driver.h '/^  const char \*name;/d' \
 caught "callbacks that changed places" abi/pool/pool.h \
   's/^  int \(\*(check|reset)\)/  int (*NEW\1)/; s/NEWcheck/reset/; s/NEWreset/check/' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
-caught "two functions that changed places in the table and in the list" abi/signatures.txt '/pool_flush/{h;d}; /pool_pause/{G}' \
+caught "two functions that changed places in the table and in the list" abi/signatures.txt \
+  '/pool_flush/{h;d}; /pool_pause/{G}' \
   "abi/signatures.txt does not begin with that of 1.0" "${frozen[@]}"
 caught "an error code that was used again" abi/pool/pool.h 's/(#define POOL_E_OLDER +)\(-17\)/\1(-16)/' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Each test of the contract fails with a library that breaks it: faults are put into copies of the sources one by one, and
-# a library is linked from the object of the copy and those of the archive.
+# Each test of the contract fails with a library that breaks it: faults are put into copies of the sources one by one,
+# and a library is linked from the object of the copy and those of the archive.
 # usage: mutants.sh SOURCE_FOLDER C_COMPILER ARCHIVE TEST_FOLDER DRIVER_FOLDER
 set -euo pipefail
 source=$1 compiler=$2 archive=$3 tests=$4
@@ -67,32 +67,44 @@ done
 patience=1 # for what never comes
 
 mutant sized "wild sizes are believed" sized.c 's/size < sizes.first \|\| size > SIZE_LIMIT/size < sizes.first/'
-mutant sized "it writes beyond a small struct" sized.c 's/\(size < sizes.known \? size : sizes.known\) - sizeof/sizes.known - sizeof/'
-mutant sized "it reads beyond a small struct" sized.c 's/size < sizes.known \? size : sizes.known\);/sizes.known);/; s/size < sizes.first \|\|/0 \&\&/'
+mutant sized "it writes beyond a small struct" sized.c \
+  's/\(size < sizes.known \? size : sizes.known\) - sizeof/sizes.known - sizeof/'
+mutant sized "it reads beyond a small struct" sized.c \
+  's/size < sizes.known \? size : sizes.known\);/sizes.known);/; s/size < sizes.first \|\|/0 \&\&/'
 mutant sized "what it does not know is ignored" sized.c 's/return POOL_E_NEWER;/continue;/'
-mutant sized "the caller's size is overwritten" sized.c 's/memcpy\(\(char \*\)theirs \+ sizeof size.*/*(size_t *)theirs = sizes.known; &/'
+mutant sized "the caller's size is overwritten" sized.c \
+  's/memcpy\(\(char \*\)theirs \+ sizeof size.*/*(size_t *)theirs = sizes.known; &/'
 mutant sized "a vtable needs no close" config.c 's/!vtable->open \|\| !vtable->close/!vtable->open/'
 mutant sized "unknown flags are ignored" config.c 's/\(vtable->flags & ~POOL_VTABLE_MULTIPLEXED\) \|\|//'
 mutant sized "a cut tag does not end" control.c 's/place\[stride - 1\] = 0;/;/'
 mutant sized "a cut message does not end" error.c 's/theirs->size < sizeof \*ours/0/'
-mutant sized "a step is written without a look at its size" step.c 's/!theirs \|\| theirs->size != sizeof \*theirs/!theirs/'
+mutant sized "a step is written without a look at its size" step.c \
+  's/!theirs \|\| theirs->size != sizeof \*theirs/!theirs/'
 mutant sized "a bad step loses what was decided" step.c 's/  if \(code\)/  if (0)/'
 
-mutant 1.0 "settings of the first release are refused" config.c 's/SIZES\(pool_config_t, user\)/(struct sizes){sizeof *config + 8, 0, sizeof *config + 8}/'
+mutant 1.0 "settings of the first release are refused" config.c \
+  's/SIZES\(pool_config_t, user\)/(struct sizes){sizeof *config + 8, 0, sizeof *config + 8}/'
 mutant 1.0 "vtables of the first release are refused" config.c 's/sized_read\(vtable, theirs, .*\)/POOL_E_OLDER/'
-mutant 1.0 "drivers of the first release are refused" driver.c 's/make\(POOL_DRIVER_VERSION/make(POOL_DRIVER_VERSION + 1/'
+mutant 1.0 "drivers of the first release are refused" driver.c \
+  's/make\(POOL_DRIVER_VERSION/make(POOL_DRIVER_VERSION + 1/'
 mutant 1.0 "its table is refused" api.c 's/version == POOL_API_VERSION/version > POOL_API_VERSION/'
 mutant 1.0 "it fails without saying why" error.c 's/return last.error.code;/return 0;/'
 
-mutant ffi "two entries of the table are each other's" api.c 's/= pool_flush,/= NEW,/; s/= pool_pause,/= pool_flush,/; s/= NEW,/= pool_pause,/'
+mutant ffi "two entries of the table are each other's" api.c \
+  's/= pool_flush,/= NEW,/; s/= pool_pause,/= pool_flush,/; s/= NEW,/= pool_pause,/'
 mutant ffi "a parameter is not looked at" rpc.c 's/^  if \(!bytes\)/  if (0)/'
 mutant ffi "an error is another" rpc.c 's/return error_code\(name \? POOL_E_STALE : POOL_E_INVALID\)/return -1/'
 mutant ffi "any version has a table" api.c 's/if \(version == POOL_API_VERSION\)//'
 
-mutant dlopen "a descriptor stays behind" pool.c 's/^static void begin\(.*/#include <unistd.h>\n&/; s/^  atomic_store\(&pool->filling, false\);/&\n  dup(2);/'
-mutant dlopen "a thread-local key stays behind" pool.c 's/^  atomic_store\(&pool->filling, false\);/&\n  pthread_key_t key; pthread_key_create(\&key, NULL);/'
-mutant dlopen "memory stays behind" pool.c 's/^  atomic_store\(&pool->filling, false\);/&\n  static void *volatile kept; kept = malloc(32);/'
-mutant dlopen "threads outlive a pool that was drained" pool.c 's/^  atomic_store\(&pool->filling, false\);/&\n  pthread_t thread; pthread_create(\&thread, NULL, (void *)pause, NULL);/; s/^#include "clock.h"/#include <unistd.h>\n&/'
+mutant dlopen "a descriptor stays behind" pool.c \
+  's/^static void begin\(.*/#include <unistd.h>\n&/; s/^  atomic_store\(&pool->filling, false\);/&\n  dup(2);/'
+mutant dlopen "a thread-local key stays behind" pool.c \
+  's/^  atomic_store\(&pool->filling, false\);/&\n  pthread_key_t key; pthread_key_create(\&key, NULL);/'
+mutant dlopen "memory stays behind" pool.c \
+  's/^  atomic_store\(&pool->filling, false\);/&\n  static void *volatile kept; kept = malloc(32);/'
+mutant dlopen "threads outlive a pool that was drained" pool.c \
+  's/^  atomic_store\(&pool->filling, false\);/&\n  pthread_t t; pthread_create(\&t, NULL, (void *)pause, NULL);/
+   s/^#include "clock.h"/#include <unistd.h>\n&/'
 
 cp "$work"/objects/*.o "$work/mutant"
 make_library -Wl,-Bsymbolic-functions

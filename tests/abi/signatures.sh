@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# abi/signatures.txt, the headers and the table of pool/api.h name the same functions, with the same types, in one order.
+# abi/signatures.txt, the headers and the table of pool/api.h name the same functions, with the same types, in one
+# order.
 # usage: signatures.sh SOURCE_FOLDER C_COMPILER
 set -euo pipefail
 source=$1 compiler=$2
@@ -41,7 +42,8 @@ compiles types "abi/signatures.txt and the headers differ: a function that was r
   while read -r name; do
     member=${name#pool_}
     echo "extern __typeof__(*((pool_api_t *)0)->$member) $name;"
-    echo "_Static_assert(offsetof(pool_api_t, $member) == sizeof(size_t) + $position * sizeof(void (*)(void)), \"$member\");"
+    offset="sizeof(size_t) + $position * sizeof(void (*)(void))"
+    echo "_Static_assert(offsetof(pool_api_t, $member) == $offset, \"$member\");"
     position=$((position + 1))
   done <"$work/table"
   echo "_Static_assert(sizeof(pool_api_t) == sizeof(size_t) + $position * sizeof(void (*)(void)), \"the whole\");"

@@ -26,6 +26,7 @@
  * unwind through the library.
  *
  * Structs.  Each begins with its size, which its POOL_*_INIT sets; a struct of an older or newer header is understood.
+ * A pool_error_t whose size is wrong is left alone.
  */
 
 #include <stddef.h>

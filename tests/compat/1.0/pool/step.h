@@ -99,7 +99,8 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
  *
  * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks
  * for a close); or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the close).
- * Blocks: no.  Threads: any.  Errors: POOL_E_STALE (no such claim), POOL_E_CLOSED, POOL_E_SIZE.  Since 0.1.
+ * Blocks: no.  Threads: any.  Errors: POOL_E_STALE (no such claim), POOL_E_CLOSED, POOL_E_SIZE, POOL_E_NEWER.
+ * Since 0.1.
  *
  * How long an open or check took, from when it was asked for, goes into pool_stats() and the breaker.
  *
