@@ -242,7 +242,7 @@ static void test_ffi__control(void **state)
   assert_int_equal(NUMBER("pool_pause", P(pool)), 0);
   assert_true(NUMBER("pool_get_async", P(pool), N(-1), P(made_got), P(&result)) > 0);
   assert_int_equal(NUMBER("pool_resume", P(pool)), 0);
-  assert_true(NUMBER("pool_event_fd", P(pool)) >= 0);
+  assert_int_equal(NUMBER("pool_event_fd", P(pool)) >= 0, NUMBER("pool_supports", P("event_fd")));
   while (result == 0)
     CALL("pool_maintain", P(pool));
   put(result);

@@ -64,8 +64,6 @@ for name in sized ffi copies dlopen 1.0; do
   run "$name" >"$work/said" 2>&1 || { cat "$work/said"; echo "FAILED: $name, without any fault"; exit 1; }
 done
 
-patience=1 # for what never comes
-
 mutant sized "wild sizes are believed" sized.c 's/size < sizes.first \|\| size > SIZE_LIMIT/size < sizes.first/'
 mutant sized "it writes beyond a small struct" sized.c \
   's/\(size < sizes.known \? size : sizes.known\) - sizeof/sizes.known - sizeof/'
@@ -102,6 +100,7 @@ mutant dlopen "a thread-local key stays behind" pool.c \
   's/^  atomic_store\(&pool->filling, false\);/&\n  pthread_key_t key; pthread_key_create(\&key, NULL);/'
 mutant dlopen "memory stays behind" pool.c \
   's/^  atomic_store\(&pool->filling, false\);/&\n  static void *volatile kept; kept = malloc(32);/'
+patience=1 # for threads that never end
 mutant dlopen "threads outlive a pool that was drained" pool.c \
   's/^  atomic_store\(&pool->filling, false\);/&\n  pthread_t t; pthread_create(\&t, NULL, (void *)pause, NULL);/
    s/^#include "clock.h"/#include <unistd.h>\n&/'
