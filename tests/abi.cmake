@@ -3,10 +3,19 @@
 # while they run, or have no compiler.
 set(scripts ${CMAKE_CURRENT_SOURCE_DIR}/abi)
 add_test(NAME abi.symbols COMMAND ${scripts}/symbols.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:pool>)
-add_test(NAME abi.headers COMMAND ${scripts}/headers.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
+add_test(NAME abi.headers COMMAND ${scripts}/headers.sh ${PROJECT_SOURCE_DIR} gcc clang)
+add_test(NAME abi.docs COMMAND ${scripts}/docs.sh ${PROJECT_SOURCE_DIR})
+add_test(NAME abi.structs COMMAND ${scripts}/structs.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
 add_test(NAME abi.signatures COMMAND ${scripts}/signatures.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
 add_test(NAME abi.frozen COMMAND ${scripts}/frozen.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
-set_tests_properties(abi.frozen abi.symbols abi.headers abi.signatures PROPERTIES LABELS abi TIMEOUT 120)
+set_tests_properties(abi.docs abi.frozen abi.headers abi.signatures abi.structs abi.symbols
+                     PROPERTIES LABELS abi TIMEOUT 120)
+
+# Types can be compared where the library says what they are: it does when it was built for debugging.
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT POOL_SANITIZER)
+  add_test(NAME abi.abidiff COMMAND ${scripts}/abidiff.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:pool>)
+  set_tests_properties(abi.abidiff PROPERTIES LABELS abi TIMEOUT 120)
+endif()
 
 # abi_test(NAME TARGET ARGUMENT ...)
 function(abi_test name program)

@@ -487,7 +487,9 @@ POOL_API pool_lease_t pool_get(pool_t *pool);
  * allow and there are no openers, a new one opened, for which get_timeout_ms is the limit.
  *
  * A connection whose opening outlasts the deadline is kept for the next caller, and this call ends with POOL_E_TIMEOUT.
- * Everything else as pool_get().  Since 0.1.
+ *
+ * Blocks: up to timeout_ms.  Ownership: as pool_get().  Threads: any.  From a callback: yes, as pool_get().
+ * Errors: those of pool_get(), and POOL_E_INVALID for less than -1.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: do not wait, -1: for ever
  */
@@ -564,7 +566,7 @@ POOL_API int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args
  * The lease may be put before the call is done, also from inside `done`.
  * Blocks: no longer than the driver needs to send.  Ownership: args are borrowed during this call.
  * Threads: any.  From a callback: yes.
- * Returns a positive number, or an error with the meanings of pool_call(), and then `done` is not called.
+ * Returns a positive number.  Errors: those of pool_call() with the same meanings, and then `done` is not called.
  * Since 0.1.  Idea: Go of maxatome/pool's RpcAble.
  */
 POOL_API int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_done_fn *done, void *user);
@@ -583,7 +585,7 @@ POOL_API int pool_call_done(pool_call_t *call, int32_t code, pool_bytes_t reply)
 
 /**
  * The deadline of a call; for drivers.  Blocks: no.  Threads: any, until pool_call_done().  From a callback: yes.
- * Returns a moment in ns on CLOCK_MONOTONIC, or POOL_NO_DEADLINE.  Since 0.1.
+ * Returns a moment in ns on CLOCK_MONOTONIC, or POOL_NO_DEADLINE.  Errors: none.  Since 0.1.
  */
 POOL_API int64_t pool_call_deadline(const pool_call_t *call);
 

@@ -7,47 +7,12 @@ set -euo pipefail
 source=$1 compiler=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+layout=$(dirname "${BASH_SOURCE[0]}")/layout.sh
 failed=0
 
 fail() {
   echo "FAILED: $1"
   failed=1
-}
-
-# members FOLDER: "type member" of each public struct in its headers.
-members() {
-  printf '#include <pool/api.h>\n' | "$compiler" -E -P -I"$1" - | tr '\n' ' ' |
-    grep -oE 'typedef struct \{[^}]*\} pool_[a-z_]+_t;' |
-    awk '{
-      type = $NF; sub(/;/, "", type)
-      sub(/^typedef struct \{/, ""); sub(/\}[^}]*$/, "")
-      count = split($0, lines, ";")
-      for (i = 1; i <= count; i++) {
-        line = lines[i]
-        if (match(line, /\(\*[a-z_0-9]+\)/)) { print type, substr(line, RSTART + 2, RLENGTH - 3); continue }
-        names = split(line, parts, ",")
-        for (j = 1; j <= names; j++) {
-          sub(/\[.*/, "", parts[j]); sub(/ +$/, "", parts[j])
-          if (match(parts[j], /[a-z_0-9]+$/)) print type, substr(parts[j], RSTART)
-        }
-      }
-    }'
-}
-
-# layout FOLDER MEMBERS: where those members are, how large they are, and how their type is called.
-layout() {
-  {
-    echo '#include <stdio.h>'
-    echo '#include <pool/api.h>'
-    echo 'int main(void) {'
-    echo 'return'
-    while read -r type member; do
-      printf 'printf("%s.%s at %%zu, %%zu bytes\\n", offsetof(%s, %s), sizeof ((%s *)0)->%s) < 0 ||\n' \
-        "$type" "$member" "$type" "$member" "$type" "$member"
-    done <"$2"
-    echo '0; }'
-  } >"$work/layout.c"
-  "$compiler" -std=c11 -I"$1" "$work/layout.c" -o "$work/layout" && "$work/layout"
 }
 
 # numbers FOLDER: every number that has a name; the version is what changes.
@@ -67,11 +32,10 @@ releases=0
 for release in "$source"/tests/compat/*; do
   name=${release##*/}
   releases=$((releases + 1))
-  members "$release" >"$work/members"
-  [ "$(wc -l <"$work/members")" -gt 150 ] ||
+  "$layout" "$release" "$compiler" "$release" >"$work/then"
+  [ "$(wc -l <"$work/then")" -gt 150 ] ||
     fail "found only a few members in the structs of $name; is this test broken?"
-  layout "$release" "$work/members" >"$work/then"
-  if ! layout "$source/abi" "$work/members" >"$work/now" || ! diff -u "$work/then" "$work/now"; then
+  if ! "$layout" "$source/abi" "$compiler" "$release" >"$work/now" || ! diff -u "$work/then" "$work/now"; then
     fail "a struct is not what it was in $name: add members at its end only"
   fi
   numbers "$release" >"$work/then"

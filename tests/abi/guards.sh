@@ -35,7 +35,9 @@ copy=$work/copy
 guards=$source/tests/abi
 symbols=("$guards/symbols.sh" "$copy" "$library")
 signatures=("$guards/signatures.sh" "$copy" "$compiler")
-headers=("$guards/headers.sh" "$copy" "$compiler")
+headers=("$guards/headers.sh" "$copy" gcc clang)
+structs=("$guards/structs.sh" "$copy" "$compiler")
+docs=("$guards/docs.sh" "$copy")
 frozen=("$guards/frozen.sh" "$copy" "$compiler")
 
 caught "a function in no node of the version script" abi/libpool.map '/pool_put;/d' \
@@ -50,6 +52,37 @@ caught "a released function taken away, or moved to another node" abi/libpool.so
 caught "a header that needs more than C90" abi/pool/api.h \
   's|^typedef struct \{|inline int pool_one(void) { return 1; }\n&|' \
   "pool/api.h as c90" "${headers[@]}"
+
+caught "a header that only gcc takes" abi/pool/api.h \
+  '$a #ifdef __clang__\ntypedef int pool_t;\n#endif' "pool/api.h as c90" "${headers[@]}"
+caught "a header that no C++ takes" abi/pool/step.h \
+  's/^#define POOL_WORK_NONE 0/&\nstatic const int *pool_new(int *class) { return class; }/' \
+  "pool/step.h as" "${headers[@]}"
+
+caught "a struct with two fields that changed places" abi/pool/step.h \
+  's/^  int64_t (ticket|wake); /  int64_t NEW\1; /; s/NEWticket/wake/; s/NEWwake/ticket/' \
+  "a public struct has changed" "${structs[@]}"
+caught "a struct that grew" abi/pool/pool.h 's/^  uint32_t reserved; .*/&\n  int64_t zap;/' \
+  "a public struct has changed" "${structs[@]}"
+
+caught "a function without documentation" abi/pool/pool.h 's/^POOL_API int pool_put/int zap_zap;\n&/' \
+  "pool_put: there is no documentation block before it" "${docs[@]}"
+caught "a function that does not say whether it waits" abi/pool/step.h 's/Blocks: no\.//' \
+  "pool_step_create: the documentation does not say whether it waits" "${docs[@]}"
+caught "a function that does not say which threads may call it" abi/pool/driver.h 's/Threads: any\.//' \
+  "pool_driver_prepare: the documentation does not say which threads" "${docs[@]}"
+caught "a function that does not say whether a callback may call it" abi/pool/pool.h 's/From a callback: yes\.//' \
+  "pool_len: the documentation does not say whether a callback may call it" "${docs[@]}"
+caught "a function that does not say how it fails" abi/pool/pool.h 's/POOL_E_|Errors/FAILURE/g' \
+  "pool_pause: the documentation does not say how it fails" "${docs[@]}"
+caught "a function that does not say since when it is there" abi/pool/api.h 's/Since 0.1\.//' \
+  "pool_get_api: the documentation does not say since which release" "${docs[@]}"
+caught "a function that does not say to whom its result belongs" abi/pool/pool.h 's/Ownership|[Ff]rees|[Ff]reed//g' \
+  "pool_report: the documentation does not say to whom" "${docs[@]}"
+caught "a time without its unit" abi/pool/pool.h 's/timeout_ms\);/timeout);/' \
+  "pool_get_for: the name of a time must end in its unit" "${docs[@]}"
+caught "a setting without its unit" abi/pool/pool.h 's/int64_t idle_timeout_ms;/int64_t idle_timeout;/' \
+  "the name of a time must end in its unit" "${docs[@]}"
 
 caught "an exported function without a place in the table" abi/libpool.so.1.symbols '$a pool_zap@@POOL_1.0' \
   "abi/libpool.so.1.symbols and abi/signatures.txt differ" "${signatures[@]}"
@@ -106,5 +139,42 @@ caught "a frozen caller that was made easier" tests/compat/1.0/caller.c '/EXPECT
   "a frozen copy was changed or is gone" "${frozen[@]}"
 caught "a frozen release whose checksums were taken away" abi/frozen.sha256 '/driver.c/d' \
   "tests/compat and abi/frozen.sha256 differ" "${frozen[@]}"
+
+# Changes that only show in the library: it is built from a copy of everything.
+different() { # ABIDIFF_MESSAGE FILE SED_SCRIPT
+  rm -rf "$work/copy"
+  mkdir "$work/copy"
+  cp -r "$source/abi" "$source/src" "$work/copy"
+  sed -i -E "$3" "$copy/$2"
+  ! cmp -s "$copy/$2" "$source/$2" || { echo "FAILED: the mistake was not made in $2: $3"; exit 1; }
+  (cd "$copy" && "$compiler" -std=gnu11 -g -O0 -w -fPIC -shared -pthread -D_GNU_SOURCE -Iabi -Isrc \
+    $(find src -name '*.c' ! -name park_pthread.c) -Wl,-soname,libpool.so.1 -Wl,--version-script=abi/libpool.map \
+    -o libpool.so)
+  local status=0
+  "$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" 2>&1 || status=$?
+  if [ -z "$1" ]; then
+    [ $status -eq 0 ] || { cat "$work/said"; echo "FAILED: abidiff complains about what is private: $3"; exit 1; }
+    return
+  fi
+  if [ $status -eq 0 ] || ! grep -qF "FAILED: $1" "$work/said"; then
+    cat "$work/said"
+    echo "FAILED: abidiff does not say '$1' about: $3"
+    exit 1
+  fi
+  made=$((made + 1))
+}
+different "" src/engine.h 's/^  int32_t open;/  int64_t zap;\n&/'
+different "programs that were compiled before would not work any more" abi/libpool.map '/pool_put;/d'
+different "the ABI has changed" abi/pool/pool.h 's/^  int32_t initial; /  int64_t initial; /'
+note=$(sed -n "s/.*add to abi.notes.txt '\([0-9a-f]*\)'.*/\1/p" "$work/said")
+echo "$note a reason" >>"$copy/abi/notes.txt"
+"$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" || { echo "FAILED: a note is not accepted"; exit 1; }
+strip --strip-debug "$copy/libpool.so"
+! "$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" || { echo "FAILED: a library without types passes"; exit 1; }
+grep -q "FAILED: .* was built without -g" "$work/said"
+! PATH=/nowhere /bin/bash "$guards/abidiff.sh" "$source" "$library" >"$work/said" 2>&1 ||
+  { echo "FAILED: without its tool, abidiff's test passes"; exit 1; }
+grep -q "FAILED: abidw is missing" "$work/said"
+made=$((made + 2))
 
 echo "$made mistakes caught"

@@ -48,8 +48,10 @@ POOL_API int pool_driver_prepare(const char *name, const char *address, pool_vta
                                  pool_error_t *error);
 
 /**
- * pool_driver_prepare() and pool_create() in one.  Blocks and errors as those two.  Threads: any.  From a callback:
- * yes. Since 0.1.
+ * Makes a pool of a driver's connections: pool_driver_prepare() and pool_create() in one.
+ *
+ * Blocks: as those two.  Ownership: the pool is given back with pool_free().  Threads: any.  From a callback: yes.
+ * Errors: those of the two.  Since 0.1.
  */
 POOL_API int pool_create_driver(const pool_config_t *config, const char *name, const char *address, pool_t **pool,
                                 pool_error_t *error);
