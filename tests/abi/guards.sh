@@ -140,22 +140,20 @@ caught "a frozen caller that was made easier" tests/compat/1.0/caller.c '/EXPECT
 caught "a frozen release whose checksums were taken away" abi/frozen.sha256 '/driver.c/d' \
   "tests/compat and abi/frozen.sha256 differ" "${frozen[@]}"
 
-# Changes that only show in the library: it is built from a copy of everything.
+# Changes that only show in the library: it is built from a copy of everything, in which something private has changed
+# as well, which is nobody's affair.
 different() { # ABIDIFF_MESSAGE FILE SED_SCRIPT
   rm -rf "$work/copy"
   mkdir "$work/copy"
   cp -r "$source/abi" "$source/src" "$work/copy"
   sed -i -E "$3" "$copy/$2"
+  sed -i -E 's/^  int32_t open;/  int64_t zap;\n&/' "$copy/src/engine.h"
   ! cmp -s "$copy/$2" "$source/$2" || { echo "FAILED: the mistake was not made in $2: $3"; exit 1; }
   (cd "$copy" && "$compiler" -std=gnu11 -g -O0 -w -fPIC -shared -pthread -D_GNU_SOURCE -Iabi -Isrc \
     $(find src -name '*.c' ! -name park_pthread.c) -Wl,-soname,libpool.so.1 -Wl,--version-script=abi/libpool.map \
     -o libpool.so)
   local status=0
   "$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" 2>&1 || status=$?
-  if [ -z "$1" ]; then
-    [ $status -eq 0 ] || { cat "$work/said"; echo "FAILED: abidiff complains about what is private: $3"; exit 1; }
-    return
-  fi
   if [ $status -eq 0 ] || ! grep -qF "FAILED: $1" "$work/said"; then
     cat "$work/said"
     echo "FAILED: abidiff does not say '$1' about: $3"
@@ -163,14 +161,15 @@ different() { # ABIDIFF_MESSAGE FILE SED_SCRIPT
   fi
   made=$((made + 1))
 }
-different "" src/engine.h 's/^  int32_t open;/  int64_t zap;\n&/'
 different "programs that were compiled before would not work any more" abi/libpool.map '/pool_put;/d'
+grep -q '1 Removed, 0 Changed' "$work/said" || { cat "$work/said"; echo "FAILED: what is private counts"; exit 1; }
 different "the ABI has changed" abi/pool/pool.h 's/^  int32_t initial; /  int64_t initial; /'
 note=$(sed -n "s/.*add to abi.notes.txt '\([0-9a-f]*\)'.*/\1/p" "$work/said")
 echo "$note a reason" >>"$copy/abi/notes.txt"
 "$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" || { echo "FAILED: a note is not accepted"; exit 1; }
 strip --strip-debug "$copy/libpool.so"
-! "$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" || { echo "FAILED: a library without types passes"; exit 1; }
+! "$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" ||
+  { echo "FAILED: a library without types passes"; exit 1; }
 grep -q "FAILED: .* was built without -g" "$work/said"
 ! PATH=/nowhere /bin/bash "$guards/abidiff.sh" "$source" "$library" >"$work/said" 2>&1 ||
   { echo "FAILED: without its tool, abidiff's test passes"; exit 1; }

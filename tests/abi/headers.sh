@@ -18,7 +18,8 @@ compile() { # COMPILER LANGUAGE STANDARD
   done
 }
 for compiler in "$@"; do
-  command -v "$compiler" >/dev/null || { echo "FAILED: $compiler is missing (Debian: apt-get install gcc clang)"; exit 1; }
+  command -v "$compiler" >/dev/null ||
+    { echo "FAILED: $compiler is missing (Debian: apt-get install gcc clang)"; exit 1; }
   for standard in c90 c11 c17; do compile "$compiler" c $standard; done
   for standard in c++11 c++17; do compile "$compiler" c++ $standard; done
 done

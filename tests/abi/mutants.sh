@@ -16,10 +16,11 @@ caught=0
 patience=10
 
 # make_library LINK_OPTION...
+map=$source/abi/libpool.map
 link_options=(-Wl,-z,nodelete -Wl,-Bsymbolic-functions)
 make_library() {
   "$compiler" -shared -o "$library" "$work"/mutant/*.o -Wl,-soname,libpool.so.1 -pthread \
-    -Wl,--version-script="$source/abi/libpool.map" "$@"
+    -Wl,--version-script="$map" "$@"
   ln -sf libpool.so.1 "$work/libpool.so"
 }
 
@@ -110,5 +111,30 @@ make_library -Wl,-Bsymbolic-functions
 fails dlopen "the library is unloaded under its threads (no -z nodelete)"
 make_library -Wl,-z,nodelete
 fails copies "its functions are mixed up with the program's (no -Bsymbolic-functions)"
+
+# What only the linker decides, and the test of the symbols sees.
+unlike() { # MESSAGE
+  if "$source/tests/abi/symbols.sh" "$source" "$library" >"$work/said" 2>&1 || ! grep -qF "FAILED: $1" "$work/said"; then
+    cat "$work/said"
+    echo "FAILED: the test of the symbols does not say '$1'"
+    exit 1
+  fi
+  caught=$((caught + 1))
+}
+make_library "${link_options[@]}" -Wl,-soname,libpool.so.2
+unlike "SONAME is 'libpool.so.2'"
+make_library -Wl,-Bsymbolic-functions
+unlike "not linked with -z nodelete"
+mutate api.c '$a __attribute__((visibility("default"))) int pool_zap;'
+map=$work/libpool.map
+sed 's/pool_version;/&\n    pool_zap;/' "$source/abi/libpool.map" >"$map"
+make_library "${link_options[@]}"
+unlike "the library exports data"
+mutate api.c '$a __attribute__((visibility("default"))) int pool_zap(void) { return 0; }'
+make_library "${link_options[@]}"
+unlike "the exports are not those of abi/libpool.so.1.symbols"
+sed 's/^POOL_1.0/POOL_1.1/' "$source/abi/libpool.map" >"$map"
+make_library "${link_options[@]}"
+unlike "the exports are not those of abi/libpool.so.1.symbols"
 
 echo "$caught faults caught"
