@@ -89,9 +89,9 @@ set(patience allocator_may_return_null=1)
 set_tests_properties(abi.ffi PROPERTIES ENVIRONMENT
   "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:compat_driver_1.0>;ASAN_OPTIONS=${patience};TSAN_OPTIONS=${patience}")
 
-# ---- the tests of these tests: mistakes are made, and must be seen.  Once is enough, so not under the sanitizers ----
+# ---- the tests of these tests: mistakes are made, and must be seen.  One build of all is enough for that ----
 
-if(NOT POOL_SANITIZER)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT POOL_SANITIZER)
   # The test of sized structs as a program that finds its library when it starts, so that it can be given another.
   add_executable(sized_test.shared sized_test.c abi/signature.c ${PROJECT_SOURCE_DIR}/src/sized.c)
   target_include_directories(sized_test.shared PRIVATE ${PROJECT_SOURCE_DIR}/src)
