@@ -215,10 +215,9 @@ final class ScenarioChecks {
   // ---- many
 
   private void randomCancellations() throws Exception {
-    int gets = number("gets");
+    int cancellations = number("cancellations");
     int count = number("workers");
     var pool = fakes.pool(cap());
-    var done = new AtomicInteger();
     var served = new AtomicInteger();
     var cancelled = new AtomicInteger();
     List<Threads.Task<Void>> workers = new ArrayList<>();
@@ -227,7 +226,7 @@ final class ScenarioChecks {
       workers.add(
           Threads.prepare(
               () -> {
-                while (done.getAndIncrement() < gets) {
+                while (cancelled.get() < cancellations) {
                   if (random.nextInt(3) == 0) {
                     workers.get(random.nextInt(count)).interrupt();
                   }
@@ -251,10 +250,9 @@ final class ScenarioChecks {
     for (Threads.Task<Void> worker : workers) {
       worker.get(100, TimeUnit.SECONDS);
     }
-    assertEquals(gets, served.get() + cancelled.get());
-    assertTrue(cancelled.get() > 0, "nobody was cancelled");
+    assertTrue(served.get() > 0, "nobody was served");
     long ended = pool.stats().lent(); // also those that came at the moment of an interrupt, which nobody got
-    assertTrue(ended >= served.get() && ended <= gets, () -> ended + " leases ended, " + served + " were served");
+    assertTrue(ended >= served.get() && ended <= served.get() + cancelled.get(), () -> ended + " leases ended, " + served + " were served");
     nothingIsLost(pool, cap());
   }
 

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.TestFactory;
 /** The list of cases that is common to all languages; the property {@code libpool.scenarios} says where it is. */
 class ScenariosTest {
   private static final Set<String> LANGUAGES = Set.of("go", "ruby", "java");
-  private static final Set<String> NUMBERS = Set.of("gets", "workers", "waiters", "threads_at_most");
+  private static final Set<String> NUMBERS = Set.of("cancellations", "workers", "waiters", "threads_at_most");
 
   @TestFactory
   List<DynamicTest> scenarios() throws Exception {

@@ -32,7 +32,7 @@ type oneCase struct {
 	Steps         []step
 	Refused       []settings
 	Check         string
-	Gets          int
+	Cancellations int64
 	Workers       int
 	Waiters       int
 	ThreadsAtMost int `json:"threads_at_most"`

@@ -169,62 +169,58 @@ module ScenarioChecks
   def check_random_cancellations(test)
     max_open = test.fetch('pool').fetch('max_open')
     pool = pool_of(max_open)
-    gets = test.fetch('gets')
+    @wanted = test.fetch('cancellations')
     @cancelled = Hash.new(0)
-    workers = Array.new(test.fetch('workers')) { start_worker(pool) }
-    until pool.stats.lent >= gets && %i[raise kill timeout].all? { |way| @cancelled[way] >= 20 }
-      i = rand(workers.size)
-      workers[i] = disturb(workers[i]) || start_worker(pool)
-      Thread.pass
-    end
-    @over = true
-    workers.each { |worker| worker.join(60) || flunk('somebody still waits') }
+    @finished = Queue.new
+    @workers = []
+    test.fetch('workers').times { |place| start_worker(pool, place) }
+    test.fetch('workers').times { Timeout.timeout(100) { @finished.pop } }
+    %i[raise kill timeout].each { |way| assert_operator @cancelled[way], :>, 100, way.to_s }
+    assert_operator pool.stats.lent, :>, 1000
     assert_whole pool, max_open
   end
 
-  # Begins and ends where nothing interrupts it.
-  def start_worker(pool)
-    Thread.handle_interrupt(Interruption => :never, Timeout::Error => :never) do
-      Thread.new do
-        until @over
-          begin
-            Thread.handle_interrupt(Interruption => :immediate, Timeout::Error => :immediate) do
-              work_until_cancelled(pool)
-            end
-          rescue Interruption, Timeout::Error # which comes late where both come at once
-            @cancelled[:raise] += 1
-          end
-        end
+  # Begins and ends where nothing interrupts it; who is killed leaves his place to another.
+  def start_worker(pool, place)
+    Thread.handle_interrupt(Object => :never) do
+      @workers[place] = Thread.new do
+        work_until_cancelled(pool) until over?
+        @finished << (finished = true)
+      ensure
+        finished || start_worker(pool, place)
       end
     end
+  end
+
+  def over?
+    @cancelled.values.sum >= @wanted
   end
 
   def work_until_cancelled(pool)
-    until @over
-      if rand(20).zero?
-        in_little_time { loop { pool.with(timeout: 60) { |connection| connection.use { Thread.pass } } } }
-      else
-        pool.with(timeout: 60) { |connection| connection.use { Thread.pass if rand(4).zero? } }
-      end
+    Thread.handle_interrupt(Object => :immediate) do
+      loop { rand(10).zero? ? in_little_time { loop { work(pool) } } : work(pool) }
     end
+  rescue Interruption, Timeout::Error # the second where both come at once
+    @cancelled[:raise] += 1
+  end
+
+  # Everybody disturbs somebody each time, so that there are as many interrupts as there is work for them.
+  def work(pool)
+    disturb(@workers.sample)
+    pool.with(timeout: 60) { |connection| connection.use { Thread.pass } }
   end
 
   def in_little_time(&block)
-    Timeout.timeout(rand(0.0003) + 1e-6, &block)
+    Timeout.timeout(1e-6, &block)
   rescue Timeout::Error
     @cancelled[:timeout] += 1
   end
 
-  # nil: it is no more.
   def disturb(worker)
-    if rand(10).zero?
-      worker.kill.join
-      @cancelled[:kill] += 1
-      nil
-    else
-      worker.raise(Interruption) if worker.alive?
-      worker
-    end
+    return worker.raise(Interruption) if rand(50).positive?
+
+    worker.kill
+    @cancelled[:kill] += 1
   end
 
   # ---- fork ----

@@ -14,7 +14,7 @@ class ScenariosTest < Minitest::Test
   include ScenarioChecks
 
   LANGUAGES = %w[go ruby java].freeze
-  WORDS = %w[name only pool steps refused check gets workers waiters threads_at_most].freeze
+  WORDS = %w[name only pool steps refused check cancellations workers waiters threads_at_most].freeze
 
   def self.define(test)
     define_method("test_#{test['name'].gsub(/\W+/, '_')}") { run_case(test) }
