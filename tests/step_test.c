@@ -22,6 +22,18 @@ static pool_t *capped(int32_t max_open, int32_t fairness_us)
   return step_pool(&config);
 }
 
+/* One failure to open opens the breaker, for longer than any test takes. */
+static pool_t *breaking(int32_t max_open, const char *name)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.name = name;
+  config.max_open = max_open;
+  config.retry_min_ms = 60000;
+  config.retry_max_ms = 60000;
+  config.breaker_after = 1;
+  return step_pool(&config);
+}
+
 static int connections[64]; /* their addresses stand for connections */
 
 static uint32_t slot_number(int64_t lease)
@@ -360,12 +372,7 @@ static void test_step__no_other_api_lends_or_ends(void **state)
 static void test_step__the_cause_of_a_failed_open_is_told_while_the_breaker_is_open(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.name = "prices";
-  config.retry_min_ms = 60000;
-  config.retry_max_ms = 60000;
-  config.breaker_after = 1;
-  pool_t *pool = step_pool(&config);
+  pool_t *pool = breaking(0, "prices");
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
   pool_error_t failure = {sizeof failure, POOL_E_OPEN, 111, "connection refused"};
@@ -384,12 +391,7 @@ static void test_step__the_cause_of_a_failed_open_is_told_while_the_breaker_is_o
 static void test_step__maintaining_leaves_those_who_failed_to_be_named(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  config.retry_min_ms = 60000;
-  config.retry_max_ms = 60000;
-  config.breaker_after = 1;
-  pool_t *pool = step_pool(&config);
+  pool_t *pool = breaking(1, NULL);
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
   pool_lease_t claim = step.claim;
@@ -408,11 +410,7 @@ static void test_step__maintaining_leaves_those_who_failed_to_be_named(void **st
 static void test_step__a_callers_own_short_deadline_says_nothing_about_the_server(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.retry_min_ms = 60000;
-  config.retry_max_ms = 60000;
-  config.breaker_after = 1;
-  pool_t *pool = step_pool(&config);
+  pool_t *pool = breaking(0, NULL);
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
   pool_error_t failure = {sizeof failure, POOL_E_TIMEOUT, 0, "too late"};

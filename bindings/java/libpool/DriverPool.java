@@ -21,21 +21,16 @@ import java.util.concurrent.ExecutionException;
  *
  * All methods may be called by any thread at any moment.
  */
-public final class DriverPool implements AutoCloseable {
+public final class DriverPool extends CommonPool {
   private static final Cleaner CLEANER = Cleaner.create();
 
-  private final long handle; // valid as long as this object
-  private final String name;
-  private final long getTimeoutMs;
   private final boolean looksForLeaks;
   private final Freer freer;
   private final Mail mail = Mail.mail();
 
   DriverPool(Config config, String name, String driver, String address) {
-    this.name = name;
-    getTimeoutMs = config.getGet_timeout_ms();
+    super(config, name, Core.pool_driver_new(config, name, driver, address));
     looksForLeaks = config.getLeak_after_ms() > 0;
-    handle = Core.pool_driver_new(config, name, driver, address);
     freer = new Freer(handle, name);
     CLEANER.register(this, freer);
   }
@@ -56,11 +51,6 @@ public final class DriverPool implements AutoCloseable {
     return builder(driver, address).build();
   }
 
-  /** Its name, shown in messages and reports. */
-  public String name() {
-    return name;
-  }
-
   /** The same as {@link #get(Duration)} with the configured timeout. */
   public DriverLease get() throws InterruptedException {
     return get(getTimeoutMs);
@@ -77,10 +67,7 @@ public final class DriverPool implements AutoCloseable {
    * @throws InterruptedException if the thread is interrupted while it waits; then it has got nothing
    */
   public DriverLease get(Duration timeout) throws InterruptedException {
-    if (timeout.isNegative()) {
-      throw new IllegalArgumentException("timeout is " + timeout + "; it must be 0 or more");
-    }
-    return get(Millis.of(timeout));
+    return get(atLeastZero(timeout, "timeout"));
   }
 
   /** Gets an idle connection; null if there is none now. */
@@ -177,61 +164,9 @@ public final class DriverPool implements AutoCloseable {
     }
   }
 
-  /** How many connections are idle; 0 after close. */
-  public int len() {
-    try {
-      return (int) Core.pool_len(handle);
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
-  /** Counts of this pool. */
-  public PoolStats stats() {
-    try {
-      return PoolStats.of(handle);
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
-  /** What {@link #stats()} knows as text. */
-  public String report(Format format) {
-    try {
-      return Core.pool_report_text(handle, format.ordinal());
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
-  /**
-   * Closes the pool and waits, for as long as a get may take, until the last connection has come back and been closed.
-   * If the thread is interrupted it stops waiting and stays interrupted.
-   */
-  @Override
-  public void close() {
-    try {
-      drain(getTimeoutMs);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  /**
-   * Closes the pool: from now on nobody gets a connection. May be called again, also to go on draining.
-   *
-   * @param drain how long to wait until the last connection has come back and been closed
-   * @return how many connections are still open
-   */
-  public int close(Duration drain) throws InterruptedException {
-    if (drain.isNegative()) {
-      throw new IllegalArgumentException("drain is " + drain + "; it must be 0 or more");
-    }
-    return drain(Millis.of(drain));
-  }
-
   /** The library waits in a thread of its own, for nobody can interrupt it. */
-  private int drain(long drainMs) throws InterruptedException {
+  @Override
+  int drain(long drainMs) throws InterruptedException {
     freer.close();
     int open = Core.pool_close(handle, 0);
     if (open == 0 || drainMs == 0) {

@@ -29,16 +29,13 @@ import java.util.function.Consumer;
  * @param <C> the kind of connection
  * @param <X> what its opener may throw, which is what a get may throw
  */
-public final class Pool<C, X extends Exception> implements AutoCloseable {
+public final class Pool<C, X extends Exception> extends CommonPool {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final Cleaner CLEANER = Cleaner.create();
   private static final byte[] NOT_GOOD = "the checker says no".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] NOTHING = {};
   private static final int MESSAGE_BYTES = 239; // as pool_error_t has them, but one
 
-  private final long handle; // valid as long as this object
-  private final String name;
-  private final long getTimeoutMs;
   private final Opener<C, X> opener;
   private final Closer<? super C> closer;
   private final Checker<? super C> checker;
@@ -57,6 +54,7 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
   private volatile int failures; // how often an open failed; of interest is only whether it changed
 
   Pool(PoolBuilder<C, X> builder, Config config) {
+    super(config, builder.name, Core.pool_step_new(config, builder.name));
     opener = builder.opener;
     closer = builder.closer;
     checker = builder.checker;
@@ -64,9 +62,6 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
     leakAfterMs = config.getLeak_after_ms();
     worksAtReturn = resetter != null || leakReport != null;
-    name = builder.name;
-    getTimeoutMs = config.getGet_timeout_ms();
-    handle = Core.pool_step_new(config, name);
     freer = new Freer(handle, name);
     CLEANER.register(this, freer);
     long shortestMs = builder.shortestMs(config);
@@ -85,11 +80,6 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
   /** The version of the C library, as "MAJOR.MINOR.PATCH". */
   public static String version() {
     return Core.pool_version();
-  }
-
-  /** Its name, shown in messages and reports. */
-  public String name() {
-    return name;
   }
 
   // ---- get and put
@@ -112,10 +102,7 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
    * @throws InterruptedException if the thread is interrupted while it waits; then it has got nothing
    */
   public Lease<C> get(Duration timeout) throws X, InterruptedException {
-    if (timeout.isNegative()) {
-      throw new IllegalArgumentException("timeout is " + timeout + "; it must be 0 or more");
-    }
-    Lease<C> lease = get(Millis.of(timeout));
+    Lease<C> lease = get(atLeastZero(timeout, "timeout"));
     if (lease == null) {
       throw failure(CoreConstants.POOL_E_TIMEOUT, null);
     }
@@ -403,35 +390,6 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     return left;
   }
 
-  // ---- seeing
-
-  /** How many connections are idle; 0 after close. */
-  public int len() {
-    try {
-      return (int) Core.pool_len(handle);
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
-  /** Counts of this pool. */
-  public PoolStats stats() {
-    try {
-      return PoolStats.of(handle);
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
-  /** What {@link #stats()} knows as text. */
-  public String report(Format format) {
-    try {
-      return Core.pool_report_text(handle, format.ordinal());
-    } finally {
-      Reference.reachabilityFence(this);
-    }
-  }
-
   // ---- leaks
 
   private Watch watch(Lease<C> lease, long number) {
@@ -477,35 +435,8 @@ public final class Pool<C, X extends Exception> implements AutoCloseable {
     return closed;
   }
 
-  /**
-   * Closes the pool and waits, for as long as a get may take, until the last connection has come back and been closed.
-   * If the thread is interrupted it stops waiting and stays interrupted.
-   */
   @Override
-  public void close() {
-    try {
-      drain(getTimeoutMs);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  /**
-   * Closes the pool: from now on nobody gets a connection, all waiters get a {@link PoolClosedException}, idle
-   * connections are closed, others when they come back. May be called again, also to go on draining. A callback of the
-   * same pool must not wait here, for it would wait for itself.
-   *
-   * @param drain how long to wait until the last connection has come back and been closed
-   * @return how many connections are still open
-   */
-  public int close(Duration drain) throws InterruptedException {
-    if (drain.isNegative()) {
-      throw new IllegalArgumentException("drain is " + drain + "; it must be 0 or more");
-    }
-    return drain(Millis.of(drain));
-  }
-
-  private int drain(long drainMs) throws InterruptedException {
+  int drain(long drainMs) throws InterruptedException {
     closed = true;
     freer.close();
     Core.pool_close(handle, 0);
