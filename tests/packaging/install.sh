@@ -1,53 +1,92 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs into a temporary prefix and builds a program of ten lines outside the tree, in every way that the README names.
+# Installs into temporary folders and builds a program of ten lines outside the tree, in every way of pkg-config.
 # usage: install.sh SOURCE_FOLDER BUILD_FOLDER VERSION C_FLAGS
 set -euo pipefail
-source=$1 build=$2 version=$3 flags=${4:-}
+source=$1 build=$2 version=$3
+read -ra flags <<<"${4:-}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-expected="42 $version"
+cp "$source"/tests/packaging/ten.c "$work"
+cp "$source"/tests/packaging/ten.c "$work/ten.cpp"
+cd "$work"
 
-check() { # NAME COMMAND...
-  local name=$1 printed
-  shift
-  printed=$("$@") || { echo "FAILED: $name exited with $?"; exit 1; }
-  [ "$printed" = "$expected" ] || { echo "FAILED: $name printed '$printed', not '$expected'"; exit 1; }
-  echo "$name: $printed"
+fail() {
+  echo "FAILED: $1"
+  exit 1
+}
+
+# ask FOLDER OPTION...: what pkg-config says of the pool.pc in FOLDER, and of no other.
+ask() {
+  PKG_CONFIG_LIBDIR=$1 PKG_CONFIG_PATH='' pkg-config "${@:2}" pool
+}
+
+# check NAME FOLDER LIBRARY_FOLDER [OPTION...]: builds with what pkg-config says of FOLDER, and runs, in C and C++.
+check() {
+  local name=$1 folder=$2 library=$3 file compiler printed said
+  said=$(ask "$folder" --cflags --libs "${@:4}")
+  for file in ten.c ten.cpp; do
+    compiler=cc
+    [ $file = ten.c ] || compiler=c++
+    # shellcheck disable=SC2086 # many words
+    $compiler "${flags[@]}" $file $said -o program 2>log || { cat log; fail "$name, $file does not build"; }
+    printed=$(env LD_LIBRARY_PATH="$library" ./program) || fail "$name, $file exited with $?"
+    [ "$printed" = "42 $version" ] || fail "$name, $file printed '$printed'"
+  done
+  echo "$name: good"
 }
 
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
-library=$(dirname "$(find "$work/prefix" -name libpool.so)")
-[ -f "$library/pool/pool-jsonrpc.so" ] || { echo "FAILED: the driver is not installed"; exit 1; }
-cp "$source"/tests/packaging/ten.c "$work"
-cd "$work"
+library=$(dirname "$(find prefix -name libpool.so)")
+[ -f "$library/pool/pool-jsonrpc.so" ] || fail "the driver is not installed"
+[ "$(ask "$library/pkgconfig" --modversion)" = "$version" ] || fail "pool.pc has another version"
 
 # pool.pc follows the folder that it lies in.
-export PKG_CONFIG_PATH=$library/pkgconfig
-# shellcheck disable=SC2046,SC2086
-cc $flags ten.c $(pkg-config --cflags --libs pool) -o by_pkg_config
-check "pkg-config" env LD_LIBRARY_PATH="$library" ./by_pkg_config
-# shellcheck disable=SC2046,SC2086
-cc $flags ten.c $(pkg-config --cflags pool) "$library/libpool.a" $(pkg-config --static --libs-only-other pool) -ldl \
-  -o by_archive
-check "static archive" ./by_archive
-[ "$(pkg-config --modversion pool)" = "$version" ] || { echo "FAILED: pool.pc has another version"; exit 1; }
+mv prefix moved
+library=$work/${library/prefix/moved}
+check "shared" "$library/pkgconfig" "$library"
+rm "$library"/libpool.so*
+check "static" "$library/pkgconfig" '' --static
+! ask "$library/pkgconfig" --cflags --libs --static | grep -q "$work/prefix" || fail "pool.pc remembers the prefix"
 
-cp -r "$work/prefix" "$work/moved"
-export PKG_CONFIG_PATH=${library/prefix/moved}/pkgconfig
-# shellcheck disable=SC2046,SC2086
-cc $flags ten.c $(pkg-config --cflags --libs pool) -o moved_away
-rm -r "$work/moved/include" # what was compiled above came from there, and now it is gone
-# shellcheck disable=SC2046,SC2086
-! cc $flags ten.c $(pkg-config --cflags --libs pool) -o moved_away 2>/dev/null || { echo "FAILED: not from the moved tree"; exit 1; }
-check "a moved prefix" env LD_LIBRARY_PATH="${library/prefix/moved}" ./moved_away
+# The same through DESTDIR, which is not part of any name; there the library is moved once more.
+DESTDIR=$work/staged cmake --install "$build" --prefix /opt/pool >/dev/null
+mv staged/opt/pool elsewhere
+rm -r staged
+library=$(find "$work/elsewhere" -name libpool.so -printf %h)
+[ -z "$(grep -rl "$work/staged" elsewhere || true)" ] || fail "something remembers DESTDIR"
+check "DESTDIR" "$library/pkgconfig" "$library"
+cat >driver.c <<'END'
+#include <pool/driver.h>
+int main(void)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  void *context;
+  if (pool_driver_prepare("jsonrpc", "127.0.0.1:1", &vtable, &context, NULL))
+    return 1;
+  vtable.release(context);
+  return 0;
+}
+END
+# shellcheck disable=SC2046 # many words
+cc "${flags[@]}" driver.c $(ask "$library/pkgconfig" --cflags --libs) -o driver
+env -u POOL_DRIVER_PATH LD_LIBRARY_PATH="$library" ./driver || fail "the driver of a moved library is not found"
 
-mkdir consumer
-cp "$source"/tests/packaging/CMakeLists.txt ten.c consumer
-cmake -S consumer -B consumer/build -DCMAKE_PREFIX_PATH="$work/prefix" -DCMAKE_C_FLAGS="$flags" >/dev/null
-cmake --build consumer/build >/dev/null
-check "find_package, shared" consumer/build/shared
-check "find_package, static" consumer/build/static
+# Folders that are not below the prefix are taken as they are; a deeper one (as Debian's) is followed up.
+configure() { # NAME CMAKE_ARGUMENT...
+  cmake -G Ninja -S "$source" -B "$1" -DBUILD_TESTING=OFF -DPOOL_DRIVERS=OFF "${@:2}" >log 2>&1 ||
+    { cat log; fail "cannot configure for $1"; }
+}
+configure absolute -DCMAKE_INSTALL_PREFIX=/nowhere -DCMAKE_INSTALL_LIBDIR=/away/lib \
+  -DCMAKE_INSTALL_INCLUDEDIR=/far/include
+[ "$(ask absolute --variable=libdir)" = /away/lib ] || fail "a libdir became $(ask absolute --variable=libdir)"
+[ "$(ask absolute --cflags | xargs)" = -I/far/include ] || fail "an absolute includedir became $(ask absolute --cflags)"
+configure multiarch -DCMAKE_INSTALL_PREFIX=/nowhere -DCMAKE_INSTALL_LIBDIR=lib/some-linux-gnu
+mkdir -p tree/lib/some-linux-gnu/pkgconfig
+cp multiarch/pool.pc tree/lib/some-linux-gnu/pkgconfig
+[ "$(realpath -m "$(ask tree/lib/some-linux-gnu/pkgconfig --variable=includedir)")" = "$work/tree/include" ] ||
+  fail "a libdir of two folders leads to $(ask tree/lib/some-linux-gnu/pkgconfig --variable=includedir)"
 
-DESTDIR=$work/staged cmake --install "$build" --prefix /usr >/dev/null
-[ -n "$(find "$work/staged/usr" -name pool.h)" ] || { echo "FAILED: DESTDIR was ignored"; exit 1; }
+# The library that is not installed, by pkg-config's own convention.
+PKG_CONFIG_PATH=$build/uninstalled pkg-config --uninstalled pool || fail "uninstalled/pool-uninstalled.pc is not used"
+check "uninstalled" "$build/uninstalled" ''

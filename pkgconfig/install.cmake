@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# What is installed, in components: runtime, drivers, development and doc.
+install(TARGETS pool EXPORT pool LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
+        NAMELINK_COMPONENT development)
+install(TARGETS pool_static EXPORT pool ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+if(POOL_DRIVERS)
+  install(TARGETS pool_jsonrpc LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pool COMPONENT drivers)
+endif()
+install(DIRECTORY abi/pool DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN *.h)
+install(FILES ${PROJECT_BINARY_DIR}/pool.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+
+set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/pool)
+configure_package_config_file(pkgconfig/pool-config.cmake.in pool-config.cmake INSTALL_DESTINATION ${config_folder})
+write_basic_package_version_file(pool-config-version.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/pool-config.cmake ${PROJECT_BINARY_DIR}/pool-config-version.cmake
+        DESTINATION ${config_folder} COMPONENT development)
+install(EXPORT pool NAMESPACE pool:: FILE pool-targets.cmake DESTINATION ${config_folder} COMPONENT development)
+# find_package() also finds the library that is not installed: pool_DIR is the build folder then.
+export(EXPORT pool NAMESPACE pool:: FILE ${PROJECT_BINARY_DIR}/pool-targets.cmake)
+
+install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc FILES_MATCHING PATTERN *.md)
+file(GLOB examples CONFIGURE_DEPENDS examples/*.[ch])
+install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT doc)

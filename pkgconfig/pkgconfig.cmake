@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# pool.pc for the installed library, and uninstalled/pool-uninstalled.pc for the one in the build folder: pkg-config
+# takes the latter when asked for pool, if that folder is in PKG_CONFIG_PATH.
+
+# A relative folder hangs on the prefix, and the prefix on where pool.pc lies, so that the installed tree can be moved;
+# an absolute one is taken as it is.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH up "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(PC_PREFIX "\${pcfiledir}/${up}")
+endif()
+foreach(folder LIBDIR INCLUDEDIR)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_${folder}}")
+    set(PC_${folder} "${CMAKE_INSTALL_${folder}}")
+  else()
+    set(PC_${folder} "\${prefix}/${CMAKE_INSTALL_${folder}}")
+  endif()
+endforeach()
+configure_file(pkgconfig/pool.pc.in pool.pc @ONLY)
+
+# Go keeps what it has compiled by flags, and does not look at headers elsewhere: so their contents are in the flags.
+file(GLOB headers CONFIGURE_DEPENDS abi/pool/*.h)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${headers})
+set(contents "")
+foreach(header ${headers})
+  file(SHA256 ${header} hash)
+  string(APPEND contents ${hash})
+endforeach()
+string(SHA256 POOL_HEADERS_HASH ${contents})
+configure_file(pkgconfig/pool-uninstalled.pc.in uninstalled/pool-uninstalled.pc @ONLY)

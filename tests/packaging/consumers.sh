@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A CMake project of somebody else uses the library in the ways of CMake: as an installed package, as one that is in the
+# build folder still, as a subdirectory, and by FetchContent from a folder.
+# usage: consumers.sh SOURCE_FOLDER BUILD_FOLDER VERSION C_FLAGS
+set -euo pipefail
+source=$1 build=$2 version=$3 flags=${4:-}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp "$source"/tests/packaging/{CMakeLists.txt,ten.c} "$work"
+cp "$source"/tests/packaging/ten.c "$work/ten.cpp"
+cd "$work"
+
+consume() { # NAME CMAKE_ARGUMENT...
+  local name=$1 program printed
+  shift
+  { cmake -G Ninja -S . -B "$name" -DCMAKE_C_FLAGS="$flags" -DCMAKE_CXX_FLAGS="$flags" "$@" &&
+    cmake --build "$name" && cmake --install "$name" --prefix "$name/installed"; } >log 2>&1 ||
+    { cat log; echo "FAILED: $name does not build"; exit 1; }
+  for program in c_pool c_pool_static cpp_pool cpp_pool_static; do
+    printed=$("$name/$program") || { echo "FAILED: $name, $program exited with $?"; exit 1; }
+    [ "$printed" = "42 $version" ] || { echo "FAILED: $name, $program printed '$printed'"; exit 1; }
+    if readelf --dynamic "$name/$program" | grep -q 'NEEDED.*libpool'; then
+      [ "${program%_static}" = "$program" ] || { echo "FAILED: $name, $program needs libpool.so"; exit 1; }
+    else
+      [ "${program%_static}" != "$program" ] || { echo "FAILED: $name, $program does not need libpool.so"; exit 1; }
+    fi
+  done
+  # What a project has inside is not its own to install.
+  case $name in
+    add_subdirectory | FetchContent)
+      [ -z "$(find "$name/installed" -name '*pool.*')" ] || { echo "FAILED: $name installs the library"; exit 1; } ;;
+  esac
+  echo "$name: good"
+}
+
+cmake --install "$build" --prefix "$work/prefix" >/dev/null
+mv prefix moved
+consume find_package -DWAY=find_package -DCMAKE_PREFIX_PATH="$work/moved"
+grep -q "$work/moved" find_package/CMakeCache.txt || { echo "FAILED: another installed libpool was found"; exit 1; }
+consume build_folder -DWAY=find_package -Dpool_DIR="$build"
+consume add_subdirectory -DWAY=add_subdirectory -DPOOL_SOURCE="$source"
+consume FetchContent -DWAY=FetchContent -DPOOL_SOURCE="$source" -DFETCHCONTENT_FULLY_DISCONNECTED=ON
