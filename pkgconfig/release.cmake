@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# How everything is compiled for others to use: hardened, and to the same bytes in whichever folder.
+include(CheckPIESupported)
+
+option(POOL_HARDENING "Compile and link with the protections that Debian uses (not in Debug builds)" ON)
+set(optimized $<CONFIG:Release,RelWithDebInfo,MinSizeRel>)
+
+if(POOL_HARDENING)
+  check_c_compiler_flag(-fcf-protection POOL_HAS_CF_PROTECTION)
+  add_compile_options($<${optimized}:-fstack-protector-strong>)
+  if(POOL_HAS_CF_PROTECTION)
+    add_compile_options($<${optimized}:-fcf-protection>)
+  endif()
+  # A distribution that asks for more in its flags gets more; glibc warns when nothing is optimized.
+  if(NOT CMAKE_C_FLAGS MATCHES "_FORTIFY_SOURCE")
+    add_compile_options($<${optimized}:-U_FORTIFY_SOURCE> $<${optimized}:-D_FORTIFY_SOURCE=2>)
+  endif()
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+  endif()
+  if(PROJECT_IS_TOP_LEVEL)
+    check_pie_supported(LANGUAGES C)
+    set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  endif()
+endif()
+
+# The names of the folders stay out of __FILE__ and of what debuggers read, and times and users out of archives.
+check_c_compiler_flag(-ffile-prefix-map=/a=b POOL_HAS_PREFIX_MAP)
+if(POOL_HAS_PREFIX_MAP)
+  add_compile_options($<${optimized}:-ffile-prefix-map=${PROJECT_BINARY_DIR}=build>
+                      $<${optimized}:-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.>)
+endif()
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> qcD <TARGET> <LINK_FLAGS> <OBJECTS>")
+  set(CMAKE_C_ARCHIVE_APPEND "<CMAKE_AR> qD <TARGET> <LINK_FLAGS> <OBJECTS>")
+  set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> -D <TARGET>")
+endif()
