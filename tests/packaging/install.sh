@@ -47,6 +47,11 @@ library=$work/${library/prefix/moved}
 check "shared" "$library/pkgconfig" "$library"
 rm "$library"/libpool.so*
 check "static" "$library/pkgconfig" '' --static
+if [[ "${flags[*]}" != *sanitize* ]]; then # their libraries cannot be linked so
+  flags+=(-static)
+  check "a program without any shared library" "$library/pkgconfig" '' --static
+  unset 'flags[-1]'
+fi
 ! ask "$library/pkgconfig" --cflags --libs --static | grep -q "$work/prefix" || fail "pool.pc remembers the prefix"
 
 # The same through DESTDIR, which is not part of any name; there the library is moved once more.
@@ -74,13 +79,15 @@ env -u POOL_DRIVER_PATH LD_LIBRARY_PATH="$library" ./driver || fail "the driver 
 
 # Folders that are not below the prefix are taken as they are; a deeper one (as Debian's) is followed up.
 configure() { # NAME CMAKE_ARGUMENT...
-  cmake -G Ninja -S "$source" -B "$1" -DBUILD_TESTING=OFF -DPOOL_DRIVERS=OFF "${@:2}" >log 2>&1 ||
+  cmake -G Ninja -S "$source" -B "$1" -DBUILD_TESTING=OFF -DPOOL_DRIVERS=OFF -DPOOL_MAN=OFF "${@:2}" >log 2>&1 ||
     { cat log; fail "cannot configure for $1"; }
 }
 configure absolute -DCMAKE_INSTALL_PREFIX=/nowhere -DCMAKE_INSTALL_LIBDIR=/away/lib \
   -DCMAKE_INSTALL_INCLUDEDIR=/far/include
 [ "$(ask absolute --variable=libdir)" = /away/lib ] || fail "a libdir became $(ask absolute --variable=libdir)"
 [ "$(ask absolute --cflags | xargs)" = -I/far/include ] || fail "an absolute includedir became $(ask absolute --cflags)"
+! cpack --config absolute/CPackConfig.cmake -B packages >log 2>&1 || fail "Debian packages for another prefix than /usr"
+grep -q tools/package log || fail "cpack does not say how to make Debian packages"
 configure multiarch -DCMAKE_INSTALL_PREFIX=/nowhere -DCMAKE_INSTALL_LIBDIR=lib/some-linux-gnu
 mkdir -p tree/lib/some-linux-gnu/pkgconfig
 cp multiarch/pool.pc tree/lib/some-linux-gnu/pkgconfig

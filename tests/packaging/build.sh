@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Makes the Debian packages twice, from copies of the sources in folders of different names, as different people would:
+# another time zone, another umask, at another time.
+# usage: build.sh SOURCE_FOLDER FOLDER; the packages are in FOLDER/first and FOLDER/second
+set -euo pipefail
+source=$1 folder=$2
+rm -rf "$folder"
+mkdir -p "$folder"
+export SOURCE_DATE_EPOCH=1700000000
+
+build() { # NAME COPY
+  mkdir -p "$folder/$2"
+  tar -C "$source" --exclude-tag-all=CMakeCache.txt --exclude=./build --exclude=./.git -c . |
+    tar -C "$folder/$2" --touch -x
+  "$folder/$2/tools/package" "$folder/$1"
+  ln -s "$2/build/package" "$folder/$1-build"
+}
+
+(umask 022 && TZ=Pacific/Kiritimati LC_ALL=C build first a)
+(umask 077 && TZ=America/Adak LC_ALL=C.UTF-8 build second a-folder/with/a/long/name)
+cmake --build "$folder/first-build" --target first >/dev/null # a program, to see how programs are made

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# A shared library or program has the protections that pkgconfig/release.cmake asks for.
+# usage: hardening.sh FILE...
+set -euo pipefail
+failed=0
+protection() { # WHAT; the rest of the line says whether it is there
+  if ! "${@:2}"; then
+    echo "FAILED: $file: $1 is missing; see pkgconfig/release.cmake"
+    failed=1
+  fi
+}
+has() { grep -qE "$2" <<<"$1"; }
+lacks() { ! has "$@"; }
+
+for file in "$@"; do
+  all=$(readelf --wide --file-header --program-headers --dynamic --syms --notes "$file")
+  protection "position independence (PIE)" has "$all" 'Type: +DYN'
+  protection "relro" has "$all" '^ *GNU_RELRO'
+  protection "binding at start (-z now)" has "$all" 'BIND_NOW|Flags:.* NOW'
+  protection "a stack that is not executable" has "$all" '^ *GNU_STACK .* RW +0x'
+  protection "the absence of text relocations" lacks "$all" 'TEXTREL'
+  if [ "$(uname -m)" = x86_64 ]; then
+    protection "control-flow protection" has "$(objdump -d "$file")" 'endbr64'
+  fi
+  case $file in
+    *.so*)
+      protection "the absence of an rpath" lacks "$all" '\(R(UN)?PATH\).*\[/'
+      protection "the stack protector" has "$all" '__stack_chk_fail'
+      protection "fortified functions" has "$all" '__[a-z]+_chk(@| |$)' ;;
+  esac
+done
+exit $failed
