@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # How everything is compiled for others to use: hardened, and to the same bytes in whichever folder.
+include(CheckLinkerFlag)
 include(CheckPIESupported)
 
 option(POOL_HARDENING "Compile and link with the protections that Debian uses (not in Debug builds)" ON)
@@ -17,6 +18,17 @@ if(POOL_HARDENING)
   endif()
   if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
     add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+  endif()
+  # A linker marks as protected by endbr64 and the shadow stack what was compiled so throughout, which the system's
+  # crti.o is not everywhere.  What it has, _init and _fini, does nothing for a library and is not called here, so that
+  # the mark is true.
+  if(POOL_HAS_CF_PROTECTION AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    set(marks LINKER:-z,ibt,-z,shstk,-init=none,-fini=none)
+    check_linker_flag(C ${marks} POOL_HAS_CF_MARKS)
+    if(POOL_HAS_CF_MARKS)
+      set(a_program $<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>)
+      add_link_options($<$<AND:${optimized},$<NOT:${a_program}>>:${marks}>)
+    endif()
   endif()
   if(PROJECT_IS_TOP_LEVEL)
     check_pie_supported(LANGUAGES C)

@@ -45,19 +45,26 @@ int victim(char *name)
   return puts(line);
 }
 END
+marks=(-Wl,-z,ibt,-z,shstk,-init=none,-fini=none)
 harden=(-O2 -fPIC -shared -fstack-protector-strong -fcf-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -Wl,-z,relro
   -Wl,-z,now -Wl,-z,noexecstack)
+echo '.quad victim' >text.s # an address in the code, for which whoever loads it would have to write there
 compile() {
-  cc -w "${harden[@]}" "$@" victim.c -o victim.so
+  cc -w "${harden[@]}" "${marks[@]}" "$@" victim.c -o victim.so
 }
 compile
 "$scripts/hardening.sh" "$work/victim.so"
 for mistake in '-fno-stack-protector|the stack protector' '-U_FORTIFY_SOURCE|fortified functions' \
   '-Wl,-z,norelro|relro' '-Wl,-z,lazy|binding at start' '-Wl,-z,execstack|a stack that is not executable' \
-  '-Wl,-rpath,/home|an rpath'; do
-  compile "${mistake%%|*}"
+  '-Wl,-rpath,/home|an rpath' '-fcf-protection=none|endbr64 where functions begin' \
+  '-Wl,-init=_init|an _init without endbr64' '-Wl,-z,notext text.s|text relocations'; do
+  # shellcheck disable=SC2086 # many words
+  compile ${mistake%%|*}
   caught "${mistake%%|*}" "${mistake##*|}" "$scripts/hardening.sh" "$work/victim.so"
 done
+marks=(-fcf-protection=none)
+compile
+caught "a library without the mark" "the mark for control-flow protection" "$scripts/hardening.sh" "$work/victim.so"
 echo 'int main(void) { return 0; }' >program.c
 cc -O2 -fno-pie -no-pie -Wl,-z,relro,-z,now program.c -o program
 caught "a program that is not PIE" "position independence" "$scripts/hardening.sh" "$work/program"
