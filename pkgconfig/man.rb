@@ -48,13 +48,25 @@ module Markup
     text = +''
     para.each_child do |child|
       if child.is_a?(REXML::Element) && BLOCKS.include?(child.name)
-        blocks << sentences(text) << (child.name == 'itemizedlist' ? list(child) : [])
+        blocks << sentences(text) << block(child)
         text = +''
       else
         text << (child.is_a?(REXML::Text) ? escape(child.value) : element(child))
       end
     end
     (blocks << sentences(text)).reject(&:empty?)
+  end
+
+  def block(node)
+    case node.name
+    when 'itemizedlist' then list(node)
+    when 'verbatim' then example(node.text)
+    else []
+    end
+  end
+
+  def example(code)
+    ['.Bd -literal -offset indent -compact', *escape(code).chomp.gsub(/^([.'])/, '\\\\&\1').lines.map(&:chomp), '.Ed']
   end
 
   def list(node)
@@ -122,6 +134,12 @@ class Entry
   def part(title)
     node.get_elements('.//simplesect').select { |sect| sect_title(sect) == title }
         .flat_map { |sect| join(paragraphs(sect)) }
+  end
+
+  # The same with a capital letter where it begins with a word.
+  def sentence(title)
+    first, *rest = part(title)
+    first ? [first.sub(/\A[a-z]+(?=[ ,.])/, &:capitalize), *rest] : []
   end
 
   def parameters
@@ -193,6 +211,7 @@ class Manual
 
   # The beginning of the first sentence, as apropos(1) shows it.
   def headline(entry)
+    abort "#{entry.name} in #{entry.header} has no documentation block" unless entry.documented?
     said = entry.brief.empty? ? entry.description.first : entry.brief
     line = said.first.sub(/\Alibpool: /, '').sub(/[.:]\z/, '')
     line = line[/\A.{30,}?(?=[:;,] )/] || line if line.length > 70
@@ -204,7 +223,7 @@ class Manual
                .section('DESCRIPTION', description(entry) + table(parameters(entry)))
                .section('BEHAVIOUR', facts(entry))
                .section('RETURN VALUES', returns(entry))
-               .section('ERRORS', entry.part('Errors'))
+               .section('ERRORS', entry.sentence('Errors'))
                .section('SEE ALSO', see_also(entry))
                .section('HISTORY', history(entry)).write(@folder)
   end
@@ -226,10 +245,10 @@ class Manual
     entry.join(blocks)
   end
 
-  def table(rows)
+  def table(rows, width = 'Ds')
     return [] if rows.empty?
 
-    ['.Bl -tag -width Ds', *rows.flat_map { |head, lines| [".It #{head}", *lines] }, '.El']
+    [".Bl -tag -width #{width}", *rows.flat_map { |head, lines| [".It #{head}", *lines] }, '.El']
   end
 
   def parameters(entry)
@@ -237,11 +256,11 @@ class Manual
   end
 
   def facts(entry)
-    table(FACTS.map { |fact| [fact, entry.part(fact)] }.reject { |_, lines| lines.empty? })
+    table(FACTS.map { |fact| [fact, entry.part(fact)] }.reject { |_, lines| lines.empty? }, '"From a callback"')
   end
 
   def returns(entry)
-    said = entry.part('Returns')
+    said = entry.sentence('Returns')
     return said unless said.empty?
 
     { 'int' => ['0, or one of the errors, which are negative.'],
@@ -261,7 +280,7 @@ class Manual
   def write_type(entry)
     page(entry).section('SYNOPSIS', [".In pool/#{entry.header}", '.Bd -literal', definition(entry), '.Ed'])
                .section('DESCRIPTION', description(entry))
-               .section('RETURN VALUES', entry.part('Returns'))
+               .section('RETURN VALUES', entry.sentence('Returns'))
                .section('SEE ALSO', see_also(entry)).write(@folder)
   end
 
@@ -306,10 +325,18 @@ class Manual
 
   def constants(entry)
     rows = entry.members('define').select(&:documented?).map do |constant|
-      value = constant.node.elements['initializer']&.text.to_s
-      ["Dv #{constant.name} #{Markup.escape(value)}".rstrip, description(constant)]
+      ["Dv #{constant.name}#{Markup.escape(value(constant))}", description(constant)]
     end
     table(rows)
+  end
+
+  # What a constant stands for, or the parameters of a macro that has some.
+  def value(constant)
+    parameters = constant.node.get_elements('param/defname').map(&:text)
+    return "(#{parameters.join(', ')})" unless parameters.empty?
+
+    initializer = constant.node.elements['initializer']
+    initializer ? " #{constant.text(initializer)}" : ''
   end
 end
 

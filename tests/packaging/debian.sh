@@ -38,8 +38,14 @@ library=$(dirname "$(dirname "$pc")")
 # shellcheck disable=SC2046 # many words
 cc "$source/tests/packaging/ten.c" $(PKG_CONFIG_LIBDIR=$(dirname "$pc") pkg-config --cflags --libs pool) -o "$root/ten"
 [ "$(LD_LIBRARY_PATH=$library "$root/ten")" = "42 $version" ] || fail "a program compiled with them does not run"
+# shellcheck disable=SC2046 # many words
+cc -static "$source/tests/packaging/ten.c" \
+  $(PKG_CONFIG_LIBDIR=$(dirname "$pc") pkg-config --cflags --libs --static pool) -o "$root/ten"
+[ "$("$root/ten")" = "42 $version" ] || fail "a program compiled with their static library does not run"
 rm "$root/ten"
-MANPATH=$root/usr/share/man man --where pool_get >/dev/null || fail "man does not find pool_get(3)"
+for page in libpool pool_get pool_get_api pool_config_t; do
+  MANPATH=$root/usr/share/man man --where "$page" >/dev/null || fail "man does not find $page(3)"
+done
 
 triggers=$(dpkg-deb --info ./libpool1_*.deb triggers)
 [ "$triggers" = "activate-noawait ldconfig" ] || fail "libpool1 does not have ldconfig run"

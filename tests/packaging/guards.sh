@@ -26,6 +26,13 @@ cp -r "$pages" man3
 rm man3/pool_get.3
 caught "a function without a page" "pool_get has no manual page" "$scripts/man.sh" "$source" man3
 cp "$pages/pool_get.3" man3
+rm man3/pool_api.3
+caught "a header without a page" "pool_api has no manual page" "$scripts/man.sh" "$source" man3
+cp "$pages/pool_api.3" man3
+sed -i '/^\.It Threads/d' man3/pool_get.3
+caught "a function that does not speak of threads" "pool_get(3) does not speak of threads" \
+  "$scripts/man.sh" "$source" man3
+cp "$pages/pool_get.3" man3
 echo '.Nonsense' >>man3/pool_put.3
 caught "a page with a wrong macro" "mandoc finds fault" "$scripts/man.sh" "$source" man3
 cp "$pages/pool_put.3" man3
@@ -33,6 +40,11 @@ rm man3/pool_config_t.3
 caught "a reference to nowhere" "pool_config_t(3) is pointed to and missing" "$scripts/man.sh" "$source" man3
 cp "$pages/pool_config_t.3" man3
 "$scripts/man.sh" "$source" man3
+mkdir headers
+sed '/^ \* The table of functions\./,/\*\//d' "$source/abi/pool/api.h" | sed -z 's,/\*\*\n\(POOL_API\),\1,' >headers/api.h
+printf '%s\n' "@INCLUDE = $built/first-build/man/Doxyfile" "INPUT = headers" "OUTPUT_DIRECTORY = ." | doxygen -
+caught "a function without documentation" "pool_get_api in api.h has no documentation block" \
+  ruby "$source/pkgconfig/man.rb" xml pages
 
 # Hardening.  One protection after the other is left out, and all but that one are there.
 cat >victim.c <<'END'
@@ -83,6 +95,11 @@ cc -Wno-date-time -fPIC -c when.c
 ar q second-build/libpool.a when.o
 caught "the time in the library" "libpool.a differ" "$scripts/reproducible.sh" "$work"
 cp "first-build/libpool.a" second-build
+cp first-build/libpool.so .
+echo "$work/src/pool.c" | tee -a first-build/libpool.so >>second-build/libpool.so
+caught "the build folder in the library" "libpool.so has the name of the folder" "$scripts/reproducible.sh" "$work"
+cp libpool.so first-build
+cp libpool.so second-build
 dpkg-deb -R second/libpool1_*.deb changed
 touch changed/usr/share/doc/libpool1/copyright
 SOURCE_DATE_EPOCH=$(date +%s) dpkg-deb --root-owner-group -b changed second/libpool1_*.deb >/dev/null
@@ -102,6 +119,11 @@ sed -i 's/^Depends: /Depends: libpool-of-nobody, /' changed/DEBIAN/control
 repack lonely
 cp "$built"/first/libpool-*.deb lonely
 caught "a package that cannot be installed" "libpool-of-nobody" "$scripts/debian.sh" lonely "$source" "$version"
+mkdir -p other/abi other/tests
+cp -r "$scripts" other/tests
+sed 1d "$source/abi/libpool.so.1.symbols" >other/abi/libpool.so.1.symbols
+caught "a package with other symbols" "the symbols file is not abi/libpool.so.1.symbols" \
+  "$scripts/debian.sh" "$built/first" "$work/other" "$version"
 
 # Installing.  A folder that installs what is in the packages stands for a build folder.
 mkdir tree build
@@ -118,6 +140,19 @@ caught "a pool.pc that cannot be moved" "shared, ten.c does not build" \
 cp pool.pc "$pc"
 sed -i '/^Cflags/d' "$pc"
 caught "a pool.pc without Cflags" "shared, ten.c does not build" \
+  "$scripts/install.sh" "$source" "$work/build" "$version"
+cp pool.pc "$pc"
+mv tree/usr/include/pool/api.h .
+caught "a header that is not installed" "pool/api.h is not installed" \
+  "$scripts/install.sh" "$source" "$work/build" "$version"
+mv api.h tree/usr/include/pool
+page=$(find tree -name 'pool_get.3*')
+mv "$page" .
+caught "a manual page that is not installed" "pool_get(3) is not installed" \
+  "$scripts/install.sh" "$source" "$work/build" "$version"
+mv "${page##*/}" "${page%/*}"
+sed -i '/^Libs.private/d' "$pc"
+caught "a pool.pc without what a static library needs" "pool.pc does not say what the static library needs" \
   "$scripts/install.sh" "$source" "$work/build" "$version"
 cp pool.pc "$pc"
 caught "a wrong version" "pool.pc has another version" "$scripts/install.sh" "$source" "$work/build" 9.9.9

@@ -41,11 +41,23 @@ library=$(dirname "$(find prefix -name libpool.so)")
 [ -f "$library/pool/pool-jsonrpc.so" ] || fail "the driver is not installed"
 [ "$(ask "$library/pkgconfig" --modversion)" = "$version" ] || fail "pool.pc has another version"
 
+# Nothing is forgotten: each header, and a manual page for each function.
+for header in "$source"/abi/pool/*.h; do
+  cmp -s "$header" "prefix/include/pool/${header##*/}" || fail "pool/${header##*/} is not installed"
+done
+for function in libpool $(sed 's/@.*//' "$source/abi/libpool.so.1.symbols"); do
+  [ -n "$(find prefix/share/man/man3 -name "$function.3*")" ] ||
+    fail "$function(3) is not installed (without doxygen no manual pages are made)"
+done
+
 # pool.pc follows the folder that it lies in.
 mv prefix moved
 library=$work/${library/prefix/moved}
 check "shared" "$library/pkgconfig" "$library"
 rm "$library"/libpool.so*
+# Newer systems have all of it in their C library and would not complain.
+[ "$(ask "$library/pkgconfig" --libs --static | grep -oE -- '-pthread|-ldl' | xargs)" = "-pthread -ldl" ] ||
+  fail "pool.pc does not say what the static library needs"
 check "static" "$library/pkgconfig" '' --static
 if [[ "${flags[*]}" != *sanitize* ]]; then # their libraries cannot be linked so
   flags+=(-static)

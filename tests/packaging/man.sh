@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Each exported function has a manual page with the sections that a page needs, a linter finds no fault in any page, and
+# The library, each header and each exported function has a manual page with the sections that a page needs, a linter finds no fault in any page, and
 # every page that another one points to is there.
 # usage: man.sh SOURCE_FOLDER FOLDER_OF_PAGES
 set -euo pipefail
@@ -15,7 +15,8 @@ command -v mandoc >/dev/null || { echo "FAILED: mandoc is missing (Debian: apt-g
 mandoc -T lint -W warning "$pages"/*.3 || fail "mandoc finds fault; see pkgconfig/man.rb"
 functions=$(sed 's/@.*//' "$source/abi/libpool.so.1.symbols")
 [ "$(wc -l <<<"$functions")" -gt 20 ] || fail "found only a few functions; is this test broken?"
-for name in libpool $functions; do
+headers=$(basename -s .h "$source"/abi/pool/*.h | sed 's/^/pool_/; s/^pool_pool$/libpool/')
+for name in $headers $functions; do
   page=$pages/$name.3
   [ -f "$page" ] || { fail "$name has no manual page: give it a documentation block in its header"; continue; }
   for section in NAME SYNOPSIS DESCRIPTION 'SEE ALSO'; do
