@@ -21,7 +21,8 @@ add_test(NAME packaging.man COMMAND ${scripts}/man.sh ${PROJECT_SOURCE_DIR} ${bu
 add_test(NAME packaging.lintian COMMAND ${scripts}/lintian.sh ${twice}/first)
 add_test(NAME packaging.debian COMMAND ${scripts}/debian.sh ${twice}/first ${PROJECT_SOURCE_DIR} ${PROJECT_VERSION})
 add_test(NAME packaging.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} ${twice} ${PROJECT_VERSION})
-set(lookers packaging.reproducible packaging.hardening packaging.man packaging.lintian packaging.debian packaging.guards)
+set(lookers packaging.debian packaging.guards packaging.hardening packaging.lintian packaging.man
+            packaging.reproducible)
 set_tests_properties(packaging.build PROPERTIES FIXTURES_SETUP packages)
 set_tests_properties(${lookers} PROPERTIES FIXTURES_REQUIRED packages)
 set_tests_properties(packaging.build ${lookers} PROPERTIES LABELS packaging TIMEOUT 300)

@@ -17,9 +17,10 @@ cd "$packages"
 mkdir -p "$root"/var/lib/dpkg/{info,updates,triggers}
 cp /var/lib/dpkg/status "$root/var/lib/dpkg"
 cp /var/lib/dpkg/arch "$root/var/lib/dpkg" 2>/dev/null || true
-# Nobody there is interested in the trigger that runs ldconfig, so nothing is run.
+# Nobody there is interested in the trigger that runs ldconfig, so nothing is run.  Small systems, as in containers,
+# leave out manual pages unless they are asked for.
 on_scratch() {
-  fakeroot dpkg --root="$root" --force-not-root --force-script-chrootless --log=/dev/null "$@"
+  fakeroot dpkg --root="$root" --force-not-root --force-script-chrootless --log=/dev/null --path-include='*' "$@"
 }
 files() {
   (cd "$root" && find . -path ./var/lib/dpkg -prune -o -print | sort)

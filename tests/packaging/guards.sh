@@ -41,7 +41,8 @@ caught "a reference to nowhere" "pool_config_t(3) is pointed to and missing" "$s
 cp "$pages/pool_config_t.3" man3
 "$scripts/man.sh" "$source" man3
 mkdir headers
-sed '/^ \* The table of functions\./,/\*\//d' "$source/abi/pool/api.h" | sed -z 's,/\*\*\n\(POOL_API\),\1,' >headers/api.h
+sed '/^ \* The table of functions\./,/\*\//d' "$source/abi/pool/api.h" |
+  sed -z 's,/\*\*\n\(POOL_API\),\1,' >headers/api.h
 printf '%s\n' "@INCLUDE = $built/first-build/man/Doxyfile" "INPUT = headers" "OUTPUT_DIRECTORY = ." | doxygen -
 caught "a function without documentation" "pool_get_api in api.h has no documentation block" \
   ruby "$source/pkgconfig/man.rb" xml pages

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The library, each header and each exported function has a manual page with the sections that a page needs, a linter finds no fault in any page, and
-# every page that another one points to is there.
+# The library, each header and each exported function has a manual page with the sections that a page needs, a linter
+# finds no fault in any page, and every page that another one points to is there.
 # usage: man.sh SOURCE_FOLDER FOLDER_OF_PAGES
 set -euo pipefail
 source=$1 pages=$2
