@@ -837,7 +837,7 @@ static bool open_is_wanted(struct pool *pool, bool for_waiters)
     return true;
   if (!for_waiters)
     return false;
-  int32_t wanting = pool->config.openers > 0 ? pool->queue.length : pool->queue.asynchronous;
+  int32_t wanting = pool->config.openers > 0 ? pool->queue.patient : pool->queue.asynchronous;
   return wanting > pool->openers_opening && !engine_any_idle(pool);
 }
 

@@ -85,8 +85,7 @@ static void look_for(struct pool *pool, struct waiter *waiter)
   struct waiter copy;
   uint64_t forks = fork_count();
   /* Who came without time to wait may have what is idle checked, as a thread may. */
-  bool timeless = waiter->deadline_ns <= waiter->since_ns;
-  int64_t deadline_ns = timeless ? clock_deadline(pool->config.get_timeout_ms) : waiter->deadline_ns;
+  int64_t deadline_ns = is_timeless(waiter) ? clock_deadline(pool->config.get_timeout_ms) : waiter->deadline_ns;
   for (;;) {
     struct step step;
     pool_lease_t outcome = engine_begin(pool, waiter, false, &step);

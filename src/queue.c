@@ -377,7 +377,7 @@ static int enter(struct pool *pool, struct waiter *waiter)
 /* One that came without time to wait may look once. */
 static bool is_over(const struct waiter *waiter, int64_t now)
 {
-  bool looks_once = waiter->deadline_ns <= waiter->since_ns && waiter->kind == WAITER_ASYNC;
+  bool looks_once = is_timeless(waiter) && waiter->kind == WAITER_ASYNC;
   return now >= waiter->deadline_ns && !looks_once;
 }
 

@@ -7,8 +7,10 @@
 static void count(struct queue *queue, struct waiter *waiter, int32_t by)
 {
   queue->length += by;
-  if (waiter->kind == WAITER_ASYNC)
-    queue->asynchronous += by;
+  if (!is_timeless(waiter)) {
+    queue->patient += by;
+    queue->asynchronous += waiter->kind == WAITER_ASYNC ? by : 0;
+  }
   waiter->queued = by > 0;
 }
 

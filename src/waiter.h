@@ -56,8 +56,15 @@ struct waiter {
 struct queue {
   struct waiter *first, *last;
   int32_t length;
-  int32_t asynchronous; /* how many are WAITER_ASYNC */
+  int32_t patient;      /* how many have time, so that a connection may be opened for them */
+  int32_t asynchronous; /* of these, how many are WAITER_ASYNC */
 };
+
+/* Came without time to wait.  Known once it is in the queue. */
+static inline bool is_timeless(const struct waiter *waiter)
+{
+  return waiter->deadline_ns <= waiter->since_ns;
+}
 
 /* Whom to wake, decided under the lock and done after it. */
 struct wake {

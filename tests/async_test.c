@@ -265,6 +265,37 @@ static void test_async__timeout_0_opens_nothing(void **state)
   fake_finish(&fake, pool);
 }
 
+/* He is told of an idle connection, which somebody else takes before he looks. */
+static void test_async__timeout_0_opens_nothing_for_who_came_too_late(void **state)
+{
+  (void)state;
+  int before = thread_count();
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = fake_vtable();
+  vtable.check = fake_check;
+  pool_config_t config = capped(2);
+  config.keeper = POOL_KEEPER_MANUAL;
+  config.openers = 1;
+  config.initial = 1;
+  config.check_after_ms = 0;
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  struct told told = {0};
+  assert_true(pool_get_async(pool, 0, got, &told) > 0);
+  pool_lease_t lease = pool_get(pool);
+  assert_true(lease > 0);
+  assert_int_equal(pool_pause(pool), 1);
+  assert_int_equal(pool_resume(pool), 0); /* which serves who waits */
+  assert_int_equal(thread_count(), before);
+  pool_maintain(pool);
+  assert_int_equal(told.times, 1);
+  assert_int_equal(told.result, POOL_E_TIMEOUT);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_close(pool, -1), 0);
+  assert_int_equal(fake.opened, 1);
+  fake_finish(&fake, pool);
+}
+
 static void test_async__wrong_parameters_are_refused(void **state)
 {
   (void)state;
@@ -1305,6 +1336,7 @@ int main(void)
       cmocka_unit_test(test_async__ends_at_its_deadline),
       cmocka_unit_test(test_async__timeout_0_gets_what_is_idle),
       cmocka_unit_test(test_async__timeout_0_opens_nothing),
+      cmocka_unit_test(test_async__timeout_0_opens_nothing_for_who_came_too_late),
       cmocka_unit_test(test_async__wrong_parameters_are_refused),
       cmocka_unit_test(test_async__a_queued_one_is_cancelled),
       cmocka_unit_test(test_async__cancelled_while_handed_over_the_next_gets_it),
