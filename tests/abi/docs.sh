@@ -7,7 +7,7 @@
 set -euo pipefail
 source=$1
 status=0
-cat "$source"/abi/pool/pool.h "$source"/abi/pool/driver.h "$source"/abi/pool/step.h "$source"/abi/pool/api.h | awk '
+cat "$source"/abi/pool/*.h | awk '
   function fail(text) { print "FAILED: " name ": " text; failed = 1 }
   function needs(pattern, what) { if (block !~ pattern) fail("the documentation does not say " what) }
   function check() {

@@ -58,6 +58,14 @@ caught "a header that only gcc takes" abi/pool/api.h \
 caught "a header that no C++ takes" abi/pool/step.h \
   's/^#define POOL_WORK_NONE 0/&\nstatic const int *pool_new(int *class) { return class; }/' \
   "pool/step.h as" "${headers[@]}"
+caught "a header that needs a file that is not installed" abi/pool/step.h \
+  's|^#include <pool/pool.h>|#include "../../tests/compat/1.0/pool/pool.h"|' "pool/step.h as c90" "${headers[@]}"
+caught "a header with an initialiser that C90 does not know" abi/pool/step.h \
+  's/(POOL_STEP_INIT \{) sizeof.*/\1 .work = 0 }/' "pool/step.h as c90" "${headers[@]}"
+caught "an initialiser that forgets members" abi/pool/pool.h 's/(POOL_VTABLE_INIT .*), 0, 0 \}/\1 }/' \
+  "pool/driver.h as c90" "${headers[@]}"
+caught "a new header that does not compile" abi/pool/step.h "s/^typedef struct \\{/&/w $copy/abi/pool/zap.h
+  \$a /* */" "pool/zap.h as c90" "${headers[@]}"
 
 caught "a struct with two fields that changed places" abi/pool/step.h \
   's/^  int64_t (ticket|wake); /  int64_t NEW\1; /; s/NEWticket/wake/; s/NEWwake/ticket/' \
@@ -107,6 +115,8 @@ caught "a function whose result became narrower" abi/pool/pool.h \
 caught "a parameter that became const" abi/pool/pool.h \
   's/pool_stats\(pool_t \*pool, /pool_stats(const pool_t *pool, /' \
   "abi/signatures.txt and the headers differ" "${signatures[@]}"
+caught "functions that have other names in C++" abi/pool/driver.h 's/^#ifdef __cplusplus/#ifdef POOL_ZAP/' \
+  "a function has another name in C++" "${signatures[@]}"
 caught "a list that does not begin with what gives the table" abi/signatures.txt '/pool_get_api/{h;d}; ${p;x}' \
   "the first line of abi/signatures.txt must be that of pool_get_api" "${signatures[@]}"
 
@@ -122,17 +132,48 @@ caught "a field that is gone" abi/pool/driver.h '/^  const char \*name;/d' \
 caught "callbacks that changed places" abi/pool/pool.h \
   's/^  int \(\*(check|reset)\)/  int (*NEW\1)/; s/NEWcheck/reset/; s/NEWreset/check/' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
+caught "a struct without a size that grew" abi/pool/pool.h 's/^  int64_t max_ns; .*/&\n  int64_t zap;/' \
+  "a struct is not what it was in 1.0" "${frozen[@]}"
+caught "a setting that begins as something else" abi/pool/pool.h 's/30000, -1/20000, -1/' \
+  "a struct is not what it was in 1.0" "${frozen[@]}"
+caught "a new member that does not begin as 0" abi/pool/pool.h \
+  's/^\} pool_config_t;/  int64_t zap;\n&/; s/(100, NULL, NULL, NULL) \}/\1, -1 }/' \
+  "what is new must be 0 in POOL_*_INIT" "${frozen[@]}"
+caught "a new struct without a size" abi/pool/step.h \
+  's/^#define POOL_WORK_NONE .*/&\ntypedef struct pool_zap {\n  int32_t zap;\n} pool_zap_t;/' \
+  "what is new must be 0 in POOL_*_INIT" "${frozen[@]}"
+caught "a member that lost its sign" abi/pool/pool.h 's/^  int32_t max_waiters;/  uint32_t max_waiters;/' \
+  "a type is not what it was in 1.0" "${frozen[@]}"
+caught "a text that programs may write to" abi/pool/pool.h 's/^  const char \*tag; /  char *tag; /' \
+  "a type is not what it was in 1.0" "${frozen[@]}"
+caught "a callback of a vtable with a parameter more" abi/pool/pool.h \
+  's/\(\*close\)\(void \*context, void \*conn\)/(*close)(void *context, void *conn, int64_t deadline_ns)/' \
+  "a type is not what it was in 1.0" "${frozen[@]}"
+caught "a callback with another parameter" abi/pool/pool.h 's/pool_log_fn\(void \*user, int32_t/pool_log_fn(void *user, int64_t/' \
+  "a type is not what it was in 1.0" "${frozen[@]}"
+caught "a struct that must lie elsewhere" abi/pool/pool.h 's/^\} pool_config_t;/} __attribute__((aligned(16))) pool_config_t;/' \
+  "a type is not what it was in 1.0" "${frozen[@]}"
+caught "a type that is gone" abi/pool/driver.h 's/ pool_driver_fn\(/ pool_driver_entry(/' \
+  "a type is not what it was in 1.0" "${frozen[@]}"
 caught "two functions that changed places in the table and in the list" abi/signatures.txt \
   '/pool_flush/{h;d}; /pool_pause/{G}' \
   "abi/signatures.txt does not begin with that of 1.0" "${frozen[@]}"
 caught "an error code that was used again" abi/pool/pool.h 's/(#define POOL_E_OLDER +)\(-17\)/\1(-16)/' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"
+caught "a number on a line of its own" abi/pool/step.h 's|^  2 /\*\*<|  5 /**<|' \
+  "a number of 1.0 has changed or is gone" "${frozen[@]}"
+caught "a number that was a name" abi/pool/pool.h 's/(POOL_NO_DEADLINE) INT64_MAX/\1 (INT64_MAX - 1)/' \
+  "a number of 1.0 has changed or is gone" "${frozen[@]}"
+caught "a new error with the number of another" abi/pool/pool.h 's/^#define POOL_E_OLDER .*/&\n#define POOL_E_ZAP (-17)/' \
+  "two names of one kind have one number" "${frozen[@]}"
 caught "an event that is gone" abi/pool/pool.h '/#define POOL_EVENT_STARVED/d' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"
 caught "a function that is gone" abi/libpool.so.1.symbols '/^pool_put@/d' \
   "a function of 1.0 is gone or moved" "${frozen[@]}"
 caught "a function in another node than before" abi/libpool.so.1.symbols 's/^(pool_put@@POOL_).*/\11.1/' \
   "a function of 1.0 is gone or moved" "${frozen[@]}"
+caught "a new function in a node of a release" abi/libpool.so.1.symbols '$a pool_zap@@POOL_1.0' \
+  "a function was added to a node of 1.0" "${frozen[@]}"
 caught "a frozen header that was changed" tests/compat/1.0/pool/pool.h 's/30000, -1/20000, -1/' \
   "a frozen copy was changed or is gone" "${frozen[@]}"
 caught "a frozen caller that was made easier" tests/compat/1.0/caller.c '/EXPECT\(pool_put/d' \

@@ -1,21 +1,30 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Each public header compiles alone, in every C and in C++, without a warning.
+# Each public header compiles alone, in every C and in C++, without a warning, and so does what begins its structs.
 # usage: headers.sh SOURCE_FOLDER C_COMPILER ...
 set -euo pipefail
 source=$1
 shift
 work=$(mktemp -d)
+failed=0
 trap 'rm -rf "$work"' EXIT
+# Elsewhere, where nothing lies beside them, as when they are installed.
+cp -r "$source/abi/pool" "$work"
 compile() { # COMPILER LANGUAGE STANDARD
-  local compiler=$1
-  shift
-  for header in pool/pool.h pool/step.h pool/driver.h pool/api.h; do
-    printf '#include <%s>\n#include <%s>\nint main(void) { pool_config_t c = POOL_CONFIG_INIT; return c.initial; }\n' \
-      "$header" "$header" >"$work/alone.$1"
-    "$compiler" -x "$1" -std="$2" -pedantic -Wall -Wextra -Werror -Wno-long-long -I"$source/abi" -fsyntax-only \
-      "$work/alone.$1" || { echo "FAILED: $header as $2"; exit 1; }
+  for header in "$work"/pool/*.h; do
+    header=pool/${header##*/}
+    {
+      printf '#include <%s>\n#include <%s>\n' "$header" "$header"
+      for init in $(grep -oE '\bPOOL_[A-Z_]+_INIT\b' "$work/$header" | sort -u); do
+        name=${init%_INIT}
+        printf '%s_t one_%s = %s;\n' "${name,,}" "${name,,}" "$init"
+      done
+      printf 'int main(void) { return 0; }\n'
+    } >"$work/alone.$2"
+    "$1" -x "$2" -std="$3" -pedantic -Wall -Wextra -Werror -Wno-long-long -I"$work" -fsyntax-only "$work/alone.$2" ||
+      { echo "FAILED: $header as $3"; failed=1; }
   done
+  [ $failed -eq 0 ] || exit 1
 }
 for compiler in "$@"; do
   command -v "$compiler" >/dev/null ||

@@ -125,6 +125,11 @@ make_library "${link_options[@]}" -Wl,-soname,libpool.so.2
 unlike "SONAME is 'libpool.so.2'"
 make_library -Wl,-Bsymbolic-functions
 unlike "not linked with -z nodelete"
+make_library "${link_options[@]}" -Wl,--no-as-needed -lm
+unlike "needs a library that programs may not have"
+mutate error.c 's/^static _Thread_local/static __attribute__((tls_model("initial-exec"))) _Thread_local/'
+make_library "${link_options[@]}"
+unlike "has static thread-local data"
 mutate api.c '$a __attribute__((visibility("default"))) int pool_zap;'
 map=$work/libpool.map
 sed 's/pool_version;/&\n    pool_zap;/' "$source/abi/libpool.map" >"$map"

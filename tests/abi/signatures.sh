@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # abi/signatures.txt, the headers and the table of pool/api.h name the same functions, with the same types, in one
-# order.
+# order; and C++ calls them by the same names.
 # usage: signatures.sh SOURCE_FOLDER C_COMPILER
 set -euo pipefail
 source=$1 compiler=$2
@@ -22,10 +22,10 @@ if [ "$(head -1 "$work/names")" != pool_get_api ]; then
 fi
 tail -n +2 "$work/names" >"$work/table"
 
-# compiles NAME ADVICE: whatever C says twice it must say alike, so declaring a thing again is a comparison.
+# compiles FILE STANDARD ADVICE: whatever C says twice it must say alike, so declaring a thing again is a comparison.
 compiles() {
-  if ! "$compiler" -std=gnu11 -Wall -Werror -I"$source/abi" -fsyntax-only "$work/$1.c"; then
-    echo "FAILED: $2"
+  if ! "$compiler" -std="$2" -Wall -Werror -I"$source/abi" -fsyntax-only "$work/$1"; then
+    echo "FAILED: $3"
     failed=1
   fi
 }
@@ -34,7 +34,12 @@ compiles() {
   echo '#include <pool/api.h>'
   sed 's/$/;/' "$work/signatures"
 } >"$work/types.c"
-compiles types "abi/signatures.txt and the headers differ: a function that was released keeps its types"
+compiles types.c gnu11 "abi/signatures.txt and the headers differ: a function that was released keeps its types"
+{
+  echo '#include <pool/api.h>'
+  sed 's/.*/extern "C" &;/' "$work/signatures"
+} >"$work/types.cpp"
+compiles types.cpp gnu++17 "a function has another name in C++: declare it between extern \"C\" { and }"
 
 {
   echo '#include <pool/api.h>'
@@ -48,5 +53,5 @@ compiles types "abi/signatures.txt and the headers differ: a function that was r
   done <"$work/table"
   echo "_Static_assert(sizeof(pool_api_t) == sizeof(size_t) + $position * sizeof(void (*)(void)), \"the whole\");"
 } >"$work/table.c"
-compiles table "pool_api_t is not abi/signatures.txt: same functions, same types, same order; new ones go to the end of both"
+compiles table.c gnu11 "pool_api_t is not abi/signatures.txt: same functions, same types, same order; new ones go to the end of both"
 exit $failed

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The headers, the version script, the golden list and the library name the same functions.
+# The headers, the version script, the golden list and the library name the same functions, and any program can load it.
 # usage: symbols.sh SOURCE_FOLDER LIBRARY
 set -euo pipefail
 source=$1 library=$2
@@ -37,6 +37,15 @@ if [ "$soname" != libpool.so.1 ]; then
   echo "FAILED: SONAME is '$soname'; it must be libpool.so.1 as long as no function is taken away"
   failed=1
 fi
-readelf --dynamic --wide "$library" | grep -q NODELETE || { echo "FAILED: not linked with -z nodelete"; failed=1; }
+readelf --dynamic --wide "$library" >"$work/dynamic"
+grep -q NODELETE "$work/dynamic" || { echo "FAILED: not linked with -z nodelete"; failed=1; }
+if grep NEEDED "$work/dynamic" | grep -vE '\[(lib(c|pthread|dl|[a-z]+san)|ld-[a-z0-9-]+)\.so'; then
+  echo "FAILED: needs a library that programs may not have; the C library must do"
+  failed=1
+fi
+if grep STATIC_TLS "$work/dynamic"; then
+  echo "FAILED: has static thread-local data, for which a running program may have no room: take the TLS model back"
+  failed=1
+fi
 [ "$(wc -l <"$work/binary")" -gt 20 ] || { echo "FAILED: found only a few functions; is this test broken?"; failed=1; }
 exit $failed
