@@ -354,22 +354,23 @@ static void test_dlopen__a_thread_may_exit_after_dlclose(void **state)
   }
 }
 
-static void *dlclose_elsewhere(void *object)
+static void *dlclose_elsewhere(void *library)
 {
-  return dlclose(object) == 0 ? object : NULL;
+  const pool_api_t *api = api_of(library);
+  return dlclose(library) == 0 ? (void *)api : NULL;
 }
 
 static void test_dlopen__any_thread_may_dlclose(void **state)
 {
   (void)state;
-  void *library = load(library_path), *closed_by;
+  void *library = load(library_path), *its_api;
   const pool_api_t *api = api_of(library);
   pool_t *pool = host_pool(api);
   pool_lease_t lease = api->get(pool);
   pthread_t thread;
   assert_int_equal(pthread_create(&thread, NULL, dlclose_elsewhere, library), 0);
-  assert_int_equal(pthread_join(thread, &closed_by), 0);
-  assert_ptr_equal(closed_by, library);
+  assert_int_equal(pthread_join(thread, &its_api), 0);
+  assert_ptr_equal(its_api, api);
   assert_int_equal(api->put(lease), 0);
   host_finish(api, pool);
 }

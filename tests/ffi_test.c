@@ -283,6 +283,9 @@ static void test_ffi__seeing(void **state)
   }
   assert_string_equal(CALL0("pool_version").pointer,
                       ((const pool_api_t *)CALL("pool_get_api", N(1)).pointer)->version());
+  int number;
+  char rest;
+  assert_int_equal(sscanf(CALL0("pool_version").pointer, "%d.%d.%d%c", &number, &number, &number, &rest), 3);
   assert_string_equal(CALL("pool_strerror", N(0)).pointer, "success");
   assert_int_equal(NUMBER("pool_supports", P("step")), 1);
   assert_int_equal(NUMBER("pool_supports", P("")), 0);
@@ -332,6 +335,29 @@ static void test_ffi__steps(void **state)
 }
 
 /* ---- errors ---- */
+
+static void test_ffi__success_leaves_an_error_alone(void **state)
+{
+  (void)state;
+  const pool_error_t before = {sizeof before, POOL_E_REMOTE, 5, "of an earlier call"};
+  pool_error_t error = before;
+  pool_vtable_t vtable = vtable_of_closures(), prepared = POOL_VTABLE_INIT;
+  pool_t *pool = NULL, *frozen = NULL, *stepped = NULL;
+  void *context = NULL;
+  server.opened = server.closed = server.released = 0;
+  assert_int_equal(NUMBER("pool_create", P(NULL), P(&vtable), P(&server), P(&pool), P(&error)), 0);
+  assert_int_equal(NUMBER("pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(&frozen), P(&error)), 0);
+  assert_int_equal(NUMBER("pool_step_create", P(NULL), P(&stepped), P(&error)), 0);
+  assert_int_equal(NUMBER("pool_driver_prepare", P("frozen"), P("quiet"), P(&prepared), P(&context), P(&error)), 0);
+  int64_t lease = get(pool);
+  assert_int_equal(NUMBER("pool_call", N(lease), P("echo"), B("ping", 4), P(NULL), P(&error)), 0);
+  assert_memory_equal(&error, &before, sizeof error);
+  put(lease);
+  prepared.release(context);
+  CALL("pool_free", P(frozen));
+  CALL("pool_free", P(stepped));
+  finish(pool);
+}
 
 static void test_ffi__errors_of_getting(void **state)
 {
@@ -419,7 +445,15 @@ static void test_ffi__errors_of_structs(void **state)
   assert_int_equal(error.code, POOL_E_DRIVER);
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("../frozen"), P("quiet"), P(&pool), P(&error));
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("frozen"), P("nowhere"), P(&pool), P(&error));
+  FAILS(POOL_E_NEWER, "pool_step_create", P(&grown), P(&pool), P(&error));
+  FAILS(POOL_E_SIZE, "pool_step_create", P(&unsized), P(&pool), P(&error));
   assert_ptr_equal(pool, untouched);
+  pool_vtable_t prepared = vtable;
+  void *context = untouched;
+  FAILS(POOL_E_DRIVER, "pool_driver_prepare", P("no-such"), P("quiet"), P(&prepared), P(&context), P(&error));
+  FAILS(POOL_E_INVALID, "pool_driver_prepare", P("frozen"), P("nowhere"), P(&prepared), P(&context), P(&error));
+  assert_memory_equal(&prepared, &vtable, sizeof vtable);
+  assert_ptr_equal(context, untouched);
   assert_null(CALL("pool_get_api", N(0)).pointer);
   assert_null(CALL("pool_get_api", N(UINT32_MAX)).pointer);
   assert_int_equal(NUMBER("pool_failure", P(&error)), POOL_E_UNSUPPORTED);
@@ -506,6 +540,8 @@ static void test_ffi__leases_that_are_none(void **state)
   int64_t stale = get(pool);
   put(stale);
   int64_t good = get(pool);
+  assert_int_equal((good ^ stale) & ((1 << 20) - 1), 0); /* the slot's number, for callers with tables of their own */
+  assert_true(good < INT64_C(1) << 62);
   const int64_t none[] = {stale, 0,         -1,        good ^ 1,  good + (1 << 20), good | INT64_MIN, -good,
                           1,     (1 << 20), INT64_MAX, INT64_MIN, INT64_C(1) << 62, good ^ (1 << 19)};
   pool_bytes_t reply = {NULL, 0};
@@ -617,6 +653,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ffi__seeing),
       cmocka_unit_test(test_ffi__drivers),
       cmocka_unit_test(test_ffi__steps),
+      cmocka_unit_test(test_ffi__success_leaves_an_error_alone),
       cmocka_unit_test(test_ffi__errors_of_getting),
       cmocka_unit_test(test_ffi__errors_of_calls),
       cmocka_unit_test(test_ffi__errors_of_structs),

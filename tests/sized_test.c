@@ -283,37 +283,38 @@ static const struct attempt {
   bool lenient;      /* a wrong struct is left alone, and the function does what it does otherwise */
   size_t text;       /* where a text begins that ends the struct */
 } attempts[] = {
-#define READ(function, type, call, good)                                                                               \
+#define UP_TO(type, last) offsetof(type, last) + sizeof((type *)0)->last
+#define READ(function, type, last, call, good)                                                                         \
   {                                                                                                                    \
-    function, #type, call, sizeof(type), sizeof(type), &good, 0, false, 0                                              \
+    function, #type, call, UP_TO(type, last), sizeof(type), &good, 0, false, 0                                         \
   }
-#define WRITTEN(function, type, call)                                                                                  \
+#define WRITTEN(function, type, last, call)                                                                            \
   {                                                                                                                    \
-    function, #type, call, sizeof(type), sizeof(type), NULL, 0, false, 0                                               \
+    function, #type, call, UP_TO(type, last), sizeof(type), NULL, 0, false, 0                                          \
   }
 #define ERROR(function, call, code)                                                                                    \
   {                                                                                                                    \
     function, "pool_error_t", call, 17, sizeof(pool_error_t), NULL, code, true, offsetof(pool_error_t, message)        \
   }
-    READ("pool_create", pool_config_t, create_config, good_config),
-    READ("pool_create", pool_vtable_t, create_vtable, good_vtable),
+    READ("pool_create", pool_config_t, user, create_config, good_config),
+    READ("pool_create", pool_vtable_t, reserved, create_vtable, good_vtable),
     ERROR("pool_create", create_error, POOL_E_VTABLE),
-    READ("pool_step_create", pool_config_t, step_create_config, good_config),
+    READ("pool_step_create", pool_config_t, user, step_create_config, good_config),
     ERROR("pool_step_create", step_create_error, POOL_E_INVALID),
-    READ("pool_create_driver", pool_config_t, create_driver_config, good_config),
+    READ("pool_create_driver", pool_config_t, user, create_driver_config, good_config),
     ERROR("pool_create_driver", create_driver_error, POOL_E_DRIVER),
-    WRITTEN("pool_driver_prepare", pool_vtable_t, prepare_vtable),
+    WRITTEN("pool_driver_prepare", pool_vtable_t, reserved, prepare_vtable),
     ERROR("pool_driver_prepare", prepare_error, POOL_E_DRIVER),
     ERROR("pool_call", call_error, POOL_E_UNSUPPORTED),
     ERROR("pool_failure", failure_error, POOL_E_STALE),
     {"pool_stats", "pool_stats_t", stats, 16, sizeof(pool_stats_t), NULL, 0, false, 0},
     {"pool_leases", "pool_lease_info_t", leases, 32, sizeof(pool_lease_info_t), NULL, 0, false, 32},
-    WRITTEN("pool_step_begin", pool_step_t, step_begin),
-    WRITTEN("pool_step_cancel", pool_step_t, step_cancel),
-    WRITTEN("pool_step_end", pool_step_t, step_end),
-    WRITTEN("pool_step_done", pool_step_t, step_done),
-    READ("pool_step_done", pool_error_t, step_done_failure, failed_work),
-    WRITTEN("pool_step_next", pool_step_t, step_next),
+    WRITTEN("pool_step_begin", pool_step_t, look_again_ns, step_begin),
+    WRITTEN("pool_step_cancel", pool_step_t, look_again_ns, step_cancel),
+    WRITTEN("pool_step_end", pool_step_t, look_again_ns, step_end),
+    WRITTEN("pool_step_done", pool_step_t, look_again_ns, step_done),
+    READ("pool_step_done", pool_error_t, message, step_done_failure, failed_work),
+    WRITTEN("pool_step_next", pool_step_t, look_again_ns, step_next),
 };
 enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
 

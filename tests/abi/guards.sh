@@ -149,9 +149,11 @@ caught "a text that programs may write to" abi/pool/pool.h 's/^  const char \*ta
 caught "a callback of a vtable with a parameter more" abi/pool/pool.h \
   's/\(\*close\)\(void \*context, void \*conn\)/(*close)(void *context, void *conn, int64_t deadline_ns)/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
-caught "a callback with another parameter" abi/pool/pool.h 's/pool_log_fn\(void \*user, int32_t/pool_log_fn(void *user, int64_t/' \
+caught "a callback with another parameter" abi/pool/pool.h \
+  's/pool_log_fn\(void \*user, int32_t/pool_log_fn(void *user, int64_t/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
-caught "a struct that must lie elsewhere" abi/pool/pool.h 's/^\} pool_config_t;/} __attribute__((aligned(16))) pool_config_t;/' \
+caught "a struct that must lie elsewhere" abi/pool/pool.h \
+  's/^\} pool_config_t;/} __attribute__((aligned(16))) pool_config_t;/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
 caught "a type that is gone" abi/pool/driver.h 's/ pool_driver_fn\(/ pool_driver_entry(/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
@@ -164,7 +166,8 @@ caught "a number on a line of its own" abi/pool/step.h 's|^  2 /\*\*<|  5 /**<|'
   "a number of 1.0 has changed or is gone" "${frozen[@]}"
 caught "a number that was a name" abi/pool/pool.h 's/(POOL_NO_DEADLINE) INT64_MAX/\1 (INT64_MAX - 1)/' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"
-caught "a new error with the number of another" abi/pool/pool.h 's/^#define POOL_E_OLDER .*/&\n#define POOL_E_ZAP (-17)/' \
+caught "a new error with the number of another" abi/pool/pool.h \
+  's/^#define POOL_E_OLDER .*/&\n#define POOL_E_ZAP (-17)/' \
   "two names of one kind have one number" "${frozen[@]}"
 caught "an event that is gone" abi/pool/pool.h '/#define POOL_EVENT_STARVED/d' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"

@@ -87,14 +87,26 @@ mutant 1.0 "vtables of the first release are refused" config.c 's/sized_read\(vt
 mutant 1.0 "drivers of the first release are refused" driver.c \
   's/make\(POOL_DRIVER_VERSION/make(POOL_DRIVER_VERSION + 1/'
 mutant 1.0 "its table is refused" api.c 's/version == POOL_API_VERSION/version > POOL_API_VERSION/'
+mutant 1.0 "a driver fills a vtable without a size" driver.c 's/filled = POOL_VTABLE_INIT/filled = {0}/'
+mutant 1.0 "a driver's prepare has an error without a size" driver.c 's/why = POOL_ERROR_INIT/why = {0}/'
+mutant 1.0 "a driver's open has an error without a size" runner.c 's/sizeof get.cause/0/'
+mutant 1.0 "a driver's call has an error without a size" rpc.c 's/why = POOL_ERROR_INIT/why = {0}/'
+mutant 1.0 "what it can do has another name" feature.c 's/"drivers"/"driver"/'
 mutant 1.0 "it fails without saying why" error.c 's/return last.error.code;/return 0;/'
 
 mutant ffi "two entries of the table are each other's" api.c \
   's/= pool_flush,/= NEW,/; s/= pool_pause,/= pool_flush,/; s/= NEW,/= pool_pause,/'
 mutant ffi "a parameter is not looked at" rpc.c 's/^  if \(!bytes\)/  if (0)/'
 mutant ffi "an error is another" rpc.c 's/return error_code\(name \? POOL_E_STALE : POOL_E_INVALID\)/return -1/'
+mutant ffi "an error is written though nothing failed" pool.c 's/^  begin\(pool\);/error_set(error, 0, 0, ""); &/'
+mutant ffi "a result is written though it failed" pool.c \
+  's/^  if \(\(code = config_read\(&settings, config, error\)\)\)/  *out = NULL;\n&/'
+mutant ffi "a context is written though it failed" driver.c 's/^  code = find\(/  *context = NULL;\n&/'
+mutant ffi "the version has another form" error.c 's/return VALUE/return "v" VALUE/'
 mutant ffi "any version has a table" api.c 's/if \(version == POOL_API_VERSION\)//'
 
+mutant dlopen "each thread has a table of its own" api.c \
+  's/^static const pool_api_t/static _Thread_local const pool_api_t/'
 mutant dlopen "a descriptor stays behind" pool.c \
   's/^static void begin\(.*/#include <unistd.h>\n&/; s/^  atomic_store\(&pool->filling, false\);/&\n  dup(2);/'
 mutant dlopen "a thread-local key stays behind" pool.c \
@@ -105,6 +117,22 @@ patience=1 # for threads that never end
 mutant dlopen "threads outlive a pool that was drained" pool.c \
   's/^  atomic_store\(&pool->filling, false\);/&\n  pthread_t t; pthread_create(\&t, NULL, (void *)pause, NULL);/
    s/^#include "clock.h"/#include <unistd.h>\n&/'
+
+# What the contract allows is no mistake: structs and the table grow at their ends, with a function of a new release.
+grown=$work/grown
+mkdir "$grown" "$grown/tests"
+cp -r "$source/abi" "$source/src" "$grown"
+cp -r "$source/tests/compat" "$grown/tests"
+sed -i -E 's/^\} pool_(error|event|config|vtable|stats|lease_info|step|driver)_t;/  int64_t zap;\n&/
+  s/^\} pool_api_t;/  int (*zap)(void);\n&/' "$grown"/abi/pool/*.h
+sed -i '$a POOL_9.9 { global: pool_zap; } POOL_1.0;' "$grown/abi/libpool.map"
+sed -i '$a pool_zap@@POOL_9.9' "$grown/abi/libpool.so.1.symbols"
+echo '__attribute__((visibility("default"))) int pool_zap(void) { return 0; }' >>"$grown/src/api.c"
+"$source/tests/abi/frozen.sh" "$grown" "$compiler"
+"$compiler" -std=gnu11 -w -fPIC -shared -pthread -D_GNU_SOURCE -I"$grown/abi" -I"$grown/src" \
+  $(find "$grown/src" -name '*.c' ! -name park_pthread.c) "${link_options[@]}" -Wl,-soname,libpool.so.1 \
+  -Wl,--version-script="$grown/abi/libpool.map" -o "$library"
+run 1.0 || { echo "FAILED: a library whose structs have grown does not serve the callers of 1.0"; exit 1; }
 
 cp "$work"/objects/*.o "$work/mutant"
 make_library -Wl,-Bsymbolic-functions

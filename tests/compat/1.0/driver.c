@@ -18,6 +18,8 @@ static int open_one(void *context, int64_t deadline_ns, void **conn, pool_error_
 {
   struct server *server = context;
   (void)deadline_ns;
+  if (error->size < sizeof *error)
+    return POOL_E_SIZE;
   if (server->refuses) {
     strcpy(error->message, "the frozen server refuses");
     error->native = ECONNREFUSED;
@@ -44,6 +46,8 @@ static int call(void *context, void *conn, const char *method, pool_bytes_t args
                 int64_t deadline_ns, pool_error_t *error)
 {
   (void)context, (void)conn, (void)deadline_ns;
+  if (error->size < sizeof *error)
+    return POOL_E_SIZE;
   if (strcmp(method, "fail") == 0) {
     strcpy(error->message, "the frozen server says no");
     error->native = 42;
@@ -72,6 +76,8 @@ static int go(void *context, void *conn, const char *method, pool_bytes_t args, 
 static int prepare(const char *address, pool_vtable_t *vtable, void **context, pool_error_t *error)
 {
   struct server *server;
+  if (vtable->size < sizeof *vtable || error->size < sizeof *error)
+    return POOL_E_SIZE;
   if (strcmp(address, "quiet") != 0 && strcmp(address, "refuse") != 0) {
     strcpy(error->message, "the address is neither 'quiet' nor 'refuse'");
     return POOL_E_INVALID;
