@@ -24,8 +24,8 @@ static int check_counts(const pool_config_t *config, pool_error_t *error)
 {
   if (config->initial < 0)
     return too_small(error, "initial", config->initial, "0 or more");
-  if (config->min_idle < 0)
-    return too_small(error, "min_idle", config->min_idle, "0 or more");
+  if (config->min_idle < 0 || config->min_idle > OPEN_LIMIT)
+    return error_set(error, POOL_E_INVALID, 0, "min_idle is %d; it must be 0 to %d", config->min_idle, OPEN_LIMIT);
   if (config->max_idle == 0 || config->max_idle < -1)
     return too_small(error, "max_idle", config->max_idle, "1 or more, or -1 for as many as max_open");
   if (config->max_open < 0)

@@ -48,6 +48,7 @@ static void test_config__wrong_values_are_refused_by_name(void **state)
   REFUSED(get_timeout_ms, INT64_MAX);
   REFUSED(call_timeout_ms, -2);
   REFUSED(min_idle, -1);
+  REFUSED(min_idle, INT32_MAX);
   REFUSED(queue, -1);
   REFUSED(queue, 3);
   REFUSED(retire_percent, 0);
