@@ -112,6 +112,8 @@ int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vt
   void *made = NULL;
   code = driver.prepare(address, &filled, &made, &why);
   error_finish(&why);
+  if (code > 0) /* somebody else's number, which would pass for success */
+    code = POOL_E_DRIVER;
   if (code)
     return error_set(error, code, why.native, "%s: %s", name, why.message[0] ? why.message : pool_strerror(code));
   sized_write(vtable, &filled, VTABLE_SIZES);

@@ -445,6 +445,7 @@ static void test_ffi__errors_of_structs(void **state)
   assert_int_equal(error.code, POOL_E_DRIVER);
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("../frozen"), P("quiet"), P(&pool), P(&error));
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("frozen"), P("nowhere"), P(&pool), P(&error));
+  FAILS(POOL_E_DRIVER, "pool_create_driver", P(NULL), P("frozen"), P("errno"), P(&pool), P(&error));
   FAILS(POOL_E_NEWER, "pool_step_create", P(&grown), P(&pool), P(&error));
   FAILS(POOL_E_SIZE, "pool_step_create", P(&unsized), P(&pool), P(&error));
   assert_ptr_equal(pool, untouched);

@@ -2,7 +2,7 @@
 /*
  * A driver of release 1.0, compiled against the headers of that release that lie beside it.  Its connections answer
  * "echo" with what they were given, "fail" with the server's error and "break" with a broken connection.  Its address
- * is "quiet" or "refuse"; with the latter no connection can be opened.
+ * is "quiet" or "refuse"; with the latter no connection can be opened.  With "errno" it fails as drivers must not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -78,6 +78,8 @@ static int prepare(const char *address, pool_vtable_t *vtable, void **context, p
   struct server *server;
   if (vtable->size < sizeof *vtable || error->size < sizeof *error)
     return POOL_E_SIZE;
+  if (strcmp(address, "errno") == 0)
+    return EINVAL;
   if (strcmp(address, "quiet") != 0 && strcmp(address, "refuse") != 0) {
     strcpy(error->message, "the address is neither 'quiet' nor 'refuse'");
     return POOL_E_INVALID;
