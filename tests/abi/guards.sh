@@ -215,9 +215,14 @@ strip --strip-debug "$copy/libpool.so"
 ! "$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" ||
   { echo "FAILED: a library without types passes"; exit 1; }
 grep -q "FAILED: .* was built without -g" "$work/said"
-! PATH=/nowhere /bin/bash "$guards/abidiff.sh" "$source" "$library" >"$work/said" 2>&1 ||
-  { echo "FAILED: without its tool, abidiff's test passes"; exit 1; }
-grep -q "FAILED: abidw is missing" "$work/said"
-made=$((made + 2))
+without() { # TOOL GUARD
+  ! PATH=/nowhere /bin/bash "$guards/$2.sh" "$source" "$library" >"$work/said" 2>&1 ||
+    { echo "FAILED: without its tool, $2 passes"; exit 1; }
+  grep -q "FAILED: $1 is missing" "$work/said" || { cat "$work/said"; echo "FAILED: $2 needs $1"; exit 1; }
+  made=$((made + 1))
+}
+without abidw abidiff
+without nm symbols
+made=$((made + 1))
 
 echo "$made mistakes caught"

@@ -3,6 +3,9 @@
 # The headers, the version script, the golden list and the library name the same functions, and any program can load it.
 # usage: symbols.sh SOURCE_FOLDER LIBRARY
 set -euo pipefail
+for tool in nm readelf; do
+  command -v $tool >/dev/null || { echo "FAILED: $tool is missing (Debian: apt-get install binutils)"; exit 1; }
+done
 source=$1 library=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
