@@ -3,12 +3,13 @@
 # while they run, or have no compiler.
 set(scripts ${CMAKE_CURRENT_SOURCE_DIR}/abi)
 add_test(NAME abi.symbols COMMAND ${scripts}/symbols.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:pool>)
+add_test(NAME abi.archive COMMAND ${scripts}/archive.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:pool_static>)
 add_test(NAME abi.headers COMMAND ${scripts}/headers.sh ${PROJECT_SOURCE_DIR} gcc clang)
 add_test(NAME abi.docs COMMAND ${scripts}/docs.sh ${PROJECT_SOURCE_DIR})
 add_test(NAME abi.structs COMMAND ${scripts}/structs.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
 add_test(NAME abi.signatures COMMAND ${scripts}/signatures.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
 add_test(NAME abi.frozen COMMAND ${scripts}/frozen.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
-set_tests_properties(abi.docs abi.frozen abi.headers abi.signatures abi.structs abi.symbols
+set_tests_properties(abi.archive abi.docs abi.frozen abi.headers abi.signatures abi.structs abi.symbols
                      PROPERTIES LABELS abi TIMEOUT 120)
 
 # Types can be compared where the library says what they are: it does when it was built for debugging.
@@ -96,8 +97,9 @@ if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT POOL_SANITIZER)
   add_executable(sized_test.shared sized_test.c abi/signature.c ${PROJECT_SOURCE_DIR}/src/sized.c)
   target_include_directories(sized_test.shared PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(sized_test.shared PRIVATE pool_test_support pool)
-  add_test(NAME abi.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER} $<TARGET_FILE:pool>)
+  add_test(NAME abi.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER} $<TARGET_FILE:pool>
+           $<TARGET_FILE:pool_static>)
   add_test(NAME abi.mutants COMMAND ${scripts}/mutants.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER}
-           $<TARGET_FILE:pool_static> ${CMAKE_CURRENT_BINARY_DIR} $<TARGET_FILE_DIR:compat_driver_1.0>)
+           $<TARGET_FILE:pool_inside> ${CMAKE_CURRENT_BINARY_DIR} $<TARGET_FILE_DIR:compat_driver_1.0>)
   set_tests_properties(abi.guards abi.mutants PROPERTIES LABELS abi TIMEOUT 300)
 endif()

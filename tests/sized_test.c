@@ -368,6 +368,19 @@ static void try_reading(const struct attempt *attempt, size_t size)
   expect(attempt, size, try(attempt, size, bytes, 1, after), POOL_E_NEWER);
 }
 
+/* What is written may by chance be what was there: a time is.  Hardly so, with both fillings, again and again. */
+static bool is_left_alone(const struct attempt *attempt, size_t size, size_t bytes, size_t i)
+{
+  static unsigned char first[ROOM], second[ROOM];
+  for (int again = 0; again < 3; again++) {
+    try(attempt, size, bytes, 0xaa, first);
+    try(attempt, size, bytes, 0x55, second);
+    if (first[i] != 0xaa || second[i] != 0x55)
+      return false;
+  }
+  return true;
+}
+
 static void try_writing(const struct attempt *attempt, size_t size)
 {
   static unsigned char first[ROOM], second[ROOM];
@@ -381,7 +394,7 @@ static void try_writing(const struct attempt *attempt, size_t size)
   expect_unchanged(attempt, size, first, end, bytes, 0xaa);
   expect_unchanged(attempt, size, second, end, bytes, 0x55);
   for (size_t i = sizeof size; i < end; i++)
-    if (first[i] == 0xaa && second[i] == 0x55)
+    if (first[i] == 0xaa && second[i] == 0x55 && is_left_alone(attempt, size, bytes, i))
       fail_msg("%s with a %s of %zu bytes does not write byte %zu", attempt->function, attempt->type, size, i);
   if (right && attempt->text && end > attempt->text)
     assert_int_equal(first[end - 1], 0);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Each guard of the ABI catches the mistake that it is there for: made here, in a copy.
-# usage: guards.sh SOURCE_FOLDER C_COMPILER LIBRARY
+# usage: guards.sh SOURCE_FOLDER C_COMPILER LIBRARY ARCHIVE
 set -euo pipefail
-source=$1 compiler=$2 library=$3
+source=$1 compiler=$2 library=$3 archive=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 made=0
@@ -223,6 +223,13 @@ without() { # TOOL GUARD
 }
 without abidw abidiff
 without nm symbols
+
+cp "$archive" "$work/libpool.a"
+echo 'int slots;' | "$compiler" -x c -c - -o "$work/slots.o"
+ar q "$work/libpool.a" "$work/slots.o"
+! "$guards/archive.sh" "$source" "$work/libpool.a" >"$work/said" ||
+  { echo "FAILED: an archive with a name that others may use passes"; exit 1; }
+grep -q "FAILED: the archive has other names" "$work/said"
 made=$((made + 1))
 
 echo "$made mistakes caught"
