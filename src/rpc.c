@@ -223,9 +223,9 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
 int pool_call_done(pool_call_t *name, int32_t code, pool_bytes_t reply)
 {
   struct pool_call *call = call_of(name);
-  if (!name || !call_finish(call, name)) {
+  if (!call || !call_finish(call, name)) {
     pool_bytes_free(&reply);
-    return error_code(name ? POOL_E_STALE : POOL_E_INVALID);
+    return error_code(call ? POOL_E_STALE : POOL_E_INVALID);
   }
   pool_done_fn *done = call->done;
   void *user = call->user;
@@ -243,7 +243,8 @@ int pool_call_done(pool_call_t *name, int32_t code, pool_bytes_t reply)
 
 int64_t pool_call_deadline(const pool_call_t *name)
 {
-  return name ? call_of(name)->deadline_ns : POOL_NO_DEADLINE;
+  const struct pool_call *call = call_of(name);
+  return call ? call->deadline_ns : POOL_NO_DEADLINE;
 }
 
 int pool_bytes_new(size_t size, pool_bytes_t *bytes)

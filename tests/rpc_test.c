@@ -670,10 +670,12 @@ static void test_rpc__a_second_report_is_stale(void **state)
   assert_int_equal(pool_call_done(call, POOL_E_BROKEN, no_args), POOL_E_STALE);
   assert_int_equal(pool_failure(NULL), POOL_E_STALE);
   assert_int_equal(pool_call_done(NULL, 0, bytes_of("likewise")), POOL_E_INVALID);
+  assert_int_equal(pool_call_done((pool_call_t *)1, 0, bytes_of("a small number, not a call")), POOL_E_INVALID);
   assert_int_equal(told.times, 1);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_len(pool), 1); /* the late "broken" was of no effect */
   assert_true(pool_call_deadline(NULL) == POOL_NO_DEADLINE);
+  assert_true(pool_call_deadline((pool_call_t *)1) == POOL_NO_DEADLINE);
   server_finish(&server, pool);
 }
 

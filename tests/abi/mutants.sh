@@ -97,7 +97,7 @@ mutant 1.0 "it fails without saying why" error.c 's/return last.error.code;/retu
 mutant ffi "two entries of the table are each other's" api.c \
   's/= pool_flush,/= NEW,/; s/= pool_pause,/= pool_flush,/; s/= NEW,/= pool_pause,/'
 mutant ffi "a parameter is not looked at" rpc.c 's/^  if \(!bytes\)/  if (0)/'
-mutant ffi "an error is another" rpc.c 's/return error_code\(name \? POOL_E_STALE : POOL_E_INVALID\)/return -1/'
+mutant ffi "an error is another" rpc.c 's/return error_code\(call \? POOL_E_STALE : POOL_E_INVALID\)/return -1/'
 mutant ffi "an error is written though nothing failed" pool.c 's/^  begin\(pool\);/error_set(error, 0, 0, ""); &/'
 mutant ffi "a result is written though it failed" pool.c \
   's/^  if \(\(code = config_read\(&settings, config, error\)\)\)/  *out = NULL;\n&/'
