@@ -39,6 +39,9 @@
 #define PROBE_NAME(pool) ((const char *)(pool)->name)
 
 #ifdef POOL_HAS_PROBES
+#ifdef __clang__ /* sdt.h gives its variadic macros nothing, as only a newer C allows */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #include <sys/sdt.h>
 #define PROBE2(probe, a, b)             STAP_PROBE2(libpool, probe, a, b)
 #define PROBE3(probe, a, b, c)          STAP_PROBE3(libpool, probe, a, b, c)

@@ -41,3 +41,7 @@ grep -q "$work/moved" find_package/CMakeCache.txt || { echo "FAILED: another ins
 consume build_folder -DWAY=find_package -Dpool_DIR="$build"
 consume add_subdirectory -DWAY=add_subdirectory -DPOOL_SOURCE="$source"
 consume FetchContent -DWAY=FetchContent -DPOOL_SOURCE="$source" -DFETCHCONTENT_FULLY_DISCONNECTED=ON
+# Somebody else's warnings, and another compiler.
+strict='-Wall -Wextra -Wpedantic -Werror'
+consume strict -DWAY=add_subdirectory -DPOOL_SOURCE="$source" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+  -DCMAKE_C_FLAGS="$strict" -DCMAKE_CXX_FLAGS="$strict"
