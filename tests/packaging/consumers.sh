@@ -11,6 +11,11 @@ cp "$source"/tests/packaging/{CMakeLists.txt,ten.c} "$work"
 cp "$source"/tests/packaging/ten.c "$work/ten.cpp"
 cd "$work"
 
+fail() {
+  echo "FAILED: $1"
+  exit 1
+}
+
 consume() { # NAME CMAKE_ARGUMENT...
   local name=$1 program printed
   shift
@@ -18,18 +23,18 @@ consume() { # NAME CMAKE_ARGUMENT...
     cmake --build "$name" && cmake --install "$name" --prefix "$name/installed"; } >log 2>&1 ||
     { cat log; echo "FAILED: $name does not build"; exit 1; }
   for program in c_pool c_pool_static cpp_pool cpp_pool_static; do
-    printed=$("$name/$program") || { echo "FAILED: $name, $program exited with $?"; exit 1; }
-    [ "$printed" = "42 $version" ] || { echo "FAILED: $name, $program printed '$printed'"; exit 1; }
+    printed=$("$name/$program") || fail "$name, $program exited with $?"
+    [ "$printed" = "42 $version" ] || fail "$name, $program printed '$printed'"
     if readelf --dynamic "$name/$program" | grep -q 'NEEDED.*libpool'; then
-      [ "${program%_static}" = "$program" ] || { echo "FAILED: $name, $program needs libpool.so"; exit 1; }
+      [ "${program%_static}" = "$program" ] || fail "$name, $program needs libpool.so"
     else
-      [ "${program%_static}" != "$program" ] || { echo "FAILED: $name, $program does not need libpool.so"; exit 1; }
+      [ "${program%_static}" != "$program" ] || fail "$name, $program does not need libpool.so"
     fi
   done
   # What a project has inside is not its own to install.
   case $name in
     add_subdirectory | FetchContent)
-      [ -z "$(find "$name/installed" -name '*pool.*')" ] || { echo "FAILED: $name installs the library"; exit 1; } ;;
+      [ -z "$(find "$name/installed" -name '*pool.*')" ] || fail "$name installs the library" ;;
   esac
   echo "$name: good"
 }
@@ -37,10 +42,13 @@ consume() { # NAME CMAKE_ARGUMENT...
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
 mv prefix moved
 consume find_package -DWAY=find_package -DCMAKE_PREFIX_PATH="$work/moved"
-grep -q "$work/moved" find_package/CMakeCache.txt || { echo "FAILED: another installed libpool was found"; exit 1; }
+grep -q "$work/moved" find_package/CMakeCache.txt || fail "another installed libpool was found"
 consume build_folder -DWAY=find_package -Dpool_DIR="$build"
 consume add_subdirectory -DWAY=add_subdirectory -DPOOL_SOURCE="$source"
 consume FetchContent -DWAY=FetchContent -DPOOL_SOURCE="$source" -DFETCHCONTENT_FULLY_DISCONNECTED=ON
+consume shipped -DWAY=add_subdirectory -DPOOL_SOURCE="$source" -DPOOL_INSTALL=ON -DPOOL_MAN=OFF
+[ -f shipped/installed/share/doc/pool/LICENSE ] || fail "shipped, the documents are in the folder of the consumer's"
+[ ! -e shipped/CPackConfig.cmake ] || fail "shipped, cpack makes packages of libpool instead of the consumer"
 # Somebody else's warnings, and another compiler.
 strict='-Wall -Wextra -Wpedantic -Werror'
 consume strict -DWAY=add_subdirectory -DPOOL_SOURCE="$source" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
