@@ -100,6 +100,8 @@ configure absolute -DCMAKE_INSTALL_PREFIX=/nowhere -DCMAKE_INSTALL_LIBDIR=/away/
 [ "$(ask absolute --cflags | xargs)" = -I/far/include ] || fail "an absolute includedir became $(ask absolute --cflags)"
 ! cpack --config absolute/CPackConfig.cmake -B packages >log 2>&1 || fail "Debian packages for another prefix than /usr"
 grep -q tools/package log || fail "cpack does not say how to make Debian packages"
+! cpack --config absolute/CPackConfig.cmake -G TGZ -B packages >log 2>&1 || fail "cpack makes half of another package"
+grep -q 'cmake --install' log || fail "cpack does not say how to do without Debian packages"
 configure multiarch -DCMAKE_INSTALL_PREFIX=/nowhere -DCMAKE_INSTALL_LIBDIR=lib/some-linux-gnu
 mkdir -p tree/lib/some-linux-gnu/pkgconfig
 cp multiarch/pool.pc tree/lib/some-linux-gnu/pkgconfig
