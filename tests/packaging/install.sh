@@ -111,3 +111,6 @@ cp multiarch/pool.pc tree/lib/some-linux-gnu/pkgconfig
 # The library that is not installed, by pkg-config's own convention.
 PKG_CONFIG_PATH=$build/uninstalled pkg-config --uninstalled pool || fail "uninstalled/pool-uninstalled.pc is not used"
 check "uninstalled" "$build/uninstalled" ''
+configure "two words"
+[[ $(ask "two words/uninstalled" --libs-only-L) = "-L$work/two\\ words"* ]] ||
+  fail "a build folder of two words became $(ask "two words/uninstalled" --libs-only-L)"
