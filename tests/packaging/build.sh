@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Makes the Debian packages twice, from copies of the sources in folders of different names, as different people would:
-# another time zone, another umask, at another time.
+# another time zone, another umask, at another time, and where something was built before.
 # usage: build.sh SOURCE_FOLDER FOLDER; the packages are in FOLDER/first and FOLDER/second
 set -euo pipefail
 source=$1 folder=$2
@@ -9,14 +9,15 @@ rm -rf "$folder"
 mkdir -p "$folder"
 export SOURCE_DATE_EPOCH=1700000000
 
-build() { # NAME COPY
+build() { # NAME COPY [OPTION]: the copy has a build folder already, of another kind
   mkdir -p "$folder/$2"
   tar -C "$source" --exclude-tag-all=CMakeCache.txt --exclude=./build --exclude=./.git -c . |
     tar -C "$folder/$2" --touch -x
+  [ $# -lt 3 ] || (cd "$folder/$2" && cmake --preset package --no-warn-unused-cli "$3" >/dev/null)
   "$folder/$2/tools/package" "$folder/$1"
   ln -s "$2/build/package" "$folder/$1-build"
 }
 
 (umask 022 && TZ=Pacific/Kiritimati LC_ALL=C build first a)
-(umask 077 && TZ=America/Adak LC_ALL=C.UTF-8 build second a-folder/with/a/long/name)
+(umask 077 && TZ=America/Adak LC_ALL=C.UTF-8 build second a-folder/with/a/long/name -DPOOL_HARDENING=OFF)
 cmake --build "$folder/first-build" --target first >/dev/null # a program, to see how programs are made
