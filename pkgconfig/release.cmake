@@ -36,7 +36,9 @@ if(POOL_HARDENING)
   endif()
 endif()
 
-# The names of the folders stay out of __FILE__ and of what debuggers read, and times and users out of archives.
+# The names of the folders stay out of __FILE__, of what debuggers read and of where a program looks for libraries, and
+# times and users out of archives.
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 check_c_compiler_flag(-ffile-prefix-map=/a=b POOL_HAS_PREFIX_MAP)
 if(POOL_HAS_PREFIX_MAP)
   add_compile_options($<${optimized}:-ffile-prefix-map=${PROJECT_BINARY_DIR}=build>

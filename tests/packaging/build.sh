@@ -15,9 +15,9 @@ build() { # NAME COPY [OPTION]: the copy has a build folder already, of another 
     tar -C "$folder/$2" --touch -x
   [ $# -lt 3 ] || (cd "$folder/$2" && cmake --preset package --no-warn-unused-cli "$3" >/dev/null)
   "$folder/$2/tools/package" "$folder/$1"
+  cmake --build "$folder/$2/build/package" --target first >/dev/null # a program, to see how programs are made
   ln -s "$2/build/package" "$folder/$1-build"
 }
 
 (umask 022 && TZ=Pacific/Kiritimati LC_ALL=C build first a)
 (umask 077 && TZ=America/Adak LC_ALL=C.UTF-8 build second a-folder/with/a/long/name -DPOOL_HARDENING=OFF)
-cmake --build "$folder/first-build" --target first >/dev/null # a program, to see how programs are made

@@ -84,10 +84,10 @@ caught "a program that is not PIE" "position independence" "$scripts/hardening.s
 
 # Reproducible builds: the time of building in the library, and in a package.
 cp -r "$built/first" "$built/second" .
-cp -rL "$built/first-build/drivers" drivers
+cp -rL "$built"/first-build/{drivers,examples} .
 for name in first second; do
   mkdir "$name-build"
-  cp -r drivers "$name-build"
+  cp -r drivers examples "$name-build"
   cp "$built/$name-build"/libpool.{a,so} "$name-build"
 done
 "$scripts/reproducible.sh" "$work"

@@ -13,7 +13,7 @@ same() { # FILE, in the folders first* and second*
   fi
 }
 
-for file in libpool.so libpool.a drivers/pool-jsonrpc.so; do
+for file in libpool.so libpool.a drivers/pool-jsonrpc.so examples/first; do
   same "-build/$file"
   if strings -a "$folder/first-build/$file" | grep -F "$folder"; then
     echo "FAILED: $file has the name of the folder it was built in"
