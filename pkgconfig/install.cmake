@@ -18,7 +18,8 @@ install(EXPORT pool NAMESPACE pool:: FILE pool-targets.cmake DESTINATION ${confi
 # find_package() also finds the library that is not installed: pool_DIR is the build folder then.
 export(EXPORT pool NAMESPACE pool:: FILE ${PROJECT_BINARY_DIR}/pool-targets.cmake)
 
+# Beside each other as they are here, for they have links to each other.
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc FILES_MATCHING PATTERN *.md)
-file(GLOB examples CONFIGURE_DEPENDS examples/*.[ch])
-install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT doc)
+install(FILES abi/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/abi COMPONENT doc)
+install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
+        FILES_MATCHING REGEX "\\.(md|[ch]|go|mod|java|rb)$")

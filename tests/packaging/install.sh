@@ -50,6 +50,13 @@ for function in libpool $(sed 's/@.*//' "$source/abi/libpool.so.1.symbols"); do
     fail "$function(3) is not installed (without doxygen no manual pages are made)"
 done
 
+found=0
+while IFS=: read -r page link; do
+  [ -e "$(dirname "$page")/$link" ] || fail "$page has a link to $link, which is not installed"
+  found=$((found + 1))
+done < <(grep -roP '\]\((?!https?:|#)\K[^)#]+' prefix/share/doc)
+[ $found -gt 10 ] || fail "found only a few links in what is installed; is this test broken?"
+
 # pool.pc follows the folder that it lies in.
 mv prefix moved
 library=$work/${library/prefix/moved}
