@@ -214,7 +214,7 @@ class Manual
     abort "#{entry.name} in #{entry.header} has no documentation block" unless entry.documented?
     said = entry.brief.empty? ? entry.description.first : entry.brief
     line = said.first.sub(/\Alibpool: /, '').sub(/[.:]\z/, '')
-    line = line[/\A.{30,}?(?=[:;,] )/] || line if line.length > 70
+    line = line[/\A.{16,}?(?=[:;,] )/] || line if line.length > 70
     line[0].downcase + line[1..]
   end
 

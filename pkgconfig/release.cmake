@@ -3,7 +3,7 @@
 include(CheckLinkerFlag)
 include(CheckPIESupported)
 
-option(POOL_HARDENING "Compile and link with the protections that Debian uses (not in Debug builds)" ON)
+option(POOL_HARDENING "Compile and link with the protections that Debian uses (in optimized builds)" ON)
 set(optimized $<CONFIG:Release,RelWithDebInfo,MinSizeRel>)
 
 if(POOL_HARDENING)
