@@ -86,7 +86,7 @@ const char *pool_strerror(int64_t code)
   case POOL_E_NOMEM:
     return "out of memory or slots";
   case POOL_E_SIZE:
-    return "the size of a struct is wrong; initialise it with its POOL_*_INIT";
+    return "the size of a struct is too small; initialise it with its POOL_*_INIT";
   case POOL_E_NEWER:
     return "a struct sets members that this version of the library does not know";
   case POOL_E_VTABLE:
@@ -97,6 +97,8 @@ const char *pool_strerror(int64_t code)
     return "the operating system refused a resource";
   case POOL_E_OLDER:
     return "a struct is of a release that this version of the library no longer understands";
+  case POOL_E_WILD:
+    return "the size of a struct is larger than any struct; initialise it with its POOL_*_INIT";
   default:
     return code >= 0 ? "success" : "unknown error";
   }

@@ -6,7 +6,7 @@
 
 #include <pool/pool.h>
 
-/* No struct will ever be larger; whoever says so has not initialised his. */
+/* No struct will ever be larger; whoever says so has never set his size. */
 #define SIZE_LIMIT 4096
 
 static size_t size_of(const void *theirs)
@@ -18,7 +18,9 @@ static size_t size_of(const void *theirs)
 
 int sized_check(size_t size, struct sizes sizes)
 {
-  if (size < sizes.first || size > SIZE_LIMIT)
+  if (size > SIZE_LIMIT)
+    return POOL_E_WILD;
+  if (size < sizes.first)
     return POOL_E_SIZE;
   return size < sizes.oldest ? POOL_E_OLDER : 0;
 }

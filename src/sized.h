@@ -16,14 +16,14 @@ struct sizes {
                   sizeof(type)})
 
 /* Copies a caller's struct over `copy`, which holds the defaults for what he does not know.  Returns 0, POOL_E_SIZE,
-   POOL_E_OLDER, or POOL_E_NEWER if he sets what we do not know; then the copy is as it was. */
+   POOL_E_WILD, POOL_E_OLDER, or POOL_E_NEWER if he sets what we do not know; then the copy is as it was. */
 int sized_read(void *copy, const void *theirs, struct sizes sizes);
 
-/* Copies ours into a caller's struct, as much as he has, and leaves his size alone.  Returns 0, POOL_E_SIZE or
-   POOL_E_OLDER, and then nothing was written. */
+/* Copies ours into a caller's struct, as much as he has, and leaves his size alone.  Returns 0, POOL_E_SIZE,
+   POOL_E_WILD or POOL_E_OLDER, and then nothing was written. */
 int sized_write(void *theirs, const void *ours, struct sizes sizes);
 
-/* Whether a size can be right: 0, POOL_E_SIZE or POOL_E_OLDER. */
+/* Whether a size can be right: 0, POOL_E_SIZE, POOL_E_WILD or POOL_E_OLDER. */
 int sized_check(size_t size, struct sizes sizes);
 
 #endif

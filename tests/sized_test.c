@@ -347,9 +347,9 @@ static void expect_unchanged(const struct attempt *attempt, size_t size, const u
       fail_msg("%s with a %s of %zu bytes writes to byte %zu", attempt->function, attempt->type, size, i);
 }
 
-static int refusal(const struct attempt *attempt)
+static int refusal(const struct attempt *attempt, size_t size)
 {
-  return attempt->lenient ? attempt->code : POOL_E_SIZE;
+  return attempt->lenient ? attempt->code : size > SIZE_LIMIT ? POOL_E_WILD : POOL_E_SIZE;
 }
 
 static void try_reading(const struct attempt *attempt, size_t size)
@@ -387,7 +387,7 @@ static void try_writing(const struct attempt *attempt, size_t size)
   size_t bytes = size < sizeof size ? sizeof size : size;
   bool right = size >= attempt->first && size <= SIZE_LIMIT;
   size_t end = !right ? sizeof size : size < attempt->own ? size : attempt->own;
-  int expected = right ? attempt->code : refusal(attempt);
+  int expected = right ? attempt->code : refusal(attempt, size);
   expect(attempt, size, try(attempt, size, bytes, 0xaa, first), expected);
   expect(attempt, size, try(attempt, size, bytes, 0x55, second), expected);
   assert_memory_equal(first, &size, sizeof size);
@@ -426,7 +426,7 @@ static void test_sized__wild_sizes(void **state)
   static unsigned char after[ROOM];
   for (const struct attempt *attempt = attempts; attempt < attempts + ATTEMPTS; attempt++)
     for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
-      expect(attempt, wild[i], try(attempt, wild[i], attempt->own, 0xaa, after), refusal(attempt));
+      expect(attempt, wild[i], try(attempt, wild[i], attempt->own, 0xaa, after), refusal(attempt, wild[i]));
       if (attempt->input)
         assert_memory_equal(after + sizeof(size_t), (const char *)attempt->input + sizeof(size_t),
                             attempt->own - sizeof(size_t));
@@ -554,7 +554,7 @@ static const struct grown defaults = {sizeof defaults, {1, 2}, {3, 4}, {5, 6}};
 
 static int expected_code(size_t size)
 {
-  return size < 16 || size > SIZE_LIMIT ? POOL_E_SIZE : size < 24 ? POOL_E_OLDER : 0;
+  return size > SIZE_LIMIT ? POOL_E_WILD : size < 16 ? POOL_E_SIZE : size < 24 ? POOL_E_OLDER : 0;
 }
 
 static void test_sized__read_knows_too_small_from_too_old(void **state)

@@ -37,8 +37,8 @@ typedef int pool_driver_fn(uint32_t version, pool_driver_t *driver);
  * context (the vtable's release frees it); without a pool, call vtable->release(context).
  *
  * Blocks: while the shared object is being loaded.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_DRIVER (the message begins with what was tried), POOL_E_INVALID, POOL_E_SIZE, and the driver's own.
- * Since 0.1.  Idea: the driver manager of Apache Arrow ADBC.
+ * Errors: POOL_E_DRIVER (the message begins with what was tried), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD, and the
+ * driver's own. Since 0.1.  Idea: the driver manager of Apache Arrow ADBC.
  *
  * @param name    letters, digits, '-' and '_'
  * @param address in the driver's own notation

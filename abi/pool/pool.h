@@ -61,12 +61,13 @@ extern "C" {
 #define POOL_E_CANCELLED   (-9)  /**< pool_cancel() ended it */
 #define POOL_E_UNSUPPORTED (-10) /**< this pool, driver or build cannot do that */
 #define POOL_E_NOMEM       (-11) /**< memory, or the table of slots, is used up */
-#define POOL_E_SIZE        (-12) /**< the size member of a struct cannot be right */
+#define POOL_E_SIZE        (-12) /**< the size member of a struct is too small */
 #define POOL_E_NEWER       (-13) /**< a struct sets members that this library does not know */
 #define POOL_E_VTABLE      (-14) /**< the vtable has no open or no close */
 #define POOL_E_DRIVER      (-15) /**< the driver was not found or could not be loaded */
 #define POOL_E_SYSTEM      (-16) /**< the operating system refused a thread or another means */
 #define POOL_E_OLDER       (-17) /**< a struct is of a release that this library no longer understands */
+#define POOL_E_WILD        (-18) /**< the size member of a struct is larger than any struct: it was never set */
 
 #define POOL_NO_DEADLINE INT64_MAX /**< a deadline that never comes */
 
@@ -338,9 +339,9 @@ typedef void pool_done_fn(void *user, int32_t code, pool_bytes_t reply);
  * Ownership: config and vtable are copied.  The context must live until the vtable's release is called or, without one,
  * until pool_free() was called and the last lease put.  The pool is given back with pool_free().
  * Threads: any.  From a callback: yes.
- * Errors: POOL_E_INVALID (message names the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_NEWER, POOL_E_OPEN,
- * POOL_E_TIMEOUT, POOL_E_NOMEM, POOL_E_SYSTEM. Since 0.1.  Idea: NewChannelPool of the Go packages fatih/pool and
- * maxatome/pool.
+ * Errors: POOL_E_INVALID (message names the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER,
+ * POOL_E_OPEN, POOL_E_TIMEOUT, POOL_E_NOMEM, POOL_E_SYSTEM. Since 0.1.  Idea: NewChannelPool of the Go packages
+ * fatih/pool and maxatome/pool.
  *
  * @param config  settings, or NULL for the defaults
  * @param vtable  the callbacks
@@ -448,7 +449,8 @@ POOL_API int pool_tag(pool_lease_t lease, const char *tag);
  * Lists the leases that are out, as many as there is room for.
  *
  * Blocks: no longer than a scan of the slots.  Threads: any.  From a callback: yes.
- * Returns how many are out, which may be more than were listed; or POOL_E_INVALID, POOL_E_SIZE.  Since 0.1.
+ * Returns how many are out, which may be more than were listed; or POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.
+ * Since 0.1.
  *
  * @param list begins with an element whose size is set (POOL_LEASE_INFO_INIT); all are written with that size.  NULL
  *             with room 0 only counts
@@ -614,7 +616,7 @@ POOL_API size_t pool_len(pool_t *pool);
  * Fills in the counts of a pool, as many as the caller's struct has.
  *
  * Blocks: no longer than a scan of the slots.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_INVALID, POOL_E_SIZE.  Since 0.1.
+ * Errors: POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_stats(pool_t *pool, pool_stats_t *stats);
 

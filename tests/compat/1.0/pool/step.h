@@ -73,7 +73,7 @@ POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_e
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no
  * room; with a ticket: it is over), POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_INVALID,
- * POOL_E_SIZE. Since 0.1.
+ * POOL_E_SIZE, POOL_E_WILD. Since 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
@@ -85,7 +85,7 @@ POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t 
  * Returns 0; or a lease, if the ticket was being given one at this moment: use it or end it.
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_STALE, POOL_E_CLOSED (the pool was closed meanwhile; the ticket is gone
- * too), POOL_E_SIZE.  Since 0.1.
+ * too), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 
@@ -94,7 +94,7 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a
- * vtable), POOL_E_SIZE.  Since 0.1.
+ * vtable), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 
@@ -104,7 +104,7 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
  * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks
  * for a close); or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the close).
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE (no such claim), POOL_E_CLOSED, POOL_E_SIZE, POOL_E_NEWER.
+ * Errors: POOL_E_STALE (no such claim), POOL_E_CLOSED, POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.
  * Since 0.1.
  *
  * How long an open or check took, from when it was asked for, goes into pool_stats() and the breaker.
@@ -125,7 +125,7 @@ POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *fai
  *
  * Returns 1 with *step filled in, or 0 if there is nothing.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_INVALID, POOL_E_SIZE.  Since 0.1.
+ * Errors: POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
 
