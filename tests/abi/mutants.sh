@@ -70,7 +70,7 @@ mutant sized "wild sizes are taken for small ones" sized.c 's/return POOL_E_WILD
 mutant sized "it writes beyond a small struct" sized.c \
   's/\(size < sizes.known \? size : sizes.known\) - sizeof/sizes.known - sizeof/'
 mutant sized "it reads beyond a small struct" sized.c \
-  's/size < sizes.known \? size : sizes.known\);/sizes.known);/; s/size < sizes.first \|\|/0 \&\&/'
+  's/size < sizes.known \? size : sizes.known\);/sizes.known);/; s/if \(size < sizes.first\)/if (0)/'
 mutant sized "what it does not know is ignored" sized.c 's/return POOL_E_NEWER;/continue;/'
 mutant sized "the caller's size is overwritten" sized.c \
   's/memcpy\(\(char \*\)theirs \+ sizeof size.*/*(size_t *)theirs = sizes.known; &/'
