@@ -25,7 +25,7 @@ class SettingsTest {
     refused("max_open is -1; it must be 1 or more, or 0 for no hard cap", b -> b.maxOpen(-1));
     refused("max_open is 2147483647; it must be at most 1048568", b -> b.maxOpen(Integer.MAX_VALUE));
     refused("max_idle is 0; it must be 1 or more, or -1 for as many as max_open", b -> b.maxIdle(0));
-    refused("min_idle is -1; it must be 0 or more", b -> b.minIdle(-1));
+    refused("min_idle is -1; it must be 0 to 1048568", b -> b.minIdle(-1));
     refused("min_idle is 5, which is more than max_idle, 3", b -> b.minIdle(5).maxIdle(3));
     refused("max_waiters is -2; it must be 1 or more, or 0 for no limit", b -> b.maxWaiters(-2));
     refused("max_opening is -2; it must be 1 or more, or 0 for no limit", b -> b.maxOpening(-2));
