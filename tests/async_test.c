@@ -269,7 +269,7 @@ static void test_async__timeout_0_opens_nothing(void **state)
 static void test_async__timeout_0_opens_nothing_for_who_came_too_late(void **state)
 {
   (void)state;
-  int before = thread_count();
+  int before = thread_count_at_rest();
   struct fake fake;
   fake_init(&fake);
   pool_vtable_t vtable = fake_vtable();
@@ -899,7 +899,7 @@ static void test_async__more_than_max_waiters_are_refused(void **state)
 static void test_async__threads_run_only_while_needed(void **state)
 {
   (void)state;
-  int before = thread_count();
+  int before = thread_count_at_rest();
   struct fake fake;
   fake_init(&fake);
   pool_config_t config = POOL_CONFIG_INIT;

@@ -177,7 +177,7 @@ static void test_policy__a_refill_that_fails_is_not_tried_again_at_once(void **s
 static void test_policy__no_thread_comes_to_refill_a_full_pool(void **state)
 {
   (void)state;
-  int before = thread_count();
+  int before = thread_count_at_rest();
   pool_config_t config = manual();
   config.keeper = POOL_KEEPER_THREAD;
   config.min_idle = 1;
@@ -744,7 +744,7 @@ static bool sleeps_until(int64_t due_ns)
 static void test_policy__the_keeper_of_an_idle_pool_sleeps_until_something_is_due(void **state)
 {
   (void)state;
-  threads_before = thread_count();
+  threads_before = thread_count_at_rest();
   pool_config_t config = manual();
   config.keeper = POOL_KEEPER_THREAD;
   config.initial = config.min_idle = 4;

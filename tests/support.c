@@ -46,6 +46,23 @@ int thread_count(void)
   return count;
 }
 
+static void *end_at_once(void *data)
+{
+  return data;
+}
+
+int thread_count_at_rest(void)
+{
+#ifdef __SANITIZE_THREAD__
+  const int alone = 2; /* the sanitizer has one of its own, since the first was started */
+#else
+  const int alone = 1;
+#endif
+  thread_end(thread_start(end_at_once, NULL));
+  wait_until(thread_count() == alone);
+  return alone;
+}
+
 void gate_init(struct gate *gate, bool open)
 {
   pthread_mutex_init(&gate->lock, NULL);

@@ -40,6 +40,9 @@ uint32_t random_next(uint64_t *state);
 /* How many threads this process has. */
 int thread_count(void);
 
+/* The same once the threads of earlier tests have ended: one that was joined may still be seen for a moment. */
+int thread_count_at_rest(void);
+
 /* A gate: closed, whoever comes waits; open, everybody passes. */
 struct gate {
   pthread_mutex_t lock;
