@@ -10,7 +10,7 @@ for tool in abidw abidiff; do
 done
 
 write() { # BASELINE LIBRARY HEADER_FOLDER
-  if ! readelf --section-headers --wide "$2" | grep -q '\.debug_info'; then
+  if ! grep -q '\.debug_info' <<<"$(readelf --section-headers --wide "$2")"; then
     echo "FAILED: $2 was built without -g, so its types cannot be compared"
     exit 1
   fi

@@ -25,7 +25,7 @@ consume() { # NAME CMAKE_ARGUMENT...
   for program in c_pool c_pool_static cpp_pool cpp_pool_static; do
     printed=$("$name/$program") || fail "$name, $program exited with $?"
     [ "$printed" = "42 $version" ] || fail "$name, $program printed '$printed'"
-    if readelf --dynamic "$name/$program" | grep -q 'NEEDED.*libpool'; then
+    if grep -q 'NEEDED.*libpool' <<<"$(readelf --dynamic "$name/$program")"; then
       [ "${program%_static}" = "$program" ] || fail "$name, $program needs libpool.so"
     else
       [ "${program%_static}" != "$program" ] || fail "$name, $program does not need libpool.so"

@@ -71,7 +71,7 @@ if [[ "${flags[*]}" != *sanitize* ]]; then # their libraries cannot be linked so
   check "a program without any shared library" "$library/pkgconfig" '' --static
   unset 'flags[-1]'
 fi
-! ask "$library/pkgconfig" --cflags --libs --static | grep -q "$work/prefix" || fail "pool.pc remembers the prefix"
+! grep -q "$work/prefix" <<<"$(ask "$library/pkgconfig" --cflags --libs --static)" || fail "pool.pc remembers the prefix"
 
 # The same through DESTDIR, which is not part of any name; there the library is moved once more.
 DESTDIR=$work/staged cmake --install "$build" --prefix /opt/pool >/dev/null
