@@ -343,7 +343,7 @@ struct crowd {
   struct caller callers[CALLERS];
   pthread_t threads[CALLERS];
   bool runs;
-  int visits; /* how often the test itself had a lease of the pool */
+  int visits;       /* how often the test itself had a lease of the pool */
   struct gate rest; /* passed before each get */
   _Atomic bool stop;
 };
