@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The step API as Go calls it: what a step says is written into a struct of the caller's stack, which has no pointers. */
+/* The step API as Go calls it: what a step says is written into a struct on the caller's stack, without pointers. */
 #ifndef STEP_H
 #define STEP_H
 
