@@ -33,6 +33,8 @@ static int64_t left_until(int64_t moment_ns, int64_t now)
   return moment_ns == 0 ? 0 : moment_ns > now ? moment_ns - now : 1;
 }
 
+#define STEP_SIZES SIZES(pool_step_t, look_again_ns)
+
 static int write_step(pool_step_t *theirs, const struct step *step, int64_t ticket)
 {
   int64_t now = step->work || step->look_again_ns ? clock_now() : 0;
@@ -48,7 +50,7 @@ static int write_step(pool_step_t *theirs, const struct step *step, int64_t tick
   /* Those who sleep in the library (in pool_close) are its own affair. */
   if (step->drained)
     runner_wake(NULL, &(struct step){.drained = step->drained});
-  return sized_write(theirs, &ours, SIZES(pool_step_t, look_again_ns));
+  return sized_write(theirs, &ours, STEP_SIZES);
 }
 
 /* Before anything happens: a struct that could not be written would lose a decision. */
@@ -57,7 +59,7 @@ static int check_step(pool_step_t *theirs)
   pool_step_t empty = POOL_STEP_INIT;
   if (!theirs)
     return error_set(NULL, POOL_E_INVALID, 0, "step is NULL");
-  int code = sized_write(theirs, &empty, SIZES(pool_step_t, look_again_ns));
+  int code = sized_write(theirs, &empty, STEP_SIZES);
   return code ? error_code(code) : 0;
 }
 

@@ -28,7 +28,7 @@ for name in $functions; do
   page=$pages/$name.3
   [ -f "$page" ] || continue
   grep -qx "\.Fo $name" "$page" || fail "$name(3) has no prototype"
-  grep -qx '\.It Threads\|Everything else as .*' "$page" || fail "$name(3) does not speak of threads"
+  grep -qx '\.It Threads' "$page" || fail "$name(3) does not speak of threads"
   grep -qx '\.Sh HISTORY' "$page" || fail "$name(3) does not say since when"
   if ! grep -qx '\.Ft "void"' "$page"; then
     # Some say it with their first words: the connection of a lease, how many are idle, what a code means.

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
+import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
 
 /** What a pool is, whoever opens its connections: it has a handle of the library, is seen and is closed. */
 abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPool {
+  private static final Cleaner CLEANER = Cleaner.create();
+
   final long handle; // valid as long as this object
   final String name;
   final long getTimeoutMs;
+  final Freer freer;
 
   CommonPool(Config config, String name, long handle) {
     this.handle = handle;
     this.name = name;
     getTimeoutMs = config.getGet_timeout_ms();
+    freer = new Freer(handle, name);
+    CLEANER.register(this, freer);
   }
 
   /** Its name, shown in messages and reports. */

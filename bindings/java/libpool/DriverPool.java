@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
-import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.Objects;
@@ -22,17 +21,12 @@ import java.util.concurrent.ExecutionException;
  * All methods may be called by any thread at any moment.
  */
 public final class DriverPool extends CommonPool {
-  private static final Cleaner CLEANER = Cleaner.create();
-
   private final boolean looksForLeaks;
-  private final Freer freer;
   private final Mail mail = Mail.mail();
 
   DriverPool(Config config, String name, String driver, String address) {
     super(config, name, Core.pool_driver_new(config, name, driver, address));
     looksForLeaks = config.getLeak_after_ms() > 0;
-    freer = new Freer(handle, name);
-    CLEANER.register(this, freer);
   }
 
   /**

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
-import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
@@ -31,7 +30,6 @@ import java.util.function.Consumer;
  */
 public final class Pool<C, X extends Exception> extends CommonPool {
   private static final System.Logger LOG = System.getLogger("libpool");
-  private static final Cleaner CLEANER = Cleaner.create();
   private static final byte[] NOT_GOOD = "the checker says no".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] NOTHING = {};
   private static final int MESSAGE_BYTES = 239; // as pool_error_t has them, but one
@@ -47,7 +45,6 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Waiters waiters = new Waiters();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition drained = lock.newCondition();
-  private final Freer freer;
   private final Keeper keeper; // null: nothing has to do with time
   private volatile boolean closed;
   private volatile Throwable lastFailure;
@@ -62,8 +59,6 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
     leakAfterMs = config.getLeak_after_ms();
     worksAtReturn = resetter != null || leakReport != null;
-    freer = new Freer(handle, name);
-    CLEANER.register(this, freer);
     long shortestMs = builder.shortestMs(config);
     keeper = shortestMs > 0 ? new Keeper(this, shortestMs) : null;
   }

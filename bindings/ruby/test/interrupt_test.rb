@@ -173,7 +173,7 @@ class InterruptTest < Minitest::Test
     pool = pool_of(2)
     1000.times do
       threads = Array.new(3) { Thread.new { loop { pool.with(timeout: 10) { Thread.pass } } } }
-      sleep Random.rand(0.0004) # so that the kill comes at any moment
+      rand(50).times { Thread.pass } # so that the kill comes at any moment
       threads.each(&:kill)
       threads.each { |thread| thread.join(10) || flunk('somebody still waits') }
     end

@@ -71,9 +71,9 @@ POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_e
  * calls pool_step_cancel() when it is over.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no
- * room; with a ticket: it is over), POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_INVALID,
- * POOL_E_SIZE, POOL_E_WILD. Since 0.1.
+ * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room; with a ticket: it is
+ * over), POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.
+ * Since 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
@@ -84,8 +84,8 @@ POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t 
  *
  * Returns 0; or a lease, if the ticket was being given one at this moment: use it or end it.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE, POOL_E_CLOSED (the pool was closed meanwhile; the ticket is gone
- * too), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Errors: POOL_E_STALE, POOL_E_CLOSED (the pool was closed meanwhile; the ticket is gone too), POOL_E_SIZE,
+ * POOL_E_WILD.  Since 0.1.
  */
 POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 
@@ -93,8 +93,7 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
  * Ends a lease; step->work may ask for a reset or a close.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a
- * vtable), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 
