@@ -11,7 +11,7 @@ set(environment "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABL
 # What SWIG writes turns a number into a pointer; what people write does not import unsafe at all.
 add_test(NAME go.vet COMMAND ${POOL_GO} vet -unsafeptr=false ./...)
 add_test(NAME go.race COMMAND ${POOL_GO} test -race -count=1 ./internal/... ./pool ./rpcpool)
-add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -count=1 ./scenarios)
+add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -count=1 -timeout=200s ./scenarios)
 add_test(NAME go.pointers COMMAND ${POOL_GO} test -count=1 ./scenarios)
 set(in_build_folder "${environment};PKG_CONFIG_PATH=${PROJECT_BINARY_DIR}/uninstalled")
 list(APPEND in_build_folder POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>

@@ -178,6 +178,8 @@ module ScenarioChecks
     %i[raise kill timeout].each { |way| assert_operator @cancelled[way], :>, 100, way.to_s }
     assert_operator pool.stats.lent, :>, 1000
     assert_whole pool, max_open
+  ensure
+    @wanted = 0 # also where somebody waits in vain, or the dying would be replaced for ever
   end
 
   # Begins and ends where nothing interrupts it; who is killed leaves his place to another.
@@ -185,9 +187,8 @@ module ScenarioChecks
     Thread.handle_interrupt(Object => :never) do
       @workers[place] = Thread.new do
         work_until_cancelled(pool) until over?
-        @finished << (finished = true)
       ensure
-        finished || start_worker(pool, place)
+        over? ? @finished << true : start_worker(pool, place)
       end
     end
   end
