@@ -83,9 +83,9 @@ static int open_counted(void *context, int64_t deadline_ns, void **conn, pool_er
   return result;
 }
 
-static int check(void *context, void *conn, int64_t deadline_ns)
+static int check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)deadline_ns;
+  (void)deadline_ns, (void)error;
   return answers(context, conn) ? 0 : -1;
 }
 

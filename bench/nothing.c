@@ -12,15 +12,15 @@ static int open_nothing(void *context, int64_t deadline_ns, void **conn, pool_er
   return 0;
 }
 
-static int close_nothing(void *context, void *conn)
+static int close_nothing(void *context, void *conn, pool_error_t *error)
 {
-  (void)context, (void)conn;
+  (void)context, (void)conn, (void)error;
   return 0;
 }
 
-static int check_nothing(void *context, void *conn, int64_t deadline_ns)
+static int check_nothing(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)context, (void)conn, (void)deadline_ns;
+  (void)context, (void)conn, (void)deadline_ns, (void)error;
   return 0;
 }
 

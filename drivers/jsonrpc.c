@@ -1369,10 +1369,10 @@ static int jsonrpc_open(void *context, int64_t deadline_ns, void **conn, pool_er
   return 0;
 }
 
-static int jsonrpc_close(void *context, void *conn)
+static int jsonrpc_close(void *context, void *conn, pool_error_t *error)
 {
   struct connection *connection = conn;
-  (void)context;
+  (void)context, (void)error;
   break_connection(connection, 0, "the connection was closed");
   pthread_mutex_lock(&poller.lock);
   if (connection->watched)
@@ -1382,7 +1382,7 @@ static int jsonrpc_close(void *context, void *conn)
   return 0;
 }
 
-static int jsonrpc_check(void *context, void *conn, int64_t deadline_ns)
+static int jsonrpc_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
   struct connection *connection = conn;
   char byte;
@@ -1391,9 +1391,12 @@ static int jsonrpc_check(void *context, void *conn, int64_t deadline_ns)
   bool broken = connection->broken;
   pthread_mutex_unlock(&connection->lock);
   if (broken)
-    return POOL_E_BROKEN;
+    return fail(error, POOL_E_BROKEN, 0, "the connection broke while nobody used it");
   ssize_t seen = recv(connection->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return seen > 0 || (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) ? 0 : POOL_E_BROKEN;
+  if (seen > 0 || (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)))
+    return 0;
+  return fail(error, POOL_E_BROKEN, seen < 0 ? errno : 0, "%s",
+              seen < 0 ? strerror(errno) : "the server closed the connection");
 }
 
 static void jsonrpc_abandon(void *context, void *conn)

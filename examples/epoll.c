@@ -147,10 +147,10 @@ static int open_connection(void *context, int64_t deadline_ns, void **conn, pool
 }
 
 /* A closed descriptor leaves epoll by itself. */
-static int close_connection(void *context, void *conn)
+static int close_connection(void *context, void *conn, pool_error_t *error)
 {
   struct connection *connection = conn;
-  (void)context;
+  (void)context, (void)error;
   close(connection->ours.fd);
   close(connection->server.fd);
   free(connection);

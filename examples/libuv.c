@@ -179,10 +179,10 @@ static void forget(uv_handle_t *handle)
 }
 
 /* For the pool it is closed now; libuv needs the memory a little longer. */
-static int close_connection(void *context, void *conn)
+static int close_connection(void *context, void *conn, pool_error_t *error)
 {
   struct connection *connection = conn;
-  (void)context;
+  (void)context, (void)error;
   if (connection->handles == 0) {
     leave_unjoined(connection);
     return 0;

@@ -28,6 +28,8 @@ static int check_counts(const pool_config_t *config, pool_error_t *error)
     return error_set(error, POOL_E_INVALID, 0, "min_idle is %d; it must be 0 to %d", config->min_idle, OPEN_LIMIT);
   if (config->max_idle == 0 || config->max_idle < -1)
     return too_small(error, "max_idle", config->max_idle, "1 or more, or -1 for as many as max_open");
+  if (config->min_open < 0 || config->min_open > OPEN_LIMIT)
+    return error_set(error, POOL_E_INVALID, 0, "min_open is %d; it must be 0 to %d", config->min_open, OPEN_LIMIT);
   if (config->max_open < 0)
     return too_small(error, "max_open", config->max_open, "1 or more, or 0 for no hard cap");
   if (config->max_open > OPEN_LIMIT)
@@ -45,6 +47,8 @@ static int check_counts(const pool_config_t *config, pool_error_t *error)
 
 static int check_times(const pool_config_t *config, pool_error_t *error)
 {
+  if (config->check_timeout_ms == 0 || config->check_timeout_ms < -1 || config->check_timeout_ms > TIMEOUT_LIMIT_MS)
+    return too_small(error, "check_timeout_ms", config->check_timeout_ms, "1 to a year, or -1 for no limit");
   if (config->fairness_us < 0)
     return too_small(error, "fairness_us", config->fairness_us, "0 or more");
   if (config->get_timeout_ms == 0)
@@ -85,6 +89,8 @@ static int check_choices(const pool_config_t *config, pool_error_t *error)
     return too_small(error, "breaker_after", config->breaker_after, "1 or more, or 0 for never");
   if (config->background_reset < 0 || config->background_reset > 1)
     return too_small(error, "background_reset", config->background_reset, "0 or 1");
+  if (config->paused < 0 || config->paused > 1)
+    return too_small(error, "paused", config->paused, "0 or 1");
   if (config->event_mask & ~EVENTS_KNOWN)
     return error_set(error, POOL_E_NEWER, 0,
                      "event_mask asks for events that this version of the library does not know");
@@ -103,6 +109,10 @@ static int check_policies_against_each_other(const pool_config_t *config, int32_
     return contradiction(error, "min_idle", config->min_idle, "max_open", config->max_open);
   if (config->min_idle > max_idle)
     return contradiction(error, "min_idle", config->min_idle, "max_idle", max_idle);
+  if (config->max_open > 0 && config->min_open > config->max_open)
+    return contradiction(error, "min_open", config->min_open, "max_open", config->max_open);
+  if (config->min_open > max_idle) /* unused, they would be closed on return and opened again for ever */
+    return contradiction(error, "min_open", config->min_open, "max_idle", max_idle);
   if (config->retry_min_ms > config->retry_max_ms)
     return contradiction(error, "retry_min_ms", config->retry_min_ms, "retry_max_ms", config->retry_max_ms);
   if (config->max_lifetime_ms > 0 && config->keepalive_ms >= config->max_lifetime_ms)
@@ -129,8 +139,10 @@ int32_t config_max_idle(const pool_config_t *config, int32_t max_open)
     return config->max_idle;
   if (max_open > 0)
     return max_open;
-  /* With room above min_idle: else what is opened as others are lent would be closed as they come back. */
-  return config->min_idle > DEFAULT_MAX_IDLE / 2 ? 2 * config->min_idle : DEFAULT_MAX_IDLE;
+  /* With room above min_idle: else what is opened as others are lent would be closed as they come back.  Those of
+     min_open need none: no more are opened as they are lent. */
+  int32_t most = config->min_idle > DEFAULT_MAX_IDLE / 2 ? 2 * config->min_idle : DEFAULT_MAX_IDLE;
+  return config->min_open > most ? config->min_open : most;
 }
 
 int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error)
@@ -139,6 +151,8 @@ int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_er
     return error_set(error, POOL_E_INVALID, 0, "max_open is %d; it must be 0 to %d", max_open, OPEN_LIMIT);
   if (max_open > 0 && config->min_idle > max_open)
     return contradiction(error, "min_idle", config->min_idle, "max_open", max_open);
+  if (max_open > 0 && config->min_open > max_open)
+    return contradiction(error, "min_open", config->min_open, "max_open", max_open);
   return 0;
 }
 
@@ -177,15 +191,15 @@ static int no_open(void *context, int64_t deadline_ns, void **conn, pool_error_t
   return error_set(error, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
 }
 
-static int no_close(void *context, void *conn)
+static int no_close(void *context, void *conn, pool_error_t *error)
 {
-  (void)context, (void)conn;
+  (void)context, (void)conn, (void)error;
   return 0;
 }
 
-static int no_check(void *context, void *conn, int64_t deadline_ns)
+static int no_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)context, (void)conn, (void)deadline_ns;
+  (void)context, (void)conn, (void)deadline_ns, (void)error;
   return 0;
 }
 

@@ -667,11 +667,21 @@ static void count_check(struct pool *pool, const struct outcome *outcome, struct
   engine_unlock(pool);
 }
 
+/* Whoever closes the slot, now or later, tells why.  Its owner writes this, and out of memory nothing is told. */
+static void keep_cause(struct pool *pool, struct slot *slot, const pool_error_t *cause)
+{
+  struct watch *watch = watch_of(slot);
+  if (!pool->config.events || !cause || (!watch->cause && !(watch->cause = malloc(sizeof *cause))))
+    return;
+  *watch->cause = *cause;
+}
+
 static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
   count_check(pool, outcome, step);
   if (!outcome->succeeded) {
     engine_suspect(pool, step);
+    keep_cause(pool, slot, outcome->error);
     dismiss(slot, POOL_REASON_CHECK, step);
     return 0;
   }
@@ -691,16 +701,18 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
   return keep(pool, lease_of(slot, word), step);
 }
 
-static void done_reset(struct pool *pool, struct slot *slot, bool succeeded, struct step *step)
+static void done_reset(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
   pool->counts.resets++;
-  pool->counts.reset_failures += !succeeded;
+  pool->counts.reset_failures += !outcome->succeeded;
   pthread_mutex_unlock(&pool->lock);
-  if (succeeded)
+  if (outcome->succeeded) {
     make_idle(slot, step);
-  else
+  } else {
+    keep_cause(pool, slot, outcome->error);
     dismiss(slot, POOL_REASON_RESET, step);
+  }
 }
 
 static void count_close(struct pool *pool, int32_t reason, bool succeeded)
@@ -743,7 +755,7 @@ pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, stru
   case RETURNING:
     if (word & AWAITED)
       return POOL_E_STALE;
-    done_reset(pool, slot, outcome->succeeded, step);
+    done_reset(pool, slot, outcome, step);
     return 0;
   case CLOSING:
     done_close(pool, slot, outcome->succeeded, step);

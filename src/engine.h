@@ -128,7 +128,7 @@ struct outcome {
   bool lend;                 /* an open or check was for a get: the connection is lent to it */
   void *conn;                /* of an open */
   int64_t took_ns;           /* of an open or check; -1: not known */
-  const pool_error_t *error; /* of an open that failed, or NULL */
+  const pool_error_t *error; /* why it failed, or NULL */
 };
 
 /* A lease that has ended, before it is decided what becomes of its connection. */

@@ -66,10 +66,19 @@ void event_open_failed(struct pool *pool, const pool_error_t *error, int64_t too
   LOG(pool, POOL_LOG_WARN, "could not open a connection: %s", error->message);
 }
 
-void event_closed(struct pool *pool, int32_t reason)
+void event_closed(struct pool *pool, int32_t reason, const pool_error_t *cause)
 {
   PROBE_CLOSED(pool, reason);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_CLOSED, .reason = reason, .duration_ns = -1});
+  tell(pool, (pool_event_t){.event = POOL_EVENT_CLOSED,
+                            .reason = reason,
+                            .code = cause ? cause->code : 0,
+                            .duration_ns = -1,
+                            .message = cause ? cause->message : NULL});
+}
+
+void event_close_failed(struct pool *pool, const pool_error_t *error)
+{
+  LOG(pool, POOL_LOG_WARN, "could not close a connection: %s", error->message);
 }
 
 void event_lent(struct pool *pool, pool_lease_t lease)

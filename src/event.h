@@ -11,7 +11,8 @@ bool event_follows_leases(const pool_config_t *config);
 
 void event_opened(struct pool *pool, int64_t took_ns);
 void event_open_failed(struct pool *pool, const pool_error_t *error, int64_t took_ns);
-void event_closed(struct pool *pool, int32_t reason);
+void event_closed(struct pool *pool, int32_t reason, const pool_error_t *cause);
+void event_close_failed(struct pool *pool, const pool_error_t *error);
 void event_lent(struct pool *pool, pool_lease_t lease);
 void event_returned(struct pool *pool, const struct ending *ending);
 void event_waited(struct pool *pool, pool_lease_t lease, int64_t waited_ns);

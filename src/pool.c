@@ -82,7 +82,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->lend = LEASED - IDLE + (careful ? CAREFUL : 0) + (pool->stepped ? STEPPED : 0);
   pool->max_open = config->max_open;
   pool->max_idle = config_max_idle(config, config->max_open);
-  pool->pauses = 0;
+  pool->pauses = config->paused; /* one pool_resume() starts it */
   pool->empty = pool->unclean = NULL;
   pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
   atomic_store(&pool->filling, true);
@@ -95,7 +95,8 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   memset(&pool->counts, 0, sizeof pool->counts);
   atomic_store(&pool->lent_in_vain, 0);
   memset(pool->homes, 0, sizeof pool->homes);
-  atomic_store(&pool->attention, event_follows_leases(config) ? ATTENTION_EVENTS : 0);
+  atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
+                                     (config->paused ? ATTENTION_PAUSED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 

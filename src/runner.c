@@ -65,34 +65,41 @@ void runner_wake(struct pool *pool, const struct step *step)
     park_wake(step->drained);
 }
 
-/* Runs the open callback; what it returns is made one of the codes that a get may return. */
+/* What a callback returned is made one of the two codes that its failure may have; its message ends, and says
+   something. */
+static int judge(int code, int general, const char *name, pool_error_t *error)
+{
+  error_finish(error);
+  if (code == 0)
+    return 0;
+  error->code = code == POOL_E_TIMEOUT ? code : general;
+  if (error->message[0] == 0)
+    snprintf(error->message, sizeof error->message, "%s failed without saying why", name);
+  return error->code;
+}
+
 static int run_open(struct pool *pool, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
   int code = pool->vtable.open(pool->context, deadline_ns, conn, error);
-  error_finish(error);
-  if (code == 0 && *conn)
-    return 0;
-  int result = code == POOL_E_TIMEOUT ? code : POOL_E_OPEN;
-  if (error->message[0] == 0)
-    snprintf(error->message, sizeof error->message, "%s",
-             code ? "open failed without saying why" : "open returned no connection");
-  error->code = result;
-  return result;
+  if (code == 0 && !*conn)
+    code = error_set(error, POOL_E_OPEN, 0, "open returned no connection");
+  return judge(code, POOL_E_OPEN, "open", error);
 }
 
 /* Runs one callback.  Returns 0 or why it failed. */
 static int run(struct pool *pool, const struct step *step, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
+  const pool_vtable_t *vtable = &pool->vtable;
   *conn = atomic_load_explicit(&step->slot->conn, memory_order_relaxed);
   switch (step->work) {
   case POOL_WORK_OPEN:
     return run_open(pool, deadline_ns, conn, error);
   case POOL_WORK_CHECK:
-    return pool->vtable.check(pool->context, *conn, deadline_ns);
+    return judge(vtable->check(pool->context, *conn, deadline_ns, error), POOL_E_BROKEN, "check", error);
   case POOL_WORK_RESET:
-    return pool->vtable.reset(pool->context, *conn, deadline_ns);
+    return judge(vtable->reset(pool->context, *conn, deadline_ns, error), POOL_E_BROKEN, "reset", error);
   default:
-    return pool->vtable.close(pool->context, *conn);
+    return judge(vtable->close(pool->context, *conn, error), POOL_E_BROKEN, "close", error);
   }
 }
 
@@ -103,20 +110,24 @@ static void tell(struct pool *pool, const struct step *done, const struct outcom
     event_opened(pool, outcome->took_ns);
   else if (done->work == POOL_WORK_OPEN)
     event_open_failed(pool, outcome->error, outcome->took_ns);
-  else if (done->work == POOL_WORK_CLOSE)
-    event_closed(pool, done->reason);
+  if (done->work != POOL_WORK_CLOSE)
+    return;
+  if (!outcome->succeeded)
+    event_close_failed(pool, outcome->error);
+  event_closed(pool, done->reason, watch_of(done->slot)->cause);
 }
 
 /* One piece of work, reported to the engine, which may have more. */
 static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend,
-                                   pool_error_t *error)
+                                   pool_error_t *cause)
 {
   struct step done = *step;
+  pool_error_t error = POOL_ERROR_INIT;
   void *conn;
   struct callback callback;
   int64_t began = clock_now();
   runner_enter(&callback, pool);
-  int failure = run(pool, &done, deadline_ns, &conn, error);
+  int failure = run(pool, &done, deadline_ns, &conn, &error);
   runner_leave(&callback);
   int64_t ended = clock_now();
   bool opened = done.work == POOL_WORK_OPEN && failure == 0;
@@ -127,29 +138,31 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
                             .lend = lend && !late,
                             .conn = conn,
                             .took_ns = ended - began,
-                            .error = done.work == POOL_WORK_OPEN ? error : NULL};
+                            .error = failure ? &error : NULL};
   tell(pool, &done, &outcome);
   pool_lease_t result = engine_done(done.claim, &outcome, step);
+  if (failure && cause && (done.work == POOL_WORK_OPEN || done.work == POOL_WORK_CHECK))
+    *cause = error;
   if (opened && result == POOL_E_STALE)
-    pool->vtable.close(pool->context, conn); /* we are in a child of fork by now, and no pool waits for it */
+    pool->vtable.close(pool->context, conn, &error); /* we are in a child of fork by now, and no pool waits for it */
   if (done.work == POOL_WORK_OPEN && result != POOL_E_STALE)
     keeper_need(pool, failure ? POOL_NO_DEADLINE : watch_first_due(&pool->config, done.slot));
   runner_wake(pool, step);
   event_of_step(pool, step);
   if (done.work == POOL_WORK_OPEN && failure != 0)
-    return error->code;
+    return failure;
   if (!late || !lend || result != 0)
     return result;
-  error->code = POOL_E_TIMEOUT;
+  if (cause)
+    cause->code = POOL_E_TIMEOUT;
   return POOL_E_TIMEOUT;
 }
 
-pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *error)
+pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause)
 {
-  pool_error_t own = POOL_ERROR_INIT;
   pool_lease_t result = 0;
   while (step->work != POOL_WORK_NONE) {
-    pool_lease_t outcome = run_and_report(pool, step, deadline_ns, lend, error ? error : &own);
+    pool_lease_t outcome = run_and_report(pool, step, deadline_ns, lend, cause);
     if (result == 0)
       result = outcome;
   }
@@ -215,8 +228,14 @@ struct get {
   struct waiter waiter; /* its deadline is that of the whole get */
   int64_t opening_ns;   /* how long it was busy with open, check and close */
   bool wary;            /* has met a dead connection */
-  pool_error_t cause;   /* of a failed open */
+  pool_error_t cause;   /* of the last open or check that failed */
 };
+
+/* Its open failed, or came too late. */
+static bool opened_in_vain(const struct get *get)
+{
+  return get->cause.code == POOL_E_OPEN || get->cause.code == POOL_E_TIMEOUT;
+}
 
 /* Does what a step asks for.  0: begin again. */
 static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *step)
@@ -339,7 +358,7 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   pool_lease_t result = pursue(&get, 0, step);
   if (result == 0)
     result = try(&get);
-  if (result == POOL_E_TIMEOUT && timeout_ms != 0 && get.cause.code == 0)
+  if (result == POOL_E_TIMEOUT && timeout_ms != 0 && !opened_in_vain(&get))
     result = wait(&get);
   if (result > 0) {
     home_remember(pool, this_thread(), result);

@@ -12,8 +12,8 @@ void runner_wake(struct pool *pool, const struct step *step);
 void runner_note(pool_lease_t lease);
 
 /* Does the work of a step and whatever follows from it.  Returns a lease if that was what the work was for, an error,
-   or 0.  `error` is NULL or receives the driver's message. */
-pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *error);
+   or 0.  `cause` is NULL or receives why the last open or check failed. */
+pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause);
 
 /* Marks that this thread is inside a callback of a pool, so that a close that would wait for itself is recognised. */
 struct callback {

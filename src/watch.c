@@ -13,6 +13,8 @@
  */
 #include "watch.h"
 
+#include <stdlib.h>
+
 #include "clock.h"
 #include "engine.h"
 
@@ -113,6 +115,8 @@ char *watch_end(struct pool *pool, struct slot *slot)
   struct watch *watch = watch_of(slot);
   char *tag = watch->tag;
   watch->tag = NULL;
+  free(watch->cause);
+  watch->cause = NULL;
   atomic_store(&watch->word, 0);
   int64_t end = atomic_exchange(&watch->retire_ns, 0);
   if (end)

@@ -21,6 +21,7 @@ struct watch {
   _Atomic int64_t checked_ns;
   _Atomic int64_t asked_ns; /* when the step API asked for its open or check */
   char *tag;
+  pool_error_t *cause;         /* why its check or reset failed, or NULL; of the slot's owner */
   _Atomic uint8_t reason;      /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
   _Atomic uint8_t wants_check; /* in the background: CHECK_* */
   _Atomic uint8_t leak;        /* LEAK_* */

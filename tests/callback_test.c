@@ -94,9 +94,9 @@ static int open_with_a_wild_message(void *context, int64_t deadline_ns, void **c
   return POOL_E_TIMEOUT;
 }
 
-static int close_nothing(void *context, void *conn)
+static int close_nothing(void *context, void *conn, pool_error_t *error)
 {
-  (void)context, (void)conn;
+  (void)context, (void)conn, (void)error;
   fail_msg("nothing was opened");
   return 0;
 }
@@ -144,9 +144,9 @@ static int open_clocked(void *context, int64_t deadline_ns, void **conn, pool_er
   return 0;
 }
 
-static int close_clocked(void *context, void *conn)
+static int close_clocked(void *context, void *conn, pool_error_t *error)
 {
-  (void)context, (void)conn;
+  (void)context, (void)conn, (void)error;
   return 0;
 }
 
@@ -220,19 +220,20 @@ static int open_nested(void *context, int64_t deadline_ns, void **conn, pool_err
   return fake_open(&nested->fake, deadline_ns, conn, error);
 }
 
-static int close_nested(void *context, void *conn)
+static int close_nested(void *context, void *conn, pool_error_t *error)
 {
+  (void)error;
   struct nested *nested = context;
   nested->in_close++;
   pool_len(nested->pool);
   assert_int_equal(pool_close(nested->pool, 0) >= 0, 1);
-  return fake_close(&nested->fake, conn);
+  return fake_close(&nested->fake, conn, error);
 }
 
-static int reset_nested(void *context, void *conn, int64_t deadline_ns)
+static int reset_nested(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
   struct nested *nested = context;
-  (void)conn, (void)deadline_ns;
+  (void)conn, (void)deadline_ns, (void)error;
   nested->in_reset++;
   pool_lease_t lease = pool_get_for(nested->other, 0);
   assert_true(lease > 0);

@@ -56,6 +56,10 @@ static void test_config__wrong_values_are_refused_by_name(void **state)
   REFUSED(breaker_after, -1);
   REFUSED(background_reset, -1);
   REFUSED(background_reset, 2);
+  REFUSED(min_open, -1);
+  REFUSED(min_open, INT32_MAX);
+  REFUSED(paused, -1);
+  REFUSED(paused, 2);
 }
 
 static void test_config__wrong_times_are_refused_by_name(void **state)
@@ -77,6 +81,9 @@ static void test_config__wrong_times_are_refused_by_name(void **state)
   REFUSED(retry_max_ms, INT64_MAX);
   REFUSED(overload_after_ms, -2);
   REFUSED(overload_after_ms, INT64_MAX);
+  REFUSED(check_timeout_ms, 0);
+  REFUSED(check_timeout_ms, -2);
+  REFUSED(check_timeout_ms, INT64_MAX);
 }
 
 static void refused_for_both(const pool_config_t *config, const char *one, const char *other)
@@ -95,6 +102,13 @@ static void test_config__contradictions_name_both(void **state)
   config.max_idle = 5;
   config.max_open = 2;
   refused_for_both(&config, "min_idle", "max_open");
+  config = (pool_config_t)POOL_CONFIG_INIT;
+  config.min_open = 3;
+  config.max_idle = 2;
+  refused_for_both(&config, "min_open", "max_idle");
+  config.max_idle = -1;
+  config.max_open = 2;
+  refused_for_both(&config, "min_open", "max_open");
   config = (pool_config_t)POOL_CONFIG_INIT;
   config.retry_min_ms = 101;
   config.retry_max_ms = 100;

@@ -398,6 +398,47 @@ static void test_control__closing_ends_a_pause(void **state)
   fake_finish(&fake, pool);
 }
 
+static void test_control__a_pool_may_begin_paused(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.keeper = POOL_KEEPER_MANUAL;
+  config.initial = 1;
+  config.max_open = 2;
+  config.paused = 1;
+  pool_t *pool = make_with(&config, NULL);
+  assert_int_equal(fake.opened, 1);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+  struct getter getter = {0};
+  getter_queue(&getter, pool, -1);
+  assert_int_equal(fake.opened, 1);
+  assert_int_equal(pool_resume(pool), 0);
+  assert_true(getter_end(&getter) > 0);
+  assert_int_equal(pool_resume(pool), POOL_E_INVALID);
+  fake_finish(&fake, pool);
+}
+
+static void test_control__a_pool_of_steps_may_begin_paused(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.paused = 1;
+  pool_t *pool = NULL;
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+  int64_t ticket = step.ticket;
+  assert_true(ticket > 0);
+  assert_int_equal(pool_resume(pool), 0);
+  assert_int_equal(pool_step_next(pool, &step), 1);
+  assert_true(step.wake == ticket);
+  assert_int_equal(pool_step_begin(pool, -1, ticket, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_int_equal(pool_step_done(step.claim, &(pool_error_t)POOL_ERROR_INIT, NULL, &step), 0);
+  pool_free(pool);
+}
+
 static void *pause_and_resume(void *data)
 {
   struct storm *storm = data;
@@ -659,22 +700,25 @@ static int meddling_open(void *context, int64_t deadline_ns, void **conn, pool_e
   return fake_open(context, deadline_ns, conn, error);
 }
 
-static int meddling_close(void *context, void *conn)
+static int meddling_close(void *context, void *conn, pool_error_t *error)
 {
+  (void)error;
   meddle(IN_CLOSE);
-  return fake_close(context, conn);
+  return fake_close(context, conn, error);
 }
 
-static int meddling_check(void *context, void *conn, int64_t deadline_ns)
+static int meddling_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
+  (void)error;
   meddle(IN_CHECK);
-  return fake_check(context, conn, deadline_ns);
+  return fake_check(context, conn, deadline_ns, error);
 }
 
-static int meddling_reset(void *context, void *conn, int64_t deadline_ns)
+static int meddling_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
+  (void)error;
   meddle(IN_RESET);
-  return fake_reset(context, conn, deadline_ns);
+  return fake_reset(context, conn, deadline_ns, error);
 }
 
 static void meddling_event(void *user, const pool_event_t *event)
@@ -810,6 +854,8 @@ int main(void)
       cmocka_unit_test(test_control__gets_of_a_paused_pool_time_out),
       cmocka_unit_test(test_control__what_is_put_while_paused_serves_nobody_yet),
       cmocka_unit_test(test_control__closing_ends_a_pause),
+      cmocka_unit_test(test_control__a_pool_may_begin_paused),
+      cmocka_unit_test(test_control__a_pool_of_steps_may_begin_paused),
       cmocka_unit_test(test_control__many_may_pause_at_one_time),
       cmocka_unit_test(test_control__a_pause_becomes_quiet_and_stays_so),
       cmocka_unit_test(test_control__waiters_open_when_the_pool_gets_larger),

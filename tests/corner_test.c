@@ -684,10 +684,11 @@ static void test_corner__closing_looks_who_holds_what(void **state)
 
 /* ---- deadlines and causes ---- */
 
-static int slow_check(void *context, void *conn, int64_t deadline_ns)
+static int slow_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
+  (void)error;
   virtual_advance(50 * MILLISECOND);
-  return fake_check(context, conn, deadline_ns);
+  return fake_check(context, conn, deadline_ns, error);
 }
 
 static void test_corner__a_check_that_outlasts_the_deadline_is_the_next_ones(void **state)

@@ -154,16 +154,16 @@ static int host_open(void *context, int64_t deadline_ns, void **conn, pool_error
   return 0;
 }
 
-static int host_close(void *context, void *conn)
+static int host_close(void *context, void *conn, pool_error_t *error)
 {
-  (void)context, (void)conn;
+  (void)context, (void)conn, (void)error;
   closed++;
   return 0;
 }
 
-static int host_check(void *context, void *conn, int64_t deadline_ns)
+static int host_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)context, (void)conn, (void)deadline_ns;
+  (void)context, (void)conn, (void)deadline_ns, (void)error;
   checked++;
   return 0;
 }

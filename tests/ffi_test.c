@@ -73,7 +73,7 @@ static void open_one(ffi_cif *cif, void *result, void **arguments, void *data)
   *(ffi_sarg *)result = 0;
 }
 
-/* int close(void *context, void *conn) */
+/* int close(void *context, void *conn, pool_error_t *error) */
 static void close_one(ffi_cif *cif, void *result, void **arguments, void *data)
 {
   struct server *self = *(struct server **)arguments[1];
@@ -133,10 +133,10 @@ static int make_callbacks(void **state)
 {
   (void)state;
   static ffi_type *open_types[] = {&ffi_type_pointer, &ffi_type_sint64, &ffi_type_pointer, &ffi_type_pointer};
-  static ffi_type *close_types[] = {&ffi_type_pointer, &ffi_type_pointer};
+  static ffi_type *close_types[] = {&ffi_type_pointer, &ffi_type_pointer, &ffi_type_pointer};
   static ffi_type *got_types[] = {&ffi_type_pointer, &ffi_type_sint64};
   made_open = foreign_callback(open_one, &server, &ffi_type_sint32, 4, open_types);
-  made_close = foreign_callback(close_one, NULL, &ffi_type_sint32, 2, close_types);
+  made_close = foreign_callback(close_one, NULL, &ffi_type_sint32, 3, close_types);
   made_got = foreign_callback(note_result, NULL, &ffi_type_void, 2, got_types);
   if (!made_open || !made_close || !made_got)
     fail_msg("libffi cannot make callbacks: does this system forbid memory that is writable and executable?");

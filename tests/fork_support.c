@@ -96,10 +96,11 @@ int allocating_open(void *context, int64_t deadline_ns, void **conn, pool_error_
   return code;
 }
 
-int allocating_close(void *context, void *conn)
+int allocating_close(void *context, void *conn, pool_error_t *error)
 {
+  (void)error;
   allocation_begins();
-  int code = fake_close(context, conn);
+  int code = fake_close(context, conn, error);
   allocation_ends();
   return code;
 }

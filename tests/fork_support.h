@@ -18,7 +18,7 @@ void allocation_ends(void);
 
 /* fake_open and fake_close for pools whose library threads open and close at any moment. */
 int allocating_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
-int allocating_close(void *context, void *conn);
+int allocating_close(void *context, void *conn, pool_error_t *error);
 
 /* Waits for the child: whether its exit status is 0. */
 bool succeeded(pid_t pid);

@@ -181,10 +181,10 @@ static int wire_open(void *context, int64_t deadline_ns, void **conn, pool_error
   return 0;
 }
 
-static int wire_close(void *context, void *conn)
+static int wire_close(void *context, void *conn, pool_error_t *error)
 {
   int end = (int)(intptr_t)conn;
-  (void)context;
+  (void)context, (void)error;
   must(send(end, "bye", 3, MSG_NOSIGNAL) == 3);
   return close(end);
 }
@@ -364,9 +364,10 @@ static void test_fork__while_another_thread_opens(void **state)
 static struct gate after_free;
 static void *freed;
 
-static int close_slowly(void *context, void *conn)
+static int close_slowly(void *context, void *conn, pool_error_t *error)
 {
-  int result = fake_close(context, conn);
+  (void)error;
+  int result = fake_close(context, conn, error);
   freed = conn;
   gate_pass(&after_free); /* the connection is no more, and the pool does not know */
   return result;
@@ -625,22 +626,25 @@ static int forking_open(void *context, int64_t deadline_ns, void **conn, pool_er
   return fake_open(context, deadline_ns, conn, error);
 }
 
-static int forking_close(void *context, void *conn)
+static int forking_close(void *context, void *conn, pool_error_t *error)
 {
+  (void)error;
   fork_here(IN_CLOSE);
-  return fake_close(context, conn);
+  return fake_close(context, conn, error);
 }
 
-static int forking_check(void *context, void *conn, int64_t deadline_ns)
+static int forking_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
+  (void)error;
   fork_here(IN_CHECK);
-  return fake_check(context, conn, deadline_ns);
+  return fake_check(context, conn, deadline_ns, error);
 }
 
-static int forking_reset(void *context, void *conn, int64_t deadline_ns)
+static int forking_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
+  (void)error;
   fork_here(IN_RESET);
-  return fake_reset(context, conn, deadline_ns);
+  return fake_reset(context, conn, deadline_ns, error);
 }
 
 static int forking_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,

@@ -1548,8 +1548,8 @@ static void test_jsonrpc__close_ends_calls(void **state)
   for (int i = 0; i < CALLERS; i++)
     threads[i] = thread_start(call_vtable, arguments);
   wait_until(atomic_load(&server.reached) == CALLERS);
-  assert_int_equal(vtable.check(context, conn, POOL_NO_DEADLINE), 0);
-  vtable.close(context, conn);
+  assert_int_equal(vtable.check(context, conn, POOL_NO_DEADLINE, &error), 0);
+  assert_int_equal(vtable.close(context, conn, &error), 0);
   for (int i = 0; i < CALLERS; i++)
     thread_end(threads[i]);
   vtable.release(context);

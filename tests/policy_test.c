@@ -25,12 +25,13 @@ static int timed_open(void *context, int64_t deadline_ns, void **conn, pool_erro
   return 0;
 }
 
-static int timed_close(void *context, void *conn)
+static int timed_close(void *context, void *conn, pool_error_t *error)
 {
+  (void)error;
   struct server *server = context;
   struct fake_conn *closed = conn;
   server->closed_ns[closed->number] = virtual_now();
-  return fake_close(context, conn);
+  return fake_close(context, conn, error);
 }
 
 static struct server server;

@@ -137,13 +137,14 @@ static pool_call_t *server_answer(struct server *server, int32_t code)
   return call;
 }
 
-static int server_reset(void *context, void *conn, int64_t deadline_ns)
+static int server_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
+  (void)error;
   struct server *server = context;
   struct fake_conn *on = conn;
   if (atomic_load(&on->users) != 0)
     atomic_fetch_add(&server->overlaps, 1);
-  return fake_reset(context, conn, deadline_ns);
+  return fake_reset(context, conn, deadline_ns, error);
 }
 
 static pool_vtable_t server_vtable(void)

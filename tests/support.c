@@ -124,6 +124,12 @@ static bool fails(_Atomic int *failures)
   return false;
 }
 
+static int fail_with(pool_error_t *error, int code, const char *message)
+{
+  snprintf(error->message, sizeof error->message, "%s", message);
+  return code;
+}
+
 int fake_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
   struct fake *fake = context;
@@ -146,7 +152,7 @@ int fake_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *err
   return 0;
 }
 
-int fake_close(void *context, void *conn)
+int fake_close(void *context, void *conn, pool_error_t *error)
 {
   struct fake *fake = context;
   struct fake_conn *closed = conn;
@@ -156,25 +162,25 @@ int fake_close(void *context, void *conn)
   atomic_fetch_add(&fake->closed, 1);
   atomic_fetch_sub(&fake->open_now, 1);
   free(closed);
-  return fails(&fake->fail_close) ? -101 : 0;
+  return fails(&fake->fail_close) ? fail_with(error, -101, "the fake close fails") : 0;
 }
 
-int fake_check(void *context, void *conn, int64_t deadline_ns)
+int fake_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
   struct fake *fake = context;
   (void)conn, (void)deadline_ns;
   gate_pass(&fake->checking);
   atomic_fetch_add(&fake->checked, 1);
-  return fails(&fake->fail_check) ? -102 : 0;
+  return fails(&fake->fail_check) ? fail_with(error, -102, "the fake check fails") : 0;
 }
 
-int fake_reset(void *context, void *conn, int64_t deadline_ns)
+int fake_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
   struct fake *fake = context;
   (void)conn, (void)deadline_ns;
   gate_pass(&fake->resetting);
   atomic_fetch_add(&fake->reset, 1);
-  return fails(&fake->fail_reset) ? -103 : 0;
+  return fails(&fake->fail_reset) ? fail_with(error, -103, "the fake reset fails") : 0;
 }
 
 void fake_abandon(void *context, void *conn)

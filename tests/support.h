@@ -80,9 +80,9 @@ void fake_init(struct fake *fake);
 pool_vtable_t fake_vtable(void); /* open and close */
 
 int fake_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
-int fake_close(void *context, void *conn);
-int fake_check(void *context, void *conn, int64_t deadline_ns);
-int fake_reset(void *context, void *conn, int64_t deadline_ns);
+int fake_close(void *context, void *conn, pool_error_t *error);
+int fake_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
+int fake_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
 void fake_abandon(void *context, void *conn);
 void fake_release(void *context);
 

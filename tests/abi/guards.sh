@@ -147,7 +147,7 @@ caught "a member that lost its sign" abi/pool/pool.h 's/^  int32_t max_waiters;/
 caught "a text that programs may write to" abi/pool/pool.h 's/^  const char \*tag; /  char *tag; /' \
   "a type is not what it was in 1.0" "${frozen[@]}"
 caught "a callback of a vtable with a parameter more" abi/pool/pool.h \
-  's/\(\*close\)\(void \*context, void \*conn\)/(*close)(void *context, void *conn, int64_t deadline_ns)/' \
+  's/\(\*close\)\(void \*context, void \*conn,/(*close)(void *context, void *conn, int64_t deadline_ns,/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
 caught "a callback with another parameter" abi/pool/pool.h \
   's/pool_log_fn\(void \*user, int32_t/pool_log_fn(void *user, int64_t/' \

@@ -59,17 +59,17 @@ static int open_one(void *context, int64_t deadline_ns, void **conn, pool_error_
   return 0;
 }
 
-static int close_one(void *context, void *conn)
+static int close_one(void *context, void *conn, pool_error_t *error)
 {
-  (void)context;
+  (void)context, (void)error;
   free(conn);
   open_now--;
   return 0;
 }
 
-static int check_one(void *context, void *conn, int64_t deadline_ns)
+static int check_one(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)deadline_ns;
+  (void)deadline_ns, (void)error;
   checked++;
   return *(void **)conn != context;
 }

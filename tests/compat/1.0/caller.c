@@ -40,24 +40,25 @@ static int open_one(void *context, int64_t deadline_ns, void **conn, pool_error_
   return 0;
 }
 
-static int close_one(void *context, void *conn)
+static int close_one(void *context, void *conn, pool_error_t *error)
 {
+  (void)error;
   EXPECT(context == conn);
   closed++;
   return 0;
 }
 
-static int check_one(void *context, void *conn, int64_t deadline_ns)
+static int check_one(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)deadline_ns;
+  (void)deadline_ns, (void)error;
   EXPECT(context == conn);
   checked++;
   return 0;
 }
 
-static int reset_one(void *context, void *conn, int64_t deadline_ns)
+static int reset_one(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)deadline_ns;
+  (void)deadline_ns, (void)error;
   EXPECT(context == conn);
   reset++;
   return 0;

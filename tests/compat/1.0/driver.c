@@ -29,16 +29,16 @@ static int open_one(void *context, int64_t deadline_ns, void **conn, pool_error_
   return *conn ? 0 : POOL_E_NOMEM;
 }
 
-static int close_one(void *context, void *conn)
+static int close_one(void *context, void *conn, pool_error_t *error)
 {
-  (void)context;
+  (void)context, (void)error;
   free(conn);
   return 0;
 }
 
-static int check_one(void *context, void *conn, int64_t deadline_ns)
+static int check_one(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)context, (void)conn, (void)deadline_ns;
+  (void)context, (void)conn, (void)deadline_ns, (void)error;
   return 0;
 }
 

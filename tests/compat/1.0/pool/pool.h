@@ -118,7 +118,7 @@ typedef struct {
 /* Events.  Their numbers are bits of event_mask: 1 << POOL_EVENT_OPENED, ... */
 #define POOL_EVENT_OPENED         1 /**< a connection was opened; duration_ns is how long it took */
 #define POOL_EVENT_OPEN_FAILED    2 /**< an open failed: code, message */
-#define POOL_EVENT_CLOSED         3 /**< a connection was closed: reason */
+#define POOL_EVENT_CLOSED         3 /**< a connection was closed: reason; code, message: why a check or reset failed */
 #define POOL_EVENT_LENT           4 /**< a get succeeded */
 #define POOL_EVENT_RETURNED       5 /**< a lease was put */
 #define POOL_EVENT_WAITED         6 /**< a get succeeded after duration_ns in the queue; POOL_EVENT_LENT follows */
@@ -139,6 +139,7 @@ typedef struct {
   int32_t code;        /**< POOL_E_* of what failed, or 0 */
   int32_t reserved;    /**< 0 */
   pool_lease_t lease;  /**< which lease; of an open, close or failed get: 0 */
+  int64_t connection;  /**< which connection, counted from 1 in each pool; 0: none */
   int64_t thread;      /**< who holds the lease, as gettid() numbers threads; 0: not known */
   int64_t duration_ns; /**< how long it took, or -1 */
   const char *pool;    /**< its name */
@@ -169,7 +170,10 @@ typedef struct {
   int32_t min_idle;       /**< so many are kept idle: opened in the background as others are lent or closed; after a
                                   failed open again after a second, or when retry_min_ms says */
   int32_t max_idle;       /**< more than that are closed on return (the ancestor's maxCap); at least 1, or -1: as
-                               many as max_open, or where there is no hard cap 10, or twice min_idle if that is more */
+                               many as max_open, or where there is no hard cap the most of 10, twice min_idle and
+                               min_open */
+  int32_t min_open;       /**< so many are kept open, idle and lent together: opened in the background as min_idle is,
+                               and not closed by idle_timeout_ms; 0: none.  At most max_open and max_idle */
   int32_t max_open;       /**< hard cap on connections open, being opened or being closed; 0: none */
   int32_t max_opening;    /**< at most so many are being opened at one time; 0: no limit */
   int32_t max_waiters;    /**< at most so many wait for a connection, the next gets POOL_E_OVERLOAD; 0: no limit */
@@ -183,6 +187,7 @@ typedef struct {
                                in one interval; there are 400 / retire_percent intervals (rounded) to a lifetime */
   int32_t breaker_after;  /**< after so many failed opens in a row (with retry_min_ms) gets fail at once; 0: never */
   int32_t background_reset;  /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
+  int32_t paused;            /**< 1: the pool begins paused, as after one pool_pause(); the initial connections are opened */
   int32_t event_mask;        /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
   int64_t get_timeout_ms;    /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers
                                   queue, open and check together */
@@ -191,6 +196,8 @@ typedef struct {
   int64_t max_lifetime_ms;   /**< no connection gets older, but the one that is lent is closed on return; 0 or -1: no
                                   limit.  They are retired a bit earlier, evenly, see retire_percent */
   int64_t check_after_ms;    /**< idle for so long, a connection is checked before it is lent; 0: always, -1: never */
+  int64_t check_timeout_ms;  /**< how long a check takes at most, at least 1, or -1: as long as who waits for it has; it
+                                  never has longer than that */
   int64_t keepalive_ms;      /**< idle for so long, a connection is checked in the background; 0 or -1: never */
   int64_t leak_after_ms;     /**< a lease that is out for so long is reported, see events and log; 0 or -1: never */
   int64_t retry_min_ms;      /**< after a failed open the next waits so long, doubling up to retry_max_ms, less up to a
@@ -203,8 +210,9 @@ typedef struct {
   void *user;                /**< handed to events and log */
 } pool_config_t;
 /* clang-format off */
-#define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, POOL_KEEPER_THREAD, 1000, \
-                           POOL_QUEUE_FIFO, 10, 5, 0, 0, 30000, -1, 0, 0, -1, 0, 0, 0, 5000, 100, NULL, NULL, NULL }
+#define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, 0, POOL_KEEPER_THREAD, 1000, \
+                           POOL_QUEUE_FIFO, 10, 5, 0, 0, 0, 30000, -1, 0, 0, -1, 5000, 0, 0, 0, 5000, 100, \
+                           NULL, NULL, NULL }
 /* clang-format on */
 
 /** A call under way, in the hands of a driver: see pool_vtable_t::go. */
@@ -227,12 +235,15 @@ typedef struct {
   /** Opens a connection before the deadline and stores it (not NULL).  Returns 0, or not 0 with *error filled:
       POOL_E_TIMEOUT is passed on as such, everything else reaches the caller as POOL_E_OPEN. */
   int (*open)(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
-  /** Closes a connection.  The place is free afterwards whatever is returned; not 0 is counted as a failed close. */
-  int (*close)(void *context, void *conn);
-  /** Returns 0 if the connection is still good.  Called before lending one that is under suspicion. */
-  int (*check)(void *context, void *conn, int64_t deadline_ns);
-  /** Makes a returned connection clean for its next user and returns 0, or not 0: then it is closed. */
-  int (*reset)(void *context, void *conn, int64_t deadline_ns);
+  /** Closes a connection.  The place is free afterwards whatever is returned; not 0, with *error filled, is a failed
+      close: it is counted, and log has a line. */
+  int (*close)(void *context, void *conn, pool_error_t *error);
+  /** Returns 0 if the connection is still good, or not 0 with *error filled: then it is closed.  Called before lending
+      one that is under suspicion. */
+  int (*check)(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
+  /** Makes a returned connection clean for its next user and returns 0, or not 0 with *error filled: then it is
+      closed. */
+  int (*reset)(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
   /** Called in the child after fork, from within fork(): frees descriptors and sends nothing.  Must only do what is
       safe there: close(2) is.  NULL leaves the connection as it is. */
   void (*abandon)(void *context, void *conn);
