@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The contract: what is promised in abi/ is what the library does, also for those who were compiled long ago, load it
 # while they run, or have no compiler.
+include(CheckSymbolExists)
 set(scripts ${CMAKE_CURRENT_SOURCE_DIR}/abi)
 add_test(NAME abi.symbols COMMAND ${scripts}/symbols.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:pool>)
 add_test(NAME abi.archive COMMAND ${scripts}/archive.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:pool_static>)
@@ -47,6 +48,22 @@ add_executable(copies_test copies_test.c)
 set_target_properties(copies_test PROPERTIES ENABLE_EXPORTS ON)
 target_link_libraries(copies_test PRIVATE pool_test_support pool_static)
 abi_test(abi.copies copies_test $<TARGET_FILE:pool>)
+
+# An allocator of its own, which a sanitizer has already, on the C library whose loader asks the program's for memory.
+check_symbol_exists(__GLIBC__ features.h POOL_HAS_GLIBC)
+if(POOL_HAS_GLIBC AND NOT POOL_SANITIZER)
+  add_executable(tls_test tls_test.c)
+  target_link_libraries(tls_test PRIVATE pool_headers)
+  set_target_properties(tls_test PROPERTIES C_VISIBILITY_PRESET default) # the C library shall find the allocator
+  abi_test(abi.tls tls_test $<TARGET_FILE:pool>)
+  # And with what keeps copies of errors in vector registers when it is optimized.
+  add_library(pool_optimized SHARED $<FILTER:$<TARGET_OBJECTS:pool_objects>,EXCLUDE,/error\\.c\\.o$> ../src/error.c)
+  target_include_directories(pool_optimized PRIVATE $<TARGET_PROPERTY:pool_objects,INCLUDE_DIRECTORIES>)
+  target_compile_definitions(pool_optimized PRIVATE $<TARGET_PROPERTY:pool_objects,COMPILE_DEFINITIONS>)
+  target_compile_options(pool_optimized PRIVATE $<TARGET_PROPERTY:pool_objects,COMPILE_OPTIONS> -O3)
+  target_link_libraries(pool_optimized PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+  abi_test(abi.tls.optimized tls_test $<TARGET_FILE:pool_optimized>)
+endif()
 
 # ---- who was compiled long ago: a folder for each release, whose caller and driver know its headers only ----
 

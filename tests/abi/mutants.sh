@@ -24,12 +24,12 @@ make_library() {
   ln -sf libpool.so.1 "$work/libpool.so"
 }
 
-# mutate FILE SED_SCRIPT
+# mutate FILE SED_SCRIPT [OPTION ...]
 mutate() {
   cp "$work"/objects/*.o "$work/mutant"
   sed -E "$2" "$source/src/$1" >"$work/$1"
   ! cmp -s "$work/$1" "$source/src/$1" || { echo "FAILED: nothing was changed in $1 by $2"; exit 1; }
-  "$compiler" -std=gnu11 -c -fPIC -w -pthread -D_GNU_SOURCE -I"$source/abi" -I"$source/src" "$work/$1" \
+  "$compiler" -std=gnu11 -c -fPIC -w -pthread -D_GNU_SOURCE -I"$source/abi" -I"$source/src" "${@:3}" "$work/$1" \
     -o "$work/mutant/$1.o"
 }
 
@@ -160,6 +160,10 @@ unlike "needs a library that programs may not have"
 mutate error.c 's/^static _Thread_local/static __attribute__((tls_model("initial-exec"))) _Thread_local/'
 make_library "${link_options[@]}"
 unlike "has static thread-local data"
+if [[ $("$compiler" -dumpmachine) == x86_64-* ]] && mutate error.c '$a //' -mtls-dialect=gnu2; then
+  make_library "${link_options[@]}"
+  unlike "finds thread-local data by descriptors"
+fi
 mutate api.c '$a __attribute__((visibility("default"))) int pool_zap;'
 map=$work/libpool.map
 sed 's/pool_version;/&\n    pool_zap;/' "$source/abi/libpool.map" >"$map"

@@ -50,5 +50,11 @@ if grep STATIC_TLS "$work/dynamic"; then
   echo "FAILED: has static thread-local data, for which a running program may have no room: take the TLS model back"
   failed=1
 fi
+readelf --relocs --wide "$library" >"$work/relocations"
+if grep -E 'R_(X86_64|386|ARM)_TLS_?DESC' "$work/relocations"; then
+  echo "FAILED: finds thread-local data by descriptors, whose function destroys vector registers in C libraries before" \
+    "2.40: compile without -mtls-dialect=gnu2 and the like"
+  failed=1
+fi
 [ "$(wc -l <"$work/binary")" -gt 20 ] || { echo "FAILED: found only a few functions; is this test broken?"; failed=1; }
 exit $failed
