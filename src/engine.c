@@ -610,7 +610,7 @@ static void note_failure(struct pool *pool, const struct outcome *outcome, struc
     step->breaker_opened = true;
     pool->counts.breaker_opened++;
     attention_raise(pool, ATTENTION_TRIPPED, true);
-    queue_fail_all(pool, POOL_E_OPEN, &cause, step);
+    queue_fail_all(pool, step);
   }
   if (pool->breaker.failures > 0)
     engine_want_keeper(pool, step); /* there is a moment to try again */

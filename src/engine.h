@@ -64,6 +64,9 @@ struct pool {
   pthread_mutex_t lock __attribute__((aligned(SLOT_CACHE_LINE)));
   struct queue queue;
   struct queue settled; /* asynchronous waiters whose callback is due */
+  struct told told;     /* threads that a step could not name */
+  bool failing;         /* the breaker has opened: all who wait are to be told, a batch at a time */
+  bool unserved;        /* too many waits were over for one step: the next goes on and serves */
   int32_t max_open, max_idle;
   struct slot *empty;   /* slots to open connections in */
   struct slot *unclean; /* slots whose reset is to be done in the background */
@@ -113,6 +116,7 @@ struct step {
   pool_lease_t claim;
   struct slot *slot;
   struct wake wake;
+  struct pool *tells;  /* of which more are to be woken: engine_tell() names them */
   bool opener_wanted;  /* somebody should open, or do another chore */
   bool keeper_wanted;  /* what the keeper waits for has changed */
   bool breaker_opened; /* to be told */
@@ -141,6 +145,13 @@ struct ending {
   bool noticed; /* the keeper rests and must be told */
   char *tag;    /* to be freed */
 };
+
+/* At most so many waits are ended, or threads named, while the lock is held once. */
+#define TOLD_AT_ONCE 64
+
+/* Ends waits that are over and names threads to be woken, after the lock: fills `signals` and returns how many.  What a
+   signal points to may be gone by then; to wake it does not read it.  step->tells: there are more. */
+int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
 
 /* Begins or continues a get; `waiter` is NULL to not queue.  A lease; or 0 with work, or with the waiter queued; or an
    error.  Who is wary has met a dead connection and rather opens than meets another. */

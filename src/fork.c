@@ -50,6 +50,8 @@ static void reset(struct pool *pool)
   /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
   memset(&pool->queue, 0, sizeof pool->queue);
   memset(&pool->settled, 0, sizeof pool->settled);
+  memset(&pool->told, 0, sizeof pool->told);
+  pool->failing = pool->unserved = false;
   pool->empty = NULL;
   struct scan scan = scan_all(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)

@@ -21,7 +21,6 @@
 #include <stdio.h>
 
 #include "clock.h"
-#include "park.h"
 #include "thread.h"
 
 /* How many may wait before nobody looks any more whether all of them wait for each other. */
@@ -57,11 +56,14 @@ void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   switch (waiter->kind) {
   case WAITER_THREAD:
-    atomic_store(&waiter->signal, 1);
-    if (step->wake.signal)
-      park_wake(&waiter->signal); /* a step names one; its thread is still here, for it needs the lock to go */
-    else
+    if (step->wake.signal) {
+      told_append(&pool->told, waiter);
+      step->tells = pool;
+    } else {
+      told_remove(&pool->told, waiter);
+      atomic_store(&waiter->signal, 1);
       step->wake.signal = &waiter->signal;
+    }
     break;
   case WAITER_ASYNC:
     engine_want_keeper(pool, step);
@@ -147,16 +149,57 @@ void queue_fail_first(struct pool *pool, int code, const pool_error_t *error, st
   queue_wake(pool, waiter, step);
 }
 
-void queue_fail_all(struct pool *pool, int code, const pool_error_t *error, struct step *step)
+/* How many waits one step may end, so that nobody holds the lock for long.  Nothing but pool_step_next() asks a pool of
+   the step API for the rest, and a wait that has ended costs it no system call. */
+static int32_t batch(const struct pool *pool)
+{
+  return pool->stepped ? INT32_MAX : TOLD_AT_ONCE;
+}
+
+/* Whoever comes now fails at once, so those who wait are the ones from before. */
+static void fail_some(struct pool *pool, struct step *step)
 {
   int64_t now = clock_now();
-  for (struct waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
+  int32_t left = batch(pool);
+  struct waiter *waiter = pool->queue.first;
+  for (struct waiter *next; waiter && left > 0; waiter = next) {
     next = waiter->next;
     if (waiter->kind == WAITER_ASYNC && waiter->nudged)
       continue; /* the keeper acts for it right now, and will see */
-    waiter->error = *error;
-    end_wait(pool, waiter, code, now, step);
+    waiter->error = pool->breaker.cause;
+    end_wait(pool, waiter, POOL_E_OPEN, now, step);
+    left--;
   }
+  pool->failing = waiter != NULL;
+  step->tells = waiter ? pool : step->tells;
+}
+
+void queue_fail_all(struct pool *pool, struct step *step)
+{
+  fail_some(pool, step);
+}
+
+/* ---- telling ---- */
+
+int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step)
+{
+  int32_t count = 0;
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  if (pool->failing && pool->breaker.open)
+    fail_some(pool, step);
+  else
+    pool->failing = false;
+  if (pool->unserved)
+    queue_serve(pool, step);
+  for (struct waiter *waiter; count < TOLD_AT_ONCE && (waiter = pool->told.first); count++) {
+    told_remove(&pool->told, waiter);
+    signals[count] = &waiter->signal;
+    atomic_store(&waiter->signal, 1);
+  }
+  step->tells = pool->told.first || pool->failing || pool->unserved ? pool : NULL;
+  engine_unlock(pool);
+  return count;
 }
 
 /* ---- serving ---- */
@@ -179,11 +222,16 @@ static bool is_looked_for(const struct waiter *waiter)
   return waiter->kind == WAITER_ASYNC && waiter->nudged;
 }
 
-static void expire(struct pool *pool, int64_t now)
+/* Ends the waits at the head that are over, at most so many; returns how many more it might have ended. */
+static int32_t expire(struct pool *pool, int64_t now, int32_t left)
 {
   /* Nobody is woken: whoever waits keeps his own time.  For whom the keeper acts right now, it decides. */
-  for (struct waiter *first; (first = pool->queue.first) && first->deadline_ns <= now && !is_looked_for(first);)
+  for (struct waiter *first; left > 0 && (first = pool->queue.first) && first->deadline_ns <= now; left--) {
+    if (is_looked_for(first))
+      return left;
     queue_settle(pool, first, POOL_E_TIMEOUT, now);
+  }
+  return left;
 }
 
 static bool is_late(struct pool *pool, const struct waiter *waiter, int64_t now)
@@ -212,13 +260,15 @@ static void blame_overload(struct pool *pool, struct waiter *waiter)
            (long long)pool->config.overload_after_ms);
 }
 
-static void shed(struct pool *pool, int64_t now, struct step *step)
+static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *step)
 {
-  struct waiter *first;
-  while (is_late(pool, first = pool->queue.first, now) && !is_looked_for(first)) {
+  for (struct waiter *first; left > 0 && is_late(pool, first = pool->queue.first, now); left--) {
+    if (is_looked_for(first))
+      return left;
     blame_overload(pool, first);
     end_wait(pool, first, POOL_E_OVERLOAD, now, step);
   }
+  return left;
 }
 
 /* Where nothing moves nobody serves, so whoever waits looks for himself when he might be late. */
@@ -269,13 +319,19 @@ void queue_serve(struct pool *pool, struct step *step)
     return;
   if (engine_needs_refill(pool) || engine_needs_probe(pool))
     step->opener_wanted = true;
+  pool->unserved = false;
   if (pool->queue.first) {
     int64_t now = clock_now();
-    expire(pool, now);
+    int32_t left = expire(pool, now, batch(pool));
     bool overloaded = is_overloaded(pool, now);
     if (overloaded && pool->config.queue == POOL_QUEUE_SHED)
-      shed(pool, now, step);
+      left = shed(pool, now, left, step);
     queue_refresh(pool, now);
+    if (left == 0) {
+      pool->unserved = true; /* the head may be over as well, and must not be served */
+      step->tells = pool;
+      return;
+    }
     bool newest = overloaded && pool->config.queue == POOL_QUEUE_LIFO;
     struct waiter *next = newest ? pool->queue.last : pool->queue.first;
     if (next)
@@ -399,6 +455,7 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
 
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step)
 {
+  told_remove(&pool->told, waiter);
   if (waiter->outcome) {
     /* Whoever leaves passes on what he may have been told before he was handed something else. */
     queue_serve(pool, step);

@@ -17,7 +17,7 @@ void queue_serve(struct pool *pool, struct step *step);
 /* Takes a waiter out of the queue and leaves its outcome for it to fetch. */
 void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now);
 
-/* Names a waiter in the step, so that it is woken. */
+/* Names a waiter in the step, so that it is woken; a thread beside the first is put into the pool's list. */
 void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* Ends the wait of the first that an opener opens for. */
@@ -26,8 +26,8 @@ void queue_fail_first(struct pool *pool, int code, const pool_error_t *error, st
 /* A wait has ended with a lease: counts it, once. */
 void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns);
 
-/* Ends the wait of all. */
-void queue_fail_all(struct pool *pool, int code, const pool_error_t *error, struct step *step);
+/* The breaker has opened: ends the wait of all, or begins to; engine_tell() goes on. */
+void queue_fail_all(struct pool *pool, struct step *step);
 
 /* Tells a ticket's holder, whom a step could not name, that its wait is over.  False if there is none. */
 bool queue_tell_next(struct pool *pool, struct step *step);

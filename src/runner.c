@@ -53,7 +53,7 @@ static bool is_inside(const struct pool *pool)
 
 /* ---- work ---- */
 
-void runner_wake(struct pool *pool, const struct step *step)
+static void wake_named(struct pool *pool, const struct step *step)
 {
   if (step->wake.signal)
     park_wake(step->wake.signal);
@@ -63,6 +63,26 @@ void runner_wake(struct pool *pool, const struct step *step)
     keeper_wake(pool);
   if (step->drained)
     park_wake(step->drained);
+}
+
+/* Those that a step could not name: no system call is done under the lock, and the lock is left between batches. */
+static void wake_told(struct pool *pool)
+{
+  _Atomic uint32_t *signals[TOLD_AT_ONCE];
+  struct step step;
+  do {
+    int32_t count = engine_tell(pool, signals, &step);
+    for (int32_t i = 0; i < count; i++)
+      park_wake(signals[i]);
+    wake_named(pool, &step);
+  } while (step.tells);
+}
+
+void runner_wake(struct pool *pool, const struct step *step)
+{
+  wake_named(pool, step);
+  if (step->tells)
+    wake_told(step->tells);
 }
 
 /* What a callback returned is made one of the two codes that its failure may have; its message ends, and says

@@ -52,6 +52,35 @@ void queue_remove(struct queue *queue, struct waiter *waiter)
   count(queue, waiter, -1);
 }
 
+void told_append(struct told *told, struct waiter *waiter)
+{
+  if (waiter->telling)
+    return;
+  waiter->telling = true;
+  waiter->next_told = NULL;
+  waiter->previous_told = told->last;
+  if (told->last)
+    told->last->next_told = waiter;
+  else
+    told->first = waiter;
+  told->last = waiter;
+}
+
+void told_remove(struct told *told, struct waiter *waiter)
+{
+  if (!waiter->telling)
+    return;
+  waiter->telling = false;
+  if (waiter->previous_told)
+    waiter->previous_told->next_told = waiter->next_told;
+  else
+    told->first = waiter->next_told;
+  if (waiter->next_told)
+    waiter->next_told->previous_told = waiter->previous_told;
+  else
+    told->last = waiter->previous_told;
+}
+
 /* ---- tickets: index in the low bits, a generation above, as in leases ---- */
 
 #define TICKET_BITS  20

@@ -34,10 +34,12 @@ struct waiter {
   _Atomic uint32_t signal; /* 1: look again */
   enum waiter_kind kind;
   bool queued;
-  bool waited;          /* looked once and found nothing */
-  bool counted;         /* as a wait that ended with a lease */
-  bool starved;         /* every connection was held by a thread that waited */
-  bool nudged;          /* told to look, and has not looked yet */
+  bool waited;  /* looked once and found nothing */
+  bool counted; /* as a wait that ended with a lease */
+  bool starved; /* every connection was held by a thread that waited */
+  bool nudged;  /* told to look, and has not looked yet */
+  bool telling; /* is in the list of those to be woken */
+  struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */
   int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
@@ -65,6 +67,15 @@ static inline bool is_timeless(const struct waiter *waiter)
 {
   return waiter->deadline_ns <= waiter->since_ns;
 }
+
+/* Threads to be woken, in order.  A thread's waiter stays here until its signal is set or its thread has come by
+   itself: until then its memory is there. */
+struct told {
+  struct waiter *first, *last;
+};
+
+void told_append(struct told *told, struct waiter *waiter);
+void told_remove(struct told *told, struct waiter *waiter);
 
 /* Whom to wake, decided under the lock and done after it. */
 struct wake {

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads are woken after the lock of their pool was left, however many waits end at once. */
+#include "support.h"
+
+#include <unistd.h>
+
+#include "engine.h"
+#include "park.h"
+
+enum { WAITERS = 200 };
+
+static struct pool *watched;
+static _Atomic int wakes, under_lock;
+
+void __real_park_wake(_Atomic uint32_t *word);
+void __wrap_park_wake(_Atomic uint32_t *word);
+
+static bool is_held_by_this_thread(pthread_mutex_t *lock)
+{
+#ifdef __GLIBC__
+  return lock->__data.__owner == gettid();
+#else
+  (void)lock;
+  return false; /* only glibc's mutex says who has it */
+#endif
+}
+
+/* In place of park_wake(): the linker puts it there. */
+void __wrap_park_wake(_Atomic uint32_t *word)
+{
+  struct pool *pool = watched;
+  atomic_fetch_add(&wakes, 1);
+  if (pool && is_held_by_this_thread(&pool->lock))
+    atomic_fetch_add(&under_lock, 1);
+  __real_park_wake(word);
+}
+
+static void *get(void *pool)
+{
+  return (void *)(intptr_t)pool_get_for(pool, -1);
+}
+
+static void test_told__all_wake_outside_the_lock_when_the_breaker_opens(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pthread_t threads[WAITERS];
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_opening = 1;
+  config.retry_min_ms = config.retry_max_ms = 60000;
+  config.breaker_after = 1;
+  config.keeper = POOL_KEEPER_MANUAL;
+  fake_init(&fake);
+  atomic_store(&fake.fail_open, 1);
+  gate_set(&fake.opening, false);
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  watched = pool;
+  for (int i = 0; i < WAITERS; i++)
+    threads[i] = thread_start(get, pool);
+  wait_until(stats_of(pool).waiting == WAITERS - 1);
+  gate_set(&fake.opening, true);
+  for (int i = 0; i < WAITERS; i++)
+    assert_int_equal((intptr_t)thread_end(threads[i]), POOL_E_OPEN);
+  assert_true(wakes > 0);
+  assert_int_equal(under_lock, 0);
+  watched = NULL;
+  fake_finish(&fake, pool);
+}
+
+static void test_told__late_threads_wake_outside_the_lock_when_they_are_shed(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pthread_t threads[WAITERS];
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 1;
+  config.queue = POOL_QUEUE_SHED;
+  config.overload_after_ms = 20;
+  fake_init(&fake);
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_lease_t lease = pool_get(pool);
+  assert_true(lease > 0);
+  watched = pool;
+  for (int i = 0; i < WAITERS; i++)
+    threads[i] = thread_start(get, pool);
+  /* Each looks for itself when it may be late; the first of them ends the waits of the others. */
+  for (int i = 0; i < WAITERS; i++)
+    assert_int_equal((intptr_t)thread_end(threads[i]), POOL_E_OVERLOAD);
+  assert_int_equal(under_lock, 0);
+  watched = NULL;
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_told__all_wake_outside_the_lock_when_the_breaker_opens),
+      cmocka_unit_test(test_told__late_threads_wake_outside_the_lock_when_they_are_shed),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
