@@ -19,6 +19,7 @@ static void close_doomed(struct pool *pool)
     runner_wake(pool, &step);
     runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
   }
+  runner_do_unclean(pool);
 }
 
 int pool_flush(pool_t *pool)

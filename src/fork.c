@@ -43,6 +43,13 @@ static void abandon(struct pool *pool, struct slot *slot)
     pool->vtable.abandon(pool->context, conn);
 }
 
+/* What a get left to be closed nobody has begun to close. */
+static void keep_unclosed(struct pool *pool)
+{
+  for (struct slot *slot = pool->unclean; slot; slot = slot->next)
+    atomic_store(&slot->word, (atomic_load(&slot->word) & ~STATE_MASK) | RETURNING);
+}
+
 static void reset(struct pool *pool)
 {
   pthread_mutex_unlock(&pool->lock);
@@ -51,7 +58,8 @@ static void reset(struct pool *pool)
   memset(&pool->queue, 0, sizeof pool->queue);
   memset(&pool->settled, 0, sizeof pool->settled);
   memset(&pool->told, 0, sizeof pool->told);
-  pool->failing = pool->unserved = false;
+  pool->unserved = false;
+  keep_unclosed(pool);
   pool->empty = NULL;
   struct scan scan = scan_all(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)
@@ -59,7 +67,10 @@ static void reset(struct pool *pool)
   pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
   pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = pool->chores_doing = 0;
   pool->maintained = false;
-  pool->unclean = NULL;
+  pool->unclean = pool->hope = NULL;
+  pool->wished = false;
+  atomic_store(&pool->suspicion, false);
+  atomic_store(&pool->probing, false);
   pool->refill_at_ns = pool->late_since_ns = pool->witness = 0;
   atomic_store(&pool->keeper_runs, false);
   atomic_store(&pool->resting, false);

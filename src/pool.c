@@ -83,13 +83,17 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->max_open = config->max_open;
   pool->max_idle = config_max_idle(config, config->max_open);
   pool->pauses = config->paused; /* one pool_resume() starts it */
-  pool->failing = pool->unserved = false;
+  pool->unserved = false;
   pool->empty = pool->unclean = NULL;
   pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
   atomic_store(&pool->filling, true);
   atomic_store(&pool->resting, false);
   atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
   atomic_store(&pool->chores, false);
+  pool->hope = NULL;
+  pool->wished = false;
+  atomic_store(&pool->suspicion, false);
+  atomic_store(&pool->probing, false);
   breaker_reset(&pool->breaker);
   pool->references = 1;
   pool->gone = false;

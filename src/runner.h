@@ -15,6 +15,9 @@ void runner_note(pool_lease_t lease);
    or 0.  `cause` is NULL or receives why the last open or check failed. */
 pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause);
 
+/* Runs the closes and resets that gets have left, in a pool where nobody does that in the background. */
+void runner_do_unclean(struct pool *pool);
+
 /* Marks that this thread is inside a callback of a pool, so that a close that would wait for itself is recognised. */
 struct callback {
   const struct pool *pool;

@@ -22,7 +22,9 @@ void slot_vacate(struct slot *slot)
 void slot_begin(struct slot *slot)
 {
   uint64_t generation = atomic_load(&slot->word) & GENERATION_MASK;
-  atomic_store(&slot->word, ((generation + SAMPLE_MASK) & ~SAMPLE_MASK) & GENERATION_MASK);
+  /* One before, for the report of the open moves it on. */
+  uint64_t sampled = (generation + GENERATION_ONE + SAMPLE_MASK) & ~SAMPLE_MASK;
+  atomic_store(&slot->word, (sampled - GENERATION_ONE) & GENERATION_MASK);
 }
 
 static struct slot *group_make(void)

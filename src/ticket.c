@@ -11,16 +11,23 @@
 
 #include "clock.h"
 
-struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+/* Under the lock. */
+static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
   struct waiter *waiter = ticket_take(pool);
   if (!waiter)
     return NULL;
-  pthread_mutex_lock(&pool->lock);
   waiter->kind = kind;
   waiter->deadline_ns = deadline_ns;
   pool->gets++;
   pool->asynchronous += kind == WAITER_ASYNC;
+  return waiter;
+}
+
+struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+{
+  pthread_mutex_lock(&pool->lock);
+  struct waiter *waiter = take_ticket(pool, kind, deadline_ns);
   pthread_mutex_unlock(&pool->lock);
   return waiter;
 }
@@ -66,10 +73,29 @@ pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step 
   pool_lease_t result = POOL_E_STALE;
   if (owner == pool) {
     result = queue_begin(pool, waiter, step);
+    step->until_ns = waiter->deadline_ns;
+    step->since_ns = waiter->since_ns;
     if (result || step->work)
       give_ticket(pool, waiter);
   }
   engine_unlock(owner);
+  return result;
+}
+
+pool_lease_t engine_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step)
+{
+  if (outcome->error->code != POOL_E_OPEN)
+    return outcome->error->code; /* the caller's own time was over */
+  struct waiter *waiter = take_ticket(pool, WAITER_TICKET, outcome->until_ns);
+  if (!waiter)
+    return POOL_E_NOMEM;
+  waiter->error = *outcome->error;
+  waiter->since_ns = outcome->since_ns;
+  pool_lease_t result = queue_wait_on(pool, waiter, step);
+  if (result)
+    give_ticket(pool, waiter);
+  else
+    step->ticket = atomic_load(&waiter->ticket);
   return result;
 }
 
@@ -96,8 +122,7 @@ int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease,
   struct waiter *waiter = lock_ticket(ticket, WAITER_ASYNC, pool);
   if (!waiter)
     return POOL_E_STALE;
-  /* In a queue: else the keeper acts for it right now, and the result stands. */
-  bool ours = waiter->queued && waiter->outcome >= 0;
+  bool ours = waiter->outcome >= 0; /* else the result stands */
   if (ours && waiter->outcome == 0) {
     queue_settle(*pool, waiter, POOL_E_CANCELLED, clock_now());
     queue_serve(*pool, step);
@@ -132,7 +157,7 @@ static void expire_asynchronous(struct pool *pool, int64_t *due_ns)
   *due_ns = POOL_NO_DEADLINE;
   for (struct waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
     next = waiter->next;
-    if (waiter->kind != WAITER_ASYNC || waiter->nudged)
+    if (waiter->kind != WAITER_ASYNC)
       continue;
     if (waiter->deadline_ns <= now)
       queue_settle(pool, waiter, POOL_E_TIMEOUT, now);
@@ -163,23 +188,4 @@ void engine_count_wait(struct pool *pool, struct waiter *waiter)
   pthread_mutex_lock(&pool->lock);
   queue_count_wait(pool, waiter, waiter->waited_ns);
   engine_unlock(pool);
-}
-
-void engine_take_out(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, struct waiter *copy)
-{
-  pthread_mutex_lock(&pool->lock);
-  if (outcome > 0)
-    queue_count_wait(pool, waiter, waiter->waited_ns);
-  take_out(pool, waiter, copy);
-  engine_unlock(pool);
-}
-
-struct waiter *engine_nudged(struct pool *pool)
-{
-  pthread_mutex_lock(&pool->lock);
-  struct waiter *waiter = pool->queue.first;
-  while (waiter && !(waiter->kind == WAITER_ASYNC && waiter->nudged))
-    waiter = waiter->next;
-  engine_unlock(pool);
-  return waiter;
 }

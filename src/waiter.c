@@ -7,7 +7,8 @@
 static void count(struct queue *queue, struct waiter *waiter, int32_t by)
 {
   queue->length += by;
-  if (!is_timeless(waiter)) {
+  queue->refused += waiter->refused ? by : 0;
+  if (!waiter->timeless) {
     queue->patient += by;
     queue->asynchronous += waiter->kind == WAITER_ASYNC ? by : 0;
   }
@@ -26,15 +27,23 @@ void queue_append(struct queue *queue, struct waiter *waiter)
   count(queue, waiter, 1);
 }
 
-void queue_prepend(struct queue *queue, struct waiter *waiter)
+/* It was there before, so it is near the head. */
+void queue_insert(struct queue *queue, struct waiter *waiter)
 {
-  waiter->previous = NULL;
-  waiter->next = queue->first;
-  if (queue->first)
-    queue->first->previous = waiter;
+  struct waiter *next = queue->first;
+  while (next && next->since_ns < waiter->since_ns)
+    next = next->next;
+  if (!next) {
+    queue_append(queue, waiter);
+    return;
+  }
+  waiter->next = next;
+  waiter->previous = next->previous;
+  if (next->previous)
+    next->previous->next = waiter;
   else
-    queue->last = waiter;
-  queue->first = waiter;
+    queue->first = waiter;
+  next->previous = waiter;
   count(queue, waiter, 1);
 }
 
@@ -127,9 +136,10 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->next = waiter->previous = NULL;
     waiter->outcome = 0;
     waiter->since_ns = 0;
-    waiter->waited_ns = 0;
+    waiter->waited_ns = waiter->again_ns = 0;
     waiter->error.code = 0;
     waiter->waited = waiter->counted = waiter->nudged = waiter->queued = false;
+    waiter->timeless = waiter->refused = waiter->starving = waiter->starved = false;
     atomic_store(&waiter->signal, 0);
     atomic_store(&waiter->pool, pool);
     generation = (generation + 1) & (((uint64_t)1 << (62 - TICKET_BITS)) - 1);

@@ -34,15 +34,19 @@ struct waiter {
   _Atomic uint32_t signal; /* 1: look again */
   enum waiter_kind kind;
   bool queued;
-  bool waited;  /* looked once and found nothing */
-  bool counted; /* as a wait that ended with a lease */
-  bool starved; /* every connection was held by a thread that waited */
-  bool nudged;  /* told to look, and has not looked yet */
-  bool telling; /* is in the list of those to be woken */
+  bool waited;          /* looked once and found nothing */
+  bool counted;         /* as a wait that ended with a lease */
+  bool starving;        /* every connection was held by a thread that waited, when somebody looked */
+  bool starved;         /* and nothing was put until this one's wait was over */
+  bool nudged;          /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
+  bool timeless;        /* came without time to wait */
+  bool refused;         /* its own open failed; `error` says why */
+  bool telling;         /* is in the list of those to be woken */
   struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */
   int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
+  int64_t again_ns; /* when it looks again by itself; 0: it waits to be told */
   int64_t waited_ns; /* once it is over: how long it waited */
   int32_t thread;    /* who waits */
   /* of those with a ticket */
@@ -51,8 +55,7 @@ struct waiter {
   uint32_t index;
   pool_got_fn *got;
   void *user;
-  /* why, where the outcome is POOL_E_OPEN of somebody else's open */
-  pool_error_t error;
+  pool_error_t error; /* why an open or check for it failed last, or why its wait ended */
 };
 
 struct queue {
@@ -60,13 +63,8 @@ struct queue {
   int32_t length;
   int32_t patient;      /* how many have time, so that a connection may be opened for them */
   int32_t asynchronous; /* of these, how many are WAITER_ASYNC */
+  int32_t refused;      /* how many had an open of their own that failed */
 };
-
-/* Came without time to wait.  Known once it is in the queue. */
-static inline bool is_timeless(const struct waiter *waiter)
-{
-  return waiter->deadline_ns <= waiter->since_ns;
-}
 
 /* Threads to be woken, in order.  A thread's waiter stays here until its signal is set or its thread has come by
    itself: until then its memory is there. */
@@ -84,7 +82,7 @@ struct wake {
 };
 
 void queue_append(struct queue *queue, struct waiter *waiter);
-void queue_prepend(struct queue *queue, struct waiter *waiter);
+void queue_insert(struct queue *queue, struct waiter *waiter); /* by its since_ns */
 void queue_remove(struct queue *queue, struct waiter *waiter);
 
 /* A waiter with a ticket for a pool; NULL without memory.  Given back with the pool's lock held or after the pool. */

@@ -248,7 +248,7 @@ static int done(const pool_error_t *failure, pool_step_t *step)
   pool_lease_t claim = good.claim;
   int code = (int)pool_step_done(claim, failure, NULL, step ? step : &good);
   pool_lease_t again = pool_step_done(claim, &failed_work, NULL, &good);
-  assert_int_equal(again, code ? 0 : POOL_E_STALE);
+  assert_int_equal(again, code ? POOL_E_OPEN : POOL_E_STALE);
   return code;
 }
 
