@@ -76,6 +76,10 @@
 #define REPLY_LIMIT   ((size_t)64 * 1024 * 1024)
 #define BUCKETS_FIRST 16u
 
+/* After so many bytes the reader looks at the clock, and the poller at other connections. */
+#define RECEIVE_MOST ((size_t)256 * 1024)
+#define CHECK_MOST   ((size_t)256 * 1024)
+
 /* The context: an address that was understood. */
 struct address {
   bool is_unix;
@@ -257,7 +261,8 @@ static struct pending **bucket_of(struct connection *connection, uint64_t id)
   return &connection->buckets[id & (connection->bucket_count - 1)];
 }
 
-/* More buckets, before there are many calls in each.  False without memory. */
+/* More buckets, before there are many calls in each.  False without memory; that only costs time, except the first
+ * time. */
 static bool table_grow(struct connection *connection)
 {
   size_t old_count = connection->bucket_count;
@@ -281,7 +286,7 @@ static bool table_grow(struct connection *connection)
 
 static bool table_add(struct connection *connection, struct pending *pending)
 {
-  if (connection->pending_count >= connection->bucket_count && !table_grow(connection))
+  if (connection->pending_count >= connection->bucket_count && !table_grow(connection) && !connection->buckets)
     return false;
   pending->id = ++connection->last_id;
   struct pending **bucket = bucket_of(connection, pending->id);
@@ -445,6 +450,20 @@ static void offer_role(struct connection *connection)
   }
 }
 
+/* Under the lock. */
+static void end_calls_locked(struct connection *connection, int code)
+{
+  for (struct pending *pending; (pending = table_any(connection));)
+    end_call(connection, pending, code, (pool_bytes_t){NULL, 0});
+}
+
+static void end_calls(struct connection *connection, int code)
+{
+  pthread_mutex_lock(&connection->lock);
+  end_calls_locked(connection, code);
+  pthread_mutex_unlock(&connection->lock);
+}
+
 /* Ends the connection and all calls on it; only the first reason counts. */
 static __attribute__((format(printf, 3, 4))) void break_connection(struct connection *connection, int native,
                                                                    const char *format, ...)
@@ -459,8 +478,7 @@ static __attribute__((format(printf, 3, 4))) void break_connection(struct connec
     connection->broken = true;
     /* Wakes everybody who waits for the socket, and tells the server. */
     shutdown(connection->descriptor, SHUT_RDWR);
-    for (struct pending *pending; (pending = table_any(connection));)
-      end_call(connection, pending, POOL_E_BROKEN, (pool_bytes_t){NULL, 0});
+    end_calls_locked(connection, POOL_E_BROKEN);
     pthread_cond_broadcast(&connection->writable);
   }
   pthread_mutex_unlock(&connection->lock);
@@ -510,13 +528,16 @@ static int copy_bytes(const char *text, size_t size, pool_bytes_t *bytes)
 /* The text of the server's error. */
 static int copy_error(const char *text, struct frame_span span, pool_bytes_t *bytes)
 {
-  json_t *value = NULL;
-  if (text[span.begin] == '"')
-    value = json_loadb(text + span.begin, span.end - span.begin, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-  int code = value ? copy_bytes(json_string_value(value), json_string_length(value), bytes)
-                   : copy_bytes(text + span.begin, span.end - span.begin, bytes);
-  json_decref(value);
-  return code;
+  size_t size = span.end - span.begin;
+  if (text[span.begin] != '"')
+    return copy_bytes(text + span.begin, size, bytes);
+  int code = pool_bytes_new(size - 2, bytes);
+  if (code)
+    return code;
+  char *said = bytes->data;
+  bytes->size = json_unescape(said, text + span.begin + 1, size - 2);
+  said[bytes->size] = 0;
+  return 0;
 }
 
 static int copy_reply(const struct frame *frame, bool failed, pool_bytes_t *bytes)
@@ -526,23 +547,11 @@ static int copy_reply(const struct frame *frame, bool failed, pool_bytes_t *byte
   return copy_bytes(frame->text + frame->result.begin, frame->result.end - frame->result.begin, bytes);
 }
 
-/* Whether this is one JSON value; if not, *wrong is where it goes wrong.  Integers of any size are fine, for only their
-   text is passed on; a number beyond a double is not. */
-static bool is_json(const char *text, size_t size, size_t *wrong)
-{
-  json_error_t why;
-  json_t *value = json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
-  *wrong = value || why.position < 1 ? 0 : (size_t)why.position - 1;
-  json_decref(value);
-  return value != NULL;
-}
-
 /* Understands a frame.  Returns NULL, or what is wrong with it. */
 static const char *read_reply(const struct frame *frame, struct reply *reply)
 {
-  size_t wrong;
-  if (!is_json(frame->text, frame->size, &wrong))
-    return "it is not JSON";
+  if (frame->problem)
+    return frame->problem;
   bool failed = !is_null(frame->text, frame->error);
   if (!failed && frame->result.begin == frame->result.end)
     return "it has neither result nor error";
@@ -599,19 +608,28 @@ static void dispatch_all(struct connection *connection)
     break_connection(connection, 0, "a reply is larger than max_reply_bytes=%zu", connection->stream.limit);
 }
 
-/* Receives what is there and delivers it.  Only the reader may do this. */
+/* Where to receive.  Without memory for more of a reply the calls under way end, and the reply, which is that of one of
+   them or of an earlier one, is skipped; the connection stays good. */
+static void make_space(struct connection *connection, char **space, size_t *size)
+{
+  if (frame_space(&connection->stream, space, size))
+    return;
+  end_calls(connection, POOL_E_NOMEM);
+  frame_skip(&connection->stream);
+  frame_space(&connection->stream, space, size);
+}
+
+/* Receives a part of what is there and delivers it.  Only the reader may do this. */
 static void receive(struct connection *connection)
 {
   char *space;
   size_t size;
-  if (!frame_space(&connection->stream, &space, &size)) {
-    break_connection(connection, ENOMEM, "no memory for a reply");
-    return;
-  }
-  ssize_t received = recv(connection->descriptor, space, size, 0);
+  make_space(connection, &space, &size);
+  ssize_t received = recv(connection->descriptor, space, size < RECEIVE_MOST ? size : RECEIVE_MOST, 0);
   if (received > 0) {
     frame_received(&connection->stream, (size_t)received);
     dispatch_all(connection);
+    frame_trim(&connection->stream);
   } else if (received == 0) {
     break_connection(connection, 0, "the server closed the connection%s",
                      frame_is_inside(&connection->stream) ? " in the middle of a reply" : "");
@@ -633,18 +651,56 @@ struct request {
 
 static const char null_text[] = "null";
 
-/* Puts together everything but the id. */
-static int request_make(struct request *request, const char *method, pool_bytes_t args, pool_error_t *error)
+/* jansson says NULL both when a name is not UTF-8 and when there is no memory, so it is asked only for the latter. */
+static bool is_utf8(const char *text)
 {
-  size_t wrong;
+  struct json_check check;
+  json_check_start(&check);
+  bool good = json_check_feed(&check, "\"", 1);
+  for (; *text && good; text++) {
+    bool special = *text == '"' || *text == '\\' || (unsigned char)*text < ' ';
+    good = json_check_feed(&check, special ? " " : text, 1);
+  }
+  return good && json_check_feed(&check, "\"", 1);
+}
+
+static int say_expired(pool_error_t *error)
+{
+  return fail(error, POOL_E_TIMEOUT, 0, "the deadline passed before the request was sent");
+}
+
+static int check_args(pool_bytes_t args, int64_t deadline_ns, pool_error_t *error)
+{
+  struct json_check check;
+  const char *text = args.data;
+  json_check_start(&check);
+  for (size_t left = args.size; left > 0;) {
+    size_t part = left < CHECK_MOST ? left : CHECK_MOST;
+    if (!json_check_feed(&check, text, part))
+      break;
+    text += part;
+    left -= part;
+    if (left > 0 && is_past(deadline_ns))
+      return say_expired(error);
+  }
+  if (args.size == 0 || json_check_end(&check))
+    return 0;
+  return fail(error, POOL_E_INVALID, 0, "not sent: args are not one JSON value, %s; byte %zu of %zu is wrong",
+              check.problem, check.size + 1, args.size);
+}
+
+/* Puts together everything but the id. */
+static int request_make(struct request *request, const char *method, pool_bytes_t args, int64_t deadline_ns,
+                        pool_error_t *error)
+{
   *request = (struct request){0};
-  if (args.size > 0 && !is_json(args.data, args.size, &wrong))
-    return fail(error, POOL_E_INVALID, 0, "not sent: args are not one JSON value; byte %zu of %zu is wrong", wrong + 1,
-                args.size);
-  json_t *name = json_string(method);
-  if (!name)
+  int code = check_args(args, deadline_ns, error);
+  if (code)
+    return code;
+  if (!is_utf8(method))
     return fail(error, POOL_E_INVALID, 0, "not sent: the name of the method is not UTF-8");
-  char *quoted = json_dumps(name, JSON_ENCODE_ANY);
+  json_t *name = json_string_nocheck(method);
+  char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
   json_decref(name);
   int size = quoted ? asprintf(&request->head, "{\"method\":%s,\"params\":[", quoted) : -1;
   free(quoted);
@@ -715,7 +771,8 @@ static enum outcome wait_writable(struct connection *connection, int64_t deadlin
                           {.fd = wake, .events = POLLIN}};
   int ready = poll(set, 2, poll_timeout(deadline_ns));
   int native = errno;
-  enum outcome outcome = ready < 0 && errno != EINTR ? FAILED : ready <= 0 && is_past(deadline_ns) ? EXPIRED : OK;
+  /* Also when the socket is ready: it may take a few bytes each time, and the request is long. */
+  enum outcome outcome = ready < 0 && errno != EINTR ? FAILED : is_past(deadline_ns) ? EXPIRED : OK;
   if (reads && ready > 0 && (set[0].revents & ~POLLOUT))
     receive(connection);
   pthread_mutex_lock(&connection->lock);
@@ -758,7 +815,7 @@ static int take_turn(struct connection *connection, int64_t deadline_ns, pool_er
   if (connection->writing || !in_time) {
     if (!connection->writing)
       pthread_cond_signal(&connection->writable); /* it may be that the wake-up was ours */
-    return fail(error, POOL_E_TIMEOUT, 0, "the deadline passed before the request was sent");
+    return say_expired(error);
   }
   connection->writing = true;
   return 0;
@@ -770,8 +827,9 @@ static void leave_turn(struct connection *connection)
   pthread_cond_signal(&connection->writable);
 }
 
-/* Takes the turn and puts the call into the table. */
-static int begin_send(struct connection *connection, struct request *request, struct pending *pending,
+/* Takes the turn and puts the call into the table.  From then on an async call may end, and its memory with it, as soon
+   as the lock is left: its id is all that the sender keeps. */
+static int begin_send(struct connection *connection, struct request *request, struct pending *pending, uint64_t *id,
                       pool_error_t *error)
 {
   pthread_mutex_lock(&connection->lock);
@@ -781,7 +839,7 @@ static int begin_send(struct connection *connection, struct request *request, st
     code = fail(error, POOL_E_NOMEM, 0, "not sent: no memory for one more call");
   }
   if (code == 0)
-    request_set_id(request, pending->id);
+    request_set_id(request, *id = pending->id);
   pthread_mutex_unlock(&connection->lock);
   return code;
 }
@@ -793,7 +851,7 @@ static int say_unsent(const struct request *request, enum outcome outcome, int n
     return fail(error, POOL_E_BROKEN, native, "sending: %s", strerror(native));
   if (request->begun)
     return fail(error, POOL_E_BROKEN, 0, "the deadline passed when a part of the request was sent");
-  return fail(error, POOL_E_TIMEOUT, 0, "the deadline passed before the request was sent");
+  return say_expired(error);
 }
 
 /* Leaves the turn.  A call that was sent is watched now; one that was not is taken back, unless it has ended. */
@@ -818,10 +876,10 @@ static int send_call(struct connection *connection, struct request *request, str
                      pool_error_t *error)
 {
   int64_t deadline_ns = pending->deadline_ns;
-  int code = begin_send(connection, request, pending, error);
+  uint64_t id;
+  int code = begin_send(connection, request, pending, &id, error);
   if (code)
     return code;
-  uint64_t id = pending->id;
   enum outcome outcome = request_send(connection, request, deadline_ns);
   int native = errno;
   if (end_send(connection, id, outcome == OK))
@@ -913,7 +971,7 @@ static int jsonrpc_call(void *context, void *conn, const char *method, pool_byte
   struct request request;
   struct pending pending = {.deadline_ns = deadline_ns};
   (void)context;
-  int code = request_make(&request, method, args, error);
+  int code = request_make(&request, method, args, deadline_ns, error);
   if (code)
     return code;
   condition_init(&pending.changed);
@@ -1016,7 +1074,7 @@ static bool look_after(struct watch *watch, struct connection *connection, int64
   }
   pthread_mutex_unlock(&connection->lock);
   if (helpless)
-    break_connection(connection, ENOMEM, "no memory to wait for replies");
+    end_calls(connection, POOL_E_NOMEM);
   return needed;
 }
 
@@ -1206,7 +1264,7 @@ static int jsonrpc_go(void *context, void *conn, const char *method, pool_bytes_
   struct request request;
   pool_error_t error = POOL_ERROR_INIT;
   (void)context;
-  int code = request_make(&request, method, args, &error);
+  int code = request_make(&request, method, args, pool_call_deadline(call), &error);
   if (code)
     return code;
   struct pending *pending = poller_start() ? pending_new(call) : NULL;
@@ -1229,9 +1287,12 @@ static struct connection *connection_new(size_t limit)
   struct connection *connection = calloc(1, sizeof *connection);
   if (!connection)
     return NULL;
+  if (!frame_init(&connection->stream, limit)) {
+    free(connection);
+    return NULL;
+  }
   connection->descriptor = connection->unstick = -1;
   atomic_store(&connection->references, 1);
-  frame_init(&connection->stream, limit);
   pthread_mutex_init(&connection->lock, NULL);
   condition_init(&connection->writable);
   return connection;
@@ -1296,8 +1357,17 @@ static int say_not_connected(const struct address *address, int number, int64_t 
 {
   const char *where = address->is_unix ? address->path : address->host;
   const char *colon = address->is_unix ? "" : ":";
-  int code = number == ETIMEDOUT && is_past(deadline_ns) ? POOL_E_TIMEOUT : POOL_E_OPEN;
+  int code = number == ENOMEM                              ? POOL_E_NOMEM
+             : number == ETIMEDOUT && is_past(deadline_ns) ? POOL_E_TIMEOUT
+                                                           : POOL_E_OPEN;
   return fail(error, code, number, "connecting to %.100s%s%s: %s", where, colon, address->port, strerror(number));
+}
+
+static int say_not_found(const struct address *address, int problem, int number, pool_error_t *error)
+{
+  bool no_memory = problem == EAI_MEMORY || (problem == EAI_SYSTEM && number == ENOMEM);
+  return fail(error, no_memory ? POOL_E_NOMEM : POOL_E_OPEN, problem == EAI_SYSTEM ? number : 0,
+              "looking up %.100s: %s", address->host, gai_strerror(problem));
 }
 
 static int connect_tcp(const struct address *address, int64_t deadline_ns, int *descriptor, pool_error_t *error)
@@ -1306,8 +1376,7 @@ static int connect_tcp(const struct address *address, int64_t deadline_ns, int *
   struct addrinfo *found;
   int problem = getaddrinfo(address->host, address->port, &hints, &found);
   if (problem)
-    return fail(error, POOL_E_OPEN, problem == EAI_SYSTEM ? errno : 0, "looking up %.100s: %s", address->host,
-                gai_strerror(problem));
+    return say_not_found(address, problem, errno, error);
   int left = 0, number = EADDRNOTAVAIL;
   for (const struct addrinfo *info = found; info; info = info->ai_next)
     left++;
@@ -1362,7 +1431,7 @@ static int jsonrpc_open(void *context, int64_t deadline_ns, void **conn, pool_er
   struct connection *connection = connection_new(address->limit);
   if (!connection) {
     close(descriptor);
-    return fail(error, POOL_E_OPEN, ENOMEM, "no memory for a connection");
+    return fail(error, POOL_E_NOMEM, ENOMEM, "no memory for a connection");
   }
   connection->descriptor = descriptor;
   *conn = connection;
