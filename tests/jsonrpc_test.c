@@ -961,31 +961,33 @@ static void test_jsonrpc__unknown_host(void **state)
 /* ---- bombs: texts that cost more than their bytes if a tree is made of them ---- */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { BOMB = 12 * 1024 * 1024, SHADOWS = 10 }; /* a sanitizer notes something for each byte, and keeps what is freed */
+/* A sanitizer notes something for each byte, and keeps what is freed. */
+enum { LARGE_BOMB = 12 * 1024 * 1024, BOMB = 6 * 1024 * 1024, SHADOWS = 10 };
 #else
-enum { BOMB = 60 * 1024 * 1024, SHADOWS = 1 };
+enum { LARGE_BOMB = 60 * 1024 * 1024, BOMB = 16 * 1024 * 1024, SHADOWS = 1 };
 #endif
 
 struct bomb {
   struct server server;
   const char *head, *piece, *tail;
+  size_t size;
 };
 
 /* Fills in as many pieces as there is room for. */
 static char *bomb_text(const struct bomb *bomb)
 {
-  char *made = malloc(BOMB + 200), *at = made + sprintf(made, "%s", bomb->head);
+  char *made = malloc(bomb->size + 200), *at = made + sprintf(made, "%s", bomb->head);
   size_t size = strlen(bomb->piece);
-  for (; at + size < made + BOMB; at += size)
+  for (; at + size < made + bomb->size; at += size)
     memcpy(at, bomb->piece, size);
   strcpy(at, bomb->tail);
   return made;
 }
 
 /* The most memory that this process has needed since it was last asked to begin anew, in KiB. */
-static size_t memory_peak(bool begin_anew)
+static long memory_peak(bool begin_anew)
 {
-  size_t peak = 0;
+  long peak = 0;
   char line[200];
   if (begin_anew) {
     FILE *refs = fopen("/proc/self/clear_refs", "w");
@@ -997,7 +999,7 @@ static size_t memory_peak(bool begin_anew)
   assert_non_null(status);
   while (fgets(line, sizeof line, status))
     if (strncmp(line, "VmHWM:", 6) == 0)
-      peak = strtoul(line + 6, NULL, 10);
+      peak = strtol(line + 6, NULL, 10);
   fclose(status);
   return peak;
 }
@@ -1023,23 +1025,23 @@ static void script_bomb(struct server *server)
 }
 
 /* One call, whose reply is a bomb.  It ends in time, and takes memory for the text, its copy and little more. */
-static void defuse(const char *head, const char *piece, const char *tail, int code)
+static void defuse(size_t size, const char *head, const char *piece, const char *tail, int code)
 {
-  struct bomb bomb = {.head = head, .piece = piece, .tail = tail};
+  struct bomb bomb = {.head = head, .piece = piece, .tail = tail, .size = size};
   server_start(&bomb.server, UNIX, NULL);
   bomb.server.script = script_bomb;
   pool_t *pool = client_with(bomb.server.address, 2000, 1);
   pool_lease_t lease = get(pool);
   bomb.server.thread = thread_start(server_main, &bomb);
   wait_until(gate_waiting(&bomb.server.gate) == 1); /* its text is ready */
-  size_t before = memory_peak(true);
+  long before = memory_peak(true);
   gate_set(&bomb.server.gate, true);
   int64_t began = now_ns();
   pool_bytes_t reply = {NULL, 0};
   pool_error_t error = POOL_ERROR_INIT;
   int got = pool_call(lease, "Test.Call", text("1"), &reply, &error);
   int64_t took = now_ns() - began;
-  size_t needed = memory_peak(false) - before;
+  long needed = memory_peak(false) - before;
   pool_bytes_free(&reply);
   pool_put(lease);
   client_end(pool);
@@ -1048,46 +1050,46 @@ static void defuse(const char *head, const char *piece, const char *tail, int co
     fail_msg("%s%s: %d: %s", head, piece, got, error.message);
   if (took > INT64_C(4000000000))
     fail_msg("%s%s: %d ms with a deadline of 2 s", head, piece, (int)(took / 1000000));
-  if (needed > (size_t)BOMB / 1024 * 3 * SHADOWS)
-    fail_msg("%s%s: %zu KiB for a text of %d KiB", head, piece, needed, BOMB / 1024);
+  if (needed > (long)size / 1024 * 3 * SHADOWS)
+    fail_msg("%s%s: %ld KiB for a text of %d KiB", head, piece, needed, (int)(size / 1024));
 }
 
 static void test_jsonrpc__bombs_cost_no_more_than_their_bytes(void **state)
 {
   (void)state;
-  defuse("{\"id\":1,\"error\":null,\"result\":[{}", ",{}", "]}", 0);
-  defuse("{\"id\":1,\"error\":null,\"result\":[[]", ",[1]", "]}", 0);
-  defuse("{\"id\":1,\"error\":null,\"result\":", "[", "]}", POOL_E_BROKEN);
-  defuse("{\"id\":1,\"error\":null,\"result\":", "{\"\":", "}}", POOL_E_BROKEN);
-  defuse("{\"id\":1,\"error\":null,\"result\":\"", "x", "\"}", 0);
-  defuse("{\"id\":1,\"error\":null,\"result\":\"", "\\ud83d\\ude00", "\"}", 0);
-  defuse("{\"id\":1,\"error\":null,\"result\":1", "0", "}", 0);
-  defuse("{\"id\":1,\"error\":null,\"result\":1", " ", "}", 0);
-  defuse("{\"error\":null,\"result\":1,\"id\":1", "0", "}", POOL_E_BROKEN);
-  defuse("{\"error\":null,\"result\":1,\"id\":7", ",\"id\":1", "}", 0); /* the last one counts */
-  defuse("{\"id\":1,\"result\":null,\"error\":\"", "\\u0041", "\"}", POOL_E_REMOTE);
-  defuse("{\"id\":1,\"result\":null,\"error\":[0", ",0", "]}", POOL_E_REMOTE);
-  defuse(" ", " ", "{\"id\":1,\"result\":1,\"error\":null}", 0);
+  defuse(LARGE_BOMB, "{\"id\":1,\"error\":null,\"result\":[{}", ",{}", "]}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":[[]", ",[1]", "]}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":", "[", "]}", POOL_E_BROKEN);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":", "{\"\":", "}}", POOL_E_BROKEN);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":\"", "x", "\"}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":\"", "\\ud83d\\ude00", "\"}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":1", "0", "}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":1", " ", "}", 0);
+  defuse(BOMB, "{\"error\":null,\"result\":1,\"id\":1", "0", "}", POOL_E_BROKEN);
+  defuse(BOMB, "{\"error\":null,\"result\":1,\"id\":7", ",\"id\":1", "}", 0); /* the last one counts */
+  defuse(BOMB, "{\"id\":1,\"result\":null,\"error\":\"", "\\u0041", "\"}", POOL_E_REMOTE);
+  defuse(BOMB, "{\"id\":1,\"result\":null,\"error\":[0", ",0", "]}", POOL_E_REMOTE);
+  defuse(BOMB, " ", " ", "{\"id\":1,\"result\":1,\"error\":null}", 0);
 }
 
 /* The caller's own text. */
 static void test_jsonrpc__bombs_as_args_cost_no_more_than_their_bytes(void **state)
 {
   (void)state;
-  struct bomb bomb = {.head = "[{}", .piece = ",{}", .tail = "]"};
+  struct bomb bomb = {.head = "[{}", .piece = ",{}", .tail = "]", .size = LARGE_BOMB};
   struct end end;
   char *args = bomb_text(&bomb);
   server_start(&bomb.server, UNIX, NULL); /* nobody reads */
   pool_t *pool = client_with(bomb.server.address, 1000, 1);
   pool_lease_t lease = get(pool);
   for (int async = 0; async < 2; async++) {
-    size_t before = memory_peak(true);
+    long before = memory_peak(true);
     int64_t began = now_ns();
     int code = async ? (int)pool_go(lease, "Test.Go", text(args), on_done, &end)
                      : pool_call(lease, "Test.Call", text(args), NULL, NULL);
     assert_true(code == POOL_E_TIMEOUT || code == POOL_E_BROKEN); /* a part was sent */
     assert_true(now_ns() - began < INT64_C(3000000000));
-    assert_true(memory_peak(false) - before < (size_t)BOMB / 1024 / 4);
+    assert_true(memory_peak(false) - before < (long)LARGE_BOMB / 1024 / 4);
   }
   pool_put(lease);
   client_end(pool);
@@ -1099,7 +1101,8 @@ static void test_jsonrpc__bombs_as_args_cost_no_more_than_their_bytes(void **sta
 static void test_jsonrpc__bomb_on_one_connection_delays_no_deadline_of_another(void **state)
 {
   (void)state;
-  struct bomb bomb = {.head = "{\"id\":1,\"error\":null,\"result\":[{}", .piece = ",{}", .tail = "]}"};
+  struct bomb bomb = {
+      .head = "{\"id\":1,\"error\":null,\"result\":[{}", .piece = ",{}", .tail = "]}", .size = LARGE_BOMB};
   struct server silent;
   struct end slow, timed;
   server_start(&bomb.server, UNIX, NULL);
