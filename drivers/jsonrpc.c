@@ -11,6 +11,13 @@
  * as the server sent it, byte for byte, so that a number loses nothing that JSON can say.  POOL_E_REMOTE comes with the
  * server's error: the string, or if it is no string, its JSON text.
  *
+ * Both are checked to be JSON while they come in, without a tree of them, so a text costs no more than its bytes: a
+ * reply is held once in the stream and once more for the caller.  Brackets may be nested 2048 deep.  Between two pieces
+ * of a text the reader looks at its deadline, and the poller at other connections.
+ *
+ * Without memory a call ends with POOL_E_NOMEM, and the connection stays good: a reply that there is no room for is
+ * skipped, byte by byte, and what the server sends after it is understood.
+ *
  * Shared.  A connection is used by any number of threads: callers, and the poller.
  *   - `lock` guards everything in it except what is said below.  It is held for moments, never during a system call
  *     that may wait and never during a callback.

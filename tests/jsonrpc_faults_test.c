@@ -280,7 +280,7 @@ static void test_jsonrpc_faults__opening_without_memory(void **state)
     if (code == 0) {
       code = vtable.open(context, POOL_NO_DEADLINE, &conn, &error);
       if (code == 0)
-        vtable.close(context, conn);
+        vtable.close(context, conn, &error);
       vtable.release(context);
       close(accept(server.listener, NULL, NULL));
     }
@@ -635,7 +635,7 @@ static void test_jsonrpc_faults__server_that_takes_little_at_a_time_cannot_stret
   before_poll = NULL;
   assert_non_null(strstr(error.message, "deadline"));
   assert_true(drained < SIZE / 2);
-  vtable.close(context, conn);
+  vtable.close(context, conn, &error);
   vtable.release(context);
   free(args.data);
   close(the_peer);
