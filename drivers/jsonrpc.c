@@ -5,7 +5,7 @@
  *
  * Addresses.  HOST:PORT, [IPV6]:PORT or unix:/PATH, each optionally followed by ?max_reply_bytes=N: a reply that is
  * larger than N bytes, envelope included, breaks the connection.  Without it the limit is 64 MiB (67108864).  A path
- * cannot contain '?'.  Looking up a name takes as long as the system's resolver takes; connecting keeps the deadline.
+ * cannot contain '?'.  A name is looked up in a thread of its own, since the system's resolver knows no deadline.
  *
  * Arguments and replies.  `args` is the text of one JSON value, or empty for null.  The reply is the text of the result
  * as the server sent it, byte for byte, so that a number loses nothing that JSON can say.  POOL_E_REMOTE comes with the
@@ -30,7 +30,7 @@
  *
  * Who reads.  A call that waits for its reply (a sync call) becomes the reader if there is none, and delivers the
  * replies of others too, until its own is there; the others sleep.  So a program that only uses pool_call() has no
- * thread of the driver.  For calls that nobody waits for (async calls) there is one poller thread in the process,
+ * thread of the driver, except while a name is looked up.  For calls that nobody waits for (async calls) there is one poller thread in the process,
  * started with the first of them.  It becomes the reader of connections that have async calls under way and no sync
  * call that could read, keeps the deadlines of async calls, and runs all of their callbacks.
  *
@@ -1199,7 +1199,7 @@ static void *poller_main(void *data)
   return NULL;
 }
 
-static bool thread_start(struct watch *watch)
+static bool thread_start(void *(*run)(void *), void *data)
 {
   pthread_attr_t attributes;
   pthread_t thread;
@@ -1209,7 +1209,7 @@ static bool thread_start(struct watch *watch)
   /* Signals are the program's business and go to its own threads. */
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = pthread_create(&thread, &attributes, poller_main, watch) == 0;
+  bool started = pthread_create(&thread, &attributes, run, data) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   return started;
@@ -1233,7 +1233,7 @@ static bool poller_start_locked(void)
     return false;
   }
   watch->wake = poller.wake[0];
-  if (thread_start(watch))
+  if (thread_start(poller_main, watch))
     return true;
   close(poller.wake[0]);
   close(poller.wake[1]);
@@ -1377,13 +1377,113 @@ static int say_not_found(const struct address *address, int problem, int number,
               "looking up %.100s: %s", address->host, gai_strerror(problem));
 }
 
+/* A name that is being looked up by a thread, for a caller that waits.  The last of the two frees it. */
+struct lookup {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool done;
+  bool given_up; /* nobody waits any more */
+  char host[256];
+  char port[6];
+  int problem;
+  int number; /* the errno of EAI_SYSTEM */
+  struct addrinfo *found;
+};
+
+static int look_up_now(const char *host, const char *port, int flags, struct addrinfo **found)
+{
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
+  *found = NULL;
+  return getaddrinfo(host, port, &hints, found);
+}
+
+static struct lookup *lookup_new(const struct address *address)
+{
+  struct lookup *lookup = calloc(1, sizeof *lookup);
+  if (!lookup)
+    return NULL;
+  memcpy(lookup->host, address->host, sizeof lookup->host);
+  memcpy(lookup->port, address->port, sizeof lookup->port);
+  pthread_mutex_init(&lookup->lock, NULL);
+  condition_init(&lookup->changed);
+  return lookup;
+}
+
+static void lookup_free(struct lookup *lookup)
+{
+  if (lookup->found)
+    freeaddrinfo(lookup->found);
+  pthread_cond_destroy(&lookup->changed);
+  pthread_mutex_destroy(&lookup->lock);
+  free(lookup);
+}
+
+static void *lookup_main(void *data)
+{
+  struct lookup *lookup = data;
+  struct addrinfo *found;
+  int problem = look_up_now(lookup->host, lookup->port, 0, &found);
+  int number = errno;
+  pthread_mutex_lock(&lookup->lock);
+  lookup->problem = problem;
+  lookup->number = number;
+  lookup->found = problem ? NULL : found;
+  lookup->done = true;
+  bool given_up = lookup->given_up;
+  pthread_cond_signal(&lookup->changed);
+  pthread_mutex_unlock(&lookup->lock);
+  if (given_up)
+    lookup_free(lookup);
+  return NULL;
+}
+
+/* Waits for the thread.  False: it goes on without us, and frees the lookup. */
+static bool lookup_await(struct lookup *lookup, int64_t deadline_ns)
+{
+  bool in_time = true;
+  pthread_mutex_lock(&lookup->lock);
+  while (!lookup->done && in_time)
+    in_time = wait_changed(&lookup->changed, &lookup->lock, deadline_ns);
+  bool done = lookup->done;
+  lookup->given_up = !done;
+  pthread_mutex_unlock(&lookup->lock);
+  return done;
+}
+
+static int look_up_by(const struct address *address, int64_t deadline_ns, struct addrinfo **found, pool_error_t *error)
+{
+  struct lookup *lookup = lookup_new(address);
+  if (!lookup || !thread_start(lookup_main, lookup)) {
+    if (lookup)
+      lookup_free(lookup);
+    return fail(error, POOL_E_NOMEM, 0, "looking up %.100s: no memory for a thread", address->host);
+  }
+  if (!lookup_await(lookup, deadline_ns))
+    return fail(error, POOL_E_TIMEOUT, 0, "looking up %.100s: the deadline passed", address->host);
+  int code = lookup->problem ? say_not_found(address, lookup->problem, lookup->number, error) : 0;
+  *found = lookup->found;
+  lookup->found = NULL;
+  lookup_free(lookup);
+  return code;
+}
+
+/* A number needs no resolver; and without a deadline there is nothing that a thread could keep. */
+static int look_up(const struct address *address, int64_t deadline_ns, struct addrinfo **found, pool_error_t *error)
+{
+  if (look_up_now(address->host, address->port, AI_NUMERICHOST, found) == 0)
+    return 0;
+  if (deadline_ns != POOL_NO_DEADLINE)
+    return look_up_by(address, deadline_ns, found, error);
+  int problem = look_up_now(address->host, address->port, 0, found);
+  return problem ? say_not_found(address, problem, errno, error) : 0;
+}
+
 static int connect_tcp(const struct address *address, int64_t deadline_ns, int *descriptor, pool_error_t *error)
 {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
   struct addrinfo *found;
-  int problem = getaddrinfo(address->host, address->port, &hints, &found);
-  if (problem)
-    return say_not_found(address, problem, errno, error);
+  int code = look_up(address, deadline_ns, &found, error);
+  if (code)
+    return code;
   int left = 0, number = EADDRNOTAVAIL;
   for (const struct addrinfo *info = found; info; info = info->ai_next)
     left++;

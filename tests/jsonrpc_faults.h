@@ -23,6 +23,7 @@ int fault_bytes_new(size_t size, pool_bytes_t *bytes);
 int fault_lock(pthread_mutex_t *mutex);
 int fault_unlock(pthread_mutex_t *mutex);
 int fault_poll(struct pollfd *set, nfds_t count, int timeout);
+int fault_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found);
 
 #ifndef JSONRPC_FAULTS_TEST
 #define malloc               fault_malloc
@@ -34,6 +35,7 @@ int fault_poll(struct pollfd *set, nfds_t count, int timeout);
 #define pthread_mutex_lock   fault_lock
 #define pthread_mutex_unlock fault_unlock
 #define poll                 fault_poll
+#define getaddrinfo          fault_getaddrinfo
 #endif
 
 #endif

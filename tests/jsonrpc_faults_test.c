@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -149,6 +150,22 @@ int fault_poll(struct pollfd *set, nfds_t count, int timeout)
     atomic_fetch_add(&polls_of_sockets, 1);
   atomic_fetch_add(&polls, 1);
   return poll(set, count, timeout);
+}
+
+/* ---- a resolver ---- */
+
+static struct gate resolver;
+static _Atomic int looked_up;
+
+/* Knows one name, and thinks about it until the gate is open. */
+int fault_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+{
+  if (strcmp(host, "slow.test") != 0 || (hints->ai_flags & AI_NUMERICHOST))
+    return getaddrinfo(host, port, hints, found);
+  gate_pass(&resolver);
+  int problem = getaddrinfo("127.0.0.1", port, hints, found);
+  atomic_fetch_add(&looked_up, 1);
+  return problem;
 }
 
 /* ---- connections whose other ends are here ---- */
@@ -641,6 +658,46 @@ static void test_jsonrpc_faults__server_that_takes_little_at_a_time_cannot_stret
   close(the_peer);
 }
 
+/* ---- names ---- */
+
+static int open_slowly(const char *address, int64_t timeout_ms, pool_error_t *error)
+{
+  pool_driver_t driver = {.size = sizeof driver};
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  void *context, *conn;
+  assert_int_equal(pool_driver_jsonrpc(POOL_DRIVER_VERSION, &driver), 0);
+  assert_int_equal(driver.prepare(address, &vtable, &context, error), 0);
+  int code = vtable.open(context, now_ns() + timeout_ms * 1000000, &conn, error);
+  if (code == 0)
+    vtable.close(context, conn, error);
+  vtable.release(context);
+  return code;
+}
+
+static void test_jsonrpc_faults__resolver_that_hangs_cannot_stretch_a_deadline(void **state)
+{
+  (void)state;
+  pool_error_t error = POOL_ERROR_INIT;
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof name;
+  char address[50];
+  int live = atomic_load(&memory.live), listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(listener, (struct sockaddr *)&name, size), 0);
+  assert_int_equal(listen(listener, 10), 0);
+  assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+  sprintf(address, "slow.test:%d", ntohs(name.sin_port));
+  gate_init(&resolver, false);
+  assert_int_equal(open_slowly(address, 50, &error), POOL_E_TIMEOUT); /* otherwise it hangs here */
+  assert_non_null(strstr(error.message, "looking up slow.test"));
+  gate_set(&resolver, true);
+  wait_until(atomic_load(&looked_up) == 1);
+  wait_until(atomic_load(&memory.live) == live); /* what came too late was freed */
+  assert_int_equal(open_slowly(address, 20000, &error), 0);
+  assert_int_equal(atomic_load(&looked_up), 2);
+  wait_until(atomic_load(&memory.live) == live);
+  close(listener);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -655,6 +712,7 @@ int main(void)
       cmocka_unit_test(test_jsonrpc_faults__nonsense_comes_at_each_step_of_go),
       cmocka_unit_test(test_jsonrpc_faults__server_disconnects_at_each_step_of_call),
       cmocka_unit_test(test_jsonrpc_faults__server_that_takes_little_at_a_time_cannot_stretch_a_deadline),
+      cmocka_unit_test(test_jsonrpc_faults__resolver_that_hangs_cannot_stretch_a_deadline),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
