@@ -34,6 +34,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "count.h"
 #include "fork.h"
 #include "queue.h"
 
@@ -200,16 +201,11 @@ pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
   return 0;
 }
 
-static bool is_lendable(uint64_t word)
-{
-  return state_of(word) == IDLE && !(word & DOOMED);
-}
-
 bool engine_any_idle(struct pool *pool)
 {
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    if (is_lendable(atomic_load(&slot->word)))
+    if (engine_is_lendable(atomic_load(&slot->word)))
       return true;
   return false;
 }
@@ -219,7 +215,7 @@ size_t engine_idle_count(struct pool *pool)
   size_t count = 0;
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    count += is_lendable(atomic_load(&slot->word));
+    count += engine_is_lendable(atomic_load(&slot->word));
   return count;
 }
 
@@ -271,6 +267,7 @@ bool engine_reserve_locked(struct pool *pool, struct step *step)
   pool->open++;
   pool->opening++;
   refresh_surplus(pool);
+  atomic_store(&watch_of(slot)->connection, ++pool->connections);
   ask(step, POOL_WORK_OPEN, POOL_REASON_NONE, slot, move(slot, 0, 0, OPENING));
   return true;
 }
@@ -434,6 +431,7 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
   bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
   *ending = (struct ending){.lease = lease,
                             .held_ns = matters ? held(slot, word) : -1,
+                            .connection = atomic_load(&watch_of(slot)->connection),
                             .holder = atomic_load(&slot->holder),
                             .leaked = leaked,
                             .noticed = word & RESTING,
@@ -474,8 +472,9 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
 
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step)
 {
-  engine_end(slot_of(lease), lease, step);
-  atomic_fetch_add_explicit(&pool->lent_in_vain, 1, memory_order_relaxed);
+  count_vain_lease(pool);
+  if (engine_end(slot_of(lease), lease, step))
+    count_no_vain_lease(pool);
 }
 
 /* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
@@ -515,7 +514,6 @@ static pool_lease_t begin_unqueued(struct pool *pool, struct step *step)
     return POOL_E_CLOSED;
   if (pool->breaker.open && !may_probe(pool)) {
     step->opener_wanted = engine_has_room(pool); /* the probe is due, and perhaps nobody keeps the time */
-    pool->counts.failed_fast++;
     return POOL_E_OPEN;
   }
   if (!engine_has_room(pool) || (attention(pool) & ATTENTION_FAIR))
@@ -624,6 +622,8 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
   pool->opening--;
   if (!outcome->succeeded) {
     pool->counts.open_failures++;
+    if (pool->stepped && outcome->lend) /* its get ends with this report; others are told by event_get_ended() */
+      count_failed_get_locked(pool, outcome->error ? outcome->error->code : POOL_E_OPEN, false);
     note_failure(pool, outcome, step);
     vacate(pool, slot, step);
     queue_serve(pool, step);
@@ -638,6 +638,8 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
     if (closed(pool)) {
       dismiss(slot, POOL_REASON_CLOSED, step);
       result = POOL_E_CLOSED;
+      if (pool->stepped && outcome->lend)
+        count_failed_get_locked(pool, POOL_E_CLOSED, false);
     } else if (atomic_load(&slot->word) & DOOMED) {
       dismiss(slot, doom_of(slot), step); /* flushed while it was being opened */
     } else if (outcome->lend && !(attention(pool) & ATTENTION_PAUSED)) {
@@ -982,8 +984,10 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
             atomic_compare_exchange_strong(&watch->leak, &state, LEAK_TOLD);
     if (!found)
       continue;
-    *leak = (struct leak){
-        .lease = lease_of(slot, word), .held_ns = watch_age(slot, now), .holder = atomic_load(&slot->holder)};
+    *leak = (struct leak){.lease = lease_of(slot, word),
+                          .held_ns = watch_age(slot, now),
+                          .connection = atomic_load(&watch->connection),
+                          .holder = atomic_load(&slot->holder)};
     strncpy(leak->tag, watch->tag ? watch->tag : "", sizeof leak->tag - 1);
     pool->counts.leaked++;
   }
@@ -1079,10 +1083,11 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
   return left;
 }
 
-int engine_pause(struct pool *pool)
+int engine_pause(struct pool *pool, bool *first)
 {
   int leased = POOL_E_CLOSED;
   pthread_mutex_lock(&pool->lock);
+  *first = pool->pauses == 0;
   if (!closed(pool)) {
     pool->pauses++;
     attention_raise(pool, ATTENTION_PAUSED, true);
@@ -1121,12 +1126,14 @@ static void see_leases(struct pool *pool)
   }
 }
 
-void engine_close(struct pool *pool)
+bool engine_close(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
+  bool first = !closed(pool);
   attention_raise(pool, ATTENTION_CLOSED, true);
   see_leases(pool);
   engine_unlock(pool);
+  return first;
 }
 
 static bool next_closing(struct pool *pool, struct scan *cursor, struct step *step)

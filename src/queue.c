@@ -85,7 +85,6 @@ void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_n
 
 static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
-  pool->counts.overloaded += outcome == POOL_E_OVERLOAD;
   if (!waiter->waited)
     return; /* found something on the first look */
   int64_t waited = now - waiter->since_ns;
@@ -94,8 +93,6 @@ static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t
     pool->counts.wait_max_ns = waited;
   if (outcome > 0)
     queue_count_wait(pool, waiter, waited);
-  pool->counts.timed_out += outcome == POOL_E_TIMEOUT;
-  pool->counts.cancelled += outcome == POOL_E_CANCELLED;
 }
 
 static void dequeue(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
@@ -414,10 +411,8 @@ static int enter(struct pool *pool, struct waiter *waiter)
   if (attention(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
   bool returning = waiter->since_ns != 0;
-  if (!returning && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters) {
-    pool->counts.overloaded++;
+  if (!returning && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters)
     return POOL_E_OVERLOAD;
-  }
   /* Who left the queue for a connection that turned out to be dead goes back to its head. */
   if (returning) {
     queue_prepend(&pool->queue, waiter);
@@ -449,7 +444,7 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
   if (result || step->work || !pool->breaker.open)
     return result;
   waiter->error = pool->breaker.cause;
-  pool->counts.failed_fast++;
+  waiter->refused = true;
   return waiter->error.code = POOL_E_OPEN;
 }
 
@@ -510,8 +505,8 @@ int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct st
   else if (!given && pool->breaker.open) {
     waiter->error = pool->breaker.cause;
     waiter->error.code = POOL_E_OPEN;
+    waiter->refused = true;
     queue_settle(pool, waiter, POOL_E_OPEN, waiter->since_ns);
-    pool->counts.failed_fast++;
   } else if (!given)
     queue_serve(pool, step);
   step->opener_wanted = step->opener_wanted || (!waiter->outcome && !waiter->nudged && engine_has_room(pool));

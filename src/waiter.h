@@ -38,9 +38,11 @@ struct waiter {
   bool counted; /* as a wait that ended with a lease */
   bool starved; /* every connection was held by a thread that waited */
   bool nudged;  /* told to look, and has not looked yet */
+  bool refused; /* by the breaker */
   bool telling; /* is in the list of those to be woken */
   struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */
+  int64_t began_ns;     /* when the get began */
   int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
   int64_t waited_ns; /* once it is over: how long it waited */

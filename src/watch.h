@@ -19,7 +19,8 @@ struct watch {
   _Atomic int64_t since_ns;  /* when they were first seen so */
   _Atomic int64_t retire_ns; /* when its lifetime is over; 0: never */
   _Atomic int64_t checked_ns;
-  _Atomic int64_t asked_ns; /* when the step API asked for its open or check */
+  _Atomic int64_t asked_ns;   /* when the step API asked for its open or check */
+  _Atomic int64_t connection; /* which one of the pool's: counted from 1 as opens begin */
   char *tag;
   pool_error_t *cause;         /* why its check or reset failed, or NULL; of the slot's owner */
   _Atomic uint8_t reason;      /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */

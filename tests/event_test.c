@@ -308,7 +308,7 @@ static void test_event__the_mask_chooses(void **state)
     pool_lease_t lease = pool_get(pool);
     assert_int_equal(pool_put(lease), 0);
     fake_finish(&fake, pool);
-    for (int32_t other = POOL_EVENT_OPENED; other <= POOL_EVENT_STARVED; other++)
+    for (int32_t other = POOL_EVENT_OPENED; other <= POOL_EVENT_WARNING; other++)
       assert_int_equal(diary_count(&diary, other), other == event);
     assert_int_equal(diary_lines(&diary, POOL_LOG_WARN), 1); /* the log is not of these */
   }
@@ -352,7 +352,7 @@ static void test_event__pools_that_never_call_back_refuse_both(void **state)
 /* Uses its pool at every event, but not within that. */
 struct busybody {
   pool_t *pool;
-  _Atomic int seen[POOL_EVENT_STARVED + 1];
+  _Atomic int seen[POOL_EVENT_WARNING + 1];
   bool closes;
 };
 
@@ -420,7 +420,7 @@ static void test_event__no_lock_is_held_meanwhile(void **state)
 /* ---- many at one time ---- */
 
 struct tally {
-  _Atomic int64_t counts[POOL_EVENT_STARVED + 1];
+  _Atomic int64_t counts[POOL_EVENT_WARNING + 1];
 };
 
 static void count(void *user, const pool_event_t *event)
