@@ -367,6 +367,8 @@ static void step_get(struct steps *steps, int64_t timeout_ms, int64_t ticket)
     result = work(steps, &step, &failed);
   if (failed)
     step_ended(steps, POOL_E_OPEN);
+  else if (result == POOL_E_TIMEOUT && timeout_ms == 0)
+    steps->asked--; /* it only looked */
   else if (result)
     step_ended(steps, result);
   else if (waits)

@@ -288,7 +288,8 @@ typedef struct {
 
 /** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow.  Each
     get is one of lent or leased, or of timed_out, overloaded, cancelled, failed_fast, failed_open, failed_closed,
-    failed_nomem and failed_system; one that is no get, for a parameter is wrong, is none of them. */
+    failed_nomem and failed_system; a call that is no get, for a parameter is wrong, or that only looks
+    (pool_step_begin() without time), is none of them. */
 typedef struct {
   size_t size;
   int64_t open;            /**< all places taken: idle, leased, being opened, checked, reset or closed */
