@@ -116,14 +116,14 @@ static int stormy_open(void *context, int64_t deadline_ns, void **conn, pool_err
   return fails(storm) ? -100 : fake_open(&storm->fake, deadline_ns, conn, error);
 }
 
-static int stormy_close(void *context, void *conn)
+static int stormy_close(void *context, void *conn, pool_error_t *error)
 {
-  return fake_close(&((struct storm *)context)->fake, conn);
+  return fake_close(&((struct storm *)context)->fake, conn, error);
 }
 
-static int stormy_check(void *context, void *conn, int64_t deadline_ns)
+static int stormy_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)conn, (void)deadline_ns;
+  (void)conn, (void)deadline_ns, (void)error;
   return fails(context) ? -102 : 0;
 }
 
