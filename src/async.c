@@ -25,6 +25,7 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
   waiter->got = got;
   waiter->user = user;
   waiter->error.code = 0;
+  waiter->at_once = timeout_ms == 0;
   int64_t ticket = atomic_load(&waiter->ticket);
   struct step step;
   /* First the thread, then the place in the queue: without a keeper nobody would ever call back.  It does not end in

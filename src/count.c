@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool refused)
+void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once)
 {
   pool_stats_t *counts = &pool->counts;
   switch (code) {
   case POOL_E_TIMEOUT:
-    counts->timed_out++;
+    counts->found_none += at_once;
+    counts->timed_out += !at_once;
     break;
   case POOL_E_OVERLOAD:
     counts->overloaded++;
@@ -26,15 +27,15 @@ void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool refused)
     counts->failed_system++;
     break;
   default: /* POOL_E_OPEN: what an open may return beside it has become that */
-    counts->failed_fast += refused;
-    counts->failed_open += !refused;
+    counts->failed_fast += at_once;
+    counts->failed_open += !at_once;
   }
 }
 
-void count_failed_get(struct pool *pool, pool_lease_t code, bool refused)
+void count_failed_get(struct pool *pool, pool_lease_t code, bool at_once)
 {
   pthread_mutex_lock(&pool->lock);
-  count_failed_get_locked(pool, code, refused);
+  count_failed_get_locked(pool, code, at_once);
   pthread_mutex_unlock(&pool->lock);
 }
 

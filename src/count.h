@@ -8,9 +8,10 @@
 
 #include "engine.h"
 
-/* A get ended with an error; `refused` says that the breaker refused it.  The second is under the lock. */
-void count_failed_get(struct pool *pool, pool_lease_t code, bool refused);
-void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool refused);
+/* A get ended with an error; `at_once`: for the breaker refused it, or it had no time to wait.  The second is under the
+   lock. */
+void count_failed_get(struct pool *pool, pool_lease_t code, bool at_once);
+void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once);
 
 /* A lease that its get takes back at once is not counted as lent: before it ends, and if it could not be ended. */
 void count_vain_lease(struct pool *pool);

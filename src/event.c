@@ -182,7 +182,7 @@ void event_get_ended(struct pool *pool, pool_lease_t result, const struct waiter
       waited(pool, result, waiter->waited_ns);
     event_lent(pool, result, took_ns);
   } else {
-    count_failed_get(pool, result, waiter->refused);
+    count_failed_get(pool, result, waiter->at_once);
     failed(pool, result, took_ns);
   }
 }

@@ -444,7 +444,7 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
   if (result || step->work || !pool->breaker.open)
     return result;
   waiter->error = pool->breaker.cause;
-  waiter->refused = true;
+  waiter->at_once = true;
   return waiter->error.code = POOL_E_OPEN;
 }
 
@@ -505,7 +505,7 @@ int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct st
   else if (!given && pool->breaker.open) {
     waiter->error = pool->breaker.cause;
     waiter->error.code = POOL_E_OPEN;
-    waiter->refused = true;
+    waiter->at_once = true;
     queue_settle(pool, waiter, POOL_E_OPEN, waiter->since_ns);
   } else if (!given)
     queue_serve(pool, step);

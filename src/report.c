@@ -73,6 +73,7 @@ static const struct member members[] = {
     MEMBER(close_failures, "close_failures_total", "Closes that returned an error"),
     MEMBER(waited, "waited_total", "Waits that ended with a lease"),
     MEMBER(timed_out, "timed_out_total", "Gets that ended at their deadline"),
+    MEMBER(found_none, "found_none_total", "Gets without time to wait that found nothing"),
     MEMBER(overloaded, "overloaded_total", "Gets refused or shed because of overload"),
     MEMBER(cancelled, "cancelled_total", "Gets that were cancelled"),
     MEMBER(failed_fast, "failed_fast_total", "Gets that failed at once because the breaker was open"),

@@ -279,7 +279,7 @@ static pool_lease_t try(struct get *get)
   for (;;) {
     struct step step;
     pool_lease_t result = engine_begin(get->pool, NULL, get->wary, &step);
-    get->waiter.refused = result == POOL_E_OPEN;
+    get->waiter.at_once = result == POOL_E_OPEN || (result == POOL_E_TIMEOUT && get->timeout_ms == 0);
     result = pursue(get, result, &step);
     if (result)
       return result;

@@ -143,9 +143,8 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
     if (!result && !step.work && timeout_ms != 0 &&
         !(waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms))))
       result = POOL_E_NOMEM;
-    /* Who is told POOL_E_TIMEOUT has only looked, and may come again to wait. */
-    if (result < 0 && result != POOL_E_TIMEOUT)
-      count_failed_get(pool, result, result == POOL_E_OPEN);
+    if (result < 0)
+      count_failed_get(pool, result, true);
     if (!waiter)
       return finish_begin(pool, &step, theirs, result, 0);
     ticket = atomic_load(&waiter->ticket);

@@ -69,7 +69,7 @@ pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step 
   if (owner == pool) {
     result = queue_begin(pool, waiter, step);
     if (result < 0)
-      count_failed_get_locked(pool, result, waiter->refused);
+      count_failed_get_locked(pool, result, waiter->at_once);
     if (result || step->work)
       give_ticket(pool, waiter);
   }
@@ -89,7 +89,7 @@ pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step)
     queue_settle(pool, waiter, now < waiter->deadline_ns ? POOL_E_CANCELLED : POOL_E_TIMEOUT, now);
   pool_lease_t outcome = waiter->outcome;
   if (outcome < 0)
-    count_failed_get_locked(pool, outcome, waiter->refused);
+    count_failed_get_locked(pool, outcome, waiter->at_once);
   give_ticket(pool, waiter);
   queue_serve(pool, step);
   engine_unlock(pool);

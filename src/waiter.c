@@ -129,7 +129,7 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->since_ns = 0;
     waiter->waited_ns = 0;
     waiter->error.code = 0;
-    waiter->waited = waiter->counted = waiter->nudged = waiter->refused = waiter->queued = false;
+    waiter->waited = waiter->counted = waiter->nudged = waiter->at_once = waiter->queued = false;
     atomic_store(&waiter->signal, 0);
     atomic_store(&waiter->pool, pool);
     generation = (generation + 1) & (((uint64_t)1 << (62 - TICKET_BITS)) - 1);

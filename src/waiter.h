@@ -38,7 +38,7 @@ struct waiter {
   bool counted; /* as a wait that ended with a lease */
   bool starved; /* every connection was held by a thread that waited */
   bool nudged;  /* told to look, and has not looked yet */
-  bool refused; /* by the breaker */
+  bool at_once; /* ended by what a look found: the breaker refused it, or it had no time to wait */
   bool telling; /* is in the list of those to be woken */
   struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */

@@ -211,7 +211,7 @@ static void ended(pool_t *pool, int32_t event, int code, int64_t took_ns, size_t
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
     events += diary_count(&diary, ends[i]);
   assert_int_equal(events, 1);
-  assert_int_equal(stats.lent + stats.leased + stats.timed_out + stats.overloaded + stats.cancelled +
+  assert_int_equal(stats.lent + stats.leased + stats.timed_out + stats.found_none + stats.overloaded + stats.cancelled +
                        stats.failed_fast + stats.failed_open + stats.failed_closed + stats.failed_nomem +
                        stats.failed_system,
                    1);
@@ -246,7 +246,7 @@ static void test_event__a_get_that_may_not_wait(void **state)
   pool_t *pool = make(&config);
   must(pool_pause(pool) == 0);
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
-  ended(pool, POOL_EVENT_TIMED_OUT, POOL_E_TIMEOUT, 0, offsetof(pool_stats_t, timed_out));
+  ended(pool, POOL_EVENT_TIMED_OUT, POOL_E_TIMEOUT, 0, offsetof(pool_stats_t, found_none));
   must(pool_resume(pool) == 0);
   fake_finish(&fake, pool);
 }

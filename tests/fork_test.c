@@ -90,13 +90,14 @@ static void test_fork__counts_and_numbers_begin_anew(void **state)
     must(pool_stats(pool, &stats) == 0);
     for (int64_t *count = &stats.open; count < &stats.wait.count; count++)
       must(*count == 0);
-    must(stats.failed_open == 0 && stats.failed_closed == 0 && stats.failed_nomem == 0 && stats.failed_system == 0);
+    must(stats.found_none == 0 && stats.failed_open == 0 && stats.failed_closed == 0 && stats.failed_nomem == 0 &&
+         stats.failed_system == 0);
     lease = pool_get(pool);
     must(lease > 0 && connection_of(pool) == 1);
     must(pool_get_for(pool, 0) == POOL_E_TIMEOUT);
     must(pool_put(lease) == 0);
     must(pool_stats(pool, &stats) == 0);
-    must(stats.lent == 1 && stats.timed_out == 1 && stats.opened == 1 && stats.open == 1);
+    must(stats.lent == 1 && stats.found_none == 1 && stats.opened == 1 && stats.open == 1);
     finish_child(&fake, pool);
   }
   assert_true(succeeded(pid));

@@ -287,9 +287,8 @@ typedef struct {
 } pool_times_t;
 
 /** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow.  Each
-    get is one of lent or leased, or of timed_out, overloaded, cancelled, failed_fast, failed_open, failed_closed,
-    failed_nomem and failed_system; a call that is no get, for a parameter is wrong, or that only looks
-    (pool_step_begin() without time), is none of them. */
+    get is one of lent or leased, or of timed_out, found_none, overloaded, cancelled, failed_fast, failed_open,
+    failed_closed, failed_nomem and failed_system; a call that is no get, for a parameter is wrong, is none of them. */
 typedef struct {
   size_t size;
   int64_t open;            /**< all places taken: idle, leased, being opened, checked, reset or closed */
@@ -313,7 +312,7 @@ typedef struct {
   int64_t closed_flushed;  /**< closed because of pool_flush() */
   int64_t closed_resized;  /**< closed because of pool_resize() */
   int64_t waited;          /**< waits that ended with a connection, or with the right to open one */
-  int64_t timed_out;       /**< gets that ended with POOL_E_TIMEOUT, wherever their time went, also without any */
+  int64_t timed_out;       /**< gets that ended with POOL_E_TIMEOUT, wherever their time went */
   int64_t overloaded;      /**< gets refused because max_waiters were waiting, or shed from the queue */
   int64_t cancelled;       /**< gets ended by pool_cancel(), or by pool_step_cancel() before their deadline */
   int64_t failed_fast;     /**< gets that failed at once with POOL_E_OPEN because the breaker was open */
@@ -326,6 +325,7 @@ typedef struct {
   pool_times_t open_time;  /**< of each open that succeeded */
   pool_times_t check_time; /**< of each check */
   pool_times_t use;        /**< from get to put, of one lease in 1024 of each slot, its first among them */
+  int64_t found_none;      /**< gets without time to wait (timeout_ms 0) that found nothing: POOL_E_TIMEOUT */
   int64_t failed_open;     /**< gets that ended with POOL_E_OPEN after an open failed */
   int64_t failed_closed;   /**< gets that ended with POOL_E_CLOSED */
   int64_t failed_nomem;    /**< gets that ended with POOL_E_NOMEM */
@@ -335,7 +335,7 @@ typedef struct {
 #define POOL_TIMES_INIT { 0, 0, 0, 0, 0, 0, 0 }
 #define POOL_STATS_INIT { sizeof(pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
                           0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, \
-                          0, 0, 0, 0 }
+                          0, 0, 0, 0, 0 }
 /* clang-format on */
 
 #define POOL_FORMAT_TEXT       0 /**< a table for people */

@@ -31,6 +31,7 @@ type Stats struct {
 	ClosedResized  int64 // because of Resize
 	Waited         int64 // waits that ended with a connection, or with the right to open one
 	TimedOut       int64 // gets that ended at their deadline
+	FoundNone      int64 // looks that found nothing: each TryGet, and the first look of each Get
 	Overloaded     int64
 	Cancelled      int64
 	FailedFast     int64 // gets that failed at once because the server is down
@@ -87,6 +88,7 @@ func (h *handle) stats() Stats {
 		ClosedResized:  counts.GetClosed_resized(),
 		Waited:         counts.GetWaited(),
 		TimedOut:       counts.GetTimed_out(),
+		FoundNone:      counts.GetFound_none(),
 		Overloaded:     counts.GetOverloaded(),
 		Cancelled:      counts.GetCancelled(),
 		FailedFast:     counts.GetFailed_fast(),

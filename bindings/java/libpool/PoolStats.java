@@ -38,6 +38,7 @@ package libpool;
  * @param openTime of each open that succeeded
  * @param checkTime of each check
  * @param use from get to put, of one lease in 1,024 of each slot, its first among them
+ * @param foundNone looks that found nothing: gets without time to wait, and the first look of those that wait then
  * @param failedOpen gets that failed because an open failed
  * @param failedClosed gets that failed because the pool was closed
  * @param failedNomem gets that failed for want of memory
@@ -78,6 +79,7 @@ public record PoolStats(
     Times openTime,
     Times checkTime,
     Times use,
+    long foundNone,
     long failedOpen,
     long failedClosed,
     long failedNomem,
@@ -151,6 +153,7 @@ public record PoolStats(
         Times.of(counts.getOpen_time()),
         Times.of(counts.getCheck_time()),
         Times.of(counts.getUse()),
+        counts.getFound_none(),
         counts.getFailed_open(),
         counts.getFailed_closed(),
         counts.getFailed_nomem(),
