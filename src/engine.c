@@ -427,7 +427,7 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
       return POOL_E_STALE;
     next = generation_next(word & ~(STATE_MASK | RESTING)) | RETURNING;
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
-  bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) != LEAK_NONE;
+  bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) == LEAK_TOLD; /* else it will not be */
   bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
   *ending = (struct ending){.lease = lease,
                             .held_ns = matters ? held(slot, word) : -1,

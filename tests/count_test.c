@@ -129,6 +129,9 @@ static int stormy_check(void *context, void *conn, int64_t deadline_ns, pool_err
 
 static void put_somehow(pool_lease_t lease, uint32_t random)
 {
+  if (random % 64 < 2) /* long enough to be taken for a leak */
+    for (int64_t until = now_ns() + 4000000; now_ns() < until;)
+      yield_ns();
   if (random % 8 == 0)
     must(pool_mark_unusable(lease) == 0);
   must(pool_put(lease) == 0);
@@ -238,6 +241,8 @@ static void balances(struct storm *storm)
   assert_int_equal(ledger->events[POOL_EVENT_OPEN_FAILED], stats.open_failures);
   assert_int_equal(ledger->events[POOL_EVENT_OPENING], stats.opened + stats.open_failures);
   assert_int_equal(ledger->events[POOL_EVENT_CLOSED], stats.closed);
+  assert_int_equal(ledger->events[POOL_EVENT_LEAKED], stats.leaked);
+  assert_int_equal(ledger->events[POOL_EVENT_LEAK_RETURNED], stats.leaked);
   assert_int_equal(ledger->events[POOL_EVENT_POOL_CREATED], 1);
   assert_int_equal(ledger->events[POOL_EVENT_POOL_CLOSED], 1);
 }
