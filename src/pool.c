@@ -178,6 +178,8 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
   pool_register(pool);
   *out = pool;
   event_pool(pool, POOL_EVENT_POOL_CREATED);
+  if (config->paused)
+    event_pool(pool, POOL_EVENT_POOL_PAUSED);
   return 0;
 }
 

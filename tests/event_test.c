@@ -482,6 +482,19 @@ static void test_event__the_life_of_a_pool(void **state)
   are_told(expected, sizeof expected / sizeof *expected);
 }
 
+static void test_event__a_pool_that_begins_paused(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(3);
+  config.paused = 1;
+  pool_t *pool = make(&config);
+  assert_int_equal(pool_resume(pool), 0);
+  fake_finish(&fake, pool);
+  const int32_t expected[] = {POOL_EVENT_POOL_CREATED, POOL_EVENT_POOL_PAUSED, POOL_EVENT_POOL_RESUMED,
+                              POOL_EVENT_POOL_CLOSED};
+  are_told(expected, sizeof expected / sizeof *expected);
+}
+
 static void test_event__a_pool_that_could_not_be_made_is_closed(void **state)
 {
   (void)state;
@@ -819,6 +832,7 @@ int main(void)
       cmocka_unit_test(test_event__what_a_listener_does_leaves_the_failure),
       cmocka_unit_test(test_event__each_names_its_connection),
       cmocka_unit_test(test_event__the_life_of_a_pool),
+      cmocka_unit_test(test_event__a_pool_that_begins_paused),
       cmocka_unit_test(test_event__a_pool_that_could_not_be_made_is_closed),
       cmocka_unit_test(test_event__what_is_idle_has_one_meaning),
       cmocka_unit_test(test_event__closing_says_why),

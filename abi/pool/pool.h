@@ -134,7 +134,7 @@ typedef struct {
 #define POOL_EVENT_OPENING        16 /**< an open begins; POOL_EVENT_OPENED or POOL_EVENT_OPEN_FAILED follows */
 #define POOL_EVENT_POOL_CREATED   17 /**< the first event of a pool */
 #define POOL_EVENT_POOL_FLUSHED   18 /**< pool_flush() begins */
-#define POOL_EVENT_POOL_PAUSED    19 /**< the first pool_pause(): nothing is lent */
+#define POOL_EVENT_POOL_PAUSED    19 /**< the first pool_pause(), or it begins paused: nothing is lent */
 #define POOL_EVENT_POOL_RESUMED   20 /**< the last pool_resume(): connections are lent again */
 #define POOL_EVENT_POOL_RESIZED   21 /**< pool_resize(): message says to what */
 #define POOL_EVENT_POOL_CLOSED    22 /**< the first pool_close(), once it has closed what was idle */
