@@ -323,6 +323,38 @@ static void test_count__the_fast_ways_count_alike(void **state)
   rage_in_ways(4, false);
 }
 
+/* ---- without memory ---- */
+
+static _Thread_local bool no_memory;
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+  return no_memory ? NULL : __real_calloc(count, size);
+}
+
+/* The first of the program, so there is no ticket yet. */
+static void test_count__a_get_without_memory(void **state)
+{
+  (void)state;
+  static struct storm storm;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.events = enter;
+  config.user = &storm.ledger;
+  fake_init(&storm.fake);
+  pool_t *pool = fake_pool(&storm.fake, &config, NULL);
+  no_memory = true;
+  int64_t ticket = pool_get_async(pool, -1, got, &storm);
+  no_memory = false;
+  assert_int_equal(ticket, POOL_E_NOMEM);
+  assert_int_equal(stats_of(pool).failed_nomem, 1);
+  assert_int_equal(storm.ledger.codes[-POOL_E_NOMEM], 1);
+  assert_int_equal(storm.ledger.events[POOL_EVENT_GET_FAILED], 1);
+  fake_finish(&storm.fake, pool);
+}
+
 /* ---- the step API ---- */
 
 struct steps {
@@ -443,6 +475,7 @@ static void test_count__gets_by_steps_too(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_count__a_get_without_memory), /* first */
       cmocka_unit_test(test_count__each_get_is_in_one_count_and_one_event),
       cmocka_unit_test(test_count__the_fast_ways_count_alike),
       cmocka_unit_test(test_count__gets_by_steps_too),
