@@ -34,6 +34,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "count.h"
 #include "fork.h"
 #include "queue.h"
 
@@ -217,17 +218,12 @@ pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
   return 0;
 }
 
-static bool is_lendable(uint64_t word)
-{
-  return state_of(word) == IDLE && !(word & DOOMED);
-}
-
 bool engine_any_coming(struct pool *pool)
 {
   struct scan scan = scan_all(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    if (is_lendable(word) || (state_of(word) == CHECKING && !(word & DOOMED)))
+    if (engine_is_lendable(word) || (state_of(word) == CHECKING && !(word & DOOMED)))
       return true;
   }
   return false;
@@ -237,7 +233,7 @@ bool engine_any_idle(struct pool *pool)
 {
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    if (is_lendable(atomic_load(&slot->word)))
+    if (engine_is_lendable(atomic_load(&slot->word)))
       return true;
   return false;
 }
@@ -247,7 +243,7 @@ size_t engine_idle_count(struct pool *pool)
   size_t count = 0;
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    count += is_lendable(atomic_load(&slot->word));
+    count += engine_is_lendable(atomic_load(&slot->word));
   return count;
 }
 
@@ -325,6 +321,7 @@ bool engine_reserve_locked(struct pool *pool, struct step *step)
   pool->open++;
   pool->opening++;
   refresh_surplus(pool);
+  atomic_store(&watch_of(slot)->connection, ++pool->connections);
   ask(step, POOL_WORK_OPEN, POOL_REASON_NONE, slot, move(slot, 0, 0, OPENING));
   return true;
 }
@@ -509,10 +506,11 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
       return POOL_E_STALE;
     next = generation_next(word & ~(STATE_MASK | RESTING)) | RETURNING;
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
-  bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) != LEAK_NONE;
+  bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) == LEAK_TOLD; /* else it will not be */
   bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
   *ending = (struct ending){.lease = lease,
                             .held_ns = matters ? held(slot, word) : -1,
+                            .connection = atomic_load(&watch_of(slot)->connection),
                             .holder = atomic_load(&slot->holder),
                             .leaked = leaked,
                             .noticed = word & RESTING,
@@ -553,8 +551,9 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
 
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step)
 {
-  engine_end(slot_of(lease), lease, step);
-  atomic_fetch_add_explicit(&pool->lent_in_vain, 1, memory_order_relaxed);
+  count_vain_lease(pool);
+  if (engine_end(slot_of(lease), lease, step))
+    count_no_vain_lease(pool);
 }
 
 /* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
@@ -593,10 +592,7 @@ static bool may_probe(struct pool *pool)
 static pool_lease_t begin_tripped(struct pool *pool, struct step *step)
 {
   step->opener_wanted = engine_has_room(pool, true); /* the probe is due, and perhaps nobody keeps the time */
-  if (engine_hopes(pool))
-    return POOL_E_TIMEOUT;
-  pool->counts.failed_fast++;
-  return POOL_E_OPEN;
+  return engine_hopes(pool) ? POOL_E_TIMEOUT : POOL_E_OPEN;
 }
 
 /* Under the lock.  POOL_E_TIMEOUT: there is nothing for a get that does not wait. */
@@ -712,6 +708,8 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
     queue_serve(pool, step);
     if (outcome->until_ns)
       result = engine_wait_on(pool, outcome, step);
+    if (result < 0)
+      count_failed_get_locked(pool, result, false); /* other gets are counted by event_get_ended() */
   } else {
     pool->counts.opened++;
     if (outcome->took_ns >= 0)
@@ -723,6 +721,8 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
     if (closed(pool)) {
       dismiss(slot, POOL_REASON_CLOSED, step);
       result = POOL_E_CLOSED;
+      if (pool->stepped && outcome->lend)
+        count_failed_get_locked(pool, POOL_E_CLOSED, false);
     } else if (atomic_load(&slot->word) & DOOMED) {
       dismiss(slot, doom_of(slot), step); /* flushed while it was being opened */
     } else if (outcome->lend && !(attention(pool) & ATTENTION_PAUSED)) {
@@ -788,7 +788,7 @@ static void condemn(struct pool *pool, struct step *step)
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     bool marked = false;
-    while (is_lendable(word) && !marked) {
+    while (engine_is_lendable(word) && !marked) {
       if (word & DUE)
         atomic_store(&watch_of(slot)->reason, POOL_REASON_CHECK);
       marked = atomic_compare_exchange_weak(&slot->word, &word, word & DUE ? word | DOOMED : word | DUE);
@@ -879,10 +879,16 @@ static bool is_at_work(uint64_t word)
 static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
 {
   uint64_t word = atomic_load(&slot->word);
-  do
-    if ((word & GENERATION_MASK) != lease_generation(claim) || !is_at_work(word))
+  struct pool *counted = NULL;
+  do {
+    if ((word & GENERATION_MASK) != lease_generation(claim) || !is_at_work(word)) {
+      if (counted)
+        count_no_vain_lease(counted);
       return EMPTY;
-  while (!atomic_compare_exchange_weak(&slot->word, &word, generation_next(word)));
+    }
+    if (!counted)
+      count_vain_lease(counted = pool_of(slot));
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, generation_next(word)));
   watch_follow(slot, word, generation_next(word));
   return state_of(word);
 }
@@ -898,7 +904,6 @@ pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, stru
   struct outcome own = *outcome;
   own.until_ns = atomic_exchange(&watch_of(slot)->until_ns, 0);
   own.since_ns = atomic_load(&watch_of(slot)->waits_ns);
-  atomic_fetch_add_explicit(&pool->lent_in_vain, 1, memory_order_relaxed);
   switch (state) {
   case OPENING:
   case CHECKING:
@@ -1150,8 +1155,10 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
             atomic_compare_exchange_strong(&watch->leak, &state, LEAK_TOLD);
     if (!found)
       continue;
-    *leak = (struct leak){
-        .lease = lease_of(slot, word), .held_ns = watch_age(slot, now), .holder = atomic_load(&slot->holder)};
+    *leak = (struct leak){.lease = lease_of(slot, word),
+                          .held_ns = watch_age(slot, now),
+                          .connection = atomic_load(&watch->connection),
+                          .holder = atomic_load(&slot->holder)};
     strncpy(leak->tag, watch->tag ? watch->tag : "", sizeof leak->tag - 1);
     pool->counts.leaked++;
   }
@@ -1247,10 +1254,11 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
   return left;
 }
 
-int engine_pause(struct pool *pool)
+int engine_pause(struct pool *pool, bool *first)
 {
   int leased = POOL_E_CLOSED;
   pthread_mutex_lock(&pool->lock);
+  *first = pool->pauses == 0;
   if (!closed(pool)) {
     pool->pauses++;
     attention_raise(pool, ATTENTION_PAUSED, true);
@@ -1289,12 +1297,14 @@ static void see_leases(struct pool *pool)
   }
 }
 
-void engine_close(struct pool *pool)
+bool engine_close(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
+  bool first = !closed(pool);
   attention_raise(pool, ATTENTION_CLOSED, true);
   see_leases(pool);
   engine_unlock(pool);
+  return first;
 }
 
 static bool next_closing(struct pool *pool, struct scan *cursor, struct step *step)
@@ -1395,7 +1405,7 @@ bool engine_ask_check(struct pool *pool, struct step *step)
   struct scan scan = scan_begin(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    if (!is_lendable(word) || !(word & DUE) || atomic_exchange(&watch_of(slot)->wants_check, CHECK_SUSPECT))
+    if (!engine_is_lendable(word) || !(word & DUE) || atomic_exchange(&watch_of(slot)->wants_check, CHECK_SUSPECT))
       continue;
     atomic_store(&pool->chores, true);
     step->opener_wanted = true;

@@ -104,6 +104,8 @@ struct pool {
   pool_stats_t counts; /* without its states and times */
   struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
+  int64_t lent;                 /* the last answer, see count_lent() */
+  int64_t connections;          /* how many opens have begun: the number of the last connection */
 
   /* Words to sleep on; they grow. */
   _Atomic uint32_t keeper_signal;
@@ -151,6 +153,7 @@ struct outcome {
 struct ending {
   pool_lease_t lease;
   int64_t held_ns; /* -1: not known */
+  int64_t connection;
   int32_t holder;
   bool awaited; /* calls are under way that the next user must not meet */
   bool leaked;  /* had been reported as such */
@@ -177,6 +180,12 @@ pool_lease_t engine_lend_any(struct pool *pool, struct step *step);
 pool_lease_t engine_lend_clean(struct pool *pool, struct step *step);
 
 bool engine_any_idle(struct pool *pool);
+
+/* What is idle, for pool_len() and pool_stats() alike. */
+static inline bool engine_is_lendable(uint64_t word)
+{
+  return state_of(word) == IDLE && !(word & DOOMED);
+}
 
 /* Whether a connection is idle, or will be if the check that is under way says so. */
 bool engine_any_coming(struct pool *pool);
@@ -266,7 +275,7 @@ int32_t engine_flush(struct pool *pool);
 int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 
 /* Lends no more; returns how many leases are out.  Lends again, if nobody else paused; returns how many did. */
-int engine_pause(struct pool *pool);
+int engine_pause(struct pool *pool, bool *first);
 int engine_resume(struct pool *pool, struct step *step);
 
 /* Why the last open failed; whether it is the last that there was. */
@@ -319,8 +328,8 @@ void engine_maintain_end(struct pool *pool, struct step *step);
 /* A library thread of this pool ends.  Under the lock, which it leaves. */
 void engine_thread_ends(struct pool *pool, struct step *step);
 
-/* Refuses all gets from now on. */
-void engine_close(struct pool *pool);
+/* Refuses all gets from now on.  Returns whether the pool was open until now. */
+bool engine_close(struct pool *pool);
 
 /* A call begins on a leased connection, or ends.  begin: 0, POOL_E_STALE or POOL_E_OVERLOAD. */
 int engine_call_begin(struct slot *slot, pool_lease_t lease);
@@ -351,6 +360,7 @@ void engine_count(struct pool *pool, pool_stats_t *stats);
 struct leak {
   pool_lease_t lease;
   int64_t held_ns;
+  int64_t connection;
   int32_t holder;
   char tag[48];
 };

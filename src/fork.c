@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
+#include "count.h"
 #include "event_fd.h"
 #include "park.h"
 #include "rpc.h"
@@ -77,12 +77,11 @@ static void reset(struct pool *pool)
   atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
   atomic_store(&pool->chores, false);
   breaker_reset(&pool->breaker);
-  memset(&pool->counts, 0, sizeof pool->counts);
+  count_reset(pool);
   histogram_clear(&pool->wait);
   histogram_clear(&pool->open_time);
   histogram_clear(&pool->check_time);
   histogram_clear(&pool->use);
-  atomic_store(&pool->lent_in_vain, 0);
   /* What the program decided holds in the child as well. */
   atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS);
 }

@@ -55,24 +55,15 @@ static bool is_closed(struct pool *pool)
 
 /* ---- asynchronous waiters ---- */
 
-static void tell_lent(struct pool *pool, const struct waiter *waiter, pool_lease_t lease)
-{
-  runner_note(lease);
-  if (waiter->waited)
-    event_waited(pool, lease, waiter->waited_ns);
-  event_lent(pool, lease);
-}
-
 static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease_t outcome)
 {
   if (outcome > 0)
-    tell_lent(pool, waiter, outcome);
-  else
-    event_not_lent(pool, (int32_t)outcome, waiter->waited_ns);
-  if (outcome < 0 && waiter->error.code == (int32_t)outcome)
+    runner_note(outcome);
+  else if (waiter->error.code == (int32_t)outcome)
     error_set(NULL, waiter->error.code, waiter->error.native, "%s: %s", pool->name, waiter->error.message);
-  else if (outcome < 0)
+  else
     error_code((int)outcome);
+  event_get_ended(pool, outcome, waiter);
   struct callback callback;
   runner_enter(&callback, pool);
   waiter->got(waiter->user, outcome);
@@ -124,7 +115,7 @@ static void tell_leaks(struct pool *pool)
   struct leak leak;
   struct scan cursor = scan_all(&pool->blocks);
   while (engine_next_leak(pool, &cursor, &leak))
-    event_leaked(pool, leak.lease, leak.holder, leak.held_ns, leak.tag);
+    event_leaked(pool, &leak);
 }
 
 /* Whether the program, not a thread of the library, does the chores: all but opening for asynchronous waiters, since

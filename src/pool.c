@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "count.h"
 #include "error.h"
 #include "event.h"
 #include "event_fd.h"
@@ -97,11 +98,10 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   breaker_reset(&pool->breaker);
   pool->references = 1;
   pool->gone = false;
-  memset(&pool->counts, 0, sizeof pool->counts);
-  atomic_store(&pool->lent_in_vain, 0);
+  count_reset(pool);
   memset(pool->homes, 0, sizeof pool->homes);
-  atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
-                                     (config->paused ? ATTENTION_PAUSED : 0));
+  atomic_store(&pool->attention,
+               (event_follows_leases(config) ? ATTENTION_EVENTS : 0) | (config->paused ? ATTENTION_PAUSED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -181,6 +181,9 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
   pool->ends = ends;
   pool_register(pool);
   *out = pool;
+  event_pool(pool, POOL_EVENT_POOL_CREATED);
+  if (config->paused)
+    event_pool(pool, POOL_EVENT_POOL_PAUSED);
   return 0;
 }
 

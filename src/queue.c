@@ -95,7 +95,6 @@ void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_n
 
 static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
-  pool->counts.overloaded += outcome == POOL_E_OVERLOAD;
   if (!waiter->waited)
     return; /* found something on the first look */
   int64_t waited = now - waiter->since_ns;
@@ -104,8 +103,6 @@ static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t
     pool->counts.wait_max_ns = waited;
   if (outcome > 0)
     queue_count_wait(pool, waiter, waited);
-  pool->counts.timed_out += outcome == POOL_E_TIMEOUT;
-  pool->counts.cancelled += outcome == POOL_E_CANCELLED;
 }
 
 static void dequeue(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
@@ -460,10 +457,8 @@ static int enter(struct pool *pool, struct waiter *waiter)
 {
   if (attention(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
-  if (waiter->since_ns == 0 && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters) {
-    pool->counts.overloaded++;
+  if (waiter->since_ns == 0 && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters)
     return POOL_E_OVERLOAD;
-  }
   take_place(pool, waiter, clock_now());
   return 0;
 }
@@ -484,7 +479,7 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
   if (waiter->refused)
     return waiter->error.code;
   waiter->error = pool->breaker.cause;
-  pool->counts.failed_fast++;
+  waiter->at_once = true;
   return POOL_E_OPEN;
 }
 
@@ -574,7 +569,7 @@ int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct st
       queue_settle(pool, waiter, POOL_E_TIMEOUT, waiter->since_ns);
   } else {
     queue_serve(pool, step);
-    pool->counts.failed_fast += waiter->outcome == POOL_E_OPEN;
+    waiter->at_once = waiter->outcome == POOL_E_OPEN;
     step->opener_wanted = step->opener_wanted || (!waiter->outcome && (engine_has_room(pool, true) ||
                                                                        engine_retry_at(pool) != POOL_NO_DEADLINE));
   }

@@ -124,17 +124,17 @@ static int run(struct pool *pool, const struct step *step, int64_t deadline_ns, 
 }
 
 /* While the slot is still ours, so that the pool cannot go away. */
-static void tell(struct pool *pool, const struct step *done, const struct outcome *outcome)
+static void tell(struct pool *pool, const struct step *done, int64_t connection, const struct outcome *outcome)
 {
   if (done->work == POOL_WORK_OPEN && outcome->succeeded)
-    event_opened(pool, outcome->took_ns);
+    event_opened(pool, connection, outcome->took_ns);
   else if (done->work == POOL_WORK_OPEN)
-    event_open_failed(pool, outcome->error, outcome->took_ns);
+    event_open_failed(pool, connection, outcome->error, outcome->took_ns);
   if (done->work != POOL_WORK_CLOSE)
     return;
   if (!outcome->succeeded)
     event_close_failed(pool, outcome->error);
-  event_closed(pool, done->reason, watch_of(done->slot)->cause);
+  event_closed(pool, connection, done->reason, watch_of(done->slot)->cause, outcome->took_ns);
 }
 
 /* The limit of a check: its own, and for a get what is left of the get's time. */
@@ -163,6 +163,9 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   pool_error_t error = POOL_ERROR_INIT;
   void *conn;
   struct callback callback;
+  int64_t connection = atomic_load(&watch_of(done.slot)->connection);
+  if (done.work == POOL_WORK_OPEN)
+    event_opening(pool, connection);
   int64_t began = clock_now();
   bool checks = done.work == POOL_WORK_CHECK;
   int64_t until = checks ? check_until(pool, began, deadline_ns, lend) : deadline_ns;
@@ -182,7 +185,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
                             .conn = conn,
                             .took_ns = ended - began,
                             .error = failure ? &error : NULL};
-  tell(pool, &done, &outcome);
+  tell(pool, &done, connection, &outcome);
   pool_lease_t result = engine_done(done.claim, &outcome, step);
   if (failure && cause && (done.work == POOL_WORK_OPEN || done.work == POOL_WORK_CHECK))
     *cause = error;
@@ -282,7 +285,6 @@ struct get {
   struct pool *pool;
   int64_t timeout_ms;
   struct waiter waiter; /* its deadline is that of the whole get */
-  int64_t begun_ns;
   int64_t opening_ns;   /* how long it was busy with open, check and close */
   bool wary;            /* has met a dead connection */
   bool replaces;        /* has left a connection to be closed, whose place it may need */
@@ -320,6 +322,7 @@ static pool_lease_t try(struct get *get)
   for (;;) {
     struct step step;
     pool_lease_t result = engine_begin(get->pool, get->wary, get->timeout_ms != 0, &step);
+    get->waiter.at_once = result == POOL_E_OPEN || (result == POOL_E_TIMEOUT && get->timeout_ms == 0);
     result = pursue(get, result, &step);
     if (result || get->waiter.refused)
       return result;
@@ -368,7 +371,7 @@ static int timed_out(const struct get *get)
   pthread_mutex_lock(&get->pool->lock);
   engine_count(get->pool, &now);
   engine_unlock(get->pool);
-  int64_t queued_ns = get->waiter.since_ns ? clock_now() - get->begun_ns - get->opening_ns : 0;
+  int64_t queued_ns = get->waiter.since_ns ? clock_now() - get->waiter.began_ns - get->opening_ns : 0;
   return error_set(NULL, POOL_E_TIMEOUT, cause->native,
                    "%s: no connection in time: %lld ms went by in the queue, %lld ms in open or check%s%s; "
                    "%lld are open, %lld leased, %lld wait%s",
@@ -400,25 +403,33 @@ void runner_note(pool_lease_t lease)
 {
   struct slot *slot = slot_of(lease);
   atomic_store_explicit(&slot->holder, thread_id(), memory_order_relaxed);
-  if (is_sampled(lease))
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  if (is_sampled(lease) || (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS))
     watch_see(slot, lease_generation(lease) | LEASED, clock_now());
 }
 
-static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease)
+/* Only where somebody listens is there a clock on this way; 0: there is none. */
+static int64_t began_ns(struct pool *pool)
+{
+  return atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS ? clock_now() : 0;
+}
+
+static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease, int64_t began_ns)
 {
   runner_note(lease);
-  event_lent(pool, lease);
+  event_lent(pool, lease, began_ns ? clock_now() - began_ns : 0);
   return lease;
 }
 
 /* A get that has to open or wait. */
-static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, struct step *step)
+static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
+                                                            struct step *step)
 {
   uint64_t forks = fork_count();
   engine_get_begin(pool);
-  struct get get = {
-      .pool = pool, .timeout_ms = timeout_ms, .begun_ns = clock_now(), .waiter = {.kind = WAITER_THREAD}};
+  struct get get = {.pool = pool, .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
   get.cause.size = get.waiter.error.size = sizeof get.cause;
+  get.waiter.began_ns = began_ns ? began_ns : clock_now();
   get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
   pool_lease_t result = pursue(&get, 0, step);
   if (result == 0 && !get.waiter.refused)
@@ -430,13 +441,9 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
     runner_note(result);
     if (get.waiter.waited && !get.waiter.counted)
       engine_count_wait(pool, &get.waiter);
-    if (get.waiter.waited)
-      event_waited(pool, result, get.waiter.waited_ns);
-    event_lent(pool, result);
-  } else {
-    event_not_lent(pool, (int32_t)result, get.waiter.waited_ns);
+  } else
     result = failed(&get, (int)result);
-  }
+  event_get_ended(pool, result, &get.waiter);
   engine_get_end(pool, forks);
   return result;
 }
@@ -447,19 +454,20 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   struct step step = {0};
+  int64_t began = began_ns(pool);
   pool_lease_t lease = home_take(pool, this_thread());
   if (lease && (atomic_load(&pool->attention) & ATTENTION_NOT_NOW)) {
     return_unused(pool, lease);
     lease = 0;
   }
   if (lease)
-    return hand_out(pool, lease);
+    return hand_out(pool, lease, began);
   lease = engine_take_idle(pool, &step);
   if (lease) {
     runner_wake(pool, &step);
-    return hand_out(pool, home_remember(pool, this_thread(), lease));
+    return hand_out(pool, home_remember(pool, this_thread(), lease), began);
   }
-  return get_patiently(pool, timeout_ms, &step);
+  return get_patiently(pool, timeout_ms, began, &step);
 }
 
 /* A get that succeeded, and has something else to do. */
@@ -469,7 +477,7 @@ static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool,
     return_unused(pool, lease);
     return get_slowly(pool, timeout_ms);
   }
-  return hand_out(pool, lease);
+  return hand_out(pool, lease, 0);
 }
 
 static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
@@ -589,11 +597,13 @@ int pool_close(pool_t *pool, int64_t drain_ms)
   int64_t deadline_ns = clock_deadline(drain_ms);
   struct step step;
   struct scan cursor = scan_all(&pool->blocks);
-  engine_close(pool);
+  bool first = engine_close(pool);
   while (!pool->stepped && engine_next(pool, &cursor, &step)) {
     runner_wake(pool, &step);
     runner_work(pool, &step, deadline_ns, false, NULL);
   }
+  if (first)
+    event_pool(pool, POOL_EVENT_POOL_CLOSED);
   keeper_stop(pool);
   for (;;) {
     uint32_t seen = atomic_load(&pool->drain_signal);

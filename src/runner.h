@@ -8,7 +8,7 @@
 /* Wakes whom a step names, and sends for openers. */
 void runner_wake(struct pool *pool, const struct step *step);
 
-/* Notes who holds a lease that he did not hold last, and since when, if it is one that is timed. */
+/* Notes who holds a lease that he did not hold last, and since when, if it is timed or told of. */
 void runner_note(pool_lease_t lease);
 
 /* Does the work of a step and whatever follows from it.  Returns a lease if that was what the work was for, an error,

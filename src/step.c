@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "count.h"
 #include "engine.h"
 #include "error.h"
 #include "home.h"
@@ -145,11 +146,14 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
   if (ticket == 0) {
     pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
     step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
-    if (result || step.work || timeout_ms == 0)
-      return finish_begin(pool, &step, theirs, result, 0);
-    struct waiter *waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms));
+    struct waiter *waiter = NULL;
+    if (!result && !step.work && timeout_ms != 0 &&
+        !(waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms))))
+      result = POOL_E_NOMEM;
+    if (result < 0)
+      count_failed_get(pool, result, true);
     if (!waiter)
-      return finish_begin(pool, &step, theirs, POOL_E_NOMEM, 0);
+      return finish_begin(pool, &step, theirs, result, 0);
     ticket = atomic_load(&waiter->ticket);
   }
   int64_t told = step.wake.ticket;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "count.h"
 
 /* Under the lock. */
 static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
@@ -18,6 +19,7 @@ static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int6
   if (!waiter)
     return NULL;
   waiter->kind = kind;
+  waiter->began_ns = clock_now();
   waiter->deadline_ns = deadline_ns;
   pool->gets++;
   pool->asynchronous += kind == WAITER_ASYNC;
@@ -75,6 +77,8 @@ pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step 
     result = queue_begin(pool, waiter, step);
     step->until_ns = waiter->deadline_ns;
     step->since_ns = waiter->since_ns;
+    if (result < 0)
+      count_failed_get_locked(pool, result, waiter->at_once);
     if (result || step->work)
       give_ticket(pool, waiter);
   }
@@ -106,9 +110,12 @@ pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step)
   struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &pool);
   if (!waiter)
     return POOL_E_STALE;
+  int64_t now = clock_now();
   if (!waiter->outcome)
-    queue_settle(pool, waiter, POOL_E_CANCELLED, clock_now());
+    queue_settle(pool, waiter, now < waiter->deadline_ns ? POOL_E_CANCELLED : POOL_E_TIMEOUT, now);
   pool_lease_t outcome = waiter->outcome;
+  if (outcome < 0)
+    count_failed_get_locked(pool, outcome, waiter->at_once);
   give_ticket(pool, waiter);
   queue_serve(pool, step);
   engine_unlock(pool);
@@ -129,7 +136,6 @@ int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease,
   } else if (ours) {
     *lease = waiter->outcome;
     waiter->outcome = POOL_E_CANCELLED;
-    (*pool)->counts.cancelled++;
   }
   atomic_fetch_add(&(*pool)->keeper_signal, 1);
   engine_unlock(*pool);

@@ -138,7 +138,7 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->since_ns = 0;
     waiter->waited_ns = waiter->again_ns = 0;
     waiter->error.code = 0;
-    waiter->waited = waiter->counted = waiter->nudged = waiter->queued = false;
+    waiter->waited = waiter->counted = waiter->nudged = waiter->at_once = waiter->queued = false;
     waiter->timeless = waiter->refused = waiter->starving = waiter->starved = false;
     atomic_store(&waiter->signal, 0);
     atomic_store(&waiter->pool, pool);

@@ -41,9 +41,11 @@ struct waiter {
   bool nudged;          /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
   bool timeless;        /* came without time to wait */
   bool refused;         /* its own open failed; `error` says why */
+  bool at_once;         /* ended by what a look found: the breaker refused it, or it had no time to wait */
   bool telling;         /* is in the list of those to be woken */
   struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */
+  int64_t began_ns;     /* when the get began */
   int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
   int64_t again_ns; /* when it looks again by itself; 0: it waits to be told */

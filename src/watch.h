@@ -22,6 +22,7 @@ struct watch {
   _Atomic int64_t asked_ns; /* when the step API asked for its open or check */
   _Atomic int64_t until_ns; /* the deadline of the get that this was asked for; 0: for nobody in particular */
   _Atomic int64_t waits_ns; /* since when that get waits */
+  _Atomic int64_t connection; /* which one of the pool's: counted from 1 as opens begin */
   char *tag;
   pool_error_t *cause;         /* why its check or reset failed, or NULL; of the slot's owner */
   _Atomic uint8_t reason;      /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
