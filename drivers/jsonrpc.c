@@ -201,7 +201,10 @@ static int poll_timeout(int64_t deadline_ns)
 
 static struct timespec timespec_of(int64_t deadline_ns)
 {
-  return (struct timespec){.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+  int64_t seconds = deadline_ns / 1000000000;
+  if (sizeof(time_t) < sizeof seconds && seconds > INT32_MAX)
+    seconds = INT32_MAX; /* the last moment of a time_t of 32 bits: too early is no harm */
+  return (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)(deadline_ns % 1000000000)};
 }
 
 /* Waits under a lock.  False when the deadline has passed. */
@@ -210,7 +213,7 @@ static bool wait_changed(pthread_cond_t *changed, pthread_mutex_t *lock, int64_t
   if (deadline_ns == POOL_NO_DEADLINE)
     return pthread_cond_wait(changed, lock) == 0;
   struct timespec until = timespec_of(deadline_ns);
-  return pthread_cond_timedwait(changed, lock, &until) != ETIMEDOUT;
+  return pthread_cond_timedwait(changed, lock, &until) != ETIMEDOUT || !is_past(deadline_ns);
 }
 
 static void condition_init(pthread_cond_t *condition)

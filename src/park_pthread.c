@@ -39,6 +39,15 @@ static struct place *place_of(_Atomic uint32_t *word)
   return &places[((uintptr_t)word >> 4) * 2654435761u >> 7 & 63];
 }
 
+/* A moment that a time_t of 32 bits cannot hold becomes its last: too early is allowed. */
+static struct timespec timespec_of(int64_t deadline_ns)
+{
+  int64_t seconds = deadline_ns / 1000000000;
+  if (sizeof(time_t) < sizeof seconds && seconds > INT32_MAX)
+    seconds = INT32_MAX;
+  return (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)(deadline_ns % 1000000000)};
+}
+
 void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
 {
   struct place *place = place_of(word);
@@ -47,7 +56,7 @@ void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
     if (deadline_ns == POOL_NO_DEADLINE) {
       pthread_cond_wait(&place->changed, &place->lock);
     } else {
-      struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+      struct timespec until = timespec_of(deadline_ns);
       pthread_cond_timedwait(&place->changed, &place->lock, &until);
     }
   }
