@@ -48,17 +48,17 @@ static int open_conn(void *context, int64_t deadline_ns, void **conn, pool_error
   return *conn ? 0 : POOL_E_OPEN;
 }
 
-static int close_conn(void *context, void *conn)
+static int close_conn(void *context, void *conn, pool_error_t *error)
 {
-  (void)context;
+  (void)context, (void)error;
   open_now--;
   free(conn);
   return 0;
 }
 
-static int check_conn(void *context, void *conn, int64_t deadline_ns)
+static int check_conn(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  (void)context, (void)conn, (void)deadline_ns;
+  (void)context, (void)conn, (void)deadline_ns, (void)error;
   return 0;
 }
 
@@ -136,7 +136,7 @@ static void sleeping_costs_nothing(void)
   used_ms = processor_ms() - used_ms;
   printf("waited for %" PRId64 " ms, used the processor for %" PRId64 " ms\n", took_ms, used_ms);
   check(took_ms >= WAIT_MS - 1);
-  check(used_ms < WAIT_MS / 4);
+  check(used_ms < WAIT_MS / 10);
   check(pool_put(lease) == 0);
   for (int i = 0; i < 2; i++)
     check(pthread_join(threads[i], NULL) == 0);
