@@ -1206,12 +1206,16 @@ static bool thread_start(void *(*run)(void *), void *data)
 {
   pthread_attr_t attributes;
   pthread_t thread;
-  sigset_t all, before;
+  /* Signals are the program's business and go to its own threads; but what the thread itself does wrong, in a callback
+     of the program, is for the handler that the program has for that. */
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+  sigset_t others, before;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  /* Signals are the program's business and go to its own threads. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigfillset(&others);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    sigdelset(&others, own[i]);
+  pthread_sigmask(SIG_SETMASK, &others, &before);
   bool started = pthread_create(&thread, &attributes, run, data) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);

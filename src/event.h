@@ -25,4 +25,7 @@ void event_leaked(struct pool *pool, pool_lease_t lease, int64_t thread, int64_t
 /* What a step wants to be told. */
 void event_of_step(struct pool *pool, const struct step *step);
 
+/* A thread of the library could not be started; told once until one can. */
+void event_threadless(struct pool *pool, int error);
+
 #endif

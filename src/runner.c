@@ -411,6 +411,13 @@ static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease)
   return lease;
 }
 
+/* No thread could be started to open for this get, so it opens itself. */
+static pool_lease_t open_instead(struct get *get)
+{
+  pool_lease_t result = try(get);
+  return result == POOL_E_TIMEOUT && get->cause.code == 0 ? POOL_E_SYSTEM : result;
+}
+
 /* A get that has to open or wait. */
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, struct step *step)
 {
@@ -425,6 +432,8 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
     result = try(&get);
   if ((timeout_ms != 0 || get.replaces) && (result == 0 || result == POOL_E_TIMEOUT))
     result = wait(&get);
+  if (result == POOL_E_SYSTEM)
+    result = open_instead(&get);
   if (result > 0) {
     home_remember(pool, this_thread(), result);
     runner_note(result);
@@ -441,11 +450,19 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   return result;
 }
 
+/* Where a thread of the library is missing, gets look whether it can be started by now. */
+static void start_missing(struct pool *pool)
+{
+  if (atomic_load(&pool->attention) & ATTENTION_THREADLESS)
+    keeper_again(pool);
+}
+
 /* A get that did not find its thread's last slot idle. */
 static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int64_t timeout_ms)
 {
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
+  start_missing(pool);
   struct step step = {0};
   pool_lease_t lease = home_take(pool, this_thread());
   if (lease && (atomic_load(&pool->attention) & ATTENTION_NOT_NOW)) {
@@ -469,6 +486,7 @@ static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool,
     return_unused(pool, lease);
     return get_slowly(pool, timeout_ms);
   }
+  start_missing(pool);
   return hand_out(pool, lease);
 }
 
