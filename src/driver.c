@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "error.h"
+#include "thread.h"
 
 /* Where `cmake --install` puts the drivers, unless the installed tree was moved. */
 #ifndef POOL_DRIVER_FOLDER
@@ -115,8 +116,7 @@ static int find(const char *name, pool_driver_t *driver, pool_error_t *error)
   return 0;
 }
 
-int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vtable, void **context,
-                        pool_error_t *error)
+static int prepare(const char *name, const char *address, pool_vtable_t *vtable, void **context, pool_error_t *error)
 {
   pool_driver_t driver;
   pool_error_t why = POOL_ERROR_INIT;
@@ -139,6 +139,15 @@ int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vt
   sized_write(vtable, &filled, VTABLE_SIZES);
   *context = made;
   return 0;
+}
+
+int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vtable, void **context,
+                        pool_error_t *error)
+{
+  int cancel_state = cancel_hold();
+  int code = prepare(name, address, vtable, context, error);
+  cancel_release(cancel_state);
+  return code;
 }
 
 int pool_create_driver(const pool_config_t *config, const char *name, const char *address, pool_t **pool,

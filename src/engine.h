@@ -306,6 +306,9 @@ pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step);
  *pool, or POOL_E_STALE. */
 int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step);
 
+/* Takes out a waiter whose thread is cancelled while it sleeps.  Returns the lease that it was being given, or 0. */
+pool_lease_t engine_cancel_wait(struct pool *pool, struct waiter *waiter, struct step *step);
+
 /* Queues an asynchronous waiter.  0 or an error. */
 int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step);
 

@@ -372,9 +372,10 @@ static bool needs_opener(struct pool *pool)
 }
 
 /* Starts an opener if one is needed.  Returns 0 or an errno; `news`: the program is to be told. */
-static int start_opener(struct pool *pool, bool *news)
+static int start_opener(struct pool *pool, bool again, bool *news)
 {
-  if (pool->openers_idle > 0 || pool->openers >= engine_hands_wanted(pool) || (is_closed(pool) && !pool->unclean))
+  int32_t wanted = again ? 1 : engine_hands_wanted(pool);
+  if (pool->openers_idle > 0 || pool->openers >= wanted || (is_closed(pool) && !pool->unclean))
     return 0;
   int error = start(opener_main, pool);
   pool->openers += error == 0;
@@ -395,7 +396,9 @@ static void do_without_openers(struct pool *pool, int error)
     runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
 }
 
-void keeper_want_opener(struct pool *pool)
+/* `again`: one that could not be started is started also where nothing is to be done right now, for the gets that would
+   want it open themselves meanwhile. */
+static void want_opener(struct pool *pool, bool again)
 {
   if (pool->stepped)
     return;
@@ -403,8 +406,8 @@ void keeper_want_opener(struct pool *pool)
   pthread_mutex_lock(&pool->lock);
   bool needed = needs_opener(pool);
   bool news = false;
-  int error = needed ? start_opener(pool, &news) : 0;
-  bool helpless = error && pool->openers == 0;
+  int error = needed ? start_opener(pool, again, &news) : 0;
+  bool helpless = error && pool->openers == 0 && !again;
   pthread_mutex_unlock(&pool->lock);
   if (!needed) {
     atomic_fetch_add(&pool->keeper_signal, 1);
@@ -418,6 +421,11 @@ void keeper_want_opener(struct pool *pool)
     do_without_openers(pool, error);
 }
 
+void keeper_want_opener(struct pool *pool)
+{
+  want_opener(pool, false);
+}
+
 void keeper_again(struct pool *pool)
 {
   bool started;
@@ -427,5 +435,5 @@ void keeper_again(struct pool *pool)
   if (atomic_load(&pool->attention) & ATTENTION_KEEPERLESS)
     want(pool, &started);
   if (atomic_load(&pool->attention) & ATTENTION_OPENERLESS)
-    keeper_want_opener(pool);
+    want_opener(pool, true);
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -79,6 +80,17 @@ void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
   struct moment until = {.seconds = deadline_ns / 1000000000, .nanoseconds = deadline_ns % 1000000000};
   /* WAIT_BITSET, because its timeout is a moment on CLOCK_MONOTONIC and not a duration. */
   wait_until(word, seen, deadline_ns == POOL_NO_DEADLINE ? NULL : &until);
+}
+
+/* The system call is no cancellation point.  But it holds nothing, so it may be left at any moment. */
+void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  int type, state;
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+  pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+  park_wait(word, seen, deadline_ns);
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+  pthread_setcanceltype(type, &type);
 }
 
 void park_wake(_Atomic uint32_t *word)

@@ -33,6 +33,7 @@ static _Thread_local const struct callback *callbacks;
 
 void runner_enter(struct callback *callback, const struct pool *pool)
 {
+  callback->cancel_state = cancel_hold();
   callback->pool = pool;
   callback->outer = callbacks;
   callbacks = callback;
@@ -41,6 +42,7 @@ void runner_enter(struct callback *callback, const struct pool *pool)
 void runner_leave(struct callback *callback)
 {
   callbacks = callback->outer;
+  cancel_release(callback->cancel_state);
 }
 
 static bool is_inside(const struct pool *pool)
@@ -204,6 +206,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
 pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause)
 {
   pool_lease_t result = 0;
+  int cancel_state = cancel_hold(); /* until the engine knows what came of it */
   while (step->work != POOL_WORK_NONE) {
     if (lend && (step->work == POOL_WORK_CLOSE || step->work == POOL_WORK_RESET)) {
       engine_do_later(pool, step);
@@ -214,6 +217,7 @@ pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_
     if (result == 0)
       result = outcome;
   }
+  cancel_release(cancel_state);
   return result;
 }
 
@@ -280,6 +284,8 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
 /* A get on its slow way. */
 struct get {
   struct pool *pool;
+  uint64_t forks;       /* when it began */
+  int cancel_state;     /* of its thread, which is not cancelled but while it sleeps */
   int64_t timeout_ms;
   struct waiter waiter; /* its deadline is that of the whole get */
   int64_t begun_ns;
@@ -328,6 +334,30 @@ static pool_lease_t try(struct get *get)
   }
 }
 
+/* The thread was cancelled while it slept: the waiter leaves, and what it was given or told goes to the next. */
+static void cancelled(void *data)
+{
+  struct get *get = data;
+  struct step step;
+  pool_lease_t lease = engine_cancel_wait(get->pool, &get->waiter, &step);
+  runner_wake(get->pool, &step);
+  if (lease)
+    return_unused(get->pool, lease);
+  event_not_lent(get->pool, POOL_E_CANCELLED, get->waiter.waited_ns);
+  engine_get_end(get->pool, get->forks);
+}
+
+static void sleep_cancellably(struct get *get, int64_t until)
+{
+  if (get->cancel_state != PTHREAD_CANCEL_ENABLE) {
+    park_wait(&get->waiter.signal, 0, until);
+    return;
+  }
+  pthread_cleanup_push(cancelled, get);
+  park_wait_cancellably(&get->waiter.signal, 0, until);
+  pthread_cleanup_pop(0);
+}
+
 static pool_lease_t wait(struct get *get)
 {
   struct step step = {0};
@@ -343,7 +373,7 @@ static pool_lease_t wait(struct get *get)
       until = step.look_again_ns;
     result = pursue(get, result, &step);
     if (queued)
-      park_wait(&get->waiter.signal, 0, until);
+      sleep_cancellably(get, until);
   }
   return result;
 }
@@ -421,10 +451,13 @@ static pool_lease_t open_instead(struct get *get)
 /* A get that has to open or wait. */
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, struct step *step)
 {
-  uint64_t forks = fork_count();
+  struct get get = {.pool = pool,
+                    .forks = fork_count(),
+                    .cancel_state = cancel_hold(),
+                    .timeout_ms = timeout_ms,
+                    .begun_ns = clock_now(),
+                    .waiter = {.kind = WAITER_THREAD}};
   engine_get_begin(pool);
-  struct get get = {
-      .pool = pool, .timeout_ms = timeout_ms, .begun_ns = clock_now(), .waiter = {.kind = WAITER_THREAD}};
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
   pool_lease_t result = pursue(&get, 0, step);
@@ -446,7 +479,8 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
     event_not_lent(pool, (int32_t)result, get.waiter.waited_ns);
     result = failed(&get, (int)result);
   }
-  engine_get_end(pool, forks);
+  engine_get_end(pool, get.forks);
+  cancel_release(get.cancel_state);
   return result;
 }
 
