@@ -334,11 +334,21 @@ static pool_lease_t try(struct get *get)
   }
 }
 
+/* Frames that a cancellation skips leave their marks in the address sanitizer's map of the stack. */
+static void forget_frames(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+  void __asan_handle_no_return(void);
+  __asan_handle_no_return();
+#endif
+}
+
 /* The thread was cancelled while it slept: the waiter leaves, and what it was given or told goes to the next. */
 static void cancelled(void *data)
 {
   struct get *get = data;
   struct step step;
+  forget_frames();
   pool_lease_t lease = engine_cancel_wait(get->pool, &get->waiter, &step);
   runner_wake(get->pool, &step);
   if (lease)
