@@ -206,6 +206,8 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
 pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause)
 {
   pool_lease_t result = 0;
+  if (step->work == POOL_WORK_NONE)
+    return 0;
   int cancel_state = cancel_hold(); /* until the engine knows what came of it */
   while (step->work != POOL_WORK_NONE) {
     if (lend && (step->work == POOL_WORK_CLOSE || step->work == POOL_WORK_RESET)) {
