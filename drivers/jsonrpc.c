@@ -201,7 +201,10 @@ static int poll_timeout(int64_t deadline_ns)
 
 static struct timespec timespec_of(int64_t deadline_ns)
 {
-  return (struct timespec){.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+  int64_t seconds = deadline_ns / 1000000000;
+  if (sizeof(time_t) < sizeof seconds && seconds > INT32_MAX)
+    seconds = INT32_MAX; /* the last moment of a time_t of 32 bits: too early is no harm */
+  return (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)(deadline_ns % 1000000000)};
 }
 
 /* Waits under a lock.  False when the deadline has passed. */
@@ -210,7 +213,7 @@ static bool wait_changed(pthread_cond_t *changed, pthread_mutex_t *lock, int64_t
   if (deadline_ns == POOL_NO_DEADLINE)
     return pthread_cond_wait(changed, lock) == 0;
   struct timespec until = timespec_of(deadline_ns);
-  return pthread_cond_timedwait(changed, lock, &until) != ETIMEDOUT;
+  return pthread_cond_timedwait(changed, lock, &until) != ETIMEDOUT || !is_past(deadline_ns);
 }
 
 static void condition_init(pthread_cond_t *condition)
@@ -1203,12 +1206,16 @@ static bool thread_start(void *(*run)(void *), void *data)
 {
   pthread_attr_t attributes;
   pthread_t thread;
-  sigset_t all, before;
+  /* Signals are the program's business and go to its own threads; but what the thread itself does wrong, in a callback
+     of the program, is for the handler that the program has for that. */
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+  sigset_t others, before;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  /* Signals are the program's business and go to its own threads. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigfillset(&others);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    sigdelset(&others, own[i]);
+  pthread_sigmask(SIG_SETMASK, &others, &before);
   bool started = pthread_create(&thread, &attributes, run, data) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);

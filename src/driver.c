@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "error.h"
+#include "thread.h"
 
 /* Where `cmake --install` puts the drivers, unless the installed tree was moved. */
 #ifndef POOL_DRIVER_FOLDER
@@ -29,56 +30,76 @@ static bool is_name(const char *name)
   return length > 0 && length <= NAME_LIMIT;
 }
 
-/* Tries one folder; on failure adds what the loader said to `tried`. */
-static void *load_from(const char *folder, int length, const char *name, char *tried, size_t size)
-{
+/* A search for a driver.  Not on the stack, which may be as small as PTHREAD_STACK_MIN, and the loader needs some of it.
+ */
+struct search {
+  const char *name;
   char path[4096];
-  if (snprintf(path, sizeof path, "%.*s/pool-%s.so", length, folder, name) >= (int)sizeof path)
+  char tried[2048]; /* what the loader said of each file, with "; " before it */
+};
+
+/* Tries one folder. */
+static void *load_from(struct search *search, const char *folder, int length, const char *below)
+{
+  int size = snprintf(search->path, sizeof search->path, "%.*s%s/pool-%s.so", length, folder, below, search->name);
+  if (size >= (int)sizeof search->path)
     return NULL;
-  void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void *object = dlopen(search->path, RTLD_NOW | RTLD_LOCAL);
   if (!object) {
-    size_t used = strlen(tried);
-    snprintf(tried + used, size - used, "; %s", dlerror());
+    size_t used = strlen(search->tried);
+    snprintf(search->tried + used, sizeof search->tried - used, "; %s", dlerror());
   }
   return object;
 }
 
 /* The folder `pool` beside libpool itself. */
-static void *load_beside_library(const char *name, char *tried, size_t size)
+static void *load_beside_library(struct search *search)
 {
   Dl_info library;
-  char folder[4096];
   const void *ours = &default_folder;
   const char *slash = dladdr(ours, &library) ? strrchr(library.dli_fname, '/') : NULL;
-  if (!slash)
-    return NULL;
-  int length = snprintf(folder, sizeof folder, "%.*s/pool", (int)(slash - library.dli_fname), library.dli_fname);
-  return length < (int)sizeof folder ? load_from(folder, length, name, tried, size) : NULL;
+  return slash ? load_from(search, library.dli_fname, (int)(slash - library.dli_fname), "/pool") : NULL;
 }
 
-static void *load(const char *name, char *tried, size_t size)
+static void *load(struct search *search)
 {
   const char *folders = secure_getenv("POOL_DRIVER_PATH");
   while (folders && *folders) {
     int length = (int)strcspn(folders, ":");
-    void *object = length ? load_from(folders, length, name, tried, size) : NULL;
+    void *object = length ? load_from(search, folders, length, "") : NULL;
     if (object)
       return object;
     folders += length + (folders[length] == ':');
   }
-  void *object = load_beside_library(name, tried, size);
-  return object ? object : load_from(default_folder, (int)strlen(default_folder), name, tried, size);
+  void *object = load_beside_library(search);
+  return object ? object : load_from(search, default_folder, (int)strlen(default_folder), "");
+}
+
+/* Loads the driver's file, which stays.  NULL, with an error: there is none. */
+static void *find_file(const char *name, pool_error_t *error)
+{
+  struct search *search = malloc(sizeof *search);
+  if (!search) {
+    error_set(error, POOL_E_NOMEM, 0, "no memory to look for the driver '%s'", name);
+    return NULL;
+  }
+  search->name = name;
+  search->tried[0] = 0;
+  void *object = load(search);
+  if (!object)
+    error_set(error, POOL_E_DRIVER, 0, "no driver '%s'%s", name, search->tried);
+  free(search);
+  return object;
 }
 
 static int find(const char *name, pool_driver_t *driver, pool_error_t *error)
 {
-  char tried[2048] = "";
   char entry[sizeof "pool_driver_" + NAME_LIMIT];
   if (!is_name(name))
     return error_set(error, POOL_E_INVALID, 0, "a driver's name has 1 to %d letters, digits, '-' and '_'", NAME_LIMIT);
-  void *object = load(name, tried, sizeof tried);
+  void *object = find_file(name, error);
   if (!object)
-    return error_set(error, POOL_E_DRIVER, 0, "no driver '%s'%s", name, tried);
+    return pool_failure(NULL);
   snprintf(entry, sizeof entry, "pool_driver_%s", name);
   for (char *c = entry; *c; c++)
     if (*c == '-')
@@ -95,8 +116,7 @@ static int find(const char *name, pool_driver_t *driver, pool_error_t *error)
   return 0;
 }
 
-int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vtable, void **context,
-                        pool_error_t *error)
+static int prepare(const char *name, const char *address, pool_vtable_t *vtable, void **context, pool_error_t *error)
 {
   pool_driver_t driver;
   pool_error_t why = POOL_ERROR_INIT;
@@ -119,6 +139,15 @@ int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vt
   sized_write(vtable, &filled, VTABLE_SIZES);
   *context = made;
   return 0;
+}
+
+int pool_driver_prepare(const char *name, const char *address, pool_vtable_t *vtable, void **context,
+                        pool_error_t *error)
+{
+  int cancel_state = cancel_hold();
+  int code = prepare(name, address, vtable, context, error);
+  cancel_release(cancel_state);
+  return code;
 }
 
 int pool_create_driver(const pool_config_t *config, const char *name, const char *address, pool_t **pool,

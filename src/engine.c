@@ -610,7 +610,8 @@ static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, str
     return begin_tripped(pool, step);
   if (!engine_has_room(pool, false))
     return POOL_E_TIMEOUT;
-  if (pool->config.openers == 0)
+  bool helpless = pool->openers == 0 && (attention(pool) & ATTENTION_OPENERLESS);
+  if (pool->config.openers == 0 || helpless)
     return engine_reserve_locked(pool, step) ? 0 : POOL_E_NOMEM;
   pool->wished = pool->wished || (!waits && pool->openers_opening <= pool->queue.patient);
   step->opener_wanted = true;

@@ -28,9 +28,12 @@ enum {
   ATTENTION_TRIPPED = 128, /* the breaker is open: one suspect connection at a time is checked */
   ATTENTION_EVENTS = 256,  /* gets are told to somebody */
   ATTENTION_UNCLEAN = 512, /* a put is to close what a get left, for nobody else does */
+  ATTENTION_KEEPERLESS = 1024, /* the keeper could not be started; or an opener */
+  ATTENTION_OPENERLESS = 2048,
+  ATTENTION_THREADLESS = ATTENTION_KEEPERLESS | ATTENTION_OPENERLESS,
   ATTENTION_NOT_LENDING = ATTENTION_PAUSED | ATTENTION_CLOSED,
   ATTENTION_NOT_NOW = ATTENTION_FAIR | ATTENTION_NOT_LENDING,
-  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS,
+  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_THREADLESS,
   ATTENTION_OF_PUT =
       ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED | ATTENTION_UNCLEAN
 };
@@ -84,6 +87,7 @@ struct pool {
   int32_t pauses;
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
   _Atomic bool keeper_runs;
+  _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: no get tries before */
   _Atomic bool resting;        /* the keeper waits to be told when something moves */
   _Atomic int64_t looks_at_ns; /* when the keeper looks again; it never does later */
   _Atomic bool chores;         /* slots are marked to be closed or checked */
@@ -310,6 +314,9 @@ pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step);
 /* Ends a ticket of an asynchronous get; its callback will be told.  *lease is what it was being given, or 0.  0, with
  *pool, or POOL_E_STALE. */
 int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step);
+
+/* Takes out a waiter whose thread is cancelled while it sleeps.  Returns the lease that it was being given, or 0. */
+pool_lease_t engine_cancel_wait(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* Queues an asynchronous waiter.  0 or an error. */
 int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step);

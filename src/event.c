@@ -2,6 +2,7 @@
 #include "event.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "clock.h"
 #include "count.h"
@@ -274,4 +275,10 @@ void event_of_step(struct pool *pool, const struct step *step)
     breaker_closed(pool);
   if (step->starved)
     starved(pool);
+}
+
+void event_threadless(struct pool *pool, int error)
+{
+  LOG(pool, POOL_LOG_ERROR, "could not start a thread, so what is to be done in the background waits: %s",
+      strerror(error));
 }

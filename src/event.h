@@ -34,4 +34,7 @@ void event_warning(struct pool *pool, const char *message);
 /* What a step wants to be told. */
 void event_of_step(struct pool *pool, const struct step *step);
 
+/* A thread of the library could not be started; told once until one can. */
+void event_threadless(struct pool *pool, int error);
+
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "thread.h"
 
 #if __has_include(<sys/eventfd.h>)
 
@@ -51,28 +52,34 @@ void event_fd_signal(struct pool *pool)
 {
   if (!atomic_load(&pool->event_fd))
     return;
+  int cancel_state = cancel_hold(); /* a thread cancelled in the write would keep the lock */
   pthread_mutex_lock(&pool->lock);
   int fd = atomic_load(&pool->event_fd) - 1;
   if (fd >= 0)
     eventfd_write(fd, 1);
   pthread_mutex_unlock(&pool->lock);
+  cancel_release(cancel_state);
 }
 
 void event_fd_drain(struct pool *pool)
 {
   eventfd_t signals;
   int fd = atomic_load(&pool->event_fd) - 1;
+  int cancel_state = cancel_hold();
   if (fd >= 0)
     eventfd_read(fd, &signals);
+  cancel_release(cancel_state);
 }
 
 void event_fd_close(struct pool *pool)
 {
+  int cancel_state = cancel_hold();
   pthread_mutex_lock(&pool->lock);
   int fd = atomic_exchange(&pool->event_fd, 0) - 1;
   if (fd >= 0)
     close(fd);
   pthread_mutex_unlock(&pool->lock);
+  cancel_release(cancel_state);
 }
 
 void event_fd_after_fork(struct pool *pool)

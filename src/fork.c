@@ -119,8 +119,10 @@ static void after_fork_in_child(void)
   slot_table_unlock();
   park_reset();
   pool_registry_unlock();
+  int cancel_state = cancel_hold(); /* descriptors are closed, and fork is no cancellation point */
   for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)
     reset(pool);
+  cancel_release(cancel_state);
 }
 
 void fork_watch(void)

@@ -15,9 +15,13 @@
 
 #include "engine.h"
 
+/* By name: on others, powerpc among them, a compiler may say that it has the builtin and then not compile it. */
+#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__) || defined(__arm__) || defined(__riscv) ||        \
+    defined(__s390__)
 #ifdef __has_builtin
 #if __has_builtin(__builtin_thread_pointer)
 #define HAS_THREAD_POINTER
+#endif
 #endif
 #endif
 

@@ -18,6 +18,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <string.h>
 
 #include "clock.h"
 #include "error.h"
@@ -25,6 +26,7 @@
 #include "event_fd.h"
 #include "fork.h"
 #include "park.h"
+#include "queue.h"
 #include "runner.h"
 
 #define LINGER_NS INT64_C(1000000000)
@@ -32,20 +34,47 @@
 /* If somebody else is maintaining, look again so soon. */
 #define RETRY_NS INT64_C(1000000)
 
-static bool start(void *(*main)(void *), struct pool *pool)
+/* After a thread could not be started, gets ask for it again so soon. */
+#define RESTART_NS INT64_C(1000000000)
+
+/* Returns 0 or an errno. */
+static int start(void *(*main)(void *), struct pool *pool)
 {
+  /* Signals are the program's business and go to its own threads; but what the thread itself does wrong, in a callback
+     of the program, is for the handler that the program has for that.  Blocked, it would end the program unheard. */
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
   pthread_attr_t attributes;
   pthread_t thread;
-  sigset_t all, before;
+  sigset_t others, before;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  /* Signals are the program's business and go to its own threads. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = pthread_create(&thread, &attributes, main, pool) == 0;
+  sigfillset(&others);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    sigdelset(&others, own[i]);
+  pthread_sigmask(SIG_SETMASK, &others, &before);
+  int error = pthread_create(&thread, &attributes, main, pool);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
-  return started;
+  return error;
+}
+
+/* Under the lock: what came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is to
+   be told; then the pool is kept until that is done. */
+static bool note_start(struct pool *pool, int error, uint32_t missing)
+{
+  bool news = error && !(atomic_load(&pool->attention) & ATTENTION_THREADLESS);
+  if (error)
+    atomic_store(&pool->start_again_ns, clock_now() + RESTART_NS);
+  attention_raise(pool, missing, error != 0);
+  pool->gets += news;
+  return news;
+}
+
+static void tell_threadless(struct pool *pool, int error)
+{
+  uint64_t forks = fork_count();
+  event_threadless(pool, error);
+  engine_get_end(pool, forks);
 }
 
 static bool is_closed(struct pool *pool)
@@ -211,16 +240,22 @@ static void *keeper_main(void *data)
 
 static bool want(struct pool *pool, bool *started)
 {
+  int error = 0;
+  bool news = false;
   *started = false;
   atomic_fetch_add(&pool->keeper_signal, 1);
   pthread_mutex_lock(&pool->lock);
   bool runs = atomic_load(&pool->keeper_runs);
   if (!runs && !(is_closed(pool) && pool->asynchronous == 0)) {
-    *started = runs = start(keeper_main, pool);
+    error = start(keeper_main, pool);
+    *started = runs = error == 0;
     atomic_store(&pool->keeper_runs, runs);
     pool->threads += runs;
+    news = note_start(pool, error, ATTENTION_KEEPERLESS);
   }
   pthread_mutex_unlock(&pool->lock);
+  if (news)
+    tell_threadless(pool, error);
   return runs;
 }
 
@@ -236,7 +271,7 @@ void keeper_need(struct pool *pool, int64_t due_ns)
     return;
   bool started = false;
   if (pool->config.keeper == POOL_KEEPER_THREAD && !atomic_load(&pool->keeper_runs))
-    want(pool, &started); /* if it cannot be started, the next open tries again */
+    want(pool, &started); /* if it cannot be started, the next open tries again, and gets do now and then */
   if (started)
     return; /* it looks as it begins */
   /* One that rests has not flagged the new connection, so nobody would tell it when that moves. */
@@ -327,37 +362,44 @@ static bool needs_opener(struct pool *pool)
          ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) && (pool->queue.patient > 0 || is_closed(pool)));
 }
 
-/* Starts an opener if one is needed and can be had; false: there is none at all. */
-static bool start_opener(struct pool *pool)
+/* Starts an opener if one is needed.  Returns 0 or an errno; `news`: the program is to be told. */
+static int start_opener(struct pool *pool, bool again, bool *news)
 {
-  if (pool->openers_idle > 0 || pool->openers >= engine_hands_wanted(pool) || (is_closed(pool) && !pool->unclean))
-    return true;
-  bool started = start(opener_main, pool);
-  pool->openers += started;
-  pool->threads += started;
-  return started || pool->openers > 0;
+  int32_t wanted = again ? 1 : engine_hands_wanted(pool);
+  if (pool->openers_idle > 0 || pool->openers >= wanted || (is_closed(pool) && !pool->unclean))
+    return 0;
+  int error = start(opener_main, pool);
+  pool->openers += error == 0;
+  pool->threads += error == 0;
+  *news = note_start(pool, error, ATTENTION_OPENERLESS);
+  return error;
 }
 
 /* No thread can be had: waits for an open end, and what has to be closed is closed here, too late rather than never. */
-static void do_without_openers(struct pool *pool)
+static void do_without_openers(struct pool *pool, int error)
 {
   struct step step;
-  pool_error_t error = POOL_ERROR_INIT;
-  error_set(&error, POOL_E_SYSTEM, 0, "could not start a thread to open a connection");
-  engine_open_failed(pool, &error, &step);
+  pool_error_t cause = POOL_ERROR_INIT;
+  error_set(&cause, POOL_E_SYSTEM, error, "could not start a thread to open a connection: %s", strerror(error));
+  engine_open_failed(pool, &cause, &step);
+  step.opener_wanted = false; /* else this would begin anew */
   runner_wake(pool, &step);
   while (engine_next_unclean(pool, &step))
     runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
 }
 
-void keeper_want_opener(struct pool *pool)
+/* `again`: one that could not be started is started also where nothing is to be done right now, for the gets that would
+   want it open themselves meanwhile. */
+static void want_opener(struct pool *pool, bool again)
 {
   if (pool->stepped)
     return;
   atomic_fetch_add(&pool->opener_signal, 1);
   pthread_mutex_lock(&pool->lock);
   bool needed = needs_opener(pool);
-  bool helpless = needed && !start_opener(pool);
+  bool news = false;
+  int error = needed ? start_opener(pool, again, &news) : 0;
+  bool helpless = error && pool->openers == 0 && !again;
   pthread_mutex_unlock(&pool->lock);
   if (!needed) {
     atomic_fetch_add(&pool->keeper_signal, 1);
@@ -365,6 +407,25 @@ void keeper_want_opener(struct pool *pool)
     return;
   }
   park_wake(&pool->opener_signal);
+  if (news)
+    tell_threadless(pool, error);
   if (helpless)
-    do_without_openers(pool);
+    do_without_openers(pool, error);
+}
+
+void keeper_want_opener(struct pool *pool)
+{
+  want_opener(pool, false);
+}
+
+void keeper_again(struct pool *pool)
+{
+  bool started;
+  int64_t now = clock_now(), due = atomic_load(&pool->start_again_ns);
+  if (now < due || !atomic_compare_exchange_strong(&pool->start_again_ns, &due, now + RESTART_NS))
+    return;
+  if (atomic_load(&pool->attention) & ATTENTION_KEEPERLESS)
+    want(pool, &started);
+  if (atomic_load(&pool->attention) & ATTENTION_OPENERLESS)
+    want_opener(pool, true);
 }

@@ -22,4 +22,7 @@ void keeper_stop(struct pool *pool);
 /* The last owner leaves a pool that the program keeps itself: what is due is done for the last time. */
 void keeper_finish(struct pool *pool);
 
+/* Threads that could not be started are tried again, once in a while. */
+void keeper_again(struct pool *pool);
+
 #endif

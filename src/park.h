@@ -20,6 +20,9 @@
 /* Sleeps while *word is `seen`, at most until deadline_ns. */
 void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns);
 
+/* The same as a cancellation point: with cancellation disabled before and after, and enabled in between. */
+void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns);
+
 /* Wakes all who sleep on the word. */
 void park_wake(_Atomic uint32_t *word);
 

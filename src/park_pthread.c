@@ -39,19 +39,49 @@ static struct place *place_of(_Atomic uint32_t *word)
   return &places[((uintptr_t)word >> 4) * 2654435761u >> 7 & 63];
 }
 
-void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+/* A moment that a time_t of 32 bits cannot hold becomes its last: too early is allowed. */
+static struct timespec timespec_of(int64_t deadline_ns)
 {
-  struct place *place = place_of(word);
+  int64_t seconds = deadline_ns / 1000000000;
+  if (sizeof(time_t) < sizeof seconds && seconds > INT32_MAX)
+    seconds = INT32_MAX;
+  return (struct timespec){.tv_sec = (time_t)seconds, .tv_nsec = (long)(deadline_ns % 1000000000)};
+}
+
+static void unlock(void *place)
+{
+  pthread_mutex_unlock(&((struct place *)place)->lock);
+}
+
+/* The waits are cancellation points.  A thread that is cancelled there leaves the place unlocked. */
+static void sleep_in(struct place *place, _Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns, int cancel_state)
+{
+  int type;
   pthread_mutex_lock(&place->lock);
+  pthread_cleanup_push(unlock, place);
+  pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+  pthread_setcancelstate(cancel_state, &cancel_state);
   if (atomic_load(word) == seen) {
     if (deadline_ns == POOL_NO_DEADLINE) {
       pthread_cond_wait(&place->changed, &place->lock);
     } else {
-      struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+      struct timespec until = timespec_of(deadline_ns);
       pthread_cond_timedwait(&place->changed, &place->lock, &until);
     }
   }
-  pthread_mutex_unlock(&place->lock);
+  pthread_setcancelstate(cancel_state, &cancel_state);
+  pthread_setcanceltype(type, &type);
+  pthread_cleanup_pop(1);
+}
+
+void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  sleep_in(place_of(word), word, seen, deadline_ns, PTHREAD_CANCEL_DISABLE);
+}
+
+void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  sleep_in(place_of(word), word, seen, deadline_ns, PTHREAD_CANCEL_ENABLE);
 }
 
 void park_wake(_Atomic uint32_t *word)

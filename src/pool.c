@@ -22,6 +22,7 @@
 #include "fork.h"
 #include "keeper.h"
 #include "runner.h"
+#include "thread.h"
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static struct pool *pools;  /* in use, by address: a fork takes their locks in this order, always the same */
@@ -146,7 +147,9 @@ void pool_recycle(struct pool *pool)
   pool->next_pool = unused;
   unused = pool;
   pthread_mutex_unlock(&registry);
+  int cancel_state = cancel_hold();
   release(context);
+  cancel_release(cancel_state);
 }
 
 /* ---- the public face ---- */

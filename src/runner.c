@@ -33,6 +33,7 @@ static _Thread_local const struct callback *callbacks;
 
 void runner_enter(struct callback *callback, const struct pool *pool)
 {
+  callback->cancel_state = cancel_hold();
   callback->pool = pool;
   callback->outer = callbacks;
   callbacks = callback;
@@ -41,6 +42,7 @@ void runner_enter(struct callback *callback, const struct pool *pool)
 void runner_leave(struct callback *callback)
 {
   callbacks = callback->outer;
+  cancel_release(callback->cancel_state);
 }
 
 static bool is_inside(const struct pool *pool)
@@ -207,6 +209,9 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
 pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause)
 {
   pool_lease_t result = 0;
+  if (step->work == POOL_WORK_NONE)
+    return 0;
+  int cancel_state = cancel_hold(); /* until the engine knows what came of it */
   while (step->work != POOL_WORK_NONE) {
     if (lend && (step->work == POOL_WORK_CLOSE || step->work == POOL_WORK_RESET)) {
       engine_do_later(pool, step);
@@ -217,6 +222,7 @@ pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_
     if (result == 0)
       result = outcome;
   }
+  cancel_release(cancel_state);
   return result;
 }
 
@@ -283,6 +289,8 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
 /* A get on its slow way. */
 struct get {
   struct pool *pool;
+  uint64_t forks;       /* when it began */
+  int cancel_state;     /* of its thread, which is not cancelled but while it sleeps */
   int64_t timeout_ms;
   struct waiter waiter; /* its deadline is that of the whole get */
   int64_t opening_ns;   /* how long it was busy with open, check and close */
@@ -331,6 +339,40 @@ static pool_lease_t try(struct get *get)
   }
 }
 
+/* Frames that a cancellation skips leave their marks in the address sanitizer's map of the stack. */
+static void forget_frames(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+  void __asan_handle_no_return(void);
+  __asan_handle_no_return();
+#endif
+}
+
+/* The thread was cancelled while it slept: the waiter leaves, and what it was given or told goes to the next. */
+static void cancelled(void *data)
+{
+  struct get *get = data;
+  struct step step;
+  forget_frames();
+  pool_lease_t lease = engine_cancel_wait(get->pool, &get->waiter, &step);
+  runner_wake(get->pool, &step);
+  if (lease)
+    return_unused(get->pool, lease);
+  event_get_ended(get->pool, POOL_E_CANCELLED, &get->waiter);
+  engine_get_end(get->pool, get->forks);
+}
+
+static void sleep_cancellably(struct get *get, int64_t until)
+{
+  if (get->cancel_state != PTHREAD_CANCEL_ENABLE) {
+    park_wait(&get->waiter.signal, 0, until);
+    return;
+  }
+  pthread_cleanup_push(cancelled, get);
+  park_wait_cancellably(&get->waiter.signal, 0, until);
+  pthread_cleanup_pop(0);
+}
+
 static pool_lease_t wait(struct get *get)
 {
   struct step step = {0};
@@ -346,7 +388,7 @@ static pool_lease_t wait(struct get *get)
       until = step.look_again_ns;
     result = pursue(get, result, &step);
     if (queued)
-      park_wait(&get->waiter.signal, 0, until);
+      sleep_cancellably(get, until);
   }
   return result;
 }
@@ -421,13 +463,23 @@ static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease, int64_t bega
   return lease;
 }
 
+/* No thread could be started to open for this get, so it opens itself. */
+static pool_lease_t open_instead(struct get *get)
+{
+  pool_lease_t result = try(get);
+  return result == POOL_E_TIMEOUT && get->cause.code == 0 ? POOL_E_SYSTEM : result;
+}
+
 /* A get that has to open or wait. */
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
                                                             struct step *step)
 {
-  uint64_t forks = fork_count();
+  struct get get = {.pool = pool,
+                    .forks = fork_count(),
+                    .cancel_state = cancel_hold(),
+                    .timeout_ms = timeout_ms,
+                    .waiter = {.kind = WAITER_THREAD}};
   engine_get_begin(pool);
-  struct get get = {.pool = pool, .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
   get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
@@ -436,6 +488,8 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
     result = try(&get);
   if ((timeout_ms != 0 || get.replaces) && (result == 0 || result == POOL_E_TIMEOUT))
     result = wait(&get);
+  if (result == POOL_E_SYSTEM)
+    result = open_instead(&get);
   if (result > 0) {
     home_remember(pool, this_thread(), result);
     runner_note(result);
@@ -444,8 +498,16 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   } else
     result = failed(&get, (int)result);
   event_get_ended(pool, result, &get.waiter);
-  engine_get_end(pool, forks);
+  engine_get_end(pool, get.forks);
+  cancel_release(get.cancel_state);
   return result;
+}
+
+/* Where a thread of the library is missing, gets look whether it can be started by now. */
+static void start_missing(struct pool *pool)
+{
+  if (atomic_load(&pool->attention) & ATTENTION_THREADLESS)
+    keeper_again(pool);
 }
 
 /* A get that did not find its thread's last slot idle. */
@@ -453,6 +515,7 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
 {
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
+  start_missing(pool);
   struct step step = {0};
   int64_t began = began_ns(pool);
   pool_lease_t lease = home_take(pool, this_thread());
@@ -477,6 +540,7 @@ static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool,
     return_unused(pool, lease);
     return get_slowly(pool, timeout_ms);
   }
+  start_missing(pool);
   return hand_out(pool, lease, 0);
 }
 

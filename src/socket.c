@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "error.h"
+#include "thread.h"
 
 static bool read_option(int fd, int option, int *value)
 {
@@ -50,7 +51,7 @@ static int64_t empty(int type)
   return 1;
 }
 
-int64_t pool_socket_idle(int fd)
+static int64_t look(int fd)
 {
   int type, error;
   char byte;
@@ -66,4 +67,12 @@ int64_t pool_socket_idle(int fd)
   if (seen == 0)
     return empty(type);
   return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : failed(errno);
+}
+
+int64_t pool_socket_idle(int fd)
+{
+  int cancel_state = cancel_hold();
+  int64_t result = look(fd);
+  cancel_release(cancel_state);
+  return result;
 }

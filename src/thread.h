@@ -2,6 +2,7 @@
 #ifndef THREAD_H
 #define THREAD_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 /* The number of this thread, as the system's tools show it. */
@@ -9,5 +10,20 @@ int32_t thread_id(void);
 
 /* In the child after fork: the thread that forked has another number now. */
 void thread_id_forget(void);
+
+/* Holds off a pthread_cancel() of this thread, which would tear it out of what it has begun: out of a callback with the
+   connection's place, or out of the library between two steps.  It takes effect at the next cancellation point after
+   the release.  Returns what the release needs. */
+static inline int cancel_hold(void)
+{
+  int before;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  return before;
+}
+
+static inline void cancel_release(int before)
+{
+  pthread_setcancelstate(before, &before);
+}
 
 #endif

@@ -142,6 +142,22 @@ int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease,
   return ours ? 0 : POOL_E_STALE;
 }
 
+pool_lease_t engine_cancel_wait(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  if (waiter->telling)
+    told_remove(&pool->told, waiter); /* its memory goes away */
+  if (waiter->queued)
+    queue_settle(pool, waiter, POOL_E_CANCELLED, clock_now());
+  else if (waiter->outcome > 0)
+    pool->counts.cancelled++;
+  pool_lease_t lease = waiter->outcome > 0 ? waiter->outcome : 0;
+  queue_serve(pool, step);
+  engine_unlock(pool);
+  return lease;
+}
+
 int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   *step = (struct step){0};

@@ -50,6 +50,16 @@ target_link_libraries(outage_test PRIVATE pool_test_support pool)
 add_dependencies(outage_test pool_jsonrpc)
 add_test(NAME outage COMMAND outage_test $<TARGET_FILE:arith_server>)
 
+# Sanitizers need more stack than there is here.
+if(NOT POOL_SANITIZER)
+  add_executable(stack_test stack_test.c)
+  target_link_libraries(stack_test PRIVATE pool_test_support pool)
+  add_dependencies(stack_test pool_jsonrpc)
+  add_test(NAME stack COMMAND stack_test)
+  set_tests_properties(stack PROPERTIES LABELS driver TIMEOUT 120
+                       ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
+endif()
+
 set_tests_properties(frame json_check jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS driver TIMEOUT 120
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

@@ -82,6 +82,12 @@ void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
   pthread_mutex_unlock(&lock);
 }
 
+/* Who sleeps by this clock is not cancelled. */
+void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  park_wait(word, seen, deadline_ns);
+}
+
 void park_wake(_Atomic uint32_t *word)
 {
   pthread_mutex_lock(&lock);

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* The library's own threads: what they leave to the program's signal handlers, and what becomes of a pool whose threads
+ * the system refuses.  The clock is virtual. */
+#include "support.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "virtual.h"
+
+/* ---- a system that may refuse threads ---- */
+
+static _Atomic bool refuses;
+static _Atomic int tries;
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *data)
+{
+  union {
+    void *object;
+    int (*function)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+  } next = {.object = dlsym(RTLD_NEXT, "pthread_create")};
+  tries++;
+  return atomic_load(&refuses) ? EAGAIN : next.function(thread, attributes, main, data);
+}
+
+static _Atomic int errors;
+static char last_error[400];
+
+static void log_errors(void *user, int32_t level, const char *line)
+{
+  (void)user;
+  if (level != POOL_LOG_ERROR)
+    return;
+  snprintf(last_error, sizeof last_error, "%s", line);
+  errors++;
+}
+
+static pool_config_t settings(void)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 4;
+  config.log = log_errors;
+  refuses = true;
+  errors = tries = 0;
+  return config;
+}
+
+static void get_and_put(pool_t *pool)
+{
+  pool_lease_t lease = pool_get_for(pool, 5000);
+  assert_true(lease > 0);
+  assert_int_equal(pool_put(lease), 0);
+}
+
+/* ---- what is told, and when it is tried again ---- */
+
+static void test_thread__a_missing_keeper_is_told_once_and_gets_bring_it_back(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = settings();
+  config.idle_timeout_ms = 10000;
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  get_and_put(pool);
+  assert_int_equal(errors, 1);
+  assert_non_null(strstr(last_error, "could not start a thread"));
+  assert_non_null(strstr(last_error, strerror(EAGAIN)));
+  int before = tries;
+  for (int i = 0; i < 100; i++)
+    get_and_put(pool); /* they work, and do not try again and again */
+  assert_int_equal(tries, before);
+  for (int i = 0; i < 3; i++) {
+    virtual_advance(2 * SECOND);
+    get_and_put(pool); /* nothing is opened here, but time has passed */
+  }
+  assert_int_equal(tries, before + 3);
+  assert_int_equal(errors, 1);
+  refuses = false;
+  virtual_advance(2 * SECOND);
+  get_and_put(pool);
+  assert_int_equal(tries, before + 4);
+  wait_until(virtual_sleepers() == 1); /* the keeper */
+  wait_until((virtual_advance(SECOND), fake.closed == 1)); /* what it was wanted for */
+  fake_finish(&fake, pool);
+}
+
+static void test_thread__is_told_again_after_it_was_there(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  int before = thread_count_at_rest();
+  pool_config_t config = settings();
+  config.openers = 1;
+  pool_t *opening = fake_pool(&fake, &config, NULL);
+  get_and_put(opening);
+  assert_int_equal(errors, 1);
+  refuses = false;
+  virtual_advance(2 * SECOND);
+  pool_lease_t leases[2] = {pool_get(opening), pool_get(opening)};
+  assert_true(leases[0] > 0 && leases[1] > 0);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(pool_put(leases[i]), 0);
+  wait_until((virtual_advance(SECOND), thread_count() == before)); /* openers that were started have ended */
+  assert_int_equal(errors, 1);
+  refuses = true;
+  pool_lease_t more[3];
+  for (int i = 0; i < 3; i++) {
+    more[i] = pool_get(opening);
+    assert_true(more[i] > 0);
+  }
+  assert_int_equal(errors, 2);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(pool_put(more[i]), 0);
+  refuses = false;
+  fake_finish(&fake, opening);
+}
+
+static void test_thread__without_openers_gets_open_themselves(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = settings();
+  config.openers = 2;
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_lease_t leases[4];
+  for (int i = 0; i < 4; i++) {
+    leases[i] = pool_get_for(pool, 5000);
+    assert_true(leases[i] > 0);
+  }
+  assert_int_equal(fake.opened, 4);
+  assert_int_equal(errors, 1);
+  for (int i = 0; i < 4; i++)
+    assert_int_equal(pool_put(leases[i]), 0);
+  refuses = false;
+  fake_finish(&fake, pool);
+}
+
+static _Atomic pool_lease_t got_lease;
+
+static void got(void *user, pool_lease_t result)
+{
+  (void)user;
+  got_lease = result;
+}
+
+static void test_thread__an_asynchronous_get_is_refused_and_the_next_tries_again(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = settings();
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  assert_int_equal(pool_get_async(pool, -1, got, NULL), POOL_E_SYSTEM);
+  assert_int_equal(pool_get_async(pool, -1, got, NULL), POOL_E_SYSTEM);
+  assert_int_equal(errors, 1);
+  refuses = false;
+  assert_true(pool_get_async(pool, -1, got, NULL) > 0);
+  wait_until(got_lease > 0);
+  assert_int_equal(pool_put(got_lease), 0);
+  fake_finish(&fake, pool);
+}
+
+/* ---- signals ---- */
+
+static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+static const int others[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGALRM, SIGCHLD, SIGPIPE};
+static sigset_t seen;
+static _Atomic bool looked;
+
+static int open_and_look(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  must(pthread_sigmask(SIG_BLOCK, NULL, &seen) == 0);
+  looked = true;
+  return fake_open(context, deadline_ns, conn, error);
+}
+
+static void got_and_look(void *user, pool_lease_t result)
+{
+  (void)user;
+  must(pthread_sigmask(SIG_BLOCK, NULL, &seen) == 0);
+  must(pool_put(result) == 0);
+  looked = true;
+}
+
+static void assert_mask(void)
+{
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    assert_false(sigismember(&seen, own[i]));
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    assert_true(sigismember(&seen, others[i]));
+}
+
+static void test_thread__faults_are_not_blocked_but_all_other_signals(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = settings();
+  pool_vtable_t vtable = fake_vtable();
+  refuses = false;
+  config.openers = 1;
+  vtable.open = open_and_look;
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  get_and_put(pool); /* opened by an opener */
+  assert_mask();
+  looked = false;
+  assert_true(pool_get_async(pool, -1, got_and_look, NULL) > 0); /* told by the keeper */
+  wait_until(looked);
+  assert_mask();
+  fake_finish(&fake, pool);
+}
+
+static int open_and_crash(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  (void)context, (void)deadline_ns, (void)error;
+  volatile char *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  *conn = (void *)(intptr_t)*nowhere;
+  return 0;
+}
+
+static void report_crash(int number)
+{
+  _exit(number == SIGSEGV ? 42 : 43);
+}
+
+static void test_thread__a_crash_in_a_callback_reaches_the_programs_handler(void **state)
+{
+  (void)state;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    struct sigaction action = {.sa_handler = report_crash};
+    pool_config_t config = POOL_CONFIG_INIT;
+    pool_vtable_t vtable = fake_vtable();
+    pool_t *pool;
+    refuses = false;
+    must(sigaction(SIGSEGV, &action, NULL) == 0);
+    config.openers = 1;
+    vtable.open = open_and_crash;
+    must(pool_create(&config, &vtable, NULL, &pool, NULL) == 0);
+    pool_get(pool);
+    _exit(1);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_thread__a_missing_keeper_is_told_once_and_gets_bring_it_back),
+      cmocka_unit_test(test_thread__is_told_again_after_it_was_there),
+      cmocka_unit_test(test_thread__without_openers_gets_open_themselves),
+      cmocka_unit_test(test_thread__an_asynchronous_get_is_refused_and_the_next_tries_again),
+      cmocka_unit_test(test_thread__faults_are_not_blocked_but_all_other_signals),
+      cmocka_unit_test(test_thread__a_crash_in_a_callback_reaches_the_programs_handler),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
