@@ -106,7 +106,7 @@ struct pool {
 
   _Atomic int event_fd; /* and one; 0: none */
 
-  struct pool *next_pool, *previous_pool; /* of the registry, see pool.c */
+  struct pool *next_pool, *previous_pool, *next_made; /* of the registry, see pool.c */
 };
 
 /* What a step asks for: the inner side of pool_step_t. */
@@ -328,10 +328,11 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
 void engine_unlock(struct pool *pool);
 
-/* In pool.c: gives the memory of a pool to the next, and the list of all pools that are in use. */
+/* In pool.c: gives the memory of a pool to the next; the pools that are in use; all that were ever made. */
 void pool_recycle(struct pool *pool);
 void pool_registry_lock(void);
 void pool_registry_unlock(void);
 struct pool *pool_first(void);
+struct pool *pool_first_made(void);
 
 #endif

@@ -2,11 +2,13 @@
 /*
  * The life of a pool: made, counted, recycled.
  *
- * Shared: the registry of pools and the list of unused ones, under the registry's lock, which is taken before any
- * other.
+ * Shared: the registry, under its lock, which is taken before any other.  It has three lists: every pool that was ever
+ * made, those that are in use, and those that may serve again.
  *
  * Memory of a pool is never freed, because a thread that has ended a lease may still read it (engine.c says why that is
- * harmless); it serves the next pool instead.
+ * harmless); it serves the next pool instead.  Such a late thread may also take the lock of a pool that nobody uses,
+ * and another may be preparing it.  So a fork takes the locks of all that were ever made.  Only the fork holds two of
+ * these locks at once, and it holds the registry's, so their order does not matter.
  */
 #include "engine.h"
 
@@ -23,9 +25,9 @@
 #include "runner.h"
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
-static struct pool *pools;  /* in use, by address: a fork takes their locks in this order, always the same */
-static struct pool *unused; /* may serve again */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct pool *made;           /* all, by next_made; only grows */
+static struct pool *pools, *newest; /* in use, in order of making */
+static struct pool *unused;         /* may serve again */
 
 /* ---- the registry ---- */
 
@@ -44,9 +46,13 @@ struct pool *pool_first(void)
   return pools;
 }
 
+struct pool *pool_first_made(void)
+{
+  return made;
+}
+
 static struct pool *pool_take(void)
 {
-  pthread_once(&once, fork_watch);
   pthread_mutex_lock(&registry);
   struct pool *pool = unused;
   if (pool)
@@ -59,6 +65,10 @@ static struct pool *pool_take(void)
     return NULL;
   memset(pool, 0, sizeof *pool);
   pthread_mutex_init(&pool->lock, NULL);
+  pthread_mutex_lock(&registry);
+  pool->next_made = made;
+  made = pool;
+  pthread_mutex_unlock(&registry);
   return pool;
 }
 
@@ -104,19 +114,13 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
 static void pool_register(struct pool *pool)
 {
   pthread_mutex_lock(&registry);
-  struct pool *previous = NULL, *next = pools;
-  while (next && (uintptr_t)next < (uintptr_t)pool) {
-    previous = next;
-    next = next->next_pool;
-  }
-  pool->previous_pool = previous;
-  pool->next_pool = next;
-  if (previous)
-    previous->next_pool = pool;
+  pool->previous_pool = newest;
+  pool->next_pool = NULL;
+  if (newest)
+    newest->next_pool = pool;
   else
     pools = pool;
-  if (next)
-    next->previous_pool = pool;
+  newest = pool;
   pthread_mutex_unlock(&registry);
 }
 
@@ -125,8 +129,9 @@ void pool_recycle(struct pool *pool)
   void (*release)(void *context) = pool->vtable.release;
   void *context = pool->context;
   event_fd_close(pool);
-  free(pool->ends);
+  int32_t *ends = pool->ends;
   pool->ends = NULL;
+  free(ends);
   histogram_clear(&pool->wait);
   histogram_clear(&pool->open_time);
   histogram_clear(&pool->check_time);
@@ -139,6 +144,8 @@ void pool_recycle(struct pool *pool)
     pools = pool->next_pool;
   if (pool->next_pool)
     pool->next_pool->previous_pool = pool->previous_pool;
+  else
+    newest = pool->previous_pool;
   pool->next_pool = unused;
   unused = pool;
   pthread_mutex_unlock(&registry);
