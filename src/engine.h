@@ -65,6 +65,7 @@ struct pool {
   struct queue queue;
   struct queue settled; /* asynchronous waiters whose callback is due */
   struct told told;     /* threads that a step could not name */
+  struct told sought;   /* asynchronous waiters that were nudged: the keeper looks for them */
   bool failing;         /* the breaker has opened: all who wait are to be told, a batch at a time */
   bool unserved;        /* too many waits were over for one step: the next goes on and serves */
   int32_t max_open, max_idle;

@@ -53,6 +53,7 @@ static void reset(struct pool *pool)
   memset(&pool->queue, 0, sizeof pool->queue);
   memset(&pool->settled, 0, sizeof pool->settled);
   memset(&pool->told, 0, sizeof pool->told);
+  memset(&pool->sought, 0, sizeof pool->sought);
   pool->failing = pool->unserved = false;
   pool->empty = NULL;
   struct scan scan = scan_all(&pool->blocks);

@@ -23,7 +23,7 @@
 #include "clock.h"
 #include "thread.h"
 
-/* How many may wait before nobody looks any more whether all of them wait for each other. */
+/* How many may wait, and how many be open, before nobody looks any more whether all of them wait for each other. */
 #define STARVATION_LIMIT 256
 
 static uint32_t attention(struct pool *pool)
@@ -98,10 +98,18 @@ static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t
   pool->counts.cancelled += outcome == POOL_E_CANCELLED;
 }
 
+/* A waiter that was nudged has looked, or need not look any more. */
+static void calm(struct pool *pool, struct waiter *waiter)
+{
+  waiter->nudged = false;
+  if (waiter->kind == WAITER_ASYNC)
+    told_remove(&pool->sought, waiter);
+}
+
 static void dequeue(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
   queue_remove(&pool->queue, waiter);
-  waiter->nudged = false;
+  calm(pool, waiter);
   count_outcome(pool, waiter, outcome, now);
   queue_refresh(pool, now);
 }
@@ -138,10 +146,10 @@ bool queue_tell_next(struct pool *pool, struct step *step)
 void queue_fail_first(struct pool *pool, int code, const pool_error_t *error, struct step *step)
 {
   /* Who was told of an idle connection will take that: the open was not for him. */
-  bool idle = engine_any_idle(pool);
-  struct waiter *waiter = pool->queue.first;
-  while (waiter && ((idle && waiter->nudged) || (pool->config.openers == 0 && waiter->kind != WAITER_ASYNC)))
-    waiter = waiter->next;
+  bool idle = engine_any_idle(pool), all = pool->config.openers > 0;
+  struct waiter *waiter = all ? pool->queue.first : pool->queue.first_asynchronous;
+  while (waiter && idle && waiter->nudged)
+    waiter = all ? waiter->next : waiter->next_asynchronous;
   if (!waiter)
     return;
   waiter->error = *error;
@@ -207,6 +215,8 @@ int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], 
 static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
 {
   waiter->nudged = true;
+  if (waiter->kind == WAITER_ASYNC)
+    told_append(&pool->sought, waiter);
   queue_refresh(pool, now);
   queue_wake(pool, waiter, step);
 }
@@ -269,6 +279,22 @@ static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *s
     end_wait(pool, first, POOL_E_OVERLOAD, now, step);
   }
   return left;
+}
+
+int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
+{
+  int64_t now = clock_now();
+  int32_t left = TOLD_AT_ONCE;
+  struct waiter *first;
+  for (; left > 0 && (first = queue_first_due(&pool->queue)) && first->deadline_ns <= now; left--) {
+    if (is_looked_for(first))
+      break; /* the keeper decides about it, and comes back */
+    queue_settle(pool, first, POOL_E_TIMEOUT, now);
+  }
+  if (is_overloaded(pool, now) && pool->config.queue == POOL_QUEUE_SHED && shed(pool, now, left, step) == 0)
+    return now;
+  first = queue_first_due(&pool->queue);
+  return first ? first->deadline_ns : POOL_NO_DEADLINE;
 }
 
 /* Where nothing moves nobody serves, so whoever waits looks for himself when he might be late. */
@@ -364,7 +390,8 @@ static bool is_held_by_other(pool_lease_t lease, int32_t thread)
 static bool starves(struct pool *pool, int32_t newcomer)
 {
   bool holds_one = false;
-  if (is_held_by_other(pool->witness, newcomer) || pool->queue.length > STARVATION_LIMIT)
+  if (is_held_by_other(pool->witness, newcomer) || pool->queue.length > STARVATION_LIMIT ||
+      pool->open > STARVATION_LIMIT)
     return false;
   struct scan scan = scan_all(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));) {
@@ -455,7 +482,8 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
 
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step)
 {
-  told_remove(&pool->told, waiter);
+  if (waiter->kind == WAITER_THREAD)
+    told_remove(&pool->told, waiter);
   if (waiter->outcome) {
     /* Whoever leaves passes on what he may have been told before he was handed something else. */
     queue_serve(pool, step);
@@ -470,7 +498,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     now = clock_now();
   } else {
     told = waiter->nudged;
-    waiter->nudged = false;
+    calm(pool, waiter);
     now = clock_now();
     queue_refresh(pool, now);
   }

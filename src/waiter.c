@@ -14,6 +14,24 @@ static void count(struct queue *queue, struct waiter *waiter, int32_t by)
   waiter->queued = by > 0;
 }
 
+static void link_asynchronous(struct queue *queue, struct waiter *waiter, struct waiter *before)
+{
+  struct waiter *after = before ? before->next_asynchronous : queue->first_asynchronous;
+  waiter->previous_asynchronous = before;
+  waiter->next_asynchronous = after;
+  *(before ? &before->next_asynchronous : &queue->first_asynchronous) = waiter;
+  *(after ? &after->previous_asynchronous : &queue->last_asynchronous) = waiter;
+  due_add(&queue->deadlines, &waiter->due, waiter->deadline_ns);
+}
+
+static void unlink_asynchronous(struct queue *queue, struct waiter *waiter)
+{
+  struct waiter *before = waiter->previous_asynchronous, *after = waiter->next_asynchronous;
+  *(before ? &before->next_asynchronous : &queue->first_asynchronous) = after;
+  *(after ? &after->previous_asynchronous : &queue->last_asynchronous) = before;
+  due_remove(&queue->deadlines, &waiter->due);
+}
+
 void queue_append(struct queue *queue, struct waiter *waiter)
 {
   waiter->next = NULL;
@@ -23,6 +41,8 @@ void queue_append(struct queue *queue, struct waiter *waiter)
   else
     queue->first = waiter;
   queue->last = waiter;
+  if (waiter->kind == WAITER_ASYNC)
+    link_asynchronous(queue, waiter, queue->last_asynchronous);
   count(queue, waiter, 1);
 }
 
@@ -35,6 +55,8 @@ void queue_prepend(struct queue *queue, struct waiter *waiter)
   else
     queue->last = waiter;
   queue->first = waiter;
+  if (waiter->kind == WAITER_ASYNC)
+    link_asynchronous(queue, waiter, NULL);
   count(queue, waiter, 1);
 }
 
@@ -49,6 +71,8 @@ void queue_remove(struct queue *queue, struct waiter *waiter)
   else
     queue->last = waiter->previous;
   waiter->next = waiter->previous = NULL;
+  if (waiter->kind == WAITER_ASYNC)
+    unlink_asynchronous(queue, waiter);
   count(queue, waiter, -1);
 }
 
@@ -129,7 +153,7 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->since_ns = 0;
     waiter->waited_ns = 0;
     waiter->error.code = 0;
-    waiter->waited = waiter->counted = waiter->nudged = waiter->queued = false;
+    waiter->waited = waiter->counted = waiter->nudged = waiter->queued = waiter->telling = false;
     atomic_store(&waiter->signal, 0);
     atomic_store(&waiter->pool, pool);
     generation = (generation + 1) & (((uint64_t)1 << (62 - TICKET_BITS)) - 1);

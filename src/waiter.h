@@ -17,9 +17,12 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <pool/pool.h>
+
+#include "due.h"
 
 enum waiter_kind {
   WAITER_THREAD, /* sleeps; is woken through its signal */
@@ -38,7 +41,7 @@ struct waiter {
   bool counted; /* as a wait that ended with a lease */
   bool starved; /* every connection was held by a thread that waited */
   bool nudged;  /* told to look, and has not looked yet */
-  bool telling; /* is in the list of those to be woken */
+  bool telling; /* is in a list of those to be told */
   struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */
   int64_t since_ns;     /* 0: has not been in the queue yet */
@@ -49,6 +52,8 @@ struct waiter {
   _Atomic(struct pool *) pool;
   _Atomic int64_t ticket;
   uint32_t index;
+  struct due due; /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */
+  struct waiter *next_asynchronous, *previous_asynchronous;
   pool_got_fn *got;
   void *user;
   /* why, where the outcome is POOL_E_OPEN of somebody else's open */
@@ -60,7 +65,17 @@ struct queue {
   int32_t length;
   int32_t patient;      /* how many have time, so that a connection may be opened for them */
   int32_t asynchronous; /* of these, how many are WAITER_ASYNC */
+  /* All that are WAITER_ASYNC, in the order of the queue and of their deadlines: nobody else keeps their time. */
+  struct waiter *first_asynchronous, *last_asynchronous;
+  struct due_heap deadlines;
 };
+
+/* The asynchronous waiter whose deadline comes first, or NULL. */
+static inline struct waiter *queue_first_due(const struct queue *queue)
+{
+  struct due *due = queue->deadlines.first;
+  return due ? (struct waiter *)((char *)due - offsetof(struct waiter, due)) : NULL;
+}
 
 /* Came without time to wait.  Known once it is in the queue. */
 static inline bool is_timeless(const struct waiter *waiter)
@@ -68,7 +83,7 @@ static inline bool is_timeless(const struct waiter *waiter)
   return waiter->deadline_ns <= waiter->since_ns;
 }
 
-/* Threads to be woken, in order.  A thread's waiter stays here until its signal is set or its thread has come by
+/* Waiters to be told, in order.  A thread's waiter stays here until its signal is set or its thread has come by
    itself: until then its memory is there. */
 struct told {
   struct waiter *first, *last;
