@@ -139,13 +139,13 @@ static bool dismiss_idle(struct slot *slot, uint64_t word, int32_t reason, struc
 static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
-  while (state_of(word) == IDLE) {
+  while (state_of(word) == IDLE && slot_is_of(slot, pool)) {
     if (word & DOOMED) {
       dismiss_idle(slot, word, doom_of(slot), step);
       return 0;
     }
     if (word & DUE) {
-      uint64_t next = (word & ~(STATE_MASK | DUE | RESTING)) | CHECKING;
+      uint64_t next = (without_resting(word) & ~(STATE_MASK | DUE)) | CHECKING;
       if (attention(pool) & ATTENTION_TRIPPED)
         return 0;
       if (atomic_compare_exchange_weak(&slot->word, &word, next)) {
@@ -153,7 +153,7 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
         notice(pool, step);
         return 0;
       }
-    } else if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
+    } else if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
       if (word & RESTING)
         notice(pool, step);
       return lease_of(slot, word);
@@ -166,8 +166,8 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
 static pool_lease_t lend_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
-  while (state_of(word) == IDLE && !(word & (DOOMED | DUE)))
-    if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
+  while (state_of(word) == IDLE && !(word & (DOOMED | DUE)) && slot_is_of(slot, pool))
+    if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
       if (word & RESTING)
         notice(pool, step);
       return lease_of(slot, word);
@@ -175,24 +175,32 @@ static pool_lease_t lend_clean(struct pool *pool, struct slot *slot, struct step
   return 0;
 }
 
+/* The next slot that may be idle, or NULL.  A bit that was set in vain is cleared, unless it is among the first. */
+static struct slot *next_idle(struct scan *scan, int *stale)
+{
+  struct slot *slot;
+  while ((slot = scan_next(scan)) && state_of(atomic_load(&slot->word)) != IDLE)
+    if (++*stale > STALE_BITS && (slot = bitmap_clean(scan)))
+      break;
+  return slot;
+}
+
 pool_lease_t engine_lend_any(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_clean(&pool->rows);
+  pool_lease_t lease = 0;
   int stale = 0;
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    if (state_of(atomic_load(&slot->word)) != IDLE && (++stale <= STALE_BITS || !bitmap_clean(slot)))
-      continue;
-    pool_lease_t lease = lend(pool, slot, step);
-    if (lease || step->work)
-      return lease;
-  }
-  return 0;
+  for (struct slot *slot; !lease && !step->work && (slot = next_idle(&scan, &stale));)
+    lease = lend(pool, slot, step);
+  step->restored = step->restored || scan.restored;
+  return lease;
 }
 
 pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
+  struct scan scan = scan_clean(&pool->rows);
+  int stale = 0;
+  for (struct slot *slot; (slot = next_idle(&scan, &stale));) {
     pool_lease_t lease = lend_clean(pool, slot, step);
     if (lease)
       return lease;
@@ -205,19 +213,26 @@ static bool is_lendable(uint64_t word)
   return state_of(word) == IDLE && !(word & DOOMED);
 }
 
+/* How many are idle, counted no further than asked for.  Under the lock. */
+static int32_t count_idle(struct pool *pool, int32_t enough)
+{
+  struct scan scan = scan_clean(&pool->rows);
+  int32_t count = 0;
+  int stale = 0;
+  for (struct slot *slot; count < enough && (slot = next_idle(&scan, &stale));)
+    count += is_lendable(atomic_load(&slot->word));
+  return count;
+}
+
 bool engine_any_idle(struct pool *pool)
 {
-  struct scan scan = scan_begin(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));)
-    if (is_lendable(atomic_load(&slot->word)))
-      return true;
-  return false;
+  return count_idle(pool, 1) > 0;
 }
 
 size_t engine_idle_count(struct pool *pool)
 {
   size_t count = 0;
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     count += is_lendable(atomic_load(&slot->word));
   return count;
@@ -236,11 +251,11 @@ bool engine_has_room(struct pool *pool)
 /* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
 bool engine_needs_refill(struct pool *pool)
 {
-  return pool->config.min_idle > 0 && engine_has_room(pool) &&
-         (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) &&
-         (int64_t)engine_idle_count(pool) + (pool->stepped ? pool->opening : pool->openers_opening) +
-                 pool->chores_doing <
-             pool->config.min_idle;
+  if (pool->config.min_idle <= 0 || !engine_has_room(pool) || (pool->refill_at_ns && clock_now() < pool->refill_at_ns))
+    return false;
+  int32_t coming = (pool->stepped ? pool->opening : pool->openers_opening) + pool->chores_doing;
+  int32_t wanted = pool->config.min_idle - coming;
+  return wanted > 0 && count_idle(pool, wanted) < wanted;
 }
 
 /* Room while the breaker is open means that a probe is due. */
@@ -264,10 +279,9 @@ static void refresh_surplus(struct pool *pool)
 
 bool engine_reserve_locked(struct pool *pool, struct step *step)
 {
-  if (!pool->empty && !(pool->empty = bitmap_grow(&pool->blocks, pool)))
+  struct slot *slot = bitmap_take(&pool->rows, pool, pool->ended == 0);
+  if (!slot)
     return false;
-  struct slot *slot = pool->empty;
-  pool->empty = slot->next;
   pool->open++;
   pool->opening++;
   refresh_surplus(pool);
@@ -279,8 +293,8 @@ static void vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
   free(watch_end(pool, slot));
   slot_vacate(slot);
-  slot->next = pool->empty;
-  pool->empty = slot;
+  pool->ended += slot_ended(slot, atomic_load(&slot->word));
+  bitmap_give(slot);
   pool->open--;
   refresh_surplus(pool);
   if (closed(pool)) {
@@ -301,7 +315,7 @@ static void serve_unlocked(struct pool *pool, struct step *step)
 static bool has_surplus(struct pool *pool)
 {
   return (attention(pool) & ATTENTION_SURPLUS) && !pool->queue.first &&
-         engine_idle_count(pool) > (size_t)pool->max_idle;
+         count_idle(pool, pool->max_idle + 1) > pool->max_idle;
 }
 
 /* How many connections there are above the cap, without those that will go anyway. */
@@ -310,7 +324,7 @@ static int32_t excess(struct pool *pool)
   if (!(attention(pool) & ATTENTION_EXCESS))
     return 0;
   int32_t staying = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
@@ -331,16 +345,15 @@ static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct ste
 /* While there were waiters, more may have come back than may be idle: after one was closed, the next. */
 static void trim_any(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; has_surplus(pool) && !step->work && (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     dismiss_idle(slot, word, word & DOOMED ? doom_of(slot) : POOL_REASON_SURPLUS, step);
   }
 }
 
-void engine_idle(struct slot *slot, uint64_t word, struct step *step)
+void engine_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
 {
-  struct pool *pool = pool_of(slot);
   uint32_t bits = attention(pool);
   if (bits & ATTENTION_CLOSED) {
     dismiss_idle(slot, word, POOL_REASON_CLOSED, step);
@@ -365,7 +378,7 @@ static void make_idle(struct slot *slot, struct step *step)
   if (word & DOOMED)
     dismiss_idle(slot, word, doom_of(slot), step);
   else
-    engine_idle(slot, word, step);
+    engine_idle(pool, slot, word, step);
 }
 
 /* Leaves the reset to those who do the chores. */
@@ -428,7 +441,7 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
   do {
     if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
       return POOL_E_STALE;
-    next = generation_next(word & ~(STATE_MASK | RESTING)) | RETURNING;
+    next = generation_next(without_resting(word) & ~STATE_MASK) | RETURNING;
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
   bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) != LEAK_NONE;
   bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
@@ -493,14 +506,20 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
 {
   if (attention(pool) & ATTENTION_NOT_NOW)
     return 0;
-  return keep(pool, engine_lend_any(pool, step), step);
+  pool_lease_t lease = keep(pool, engine_lend_any(pool, step), step);
+  if (step->restored && (attention(pool) & ATTENTION_WAITERS))
+    serve_unlocked(pool, step); /* a waiter may have missed a block whose row had no bit for a moment (bitmap.h) */
+  return lease;
 }
 
 static pool_lease_t take_clean(struct pool *pool, struct step *step)
 {
   if (attention(pool) & ATTENTION_NOT_NOW)
     return 0;
-  return keep(pool, engine_lend_clean(pool, step), step);
+  pthread_mutex_lock(&pool->lock);
+  pool_lease_t lease = engine_lend_clean(pool, step);
+  engine_unlock(pool);
+  return keep(pool, lease, step);
 }
 
 /* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
@@ -780,7 +799,7 @@ bool engine_reserve(struct pool *pool, struct step *step)
 static bool tend(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
-  if (state_of(word) != IDLE)
+  if (state_of(word) != IDLE || !slot_is_of(slot, pool))
     return false;
   if (word & DOOMED)
     return dismiss_idle(slot, word, doom_of(slot), step) && step->work;
@@ -790,7 +809,7 @@ static bool tend(struct pool *pool, struct slot *slot, struct step *step)
   /* A look may have marked it while it was being checked. */
   if (wanted == CHECK_KEEPALIVE && !watch_is_keepalive_due(&pool->config, slot, clock_now()))
     return false;
-  while (state_of(word) == IDLE && !(word & DOOMED)) {
+  while (state_of(word) == IDLE && !(word & DOOMED) && slot_is_of(slot, pool)) {
     uint64_t next = (word & ~(STATE_MASK | DUE)) | CHECKING;
     if (atomic_compare_exchange_weak(&slot->word, &word, next)) {
       ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
@@ -810,7 +829,7 @@ static bool next_marked(struct pool *pool, struct scan *cursor, struct step *ste
     /* Lowered before the scan: what is marked meanwhile is seen by it, or raises it again. */
     if (!atomic_exchange(&pool->chores, false))
       return false;
-    *cursor = scan_all(&pool->blocks);
+    *cursor = scan_all(&pool->rows);
   }
 }
 
@@ -819,7 +838,7 @@ bool engine_next_doomed(struct scan *cursor, struct step *step)
   *step = (struct step){0};
   for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
     uint64_t word = atomic_load(&slot->word);
-    if ((word & DOOMED) && dismiss_idle(slot, word, doom_of(slot), step) && step->work)
+    if ((word & DOOMED) && scan_owns(cursor, slot) && dismiss_idle(slot, word, doom_of(slot), step) && step->work)
       return true;
   }
   return false;
@@ -1033,11 +1052,11 @@ void engine_thread_ends(struct pool *pool, struct step *step)
 /* ---- control ---- */
 
 /* Dooms whatever is open or being opened in a slot. */
-static bool doom(struct slot *slot, uint8_t reason)
+static bool doom(const struct scan *scan, struct slot *slot, uint8_t reason)
 {
   uint64_t word = atomic_load(&slot->word);
   for (;;) {
-    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED))
+    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED) || !scan_owns(scan, slot))
       return false;
     atomic_store(&watch_of(slot)->reason, reason);
     if (atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED))
@@ -1048,9 +1067,9 @@ static bool doom(struct slot *slot, uint8_t reason)
 int32_t engine_flush(struct pool *pool)
 {
   int32_t count = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    count += doom(slot, POOL_REASON_FLUSHED);
+    count += doom(&scan, slot, POOL_REASON_FLUSHED);
   atomic_store(&pool->chores, true);
   return count;
 }
@@ -1065,11 +1084,11 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
     pool->max_idle = config_max_idle(&pool->config, max_open);
     refresh_surplus(pool);
     left = excess(pool);
-    struct scan scan = scan_begin(&pool->blocks);
+    struct scan scan = scan_begin(&pool->rows);
     for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
       uint64_t word = atomic_load(&slot->word);
       /* What is idle is closed by whoever comes first, as the chores are. */
-      left -= state_of(word) == IDLE && doom(slot, POOL_REASON_RESIZED);
+      left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
     }
     atomic_store(&pool->chores, true);
     if (!pool->stepped)
@@ -1113,7 +1132,7 @@ int engine_resume(struct pool *pool, struct step *step)
 static void see_leases(struct pool *pool)
 {
   int64_t now = clock_now();
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     if (state_of(word) == LEASED)
@@ -1141,9 +1160,11 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
   engine_unlock(pool);
   if (found)
     return true;
-  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));)
-    if (dismiss_idle(slot, atomic_load(&slot->word), POOL_REASON_CLOSED, step) && step->work)
+  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (scan_owns(cursor, slot) && dismiss_idle(slot, word, POOL_REASON_CLOSED, step) && step->work)
       return true;
+  }
   return false;
 }
 
@@ -1177,12 +1198,15 @@ bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
 int engine_call_begin(struct slot *slot, pool_lease_t lease)
 {
   uint64_t word = atomic_load(&slot->word);
+  uint64_t next;
   do {
     if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
       return POOL_E_STALE;
     if ((word & CALL_MASK) == CALL_MASK)
       return POOL_E_OVERLOAD;
-  } while (!atomic_compare_exchange_weak(&slot->word, &word, word + CALL_ONE));
+    next = word + CALL_ONE;
+    next |= next & CALL_MANY ? RESTING : 0; /* so that no fast path compares with it (slot.h) */
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
   return 0;
 }
 
@@ -1212,12 +1236,13 @@ void engine_suspect(struct pool *pool, struct step *step)
   if (!pool->can_check)
     return;
   bool background = pool->needs_watch && !pool->stepped;
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    while (state_of(word) == IDLE && !(word & DUE) && !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
+    while (state_of(word) == IDLE && !(word & DUE) && scan_owns(&scan, slot) &&
+           !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
       ;
-    if (background && state_of(word) == IDLE) {
+    if (background && state_of(word) == IDLE && scan_owns(&scan, slot)) {
       atomic_store(&watch_of(slot)->wants_check, CHECK_SUSPECT);
       atomic_store(&pool->chores, true);
       step->opener_wanted = true;

@@ -58,7 +58,8 @@ struct pool {
   void *context;
 
   struct home homes[HOMES];
-  struct block blocks __attribute__((aligned(SLOT_CACHE_LINE)));
+  struct block block; /* the first; the others are allocated */
+  struct row rows __attribute__((aligned(SLOT_CACHE_LINE)));
 
   /* Everything from here on is under the lock. */
   pthread_mutex_t lock __attribute__((aligned(SLOT_CACHE_LINE)));
@@ -69,9 +70,8 @@ struct pool {
   bool failing;         /* the breaker has opened: all who wait are to be told, a batch at a time */
   bool unserved;        /* too many waits were over for one step: the next goes on and serves */
   int32_t max_open, max_idle;
-  struct slot *empty;   /* slots to open connections in */
   struct slot *unclean; /* slots whose reset is to be done in the background */
-  int32_t open;         /* slots that are not empty */
+  int32_t open;         /* slots that the pool has */
   int32_t opening;
   int32_t references;
   int32_t gets;         /* slow gets under way and tickets given: each may still look at the pool */
@@ -97,6 +97,7 @@ struct pool {
   int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
   int32_t retired;
   pool_stats_t counts; /* without its states and times */
+  int64_t ended;       /* generations that were over in slots that the pool has given back */
   struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
 
@@ -123,6 +124,7 @@ struct step {
   bool breaker_opened; /* to be told */
   bool breaker_closed;
   bool starved;
+  bool restored;             /* a scan had cleared a bit for a moment, and others may have missed an idle slot */
   int64_t look_again_ns;     /* when a failed open may be tried again; 0: none has failed */
   _Atomic uint32_t *drained; /* who drains the pool should look */
 };
@@ -181,23 +183,12 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step);
 /* A lease that was taken and must not be kept goes back. */
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step);
 
-/* Whether a scan for idle connections might be worth it. */
-static inline bool engine_idle_hint(struct pool *pool)
-{
-  struct block *block = &pool->blocks;
-  do
-    if (atomic_load_explicit(&block->idle, memory_order_relaxed))
-      return true;
-  while ((block = atomic_load_explicit(&block->next, memory_order_acquire)));
-  return false;
-}
-
 /* A slow get begins and ends: in between the pool is not recycled. */
 void engine_get_begin(struct pool *pool);
 void engine_get_end(struct pool *pool, uint64_t forks);
 
-/* What put does when the slot was made idle and `attention` is not zero. */
-void engine_idle(struct slot *slot, uint64_t word, struct step *step);
+/* What put does when the slot was made idle and the `attention` of the pool that bitmap_mark() returned is not zero. */
+void engine_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step);
 
 /* Ends a lease that the fast path could not end: takes it back, 0 or POOL_E_STALE; then decides about the connection.
    In between the pool cannot go away. */

@@ -38,9 +38,7 @@ static void abandon(struct pool *pool, struct slot *slot)
     free(watch_end(pool, slot));
     slot_vacate(slot);
   }
-  slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
-  slot->next = pool->empty;
-  pool->empty = slot;
+  bitmap_give(slot);
   /* What another thread was closing may be freed already; its descriptor, if there is one, is lost to the child. */
   if (conn && state != CLOSING)
     pool->vtable.abandon(pool->context, conn);
@@ -55,8 +53,7 @@ static void reset(struct pool *pool)
   memset(&pool->told, 0, sizeof pool->told);
   memset(&pool->sought, 0, sizeof pool->sought);
   pool->failing = pool->unserved = false;
-  pool->empty = NULL;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     abandon(pool, slot);
   pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
@@ -70,6 +67,7 @@ static void reset(struct pool *pool)
   atomic_store(&pool->chores, false);
   breaker_reset(&pool->breaker);
   memset(&pool->counts, 0, sizeof pool->counts);
+  pool->ended = 0;
   histogram_clear(&pool->wait);
   histogram_clear(&pool->open_time);
   histogram_clear(&pool->check_time);

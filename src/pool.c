@@ -65,6 +65,7 @@ static struct pool *pool_take(void)
     return NULL;
   memset(pool, 0, sizeof *pool);
   pthread_mutex_init(&pool->lock, NULL);
+  bitmap_begin(&pool->rows, &pool->block, pool);
   pthread_mutex_lock(&registry);
   pool->next_made = made;
   made = pool;
@@ -94,7 +95,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->max_idle = config_max_idle(config, config->max_open);
   pool->pauses = config->paused; /* one pool_resume() starts it */
   pool->failing = pool->unserved = false;
-  pool->empty = pool->unclean = NULL;
+  pool->unclean = NULL;
   pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
   atomic_store(&pool->filling, true);
   atomic_store(&pool->resting, false);
@@ -104,6 +105,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->references = 1;
   pool->gone = false;
   memset(&pool->counts, 0, sizeof pool->counts);
+  pool->ended = 0;
   atomic_store(&pool->lent_in_vain, 0);
   memset(pool->homes, 0, sizeof pool->homes);
   atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
@@ -137,7 +139,6 @@ void pool_recycle(struct pool *pool)
   histogram_clear(&pool->check_time);
   histogram_clear(&pool->use);
   pthread_mutex_lock(&registry);
-  bitmap_release(&pool->blocks);
   if (pool->previous_pool)
     pool->previous_pool->next_pool = pool->next_pool;
   else
@@ -258,7 +259,7 @@ pool_t *pool_ref(pool_t *pool)
 static void give_up_the_rest(struct pool *pool)
 {
   struct step step;
-  struct scan cursor = scan_all(&pool->blocks);
+  struct scan cursor = scan_all(&pool->rows);
   while (pool->stepped && engine_next(pool, &cursor, &step))
     runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
 }

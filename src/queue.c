@@ -393,7 +393,7 @@ static bool starves(struct pool *pool, int32_t newcomer)
   if (is_held_by_other(pool->witness, newcomer) || pool->queue.length > STARVATION_LIMIT ||
       pool->open > STARVATION_LIMIT)
     return false;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     if (state_of(word) == EMPTY)

@@ -24,13 +24,13 @@ void engine_count(struct pool *pool, pool_stats_t *stats)
   histogram_summary(&pool->check_time, &stats->check_time);
   histogram_summary(&pool->use, &stats->use);
   stats->idle = stats->leased = 0;
-  int64_t ended = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  int64_t ended = pool->ended;
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     stats->idle += state_of(word) == IDLE;
     stats->leased += state_of(word) == LEASED;
-    ended += (int64_t)((((word & GENERATION_MASK) - slot->first_generation) & GENERATION_MASK) >> GENERATION_SHIFT);
+    ended += slot_ended(slot, word);
   }
   /* Each generation that was not a lease was a place that became empty, or a get that changed its mind. */
   stats->lent = ended - stats->closed - stats->open_failures - atomic_load(&pool->lent_in_vain);

@@ -50,10 +50,10 @@ static int locked_open(void *context, int64_t deadline_ns, void **conn, pool_err
   return code;
 }
 
-static int locked_close(void *context, void *conn)
+static int locked_close(void *context, void *conn, pool_error_t *error)
 {
   pthread_mutex_lock(&inner);
-  int code = fake_close(context, conn);
+  int code = fake_close(context, conn, error);
   pthread_mutex_unlock(&inner);
   return code;
 }
