@@ -13,7 +13,8 @@ static struct slot *slot_at(struct block *block, uint64_t bit)
 
 void bitmap_raise(struct block *block, uint64_t bit)
 {
-  atomic_fetch_or(&block->idle, bit);
+  if (!(atomic_fetch_or(&block->idle, bit) & bit))
+    atomic_fetch_add(&block->row->count, 1);
   if (!(atomic_load(&block->row->idle) & block->bit))
     atomic_fetch_or(&block->row->idle, block->bit);
 }
@@ -21,13 +22,22 @@ void bitmap_raise(struct block *block, uint64_t bit)
 struct slot *bitmap_clean(const struct scan *scan)
 {
   struct block *block = scan->block;
-  atomic_fetch_and(&block->idle, ~scan->bit);
+  if (atomic_fetch_and(&block->idle, ~scan->bit) & scan->bit)
+    atomic_fetch_sub(&block->row->count, 1);
   /* By its place: another slot may have come to be there. */
   struct slot *slot = slot_at(block, scan->bit);
   if (!slot || state_of(atomic_load(&slot->word)) != IDLE)
     return NULL;
   bitmap_raise(block, scan->bit);
   return slot;
+}
+
+int32_t bitmap_count(struct row *row)
+{
+  int32_t count = 0;
+  for (; row; row = atomic_load_explicit(&row->next, memory_order_acquire))
+    count += atomic_load(&row->count);
+  return count;
 }
 
 bool bitmap_hint(struct row *row)

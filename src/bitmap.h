@@ -51,6 +51,7 @@ struct row {
   _Atomic uint64_t idle;
   _Atomic uint64_t used; /* blocks that have slots; this and the next are changed under the pool's lock */
   uint64_t full;         /* blocks whose places all have slots */
+  _Atomic int32_t count; /* bits that are set in the blocks' idle words; counted just after they change */
   _Atomic(struct block *) block[ROW_BLOCKS];
   _Atomic(struct row *) next;
 };
@@ -102,6 +103,9 @@ static inline bool scan_owns(const struct scan *scan, const struct slot *slot)
 /* Clears the bit of the slot that the scan is at, which was met not idle, unless the slot at its place is idle now.
    Then returns that, and the caller must try to take it: somebody else may have scanned while its bit was clear. */
 struct slot *bitmap_clean(const struct scan *scan);
+
+/* How many slots have their bit: no fewer than are idle, but for those that a put is just about to mark. */
+int32_t bitmap_count(struct row *first);
 
 /* Whether a scan for idle slots might be worth it. */
 bool bitmap_hint(struct row *first);

@@ -213,12 +213,12 @@ static bool is_lendable(uint64_t word)
   return state_of(word) == IDLE && !(word & DOOMED);
 }
 
-/* How many are idle, counted no further than asked for.  Under the lock. */
-static int32_t count_idle(struct pool *pool, int32_t enough)
+/* How many are idle, counted no further than asked for; `stale` is how many bits are known to be set in vain,
+   STALE_BITS to clear all that are.  Under the lock. */
+static int32_t count_idle(struct pool *pool, int32_t enough, int stale)
 {
   struct scan scan = scan_clean(&pool->rows);
   int32_t count = 0;
-  int stale = 0;
   for (struct slot *slot; count < enough && (slot = next_idle(&scan, &stale));)
     count += is_lendable(atomic_load(&slot->word));
   return count;
@@ -226,7 +226,7 @@ static int32_t count_idle(struct pool *pool, int32_t enough)
 
 bool engine_any_idle(struct pool *pool)
 {
-  return count_idle(pool, 1) > 0;
+  return count_idle(pool, 1, 0) > 0;
 }
 
 size_t engine_idle_count(struct pool *pool)
@@ -255,7 +255,7 @@ bool engine_needs_refill(struct pool *pool)
     return false;
   int32_t coming = (pool->stepped ? pool->opening : pool->openers_opening) + pool->chores_doing;
   int32_t wanted = pool->config.min_idle - coming;
-  return wanted > 0 && count_idle(pool, wanted) < wanted;
+  return wanted > 0 && count_idle(pool, wanted, 0) < wanted;
 }
 
 /* Room while the breaker is open means that a probe is due. */
@@ -312,10 +312,13 @@ static void serve_unlocked(struct pool *pool, struct step *step)
   engine_unlock(pool);
 }
 
+/* The bits of idle slots tell most of the time that there are not too many, without a look at the slots.  Else they are
+   looked at, and bits that were set in vain are cleared. */
 static bool has_surplus(struct pool *pool)
 {
-  return (attention(pool) & ATTENTION_SURPLUS) && !pool->queue.first &&
-         count_idle(pool, pool->max_idle + 1) > pool->max_idle;
+  if (!(attention(pool) & ATTENTION_SURPLUS) || pool->queue.first || bitmap_count(&pool->rows) <= pool->max_idle)
+    return false;
+  return count_idle(pool, pool->max_idle + 1, STALE_BITS) > pool->max_idle;
 }
 
 /* How many connections there are above the cap, without those that will go anyway. */
