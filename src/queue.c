@@ -341,11 +341,11 @@ static void serve_next(struct pool *pool, struct waiter *next, int64_t now, stru
 
 void queue_serve(struct pool *pool, struct step *step)
 {
+  pool->unserved = false;
   if (attention(pool) & ATTENTION_NOT_LENDING)
     return;
   if (engine_needs_refill(pool) || engine_needs_probe(pool))
     step->opener_wanted = true;
-  pool->unserved = false;
   if (pool->queue.first) {
     int64_t now = clock_now();
     int32_t left = expire(pool, now, batch(pool));
