@@ -140,6 +140,19 @@ void bitmap_begin(struct row *first, struct block *block, struct pool *pool)
   atomic_store(&first->block[0], block);
 }
 
+void bitmap_reset(struct row *row)
+{
+  for (; row; row = atomic_load(&row->next)) {
+    for (unsigned i = 0; i < ROW_BLOCKS; i++) {
+      struct block *block = atomic_load(&row->block[i]);
+      if (block)
+        atomic_store(&block->idle, 0);
+    }
+    atomic_store(&row->idle, 0);
+    atomic_store(&row->count, 0);
+  }
+}
+
 static struct row *row_with_room(struct row *row)
 {
   while (row->full == ~(uint64_t)0) {

@@ -110,6 +110,9 @@ int32_t bitmap_count(struct row *first);
 /* Whether a scan for idle slots might be worth it. */
 bool bitmap_hint(struct row *first);
 
+/* In the child after fork, where the slots were given back: no bit is set, and none is being set by another thread. */
+void bitmap_reset(struct row *first);
+
 /* Under the pool's lock: takes a slot into the pool's blocks, NULL without memory; lets go of one that is empty. */
 struct slot *bitmap_take(struct row *first, struct pool *pool, bool is_new);
 void bitmap_give(struct slot *slot);

@@ -1163,6 +1163,9 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
   engine_unlock(pool);
   if (found)
     return true;
+  /* Not before the pool was closed: a connection that was opened until then must be met. */
+  if (!cursor->row)
+    *cursor = scan_all(&pool->rows);
   for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
     uint64_t word = atomic_load(&slot->word);
     if (scan_owns(cursor, slot) && dismiss_idle(slot, word, POOL_REASON_CLOSED, step) && step->work)

@@ -201,8 +201,8 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step);
 /* Reports work.  The outcome of an open or check becomes a lease or idle. */
 pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, struct step *step);
 
-/* Work of a pool that nobody in particular was given.  False if there is none; of idle slots, none from the cursor on.
- */
+/* Work of a pool that nobody in particular was given.  False if there is none; of idle slots, none from the cursor on,
+   which is zeroes in the first call. */
 bool engine_next(struct pool *pool, struct scan *cursor, struct step *step);
 
 /* A place for a connection that nobody asked for, whatever the caps say.  False without memory. */

@@ -56,6 +56,7 @@ static void reset(struct pool *pool)
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     abandon(pool, slot);
+  bitmap_reset(&pool->rows);
   pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
   pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = pool->chores_doing = 0;
   pool->maintained = false;

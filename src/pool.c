@@ -259,7 +259,7 @@ pool_t *pool_ref(pool_t *pool)
 static void give_up_the_rest(struct pool *pool)
 {
   struct step step;
-  struct scan cursor = scan_all(&pool->rows);
+  struct scan cursor = {0};
   while (pool->stepped && engine_next(pool, &cursor, &step))
     runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
 }

@@ -541,7 +541,7 @@ int pool_close(pool_t *pool, int64_t drain_ms)
                                      : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
   int64_t deadline_ns = clock_deadline(drain_ms);
   struct step step;
-  struct scan cursor = scan_all(&pool->rows);
+  struct scan cursor = {0};
   engine_close(pool);
   while (!pool->stepped && engine_next(pool, &cursor, &step)) {
     runner_wake(pool, &step);

@@ -268,7 +268,7 @@ int pool_step_next(pool_t *pool, pool_step_t *theirs)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   if (!pool->stepped)
     return refuse_vtable();
-  struct scan cursor = scan_all(&pool->rows);
+  struct scan cursor = {0};
   bool more = engine_next(pool, &cursor, &step);
   write_step(theirs, &step, 0);
   return more;
