@@ -45,7 +45,7 @@ bool bitmap_hint(struct row *row)
   struct block *first = atomic_load_explicit(&row->block[0], memory_order_relaxed);
   if (atomic_load_explicit(&first->idle, memory_order_relaxed))
     return true;
-  uint64_t idle = atomic_load_explicit(&row->idle, memory_order_relaxed) & ~first->bit;
+  uint32_t idle = atomic_load_explicit(&row->idle, memory_order_relaxed) & ~first->bit;
   while (!idle && (row = atomic_load_explicit(&row->next, memory_order_acquire)))
     idle = atomic_load_explicit(&row->idle, memory_order_relaxed);
   return idle != 0;
@@ -153,9 +153,12 @@ void bitmap_reset(struct row *row)
   }
 }
 
+/* Of the allocator, which wants a multiple of the alignment. */
+#define BLOCK_SIZE ((sizeof(struct block) + SLOT_CACHE_LINE - 1) / SLOT_CACHE_LINE * SLOT_CACHE_LINE)
+
 static struct row *row_with_room(struct row *row)
 {
-  while (row->full == ~(uint64_t)0) {
+  while (row->full == ROW_FULL) {
     struct row *next = atomic_load(&row->next);
     if (!next) {
       next = calloc(1, sizeof *next);
@@ -170,11 +173,11 @@ static struct row *row_with_room(struct row *row)
 
 static struct block *block_with_room(struct row *row, struct pool *pool)
 {
-  unsigned number = (unsigned)__builtin_ctzll(~row->full);
+  unsigned number = (unsigned)__builtin_ctz(~row->full);
   struct block *block = atomic_load(&row->block[number]);
-  if (block || !(block = aligned_alloc(SLOT_CACHE_LINE, sizeof *block)))
+  if (block || !(block = aligned_alloc(SLOT_CACHE_LINE, BLOCK_SIZE)))
     return block;
-  *block = (struct block){.pool = pool, .row = row, .bit = (uint64_t)1 << number};
+  *block = (struct block){.pool = pool, .row = row, .bit = 1u << number};
   atomic_store(&row->block[number], block);
   return block;
 }

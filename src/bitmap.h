@@ -2,7 +2,7 @@
 /*
  * The slots of a pool, in blocks of 64, and the idle bitmap: a hint where to look for an idle slot.
  *
- * Shared: one word of 64 bits in each block, and one in each row of 64 blocks, read and written by all who get and put.
+ * Shared: one word of 64 bits in each block, and one in each row of blocks, read and written by all who get and put.
  *
  * A set bit means "was idle when somebody looked".  A put sets its bit only if it finds it clear; a get that reuses its
  * thread's last slot does not touch it.  So in steady state nobody writes here.  A scanner that meets a slot that is
@@ -36,21 +36,23 @@
 #include "slot.h"
 
 #define BLOCK_SLOTS 64u
-#define ROW_BLOCKS  64u
+#define ROW_BLOCKS  32u
+#define ROW_FULL    UINT32_MAX
 
+/* Each begins on a line of its own. */
 struct block {
   _Atomic uint64_t idle;
   _Atomic uint64_t taken; /* places that have a slot; changed under the pool's lock */
   struct pool *pool;      /* this and the next two never change */
   struct row *row;
-  uint64_t bit;                        /* of the row's words */
+  uint32_t bit;                        /* of the row's words */
   _Atomic uint32_t index[BLOCK_SLOTS]; /* of the slots; 0: none */
-} __attribute__((aligned(SLOT_CACHE_LINE)));
+};
 
 struct row {
-  _Atomic uint64_t idle;
-  _Atomic uint64_t used; /* blocks that have slots; this and the next are changed under the pool's lock */
-  uint64_t full;         /* blocks whose places all have slots */
+  _Atomic uint32_t idle;
+  _Atomic uint32_t used; /* blocks that have slots; this and the next are changed under the pool's lock */
+  uint32_t full;         /* blocks whose places all have slots */
   _Atomic int32_t count; /* bits that are set in the blocks' idle words; counted just after they change */
   _Atomic(struct block *) block[ROW_BLOCKS];
   _Atomic(struct row *) next;
@@ -71,8 +73,17 @@ struct scan {
 /* The block's bit was clear: sets it, and the row's. */
 void bitmap_raise(struct block *block, uint64_t bit);
 
-/* Returns the pool whose block was marked: the slot's own, unless that has moved on. */
-static inline struct pool *bitmap_mark(struct slot *slot)
+/* The pool in whose block a slot that was made idle has its bit; NULL if it has not.  That is the slot's own pool,
+   unless the slot has moved on. */
+static inline struct pool *bitmap_marked(const struct slot *slot)
+{
+  struct block *block = atomic_load_explicit(&slot->block, memory_order_acquire);
+  uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
+  return atomic_load(&block->idle) & bit ? block->pool : NULL;
+}
+
+/* Sets the bit if it is clear.  Returns the pool of the block. */
+static inline struct pool *bitmap_mark(const struct slot *slot)
 {
   struct block *block = atomic_load_explicit(&slot->block, memory_order_acquire);
   uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);

@@ -58,8 +58,8 @@ struct pool {
   void *context;
 
   struct home homes[HOMES];
-  struct block block; /* the first; the others are allocated */
-  struct row rows __attribute__((aligned(SLOT_CACHE_LINE)));
+  struct block block __attribute__((aligned(SLOT_CACHE_LINE))); /* the first; the others are allocated */
+  struct row rows;
 
   /* Everything from here on is under the lock. */
   pthread_mutex_t lock __attribute__((aligned(SLOT_CACHE_LINE)));

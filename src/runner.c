@@ -494,6 +494,16 @@ static __attribute__((noinline)) int put_attentively(struct pool *pool, struct s
   return 0;
 }
 
+/* Its bit is clear. */
+static __attribute__((noinline)) int put_unmarked(struct slot *slot, pool_lease_t lease)
+{
+  struct pool *pool = bitmap_mark(slot);
+  PROBE_RETURNED(pool, lease);
+  if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
+    return put_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE);
+  return 0;
+}
+
 int pool_put(pool_lease_t lease)
 {
   struct slot *slot = slot_of(lease);
@@ -501,7 +511,9 @@ int pool_put(pool_lease_t lease)
   uint64_t idle = generation_next(word - LEASED + IDLE);
   if (__builtin_expect(is_sampled(lease) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return put_slowly(lease);
-  struct pool *pool = bitmap_mark(slot);
+  struct pool *pool = bitmap_marked(slot);
+  if (__builtin_expect(!pool, 0))
+    return put_unmarked(slot, lease);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
     return put_attentively(pool, slot, idle);

@@ -208,6 +208,15 @@ static __attribute__((noinline)) int end_attentively(struct pool *pool, struct s
   return nothing ? 0 : (int)finish(&step, theirs, 0, 0);
 }
 
+static __attribute__((noinline)) int end_unmarked(struct slot *slot, pool_lease_t lease, pool_step_t *theirs)
+{
+  struct pool *pool = bitmap_mark(slot);
+  PROBE_RETURNED(pool, lease);
+  if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
+    return end_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE, theirs);
+  return 0;
+}
+
 int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
 {
   struct slot *slot = slot_of(lease);
@@ -216,7 +225,9 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   if (__builtin_expect(
           is_sampled(lease) || !write_nothing(theirs) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return end_slowly(lease, theirs);
-  struct pool *pool = bitmap_mark(slot);
+  struct pool *pool = bitmap_marked(slot);
+  if (__builtin_expect(!pool, 0))
+    return end_unmarked(slot, lease, theirs);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
     return end_attentively(pool, slot, idle, theirs);
