@@ -8,16 +8,17 @@
 #define CAPACITY_KEPT  ((size_t)1024 * 1024) /* a larger buffer is given back once it is empty */
 #define SPACE_LEAST    ((size_t)4 * 1024)
 
-void frame_init(struct frame_stream *stream, size_t limit)
+/* There is a buffer from the beginning, so that without memory the stream can always go on. */
+bool frame_init(struct frame_stream *stream, size_t limit)
 {
-  *stream = (struct frame_stream){.limit = limit};
+  *stream = (struct frame_stream){.limit = limit, .data = malloc(CAPACITY_FIRST), .capacity = CAPACITY_FIRST};
+  return stream->data != NULL;
 }
 
 void frame_free(struct frame_stream *stream)
 {
   free(stream->data);
   stream->data = NULL;
-  stream->capacity = stream->begin = stream->scanned = stream->end = 0;
 }
 
 static void move_to_front(struct frame_stream *stream)
@@ -28,20 +29,53 @@ static void move_to_front(struct frame_stream *stream)
   stream->begin = 0;
 }
 
+/* What a skipped object consists of is not kept. */
+static void empty(struct frame_stream *stream)
+{
+  stream->skipped += stream->end - stream->begin;
+  stream->begin = stream->scanned = stream->end = 0;
+}
+
+void frame_skip(struct frame_stream *stream)
+{
+  stream->skipping = true;
+  empty(stream);
+}
+
+static bool resize(struct frame_stream *stream, size_t capacity)
+{
+  char *data = realloc(stream->data, capacity);
+  if (!data)
+    return false;
+  stream->data = data;
+  stream->capacity = capacity;
+  return true;
+}
+
+void frame_trim(struct frame_stream *stream)
+{
+  if (stream->begin < stream->end || stream->capacity <= CAPACITY_KEPT)
+    return;
+  move_to_front(stream);
+  resize(stream, CAPACITY_FIRST);
+}
+
+/* Twice as much, but no more than the largest object needs. */
+static size_t larger_capacity(const struct frame_stream *stream)
+{
+  size_t twice = stream->capacity * 2, enough = stream->limit + SPACE_LEAST, least = stream->end + SPACE_LEAST;
+  size_t capacity = twice < enough ? twice : enough;
+  return capacity > least ? capacity : least;
+}
+
 bool frame_space(struct frame_stream *stream, char **space, size_t *size)
 {
-  if (stream->begin == stream->end && stream->capacity > CAPACITY_KEPT)
-    frame_free(stream);
+  if (stream->skipping)
+    empty(stream);
   if (stream->capacity - stream->end < SPACE_LEAST && stream->begin > 0)
     move_to_front(stream);
-  if (stream->capacity - stream->end < SPACE_LEAST) {
-    size_t capacity = stream->capacity ? stream->capacity * 2 : CAPACITY_FIRST;
-    char *data = realloc(stream->data, capacity);
-    if (!data)
-      return false;
-    stream->data = data;
-    stream->capacity = capacity;
-  }
+  if (stream->capacity - stream->end < SPACE_LEAST && !resize(stream, larger_capacity(stream)))
+    return false;
   *space = stream->data + stream->end;
   *size = stream->capacity - stream->end;
   return true;
@@ -69,6 +103,9 @@ static void start_object(struct frame_stream *stream)
   stream->part = FRAME_KEY;
   stream->key = stream->value = (struct frame_span){0, 0};
   stream->found = (struct frame){0};
+  stream->skipping = false;
+  stream->skipped = stream->checked = 0;
+  json_check_start(&stream->check);
 }
 
 /* A value cannot begin at 0, where the object's bracket is. */
@@ -89,12 +126,18 @@ static struct frame_span *member_called(struct frame *frame, const char *key, si
   return NULL;
 }
 
-static void end_member(struct frame_stream *stream)
+static void note_member(struct frame_stream *stream)
 {
   const char *key = stream->data + stream->begin + stream->key.begin;
   struct frame_span *member = member_called(&stream->found, key, stream->key.end - stream->key.begin);
   if (member && stream->value.end > stream->value.begin)
     *member = stream->value;
+}
+
+static void end_member(struct frame_stream *stream)
+{
+  if (!stream->skipping)
+    note_member(stream);
   stream->key = stream->value = (struct frame_span){0, 0};
   stream->part = FRAME_KEY;
 }
@@ -222,6 +265,14 @@ static bool scan_between(struct frame_stream *stream)
   return true;
 }
 
+/* Checks what was scanned since the last time. */
+static void check_scanned(struct frame_stream *stream)
+{
+  size_t done = stream->checked;
+  stream->checked = stream->scanned - stream->begin;
+  json_check_feed(&stream->check, stream->data + stream->begin + done, stream->checked - done);
+}
+
 /* Goes on to the end of the object or of the bytes. */
 static bool scan_object(struct frame_stream *stream)
 {
@@ -238,7 +289,8 @@ static bool scan_object(struct frame_stream *stream)
   return true;
 }
 
-enum frame_outcome frame_next(struct frame_stream *stream, struct frame *frame)
+/* Goes on to the end of one object. */
+static enum frame_outcome next_object(struct frame_stream *stream)
 {
   if (stream->depth == 0 && !scan_between(stream))
     return FRAME_GARBAGE;
@@ -246,13 +298,24 @@ enum frame_outcome frame_next(struct frame_stream *stream, struct frame *frame)
     return FRAME_MORE;
   if (!scan_object(stream))
     return FRAME_GARBAGE;
-  if (stream->scanned - stream->begin > stream->limit)
+  if (stream->skipped + (stream->scanned - stream->begin) > stream->limit)
     return FRAME_TOO_LARGE;
-  if (stream->depth > 0)
-    return FRAME_MORE;
+  if (!stream->skipping)
+    check_scanned(stream);
+  return stream->depth > 0 ? FRAME_MORE : FRAME_FOUND;
+}
+
+enum frame_outcome frame_next(struct frame_stream *stream, struct frame *frame)
+{
+  enum frame_outcome outcome;
+  while ((outcome = next_object(stream)) == FRAME_FOUND && stream->skipping)
+    ; /* the next one begins at `scanned` */
+  if (outcome != FRAME_FOUND)
+    return outcome;
   *frame = stream->found;
   frame->text = stream->data + stream->begin;
   frame->size = stream->scanned - stream->begin;
+  frame->problem = json_check_end(&stream->check) ? NULL : stream->check.problem;
   stream->begin = stream->scanned;
   return FRAME_FOUND;
 }

@@ -3,8 +3,8 @@
  * Finds the replies in what a server sends: a stream of JSON objects, with or without white space between them.
  *
  * Each byte is scanned once, however the stream is cut into pieces.  The scanner knows strings and brackets, so it
- * finds the end of each object and where three of its members stand.  Whether the whole is JSON is not decided by it,
- * except that what cannot become an object is recognised at once, rather than when it ends: jansson decides it.
+ * finds the end of each object and where three of its members stand.  What cannot become an object is recognised at
+ * once.  Whether an object is JSON all through is checked as its bytes come in, and said when it ends.
  *
  * Not thread-safe: one thread at a time uses a stream.
  */
@@ -14,16 +14,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "json_check.h"
+
 /* Where a member's value stands within the object.  begin == end: there is no such member. */
 struct frame_span {
   size_t begin;
   size_t end;
 };
 
-/* One object.  Its text is valid until bytes are added to the stream. */
+/* One object.  Its text is valid until bytes are added to the stream, or the stream is trimmed. */
 struct frame {
   const char *text;
   size_t size;
+  const char *problem; /* NULL: it is JSON; else a clause that says why not */
   struct frame_span id;
   struct frame_span result;
   struct frame_span error;
@@ -54,16 +57,28 @@ struct frame_stream {
   struct frame_span key; /* these, like those in `found`, count from the object's begin, and so survive a move */
   struct frame_span value;
   struct frame found;
+  bool skipping;  /* nothing is kept of the object under way */
+  size_t skipped; /* bytes of it that are gone */
+  size_t checked; /* bytes of it that `check` has seen */
+  struct json_check check;
 };
 
-void frame_init(struct frame_stream *stream, size_t limit);
+/* False without memory. */
+bool frame_init(struct frame_stream *stream, size_t limit);
 void frame_free(struct frame_stream *stream);
 
-/* Where the next bytes are to be put, and how many fit (more than 0).  False without memory. */
+/* Where the next bytes are to be put, and how many fit (more than 0).  To be called when frame_next() has said
+   FRAME_MORE, or first of all.  False without memory, and then frame_skip() makes space. */
 bool frame_space(struct frame_stream *stream, char **space, size_t *size);
+
+/* Forgets the object under way, and goes on with the one after it. */
+void frame_skip(struct frame_stream *stream);
 
 /* So many bytes were put there. */
 void frame_received(struct frame_stream *stream, size_t size);
+
+/* Gives back a large buffer that holds nothing. */
+void frame_trim(struct frame_stream *stream);
 
 /* Whether there are bytes of an object that is not complete. */
 bool frame_is_inside(const struct frame_stream *stream);

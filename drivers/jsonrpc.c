@@ -5,11 +5,18 @@
  *
  * Addresses.  HOST:PORT, [IPV6]:PORT or unix:/PATH, each optionally followed by ?max_reply_bytes=N: a reply that is
  * larger than N bytes, envelope included, breaks the connection.  Without it the limit is 64 MiB (67108864).  A path
- * cannot contain '?'.  Looking up a name takes as long as the system's resolver takes; connecting keeps the deadline.
+ * cannot contain '?'.  A name is looked up in a thread of its own, since the system's resolver knows no deadline.
  *
  * Arguments and replies.  `args` is the text of one JSON value, or empty for null.  The reply is the text of the result
  * as the server sent it, byte for byte, so that a number loses nothing that JSON can say.  POOL_E_REMOTE comes with the
  * server's error: the string, or if it is no string, its JSON text.
+ *
+ * Both are checked to be JSON while they come in, without a tree of them, so a text costs no more than its bytes: a
+ * reply is held once in the stream and once more for the caller.  Brackets may be nested 2048 deep.  Between two pieces
+ * of a text the reader looks at its deadline, and the poller at other connections.
+ *
+ * Without memory a call ends with POOL_E_NOMEM, and the connection stays good: a reply that there is no room for is
+ * skipped, byte by byte, and what the server sends after it is understood.
  *
  * Shared.  A connection is used by any number of threads: callers, and the poller.
  *   - `lock` guards everything in it except what is said below.  It is held for moments, never during a system call
@@ -23,7 +30,7 @@
  *
  * Who reads.  A call that waits for its reply (a sync call) becomes the reader if there is none, and delivers the
  * replies of others too, until its own is there; the others sleep.  So a program that only uses pool_call() has no
- * thread of the driver.  For calls that nobody waits for (async calls) there is one poller thread in the process,
+ * thread of the driver, except while a name is looked up.  For calls that nobody waits for (async calls) there is one poller thread in the process,
  * started with the first of them.  It becomes the reader of connections that have async calls under way and no sync
  * call that could read, keeps the deadlines of async calls, and runs all of their callbacks.
  *
@@ -75,6 +82,10 @@
 
 #define REPLY_LIMIT   ((size_t)64 * 1024 * 1024)
 #define BUCKETS_FIRST 16u
+
+/* After so many bytes the reader looks at the clock, and the poller at other connections. */
+#define RECEIVE_MOST ((size_t)256 * 1024)
+#define CHECK_MOST   ((size_t)256 * 1024)
 
 /* The context: an address that was understood. */
 struct address {
@@ -257,7 +268,8 @@ static struct pending **bucket_of(struct connection *connection, uint64_t id)
   return &connection->buckets[id & (connection->bucket_count - 1)];
 }
 
-/* More buckets, before there are many calls in each.  False without memory. */
+/* More buckets, before there are many calls in each.  False without memory; that only costs time, except the first
+ * time. */
 static bool table_grow(struct connection *connection)
 {
   size_t old_count = connection->bucket_count;
@@ -281,7 +293,7 @@ static bool table_grow(struct connection *connection)
 
 static bool table_add(struct connection *connection, struct pending *pending)
 {
-  if (connection->pending_count >= connection->bucket_count && !table_grow(connection))
+  if (connection->pending_count >= connection->bucket_count && !table_grow(connection) && !connection->buckets)
     return false;
   pending->id = ++connection->last_id;
   struct pending **bucket = bucket_of(connection, pending->id);
@@ -445,6 +457,20 @@ static void offer_role(struct connection *connection)
   }
 }
 
+/* Under the lock. */
+static void end_calls_locked(struct connection *connection, int code)
+{
+  for (struct pending *pending; (pending = table_any(connection));)
+    end_call(connection, pending, code, (pool_bytes_t){NULL, 0});
+}
+
+static void end_calls(struct connection *connection, int code)
+{
+  pthread_mutex_lock(&connection->lock);
+  end_calls_locked(connection, code);
+  pthread_mutex_unlock(&connection->lock);
+}
+
 /* Ends the connection and all calls on it; only the first reason counts. */
 static __attribute__((format(printf, 3, 4))) void break_connection(struct connection *connection, int native,
                                                                    const char *format, ...)
@@ -459,8 +485,7 @@ static __attribute__((format(printf, 3, 4))) void break_connection(struct connec
     connection->broken = true;
     /* Wakes everybody who waits for the socket, and tells the server. */
     shutdown(connection->descriptor, SHUT_RDWR);
-    for (struct pending *pending; (pending = table_any(connection));)
-      end_call(connection, pending, POOL_E_BROKEN, (pool_bytes_t){NULL, 0});
+    end_calls_locked(connection, POOL_E_BROKEN);
     pthread_cond_broadcast(&connection->writable);
   }
   pthread_mutex_unlock(&connection->lock);
@@ -510,13 +535,16 @@ static int copy_bytes(const char *text, size_t size, pool_bytes_t *bytes)
 /* The text of the server's error. */
 static int copy_error(const char *text, struct frame_span span, pool_bytes_t *bytes)
 {
-  json_t *value = NULL;
-  if (text[span.begin] == '"')
-    value = json_loadb(text + span.begin, span.end - span.begin, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-  int code = value ? copy_bytes(json_string_value(value), json_string_length(value), bytes)
-                   : copy_bytes(text + span.begin, span.end - span.begin, bytes);
-  json_decref(value);
-  return code;
+  size_t size = span.end - span.begin;
+  if (text[span.begin] != '"')
+    return copy_bytes(text + span.begin, size, bytes);
+  int code = pool_bytes_new(size - 2, bytes);
+  if (code)
+    return code;
+  char *said = bytes->data;
+  bytes->size = json_unescape(said, text + span.begin + 1, size - 2);
+  said[bytes->size] = 0;
+  return 0;
 }
 
 static int copy_reply(const struct frame *frame, bool failed, pool_bytes_t *bytes)
@@ -526,23 +554,11 @@ static int copy_reply(const struct frame *frame, bool failed, pool_bytes_t *byte
   return copy_bytes(frame->text + frame->result.begin, frame->result.end - frame->result.begin, bytes);
 }
 
-/* Whether this is one JSON value; if not, *wrong is where it goes wrong.  Integers of any size are fine, for only their
-   text is passed on; a number beyond a double is not. */
-static bool is_json(const char *text, size_t size, size_t *wrong)
-{
-  json_error_t why;
-  json_t *value = json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &why);
-  *wrong = value || why.position < 1 ? 0 : (size_t)why.position - 1;
-  json_decref(value);
-  return value != NULL;
-}
-
 /* Understands a frame.  Returns NULL, or what is wrong with it. */
 static const char *read_reply(const struct frame *frame, struct reply *reply)
 {
-  size_t wrong;
-  if (!is_json(frame->text, frame->size, &wrong))
-    return "it is not JSON";
+  if (frame->problem)
+    return frame->problem;
   bool failed = !is_null(frame->text, frame->error);
   if (!failed && frame->result.begin == frame->result.end)
     return "it has neither result nor error";
@@ -599,19 +615,28 @@ static void dispatch_all(struct connection *connection)
     break_connection(connection, 0, "a reply is larger than max_reply_bytes=%zu", connection->stream.limit);
 }
 
-/* Receives what is there and delivers it.  Only the reader may do this. */
+/* Where to receive.  Without memory for more of a reply the calls under way end, and the reply, which is that of one of
+   them or of an earlier one, is skipped; the connection stays good. */
+static void make_space(struct connection *connection, char **space, size_t *size)
+{
+  if (frame_space(&connection->stream, space, size))
+    return;
+  end_calls(connection, POOL_E_NOMEM);
+  frame_skip(&connection->stream);
+  frame_space(&connection->stream, space, size);
+}
+
+/* Receives a part of what is there and delivers it.  Only the reader may do this. */
 static void receive(struct connection *connection)
 {
   char *space;
   size_t size;
-  if (!frame_space(&connection->stream, &space, &size)) {
-    break_connection(connection, ENOMEM, "no memory for a reply");
-    return;
-  }
-  ssize_t received = recv(connection->descriptor, space, size, 0);
+  make_space(connection, &space, &size);
+  ssize_t received = recv(connection->descriptor, space, size < RECEIVE_MOST ? size : RECEIVE_MOST, 0);
   if (received > 0) {
     frame_received(&connection->stream, (size_t)received);
     dispatch_all(connection);
+    frame_trim(&connection->stream);
   } else if (received == 0) {
     break_connection(connection, 0, "the server closed the connection%s",
                      frame_is_inside(&connection->stream) ? " in the middle of a reply" : "");
@@ -633,18 +658,56 @@ struct request {
 
 static const char null_text[] = "null";
 
-/* Puts together everything but the id. */
-static int request_make(struct request *request, const char *method, pool_bytes_t args, pool_error_t *error)
+/* jansson says NULL both when a name is not UTF-8 and when there is no memory, so it is asked only for the latter. */
+static bool is_utf8(const char *text)
 {
-  size_t wrong;
+  struct json_check check;
+  json_check_start(&check);
+  bool good = json_check_feed(&check, "\"", 1);
+  for (; *text && good; text++) {
+    bool special = *text == '"' || *text == '\\' || (unsigned char)*text < ' ';
+    good = json_check_feed(&check, special ? " " : text, 1);
+  }
+  return good && json_check_feed(&check, "\"", 1);
+}
+
+static int say_expired(pool_error_t *error)
+{
+  return fail(error, POOL_E_TIMEOUT, 0, "the deadline passed before the request was sent");
+}
+
+static int check_args(pool_bytes_t args, int64_t deadline_ns, pool_error_t *error)
+{
+  struct json_check check;
+  const char *text = args.data;
+  json_check_start(&check);
+  for (size_t left = args.size; left > 0;) {
+    size_t part = left < CHECK_MOST ? left : CHECK_MOST;
+    if (!json_check_feed(&check, text, part))
+      break;
+    text += part;
+    left -= part;
+    if (left > 0 && is_past(deadline_ns))
+      return say_expired(error);
+  }
+  if (args.size == 0 || json_check_end(&check))
+    return 0;
+  return fail(error, POOL_E_INVALID, 0, "not sent: args are not one JSON value, %s; byte %zu of %zu is wrong",
+              check.problem, check.size + 1, args.size);
+}
+
+/* Puts together everything but the id. */
+static int request_make(struct request *request, const char *method, pool_bytes_t args, int64_t deadline_ns,
+                        pool_error_t *error)
+{
   *request = (struct request){0};
-  if (args.size > 0 && !is_json(args.data, args.size, &wrong))
-    return fail(error, POOL_E_INVALID, 0, "not sent: args are not one JSON value; byte %zu of %zu is wrong", wrong + 1,
-                args.size);
-  json_t *name = json_string(method);
-  if (!name)
+  int code = check_args(args, deadline_ns, error);
+  if (code)
+    return code;
+  if (!is_utf8(method))
     return fail(error, POOL_E_INVALID, 0, "not sent: the name of the method is not UTF-8");
-  char *quoted = json_dumps(name, JSON_ENCODE_ANY);
+  json_t *name = json_string_nocheck(method);
+  char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
   json_decref(name);
   int size = quoted ? asprintf(&request->head, "{\"method\":%s,\"params\":[", quoted) : -1;
   free(quoted);
@@ -715,7 +778,8 @@ static enum outcome wait_writable(struct connection *connection, int64_t deadlin
                           {.fd = wake, .events = POLLIN}};
   int ready = poll(set, 2, poll_timeout(deadline_ns));
   int native = errno;
-  enum outcome outcome = ready < 0 && errno != EINTR ? FAILED : ready <= 0 && is_past(deadline_ns) ? EXPIRED : OK;
+  /* Also when the socket is ready: it may take a few bytes each time, and the request is long. */
+  enum outcome outcome = ready < 0 && errno != EINTR ? FAILED : is_past(deadline_ns) ? EXPIRED : OK;
   if (reads && ready > 0 && (set[0].revents & ~POLLOUT))
     receive(connection);
   pthread_mutex_lock(&connection->lock);
@@ -758,7 +822,7 @@ static int take_turn(struct connection *connection, int64_t deadline_ns, pool_er
   if (connection->writing || !in_time) {
     if (!connection->writing)
       pthread_cond_signal(&connection->writable); /* it may be that the wake-up was ours */
-    return fail(error, POOL_E_TIMEOUT, 0, "the deadline passed before the request was sent");
+    return say_expired(error);
   }
   connection->writing = true;
   return 0;
@@ -770,8 +834,9 @@ static void leave_turn(struct connection *connection)
   pthread_cond_signal(&connection->writable);
 }
 
-/* Takes the turn and puts the call into the table. */
-static int begin_send(struct connection *connection, struct request *request, struct pending *pending,
+/* Takes the turn and puts the call into the table.  From then on an async call may end, and its memory with it, as soon
+   as the lock is left: its id is all that the sender keeps. */
+static int begin_send(struct connection *connection, struct request *request, struct pending *pending, uint64_t *id,
                       pool_error_t *error)
 {
   pthread_mutex_lock(&connection->lock);
@@ -781,7 +846,7 @@ static int begin_send(struct connection *connection, struct request *request, st
     code = fail(error, POOL_E_NOMEM, 0, "not sent: no memory for one more call");
   }
   if (code == 0)
-    request_set_id(request, pending->id);
+    request_set_id(request, *id = pending->id);
   pthread_mutex_unlock(&connection->lock);
   return code;
 }
@@ -793,7 +858,7 @@ static int say_unsent(const struct request *request, enum outcome outcome, int n
     return fail(error, POOL_E_BROKEN, native, "sending: %s", strerror(native));
   if (request->begun)
     return fail(error, POOL_E_BROKEN, 0, "the deadline passed when a part of the request was sent");
-  return fail(error, POOL_E_TIMEOUT, 0, "the deadline passed before the request was sent");
+  return say_expired(error);
 }
 
 /* Leaves the turn.  A call that was sent is watched now; one that was not is taken back, unless it has ended. */
@@ -818,10 +883,10 @@ static int send_call(struct connection *connection, struct request *request, str
                      pool_error_t *error)
 {
   int64_t deadline_ns = pending->deadline_ns;
-  int code = begin_send(connection, request, pending, error);
+  uint64_t id;
+  int code = begin_send(connection, request, pending, &id, error);
   if (code)
     return code;
-  uint64_t id = pending->id;
   enum outcome outcome = request_send(connection, request, deadline_ns);
   int native = errno;
   if (end_send(connection, id, outcome == OK))
@@ -913,7 +978,7 @@ static int jsonrpc_call(void *context, void *conn, const char *method, pool_byte
   struct request request;
   struct pending pending = {.deadline_ns = deadline_ns};
   (void)context;
-  int code = request_make(&request, method, args, error);
+  int code = request_make(&request, method, args, deadline_ns, error);
   if (code)
     return code;
   condition_init(&pending.changed);
@@ -1016,7 +1081,7 @@ static bool look_after(struct watch *watch, struct connection *connection, int64
   }
   pthread_mutex_unlock(&connection->lock);
   if (helpless)
-    break_connection(connection, ENOMEM, "no memory to wait for replies");
+    end_calls(connection, POOL_E_NOMEM);
   return needed;
 }
 
@@ -1134,7 +1199,7 @@ static void *poller_main(void *data)
   return NULL;
 }
 
-static bool thread_start(struct watch *watch)
+static bool thread_start(void *(*run)(void *), void *data)
 {
   pthread_attr_t attributes;
   pthread_t thread;
@@ -1144,7 +1209,7 @@ static bool thread_start(struct watch *watch)
   /* Signals are the program's business and go to its own threads. */
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = pthread_create(&thread, &attributes, poller_main, watch) == 0;
+  bool started = pthread_create(&thread, &attributes, run, data) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   return started;
@@ -1168,7 +1233,7 @@ static bool poller_start_locked(void)
     return false;
   }
   watch->wake = poller.wake[0];
-  if (thread_start(watch))
+  if (thread_start(poller_main, watch))
     return true;
   close(poller.wake[0]);
   close(poller.wake[1]);
@@ -1206,7 +1271,7 @@ static int jsonrpc_go(void *context, void *conn, const char *method, pool_bytes_
   struct request request;
   pool_error_t error = POOL_ERROR_INIT;
   (void)context;
-  int code = request_make(&request, method, args, &error);
+  int code = request_make(&request, method, args, pool_call_deadline(call), &error);
   if (code)
     return code;
   struct pending *pending = poller_start() ? pending_new(call) : NULL;
@@ -1229,9 +1294,12 @@ static struct connection *connection_new(size_t limit)
   struct connection *connection = calloc(1, sizeof *connection);
   if (!connection)
     return NULL;
+  if (!frame_init(&connection->stream, limit)) {
+    free(connection);
+    return NULL;
+  }
   connection->descriptor = connection->unstick = -1;
   atomic_store(&connection->references, 1);
-  frame_init(&connection->stream, limit);
   pthread_mutex_init(&connection->lock, NULL);
   condition_init(&connection->writable);
   return connection;
@@ -1296,18 +1364,126 @@ static int say_not_connected(const struct address *address, int number, int64_t 
 {
   const char *where = address->is_unix ? address->path : address->host;
   const char *colon = address->is_unix ? "" : ":";
-  int code = number == ETIMEDOUT && is_past(deadline_ns) ? POOL_E_TIMEOUT : POOL_E_OPEN;
+  int code = number == ENOMEM                              ? POOL_E_NOMEM
+             : number == ETIMEDOUT && is_past(deadline_ns) ? POOL_E_TIMEOUT
+                                                           : POOL_E_OPEN;
   return fail(error, code, number, "connecting to %.100s%s%s: %s", where, colon, address->port, strerror(number));
+}
+
+static int say_not_found(const struct address *address, int problem, int number, pool_error_t *error)
+{
+  bool no_memory = problem == EAI_MEMORY || (problem == EAI_SYSTEM && number == ENOMEM);
+  return fail(error, no_memory ? POOL_E_NOMEM : POOL_E_OPEN, problem == EAI_SYSTEM ? number : 0,
+              "looking up %.100s: %s", address->host, gai_strerror(problem));
+}
+
+/* A name that is being looked up by a thread, for a caller that waits.  The last of the two frees it. */
+struct lookup {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  bool done;
+  bool given_up; /* nobody waits any more */
+  char host[256];
+  char port[6];
+  int problem;
+  int number; /* the errno of EAI_SYSTEM */
+  struct addrinfo *found;
+};
+
+static int look_up_now(const char *host, const char *port, int flags, struct addrinfo **found)
+{
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags};
+  *found = NULL;
+  return getaddrinfo(host, port, &hints, found);
+}
+
+static struct lookup *lookup_new(const struct address *address)
+{
+  struct lookup *lookup = calloc(1, sizeof *lookup);
+  if (!lookup)
+    return NULL;
+  memcpy(lookup->host, address->host, sizeof lookup->host);
+  memcpy(lookup->port, address->port, sizeof lookup->port);
+  pthread_mutex_init(&lookup->lock, NULL);
+  condition_init(&lookup->changed);
+  return lookup;
+}
+
+static void lookup_free(struct lookup *lookup)
+{
+  if (lookup->found)
+    freeaddrinfo(lookup->found);
+  pthread_cond_destroy(&lookup->changed);
+  pthread_mutex_destroy(&lookup->lock);
+  free(lookup);
+}
+
+static void *lookup_main(void *data)
+{
+  struct lookup *lookup = data;
+  struct addrinfo *found;
+  int problem = look_up_now(lookup->host, lookup->port, 0, &found);
+  int number = errno;
+  pthread_mutex_lock(&lookup->lock);
+  lookup->problem = problem;
+  lookup->number = number;
+  lookup->found = problem ? NULL : found;
+  lookup->done = true;
+  bool given_up = lookup->given_up;
+  pthread_cond_signal(&lookup->changed);
+  pthread_mutex_unlock(&lookup->lock);
+  if (given_up)
+    lookup_free(lookup);
+  return NULL;
+}
+
+/* Waits for the thread.  False: it goes on without us, and frees the lookup. */
+static bool lookup_await(struct lookup *lookup, int64_t deadline_ns)
+{
+  bool in_time = true;
+  pthread_mutex_lock(&lookup->lock);
+  while (!lookup->done && in_time)
+    in_time = wait_changed(&lookup->changed, &lookup->lock, deadline_ns);
+  bool done = lookup->done;
+  lookup->given_up = !done;
+  pthread_mutex_unlock(&lookup->lock);
+  return done;
+}
+
+static int look_up_by(const struct address *address, int64_t deadline_ns, struct addrinfo **found, pool_error_t *error)
+{
+  struct lookup *lookup = lookup_new(address);
+  if (!lookup || !thread_start(lookup_main, lookup)) {
+    if (lookup)
+      lookup_free(lookup);
+    return fail(error, POOL_E_NOMEM, 0, "looking up %.100s: no memory for a thread", address->host);
+  }
+  if (!lookup_await(lookup, deadline_ns))
+    return fail(error, POOL_E_TIMEOUT, 0, "looking up %.100s: the deadline passed", address->host);
+  int code = lookup->problem ? say_not_found(address, lookup->problem, lookup->number, error) : 0;
+  *found = lookup->found;
+  lookup->found = NULL;
+  lookup_free(lookup);
+  return code;
+}
+
+/* A number needs no resolver; and without a deadline there is nothing that a thread could keep. */
+static int look_up(const struct address *address, int64_t deadline_ns, struct addrinfo **found, pool_error_t *error)
+{
+  if (look_up_now(address->host, address->port, AI_NUMERICHOST, found) == 0)
+    return 0;
+  if (deadline_ns != POOL_NO_DEADLINE)
+    return look_up_by(address, deadline_ns, found, error);
+  int problem = look_up_now(address->host, address->port, 0, found);
+  return problem ? say_not_found(address, problem, errno, error) : 0;
 }
 
 static int connect_tcp(const struct address *address, int64_t deadline_ns, int *descriptor, pool_error_t *error)
 {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
   struct addrinfo *found;
-  int problem = getaddrinfo(address->host, address->port, &hints, &found);
-  if (problem)
-    return fail(error, POOL_E_OPEN, problem == EAI_SYSTEM ? errno : 0, "looking up %.100s: %s", address->host,
-                gai_strerror(problem));
+  int code = look_up(address, deadline_ns, &found, error);
+  if (code)
+    return code;
   int left = 0, number = EADDRNOTAVAIL;
   for (const struct addrinfo *info = found; info; info = info->ai_next)
     left++;
@@ -1362,7 +1538,7 @@ static int jsonrpc_open(void *context, int64_t deadline_ns, void **conn, pool_er
   struct connection *connection = connection_new(address->limit);
   if (!connection) {
     close(descriptor);
-    return fail(error, POOL_E_OPEN, ENOMEM, "no memory for a connection");
+    return fail(error, POOL_E_NOMEM, ENOMEM, "no memory for a connection");
   }
   connection->descriptor = descriptor;
   *conn = connection;

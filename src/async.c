@@ -16,11 +16,16 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   struct waiter *waiter = engine_ticket_take(pool, WAITER_ASYNC, clock_deadline(timeout_ms));
-  if (!waiter)
-    return error_code(POOL_E_NOMEM);
+  if (!waiter) {
+    const struct waiter none = {.began_ns = clock_now()};
+    error_code(POOL_E_NOMEM);
+    event_get_ended(pool, POOL_E_NOMEM, &none);
+    return POOL_E_NOMEM;
+  }
   waiter->got = got;
   waiter->user = user;
   waiter->error.code = 0;
+  waiter->at_once = timeout_ms == 0;
   int64_t ticket = atomic_load(&waiter->ticket);
   struct step step;
   /* First the thread, then the place in the queue: without a keeper nobody would ever call back.  It does not end in
@@ -29,9 +34,10 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
   if (!code)
     code = engine_enqueue(pool, waiter, &step);
   if (code) {
-    event_not_lent(pool, code, 0);
+    error_code(code);
+    event_get_ended(pool, code, waiter);
     engine_ticket_give(pool, waiter);
-    return error_code(code);
+    return code;
   }
   runner_wake(pool, &step);
   keeper_wake(pool);

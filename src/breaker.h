@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a pool knows about opens that fail: when to try again, and when to stop letting everybody try. */
+/* What a pool knows about opens that fail: when to try again, and when to stop letting everybody try.  The breaker
+   governs opening, never waiting. */
 #ifndef BREAKER_H
 #define BREAKER_H
 
@@ -11,7 +12,7 @@
 /* Under the lock of its pool. */
 struct breaker {
   int32_t failures;    /* opens that failed since the last that did not */
-  bool open;           /* gets fail at once; one open at a time finds out whether the server is back */
+  bool open;           /* one open at a time finds out whether the server is back */
   int32_t doublings;   /* of the pause */
   int64_t failed_ns;   /* when the last failure was */
   int64_t retry_at_ns; /* the earliest moment of the next open, if there were failures */
@@ -29,7 +30,9 @@ bool breaker_failed(struct breaker *breaker, const pool_config_t *config, int64_
 /* An open or a check succeeded: the server is there.  True if this closed the breaker. */
 bool breaker_succeeded(struct breaker *breaker);
 
-/* Whether an open may begin, while others are under way. */
-bool breaker_permits(const struct breaker *breaker, int32_t opening, int64_t now);
+/* Whether an open may begin, while others are under way.  `again`: for a caller whose open failed, or for nobody in
+   particular; where no back-off is set, only these have to pause. */
+bool breaker_permits(const struct breaker *breaker, const pool_config_t *config, int32_t opening, int64_t now,
+                     bool again);
 
 #endif

@@ -13,7 +13,7 @@
 /* A year: whoever means longer means -1. */
 #define TIMEOUT_LIMIT_MS INT64_C(31536000000)
 
-#define EVENTS_KNOWN ((1 << (POOL_EVENT_STARVED + 1)) - 2)
+#define EVENTS_KNOWN ((1 << (POOL_EVENT_WARNING + 1)) - 2)
 
 static int too_small(pool_error_t *error, const char *field, int64_t value, const char *least)
 {

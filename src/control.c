@@ -7,6 +7,7 @@
 #include "config.h"
 #include "engine.h"
 #include "error.h"
+#include "event.h"
 #include "runner.h"
 #include "sized.h"
 
@@ -19,12 +20,14 @@ static void close_doomed(struct pool *pool)
     runner_wake(pool, &step);
     runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
   }
+  runner_do_unclean(pool);
 }
 
 int pool_flush(pool_t *pool)
 {
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  event_pool(pool, POOL_EVENT_POOL_FLUSHED); /* before the first that is closed because of it */
   int count = engine_flush(pool);
   close_doomed(pool);
   return count;
@@ -34,7 +37,10 @@ int pool_pause(pool_t *pool)
 {
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
-  int leased = engine_pause(pool);
+  bool first;
+  int leased = engine_pause(pool, &first);
+  if (leased >= 0 && first)
+    event_pool(pool, POOL_EVENT_POOL_PAUSED);
   return leased < 0 ? error_code(leased) : leased;
 }
 
@@ -47,6 +53,8 @@ int pool_resume(pool_t *pool)
   if (left < 0)
     return error_set(NULL, POOL_E_INVALID, 0, "%s is not paused", pool->name);
   runner_wake(pool, &step);
+  if (left == 0)
+    event_pool(pool, POOL_EVENT_POOL_RESUMED);
   return left;
 }
 
@@ -63,6 +71,7 @@ int pool_resize(pool_t *pool, int32_t max_open)
   if (left < 0)
     return error_code(left);
   runner_wake(pool, &step);
+  event_resized(pool, max_open);
   close_doomed(pool);
   return left;
 }
@@ -114,6 +123,7 @@ static void describe(struct slot *slot, uint64_t word, int64_t now, pool_lease_i
   info->thread = atomic_load(&slot->holder);
   info->held_ns = watch_age(slot, now);
   strncpy(info->tag, tag ? tag : "", sizeof info->tag - 1);
+  info->connection = atomic_load(&watch_of(slot)->connection);
 }
 
 int32_t engine_leased_count(struct pool *pool)
@@ -130,7 +140,7 @@ static void list_lease(char *place, size_t stride, const pool_lease_info_t *info
 {
   memcpy(place, &stride, sizeof stride);
   sized_write(place, info, LEASE_INFO_SIZES);
-  if (stride > offsetof(pool_lease_info_t, tag) && stride < sizeof *info)
+  if (stride > offsetof(pool_lease_info_t, tag) && stride < offsetof(pool_lease_info_t, connection))
     place[stride - 1] = 0;
 }
 

@@ -34,6 +34,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "count.h"
 #include "fork.h"
 #include "queue.h"
 
@@ -124,7 +125,7 @@ static bool dismiss_idle(struct slot *slot, uint64_t word, int32_t reason, struc
 {
   while (state_of(word) == IDLE) {
     uint64_t generation = word & GENERATION_MASK;
-    if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~STATE_MASK) | CLOSING)) {
+    if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~(STATE_MASK | RESTING)) | CLOSING)) {
       dismiss(slot, reason, step);
       return true;
     }
@@ -134,8 +135,27 @@ static bool dismiss_idle(struct slot *slot, uint64_t word, int32_t reason, struc
   return false;
 }
 
-/* Lends an idle slot.  0: it is not idle, or suspect while the server is down; or it must be checked or closed first,
-   and then step->work says so. */
+/* While the breaker is open, connections that are suspect are checked one at a time: not every get has to meet one that
+   hangs. */
+static bool may_check(struct pool *pool)
+{
+  return !(attention(pool) & ATTENTION_TRIPPED) || !atomic_exchange(&pool->probing, true);
+}
+
+/* Begins the check of a slot, if it still is what it was when the caller saw it. */
+static bool check_idle(struct pool *pool, struct slot *slot, uint64_t *word, struct step *step)
+{
+  uint64_t next = (without_resting(*word) & ~(STATE_MASK | DUE)) | CHECKING;
+  if (!atomic_compare_exchange_strong(&slot->word, word, next)) {
+    atomic_store(&pool->probing, false);
+    return false;
+  }
+  ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
+  return true;
+}
+
+/* Lends an idle slot.  0: it is not idle, or suspect while another is being checked; or it must be checked or closed
+   first, and then step->work says so. */
 static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
@@ -145,11 +165,9 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
       return 0;
     }
     if (word & DUE) {
-      uint64_t next = (without_resting(word) & ~(STATE_MASK | DUE)) | CHECKING;
-      if (attention(pool) & ATTENTION_TRIPPED)
+      if (!may_check(pool))
         return 0;
-      if (atomic_compare_exchange_weak(&slot->word, &word, next)) {
-        ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
+      if (check_idle(pool, slot, &word, step)) {
         notice(pool, step);
         return 0;
       }
@@ -208,9 +226,15 @@ pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
   return 0;
 }
 
-static bool is_lendable(uint64_t word)
+bool engine_any_coming(struct pool *pool)
 {
-  return state_of(word) == IDLE && !(word & DOOMED);
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (engine_is_lendable(word) || (state_of(word) == CHECKING && !(word & DOOMED)))
+      return true;
+  }
+  return false;
 }
 
 /* How many are idle, counted no further than asked for; `stale` is how many bits are known to be set in vain,
@@ -220,7 +244,7 @@ static int32_t count_idle(struct pool *pool, int32_t enough, int stale)
   struct scan scan = scan_clean(&pool->rows);
   int32_t count = 0;
   for (struct slot *slot; count < enough && (slot = next_idle(&scan, &stale));)
-    count += is_lendable(atomic_load(&slot->word));
+    count += engine_is_lendable(atomic_load(&slot->word));
   return count;
 }
 
@@ -234,24 +258,51 @@ size_t engine_idle_count(struct pool *pool)
   size_t count = 0;
   struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    count += is_lendable(atomic_load(&slot->word));
+    count += engine_is_lendable(atomic_load(&slot->word));
   return count;
 }
 
 /* ---- room: all of these under the lock ---- */
 
-bool engine_has_room(struct pool *pool)
+bool engine_has_place(struct pool *pool)
 {
   return !(attention(pool) & ATTENTION_NOT_LENDING) && !pool->filling &&
          (pool->max_open == 0 || pool->open < pool->max_open) &&
-         (pool->config.max_opening == 0 || pool->opening < pool->config.max_opening) &&
-         (pool->breaker.failures == 0 || breaker_permits(&pool->breaker, pool->opening, clock_now()));
+         (pool->config.max_opening == 0 || pool->opening < pool->config.max_opening);
+}
+
+bool engine_has_room(struct pool *pool, bool again)
+{
+  return engine_has_place(pool) && (pool->breaker.failures == 0 ||
+                                    breaker_permits(&pool->breaker, &pool->config, pool->opening, clock_now(), again));
+}
+
+/* While the breaker is open, what is being opened is a question, not a hope: it may hang as the last ones did. */
+static bool is_hopeful(const struct pool *pool, const struct slot *slot)
+{
+  uint64_t word = atomic_load(&slot->word);
+  enum slot_state state = state_of(word);
+  return state != EMPTY && state != CLOSING && !(word & DOOMED) && !(state == OPENING && pool->breaker.open) &&
+         slot_is_of(slot, pool);
+}
+
+/* The slot that was hopeful when somebody looked mostly still is, so slots are searched seldom. */
+bool engine_hopes(struct pool *pool)
+{
+  if (pool->hope && is_hopeful(pool, pool->hope))
+    return true;
+  struct scan scan = scan_all(&pool->rows);
+  while ((pool->hope = scan_next(&scan)))
+    if (is_hopeful(pool, pool->hope))
+      return true;
+  return false;
 }
 
 /* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
 bool engine_needs_refill(struct pool *pool)
 {
-  if (pool->config.min_idle <= 0 || !engine_has_room(pool) || (pool->refill_at_ns && clock_now() < pool->refill_at_ns))
+  if (pool->config.min_idle <= 0 || !engine_has_room(pool, true) ||
+      (pool->refill_at_ns && clock_now() < pool->refill_at_ns))
     return false;
   int32_t coming = (pool->stepped ? pool->opening : pool->openers_opening) + pool->chores_doing;
   int32_t wanted = pool->config.min_idle - coming;
@@ -261,7 +312,7 @@ bool engine_needs_refill(struct pool *pool)
 /* Room while the breaker is open means that a probe is due. */
 bool engine_needs_probe(struct pool *pool)
 {
-  return pool->breaker.open && engine_has_room(pool);
+  return pool->breaker.open && engine_has_room(pool, true);
 }
 
 /* Where there is no room for a probe, the check of one that is suspect has to be it. */
@@ -274,7 +325,7 @@ static void refresh_surplus(struct pool *pool)
 {
   attention_raise(pool, ATTENTION_SURPLUS, pool->open > pool->max_idle);
   attention_raise(pool, ATTENTION_EXCESS, pool->max_open > 0 && pool->open > pool->max_open);
-  attention_raise(pool, ATTENTION_TRIPPED, pool->breaker.open && !is_full(pool));
+  attention_raise(pool, ATTENTION_TRIPPED, pool->breaker.open);
 }
 
 bool engine_reserve_locked(struct pool *pool, struct step *step)
@@ -285,6 +336,7 @@ bool engine_reserve_locked(struct pool *pool, struct step *step)
   pool->open++;
   pool->opening++;
   refresh_surplus(pool);
+  atomic_store(&watch_of(slot)->connection, ++pool->connections);
   ask(step, POOL_WORK_OPEN, POOL_REASON_NONE, slot, move(slot, 0, 0, OPENING));
   return true;
 }
@@ -371,12 +423,18 @@ void engine_idle(struct pool *pool, struct slot *slot, uint64_t word, struct ste
     serve_unlocked(pool, step);
 }
 
-/* A slot that this thread owns, clean and without calls, becomes idle. */
-static void make_idle(struct slot *slot, struct step *step)
+/* A slot that this thread owns, clean and without calls, becomes idle.  Returns its word. */
+static uint64_t become_idle(struct pool *pool, struct slot *slot)
 {
-  struct pool *pool = pool_of(slot);
   uint64_t word = move(slot, pool->checks_all ? DUE : 0, LENT_AS | AWAITED | DUE, IDLE);
   bitmap_mark(slot);
+  return word;
+}
+
+/* A slot became idle, and was `word` at that moment. */
+static void settle_idle(struct slot *slot, uint64_t word, struct step *step)
+{
+  struct pool *pool = pool_of(slot);
   notice(pool, step); /* a keeper that came to rest meanwhile has not flagged it */
   if (word & DOOMED)
     dismiss_idle(slot, word, doom_of(slot), step);
@@ -384,17 +442,36 @@ static void make_idle(struct slot *slot, struct step *step)
     engine_idle(pool, slot, word, step);
 }
 
-/* Leaves the reset to those who do the chores. */
+static void make_idle(struct slot *slot, struct step *step)
+{
+  settle_idle(slot, become_idle(pool_of(slot), slot), step);
+}
+
+/* Under the lock: leaves the reset or close of a slot to those who do the chores. */
+static void do_later(struct pool *pool, struct slot *slot, struct step *step)
+{
+  slot->next = pool->unclean;
+  pool->unclean = slot;
+  step->opener_wanted = true;
+}
+
 static void reset_later(struct pool *pool, struct slot *slot, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  if (closed(pool)) {
+  if (closed(pool))
     dismiss(slot, POOL_REASON_CLOSED, step); /* who closed it has looked for what is unclean already, perhaps */
-  } else {
-    slot->next = pool->unclean;
-    pool->unclean = slot;
-    step->opener_wanted = true;
-  }
+  else
+    do_later(pool, slot, step);
+  engine_unlock(pool);
+}
+
+void engine_do_later(struct pool *pool, struct step *step)
+{
+  struct slot *slot = step->slot;
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  do_later(pool, slot, step);
+  attention_raise(pool, ATTENTION_UNCLEAN, pool->config.keeper == POOL_KEEPER_MANUAL && pool->config.openers == 0);
   engine_unlock(pool);
 }
 
@@ -446,10 +523,11 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
       return POOL_E_STALE;
     next = generation_next(without_resting(word) & ~STATE_MASK) | RETURNING;
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
-  bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) != LEAK_NONE;
+  bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) == LEAK_TOLD; /* else it will not be */
   bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
   *ending = (struct ending){.lease = lease,
                             .held_ns = matters ? held(slot, word) : -1,
+                            .connection = atomic_load(&watch_of(slot)->connection),
                             .holder = atomic_load(&slot->holder),
                             .leaked = leaked,
                             .noticed = word & RESTING,
@@ -490,8 +568,9 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
 
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step)
 {
-  engine_end(slot_of(lease), lease, step);
-  atomic_fetch_add_explicit(&pool->lent_in_vain, 1, memory_order_relaxed);
+  count_vain_lease(pool);
+  if (engine_end(slot_of(lease), lease, step))
+    count_no_vain_lease(pool);
 }
 
 /* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
@@ -528,25 +607,37 @@ static pool_lease_t take_clean(struct pool *pool, struct step *step)
 /* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
 static bool may_probe(struct pool *pool)
 {
-  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->keeper_runs)) && engine_has_room(pool);
+  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->keeper_runs)) &&
+         engine_has_room(pool, false);
 }
 
-static pool_lease_t begin_unqueued(struct pool *pool, struct step *step)
+/* The breaker is open: a get may still wait for what is open, but nothing is opened for it. */
+static pool_lease_t begin_tripped(struct pool *pool, struct step *step)
+{
+  step->opener_wanted = engine_has_room(pool, true); /* the probe is due, and perhaps nobody keeps the time */
+  return engine_hopes(pool) ? POOL_E_TIMEOUT : POOL_E_OPEN;
+}
+
+/* Under the lock.  POOL_E_TIMEOUT: there is nothing for a get that does not wait. */
+static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, struct step *step)
 {
   if (closed(pool))
     return POOL_E_CLOSED;
-  if (pool->breaker.open && !may_probe(pool)) {
-    step->opener_wanted = engine_has_room(pool); /* the probe is due, and perhaps nobody keeps the time */
-    pool->counts.failed_fast++;
-    return POOL_E_OPEN;
-  }
-  if (!engine_has_room(pool) || (attention(pool) & ATTENTION_FAIR))
+  if (attention(pool) & ATTENTION_NOT_NOW)
     return POOL_E_TIMEOUT;
-  if (pool->config.openers > 0) {
-    step->opener_wanted = true;
+  /* Once more, for an open that was under way may have ended since the first look, and ends under the lock. */
+  pool_lease_t lease = wary ? engine_lend_clean(pool, step) : engine_lend_any(pool, step);
+  if (lease || step->work)
+    return lease;
+  if (pool->breaker.open && !may_probe(pool))
+    return begin_tripped(pool, step);
+  if (!engine_has_room(pool, false))
     return POOL_E_TIMEOUT;
-  }
-  return engine_reserve_locked(pool, step) ? 0 : POOL_E_NOMEM;
+  if (pool->config.openers == 0)
+    return engine_reserve_locked(pool, step) ? 0 : POOL_E_NOMEM;
+  pool->wished = pool->wished || (!waits && pool->openers_opening <= pool->queue.patient);
+  step->opener_wanted = true;
+  return POOL_E_TIMEOUT;
 }
 
 void engine_get_begin(struct pool *pool)
@@ -565,32 +656,23 @@ void engine_get_end(struct pool *pool, uint64_t forks_before)
   engine_unlock(pool);
 }
 
-static pool_lease_t begin_warily(struct pool *pool, struct step *step)
+pool_lease_t engine_begin(struct pool *pool, bool wary, bool waits, struct step *step)
 {
-  pool_lease_t lease = take_clean(pool, step);
+  *step = (struct step){0};
+  pool_lease_t lease = wary ? take_clean(pool, step) : engine_take_idle(pool, step);
   if (lease || step->work)
     return lease;
   pthread_mutex_lock(&pool->lock);
-  pool_lease_t result = begin_unqueued(pool, step);
+  pool_lease_t result = begin_unqueued(pool, wary, waits, step);
   engine_unlock(pool);
-  if (result != POOL_E_TIMEOUT)
-    return result;
-  lease = engine_take_idle(pool, step);
-  return lease || step->work ? lease : result;
+  return result;
 }
 
-pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, bool wary, struct step *step)
+pool_lease_t engine_wait(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   *step = (struct step){0};
-  if (!waiter && wary)
-    return begin_warily(pool, step);
-  if (!waiter) {
-    pool_lease_t lease = engine_take_idle(pool, step);
-    if (lease || step->work)
-      return lease;
-  }
   pthread_mutex_lock(&pool->lock);
-  pool_lease_t result = waiter ? queue_begin(pool, waiter, step) : begin_unqueued(pool, step);
+  pool_lease_t result = queue_begin(pool, waiter, step);
   engine_unlock(pool);
   return result;
 }
@@ -632,16 +714,14 @@ static void note_failure(struct pool *pool, const struct outcome *outcome, struc
     step->breaker_opened = true;
     pool->counts.breaker_opened++;
     attention_raise(pool, ATTENTION_TRIPPED, true);
-    queue_fail_all(pool, step);
   }
-  if (pool->breaker.failures > 0)
-    engine_want_keeper(pool, step); /* there is a moment to try again */
+  engine_want_keeper(pool, step); /* there is a moment to try again */
 }
 
 static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
   pool_lease_t result = 0;
-  bool idle = false;
+  uint64_t idle = 0;
   pthread_mutex_lock(&pool->lock);
   pool->opening--;
   if (!outcome->succeeded) {
@@ -649,6 +729,10 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
     note_failure(pool, outcome, step);
     vacate(pool, slot, step);
     queue_serve(pool, step);
+    if (outcome->until_ns)
+      result = engine_wait_on(pool, outcome, step);
+    if (result < 0)
+      count_failed_get_locked(pool, result, false); /* other gets are counted by event_get_ended() */
   } else {
     pool->counts.opened++;
     if (outcome->took_ns >= 0)
@@ -660,6 +744,8 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
     if (closed(pool)) {
       dismiss(slot, POOL_REASON_CLOSED, step);
       result = POOL_E_CLOSED;
+      if (pool->stepped && outcome->lend)
+        count_failed_get_locked(pool, POOL_E_CLOSED, false);
     } else if (atomic_load(&slot->word) & DOOMED) {
       dismiss(slot, doom_of(slot), step); /* flushed while it was being opened */
     } else if (outcome->lend && !(attention(pool) & ATTENTION_PAUSED)) {
@@ -667,12 +753,12 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
       result = lease_of(slot, word);
       queue_serve(pool, step); /* one fewer is being opened */
     } else {
-      idle = true;
+      idle = become_idle(pool, slot); /* under the lock: a get that comes next finds it before it opens another */
     }
   }
   engine_unlock(pool);
   if (idle)
-    make_idle(slot, step);
+    settle_idle(slot, idle, step);
   return result;
 }
 
@@ -686,6 +772,8 @@ static void count_check(struct pool *pool, const struct outcome *outcome, struct
   /* Else it tells nothing: a server may refuse the new and keep the old. */
   if (outcome->succeeded && is_full(pool))
     note_success(pool, step);
+  if (atomic_exchange(&pool->probing, false) && pool->breaker.open)
+    queue_serve(pool, step); /* the next that is suspect may be checked */
   engine_unlock(pool);
 }
 
@@ -698,15 +786,57 @@ static void keep_cause(struct pool *pool, struct slot *slot, const pool_error_t 
   *watch->cause = *cause;
 }
 
+/* A connection that was checked in the background goes to the first waiter if that is one that cannot look for itself:
+   it may be the one that the check was for.  Returns whether it did. */
+static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  struct waiter *waiter = pool->queue.first;
+  bool given = waiter && waiter->kind == WAITER_ASYNC && !(attention(pool) & ATTENTION_NOT_LENDING) &&
+               !(atomic_load(&slot->word) & DOOMED);
+  if (given) {
+    queue_settle(pool, waiter, lease_of(slot, move(slot, pool->lend & LENT_AS, DUE, LEASED)), clock_now());
+    queue_wake(pool, waiter, step);
+    queue_serve(pool, step);
+  }
+  engine_unlock(pool);
+  return given;
+}
+
+/* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one
+   would cost one get after the other; those that were not are suspect from now on. */
+static void condemn(struct pool *pool, struct step *step)
+{
+  struct scan scan = scan_begin(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    bool marked = false;
+    while (engine_is_lendable(word) && !marked) {
+      if (word & DUE)
+        atomic_store(&watch_of(slot)->reason, POOL_REASON_CHECK);
+      marked = atomic_compare_exchange_weak(&slot->word, &word, word & DUE ? word | DOOMED : word | DUE);
+    }
+    if (marked && (word & DUE)) {
+      atomic_store(&pool->chores, true);
+      step->opener_wanted = true;
+    }
+  }
+  atomic_store(&pool->suspicion, false);
+}
+
 static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
   count_check(pool, outcome, step);
   if (!outcome->succeeded) {
-    engine_suspect(pool, step);
+    if (!outcome->cut_short)
+      condemn(pool, step);
     keep_cause(pool, slot, outcome->error);
     dismiss(slot, POOL_REASON_CHECK, step);
+    serve_unlocked(pool, step); /* a waiter may have hoped for it */
     return 0;
   }
+  if (atomic_load(&pool->suspicion) && !engine_ask_check(pool, step))
+    atomic_store(&pool->suspicion, false);
   if (pool->needs_watch)
     atomic_store(&watch_of(slot)->checked_ns, clock_now());
   uint64_t word = atomic_load(&slot->word);
@@ -715,7 +845,8 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
     return 0;
   }
   if (!outcome->lend) {
-    make_idle(slot, step);
+    if (!hand_checked(pool, slot, step))
+      make_idle(slot, step);
     return 0;
   }
   word = move(slot, pool->lend & LENT_AS, DUE, LEASED);
@@ -760,30 +891,53 @@ static void done_close(struct pool *pool, struct slot *slot, bool succeeded, str
   engine_unlock(pool);
 }
 
+static bool is_at_work(uint64_t word)
+{
+  enum slot_state state = state_of(word);
+  return state == OPENING || state == CHECKING || state == CLOSING || (state == RETURNING && !(word & AWAITED));
+}
+
+/* One claim, one report: the generation grows with it, so of two threads that report one claim the second is stale, and
+   so is a late one when the slot has other work.  Returns the state that the slot was in, or EMPTY. */
+static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
+{
+  uint64_t word = atomic_load(&slot->word);
+  struct pool *counted = NULL;
+  do {
+    if ((word & GENERATION_MASK) != lease_generation(claim) || !is_at_work(word)) {
+      if (counted)
+        count_no_vain_lease(counted);
+      return EMPTY;
+    }
+    if (!counted)
+      count_vain_lease(counted = pool_of(slot));
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, generation_next(word)));
+  watch_follow(slot, word, generation_next(word));
+  return state_of(word);
+}
+
 pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, struct step *step)
 {
   *step = (struct step){0};
   struct slot *slot = slot_find(claim);
-  uint64_t word = slot ? atomic_load(&slot->word) : 0;
-  if (!slot || (word & GENERATION_MASK) != lease_generation(claim))
+  enum slot_state state = slot ? take_report(slot, claim) : EMPTY;
+  if (state == EMPTY)
     return POOL_E_STALE;
   struct pool *pool = pool_of(slot);
   struct outcome own = *outcome;
-  switch (state_of(word)) {
+  own.until_ns = atomic_exchange(&watch_of(slot)->until_ns, 0);
+  own.since_ns = atomic_load(&watch_of(slot)->waits_ns);
+  switch (state) {
   case OPENING:
   case CHECKING:
     own.lend = own.lend && !atomic_exchange(&watch_of(slot)->for_nobody, 0);
-    return state_of(word) == OPENING ? done_open(pool, slot, &own, step) : done_check(pool, slot, &own, step);
+    return state == OPENING ? done_open(pool, slot, &own, step) : done_check(pool, slot, &own, step);
   case RETURNING:
-    if (word & AWAITED)
-      return POOL_E_STALE;
     done_reset(pool, slot, outcome, step);
     return 0;
-  case CLOSING:
+  default:
     done_close(pool, slot, outcome->succeeded, step);
     return 0;
-  default:
-    return POOL_E_STALE;
   }
 }
 
@@ -812,13 +966,9 @@ static bool tend(struct pool *pool, struct slot *slot, struct step *step)
   /* A look may have marked it while it was being checked. */
   if (wanted == CHECK_KEEPALIVE && !watch_is_keepalive_due(&pool->config, slot, clock_now()))
     return false;
-  while (state_of(word) == IDLE && !(word & DOOMED) && slot_is_of(slot, pool)) {
-    uint64_t next = (word & ~(STATE_MASK | DUE)) | CHECKING;
-    if (atomic_compare_exchange_weak(&slot->word, &word, next)) {
-      ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
+  while (state_of(word) == IDLE && !(word & DOOMED) && slot_is_of(slot, pool))
+    if (check_idle(pool, slot, &word, step))
       return true;
-    }
-  }
   return false;
 }
 
@@ -847,14 +997,18 @@ bool engine_next_doomed(struct scan *cursor, struct step *step)
   return false;
 }
 
-static bool next_reset(struct pool *pool, struct step *step)
+/* The next reset or close that somebody left to others. */
+static bool next_unclean(struct pool *pool, struct step *step)
 {
   struct slot *slot = pool->unclean;
   if (!slot)
     return false;
   pool->unclean = slot->next;
+  attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean && (attention(pool) & ATTENTION_UNCLEAN));
   uint64_t word = atomic_load(&slot->word);
-  if (word & DOOMED)
+  if (state_of(word) == CLOSING)
+    ask(step, POOL_WORK_CLOSE, atomic_load(&watch_of(slot)->reason), slot, word);
+  else if (word & DOOMED)
     dismiss(slot, doom_of(slot), step);
   else if (closed(pool))
     dismiss(slot, POOL_REASON_CLOSED, step);
@@ -863,15 +1017,30 @@ static bool next_reset(struct pool *pool, struct step *step)
   return true;
 }
 
+bool engine_next_unclean(struct pool *pool, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  bool found = next_unclean(pool, step);
+  engine_unlock(pool);
+  return found;
+}
+
+int64_t engine_retry_at(struct pool *pool)
+{
+  int32_t waiting = pool->config.openers > 0 ? pool->queue.patient : pool->queue.asynchronous;
+  return waiting > 0 && pool->breaker.failures > 0 && !closed(pool) ? pool->breaker.retry_at_ns : POOL_NO_DEADLINE;
+}
+
 static bool open_is_wanted(struct pool *pool, bool for_waiters)
 {
-  if (!engine_has_room(pool))
+  if (!engine_has_room(pool, true))
     return false;
   if (engine_needs_probe(pool) || engine_needs_refill(pool))
     return true;
   if (!for_waiters)
     return false;
-  int32_t wanting = pool->config.openers > 0 ? pool->queue.patient : pool->queue.asynchronous;
+  int32_t wanting = pool->config.openers > 0 ? pool->queue.patient + pool->wished : pool->queue.asynchronous;
   return wanting > pool->openers_opening && !engine_any_idle(pool);
 }
 
@@ -907,6 +1076,7 @@ static bool next_open(struct pool *pool, bool for_waiters, struct step *step)
   bool wanted = !pool->stepped && pool->openers_opening < engine_hands(pool) && open_is_wanted(pool, for_waiters) &&
                 engine_reserve_locked(pool, step);
   pool->openers_opening += wanted;
+  pool->wished = pool->wished && pool->openers_opening <= pool->queue.patient;
   if (wanted && open_is_wanted(pool, for_waiters))
     step->opener_wanted = true; /* another opener can help */
   engine_unlock(pool);
@@ -916,8 +1086,8 @@ static bool next_open(struct pool *pool, bool for_waiters, struct step *step)
 int32_t engine_hands_wanted(struct pool *pool)
 {
   bool chores = pool->unclean || atomic_load(&pool->chores);
-  return (open_is_wanted(pool, true) ? engine_hands(pool) : pool->openers_opening) +
-         (chores ? engine_hands(pool) : pool->chores_doing);
+  bool opens = open_is_wanted(pool, true) || engine_retry_at(pool) != POOL_NO_DEADLINE;
+  return (opens ? engine_hands(pool) : pool->openers_opening) + (chores ? engine_hands(pool) : pool->chores_doing);
 }
 
 bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step)
@@ -925,7 +1095,7 @@ bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters,
   *step = (struct step){0};
   if (take_hand(pool, cursor)) {
     pthread_mutex_lock(&pool->lock);
-    bool found = next_reset(pool, step);
+    bool found = next_unclean(pool, step);
     bool more = pool->unclean != NULL;
     engine_unlock(pool);
     if (found || next_marked(pool, cursor, step)) {
@@ -938,29 +1108,32 @@ bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters,
   return next_open(pool, for_waiters, step);
 }
 
-void engine_open_failed(struct pool *pool, int code, const pool_error_t *error, struct step *step)
+void engine_open_failed(struct pool *pool, const pool_error_t *error, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  queue_fail_first(pool, code, error, step);
+  queue_refuse_older(pool, error, clock_now());
+  queue_serve(pool, step);
   engine_unlock(pool);
 }
 
-void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, struct step *step)
+void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, int64_t began, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
   pool->openers_opening--;
   /* Where opens are tried again, the waiters wait for that. */
-  if (code && pool->config.retry_min_ms <= 0)
-    queue_fail_first(pool, code, error, step);
+  if (code && pool->config.retry_min_ms <= 0) {
+    queue_refuse_older(pool, error, began);
+    queue_serve(pool, step);
+  }
   engine_unlock(pool);
 }
 
 /* Whether somebody wants the next try of a failed open. */
 static bool wants_retry(struct pool *pool)
 {
-  return pool->breaker.failures > 0 && pool->opening == 0 &&
+  return pool->config.retry_min_ms > 0 && pool->breaker.failures > 0 && pool->opening == 0 &&
          (pool->breaker.open || pool->queue.first || pool->config.min_idle > 0);
 }
 
@@ -977,7 +1150,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
   if (wants_retry(pool)) {
     if (pool->breaker.retry_at_ns > look->now)
       look->due_ns = look->due_ns < pool->breaker.retry_at_ns ? look->due_ns : pool->breaker.retry_at_ns;
-    else if (engine_has_room(pool)) /* else whoever makes room serves */
+    else if (engine_has_room(pool, true)) /* else whoever makes room serves */
       look->chores = !pool->stepped || pool->breaker.open || (pool->queue.first && !pool->queue.first->nudged);
     if (!pool->stepped)
       queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
@@ -1004,8 +1177,10 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
             atomic_compare_exchange_strong(&watch->leak, &state, LEAK_TOLD);
     if (!found)
       continue;
-    *leak = (struct leak){
-        .lease = lease_of(slot, word), .held_ns = watch_age(slot, now), .holder = atomic_load(&slot->holder)};
+    *leak = (struct leak){.lease = lease_of(slot, word),
+                          .held_ns = watch_age(slot, now),
+                          .connection = atomic_load(&watch->connection),
+                          .holder = atomic_load(&slot->holder)};
     strncpy(leak->tag, watch->tag ? watch->tag : "", sizeof leak->tag - 1);
     pool->counts.leaked++;
   }
@@ -1101,10 +1276,11 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
   return left;
 }
 
-int engine_pause(struct pool *pool)
+int engine_pause(struct pool *pool, bool *first)
 {
   int leased = POOL_E_CLOSED;
   pthread_mutex_lock(&pool->lock);
+  *first = pool->pauses == 0;
   if (!closed(pool)) {
     pool->pauses++;
     attention_raise(pool, ATTENTION_PAUSED, true);
@@ -1143,12 +1319,14 @@ static void see_leases(struct pool *pool)
   }
 }
 
-void engine_close(struct pool *pool)
+bool engine_close(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
+  bool first = !closed(pool);
   attention_raise(pool, ATTENTION_CLOSED, true);
   see_leases(pool);
   engine_unlock(pool);
+  return first;
 }
 
 static bool next_closing(struct pool *pool, struct scan *cursor, struct step *step)
@@ -1159,7 +1337,7 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
     queue_settle(pool, waiter, POOL_E_CLOSED, clock_now());
     queue_wake(pool, waiter, step);
   }
-  bool found = waiter || next_reset(pool, step);
+  bool found = waiter || next_unclean(pool, step);
   engine_unlock(pool);
   if (found)
     return true;
@@ -1241,19 +1419,31 @@ void engine_suspect(struct pool *pool, struct step *step)
 {
   if (!pool->can_check)
     return;
-  bool background = pool->needs_watch && !pool->stepped;
   struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     while (state_of(word) == IDLE && !(word & DUE) && scan_owns(&scan, slot) &&
            !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
       ;
-    if (background && state_of(word) == IDLE && scan_owns(&scan, slot)) {
-      atomic_store(&watch_of(slot)->wants_check, CHECK_SUSPECT);
-      atomic_store(&pool->chores, true);
-      step->opener_wanted = true;
-    }
   }
+  /* In the background one after the other: the first that turns out to be dead speaks for the others. */
+  if (pool->needs_watch && !pool->stepped)
+    atomic_store(&pool->suspicion, engine_ask_check(pool, step));
+}
+
+bool engine_ask_check(struct pool *pool, struct step *step)
+{
+  struct scan scan = scan_begin(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (!engine_is_lendable(word) || !(word & DUE) || !scan_owns(&scan, slot) ||
+        atomic_exchange(&watch_of(slot)->wants_check, CHECK_SUSPECT))
+      continue;
+    atomic_store(&pool->chores, true);
+    step->opener_wanted = true;
+    return true;
+  }
+  return false;
 }
 
 /* ---- the rest ---- */

@@ -25,12 +25,13 @@ enum {
   ATTENTION_EXCESS = 16, /* more connections are open than may be open */
   ATTENTION_PAUSED = 32,
   ATTENTION_CLOSED = 64,
-  ATTENTION_TRIPPED = 128, /* the breaker is open: who is suspect is not lent */
+  ATTENTION_TRIPPED = 128, /* the breaker is open: one suspect connection at a time is checked */
   ATTENTION_EVENTS = 256,  /* gets are told to somebody */
+  ATTENTION_UNCLEAN = 512, /* a put is to close what a get left, for nobody else does */
   ATTENTION_NOT_LENDING = ATTENTION_PAUSED | ATTENTION_CLOSED,
   ATTENTION_NOT_NOW = ATTENTION_FAIR | ATTENTION_NOT_LENDING,
   ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS,
-  ATTENTION_OF_PUT = ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED
+  ATTENTION_OF_PUT = ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED | ATTENTION_UNCLEAN
 };
 
 /* Where a thread finds the slot that it used last.  Found by the thread's address; each on a line of its own, for its
@@ -66,11 +67,9 @@ struct pool {
   struct queue queue;
   struct queue settled; /* asynchronous waiters whose callback is due */
   struct told told;     /* threads that a step could not name */
-  struct told sought;   /* asynchronous waiters that were nudged: the keeper looks for them */
-  bool failing;         /* the breaker has opened: all who wait are to be told, a batch at a time */
   bool unserved;        /* too many waits were over for one step: the next goes on and serves */
   int32_t max_open, max_idle;
-  struct slot *unclean; /* slots whose reset is to be done in the background */
+  struct slot *unclean; /* slots whose reset or close is to be done in the background */
   int32_t open;         /* slots that the pool has */
   int32_t opening;
   int32_t references;
@@ -93,6 +92,11 @@ struct pool {
   int64_t refill_at_ns;      /* after a failed open, for min_idle no other begins before; 0: none failed */
   int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
   pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
+  uint64_t starving;         /* how far the generations of all slots had come when waiters seemed to starve */
+  struct slot *hope;         /* a slot whose connection could come to a waiter when somebody looked */
+  bool wished;               /* a get that does not wait found nothing: an opener may open one for the next */
+  _Atomic bool suspicion;    /* suspect connections are checked in the background, one after the other */
+  _Atomic bool probing;      /* while the breaker is open: a suspect connection is being checked */
   int32_t *ends;             /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
   int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
   int32_t retired;
@@ -100,6 +104,8 @@ struct pool {
   int64_t ended;       /* generations that were over in slots that the pool has given back */
   struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
+  int64_t lent;                 /* the last answer, see count_lent() */
+  int64_t connections;          /* how many opens have begun: the number of the last connection */
 
   /* Words to sleep on; they grow. */
   _Atomic uint32_t keeper_signal;
@@ -125,6 +131,9 @@ struct step {
   bool breaker_closed;
   bool starved;
   bool restored;             /* a scan had cleared a bit for a moment, and others may have missed an idle slot */
+  int64_t until_ns;          /* of an open or check for a get of the step API: that get's deadline */
+  int64_t since_ns;          /* and since when it waits; 0: it has not been in the queue yet */
+  int64_t ticket;            /* of such a get, where it goes on waiting after its open failed */
   int64_t look_again_ns;     /* when a failed open may be tried again; 0: none has failed */
   _Atomic uint32_t *drained; /* who drains the pool should look */
 };
@@ -132,7 +141,10 @@ struct step {
 /* The outcome of work. */
 struct outcome {
   bool succeeded;
-  bool lend;                 /* an open or check was for a get: the connection is lent to it */
+  bool lend;        /* an open or check was for a get: the connection is lent to it */
+  int64_t until_ns; /* as in the step that asked for it; 0: for nobody in particular */
+  int64_t since_ns;
+  bool cut_short;            /* the get's own deadline ended it, which says nothing about the server */
   void *conn;                /* of an open */
   int64_t took_ns;           /* of an open or check; -1: not known */
   const pool_error_t *error; /* why it failed, or NULL */
@@ -142,6 +154,7 @@ struct outcome {
 struct ending {
   pool_lease_t lease;
   int64_t held_ns; /* -1: not known */
+  int64_t connection;
   int32_t holder;
   bool awaited; /* calls are under way that the next user must not meet */
   bool leaked;  /* had been reported as such */
@@ -156,9 +169,11 @@ struct ending {
    signal points to may be gone by then; to wake it does not read it.  step->tells: there are more. */
 int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
 
-/* Begins or continues a get; `waiter` is NULL to not queue.  A lease; or 0 with work, or with the waiter queued; or an
-   error.  Who is wary has met a dead connection and rather opens than meets another. */
-pool_lease_t engine_begin(struct pool *pool, struct waiter *waiter, bool wary, struct step *step);
+/* Begins or continues a get, without a place in the queue or with one.  A lease; or 0 with work, or with the waiter
+   queued; or an error.  A wary get has met a dead connection and rather opens than meets another; one that waits will
+   queue if there is nothing now. */
+pool_lease_t engine_begin(struct pool *pool, bool wary, bool waits, struct step *step);
+pool_lease_t engine_wait(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* Lends an idle slot of the pool: any, with work where it must be checked or closed first; or only one that needs no
    work.  0: there is none. */
@@ -167,12 +182,25 @@ pool_lease_t engine_lend_clean(struct pool *pool, struct step *step);
 
 bool engine_any_idle(struct pool *pool);
 
-/* Under the lock: whether a connection may be opened now; whether too few are idle; takes a place for an open, false
-   without memory. */
-bool engine_has_room(struct pool *pool);
+/* What is idle, for pool_len() and pool_stats() alike. */
+static inline bool engine_is_lendable(uint64_t word)
+{
+  return state_of(word) == IDLE && !(word & DOOMED);
+}
+
+/* Whether a connection is idle, or will be if the check that is under way says so. */
+bool engine_any_coming(struct pool *pool);
+
+/* Under the lock: whether the caps allow one connection more, and whether it may be opened now (`again`: see
+   breaker_permits()); whether too few are idle; takes a place for an open, false without memory. */
+bool engine_has_place(struct pool *pool);
+bool engine_has_room(struct pool *pool, bool again);
 bool engine_needs_refill(struct pool *pool);
 bool engine_needs_probe(struct pool *pool);
 bool engine_reserve_locked(struct pool *pool, struct step *step);
+
+/* Under the lock: whether a connection is open, or being opened, that may still come to a waiter. */
+bool engine_hopes(struct pool *pool);
 
 /* What the keeper waits for has changed. */
 void engine_want_keeper(struct pool *pool, struct step *step);
@@ -212,6 +240,9 @@ bool engine_reserve(struct pool *pool, struct step *step);
    open for those who do not open themselves.  False if there is nothing. */
 bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step);
 
+/* When an opener is to try again for those that wait; POOL_NO_DEADLINE: it need not.  Under the lock. */
+int64_t engine_retry_at(struct pool *pool);
+
 /* How many threads would find something to do now, those that do something already among them.  Under the lock. */
 int32_t engine_hands_wanted(struct pool *pool);
 
@@ -234,17 +265,23 @@ int32_t engine_flush(struct pool *pool);
 int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 
 /* Lends no more; returns how many leases are out.  Lends again, if nobody else paused; returns how many did. */
-int engine_pause(struct pool *pool);
+int engine_pause(struct pool *pool, bool *first);
 int engine_resume(struct pool *pool, struct step *step);
 
 /* Why the last open failed; whether it is the last that there was. */
 bool engine_cause(struct pool *pool, pool_error_t *error);
 
-/* The open of an opener has ended.  If it failed (code is not 0), so does the wait of the first that it was for. */
-void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, struct step *step);
+/* The open of an opener, which began at a moment, has ended.  If it failed (code is not 0) and nothing else may come,
+   so do the waits that it was for. */
+void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, int64_t began, struct step *step);
 
-/* Nobody can be found to open: ends the wait of the first that hoped for it. */
-void engine_open_failed(struct pool *pool, int code, const pool_error_t *error, struct step *step);
+/* A get leaves the close or reset that a step asks for to those who do the chores: it has a deadline, they have none.
+   The next of these, for those who have none either. */
+void engine_do_later(struct pool *pool, struct step *step);
+bool engine_next_unclean(struct pool *pool, struct step *step);
+
+/* No thread can be had to open for those that wait. */
+void engine_open_failed(struct pool *pool, const pool_error_t *error, struct step *step);
 
 /* A waiter with a ticket; NULL without memory.  It keeps the pool from being recycled until it is given up. */
 struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns);
@@ -252,6 +289,10 @@ void engine_ticket_give(struct pool *pool, struct waiter *waiter);
 
 /* engine_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment. */
 pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step);
+
+/* Under the lock: a get of the step API whose open failed goes on waiting, if something may still come: 0 with
+   step->ticket; or an error. */
+pool_lease_t engine_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step);
 
 /* Ends a ticket of the step API.  0, the lease that it was being given, or an error. */
 pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step);
@@ -267,9 +308,6 @@ int engine_enqueue(struct pool *pool, struct waiter *waiter, struct step *step);
    when to look again. */
 bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step);
 
-/* The same for a waiter that engine_begin ended. */
-void engine_take_out(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, struct waiter *copy);
-
 /* A get that left the queue to open or check has its lease: that is how its wait ended. */
 void engine_count_wait(struct pool *pool, struct waiter *waiter);
 
@@ -280,11 +318,8 @@ void engine_maintain_end(struct pool *pool, struct step *step);
 /* A library thread of this pool ends.  Under the lock, which it leaves. */
 void engine_thread_ends(struct pool *pool, struct step *step);
 
-/* An asynchronous waiter that was told to look, or NULL. */
-struct waiter *engine_nudged(struct pool *pool);
-
-/* Refuses all gets from now on. */
-void engine_close(struct pool *pool);
+/* Refuses all gets from now on.  Returns whether the pool was open until now. */
+bool engine_close(struct pool *pool);
 
 /* A call begins on a leased connection, or ends.  begin: 0, POOL_E_STALE or POOL_E_OVERLOAD. */
 int engine_call_begin(struct slot *slot, pool_lease_t lease);
@@ -292,6 +327,9 @@ void engine_call_end(struct slot *slot, bool broken, struct step *step);
 
 /* Suspects all idle connections of a pool: they are checked before they are lent. */
 void engine_suspect(struct pool *pool, struct step *step);
+
+/* Asks for the check of an idle connection in the background.  False: none needs one that is not asked for yet. */
+bool engine_ask_check(struct pool *pool, struct step *step);
 
 /* Closing what is idle and doomed, from the cursor on. */
 bool engine_next_doomed(struct scan *cursor, struct step *step);
@@ -312,6 +350,7 @@ void engine_count(struct pool *pool, pool_stats_t *stats);
 struct leak {
   pool_lease_t lease;
   int64_t held_ns;
+  int64_t connection;
   int32_t holder;
   char tag[48];
 };

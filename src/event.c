@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "clock.h"
+#include "count.h"
+#include "error.h"
 #include "probe.h"
 #include "runner.h"
 #include "thread.h"
@@ -51,28 +54,37 @@ static void log_line(struct pool *pool, int32_t level, const char *line)
     }                                                                                                                  \
   while (0)
 
-void event_opened(struct pool *pool, int64_t took_ns)
+void event_opening(struct pool *pool, int64_t connection)
 {
-  PROBE_OPENED(pool, took_ns);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_OPENED, .duration_ns = took_ns});
+  PROBE_OPENING(pool, connection);
+  tell(pool, (pool_event_t){.event = POOL_EVENT_OPENING, .connection = connection, .duration_ns = -1});
 }
 
-void event_open_failed(struct pool *pool, const pool_error_t *error, int64_t took_ns)
+void event_opened(struct pool *pool, int64_t connection, int64_t took_ns)
 {
-  PROBE_OPEN_FAILED(pool, error->code, error->message);
-  tell(pool,
-       (pool_event_t){
-           .event = POOL_EVENT_OPEN_FAILED, .code = error->code, .duration_ns = took_ns, .message = error->message});
+  PROBE_OPENED(pool, took_ns, connection);
+  tell(pool, (pool_event_t){.event = POOL_EVENT_OPENED, .connection = connection, .duration_ns = took_ns});
+}
+
+void event_open_failed(struct pool *pool, int64_t connection, const pool_error_t *error, int64_t took_ns)
+{
+  PROBE_OPEN_FAILED(pool, error->code, error->message, connection);
+  tell(pool, (pool_event_t){.event = POOL_EVENT_OPEN_FAILED,
+                            .connection = connection,
+                            .code = error->code,
+                            .duration_ns = took_ns,
+                            .message = error->message});
   LOG(pool, POOL_LOG_WARN, "could not open a connection: %s", error->message);
 }
 
-void event_closed(struct pool *pool, int32_t reason, const pool_error_t *cause)
+void event_closed(struct pool *pool, int64_t connection, int32_t reason, const pool_error_t *cause, int64_t took_ns)
 {
-  PROBE_CLOSED(pool, reason);
+  PROBE_CLOSED(pool, reason, connection);
   tell(pool, (pool_event_t){.event = POOL_EVENT_CLOSED,
+                            .connection = connection,
                             .reason = reason,
                             .code = cause ? cause->code : 0,
-                            .duration_ns = -1,
+                            .duration_ns = took_ns,
                             .message = cause ? cause->message : NULL});
 }
 
@@ -81,70 +93,153 @@ void event_close_failed(struct pool *pool, const pool_error_t *error)
   LOG(pool, POOL_LOG_WARN, "could not close a connection: %s", error->message);
 }
 
-void event_lent(struct pool *pool, pool_lease_t lease)
+/* What a get or its lease is told with. */
+static pool_event_t of_lease(int32_t event, pool_lease_t lease, int64_t duration_ns)
+{
+  struct slot *slot = slot_of(lease);
+  return (pool_event_t){.event = event,
+                        .lease = lease,
+                        .connection = atomic_load(&watch_of(slot)->connection),
+                        .thread = atomic_load(&slot->holder),
+                        .duration_ns = duration_ns};
+}
+
+void event_lent(struct pool *pool, pool_lease_t lease, int64_t took_ns)
 {
   PROBE_LENT(pool, lease);
-  tell(pool,
-       (pool_event_t){.event = POOL_EVENT_LENT, .lease = lease, .thread = slot_of(lease)->holder, .duration_ns = -1});
+  tell(pool, of_lease(POOL_EVENT_LENT, lease, took_ns));
 }
 
 void event_returned(struct pool *pool, const struct ending *ending)
 {
+  pool_event_t event = {.lease = ending->lease,
+                        .connection = ending->connection,
+                        .thread = ending->holder,
+                        .duration_ns = ending->held_ns,
+                        .tag = ending->tag};
   PROBE_RETURNED(pool, ending->lease);
   if (ending->leaked) {
-    PROBE_LEAK_RETURNED(pool, ending->lease, ending->holder, ending->held_ns, ending->tag);
-    tell(pool, (pool_event_t){.event = POOL_EVENT_LEAK_RETURNED,
-                              .lease = ending->lease,
-                              .thread = ending->holder,
-                              .duration_ns = ending->held_ns,
-                              .tag = ending->tag});
+    PROBE_LEAK_RETURNED(pool, ending->lease, ending->holder, ending->held_ns, ending->tag, ending->connection);
+    event.event = POOL_EVENT_LEAK_RETURNED;
+    tell(pool, event);
     LOG(pool, POOL_LOG_INFO, "lease %lld of thread %d%s%s came back after %lld ms", (long long)ending->lease,
         (int)ending->holder, ending->tag ? ", " : "", ending->tag ? ending->tag : "",
         (long long)(ending->held_ns / 1000000));
   }
-  tell(pool, (pool_event_t){.event = POOL_EVENT_RETURNED,
-                            .lease = ending->lease,
-                            .thread = ending->holder,
-                            .duration_ns = ending->held_ns,
-                            .tag = ending->tag});
+  event.event = POOL_EVENT_RETURNED;
+  tell(pool, event);
 }
 
-void event_waited(struct pool *pool, pool_lease_t lease, int64_t waited_ns)
+static void waited(struct pool *pool, pool_lease_t lease, int64_t waited_ns)
 {
-  PROBE_WAITED(pool, lease, waited_ns);
-  tell(pool,
-       (pool_event_t){
-           .event = POOL_EVENT_WAITED, .lease = lease, .thread = slot_of(lease)->holder, .duration_ns = waited_ns});
+  pool_event_t event = of_lease(POOL_EVENT_WAITED, lease, waited_ns);
+  PROBE_WAITED(pool, lease, waited_ns, event.connection);
+  tell(pool, event);
 }
 
-void event_not_lent(struct pool *pool, int32_t code, int64_t waited_ns)
+static int32_t event_of_failure(pool_lease_t code)
 {
-  int32_t event = code == POOL_E_TIMEOUT     ? POOL_EVENT_TIMED_OUT
-                  : code == POOL_E_OVERLOAD  ? POOL_EVENT_OVERLOADED
-                  : code == POOL_E_CANCELLED ? POOL_EVENT_CANCELLED
-                                             : 0;
-  if (code == POOL_E_TIMEOUT)
-    PROBE_TIMED_OUT(pool, waited_ns);
-  else if (code == POOL_E_OVERLOAD)
-    PROBE_OVERLOADED(pool, waited_ns);
-  else if (code == POOL_E_CANCELLED)
-    PROBE_CANCELLED(pool, waited_ns);
-  if (event)
-    tell(pool, (pool_event_t){.event = event,
-                              .code = code,
-                              .thread = thread_id(),
-                              .duration_ns = waited_ns,
-                              .message = pool_strerror(code)});
+  return code == POOL_E_TIMEOUT     ? POOL_EVENT_TIMED_OUT
+         : code == POOL_E_OVERLOAD  ? POOL_EVENT_OVERLOADED
+         : code == POOL_E_CANCELLED ? POOL_EVENT_CANCELLED
+                                    : POOL_EVENT_GET_FAILED;
 }
 
-void event_leaked(struct pool *pool, pool_lease_t lease, int64_t thread, int64_t held_ns, const char *tag)
+static void probe_failure(struct pool *pool, int32_t event, int32_t code, int64_t took_ns)
 {
-  PROBE_LEAKED(pool, lease, thread, held_ns, tag);
-  tell(pool, (pool_event_t){
-                 .event = POOL_EVENT_LEAKED, .lease = lease, .thread = thread, .duration_ns = held_ns, .tag = tag});
-  LOG(pool, POOL_LOG_WARN, "lease %lld of thread %lld%s%s is out for %lld ms already; was its put forgotten?",
-      (long long)lease, (long long)thread, tag[0] ? ", " : "", tag, (long long)(held_ns / 1000000));
+  if (event == POOL_EVENT_TIMED_OUT)
+    PROBE_TIMED_OUT(pool, took_ns);
+  else if (event == POOL_EVENT_OVERLOADED)
+    PROBE_OVERLOADED(pool, took_ns);
+  else if (event == POOL_EVENT_CANCELLED)
+    PROBE_CANCELLED(pool, took_ns);
+  else
+    PROBE_GET_FAILED(pool, took_ns, code);
 }
+
+/* Tells it with the words that pool_failure() has, and leaves them there whatever the callback did. */
+static void failed(struct pool *pool, pool_lease_t code, int64_t took_ns)
+{
+  int32_t event = event_of_failure(code);
+  pool_error_t why = POOL_ERROR_INIT;
+  probe_failure(pool, event, (int32_t)code, took_ns);
+  if (!is_wanted(&pool->config, event))
+    return;
+  pool_failure(&why);
+  tell(pool, (pool_event_t){.event = event,
+                            .code = (int32_t)code,
+                            .thread = thread_id(),
+                            .duration_ns = took_ns,
+                            .message = why.message});
+  error_set(NULL, why.code, why.native, "%s", why.message);
+}
+
+void event_get_ended(struct pool *pool, pool_lease_t result, const struct waiter *waiter)
+{
+  int64_t took_ns = clock_now() - waiter->began_ns;
+  if (result > 0) { /* counted by the generation of its slot */
+    if (waiter->waited)
+      waited(pool, result, waiter->waited_ns);
+    event_lent(pool, result, took_ns);
+  } else {
+    count_failed_get(pool, result, waiter->at_once);
+    failed(pool, result, took_ns);
+  }
+}
+
+void event_leaked(struct pool *pool, const struct leak *leak)
+{
+  PROBE_LEAKED(pool, leak->lease, leak->holder, leak->held_ns, leak->tag, leak->connection);
+  tell(pool, (pool_event_t){.event = POOL_EVENT_LEAKED,
+                            .lease = leak->lease,
+                            .connection = leak->connection,
+                            .thread = leak->holder,
+                            .duration_ns = leak->held_ns,
+                            .tag = leak->tag});
+  LOG(pool, POOL_LOG_WARN, "lease %lld of thread %d%s%s is out for %lld ms already; was its put forgotten?",
+      (long long)leak->lease, (int)leak->holder, leak->tag[0] ? ", " : "", leak->tag,
+      (long long)(leak->held_ns / 1000000));
+}
+
+/* ---- the pool ---- */
+
+void event_pool(struct pool *pool, int32_t event)
+{
+  switch (event) {
+  case POOL_EVENT_POOL_CREATED:
+    PROBE_POOL_CREATED(pool);
+    break;
+  case POOL_EVENT_POOL_FLUSHED:
+    PROBE_POOL_FLUSHED(pool);
+    break;
+  case POOL_EVENT_POOL_PAUSED:
+    PROBE_POOL_PAUSED(pool);
+    break;
+  case POOL_EVENT_POOL_RESUMED:
+    PROBE_POOL_RESUMED(pool);
+    break;
+  default:
+    PROBE_POOL_CLOSED(pool);
+  }
+  tell(pool, (pool_event_t){.event = event, .duration_ns = -1});
+}
+
+void event_resized(struct pool *pool, int32_t max_open)
+{
+  char message[40];
+  snprintf(message, sizeof message, "max_open is %d now", max_open);
+  PROBE_POOL_RESIZED(pool, max_open);
+  tell(pool, (pool_event_t){.event = POOL_EVENT_POOL_RESIZED, .duration_ns = -1, .message = message});
+}
+
+void event_warning(struct pool *pool, const char *message)
+{
+  PROBE_WARNING(pool, message);
+  tell(pool, (pool_event_t){.event = POOL_EVENT_WARNING, .duration_ns = -1, .message = message});
+  LOG(pool, POOL_LOG_WARN, "%s", message);
+}
+
+/* ---- the rest ---- */
 
 static void breaker_opened(struct pool *pool)
 {

@@ -9,18 +9,27 @@
 /* Whether the events that come with each get and put are wanted. */
 bool event_follows_leases(const pool_config_t *config);
 
-void event_opened(struct pool *pool, int64_t took_ns);
-void event_open_failed(struct pool *pool, const pool_error_t *error, int64_t took_ns);
-void event_closed(struct pool *pool, int32_t reason, const pool_error_t *cause);
+void event_opening(struct pool *pool, int64_t connection);
+void event_opened(struct pool *pool, int64_t connection, int64_t took_ns);
+void event_open_failed(struct pool *pool, int64_t connection, const pool_error_t *error, int64_t took_ns);
+void event_closed(struct pool *pool, int64_t connection, int32_t reason, const pool_error_t *cause, int64_t took_ns);
 void event_close_failed(struct pool *pool, const pool_error_t *error);
-void event_lent(struct pool *pool, pool_lease_t lease);
+void event_lent(struct pool *pool, pool_lease_t lease, int64_t took_ns);
 void event_returned(struct pool *pool, const struct ending *ending);
-void event_waited(struct pool *pool, pool_lease_t lease, int64_t waited_ns);
 
-/* A get ended without a connection, after so long. */
-void event_not_lent(struct pool *pool, int32_t code, int64_t waited_ns);
+/* A get that took its slow way has ended, with a lease or an error: counts it and tells it.  This is the one place that
+   decides which count and which event that is.  Called once for each, by the thread that tells its asker, when
+   pool_failure() has the reason already. */
+void event_get_ended(struct pool *pool, pool_lease_t result, const struct waiter *waiter);
 
-void event_leaked(struct pool *pool, pool_lease_t lease, int64_t thread, int64_t held_ns, const char *tag);
+void event_leaked(struct pool *pool, const struct leak *leak);
+
+/* POOL_EVENT_POOL_*; of a new cap, the second. */
+void event_pool(struct pool *pool, int32_t event);
+void event_resized(struct pool *pool, int32_t max_open);
+
+/* Something is set that cannot work. */
+void event_warning(struct pool *pool, const char *message);
 
 /* What a step wants to be told. */
 void event_of_step(struct pool *pool, const struct step *step);

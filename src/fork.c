@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
+#include "count.h"
 #include "event_fd.h"
 #include "park.h"
 #include "rpc.h"
@@ -44,6 +44,13 @@ static void abandon(struct pool *pool, struct slot *slot)
     pool->vtable.abandon(pool->context, conn);
 }
 
+/* What a get left to be closed nobody has begun to close. */
+static void keep_unclosed(struct pool *pool)
+{
+  for (struct slot *slot = pool->unclean; slot; slot = slot->next)
+    atomic_store(&slot->word, (atomic_load(&slot->word) & ~STATE_MASK) | RETURNING);
+}
+
 static void reset(struct pool *pool)
 {
   event_fd_after_fork(pool);
@@ -51,8 +58,8 @@ static void reset(struct pool *pool)
   memset(&pool->queue, 0, sizeof pool->queue);
   memset(&pool->settled, 0, sizeof pool->settled);
   memset(&pool->told, 0, sizeof pool->told);
-  memset(&pool->sought, 0, sizeof pool->sought);
-  pool->failing = pool->unserved = false;
+  pool->unserved = false;
+  keep_unclosed(pool);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     abandon(pool, slot);
@@ -60,20 +67,21 @@ static void reset(struct pool *pool)
   pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
   pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = pool->chores_doing = 0;
   pool->maintained = false;
-  pool->unclean = NULL;
+  pool->unclean = pool->hope = NULL;
+  pool->wished = false;
+  atomic_store(&pool->suspicion, false);
+  atomic_store(&pool->probing, false);
   pool->refill_at_ns = pool->late_since_ns = pool->witness = 0;
   atomic_store(&pool->keeper_runs, false);
   atomic_store(&pool->resting, false);
   atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
   atomic_store(&pool->chores, false);
   breaker_reset(&pool->breaker);
-  memset(&pool->counts, 0, sizeof pool->counts);
-  pool->ended = 0;
+  count_reset(pool);
   histogram_clear(&pool->wait);
   histogram_clear(&pool->open_time);
   histogram_clear(&pool->check_time);
   histogram_clear(&pool->use);
-  atomic_store(&pool->lent_in_vain, 0);
   /* What the program decided holds in the child as well. */
   atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS);
 }

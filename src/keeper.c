@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The library's own threads: a pool's keeper, which keeps the time and acts for asynchronous waiters, and its openers,
- * which open connections and do other chores: resets, checks and closes that nobody waits for.  Of the vtable's
- * callbacks the keeper runs only a check for an asynchronous waiter, lest a slow server make it late.
+ * which open connections and do other chores: resets, checks and closes.  Of the vtable's callbacks the keeper runs
+ * none, lest a slow server make it late.
  *
  * Shared: under the pool's lock, how many of them there are.  They are started when something is wanted, and end after
  * LINGER_NS without work or when the pool is closed.
@@ -55,69 +55,30 @@ static bool is_closed(struct pool *pool)
 
 /* ---- asynchronous waiters ---- */
 
-static void tell_lent(struct pool *pool, const struct waiter *waiter, pool_lease_t lease)
-{
-  runner_note(lease);
-  if (waiter->waited)
-    event_waited(pool, lease, waiter->waited_ns);
-  event_lent(pool, lease);
-}
-
 static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease_t outcome)
 {
   if (outcome > 0)
-    tell_lent(pool, waiter, outcome);
-  else
-    event_not_lent(pool, (int32_t)outcome, waiter->waited_ns);
-  if (outcome < 0 && waiter->error.code == (int32_t)outcome)
+    runner_note(outcome);
+  else if (waiter->error.code == (int32_t)outcome)
     error_set(NULL, waiter->error.code, waiter->error.native, "%s: %s", pool->name, waiter->error.message);
-  else if (outcome < 0)
+  else
     error_code((int)outcome);
+  event_get_ended(pool, outcome, waiter);
   struct callback callback;
   runner_enter(&callback, pool);
   waiter->got(waiter->user, outcome);
   runner_leave(&callback);
 }
 
-/* A waiter was told to look: looks for it. */
-static void look_for(struct pool *pool, struct waiter *waiter)
-{
-  struct waiter copy;
-  uint64_t forks = fork_count();
-  /* Who came without time to wait may have what is idle checked, as a thread may. */
-  int64_t deadline_ns = is_timeless(waiter) ? clock_deadline(pool->config.get_timeout_ms) : waiter->deadline_ns;
-  for (;;) {
-    struct step step;
-    pool_lease_t outcome = engine_begin(pool, waiter, false, &step);
-    runner_wake(pool, &step);
-    if (outcome == 0 && step.work == POOL_WORK_NONE)
-      return;
-    if (outcome == 0)
-      outcome = runner_work(pool, &step, deadline_ns, true, NULL);
-    if (forks != fork_count())
-      return; /* this is a child by now, and the waiter was the parent's */
-    if (outcome == 0 || outcome == POOL_E_STALE)
-      continue;
-    engine_take_out(pool, waiter, outcome, &copy);
-    call_back(pool, &copy, outcome);
-    return;
-  }
-}
-
 /* Where there is no vtable, who has waited in vain has no callback: pool_step_next() names him. */
 static void serve_asynchronous(struct pool *pool, int64_t *due)
 {
-  struct waiter settled, *nudged;
+  struct waiter settled;
   struct step step;
   uint64_t forks = fork_count();
-  while (!pool->stepped && forks == fork_count()) {
-    if ((nudged = engine_nudged(pool)))
-      look_for(pool, nudged);
-    else if (engine_next_settled(pool, &settled, due, &step)) {
-      runner_wake(pool, &step);
-      call_back(pool, &settled, settled.outcome);
-    } else
-      return;
+  while (!pool->stepped && forks == fork_count() && engine_next_settled(pool, &settled, due, &step)) {
+    runner_wake(pool, &step);
+    call_back(pool, &settled, settled.outcome);
   }
 }
 
@@ -133,6 +94,7 @@ static bool do_chores(struct pool *pool, bool for_waiters)
   while (forks == fork_count() && engine_next_chore(pool, &cursor, for_waiters, &step)) {
     pool_error_t error = POOL_ERROR_INIT;
     bool opens = step.work == POOL_WORK_OPEN;
+    int64_t began = clock_now();
     runner_wake(pool, &step);
     pool_lease_t result = runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
     if (forks != fork_count())
@@ -141,7 +103,7 @@ static bool do_chores(struct pool *pool, bool for_waiters)
       engine_chore_done(pool);
       continue;
     }
-    engine_opener_done(pool, result == POOL_E_CLOSED ? 0 : (int)result, &error, &step);
+    engine_opener_done(pool, result == POOL_E_CLOSED ? 0 : (int)result, &error, began, &step);
     runner_wake(pool, &step);
     opened = true;
   }
@@ -153,7 +115,7 @@ static void tell_leaks(struct pool *pool)
   struct leak leak;
   struct scan cursor = scan_all(&pool->rows);
   while (engine_next_leak(pool, &cursor, &leak))
-    event_leaked(pool, leak.lease, leak.holder, leak.held_ns, leak.tag);
+    event_leaked(pool, &leak);
 }
 
 /* Whether the program, not a thread of the library, does the chores: all but opening for asynchronous waiters, since
@@ -338,7 +300,8 @@ static void *opener_main(void *data)
     if (forks != fork_count())
       return NULL; /* in a child this is no opener */
     pthread_mutex_lock(&pool->lock);
-    if (opener_may_end(pool, seen, lingered)) {
+    int64_t retry_ns = engine_retry_at(pool);
+    if (opener_may_end(pool, seen, lingered && retry_ns == POOL_NO_DEADLINE)) {
       pool->openers--;
       engine_thread_ends(pool, &step);
       break;
@@ -346,7 +309,7 @@ static void *opener_main(void *data)
     pool->openers_idle++;
     pthread_mutex_unlock(&pool->lock);
     int64_t until = clock_now() + LINGER_NS;
-    park_wait(&pool->opener_signal, seen, until);
+    park_wait(&pool->opener_signal, seen, retry_ns < until ? retry_ns : until);
     lingered = clock_now() >= until;
     pthread_mutex_lock(&pool->lock);
     pool->openers_idle--;
@@ -356,32 +319,52 @@ static void *opener_main(void *data)
   return NULL;
 }
 
+/* What waits for a place that only a close makes free cannot wait for pool_maintain(), and of a closed pool nobody need
+   call that any more. */
+static bool needs_opener(struct pool *pool)
+{
+  return !does_chores_itself(pool) || pool->queue.asynchronous > 0 ||
+         ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) && (pool->queue.patient > 0 || is_closed(pool)));
+}
+
+/* Starts an opener if one is needed and can be had; false: there is none at all. */
+static bool start_opener(struct pool *pool)
+{
+  if (pool->openers_idle > 0 || pool->openers >= engine_hands_wanted(pool) || (is_closed(pool) && !pool->unclean))
+    return true;
+  bool started = start(opener_main, pool);
+  pool->openers += started;
+  pool->threads += started;
+  return started || pool->openers > 0;
+}
+
+/* No thread can be had: waits for an open end, and what has to be closed is closed here, too late rather than never. */
+static void do_without_openers(struct pool *pool)
+{
+  struct step step;
+  pool_error_t error = POOL_ERROR_INIT;
+  error_set(&error, POOL_E_SYSTEM, 0, "could not start a thread to open a connection");
+  engine_open_failed(pool, &error, &step);
+  runner_wake(pool, &step);
+  while (engine_next_unclean(pool, &step))
+    runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+}
+
 void keeper_want_opener(struct pool *pool)
 {
   if (pool->stepped)
     return;
   atomic_fetch_add(&pool->opener_signal, 1);
   pthread_mutex_lock(&pool->lock);
-  if (does_chores_itself(pool) && pool->queue.asynchronous == 0) {
-    pthread_mutex_unlock(&pool->lock);
+  bool needed = needs_opener(pool);
+  bool helpless = needed && !start_opener(pool);
+  pthread_mutex_unlock(&pool->lock);
+  if (!needed) {
     atomic_fetch_add(&pool->keeper_signal, 1);
     keeper_wake(pool);
     return;
   }
-  bool helpless = false;
-  if (pool->openers_idle == 0 && pool->openers < engine_hands_wanted(pool) && !is_closed(pool)) {
-    bool started = start(opener_main, pool);
-    pool->openers += started;
-    pool->threads += started;
-    helpless = !started && pool->openers == 0;
-  }
-  pthread_mutex_unlock(&pool->lock);
   park_wake(&pool->opener_signal);
-  if (helpless) {
-    struct step step;
-    pool_error_t error = POOL_ERROR_INIT;
-    error_set(&error, POOL_E_SYSTEM, 0, "could not start a thread to open a connection");
-    engine_open_failed(pool, POOL_E_SYSTEM, &error, &step);
-    runner_wake(pool, &step);
-  }
+  if (helpless)
+    do_without_openers(pool);
 }

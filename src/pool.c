@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "count.h"
 #include "error.h"
 #include "event.h"
 #include "event_fd.h"
@@ -94,22 +95,24 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->max_open = config->max_open;
   pool->max_idle = config_max_idle(config, config->max_open);
   pool->pauses = config->paused; /* one pool_resume() starts it */
-  pool->failing = pool->unserved = false;
+  pool->unserved = false;
   pool->unclean = NULL;
   pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
   atomic_store(&pool->filling, true);
   atomic_store(&pool->resting, false);
   atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
   atomic_store(&pool->chores, false);
+  pool->hope = NULL;
+  pool->wished = false;
+  atomic_store(&pool->suspicion, false);
+  atomic_store(&pool->probing, false);
   breaker_reset(&pool->breaker);
   pool->references = 1;
   pool->gone = false;
-  memset(&pool->counts, 0, sizeof pool->counts);
-  pool->ended = 0;
-  atomic_store(&pool->lent_in_vain, 0);
+  count_reset(pool);
   memset(pool->homes, 0, sizeof pool->homes);
-  atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
-                                     (config->paused ? ATTENTION_PAUSED : 0));
+  atomic_store(&pool->attention,
+               (event_follows_leases(config) ? ATTENTION_EVENTS : 0) | (config->paused ? ATTENTION_PAUSED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -185,6 +188,9 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
   pool->ends = ends;
   pool_register(pool);
   *out = pool;
+  event_pool(pool, POOL_EVENT_POOL_CREATED);
+  if (config->paused)
+    event_pool(pool, POOL_EVENT_POOL_PAUSED);
   return 0;
 }
 

@@ -13,6 +13,13 @@
  * arrival then serves only those who have all but given up.  The newest first, or refusing the late, serves some in
  * time.  Ideas: adaptive LIFO and CoDel.
  *
+ * An asynchronous waiter does not run, so it is never nudged: a connection is handed to it, after a check in the
+ * background where one is due.
+ *
+ * Hope.  A waiter whose open failed goes on waiting as long as a connection is open, or being opened, that may still
+ * come to it.  When nothing is left that could come, those whose open failed, and all while the breaker is open, end at
+ * once with the cause.
+ *
  * serve() takes no slot on trust: it lends only what it finds among its own pool's slots, because who calls it may have
  * been looking at a slot of a former pool in the same memory (engine.c).
  */
@@ -25,6 +32,9 @@
 
 /* How many may wait, and how many be open, before nobody looks any more whether all of them wait for each other. */
 #define STARVATION_LIMIT 256
+
+/* A waiter without a deadline that seems to starve looks again after so long: then it is told. */
+#define STARVED_AFTER_NS INT64_C(10000000000)
 
 static uint32_t attention(struct pool *pool)
 {
@@ -45,7 +55,7 @@ void queue_refresh(struct pool *pool, int64_t now)
 {
   struct waiter *first = pool->queue.first;
   attention_raise(pool, ATTENTION_WAITERS, first != NULL);
-  attention_raise(pool, ATTENTION_NUDGED, first != NULL && first->nudged && first->kind != WAITER_ASYNC);
+  attention_raise(pool, ATTENTION_NUDGED, first != NULL && first->nudged);
   attention_raise(pool, ATTENTION_FAIR,
                   first != NULL && now - first->since_ns >= (int64_t)pool->config.fairness_us * 1000);
 }
@@ -85,7 +95,6 @@ void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_n
 
 static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
-  pool->counts.overloaded += outcome == POOL_E_OVERLOAD;
   if (!waiter->waited)
     return; /* found something on the first look */
   int64_t waited = now - waiter->since_ns;
@@ -94,22 +103,12 @@ static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t
     pool->counts.wait_max_ns = waited;
   if (outcome > 0)
     queue_count_wait(pool, waiter, waited);
-  pool->counts.timed_out += outcome == POOL_E_TIMEOUT;
-  pool->counts.cancelled += outcome == POOL_E_CANCELLED;
-}
-
-/* A waiter that was nudged has looked, or need not look any more. */
-static void calm(struct pool *pool, struct waiter *waiter)
-{
-  waiter->nudged = false;
-  if (waiter->kind == WAITER_ASYNC)
-    told_remove(&pool->sought, waiter);
 }
 
 static void dequeue(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
   queue_remove(&pool->queue, waiter);
-  calm(pool, waiter);
+  waiter->nudged = false;
   count_outcome(pool, waiter, outcome, now);
   queue_refresh(pool, now);
 }
@@ -143,48 +142,45 @@ bool queue_tell_next(struct pool *pool, struct step *step)
   return true;
 }
 
-void queue_fail_first(struct pool *pool, int code, const pool_error_t *error, struct step *step)
+/* An opener opens for these. */
+static bool is_opened_for(const struct pool *pool, const struct waiter *waiter)
 {
-  /* Who was told of an idle connection will take that: the open was not for him. */
-  bool idle = engine_any_idle(pool), all = pool->config.openers > 0;
-  struct waiter *waiter = all ? pool->queue.first : pool->queue.first_asynchronous;
-  while (waiter && idle && waiter->nudged)
-    waiter = all ? waiter->next : waiter->next_asynchronous;
-  if (!waiter)
-    return;
-  waiter->error = *error;
-  queue_settle(pool, waiter, code, clock_now());
-  queue_wake(pool, waiter, step);
+  return !waiter->timeless && (pool->config.openers > 0 || waiter->kind == WAITER_ASYNC);
 }
 
-/* How many waits one step may end, so that nobody holds the lock for long.  Nothing but pool_step_next() asks a pool of
-   the step API for the rest, and a wait that has ended costs it no system call. */
+/* How many waits one step may end, so that the lock is not held for long.  A pool of the step API is asked for the rest
+   by pool_step_next() alone, and there the end of a wait costs no system call. */
 static int32_t batch(const struct pool *pool)
 {
   return pool->stepped ? INT32_MAX : TOLD_AT_ONCE;
 }
 
-/* Whoever comes now fails at once, so those who wait are the ones from before. */
-static void fail_some(struct pool *pool, struct step *step)
+void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment)
 {
-  int64_t now = clock_now();
-  int32_t left = batch(pool);
-  struct waiter *waiter = pool->queue.first;
-  for (struct waiter *next; waiter && left > 0; waiter = next) {
-    next = waiter->next;
-    if (waiter->kind == WAITER_ASYNC && waiter->nudged)
-      continue; /* the keeper acts for it right now, and will see */
-    waiter->error = pool->breaker.cause;
-    end_wait(pool, waiter, POOL_E_OPEN, now, step);
-    left--;
-  }
-  pool->failing = waiter != NULL;
-  step->tells = waiter ? pool : step->tells;
+  for (struct waiter *waiter = pool->queue.first; waiter; waiter = waiter->next)
+    if (!waiter->refused && is_opened_for(pool, waiter) && waiter->since_ns <= moment) {
+      waiter->error = *error;
+      waiter->refused = true;
+      pool->queue.refused++;
+    }
 }
 
-void queue_fail_all(struct pool *pool, struct step *step)
+/* If nothing is left that could come, ends the waits of those that may not open, or whose open failed; at most so many.
+   Returns how many more it might have ended. */
+static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step *step)
 {
-  fail_some(pool, step);
+  if ((!pool->breaker.open && pool->queue.refused == 0) || engine_hopes(pool))
+    return left;
+  for (struct waiter *waiter = pool->queue.first, *next; waiter && left > 0; waiter = next) {
+    next = waiter->next;
+    if (!waiter->refused && !pool->breaker.open)
+      continue;
+    if (!waiter->refused)
+      waiter->error = pool->breaker.cause;
+    end_wait(pool, waiter, waiter->error.code, now, step);
+    left--;
+  }
+  return left;
 }
 
 /* ---- telling ---- */
@@ -194,10 +190,6 @@ int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], 
   int32_t count = 0;
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  if (pool->failing && pool->breaker.open)
-    fail_some(pool, step);
-  else
-    pool->failing = false;
   if (pool->unserved)
     queue_serve(pool, step);
   for (struct waiter *waiter; count < TOLD_AT_ONCE && (waiter = pool->told.first); count++) {
@@ -205,7 +197,7 @@ int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], 
     signals[count] = &waiter->signal;
     atomic_store(&waiter->signal, 1);
   }
-  step->tells = pool->told.first || pool->failing || pool->unserved ? pool : NULL;
+  step->tells = pool->told.first || pool->unserved ? pool : NULL;
   engine_unlock(pool);
   return count;
 }
@@ -215,8 +207,6 @@ int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], 
 static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
 {
   waiter->nudged = true;
-  if (waiter->kind == WAITER_ASYNC)
-    told_append(&pool->sought, waiter);
   queue_refresh(pool, now);
   queue_wake(pool, waiter, step);
 }
@@ -227,20 +217,12 @@ static bool opens_elsewhere(struct pool *pool)
   return pool->config.openers > 0 || (pool->queue.first && pool->queue.first->kind == WAITER_ASYNC);
 }
 
-static bool is_looked_for(const struct waiter *waiter)
-{
-  return waiter->kind == WAITER_ASYNC && waiter->nudged;
-}
-
 /* Ends the waits at the head that are over, at most so many; returns how many more it might have ended. */
 static int32_t expire(struct pool *pool, int64_t now, int32_t left)
 {
-  /* Nobody is woken: whoever waits keeps his own time.  For whom the keeper acts right now, it decides. */
-  for (struct waiter *first; left > 0 && (first = pool->queue.first) && first->deadline_ns <= now; left--) {
-    if (is_looked_for(first))
-      return left;
+  /* Nobody is woken: a waiter keeps its own time. */
+  for (struct waiter *first; left > 0 && (first = pool->queue.first) && first->deadline_ns <= now; left--)
     queue_settle(pool, first, POOL_E_TIMEOUT, now);
-  }
   return left;
 }
 
@@ -273,8 +255,6 @@ static void blame_overload(struct pool *pool, struct waiter *waiter)
 static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *step)
 {
   for (struct waiter *first; left > 0 && is_late(pool, first = pool->queue.first, now); left--) {
-    if (is_looked_for(first))
-      return left;
     blame_overload(pool, first);
     end_wait(pool, first, POOL_E_OVERLOAD, now, step);
   }
@@ -285,15 +265,11 @@ int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
 {
   int64_t now = clock_now();
   int32_t left = TOLD_AT_ONCE;
-  struct waiter *first;
-  for (; left > 0 && (first = queue_first_due(&pool->queue)) && first->deadline_ns <= now; left--) {
-    if (is_looked_for(first))
-      break; /* the keeper decides about it, and comes back */
+  for (struct waiter *first; left > 0 && (first = queue_first_due(&pool->queue)) && first->deadline_ns <= now; left--)
     queue_settle(pool, first, POOL_E_TIMEOUT, now);
-  }
   if (is_overloaded(pool, now) && pool->config.queue == POOL_QUEUE_SHED && shed(pool, now, left, step) == 0)
     return now;
-  first = queue_first_due(&pool->queue);
+  struct waiter *first = queue_first_due(&pool->queue);
   return first ? first->deadline_ns : POOL_NO_DEADLINE;
 }
 
@@ -326,16 +302,31 @@ static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, str
   return true;
 }
 
-/* An asynchronous waiter is not told to come running, for it does not run: it is handed what is there at once. */
+/* A connection that is due is checked for a waiter that does not run; one without time to wait has only these to hope
+   for. */
+static void serve_asynchronous(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
+{
+  if (!engine_ask_check(pool, step) && next->timeless && !engine_any_coming(pool))
+    queue_settle(pool, next, POOL_E_TIMEOUT, now);
+}
+
+/* There is a place for it, but an open has failed since it looked: it has to know when it may try. */
+static bool waits_unknowing(struct pool *pool, const struct waiter *waiter)
+{
+  return waiter->again_ns == 0 && engine_has_place(pool);
+}
+
 static void serve_next(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
 {
-  bool room = engine_has_room(pool), elsewhere = opens_elsewhere(pool);
-  if (room && elsewhere)
+  bool elsewhere = opens_elsewhere(pool), room = engine_has_room(pool, elsewhere || next->refused);
+  if (elsewhere && (room || engine_retry_at(pool) != POOL_NO_DEADLINE))
     step->opener_wanted = true;
   bool direct = (attention(pool) & ATTENTION_FAIR) || next->kind == WAITER_ASYNC || next != pool->queue.first;
   if (direct && hand_over(pool, next, now, step))
     return;
-  if (!next->nudged && (engine_any_idle(pool) || (room && !elsewhere)))
+  if (next->kind == WAITER_ASYNC)
+    serve_asynchronous(pool, next, now, step);
+  else if (!next->nudged && (engine_any_idle(pool) || (!elsewhere && (room || waits_unknowing(pool, next)))))
     nudge(pool, next, now, step);
 }
 
@@ -348,7 +339,7 @@ void queue_serve(struct pool *pool, struct step *step)
     step->opener_wanted = true;
   if (pool->queue.first) {
     int64_t now = clock_now();
-    int32_t left = expire(pool, now, batch(pool));
+    int32_t left = expire(pool, now, despair(pool, now, batch(pool), step));
     bool overloaded = is_overloaded(pool, now);
     if (overloaded && pool->config.queue == POOL_QUEUE_SHED)
       left = shed(pool, now, left, step);
@@ -384,38 +375,60 @@ static bool is_held_by_other(pool_lease_t lease, int32_t thread)
          atomic_load(&slot_of(lease)->holder) != thread;
 }
 
-/* Whether every connection is held by a thread that waits here, now that the newcomer does: none of them will ever put
-   one.  One lease whose holder does not wait is remembered: as long as it is out, and its holder does not come to wait,
-   nothing needs to be searched. */
-static bool starves(struct pool *pool, int32_t newcomer)
+/* Whether every connection is held by a thread that waits here.  *generations is how far all slots have come: it grows
+   with each lease that ends.  One lease whose holder does not wait is remembered: as long as it is out, and its holder
+   does not come to wait, nothing needs to be searched. */
+static bool starves(struct pool *pool, int32_t thread, uint64_t *generations)
 {
   bool holds_one = false;
-  if (is_held_by_other(pool->witness, newcomer) || pool->queue.length > STARVATION_LIMIT ||
-      pool->open > STARVATION_LIMIT)
+  *generations = 0;
+  if (is_held_by_other(pool->witness, thread) || pool->queue.length > STARVATION_LIMIT || pool->open > STARVATION_LIMIT)
     return false;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
+    *generations += word & GENERATION_MASK;
     if (state_of(word) == EMPTY)
       continue;
     pool->witness = lease_of(slot, word);
     int32_t holder = atomic_load(&slot->holder);
     if (state_of(word) != LEASED || !waits(pool, holder))
       return false;
-    holds_one = holds_one || holder == newcomer;
+    holds_one = holds_one || holder == thread;
   }
+  pool->witness = 0;
   return holds_one;
 }
 
-static void look_for_starvation(struct pool *pool, struct waiter *waiter, struct step *step)
+/* A waiter comes.  Its thread and those that hold the connections seem to wait for each other; but another thread may
+   put a lease, so it is told only when nothing was put until the wait of one of them is over. */
+static void suspect_starvation(struct pool *pool, struct waiter *waiter)
 {
-  if (waiter->kind != WAITER_THREAD || engine_has_room(pool) || !starves(pool, waiter->thread))
+  uint64_t generations;
+  if (waiter->kind != WAITER_THREAD || engine_has_room(pool, false) || !starves(pool, waiter->thread, &generations))
     return;
   for (struct waiter *each = pool->queue.first; each; each = each->next)
+    each->starving = true;
+  pool->starving = generations;
+}
+
+/* The wait of a waiter is over, or it has no end. */
+static void find_starvation(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  uint64_t generations;
+  if (!waiter->starving || !starves(pool, waiter->thread, &generations) || generations != pool->starving)
+    return;
+  for (struct waiter *each = pool->queue.first; each; each = each->next) {
+    each->starving = false;
     each->starved = true;
-  pool->witness = 0;
+  }
   pool->counts.starved++;
   step->starved = true;
+}
+
+static bool is_endless(const struct waiter *waiter)
+{
+  return waiter->starving && waiter->deadline_ns == POOL_NO_DEADLINE;
 }
 
 /* A waiter looks for itself.  It is queued or about to be; 0 and no work: nothing is there. */
@@ -427,67 +440,82 @@ static pool_lease_t look(struct pool *pool, struct waiter *waiter, bool told, st
   if ((attention(pool) & ATTENTION_PAUSED) || (pool->queue.first != waiter && !told && !comes))
     return 0;
   pool_lease_t lease = engine_lend_any(pool, step);
-  if (lease || step->work || !engine_has_room(pool))
+  bool elsewhere = pool->config.openers > 0;
+  if (lease || step->work || !engine_has_room(pool, elsewhere || waiter->refused))
     return lease;
-  if (pool->config.openers > 0 || waiter->kind == WAITER_ASYNC) {
+  if (elsewhere) {
     step->opener_wanted = true;
     return 0;
   }
   return engine_reserve_locked(pool, step) ? 0 : POOL_E_NOMEM;
 }
 
+/* A waiter that left the queue for a connection that could not be opened, or turned out to be dead, goes back to
+   its place. */
+static void take_place(struct pool *pool, struct waiter *waiter, int64_t now)
+{
+  if (waiter->since_ns) {
+    queue_insert(&pool->queue, waiter);
+  } else {
+    waiter->since_ns = now;
+    waiter->timeless = waiter->deadline_ns <= now;
+    waiter->thread = thread_id();
+    queue_append(&pool->queue, waiter);
+  }
+  queue_refresh(pool, now);
+}
+
 static int enter(struct pool *pool, struct waiter *waiter)
 {
   if (attention(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
-  bool returning = waiter->since_ns != 0;
-  if (!returning && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters) {
-    pool->counts.overloaded++;
+  if (waiter->since_ns == 0 && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters)
     return POOL_E_OVERLOAD;
-  }
-  /* Who left the queue for a connection that turned out to be dead goes back to its head. */
-  if (returning) {
-    queue_prepend(&pool->queue, waiter);
-  } else {
-    waiter->since_ns = clock_now();
-    waiter->thread = thread_id();
-    queue_append(&pool->queue, waiter);
-  }
-  queue_refresh(pool, clock_now());
+  take_place(pool, waiter, clock_now());
   return 0;
-}
-
-/* One that came without time to wait may look once. */
-static bool is_over(const struct waiter *waiter, int64_t now)
-{
-  bool looks_once = is_timeless(waiter) && waiter->kind == WAITER_ASYNC;
-  return now >= waiter->deadline_ns && !looks_once;
 }
 
 static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool told, int64_t now, struct step *step)
 {
   if (attention(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
-  if (is_over(waiter, now))
+  if (now >= waiter->deadline_ns) {
+    find_starvation(pool, waiter, step);
     return POOL_E_TIMEOUT;
+  }
   if (queue_sheds(pool, waiter, now))
     return POOL_E_OVERLOAD; /* before it looks: what comes back now is for those who are not late */
   pool_lease_t result = look(pool, waiter, told, step);
-  if (result || step->work || !pool->breaker.open)
+  if (result || step->work || !(pool->breaker.open || waiter->refused) || engine_hopes(pool))
     return result;
+  if (waiter->refused)
+    return waiter->error.code;
   waiter->error = pool->breaker.cause;
-  pool->counts.failed_fast++;
-  return waiter->error.code = POOL_E_OPEN;
+  waiter->at_once = true;
+  return POOL_E_OPEN;
+}
+
+/* When a waiter has to look again although nobody tells it to; 0: never. */
+static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, int64_t now)
+{
+  int64_t moments[] = {pool->breaker.failures > 0 && pool->breaker.retry_at_ns > now ? pool->breaker.retry_at_ns : 0,
+                       sheds_at(pool, waiter, now), is_endless(waiter) ? waiter->since_ns + STARVED_AFTER_NS : 0};
+  int64_t first = 0;
+  for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
+    if (moments[i] && (first == 0 || moments[i] < first))
+      first = moments[i];
+  return first;
 }
 
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step)
 {
-  if (waiter->kind == WAITER_THREAD)
-    told_remove(&pool->told, waiter);
+  told_remove(&pool->told, waiter);
   if (waiter->outcome) {
+    if (waiter->queued)
+      queue_remove(&pool->settled, waiter); /* it came before it was told */
     /* Whoever leaves passes on what he may have been told before he was handed something else. */
     queue_serve(pool, step);
-    return waiter->kind == WAITER_ASYNC ? 0 : waiter->outcome; /* 0: its callback is due */
+    return waiter->outcome;
   }
   int64_t now;
   bool told = false, comes = !waiter->queued;
@@ -498,7 +526,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     now = clock_now();
   } else {
     told = waiter->nudged;
-    calm(pool, waiter);
+    waiter->nudged = false;
     now = clock_now();
     queue_refresh(pool, now);
   }
@@ -506,21 +534,34 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
   pool_lease_t result = outcome_of(pool, waiter, told, now, step);
   if (result == 0 && step->work == POOL_WORK_NONE) {
     if (comes)
-      look_for_starvation(pool, waiter, step);
+      suspect_starvation(pool, waiter);
+    else if (is_endless(waiter) && now - waiter->since_ns >= STARVED_AFTER_NS)
+      find_starvation(pool, waiter, step);
     waiter->waited = true;
     if (pool->queue.first != waiter)
       queue_serve(pool, step);
-    if (pool->breaker.failures > 0 && pool->breaker.retry_at_ns > now)
-      step->look_again_ns = pool->breaker.retry_at_ns;
-    int64_t shed_ns = sheds_at(pool, waiter, now);
-    if (shed_ns && (step->look_again_ns == 0 || shed_ns < step->look_again_ns))
-      step->look_again_ns = shed_ns;
+    step->opener_wanted = step->opener_wanted || pool->unclean; /* what is closed makes room */
+    step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
     return 0;
   }
   dequeue(pool, waiter, result, now);
   waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;
   queue_serve(pool, step);
   return result;
+}
+
+pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  int64_t now = clock_now();
+  if (attention(pool) & ATTENTION_CLOSED)
+    return POOL_E_CLOSED;
+  if (now >= waiter->deadline_ns || !engine_hopes(pool))
+    return POOL_E_OPEN;
+  waiter->refused = waiter->waited = true;
+  take_place(pool, waiter, now);
+  /* What became idle before this waiter was there to be told of. */
+  step->look_again_ns = waiter->again_ns = engine_any_idle(pool) ? now : looks_again_at(pool, waiter, now);
+  return 0;
 }
 
 int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step)
@@ -530,19 +571,21 @@ int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct st
     return error;
   waiter->waited = true;
   bool paused = attention(pool) & ATTENTION_PAUSED;
-  /* Before it can expire: one without time to wait still gets what is idle now, after a check if need be. */
-  bool first = pool->queue.first == waiter && !paused;
-  bool given = first && hand_over(pool, waiter, waiter->since_ns, step);
-  if (first && !given && engine_any_idle(pool))
-    nudge(pool, waiter, waiter->since_ns, step);
-  else if (!given && pool->breaker.open) {
-    waiter->error = pool->breaker.cause;
-    waiter->error.code = POOL_E_OPEN;
-    queue_settle(pool, waiter, POOL_E_OPEN, waiter->since_ns);
-    pool->counts.failed_fast++;
-  } else if (!given)
+  if (waiter->timeless) {
+    /* What is idle now, after a check if need be: nothing else has the time. */
+    bool first = pool->queue.first == waiter && !paused;
+    queue_set_deadline(&pool->queue, waiter, clock_deadline(pool->config.get_timeout_ms));
+    if (first && !hand_over(pool, waiter, waiter->since_ns, step))
+      serve_asynchronous(pool, waiter, waiter->since_ns, step);
+    else if (!first)
+      queue_settle(pool, waiter, POOL_E_TIMEOUT, waiter->since_ns);
+  } else {
     queue_serve(pool, step);
-  step->opener_wanted = step->opener_wanted || (!waiter->outcome && !waiter->nudged && engine_has_room(pool));
+    waiter->at_once = waiter->outcome == POOL_E_OPEN;
+    step->opener_wanted =
+        step->opener_wanted ||
+        (!waiter->outcome && (engine_has_room(pool, true) || engine_retry_at(pool) != POOL_NO_DEADLINE));
+  }
   engine_want_keeper(pool, step); /* there is a deadline to keep */
   return 0;
 }

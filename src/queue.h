@@ -20,14 +20,11 @@ void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome
 /* Names a waiter in the step, so that it is woken; a thread beside the first is put into the pool's list. */
 void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step);
 
-/* Ends the wait of the first that an opener opens for. */
-void queue_fail_first(struct pool *pool, int code, const pool_error_t *error, struct step *step);
+/* An opener's open failed: refuses those that it was for, whose waits began before a moment. */
+void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment);
 
 /* A wait has ended with a lease: counts it, once. */
 void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns);
-
-/* The breaker has opened: ends the wait of all, or begins to; engine_tell() goes on. */
-void queue_fail_all(struct pool *pool, struct step *step);
 
 /* Tells a ticket's holder, whom a step could not name, that its wait is over.  False if there is none. */
 bool queue_tell_next(struct pool *pool, struct step *step);
@@ -40,6 +37,9 @@ bool queue_sheds(struct pool *pool, struct waiter *waiter, int64_t now);
 
 /* Begins or continues a wait. */
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Begins the wait of a ticket whose open failed.  0, POOL_E_CLOSED or POOL_E_OPEN. */
+pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* Begins the wait of an asynchronous waiter.  0 or an error. */
 int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step);

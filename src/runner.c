@@ -124,17 +124,35 @@ static int run(struct pool *pool, const struct step *step, int64_t deadline_ns, 
 }
 
 /* While the slot is still ours, so that the pool cannot go away. */
-static void tell(struct pool *pool, const struct step *done, const struct outcome *outcome)
+static void tell(struct pool *pool, const struct step *done, int64_t connection, const struct outcome *outcome)
 {
   if (done->work == POOL_WORK_OPEN && outcome->succeeded)
-    event_opened(pool, outcome->took_ns);
+    event_opened(pool, connection, outcome->took_ns);
   else if (done->work == POOL_WORK_OPEN)
-    event_open_failed(pool, outcome->error, outcome->took_ns);
+    event_open_failed(pool, connection, outcome->error, outcome->took_ns);
   if (done->work != POOL_WORK_CLOSE)
     return;
   if (!outcome->succeeded)
     event_close_failed(pool, outcome->error);
-  event_closed(pool, done->reason, watch_of(done->slot)->cause);
+  event_closed(pool, connection, done->reason, watch_of(done->slot)->cause, outcome->took_ns);
+}
+
+/* The limit of a check: its own, and for a get what is left of the get's time. */
+static int64_t check_until(struct pool *pool, int64_t began, int64_t deadline_ns, bool lend)
+{
+  int64_t limit_ms = pool->config.check_timeout_ms;
+  int64_t own = limit_ms < 0 ? POOL_NO_DEADLINE : began + limit_ms * 1000000;
+  return limit_ms < 0 || (lend && deadline_ns < own) ? deadline_ns : own;
+}
+
+/* A check that says yes, but too late. */
+static int overran(struct pool *pool, int64_t took_ns, pool_error_t *error)
+{
+  int64_t limit_ms = pool->config.check_timeout_ms;
+  if (limit_ms < 0 || took_ns <= limit_ms * 1000000)
+    return 0;
+  return error_set(error, POOL_E_TIMEOUT, 0, "check took %lld ms, and check_timeout_ms is %lld",
+                   (long long)(took_ns / 1000000), (long long)limit_ms);
 }
 
 /* One piece of work, reported to the engine, which may have more. */
@@ -145,21 +163,29 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   pool_error_t error = POOL_ERROR_INIT;
   void *conn;
   struct callback callback;
+  int64_t connection = atomic_load(&watch_of(done.slot)->connection);
+  if (done.work == POOL_WORK_OPEN)
+    event_opening(pool, connection);
   int64_t began = clock_now();
+  bool checks = done.work == POOL_WORK_CHECK;
+  int64_t until = checks ? check_until(pool, began, deadline_ns, lend) : deadline_ns;
   runner_enter(&callback, pool);
-  int failure = run(pool, &done, deadline_ns, &conn, &error);
+  int failure = run(pool, &done, until, &conn, &error);
   runner_leave(&callback);
   int64_t ended = clock_now();
+  if (checks && failure == 0)
+    failure = overran(pool, ended - began, &error);
   bool opened = done.work == POOL_WORK_OPEN && failure == 0;
   bool good = opened || (done.work == POOL_WORK_CHECK && failure == 0);
   /* A connection that comes after the deadline is the next caller's. */
   bool late = good && deadline_ns != POOL_NO_DEADLINE && ended > deadline_ns;
   struct outcome outcome = {.succeeded = failure == 0,
                             .lend = lend && !late,
+                            .cut_short = checks && lend && until == deadline_ns && ended >= deadline_ns,
                             .conn = conn,
                             .took_ns = ended - began,
                             .error = failure ? &error : NULL};
-  tell(pool, &done, &outcome);
+  tell(pool, &done, connection, &outcome);
   pool_lease_t result = engine_done(done.claim, &outcome, step);
   if (failure && cause && (done.work == POOL_WORK_OPEN || done.work == POOL_WORK_CHECK))
     *cause = error;
@@ -182,11 +208,24 @@ pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_
 {
   pool_lease_t result = 0;
   while (step->work != POOL_WORK_NONE) {
+    if (lend && (step->work == POOL_WORK_CLOSE || step->work == POOL_WORK_RESET)) {
+      engine_do_later(pool, step);
+      runner_wake(pool, step);
+      break;
+    }
     pool_lease_t outcome = run_and_report(pool, step, deadline_ns, lend, cause);
     if (result == 0)
       result = outcome;
   }
   return result;
+}
+
+/* Where nobody else does, those that have no deadline close and reset what gets have left. */
+void runner_do_unclean(struct pool *pool)
+{
+  struct step step;
+  while ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) && engine_next_unclean(pool, &step))
+    runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
 }
 
 /* ---- get ---- */
@@ -200,13 +239,13 @@ static inline void pause_processor(void)
 #endif
 }
 
-/* A lease that was taken and must not be kept goes back as if it had been put. */
+/* A lease that a get took and must not keep goes back as if it had been put. */
 static void return_unused(struct pool *pool, pool_lease_t lease)
 {
   struct step step = {0};
   engine_return_unused(pool, lease, &step);
   runner_wake(pool, &step);
-  runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
+  runner_work(pool, &step, POOL_NO_DEADLINE, true, NULL);
 }
 
 static __attribute__((noinline)) pool_lease_t invalid_get(const struct pool *pool, int64_t timeout_ms)
@@ -248,13 +287,16 @@ struct get {
   struct waiter waiter; /* its deadline is that of the whole get */
   int64_t opening_ns;   /* how long it was busy with open, check and close */
   bool wary;            /* has met a dead connection */
+  bool replaces;        /* has left a connection to be closed, whose place it may need */
   pool_error_t cause;   /* of the last open or check that failed */
 };
 
-/* Its open failed, or came too late. */
-static bool opened_in_vain(const struct get *get)
+/* The get's own open failed: it may still wait for what others put or open. */
+static pool_lease_t refuse(struct get *get, pool_lease_t result)
 {
-  return get->cause.code == POOL_E_OPEN || get->cause.code == POOL_E_TIMEOUT;
+  get->waiter.refused = true;
+  get->waiter.error = get->cause;
+  return get->timeout_ms == 0 ? result : 0;
 }
 
 /* Does what a step asks for.  0: begin again. */
@@ -264,9 +306,13 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
   if (step->work == POOL_WORK_NONE)
     return result;
   int64_t begun = clock_now();
+  bool opens = step->work == POOL_WORK_OPEN;
   get->wary = get->wary || step->work == POOL_WORK_CHECK;
   result = runner_work(get->pool, step, get->waiter.deadline_ns, true, &get->cause);
   get->opening_ns += clock_now() - begun;
+  get->replaces = get->replaces || (!opens && result == 0);
+  if (opens && (result == POOL_E_OPEN || result == POOL_E_TIMEOUT))
+    return refuse(get, result);
   return result == POOL_E_STALE ? 0 : result;
 }
 
@@ -275,9 +321,10 @@ static pool_lease_t try(struct get *get)
 {
   for (;;) {
     struct step step;
-    pool_lease_t result = engine_begin(get->pool, NULL, get->wary, &step);
+    pool_lease_t result = engine_begin(get->pool, get->wary, get->timeout_ms != 0, &step);
+    get->waiter.at_once = result == POOL_E_OPEN || (result == POOL_E_TIMEOUT && get->timeout_ms == 0);
     result = pursue(get, result, &step);
-    if (result)
+    if (result || get->waiter.refused)
       return result;
     if (clock_now() >= get->waiter.deadline_ns)
       return POOL_E_TIMEOUT; /* gone by with checks of what turned out to be dead */
@@ -287,10 +334,10 @@ static pool_lease_t try(struct get *get)
 static pool_lease_t wait(struct get *get)
 {
   struct step step = {0};
-  pool_lease_t result = spin(get->pool, &step);
+  pool_lease_t result = get->waiter.refused ? 0 : spin(get->pool, &step);
   result = pursue(get, result, &step);
   while (result == 0) {
-    result = engine_begin(get->pool, &get->waiter, false, &step);
+    result = engine_wait(get->pool, &get->waiter, &step);
     bool queued = result == 0 && step.work == POOL_WORK_NONE;
     if (step.starved)
       event_of_step(get->pool, &step);
@@ -324,7 +371,7 @@ static int timed_out(const struct get *get)
   pthread_mutex_lock(&get->pool->lock);
   engine_count(get->pool, &now);
   engine_unlock(get->pool);
-  int64_t queued_ns = get->waiter.since_ns ? clock_now() - get->waiter.since_ns : 0;
+  int64_t queued_ns = get->waiter.since_ns ? clock_now() - get->waiter.began_ns - get->opening_ns : 0;
   return error_set(NULL, POOL_E_TIMEOUT, cause->native,
                    "%s: no connection in time: %lld ms went by in the queue, %lld ms in open or check%s%s; "
                    "%lld are open, %lld leased, %lld wait%s",
@@ -356,42 +403,47 @@ void runner_note(pool_lease_t lease)
 {
   struct slot *slot = slot_of(lease);
   atomic_store_explicit(&slot->holder, thread_id(), memory_order_relaxed);
-  if (is_sampled(lease))
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  if (is_sampled(lease) || (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS))
     watch_see(slot, lease_generation(lease) | LEASED, clock_now());
 }
 
-static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease)
+/* Only where somebody listens is there a clock on this way; 0: there is none. */
+static int64_t began_ns(struct pool *pool)
+{
+  return atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS ? clock_now() : 0;
+}
+
+static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease, int64_t began_ns)
 {
   runner_note(lease);
-  event_lent(pool, lease);
+  event_lent(pool, lease, began_ns ? clock_now() - began_ns : 0);
   return lease;
 }
 
 /* A get that has to open or wait. */
-static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, struct step *step)
+static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
+                                                            struct step *step)
 {
   uint64_t forks = fork_count();
   engine_get_begin(pool);
   struct get get = {.pool = pool, .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
   get.cause.size = get.waiter.error.size = sizeof get.cause;
+  get.waiter.began_ns = began_ns ? began_ns : clock_now();
   get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
   pool_lease_t result = pursue(&get, 0, step);
-  if (result == 0)
+  if (result == 0 && !get.waiter.refused)
     result = try(&get);
-  if (result == POOL_E_TIMEOUT && timeout_ms != 0 && !opened_in_vain(&get))
+  if ((timeout_ms != 0 || get.replaces) && (result == 0 || result == POOL_E_TIMEOUT))
     result = wait(&get);
   if (result > 0) {
     home_remember(pool, this_thread(), result);
     runner_note(result);
     if (get.waiter.waited && !get.waiter.counted)
       engine_count_wait(pool, &get.waiter);
-    if (get.waiter.waited)
-      event_waited(pool, result, get.waiter.waited_ns);
-    event_lent(pool, result);
-  } else {
-    event_not_lent(pool, (int32_t)result, get.waiter.waited_ns);
+  } else
     result = failed(&get, (int)result);
-  }
+  event_get_ended(pool, result, &get.waiter);
   engine_get_end(pool, forks);
   return result;
 }
@@ -402,19 +454,20 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   struct step step = {0};
+  int64_t began = began_ns(pool);
   pool_lease_t lease = home_take(pool, this_thread());
   if (lease && (atomic_load(&pool->attention) & ATTENTION_NOT_NOW)) {
     return_unused(pool, lease);
     lease = 0;
   }
   if (lease)
-    return hand_out(pool, lease);
+    return hand_out(pool, lease, began);
   lease = engine_take_idle(pool, &step);
   if (lease) {
     runner_wake(pool, &step);
-    return hand_out(pool, home_remember(pool, this_thread(), lease));
+    return hand_out(pool, home_remember(pool, this_thread(), lease), began);
   }
-  return get_patiently(pool, timeout_ms, &step);
+  return get_patiently(pool, timeout_ms, began, &step);
 }
 
 /* A get that succeeded, and has something else to do. */
@@ -424,7 +477,7 @@ static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool,
     return_unused(pool, lease);
     return get_slowly(pool, timeout_ms);
   }
-  return hand_out(pool, lease);
+  return hand_out(pool, lease, 0);
 }
 
 static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
@@ -455,6 +508,7 @@ static void do_and_wake(struct pool *pool, struct step *step)
   runner_wake(pool, step);
   if (step->work) /* else the pool may be another by now */
     runner_work(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+  runner_do_unclean(pool); /* of whichever pool it is: what is unclean keeps that from being recycled */
 }
 
 /* A lease of the step API: its end may ask for something that only that API can tell. */
@@ -554,11 +608,13 @@ int pool_close(pool_t *pool, int64_t drain_ms)
   int64_t deadline_ns = clock_deadline(drain_ms);
   struct step step;
   struct scan cursor = {0};
-  engine_close(pool);
+  bool first = engine_close(pool);
   while (!pool->stepped && engine_next(pool, &cursor, &step)) {
     runner_wake(pool, &step);
     runner_work(pool, &step, deadline_ns, false, NULL);
   }
+  if (first)
+    event_pool(pool, POOL_EVENT_POOL_CLOSED);
   keeper_stop(pool);
   for (;;) {
     uint32_t seen = atomic_load(&pool->drain_signal);

@@ -8,12 +8,15 @@
 /* Wakes whom a step names, and sends for openers. */
 void runner_wake(struct pool *pool, const struct step *step);
 
-/* Notes who holds a lease that he did not hold last, and since when, if it is one that is timed. */
+/* Notes who holds a lease that he did not hold last, and since when, if it is timed or told of. */
 void runner_note(pool_lease_t lease);
 
 /* Does the work of a step and whatever follows from it.  Returns a lease if that was what the work was for, an error,
    or 0.  `cause` is NULL or receives why the last open or check failed. */
 pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause);
+
+/* Runs the closes and resets that gets have left, in a pool where nobody does that in the background. */
+void runner_do_unclean(struct pool *pool);
 
 /* Marks that this thread is inside a callback of a pool, so that a close that would wait for itself is recognised. */
 struct callback {

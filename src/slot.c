@@ -27,7 +27,9 @@ void slot_vacate(struct slot *slot)
 static void begin(struct slot *slot)
 {
   uint64_t generation = atomic_load(&slot->word) & GENERATION_MASK;
-  atomic_store(&slot->word, ((generation + GENERATION_ONE + SAMPLE_MASK) & ~SAMPLE_MASK) & GENERATION_MASK);
+  /* One before, for the report of the open moves it on; and one on in any case. */
+  uint64_t sampled = (generation + 2 * GENERATION_ONE + SAMPLE_MASK) & ~SAMPLE_MASK;
+  atomic_store(&slot->word, (sampled - GENERATION_ONE) & GENERATION_MASK);
 }
 
 /* Where generations begin: at random, and not at 0, lest a small number be a lease. */

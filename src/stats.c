@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a pool counts, and what can be counted at no cost to anybody: leases, from the generations of the slots. */
-#include "engine.h"
+#include "count.h"
 #include "error.h"
 #include "sized.h"
 
@@ -24,16 +24,16 @@ void engine_count(struct pool *pool, pool_stats_t *stats)
   histogram_summary(&pool->check_time, &stats->check_time);
   histogram_summary(&pool->use, &stats->use);
   stats->idle = stats->leased = 0;
-  int64_t ended = pool->ended;
+  bool closed = atomic_load(&pool->attention) & ATTENTION_CLOSED;
+  int64_t generations = pool->ended;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    stats->idle += state_of(word) == IDLE;
+    stats->idle += !closed && engine_is_lendable(word);
     stats->leased += state_of(word) == LEASED;
-    ended += slot_ended(slot, word);
+    generations += slot_ended(slot, word);
   }
-  /* Each generation that was not a lease was a place that became empty, or a get that changed its mind. */
-  stats->lent = ended - stats->closed - stats->open_failures - atomic_load(&pool->lent_in_vain);
+  stats->lent = count_lent(pool, generations);
 }
 
 int pool_stats(pool_t *pool, pool_stats_t *stats)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "count.h"
 #include "engine.h"
 #include "error.h"
 #include "home.h"
@@ -22,10 +23,16 @@ static inline bool write_nothing(pool_step_t *theirs)
   return true;
 }
 
+/* The deadline of a get that does not wait: a moment that is over. */
+#define NO_TIME 1
+
 static void note_asked(const struct step *step, int64_t now)
 {
-  if (step->work == POOL_WORK_OPEN || step->work == POOL_WORK_CHECK)
-    atomic_store(&watch_of(step->slot)->asked_ns, now);
+  if (step->work != POOL_WORK_OPEN && step->work != POOL_WORK_CHECK)
+    return;
+  atomic_store(&watch_of(step->slot)->asked_ns, now);
+  atomic_store(&watch_of(step->slot)->waits_ns, step->since_ns);
+  atomic_store(&watch_of(step->slot)->until_ns, step->until_ns);
 }
 
 static int64_t left_until(int64_t moment_ns, int64_t now)
@@ -126,7 +133,7 @@ static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct
   if (lease || step->work)
     return lease;
   int64_t told = step->wake.ticket;
-  lease = timeout_ms ? engine_take_idle(pool, step) : engine_begin(pool, NULL, false, step);
+  lease = timeout_ms ? engine_take_idle(pool, step) : engine_begin(pool, false, false, step);
   wake_too(step, told);
   return lease;
 }
@@ -138,11 +145,15 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
   lease = keep(pool, lease, &step);
   if (ticket == 0) {
     pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
-    if (result || step.work || timeout_ms == 0)
-      return finish_begin(pool, &step, theirs, result, 0);
-    struct waiter *waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms));
+    step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
+    struct waiter *waiter = NULL;
+    if (!result && !step.work && timeout_ms != 0 &&
+        !(waiter = engine_ticket_take(pool, WAITER_TICKET, clock_deadline(timeout_ms))))
+      result = POOL_E_NOMEM;
+    if (result < 0)
+      count_failed_get(pool, result, true);
     if (!waiter)
-      return finish_begin(pool, &step, theirs, POOL_E_NOMEM, 0);
+      return finish_begin(pool, &step, theirs, result, 0);
     ticket = atomic_load(&waiter->ticket);
   }
   int64_t told = step.wake.ticket;
@@ -266,7 +277,10 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
                             .took_ns = slot ? clock_now() - atomic_load(&watch_of(slot)->asked_ns) : -1,
                             .error = theirs_failure ? &failure : NULL};
   pool_lease_t lease = engine_done(claim, &outcome, &step);
-  return finish(&step, theirs, lease, 0);
+  lease = finish(&step, theirs, lease, step.ticket);
+  if (lease < 0 && lease == failure.code)
+    return error_set(NULL, failure.code, failure.native, "%s", failure.message);
+  return lease;
 }
 
 int pool_step_next(pool_t *pool, pool_step_t *theirs)

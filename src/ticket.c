@@ -10,17 +10,26 @@
 #include <string.h>
 
 #include "clock.h"
+#include "count.h"
 
-struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+/* Under the lock. */
+static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
   struct waiter *waiter = ticket_take(pool);
   if (!waiter)
     return NULL;
-  pthread_mutex_lock(&pool->lock);
   waiter->kind = kind;
+  waiter->began_ns = clock_now();
   waiter->deadline_ns = deadline_ns;
   pool->gets++;
   pool->asynchronous += kind == WAITER_ASYNC;
+  return waiter;
+}
+
+struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+{
+  pthread_mutex_lock(&pool->lock);
+  struct waiter *waiter = take_ticket(pool, kind, deadline_ns);
   pthread_mutex_unlock(&pool->lock);
   return waiter;
 }
@@ -66,10 +75,31 @@ pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step 
   pool_lease_t result = POOL_E_STALE;
   if (owner == pool) {
     result = queue_begin(pool, waiter, step);
+    step->until_ns = waiter->deadline_ns;
+    step->since_ns = waiter->since_ns;
+    if (result < 0)
+      count_failed_get_locked(pool, result, waiter->at_once);
     if (result || step->work)
       give_ticket(pool, waiter);
   }
   engine_unlock(owner);
+  return result;
+}
+
+pool_lease_t engine_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step)
+{
+  if (outcome->error->code != POOL_E_OPEN)
+    return outcome->error->code; /* the caller's own time was over */
+  struct waiter *waiter = take_ticket(pool, WAITER_TICKET, outcome->until_ns);
+  if (!waiter)
+    return POOL_E_NOMEM;
+  waiter->error = *outcome->error;
+  waiter->since_ns = outcome->since_ns;
+  pool_lease_t result = queue_wait_on(pool, waiter, step);
+  if (result)
+    give_ticket(pool, waiter);
+  else
+    step->ticket = atomic_load(&waiter->ticket);
   return result;
 }
 
@@ -80,9 +110,12 @@ pool_lease_t engine_cancel_ticket(int64_t ticket, struct step *step)
   struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &pool);
   if (!waiter)
     return POOL_E_STALE;
+  int64_t now = clock_now();
   if (!waiter->outcome)
-    queue_settle(pool, waiter, POOL_E_CANCELLED, clock_now());
+    queue_settle(pool, waiter, now < waiter->deadline_ns ? POOL_E_CANCELLED : POOL_E_TIMEOUT, now);
   pool_lease_t outcome = waiter->outcome;
+  if (outcome < 0)
+    count_failed_get_locked(pool, outcome, waiter->at_once);
   give_ticket(pool, waiter);
   queue_serve(pool, step);
   engine_unlock(pool);
@@ -96,15 +129,13 @@ int engine_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease,
   struct waiter *waiter = lock_ticket(ticket, WAITER_ASYNC, pool);
   if (!waiter)
     return POOL_E_STALE;
-  /* In a queue: else the keeper acts for it right now, and the result stands. */
-  bool ours = waiter->queued && waiter->outcome >= 0;
+  bool ours = waiter->outcome >= 0; /* else the result stands */
   if (ours && waiter->outcome == 0) {
     queue_settle(*pool, waiter, POOL_E_CANCELLED, clock_now());
     queue_serve(*pool, step);
   } else if (ours) {
     *lease = waiter->outcome;
     waiter->outcome = POOL_E_CANCELLED;
-    (*pool)->counts.cancelled++;
   }
   atomic_fetch_add(&(*pool)->keeper_signal, 1);
   engine_unlock(*pool);
@@ -146,21 +177,4 @@ void engine_count_wait(struct pool *pool, struct waiter *waiter)
   pthread_mutex_lock(&pool->lock);
   queue_count_wait(pool, waiter, waiter->waited_ns);
   engine_unlock(pool);
-}
-
-void engine_take_out(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, struct waiter *copy)
-{
-  pthread_mutex_lock(&pool->lock);
-  if (outcome > 0)
-    queue_count_wait(pool, waiter, waiter->waited_ns);
-  take_out(pool, waiter, copy);
-  engine_unlock(pool);
-}
-
-struct waiter *engine_nudged(struct pool *pool)
-{
-  pthread_mutex_lock(&pool->lock);
-  struct waiter *waiter = pool->sought.first;
-  engine_unlock(pool);
-  return waiter;
 }

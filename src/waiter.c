@@ -7,29 +7,23 @@
 static void count(struct queue *queue, struct waiter *waiter, int32_t by)
 {
   queue->length += by;
-  if (!is_timeless(waiter)) {
+  queue->refused += waiter->refused ? by : 0;
+  if (!waiter->timeless) {
     queue->patient += by;
     queue->asynchronous += waiter->kind == WAITER_ASYNC ? by : 0;
   }
   waiter->queued = by > 0;
+  if (waiter->kind == WAITER_ASYNC && by > 0)
+    due_add(&queue->deadlines, &waiter->due, waiter->deadline_ns);
+  else if (waiter->kind == WAITER_ASYNC)
+    due_remove(&queue->deadlines, &waiter->due);
 }
 
-static void link_asynchronous(struct queue *queue, struct waiter *waiter, struct waiter *before)
+void queue_set_deadline(struct queue *queue, struct waiter *waiter, int64_t deadline_ns)
 {
-  struct waiter *after = before ? before->next_asynchronous : queue->first_asynchronous;
-  waiter->previous_asynchronous = before;
-  waiter->next_asynchronous = after;
-  *(before ? &before->next_asynchronous : &queue->first_asynchronous) = waiter;
-  *(after ? &after->previous_asynchronous : &queue->last_asynchronous) = waiter;
-  due_add(&queue->deadlines, &waiter->due, waiter->deadline_ns);
-}
-
-static void unlink_asynchronous(struct queue *queue, struct waiter *waiter)
-{
-  struct waiter *before = waiter->previous_asynchronous, *after = waiter->next_asynchronous;
-  *(before ? &before->next_asynchronous : &queue->first_asynchronous) = after;
-  *(after ? &after->previous_asynchronous : &queue->last_asynchronous) = before;
+  waiter->deadline_ns = deadline_ns;
   due_remove(&queue->deadlines, &waiter->due);
+  due_add(&queue->deadlines, &waiter->due, deadline_ns);
 }
 
 void queue_append(struct queue *queue, struct waiter *waiter)
@@ -41,22 +35,26 @@ void queue_append(struct queue *queue, struct waiter *waiter)
   else
     queue->first = waiter;
   queue->last = waiter;
-  if (waiter->kind == WAITER_ASYNC)
-    link_asynchronous(queue, waiter, queue->last_asynchronous);
   count(queue, waiter, 1);
 }
 
-void queue_prepend(struct queue *queue, struct waiter *waiter)
+/* It was there before, so it is near the head. */
+void queue_insert(struct queue *queue, struct waiter *waiter)
 {
-  waiter->previous = NULL;
-  waiter->next = queue->first;
-  if (queue->first)
-    queue->first->previous = waiter;
+  struct waiter *next = queue->first;
+  while (next && next->since_ns < waiter->since_ns)
+    next = next->next;
+  if (!next) {
+    queue_append(queue, waiter);
+    return;
+  }
+  waiter->next = next;
+  waiter->previous = next->previous;
+  if (next->previous)
+    next->previous->next = waiter;
   else
-    queue->last = waiter;
-  queue->first = waiter;
-  if (waiter->kind == WAITER_ASYNC)
-    link_asynchronous(queue, waiter, NULL);
+    queue->first = waiter;
+  next->previous = waiter;
   count(queue, waiter, 1);
 }
 
@@ -71,8 +69,6 @@ void queue_remove(struct queue *queue, struct waiter *waiter)
   else
     queue->last = waiter->previous;
   waiter->next = waiter->previous = NULL;
-  if (waiter->kind == WAITER_ASYNC)
-    unlink_asynchronous(queue, waiter);
   count(queue, waiter, -1);
 }
 
@@ -151,9 +147,10 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->next = waiter->previous = NULL;
     waiter->outcome = 0;
     waiter->since_ns = 0;
-    waiter->waited_ns = 0;
+    waiter->waited_ns = waiter->again_ns = 0;
     waiter->error.code = 0;
-    waiter->waited = waiter->counted = waiter->nudged = waiter->queued = waiter->telling = false;
+    waiter->waited = waiter->counted = waiter->nudged = waiter->at_once = waiter->queued = waiter->telling = false;
+    waiter->timeless = waiter->refused = waiter->starving = waiter->starved = false;
     atomic_store(&waiter->signal, 0);
     atomic_store(&waiter->pool, pool);
     generation = (generation + 1) & (((uint64_t)1 << (62 - TICKET_BITS)) - 1);

@@ -50,6 +50,12 @@ bool watch_see(struct slot *slot, uint64_t word, int64_t now)
   return true;
 }
 
+void watch_follow(struct slot *slot, uint64_t word, uint64_t next)
+{
+  uint64_t noted = (word & GENERATION_MASK) | IDLE;
+  atomic_compare_exchange_strong(&watch_of(slot)->word, &noted, (next & GENERATION_MASK) | IDLE);
+}
+
 int64_t watch_age(struct slot *slot, int64_t now)
 {
   return now - atomic_load(&watch_of(slot)->since_ns);
@@ -126,6 +132,7 @@ char *watch_end(struct pool *pool, struct slot *slot)
   atomic_store(&watch->wants_check, CHECK_NONE);
   atomic_store(&watch->leak, LEAK_NONE);
   atomic_store(&watch->for_nobody, 0);
+  atomic_store(&watch->until_ns, 0);
   return tag;
 }
 

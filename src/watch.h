@@ -20,6 +20,9 @@ struct watch {
   _Atomic int64_t retire_ns; /* when its lifetime is over; 0: never */
   _Atomic int64_t checked_ns;
   _Atomic int64_t asked_ns; /* when the step API asked for its open or check */
+  _Atomic int64_t until_ns; /* the deadline of the get that this was asked for; 0: for nobody in particular */
+  _Atomic int64_t waits_ns; /* since when that get waits */
+  _Atomic int64_t connection; /* which one of the pool's: counted from 1 as opens begin */
   char *tag;
   pool_error_t *cause;         /* why its check or reset failed, or NULL; of the slot's owner */
   _Atomic uint8_t reason;      /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
@@ -40,6 +43,9 @@ static inline struct watch *watch_of(const struct slot *slot)
 
 /* A slot was seen: notes the moment if it has moved.  Returns whether it has. */
 bool watch_see(struct slot *slot, uint64_t word, int64_t now);
+
+/* The generation of a slot has moved on although its connection was not used: what is known of it stays known. */
+void watch_follow(struct slot *slot, uint64_t word, uint64_t next);
 
 /* How long the slot has been what it is now, as far as is known. */
 int64_t watch_age(struct slot *slot, int64_t now);

@@ -324,7 +324,7 @@ static void test_corner__the_breaker_closes_though_there_is_no_room(void **state
   pool_lease_t lease = pool_get(pool);
   assert_true(lease > 0);
   atomic_store(&fake->fail_open, 1000000);
-  assert_int_equal(pool_get(pool), POOL_E_OPEN);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_OPEN);
   assert_int_equal(stats_of(pool).breaker_opened, 1);
   assert_int_equal(pool_resize(pool, 1), 0);
   pool_put(lease);

@@ -195,6 +195,351 @@ static void test_event__the_initial_connections_are_told_of(void **state)
   assert_int_equal(diary_count(&diary, POOL_EVENT_CLOSED), 3);
 }
 
+/* ---- how a get ended ---- */
+
+/* The one get that there was: in one count and one event, with how long it took in all. */
+static void ended(pool_t *pool, int32_t event, int code, int64_t took_ns, size_t counter)
+{
+  struct entry end = told(event, 1);
+  pool_stats_t stats = stats_of(pool);
+  assert_int_equal(end.code, code);
+  assert_true(end.duration_ns == took_ns);
+  assert_true(end.lease == 0 && end.connection == 0);
+  const int32_t ends[] = {POOL_EVENT_LENT, POOL_EVENT_TIMED_OUT, POOL_EVENT_OVERLOADED, POOL_EVENT_CANCELLED,
+                          POOL_EVENT_GET_FAILED};
+  int events = 0;
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    events += diary_count(&diary, ends[i]);
+  assert_int_equal(events, 1);
+  assert_int_equal(stats.lent + stats.leased + stats.timed_out + stats.found_none + stats.overloaded + stats.cancelled +
+                       stats.failed_fast + stats.failed_open + stats.failed_closed + stats.failed_nomem +
+                       stats.failed_system,
+                   1);
+  assert_int_equal(*(int64_t *)((char *)&stats + counter), 1);
+}
+
+/* pool_failure() says what the event said. */
+static void the_words_are_the_events(int32_t event)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_failure(&error);
+  assert_string_equal(told(event, 1).message, error.message);
+  assert_int_equal(told(event, 1).code, error.code);
+}
+
+static void test_event__a_get_that_times_out_while_it_opens(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(1);
+  pool_t *pool = make(&config);
+  assert_int_equal(pool_get_for(pool, 3), POOL_E_TIMEOUT);
+  ended(pool, POOL_EVENT_TIMED_OUT, POOL_E_TIMEOUT, 5 * MILLISECOND, offsetof(pool_stats_t, timed_out));
+  the_words_are_the_events(POOL_EVENT_TIMED_OUT);
+  assert_int_equal(told(POOL_EVENT_OPENED, 1).connection, 1);
+  fake_finish(&fake, pool);
+}
+
+static void test_event__a_get_that_may_not_wait(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(1);
+  pool_t *pool = make(&config);
+  must(pool_pause(pool) == 0);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+  ended(pool, POOL_EVENT_TIMED_OUT, POOL_E_TIMEOUT, 0, offsetof(pool_stats_t, found_none));
+  must(pool_resume(pool) == 0);
+  fake_finish(&fake, pool);
+}
+
+static void test_event__a_get_whose_open_fails(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(1);
+  pool_t *pool = make(&config);
+  fake.fail_open = 1;
+  assert_int_equal(pool_get(pool), POOL_E_OPEN);
+  ended(pool, POOL_EVENT_GET_FAILED, POOL_E_OPEN, 5 * MILLISECOND, offsetof(pool_stats_t, failed_open));
+  the_words_are_the_events(POOL_EVENT_GET_FAILED);
+  assert_non_null(strstr(told(POOL_EVENT_GET_FAILED, 1).message, "the fake server refuses"));
+  fake_finish(&fake, pool);
+}
+
+static void test_event__a_get_that_the_breaker_refuses(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(1);
+  config.retry_min_ms = config.retry_max_ms = 60000;
+  config.breaker_after = 1;
+  config.event_mask = 1 << POOL_EVENT_GET_FAILED;
+  pool_t *pool = make(&config);
+  fake.fail_open = 1;
+  assert_int_equal(pool_get(pool), POOL_E_OPEN);
+  assert_int_equal(stats_of(pool).failed_open, 1);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_OPEN);
+  assert_int_equal(stats_of(pool).failed_open, 1);
+  assert_int_equal(stats_of(pool).failed_fast, 1);
+  struct told got = {0};
+  assert_true(pool_get_async(pool, 10, told_got, &got) > 0);
+  virtual_pass(pool, 20 * MILLISECOND);
+  assert_int_equal(got.times, 1);
+  assert_int_equal(diary_count(&diary, POOL_EVENT_GET_FAILED) + (got.result == POOL_E_TIMEOUT), 3);
+  assert_int_equal(stats_of(pool).failed_fast + stats_of(pool).timed_out, 2);
+  fake_finish(&fake, pool);
+}
+
+static void test_event__a_get_from_a_closed_pool(void **state)
+{
+  (void)state;
+  for (int asynchronous = 0; asynchronous < 2; asynchronous++) {
+    pool_config_t config = telling(1);
+    pool_t *pool = make(&config);
+    struct told got = {0};
+    pool_close(pool, 0);
+    assert_int_equal(asynchronous ? pool_get_async(pool, -1, told_got, &got) : pool_get(pool), POOL_E_CLOSED);
+    ended(pool, POOL_EVENT_GET_FAILED, POOL_E_CLOSED, 0, offsetof(pool_stats_t, failed_closed));
+    the_words_are_the_events(POOL_EVENT_GET_FAILED);
+    fake_finish(&fake, pool);
+  }
+}
+
+static void test_event__a_wait_that_a_close_ends(void **state)
+{
+  (void)state;
+  for (int asynchronous = 0; asynchronous < 2; asynchronous++) {
+    pool_config_t config = telling(1);
+    pool_t *pool = make(&config);
+    struct getter getter = {0};
+    struct told got = {0};
+    must(pool_pause(pool) == 0);
+    if (asynchronous)
+      assert_true(pool_get_async(pool, -1, told_got, &got) > 0);
+    else
+      getter_queue(&getter, pool, -1);
+    virtual_pass(pool, 70 * MILLISECOND);
+    pool_close(pool, 0);
+    pool_maintain(pool);
+    assert_int_equal(asynchronous ? got.result : getter_end(&getter), POOL_E_CLOSED);
+    ended(pool, POOL_EVENT_GET_FAILED, POOL_E_CLOSED, 70 * MILLISECOND, offsetof(pool_stats_t, failed_closed));
+    fake_finish(&fake, pool);
+  }
+}
+
+static void test_event__a_wait_that_is_cancelled_or_runs_out(void **state)
+{
+  (void)state;
+  for (int cancelled = 0; cancelled < 2; cancelled++) {
+    pool_config_t config = telling(1);
+    pool_t *pool = make(&config);
+    struct told got = {0};
+    must(pool_pause(pool) == 0);
+    int64_t ticket = pool_get_async(pool, 70, told_got, &got);
+    virtual_pass(pool, (cancelled ? 40 : 70) * MILLISECOND);
+    assert_int_equal(pool_cancel(ticket), cancelled ? 0 : POOL_E_STALE);
+    pool_maintain(pool);
+    if (cancelled)
+      ended(pool, POOL_EVENT_CANCELLED, POOL_E_CANCELLED, 40 * MILLISECOND, offsetof(pool_stats_t, cancelled));
+    else
+      ended(pool, POOL_EVENT_TIMED_OUT, POOL_E_TIMEOUT, 70 * MILLISECOND, offsetof(pool_stats_t, timed_out));
+    must(pool_resume(pool) == 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+static void test_event__a_get_that_succeeds_says_how_long_it_took(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(1);
+  pool_t *pool = make(&config);
+  pool_lease_t lease = pool_get(pool);
+  assert_true(told(POOL_EVENT_LENT, 1).duration_ns == 5 * MILLISECOND); /* it opened */
+  virtual_advance(20 * MILLISECOND);
+  assert_int_equal(pool_put(lease), 0);
+  assert_true(told(POOL_EVENT_RETURNED, 1).duration_ns == 20 * MILLISECOND);
+  lease = pool_get(pool);
+  assert_true(told(POOL_EVENT_LENT, 2).duration_ns == 0); /* it was there */
+  struct getter getter = {0};
+  getter_queue(&getter, pool, -1);
+  virtual_pass(pool, 300 * MILLISECOND);
+  assert_int_equal(pool_put(lease), 0);
+  assert_true(getter_end(&getter) > 0);
+  assert_true(told(POOL_EVENT_LENT, 3).duration_ns == 300 * MILLISECOND); /* it waited */
+  fake_finish(&fake, pool);
+}
+
+static void test_event__what_is_no_get_ends_in_nothing(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(1);
+  pool_t *pool = make(&config);
+  int before = diary.length;
+  assert_int_equal(pool_get_for(pool, -2), POOL_E_INVALID);
+  assert_int_equal(pool_get_async(pool, -1, NULL, NULL), POOL_E_INVALID);
+  assert_int_equal(diary.length, before);
+  fake_finish(&fake, pool);
+}
+
+static void fail_elsewhere(void *user, const pool_event_t *event)
+{
+  (void)user, (void)event;
+  must(pool_put(-1) == POOL_E_STALE);
+}
+
+static void test_event__what_a_listener_does_leaves_the_failure(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(1);
+  config.events = fail_elsewhere;
+  pool_t *pool = make(&config);
+  fake.fail_open = 1;
+  assert_int_equal(pool_get(pool), POOL_E_OPEN);
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(pool_failure(&error), POOL_E_OPEN);
+  assert_int_equal(error.native, 111);
+  assert_non_null(strstr(error.message, "the fake server refuses"));
+  fake_finish(&fake, pool);
+}
+
+/* ---- which connection ---- */
+
+static void test_event__each_names_its_connection(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(2);
+  config.leak_after_ms = 1000;
+  pool_t *pool = make(&config);
+  fake.fail_open = 1;
+  assert_int_equal(pool_get(pool), POOL_E_OPEN);
+  assert_int_equal(told(POOL_EVENT_OPENING, 1).connection, 1);
+  assert_int_equal(told(POOL_EVENT_OPEN_FAILED, 1).connection, 1);
+  pool_lease_t second = pool_get(pool), third = pool_get(pool);
+  assert_int_equal(told(POOL_EVENT_OPENING, 3).connection, 3);
+  assert_int_equal(told(POOL_EVENT_OPENED, 2).connection, 3);
+  assert_int_equal(told(POOL_EVENT_LENT, 2).connection, 3);
+  pool_lease_info_t info[2] = {POOL_LEASE_INFO_INIT};
+  assert_int_equal(pool_leases(pool, info, 2), 2);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(info[i].connection, info[i].lease == second ? 2 : 3);
+  assert_int_equal(pool_put(second), 0);
+  assert_int_equal(told(POOL_EVENT_RETURNED, 1).connection, 2);
+  virtual_pass(pool, 2 * SECOND);
+  assert_int_equal(told(POOL_EVENT_LEAKED, 1).connection, 3);
+  assert_int_equal(pool_mark_unusable(third), 0);
+  assert_int_equal(pool_put(third), 0);
+  assert_int_equal(told(POOL_EVENT_LEAK_RETURNED, 1).connection, 3);
+  assert_int_equal(told(POOL_EVENT_RETURNED, 2).connection, 3);
+  assert_int_equal(told(POOL_EVENT_CLOSED, 1).connection, 3);
+  pool_flush(pool);
+  assert_int_equal(told(POOL_EVENT_CLOSED, 2).connection, 2);
+  second = pool_get(pool); /* a slot serves again, a number does not */
+  assert_int_equal(told(POOL_EVENT_LENT, 3).connection, 4);
+  assert_int_equal(pool_put(second), 0);
+  fake_finish(&fake, pool);
+  pool = make(&config);
+  diary.length = 0;
+  assert_int_equal(pool_put(pool_get(pool)), 0);
+  assert_int_equal(told(POOL_EVENT_LENT, 1).connection, 1); /* each pool counts its own */
+  fake_finish(&fake, pool);
+}
+
+/* ---- the pool ---- */
+
+static void are_told(const int32_t *events, int count)
+{
+  assert_int_equal(diary.length, count);
+  for (int i = 0; i < count; i++) {
+    assert_int_equal(diary.entries[i].event, events[i]);
+    assert_string_equal(diary.entries[i].pool, "prices");
+  }
+}
+
+static void test_event__the_life_of_a_pool(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(3);
+  config.initial = 1;
+  pool_t *pool = make(&config);
+  assert_int_equal(pool_flush(pool), 1);
+  assert_int_equal(pool_pause(pool), 0);
+  assert_int_equal(pool_pause(pool), 0); /* it is paused already */
+  assert_int_equal(pool_resume(pool), 1);
+  assert_int_equal(pool_resume(pool), 0);
+  assert_int_equal(pool_resume(pool), POOL_E_INVALID);
+  assert_int_equal(pool_resize(pool, 2), 0);
+  assert_int_equal(pool_resize(pool, -1), POOL_E_INVALID);
+  assert_string_equal(diary_last(&diary, POOL_EVENT_POOL_RESIZED).message, "max_open is 2 now");
+  assert_int_equal(pool_put(pool_get(pool)), 0);
+  assert_int_equal(pool_close(pool, 0), 0);
+  assert_int_equal(pool_close(pool, 0), 0);
+  assert_int_equal(pool_pause(pool), POOL_E_CLOSED);
+  assert_int_equal(pool_resize(pool, 1), POOL_E_CLOSED);
+  pool_free(pool);
+  const int32_t expected[] = {
+      POOL_EVENT_POOL_CREATED, POOL_EVENT_OPENING,     POOL_EVENT_OPENED,       POOL_EVENT_POOL_FLUSHED,
+      POOL_EVENT_CLOSED,       POOL_EVENT_POOL_PAUSED, POOL_EVENT_POOL_RESUMED, POOL_EVENT_POOL_RESIZED,
+      POOL_EVENT_OPENING,      POOL_EVENT_OPENED,      POOL_EVENT_LENT,         POOL_EVENT_RETURNED,
+      POOL_EVENT_CLOSED,       POOL_EVENT_POOL_CLOSED,
+  };
+  are_told(expected, sizeof expected / sizeof *expected);
+}
+
+static void test_event__a_pool_that_begins_paused(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(3);
+  config.paused = 1;
+  pool_t *pool = make(&config);
+  assert_int_equal(pool_resume(pool), 0);
+  fake_finish(&fake, pool);
+  const int32_t expected[] = {POOL_EVENT_POOL_CREATED, POOL_EVENT_POOL_PAUSED, POOL_EVENT_POOL_RESUMED,
+                              POOL_EVENT_POOL_CLOSED};
+  are_told(expected, sizeof expected / sizeof *expected);
+}
+
+static void test_event__a_pool_that_could_not_be_made_is_closed(void **state)
+{
+  (void)state;
+  pool_config_t config = telling(3);
+  config.initial = 2;
+  fake_init(&fake);
+  fake.good_opens = 1;
+  fake.fail_open = 1;
+  pool_vtable_t vtable = fake_vtable();
+  pool_t *pool;
+  assert_int_equal(pool_create(&config, &vtable, &fake, &pool, NULL), POOL_E_OPEN);
+  assert_int_equal(diary.entries[0].event, POOL_EVENT_POOL_CREATED);
+  told(POOL_EVENT_OPEN_FAILED, 1);
+  told(POOL_EVENT_CLOSED, 1);
+  told(POOL_EVENT_POOL_CLOSED, 1);
+}
+
+static void test_event__what_is_idle_has_one_meaning(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_t *pool;
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
+  pool_lease_t lease = pool_step_done(step.claim, NULL, pool, &step);
+  assert_int_equal(pool_step_end(lease, &step), 0);
+  assert_int_equal(stats_of(pool).idle, 1);
+  assert_int_equal(pool_len(pool), 1);
+  assert_int_equal(pool_flush(pool), 1);
+  assert_int_equal(pool_len(pool), 0);
+  assert_int_equal(stats_of(pool).idle, 0); /* it is only there to be closed */
+  assert_int_equal(stats_of(pool).open, 1);
+  assert_int_equal(pool_step_next(pool, &step), 1);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
+  lease = pool_step_done(step.claim, NULL, pool, &step);
+  assert_int_equal(pool_step_end(lease, &step), 0);
+  pool_close(pool, 0);
+  assert_int_equal(pool_len(pool), 0);
+  assert_int_equal(stats_of(pool).idle, 0);
+  assert_int_equal(stats_of(pool).opened - stats_of(pool).closed, stats_of(pool).open);
+  pool_free(pool);
+}
+
 /* ---- why a connection was closed ---- */
 
 static void close_unusable(pool_t *pool)
@@ -308,7 +653,7 @@ static void test_event__the_mask_chooses(void **state)
     pool_lease_t lease = pool_get(pool);
     assert_int_equal(pool_put(lease), 0);
     fake_finish(&fake, pool);
-    for (int32_t other = POOL_EVENT_OPENED; other <= POOL_EVENT_STARVED; other++)
+    for (int32_t other = POOL_EVENT_OPENED; other <= POOL_EVENT_WARNING; other++)
       assert_int_equal(diary_count(&diary, other), other == event);
     assert_int_equal(diary_lines(&diary, POOL_LOG_WARN), 1); /* the log is not of these */
   }
@@ -352,7 +697,7 @@ static void test_event__pools_that_never_call_back_refuse_both(void **state)
 /* Uses its pool at every event, but not within that. */
 struct busybody {
   pool_t *pool;
-  _Atomic int seen[POOL_EVENT_STARVED + 1];
+  _Atomic int seen[POOL_EVENT_WARNING + 1];
   bool closes;
 };
 
@@ -420,7 +765,7 @@ static void test_event__no_lock_is_held_meanwhile(void **state)
 /* ---- many at one time ---- */
 
 struct tally {
-  _Atomic int64_t counts[POOL_EVENT_STARVED + 1];
+  _Atomic int64_t counts[POOL_EVENT_WARNING + 1];
 };
 
 static void count(void *user, const pool_event_t *event)
@@ -475,6 +820,21 @@ int main(void)
       cmocka_unit_test(test_event__gets_that_fail),
       cmocka_unit_test(test_event__opens_that_fail),
       cmocka_unit_test(test_event__the_initial_connections_are_told_of),
+      cmocka_unit_test(test_event__a_get_that_times_out_while_it_opens),
+      cmocka_unit_test(test_event__a_get_that_may_not_wait),
+      cmocka_unit_test(test_event__a_get_whose_open_fails),
+      cmocka_unit_test(test_event__a_get_that_the_breaker_refuses),
+      cmocka_unit_test(test_event__a_get_from_a_closed_pool),
+      cmocka_unit_test(test_event__a_wait_that_a_close_ends),
+      cmocka_unit_test(test_event__a_wait_that_is_cancelled_or_runs_out),
+      cmocka_unit_test(test_event__a_get_that_succeeds_says_how_long_it_took),
+      cmocka_unit_test(test_event__what_is_no_get_ends_in_nothing),
+      cmocka_unit_test(test_event__what_a_listener_does_leaves_the_failure),
+      cmocka_unit_test(test_event__each_names_its_connection),
+      cmocka_unit_test(test_event__the_life_of_a_pool),
+      cmocka_unit_test(test_event__a_pool_that_begins_paused),
+      cmocka_unit_test(test_event__a_pool_that_could_not_be_made_is_closed),
+      cmocka_unit_test(test_event__what_is_idle_has_one_meaning),
       cmocka_unit_test(test_event__closing_says_why),
       cmocka_unit_test(test_event__the_mask_chooses),
       cmocka_unit_test(test_event__the_log_does_without_events),

@@ -346,7 +346,7 @@ static void test_faults__a_close_does_not_hang_on_an_open(void **state)
   thread_end(opening.thread);
   assert_int_equal(opening.result, POOL_E_CLOSED);
   assert_int_equal(fake.opened, 1);
-  assert_int_equal(fake.closed, 1);
+  wait_until(fake.closed == 1); /* by a library thread: the get has a deadline */
   fake_finish(&fake, pool);
 }
 

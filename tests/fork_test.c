@@ -62,6 +62,51 @@ static void test_fork__the_child_has_an_empty_pool(void **state)
   assert_int_equal(fake.released, 1);
 }
 
+static int64_t connection_of(pool_t *pool)
+{
+  pool_lease_info_t info = POOL_LEASE_INFO_INIT;
+  must(pool_leases(pool, &info, 1) == 1);
+  return info.connection;
+}
+
+static void test_fork__counts_and_numbers_begin_anew(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = capped(1);
+  pool_vtable_t vtable = whole_vtable();
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  assert_int_equal(pool_mark_unusable(pool_get(pool)), 0);
+  pool_lease_info_t info = POOL_LEASE_INFO_INIT;
+  assert_int_equal(pool_leases(pool, &info, 1), 1);
+  assert_int_equal(pool_put(info.lease), 0);
+  pool_lease_t lease = pool_get(pool);
+  assert_int_equal(connection_of(pool), 2);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+  pid_t pid = fork_child();
+  if (pid == 0) {
+    pool_stats_t stats = POOL_STATS_INIT;
+    must(pool_stats(pool, &stats) == 0);
+    for (int64_t *count = &stats.open; count < &stats.wait.count; count++)
+      must(*count == 0);
+    must(stats.found_none == 0 && stats.failed_open == 0 && stats.failed_closed == 0 && stats.failed_nomem == 0 &&
+         stats.failed_system == 0);
+    lease = pool_get(pool);
+    must(lease > 0 && connection_of(pool) == 1);
+    must(pool_get_for(pool, 0) == POOL_E_TIMEOUT);
+    must(pool_put(lease) == 0);
+    must(pool_stats(pool, &stats) == 0);
+    must(stats.lent == 1 && stats.found_none == 1 && stats.opened == 1 && stats.open == 1);
+    finish_child(&fake, pool);
+  }
+  assert_true(succeeded(pid));
+  assert_int_equal(stats_of(pool).lent, 1);
+  assert_int_equal(connection_of(pool), 2);
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
 static void test_fork__abandon_may_be_missing(void **state)
 {
   (void)state;
@@ -938,6 +983,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_fork__the_child_has_an_empty_pool),
+      cmocka_unit_test(test_fork__counts_and_numbers_begin_anew),
       cmocka_unit_test(test_fork__abandon_may_be_missing),
       cmocka_unit_test(test_fork__many_pools_and_grandchildren),
       cmocka_unit_test(test_fork__closed_and_freed_pools_stay_so),

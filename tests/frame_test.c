@@ -67,6 +67,7 @@ static size_t take(struct frame_stream *stream, size_t from)
   enum frame_outcome outcome;
   while ((outcome = frame_next(stream, &frame)) == FRAME_FOUND) {
     assert_true(from < ALL);
+    assert_null(frame.problem);
     assert_int_equal(frame.text[0], '{');
     assert_int_equal(frame.text[frame.size - 1], '}');
     assert_span(&frame, frame.id, all[from].id);
@@ -149,10 +150,85 @@ static void test_frame__many_sizes(void **state)
   char *space;
   size_t room;
   assert_true(stream.capacity > LARGEST / 2);
-  assert_true(frame_space(&stream, &space, &room));
+  frame_trim(&stream);
   assert_true(stream.capacity < 100000); /* what a large reply needed was given back */
+  assert_true(frame_space(&stream, &space, &room));
   frame_free(&stream);
   free(text);
+}
+
+/* A buffer that doubles would at last be twice as large as the largest object. */
+static void test_frame__buffer_is_no_larger_than_the_limit(void **state)
+{
+  (void)state;
+  struct frame_stream stream;
+  struct frame frame;
+  frame_init(&stream, LIMIT);
+  feed(&stream, "{\"result\":\"", 11);
+  while (stream.end - stream.begin < LIMIT) {
+    feed(&stream, "x", 1);
+    assert_int_equal(frame_next(&stream, &frame), FRAME_MORE);
+  }
+  assert_true(stream.capacity >= LIMIT && stream.capacity < LIMIT + 10000);
+  feed(&stream, "\"}", 2);
+  assert_int_equal(frame_next(&stream, &frame), FRAME_TOO_LARGE);
+  frame_free(&stream);
+}
+
+/* The first object is skipped from `cut` on, and the others are found as ever, however many bytes come at a time. */
+static void skip_and_go_on(size_t cut, size_t piece)
+{
+  static const char first[] = "{\"id\":9,\"result\":[\"}\\\"\",{\"id\":1}],\"error\":null}";
+  static const char rest[] = " {\"id\":1,\"result\":42,\"error\":null}";
+  const size_t size = sizeof first - 1 + sizeof rest - 1;
+  char all_of_it[sizeof first + sizeof rest];
+  struct frame_stream stream;
+  struct frame frame;
+  bool found = false;
+  sprintf(all_of_it, "%s%s", first, rest);
+  frame_init(&stream, LIMIT);
+  feed(&stream, all_of_it, cut);
+  assert_int_equal(frame_next(&stream, &frame), FRAME_MORE);
+  frame_skip(&stream);
+  for (size_t at = cut; at < size; at += piece) {
+    feed(&stream, all_of_it + at, piece < size - at ? piece : size - at);
+    while (frame_next(&stream, &frame) == FRAME_FOUND) {
+      assert_false(found);
+      found = true;
+      assert_span(&frame, frame.id, "1");
+      assert_span(&frame, frame.result, "42");
+      assert_null(frame.problem);
+    }
+  }
+  assert_true(found);
+  frame_free(&stream);
+}
+
+static void test_frame__skipped_object_leaves_the_next_one_whole(void **state)
+{
+  (void)state;
+  for (size_t cut = 1; cut < 40; cut++)
+    for (size_t piece = 1; piece < 100; piece++)
+      skip_and_go_on(cut, piece);
+}
+
+/* What was skipped still counts: a server cannot send for ever. */
+static void test_frame__skipped_object_keeps_the_limit(void **state)
+{
+  (void)state;
+  struct frame_stream stream;
+  struct frame frame;
+  enum frame_outcome outcome;
+  size_t fed = 1;
+  frame_init(&stream, LIMIT);
+  feed(&stream, "{", 1);
+  assert_int_equal(frame_next(&stream, &frame), FRAME_MORE);
+  frame_skip(&stream);
+  for (; (outcome = frame_next(&stream, &frame)) == FRAME_MORE; fed++)
+    feed(&stream, " ", 1);
+  assert_int_equal(outcome, FRAME_TOO_LARGE);
+  assert_int_equal(fed, LIMIT + 1);
+  frame_free(&stream);
 }
 
 /* The end of what has been looked at only grows. */
@@ -208,7 +284,7 @@ static void test_frame__garbage(void **state)
       fail_msg("not recognised as garbage: %s", garbage[i]);
 }
 
-/* What only a parser can refuse ends where its brackets end, and its spans stay within it. */
+/* What is not JSON although its brackets are closed ends where they do, and its spans stay within it. */
 static void test_frame__wrong_but_closed(void **state)
 {
   (void)state;
@@ -224,6 +300,7 @@ static void test_frame__wrong_but_closed(void **state)
     if (frame_next(&stream, &frame) != FRAME_FOUND)
       fail_msg("no end was found: %s", wrong[i]);
     assert_int_equal(frame.size, strlen(wrong[i]));
+    assert_non_null(frame.problem);
     assert_true(frame.id.begin <= frame.id.end && frame.id.end <= frame.size);
     frame_free(&stream);
   }
@@ -260,6 +337,9 @@ int main(void)
       cmocka_unit_test(test_frame__byte_by_byte),
       cmocka_unit_test(test_frame__all_splits),
       cmocka_unit_test(test_frame__many_sizes),
+      cmocka_unit_test(test_frame__buffer_is_no_larger_than_the_limit),
+      cmocka_unit_test(test_frame__skipped_object_leaves_the_next_one_whole),
+      cmocka_unit_test(test_frame__skipped_object_keeps_the_limit),
       cmocka_unit_test(test_frame__never_rescans),
       cmocka_unit_test(test_frame__garbage),
       cmocka_unit_test(test_frame__wrong_but_closed),

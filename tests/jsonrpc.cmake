@@ -5,15 +5,28 @@ if(NOT POOL_DRIVERS)
   return()
 endif()
 
-add_executable(frame_test frame_test.c ${PROJECT_SOURCE_DIR}/drivers/frame.c)
-target_include_directories(frame_test PRIVATE ${PROJECT_SOURCE_DIR}/drivers)
-target_link_libraries(frame_test PRIVATE pool_test_support pool PkgConfig::jansson)
-add_test(NAME frame COMMAND frame_test)
+set(drivers ${PROJECT_SOURCE_DIR}/drivers)
+add_executable(frame_test frame_test.c ${drivers}/frame.c ${drivers}/json_check.c)
+add_executable(json_check_test json_check_test.c ${drivers}/json_check.c)
+foreach(test frame json_check)
+  target_include_directories(${test}_test PRIVATE ${drivers})
+  target_link_libraries(${test}_test PRIVATE pool_test_support pool PkgConfig::jansson)
+  add_test(NAME ${test} COMMAND ${test}_test)
+endforeach()
 
 add_executable(jsonrpc_test jsonrpc_test.c)
 target_link_libraries(jsonrpc_test PRIVATE pool_test_support pool)
 add_dependencies(jsonrpc_test pool_jsonrpc)
 add_test(NAME jsonrpc COMMAND jsonrpc_test)
+
+# The driver's own files, with the test's functions in place of the system's.
+add_library(jsonrpc_with_faults OBJECT ${drivers}/jsonrpc.c ${drivers}/frame.c ${drivers}/json_check.c)
+target_compile_definitions(jsonrpc_with_faults PRIVATE _GNU_SOURCE)
+target_compile_options(jsonrpc_with_faults PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}/jsonrpc_faults.h)
+target_link_libraries(jsonrpc_with_faults PRIVATE pool PkgConfig::jansson Threads::Threads pool_warnings)
+add_executable(jsonrpc_faults_test jsonrpc_faults_test.c $<TARGET_OBJECTS:jsonrpc_with_faults>)
+target_link_libraries(jsonrpc_faults_test PRIVATE pool_test_support pool PkgConfig::jansson)
+add_test(NAME jsonrpc_faults COMMAND jsonrpc_faults_test)
 
 # A server in Go, built from its standard library alone.
 find_program(POOL_GO go HINTS /usr/local/go/bin)
@@ -37,6 +50,6 @@ target_link_libraries(outage_test PRIVATE pool_test_support pool)
 add_dependencies(outage_test pool_jsonrpc)
 add_test(NAME outage COMMAND outage_test $<TARGET_FILE:arith_server>)
 
-set_tests_properties(frame jsonrpc peer outage PROPERTIES LABELS driver TIMEOUT 120
+set_tests_properties(frame json_check jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS driver TIMEOUT 120
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

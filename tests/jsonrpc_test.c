@@ -958,7 +958,251 @@ static void test_jsonrpc__unknown_host(void **state)
   client_end(pool);
 }
 
+/* ---- bombs: texts that cost more than their bytes if a tree is made of them ---- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* A sanitizer notes something for each byte, and keeps what is freed. */
+enum { LARGE_BOMB = 4 * 1024 * 1024, BOMB = 2 * 1024 * 1024, SHADOWS = 10 };
+#else
+enum { LARGE_BOMB = 60 * 1024 * 1024, BOMB = 8 * 1024 * 1024, SHADOWS = 1 };
+#endif
+
+struct bomb {
+  struct server server;
+  const char *head, *piece, *tail;
+  size_t size;
+};
+
+/* Fills in as many pieces as there is room for. */
+static char *bomb_text(const struct bomb *bomb)
+{
+  char *made = malloc(bomb->size + 200), *at = made + sprintf(made, "%s", bomb->head);
+  size_t size = strlen(bomb->piece);
+  for (; at + size < made + bomb->size; at += size)
+    memcpy(at, bomb->piece, size);
+  strcpy(at, bomb->tail);
+  return made;
+}
+
+/* The most memory that this process has needed since it was last asked to begin anew, in KiB. */
+static long memory_peak(bool begin_anew)
+{
+  long peak = 0;
+  char line[200];
+  if (begin_anew) {
+    FILE *refs = fopen("/proc/self/clear_refs", "w");
+    assert_non_null(refs);
+    fputs("5", refs);
+    fclose(refs);
+  }
+  FILE *status = fopen("/proc/self/status", "r");
+  assert_non_null(status);
+  while (fgets(line, sizeof line, status))
+    if (strncmp(line, "VmHWM:", 6) == 0)
+      peak = strtol(line + 6, NULL, 10);
+  fclose(status);
+  return peak;
+}
+
+/* The client may go away before it has heard everything. */
+static void script_bomb(struct server *server)
+{
+  const struct bomb *bomb = (const struct bomb *)server;
+  struct peer *peer = peer_take(server);
+  char *made = bomb_text(bomb);
+  gate_pass(&server->gate);
+  peer_expect(peer);
+  for (const char *at = made, *end = made + strlen(made); at < end;) {
+    ssize_t sent = send(peer->socket, at, (size_t)(end - at), MSG_NOSIGNAL);
+    if (sent <= 0)
+      break;
+    at += sent;
+  }
+  free(made);
+  while (peer_read(peer))
+    ;
+  peer_end(peer);
+}
+
+/* One call, whose reply is a bomb.  It ends in time, and takes memory for the text, its copy and little more. */
+static void defuse(size_t size, const char *head, const char *piece, const char *tail, int code)
+{
+  struct bomb bomb = {.head = head, .piece = piece, .tail = tail, .size = size};
+  server_start(&bomb.server, UNIX, NULL);
+  bomb.server.script = script_bomb;
+  pool_t *pool = client_with(bomb.server.address, 2000, 1);
+  pool_lease_t lease = get(pool);
+  bomb.server.thread = thread_start(server_main, &bomb);
+  wait_until(gate_waiting(&bomb.server.gate) == 1); /* its text is ready */
+  long before = memory_peak(true);
+  gate_set(&bomb.server.gate, true);
+  int64_t began = now_ns();
+  pool_bytes_t reply = {NULL, 0};
+  pool_error_t error = POOL_ERROR_INIT;
+  int got = pool_call(lease, "Test.Call", text("1"), &reply, &error);
+  int64_t took = now_ns() - began;
+  long needed = memory_peak(false) - before;
+  pool_bytes_free(&reply);
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&bomb.server);
+  if (got != code && got != POOL_E_TIMEOUT)
+    fail_msg("%s%s: %d: %s", head, piece, got, error.message);
+  if (took > INT64_C(4000000000))
+    fail_msg("%s%s: %d ms with a deadline of 2 s", head, piece, (int)(took / 1000000));
+  if (needed > (long)size / 1024 * 3 * SHADOWS)
+    fail_msg("%s%s: %ld KiB for a text of %d KiB", head, piece, needed, (int)(size / 1024));
+}
+
+static void test_jsonrpc__bombs_cost_no_more_than_their_bytes(void **state)
+{
+  (void)state;
+  defuse(LARGE_BOMB, "{\"id\":1,\"error\":null,\"result\":[{}", ",{}", "]}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":[[]", ",[1]", "]}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":", "[", "]}", POOL_E_BROKEN);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":", "{\"\":", "}}", POOL_E_BROKEN);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":\"", "x", "\"}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":\"", "\\ud83d\\ude00", "\"}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":1", "0", "}", 0);
+  defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":1", " ", "}", 0);
+  defuse(BOMB, "{\"error\":null,\"result\":1,\"id\":1", "0", "}", POOL_E_BROKEN);
+  defuse(BOMB, "{\"error\":null,\"result\":1,\"id\":7", ",\"id\":1", "}", 0); /* the last one counts */
+  defuse(BOMB, "{\"id\":1,\"result\":null,\"error\":\"", "\\u0041", "\"}", POOL_E_REMOTE);
+  defuse(BOMB, "{\"id\":1,\"result\":null,\"error\":[0", ",0", "]}", POOL_E_REMOTE);
+  defuse(BOMB, " ", " ", "{\"id\":1,\"result\":1,\"error\":null}", 0);
+}
+
+/* The caller's own text. */
+static void test_jsonrpc__bombs_as_args_cost_no_more_than_their_bytes(void **state)
+{
+  (void)state;
+  struct bomb bomb = {.head = "[{}", .piece = ",{}", .tail = "]", .size = LARGE_BOMB};
+  struct end end;
+  char *args = bomb_text(&bomb);
+  server_start(&bomb.server, UNIX, NULL); /* nobody reads */
+  pool_t *pool = client_with(bomb.server.address, 1000, 1);
+  pool_lease_t lease = get(pool);
+  for (int async = 0; async < 2; async++) {
+    long before = memory_peak(true);
+    int64_t began = now_ns();
+    int code = async ? (int)pool_go(lease, "Test.Go", text(args), on_done, &end)
+                     : pool_call(lease, "Test.Call", text(args), NULL, NULL);
+    assert_true(code == POOL_E_TIMEOUT || code == POOL_E_BROKEN); /* a part was sent */
+    assert_true(now_ns() - began < INT64_C(3000000000));
+    assert_true(memory_peak(false) - before < (long)LARGE_BOMB / 1024 / 4 * SHADOWS);
+  }
+  pool_put(lease);
+  client_end(pool);
+  server_stop(&bomb.server);
+  free(args);
+}
+
+/* The poller reads a bomb, and keeps the deadlines of other connections meanwhile. */
+static void test_jsonrpc__bomb_on_one_connection_delays_no_deadline_of_another(void **state)
+{
+  (void)state;
+  struct bomb bomb = {
+      .head = "{\"id\":1,\"error\":null,\"result\":[{}", .piece = ",{}", .tail = "]}", .size = LARGE_BOMB};
+  struct server silent;
+  struct end slow, timed;
+  server_start(&bomb.server, UNIX, NULL);
+  bomb.server.script = script_bomb;
+  server_start(&silent, UNIX, listen_only);
+  pool_t *pool = client_with(bomb.server.address, PATIENCE * 1000, 1);
+  pool_t *other = client_with(silent.address, 100, 1);
+  pool_lease_t lease = get(pool), waiting = get(other);
+  bomb.server.thread = thread_start(server_main, &bomb);
+  wait_until(gate_waiting(&bomb.server.gate) == 1);
+  go(lease, "1", &slow);
+  gate_set(&bomb.server.gate, true);
+  int64_t most = 0;
+  for (int i = 0; i < 5 || atomic_load(&slow.times) == 0; i++) {
+    int64_t since = now_ns();
+    go(waiting, "1", &timed);
+    end_expect(&timed, POOL_E_TIMEOUT, "");
+    most = now_ns() - since > most ? now_ns() - since : most;
+  }
+  assert_true(most < INT64_C(3000000000)); /* 100 ms, on a machine that does other things too */
+  assert_int_equal(slow.code, 0);
+  pool_bytes_free(&slow.reply);
+  pool_put(lease);
+  pool_put(waiting);
+  client_end(pool);
+  client_end(other);
+  server_stop(&bomb.server);
+  server_stop(&silent);
+}
+
 /* ---- broken connections ---- */
+
+enum { CAPRICIOUS = 400, BURST = 8, GOERS = 4 };
+
+/* Answers some requests of each connection, then closes it, with a request half read or not at all. */
+static void script_capricious(struct server *server)
+{
+  uint64_t dice = 7;
+  for (int i = 0; i < CAPRICIOUS; i++) {
+    struct peer *peer = peer_take(server);
+    for (uint32_t left = random_next(&dice) % (3 * BURST); left > 0 && peer_read(peer); left--)
+      if (random_next(&dice) % 8)
+        peer_answer(peer, peer->id, peer->args);
+    peer_end(peer);
+  }
+  atomic_store(&server->reached, 1);
+  shutdown(server->listener, SHUT_RDWR);
+}
+
+struct goer {
+  struct server *server;
+  pool_t *pool;
+  _Atomic int started, ended;
+};
+
+static void on_done_count(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct goer *goer = user;
+  must(code == 0 || code == POOL_E_BROKEN);
+  pool_bytes_free(&reply);
+  atomic_fetch_add(&goer->ended, 1);
+}
+
+static void *go_often(void *data)
+{
+  struct goer *goer = data;
+  while (!atomic_load(&goer->server->reached)) {
+    pool_lease_t lease = pool_get(goer->pool);
+    if (lease <= 0)
+      continue; /* the last connection is gone, or the queue of the listener was full */
+    for (int i = 0; i < BURST; i++)
+      if (pool_go(lease, "Test.Go", text("[1]"), on_done_count, goer) > 0)
+        atomic_fetch_add(&goer->started, 1);
+    pool_put(lease);
+  }
+  return NULL;
+}
+
+/* The sender of a call may be the last one to learn that it has ended. */
+static void test_jsonrpc__each_go_ends_once_while_the_server_closes_at_random(void **state)
+{
+  (void)state;
+  struct server server;
+  pthread_t threads[GOERS];
+  server_start(&server, UNIX, script_capricious);
+  pool_t *pool = client_with(server.address, PATIENCE * 1000, 2);
+  struct goer goers[GOERS];
+  for (int i = 0; i < GOERS; i++) {
+    goers[i] = (struct goer){.server = &server, .pool = pool};
+    threads[i] = thread_start(go_often, &goers[i]);
+  }
+  for (int i = 0; i < GOERS; i++)
+    thread_end(threads[i]);
+  server_stop(&server);
+  for (int i = 0; i < GOERS; i++) {
+    wait_until(atomic_load(&goers[i].ended) == atomic_load(&goers[i].started));
+    assert_true(goers[i].started > 0);
+  }
+  client_end(pool);
+}
 
 struct broken {
   struct server server;
@@ -1742,6 +1986,10 @@ int main(void)
       cmocka_unit_test(test_jsonrpc__connect_deadline_unix),
       cmocka_unit_test(test_jsonrpc__refused),
       cmocka_unit_test(test_jsonrpc__unknown_host),
+      cmocka_unit_test(test_jsonrpc__bombs_cost_no_more_than_their_bytes),
+      cmocka_unit_test(test_jsonrpc__bombs_as_args_cost_no_more_than_their_bytes),
+      cmocka_unit_test(test_jsonrpc__bomb_on_one_connection_delays_no_deadline_of_another),
+      cmocka_unit_test(test_jsonrpc__each_go_ends_once_while_the_server_closes_at_random),
       cmocka_unit_test(test_jsonrpc__cut_off),
       cmocka_unit_test(test_jsonrpc__garbage),
       cmocka_unit_test(test_jsonrpc__unknown_ids),

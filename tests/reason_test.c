@@ -40,7 +40,7 @@ static void test_reason__of_a_failed_check_comes_with_its_close(void **state)
 {
   (void)state;
   pool_config_t config = telling(2);
-  config.initial = 2;
+  config.initial = 1;
   config.check_after_ms = 0;
   pool_t *pool = make(&config, 0);
   fake.fail_check = 1;

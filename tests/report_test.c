@@ -41,6 +41,9 @@ static json_t *json_of(pool_t *pool)
   return root;
 }
 
+/* How many counts stand behind the durations. */
+#define LATER ((sizeof(pool_stats_t) - offsetof(pool_stats_t, found_none)) / sizeof(int64_t))
+
 /* Gives every count another value, so that none can be taken for another. */
 static void set_counts(pool_t *pool)
 {
@@ -48,6 +51,9 @@ static void set_counts(pool_t *pool)
   int64_t *counts = &pool->counts.open;
   for (size_t i = 0; i < offsetof(pool_stats_t, wait) / sizeof *counts - 1; i++)
     counts[i] = 1000 + (int64_t)i;
+  int64_t *later = &pool->counts.found_none;
+  for (size_t i = 0; i < LATER; i++)
+    later[i] = 2000 + (int64_t)i;
   pool->counts.closed = INT64_C(9007199254740993); /* no double has that value */
   pool->counts.wait_ns = 5000000007;
   pthread_mutex_unlock(&pool->lock);
@@ -135,6 +141,7 @@ static void test_report__json_has_each_member_of_the_stats(void **state)
   SAME(open_failures), SAME(checks), SAME(check_failures), SAME(resets), SAME(reset_failures), SAME(close_failures);
   SAME(closed_unusable), SAME(closed_surplus), SAME(closed_idle), SAME(closed_lifetime), SAME(closed_flushed);
   SAME(closed_resized), SAME(waited), SAME(timed_out), SAME(overloaded), SAME(cancelled), SAME(failed_fast);
+  SAME(found_none), SAME(failed_open), SAME(failed_closed), SAME(failed_nomem), SAME(failed_system);
   SAME(breaker_opened), SAME(leaked), SAME(starved), SAME(wait_ns), SAME(wait_max_ns);
   times_are(root, "wait", &stats.wait);
   times_are(root, "open_time", &stats.open_time);
@@ -142,8 +149,8 @@ static void test_report__json_has_each_member_of_the_stats(void **state)
   times_are(root, "use", &stats.use);
   assert_int_equal(stats.closed, INT64_C(9007199254740993));
   /* And no other, nor did we forget one: all are 8 bytes wide. */
-  size_t counts = (offsetof(pool_stats_t, wait) - offsetof(pool_stats_t, open)) / sizeof(int64_t);
-  size_t times = (sizeof stats - offsetof(pool_stats_t, wait)) / sizeof(pool_times_t);
+  size_t counts = (offsetof(pool_stats_t, wait) - offsetof(pool_stats_t, open)) / sizeof(int64_t) + LATER;
+  size_t times = (offsetof(pool_stats_t, found_none) - offsetof(pool_stats_t, wait)) / sizeof(pool_times_t);
   assert_int_equal(json_object_size(root), 1 + counts + times);
   json_decref(root);
   forget_samples(pool);

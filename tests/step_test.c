@@ -154,7 +154,7 @@ static void test_step__an_open_that_fails_takes_no_place(void **state)
     assert_int_equal(pool_step_begin(pool, i % 2 ? -1 : 0, 0, &step), 0);
     assert_int_equal(step.work, POOL_WORK_OPEN);
     pool_lease_t claim = step.claim;
-    assert_int_equal(pool_step_done(claim, &failed_work, &connections[0], &step), 0);
+    assert_int_equal(pool_step_done(claim, &failed_work, &connections[0], &step), POOL_E_OPEN);
     assert_int_equal(step.work, POOL_WORK_NONE);
     assert_int_equal(pool_step_done(claim, NULL, &connections[0], &step), POOL_E_STALE);
     assert_int_equal(stats_of(pool).open, 0);
@@ -232,12 +232,12 @@ static void test_step__a_failed_open_wakes_the_next(void **state)
     assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
     assert_int_equal(step.work, POOL_WORK_OPEN);
     int64_t first = queue_one(pool, -1), second = queue_one(pool, -1);
-    assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
+    assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
     assert_int_equal(step.wake, first);
     assert_int_equal(pool_step_begin(pool, -1, first, &step), 0);
     assert_int_equal(step.work, POOL_WORK_OPEN);
     assert_int_equal(step.ticket, 0);
-    assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
+    assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
     assert_int_equal(step.wake, second);
     assert_int_equal(pool_step_begin(pool, -1, second, &other), 0);
     assert_int_equal(other.work, POOL_WORK_OPEN);
@@ -376,7 +376,7 @@ static void test_step__the_cause_of_a_failed_open_is_told_while_the_breaker_is_o
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
   pool_error_t failure = {sizeof failure, POOL_E_OPEN, 111, "connection refused"};
-  assert_int_equal(pool_step_done(step.claim, &failure, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, &failure, NULL, &step), POOL_E_OPEN);
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_OPEN);
   pool_error_t error = POOL_ERROR_INIT;
   pool_failure(&error);
@@ -396,7 +396,7 @@ static void test_step__maintaining_leaves_those_who_failed_to_be_named(void **st
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
   pool_lease_t claim = step.claim;
   int64_t tickets[2] = {queue_one(pool, -1), queue_one(pool, -1)};
-  assert_int_equal(pool_step_done(claim, &failed_work, NULL, &step), 0);
+  assert_int_equal(pool_step_done(claim, &failed_work, NULL, &step), POOL_E_OPEN);
   assert_int_equal(step.wake, tickets[0]);
   assert_true(pool_maintain(pool) >= 0);
   assert_int_equal(pool_step_next(pool, &step), 1);
@@ -414,7 +414,7 @@ static void test_step__a_callers_own_short_deadline_says_nothing_about_the_serve
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
   pool_error_t failure = {sizeof failure, POOL_E_TIMEOUT, 0, "too late"};
-  assert_int_equal(pool_step_done(step.claim, &failure, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, &failure, NULL, &step), POOL_E_TIMEOUT);
   assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
   assert_int_equal(step.work, POOL_WORK_OPEN);
   assert_int_equal(pool_step_done(step.claim, NULL, &connections[0], &step) > 0, 1);
@@ -465,7 +465,7 @@ static void test_step__who_waits_for_another_try_is_told_when(void **state)
   pool_t *pool = step_pool(&config);
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 60000, 0, &step), 0);
-  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
   assert_int_equal(pool_step_begin(pool, 60000, 0, &step), 0);
   assert_int_equal(step.work, POOL_WORK_NONE);
   assert_true(step.ticket > 0);
@@ -929,6 +929,8 @@ struct user {
   int64_t ticket;
   int64_t since; /* when the ticket was given */
   bool woken;
+  bool keeps_time;     /* looks again by itself */
+  bool refused;        /* its open failed, and others may have been told of what came then */
   pool_lease_t number; /* lease or claim */
 };
 
@@ -981,7 +983,8 @@ static void leave(struct world *world, struct user *user)
 static void is_first(const struct world *world, const struct user *user)
 {
   for (int i = 0; i < world->users; i++)
-    if (world->user[i].state == WAITING && !world->user[i].woken && &world->user[i] != user)
+    if (world->user[i].state == WAITING && !world->user[i].woken && !world->user[i].refused &&
+        &world->user[i] != user)
       assert_true(world->user[i].since > user->since);
 }
 
@@ -992,8 +995,17 @@ static void move_begin(struct world *world, struct user *user)
   bool in_turn = user->woken || world->fair; /* else running users may overtake */
   int64_t timeout_ms = waited || random_next(&world->seed) % 4 ? -1 : 0;
   user->woken = false;
+  user->since = waited ? user->since : 0;
+  user->refused = waited && user->refused;
   pool_lease_t result = pool_step_begin(world->pool, timeout_ms, waited ? user->ticket : 0, &step);
-  assert_true(result >= 0 || (!waited && timeout_ms == 0 && result == POOL_E_TIMEOUT));
+  user->keeps_time = step.look_again_ns > 0;
+  assert_true(result >= 0 || (!waited && timeout_ms == 0 && result == POOL_E_TIMEOUT) ||
+              (waited && result == POOL_E_OPEN)); /* nothing was left that could come after its open had failed */
+  if (result == POOL_E_OPEN) {
+    user->state = RESTING;
+    world_wake(world, &step);
+    return;
+  }
   assert_true(step.work == POOL_WORK_NONE || step.work == POOL_WORK_OPEN);
   bool served = result > 0 || step.work;
   if (served && waited && in_turn)
@@ -1003,6 +1015,7 @@ static void move_begin(struct world *world, struct user *user)
     occupy(world, user, result);
     world->served++;
   } else if (step.work == POOL_WORK_OPEN) {
+    user->since = waited ? user->since : ++world->now;
     user->state = OPENING;
     occupy(world, user, step.claim);
   } else if (result == 0) {
@@ -1020,7 +1033,7 @@ static void move_cancel(struct world *world, struct user *user)
 {
   pool_step_t step = POOL_STEP_INIT;
   pool_lease_t lease = pool_step_cancel(user->ticket, &step);
-  assert_true(lease >= 0);
+  assert_true(lease >= 0 || lease == POOL_E_OPEN);
   user->woken = false;
   user->state = lease > 0 ? HOLDING : RESTING;
   if (lease > 0)
@@ -1036,6 +1049,12 @@ static void move_opened(struct world *world, struct user *user)
   assert_int_equal(lease > 0, !failed);
   if (failed) {
     leave(world, user);
+    assert_true(step.ticket ? lease == 0 : lease == POOL_E_OPEN);
+    if (step.ticket) {
+      user->state = WAITING; /* for what others hold or open */
+      user->ticket = step.ticket;
+      user->keeps_time = user->refused = true;
+    }
   } else {
     user->state = HOLDING;
     occupy(world, user, lease);
@@ -1078,7 +1097,7 @@ static bool move(struct world *world, struct user *user)
   case WAITING:
     if (!world->ending && random_next(&world->seed) % 50 == 0)
       move_cancel(world, user);
-    else if (user->woken || random_next(&world->seed) % 40 == 0) /* a look for no reason does no harm */
+    else if (user->woken || user->keeps_time || random_next(&world->seed) % 40 == 0) /* a look for no reason does no harm */
       move_begin(world, user);
     else
       return false;
@@ -1101,7 +1120,7 @@ static void nobody_is_forgotten(const struct world *world)
   int waiting = 0, woken = 0;
   for (int i = 0; i < world->users; i++) {
     waiting += world->user[i].state == WAITING;
-    woken += world->user[i].state == WAITING && world->user[i].woken;
+    woken += world->user[i].state == WAITING && (world->user[i].woken || world->user[i].keeps_time);
   }
   if (!waiting || woken)
     return;
@@ -1223,10 +1242,12 @@ static pool_lease_t crowd_get(struct crowd *crowd, int number, uint64_t *seed)
     pool_step_t step = POOL_STEP_INIT;
     pool_lease_t lease = pool_step_begin(crowd->pool, -1, ticket, &step);
     crowd_wake(crowd, &step);
-    must(lease >= 0);
+    must(lease >= 0 || lease == POOL_E_OPEN); /* after its open failed nothing was left that could come */
     ticket = 0;
     if (lease > 0)
       return lease;
+    if (lease < 0)
+      continue;
     if (step.work == POOL_WORK_OPEN) {
       bool failed = random_next(seed) % 4 == 0;
       if (!failed)
@@ -1236,17 +1257,20 @@ static pool_lease_t crowd_get(struct crowd *crowd, int number, uint64_t *seed)
       must((lease > 0) == !failed && step.work == POOL_WORK_NONE);
       if (lease > 0)
         return lease;
-      continue;
+      if (!step.ticket)
+        continue;
     }
     must(step.work == POOL_WORK_NONE && step.ticket > 0);
     ticket = step.ticket;
     if (random_next(seed) % 16 == 0) {
       lease = pool_step_cancel(ticket, &step);
       crowd_wake(crowd, &step);
-      must(lease >= 0);
+      must(lease >= 0 || lease == POOL_E_OPEN);
       if (lease > 0)
         return lease;
       ticket = 0;
+    } else if (step.look_again_ns) {
+      yield_ns();
     } else if (random_next(seed) % 16 != 0) {
       crowd_sleep(crowd, number, ticket);
     }

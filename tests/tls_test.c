@@ -176,9 +176,9 @@ static int never_open(void *context, int64_t deadline_ns, void **conn, pool_erro
   return POOL_E_OPEN;
 }
 
-static int never_close(void *context, void *conn)
+static int never_close(void *context, void *conn, pool_error_t *error)
 {
-  (void)context, (void)conn;
+  (void)context, (void)conn, (void)error;
   return 0;
 }
 

@@ -80,6 +80,7 @@ static void enter_event(void *user, const pool_event_t *event)
                         .reason = event->reason,
                         .code = event->code,
                         .lease = event->lease,
+                        .connection = event->connection,
                         .thread = event->thread,
                         .duration_ns = event->duration_ns,
                         .on = pthread_self()};

@@ -36,7 +36,7 @@ void told_got(void *user, pool_lease_t result);
 struct entry {
   int32_t event, reason, code, level;
   pool_lease_t lease;
-  int64_t thread, duration_ns;
+  int64_t connection, thread, duration_ns;
   pthread_t on;
   char pool[48], tag[64], message[256];
 };

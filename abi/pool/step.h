@@ -67,8 +67,8 @@ POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_e
  *
  * Returns a lease; or 0: then do step->work, or where that is POOL_WORK_NONE keep step->ticket, wait to be woken and
  * call again with it; or an error, and then the ticket, if there was one, is gone.
- * With timeout_ms 0 the call does not queue.  The deadline counts from the first call; the caller keeps the time and
- * calls pool_step_cancel() when it is over.
+ * With timeout_ms 0 the call does not queue: it only looks.  The deadline counts from the first call; the caller keeps
+ * the time and calls pool_step_cancel() when it is over.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room; with a ticket: it is

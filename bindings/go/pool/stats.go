@@ -30,10 +30,13 @@ type Stats struct {
 	ClosedFlushed  int64 // because of Flush
 	ClosedResized  int64 // because of Resize
 	Waited         int64 // waits that ended with a connection, or with the right to open one
-	TimedOut       int64
+	TimedOut       int64 // gets that ended at their deadline
+	FoundNone      int64 // looks that found nothing: each TryGet, and the first look of each Get
 	Overloaded     int64
 	Cancelled      int64
 	FailedFast     int64 // gets that failed at once because the server is down
+	FailedOpen     int64 // gets that failed because an open failed
+	FailedClosed   int64 // gets that failed because the pool was closed
 	BreakerOpened  int64
 	Leaked         int64
 	WaitSum        time.Duration
@@ -85,9 +88,12 @@ func (h *handle) stats() Stats {
 		ClosedResized:  counts.GetClosed_resized(),
 		Waited:         counts.GetWaited(),
 		TimedOut:       counts.GetTimed_out(),
+		FoundNone:      counts.GetFound_none(),
 		Overloaded:     counts.GetOverloaded(),
 		Cancelled:      counts.GetCancelled(),
 		FailedFast:     counts.GetFailed_fast(),
+		FailedOpen:     counts.GetFailed_open(),
+		FailedClosed:   counts.GetFailed_closed(),
 		BreakerOpened:  counts.GetBreaker_opened(),
 		Leaked:         counts.GetLeaked(),
 		WaitSum:        time.Duration(counts.GetWait_ns()),

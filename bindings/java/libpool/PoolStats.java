@@ -25,7 +25,7 @@ package libpool;
  * @param closedFlushed closed because of a flush
  * @param closedResized closed because of a resize
  * @param waited waits that ended with a connection, or with the right to open one
- * @param timedOut waits that ended at their deadline
+ * @param timedOut gets that ended at their deadline
  * @param overloaded refused because as many as may wait were waiting, or shed from the queue
  * @param cancelled ended by an interrupt
  * @param failedFast gets that failed at once because the breaker was open
@@ -38,6 +38,11 @@ package libpool;
  * @param openTime of each open that succeeded
  * @param checkTime of each check
  * @param use from get to put, of one lease in 1,024 of each slot, its first among them
+ * @param foundNone looks that found nothing: gets without time to wait, and the first look of those that wait then
+ * @param failedOpen gets that failed because an open failed
+ * @param failedClosed gets that failed because the pool was closed
+ * @param failedNomem gets that failed for want of memory
+ * @param failedSystem gets that failed because the system refused a thread
  */
 public record PoolStats(
     long open,
@@ -73,7 +78,12 @@ public record PoolStats(
     Times waitTime,
     Times openTime,
     Times checkTime,
-    Times use) {
+    Times use,
+    long foundNone,
+    long failedOpen,
+    long failedClosed,
+    long failedNomem,
+    long failedSystem) {
   /**
    * How long something took. Quantiles are off by at most 1.6 %.
    *
@@ -142,6 +152,11 @@ public record PoolStats(
         Times.of(counts.getWait()),
         Times.of(counts.getOpen_time()),
         Times.of(counts.getCheck_time()),
-        Times.of(counts.getUse()));
+        Times.of(counts.getUse()),
+        counts.getFound_none(),
+        counts.getFailed_open(),
+        counts.getFailed_closed(),
+        counts.getFailed_nomem(),
+        counts.getFailed_system());
   }
 }

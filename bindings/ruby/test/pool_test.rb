@@ -154,7 +154,7 @@ class PoolTest < Minitest::Test
       assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0) { flunk } }
       assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0.01) }
     end
-    assert_equal 2, pool.stats.timed_out # without time to wait there is no wait
+    assert_equal 2, pool.stats.timed_out # without time to wait a get only looks
     assert_whole pool, 1
   end
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a pool counts of its gets: each ends in exactly one count.  A get that succeeded is counted at no cost, by the
+ * generation of its slot; one that failed is counted here, when its asker is told, by the code that it is told.
+ */
+#ifndef COUNT_H
+#define COUNT_H
+
+#include "engine.h"
+
+/* A get ended with an error; `at_once`: for the breaker refused it, or it had no time to wait.  The second is under the
+   lock. */
+void count_failed_get(struct pool *pool, pool_lease_t code, bool at_once);
+void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once);
+
+/* A lease that its get takes back at once is not counted as lent: before it ends, and if it could not be ended. */
+void count_vain_lease(struct pool *pool);
+void count_no_vain_lease(struct pool *pool);
+
+/* How many leases have ended; `generations` is by how much those of all slots have grown.  Under the lock. */
+int64_t count_lent(struct pool *pool, int64_t generations);
+
+/* A pool begins, or begins anew in a child of fork.  Under the lock, or before anybody else knows it. */
+void count_reset(struct pool *pool);
+
+#endif
