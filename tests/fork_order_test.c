@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-enum { FORKS = 100, STALE = 64 };
+enum { FORKS = 100, STALE = 24 };
 
 /* Locks of two other libraries: one calls the pool under its lock, the other is called by the pool's callbacks. */
 static pthread_mutex_t outer = PTHREAD_MUTEX_INITIALIZER;

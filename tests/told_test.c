@@ -112,8 +112,8 @@ static void test_told__a_pause_ends_the_telling(void **state)
   pool_t *pool = fake_pool(&fake, &config, NULL);
   pool_lease_t lease = pool_get(pool);
   for (int i = 0; i < 3 * TOLD_AT_ONCE; i++)
-    assert_true(pool_get_async(pool, 1, nobody, (void *)&times) > 0);
-  int64_t ended = now_ns() + 2000000;
+    assert_true(pool_get_async(pool, 500, nobody, (void *)&times) > 0);
+  int64_t ended = now_ns() + INT64_C(600000000); /* after the deadline of the last */
   wait_until(now_ns() > ended);
   _Atomic uint32_t *signals[TOLD_AT_ONCE];
   struct step step = {0};
