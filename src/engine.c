@@ -143,11 +143,11 @@ static bool may_check(struct pool *pool)
 }
 
 /* Begins the check of a slot, if it still is what it was when the caller saw it. */
-static bool check_idle(struct slot *slot, uint64_t *word, struct step *step)
+static bool check_idle(struct pool *pool, struct slot *slot, uint64_t *word, struct step *step)
 {
-  uint64_t next = (*word & ~(STATE_MASK | DUE | RESTING)) | CHECKING;
+  uint64_t next = (without_resting(*word) & ~(STATE_MASK | DUE)) | CHECKING;
   if (!atomic_compare_exchange_strong(&slot->word, word, next)) {
-    atomic_store(&pool_of(slot)->probing, false);
+    atomic_store(&pool->probing, false);
     return false;
   }
   ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
@@ -159,7 +159,7 @@ static bool check_idle(struct slot *slot, uint64_t *word, struct step *step)
 static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
-  while (state_of(word) == IDLE) {
+  while (state_of(word) == IDLE && slot_is_of(slot, pool)) {
     if (word & DOOMED) {
       dismiss_idle(slot, word, doom_of(slot), step);
       return 0;
@@ -167,11 +167,11 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
     if (word & DUE) {
       if (!may_check(pool))
         return 0;
-      if (check_idle(slot, &word, step)) {
+      if (check_idle(pool, slot, &word, step)) {
         notice(pool, step);
         return 0;
       }
-    } else if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
+    } else if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
       if (word & RESTING)
         notice(pool, step);
       return lease_of(slot, word);
@@ -184,8 +184,8 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
 static pool_lease_t lend_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
-  while (state_of(word) == IDLE && !(word & (DOOMED | DUE)))
-    if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
+  while (state_of(word) == IDLE && !(word & (DOOMED | DUE)) && slot_is_of(slot, pool))
+    if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
       if (word & RESTING)
         notice(pool, step);
       return lease_of(slot, word);
@@ -193,24 +193,32 @@ static pool_lease_t lend_clean(struct pool *pool, struct slot *slot, struct step
   return 0;
 }
 
+/* The next slot that may be idle, or NULL.  A bit that was set in vain is cleared, unless it is among the first. */
+static struct slot *next_idle(struct scan *scan, int *stale)
+{
+  struct slot *slot;
+  while ((slot = scan_next(scan)) && state_of(atomic_load(&slot->word)) != IDLE)
+    if (++*stale > STALE_BITS && (slot = bitmap_clean(scan)))
+      break;
+  return slot;
+}
+
 pool_lease_t engine_lend_any(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_clean(&pool->rows);
+  pool_lease_t lease = 0;
   int stale = 0;
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    if (state_of(atomic_load(&slot->word)) != IDLE && (++stale <= STALE_BITS || !bitmap_clean(slot)))
-      continue;
-    pool_lease_t lease = lend(pool, slot, step);
-    if (lease || step->work)
-      return lease;
-  }
-  return 0;
+  for (struct slot *slot; !lease && !step->work && (slot = next_idle(&scan, &stale));)
+    lease = lend(pool, slot, step);
+  step->restored = step->restored || scan.restored;
+  return lease;
 }
 
 pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
+  struct scan scan = scan_clean(&pool->rows);
+  int stale = 0;
+  for (struct slot *slot; (slot = next_idle(&scan, &stale));) {
     pool_lease_t lease = lend_clean(pool, slot, step);
     if (lease)
       return lease;
@@ -220,7 +228,7 @@ pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
 
 bool engine_any_coming(struct pool *pool)
 {
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     if (engine_is_lendable(word) || (state_of(word) == CHECKING && !(word & DOOMED)))
@@ -229,19 +237,26 @@ bool engine_any_coming(struct pool *pool)
   return false;
 }
 
+/* How many are idle, counted no further than asked for; `stale` is how many bits are known to be set in vain,
+   STALE_BITS to clear all that are.  Under the lock. */
+static int32_t count_idle(struct pool *pool, int32_t enough, int stale)
+{
+  struct scan scan = scan_clean(&pool->rows);
+  int32_t count = 0;
+  for (struct slot *slot; count < enough && (slot = next_idle(&scan, &stale));)
+    count += engine_is_lendable(atomic_load(&slot->word));
+  return count;
+}
+
 bool engine_any_idle(struct pool *pool)
 {
-  struct scan scan = scan_begin(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));)
-    if (engine_is_lendable(atomic_load(&slot->word)))
-      return true;
-  return false;
+  return count_idle(pool, 1, 0) > 0;
 }
 
 size_t engine_idle_count(struct pool *pool)
 {
   size_t count = 0;
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     count += engine_is_lendable(atomic_load(&slot->word));
   return count;
@@ -258,9 +273,8 @@ bool engine_has_place(struct pool *pool)
 
 bool engine_has_room(struct pool *pool, bool again)
 {
-  return engine_has_place(pool) &&
-         (pool->breaker.failures == 0 ||
-          breaker_permits(&pool->breaker, &pool->config, pool->opening, clock_now(), again));
+  return engine_has_place(pool) && (pool->breaker.failures == 0 ||
+                                    breaker_permits(&pool->breaker, &pool->config, pool->opening, clock_now(), again));
 }
 
 /* While the breaker is open, what is being opened is a question, not a hope: it may hang as the last ones did. */
@@ -268,7 +282,8 @@ static bool is_hopeful(const struct pool *pool, const struct slot *slot)
 {
   uint64_t word = atomic_load(&slot->word);
   enum slot_state state = state_of(word);
-  return state != EMPTY && state != CLOSING && !(word & DOOMED) && !(state == OPENING && pool->breaker.open);
+  return state != EMPTY && state != CLOSING && !(word & DOOMED) && !(state == OPENING && pool->breaker.open) &&
+         slot_is_of(slot, pool);
 }
 
 /* The slot that was hopeful when somebody looked mostly still is, so slots are searched seldom. */
@@ -276,7 +291,7 @@ bool engine_hopes(struct pool *pool)
 {
   if (pool->hope && is_hopeful(pool, pool->hope))
     return true;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   while ((pool->hope = scan_next(&scan)))
     if (is_hopeful(pool, pool->hope))
       return true;
@@ -286,11 +301,12 @@ bool engine_hopes(struct pool *pool)
 /* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
 bool engine_needs_refill(struct pool *pool)
 {
-  return pool->config.min_idle > 0 && engine_has_room(pool, true) &&
-         (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) &&
-         (int64_t)engine_idle_count(pool) + (pool->stepped ? pool->opening : pool->openers_opening) +
-                 pool->chores_doing <
-             pool->config.min_idle;
+  if (pool->config.min_idle <= 0 || !engine_has_room(pool, true) ||
+      (pool->refill_at_ns && clock_now() < pool->refill_at_ns))
+    return false;
+  int32_t coming = (pool->stepped ? pool->opening : pool->openers_opening) + pool->chores_doing;
+  int32_t wanted = pool->config.min_idle - coming;
+  return wanted > 0 && count_idle(pool, wanted, 0) < wanted;
 }
 
 /* Room while the breaker is open means that a probe is due. */
@@ -314,10 +330,9 @@ static void refresh_surplus(struct pool *pool)
 
 bool engine_reserve_locked(struct pool *pool, struct step *step)
 {
-  if (!pool->empty && !(pool->empty = bitmap_grow(&pool->blocks, pool)))
+  struct slot *slot = bitmap_take(&pool->rows, pool, pool->ended == 0);
+  if (!slot)
     return false;
-  struct slot *slot = pool->empty;
-  pool->empty = slot->next;
   pool->open++;
   pool->opening++;
   refresh_surplus(pool);
@@ -330,8 +345,8 @@ static void vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
   free(watch_end(pool, slot));
   slot_vacate(slot);
-  slot->next = pool->empty;
-  pool->empty = slot;
+  pool->ended += slot_ended(slot, atomic_load(&slot->word));
+  bitmap_give(slot);
   pool->open--;
   refresh_surplus(pool);
   if (closed(pool)) {
@@ -349,10 +364,13 @@ static void serve_unlocked(struct pool *pool, struct step *step)
   engine_unlock(pool);
 }
 
+/* The bits of idle slots tell most of the time that there are not too many, without a look at the slots.  Else they are
+   looked at, and bits that were set in vain are cleared. */
 static bool has_surplus(struct pool *pool)
 {
-  return (attention(pool) & ATTENTION_SURPLUS) && !pool->queue.first &&
-         engine_idle_count(pool) > (size_t)pool->max_idle;
+  if (!(attention(pool) & ATTENTION_SURPLUS) || pool->queue.first || bitmap_count(&pool->rows) <= pool->max_idle)
+    return false;
+  return count_idle(pool, pool->max_idle + 1, STALE_BITS) > pool->max_idle;
 }
 
 /* How many connections there are above the cap, without those that will go anyway. */
@@ -361,7 +379,7 @@ static int32_t excess(struct pool *pool)
   if (!(attention(pool) & ATTENTION_EXCESS))
     return 0;
   int32_t staying = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
@@ -382,16 +400,15 @@ static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct ste
 /* While there were waiters, more may have come back than may be idle: after one was closed, the next. */
 static void trim_any(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; has_surplus(pool) && !step->work && (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     dismiss_idle(slot, word, word & DOOMED ? doom_of(slot) : POOL_REASON_SURPLUS, step);
   }
 }
 
-void engine_idle(struct slot *slot, uint64_t word, struct step *step)
+void engine_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
 {
-  struct pool *pool = pool_of(slot);
   uint32_t bits = attention(pool);
   if (bits & ATTENTION_CLOSED) {
     dismiss_idle(slot, word, POOL_REASON_CLOSED, step);
@@ -422,7 +439,7 @@ static void settle_idle(struct slot *slot, uint64_t word, struct step *step)
   if (word & DOOMED)
     dismiss_idle(slot, word, doom_of(slot), step);
   else
-    engine_idle(slot, word, step);
+    engine_idle(pool, slot, word, step);
 }
 
 static void make_idle(struct slot *slot, struct step *step)
@@ -504,7 +521,7 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
   do {
     if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
       return POOL_E_STALE;
-    next = generation_next(word & ~(STATE_MASK | RESTING)) | RETURNING;
+    next = generation_next(without_resting(word) & ~STATE_MASK) | RETURNING;
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
   bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) == LEAK_TOLD; /* else it will not be */
   bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
@@ -571,14 +588,20 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
 {
   if (attention(pool) & ATTENTION_NOT_NOW)
     return 0;
-  return keep(pool, engine_lend_any(pool, step), step);
+  pool_lease_t lease = keep(pool, engine_lend_any(pool, step), step);
+  if (step->restored && (attention(pool) & ATTENTION_WAITERS))
+    serve_unlocked(pool, step); /* a waiter may have missed a block whose row had no bit for a moment (bitmap.h) */
+  return lease;
 }
 
 static pool_lease_t take_clean(struct pool *pool, struct step *step)
 {
   if (attention(pool) & ATTENTION_NOT_NOW)
     return 0;
-  return keep(pool, engine_lend_clean(pool, step), step);
+  pthread_mutex_lock(&pool->lock);
+  pool_lease_t lease = engine_lend_clean(pool, step);
+  engine_unlock(pool);
+  return keep(pool, lease, step);
 }
 
 /* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
@@ -781,11 +804,11 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
   return given;
 }
 
-/* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one would
-   cost one get after the other; those that were not are suspect from now on. */
+/* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one
+   would cost one get after the other; those that were not are suspect from now on. */
 static void condemn(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     bool marked = false;
@@ -934,7 +957,7 @@ bool engine_reserve(struct pool *pool, struct step *step)
 static bool tend(struct pool *pool, struct slot *slot, struct step *step)
 {
   uint64_t word = atomic_load(&slot->word);
-  if (state_of(word) != IDLE)
+  if (state_of(word) != IDLE || !slot_is_of(slot, pool))
     return false;
   if (word & DOOMED)
     return dismiss_idle(slot, word, doom_of(slot), step) && step->work;
@@ -944,8 +967,8 @@ static bool tend(struct pool *pool, struct slot *slot, struct step *step)
   /* A look may have marked it while it was being checked. */
   if (wanted == CHECK_KEEPALIVE && !watch_is_keepalive_due(&pool->config, slot, clock_now()))
     return false;
-  while (state_of(word) == IDLE && !(word & DOOMED))
-    if (check_idle(slot, &word, step))
+  while (state_of(word) == IDLE && !(word & DOOMED) && slot_is_of(slot, pool))
+    if (check_idle(pool, slot, &word, step))
       return true;
   return false;
 }
@@ -960,7 +983,7 @@ static bool next_marked(struct pool *pool, struct scan *cursor, struct step *ste
     /* Lowered before the scan: what is marked meanwhile is seen by it, or raises it again. */
     if (!atomic_exchange(&pool->chores, false))
       return false;
-    *cursor = scan_all(&pool->blocks);
+    *cursor = scan_all(&pool->rows);
   }
 }
 
@@ -969,7 +992,7 @@ bool engine_next_doomed(struct scan *cursor, struct step *step)
   *step = (struct step){0};
   for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
     uint64_t word = atomic_load(&slot->word);
-    if ((word & DOOMED) && dismiss_idle(slot, word, doom_of(slot), step) && step->work)
+    if ((word & DOOMED) && scan_owns(cursor, slot) && dismiss_idle(slot, word, doom_of(slot), step) && step->work)
       return true;
   }
   return false;
@@ -1065,8 +1088,7 @@ int32_t engine_hands_wanted(struct pool *pool)
 {
   bool chores = pool->unclean || atomic_load(&pool->chores);
   bool opens = open_is_wanted(pool, true) || engine_retry_at(pool) != POOL_NO_DEADLINE;
-  return (opens ? engine_hands(pool) : pool->openers_opening) +
-         (chores ? engine_hands(pool) : pool->chores_doing);
+  return (opens ? engine_hands(pool) : pool->openers_opening) + (chores ? engine_hands(pool) : pool->chores_doing);
 }
 
 bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step)
@@ -1209,11 +1231,11 @@ void engine_thread_ends(struct pool *pool, struct step *step)
 /* ---- control ---- */
 
 /* Dooms whatever is open or being opened in a slot. */
-static bool doom(struct slot *slot, uint8_t reason)
+static bool doom(const struct scan *scan, struct slot *slot, uint8_t reason)
 {
   uint64_t word = atomic_load(&slot->word);
   for (;;) {
-    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED))
+    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED) || !scan_owns(scan, slot))
       return false;
     atomic_store(&watch_of(slot)->reason, reason);
     if (atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED))
@@ -1224,9 +1246,9 @@ static bool doom(struct slot *slot, uint8_t reason)
 int32_t engine_flush(struct pool *pool)
 {
   int32_t count = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    count += doom(slot, POOL_REASON_FLUSHED);
+    count += doom(&scan, slot, POOL_REASON_FLUSHED);
   atomic_store(&pool->chores, true);
   return count;
 }
@@ -1241,11 +1263,11 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
     pool->max_idle = config_max_idle(&pool->config, max_open);
     refresh_surplus(pool);
     left = excess(pool);
-    struct scan scan = scan_begin(&pool->blocks);
+    struct scan scan = scan_begin(&pool->rows);
     for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
       uint64_t word = atomic_load(&slot->word);
       /* What is idle is closed by whoever comes first, as the chores are. */
-      left -= state_of(word) == IDLE && doom(slot, POOL_REASON_RESIZED);
+      left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
     }
     atomic_store(&pool->chores, true);
     if (!pool->stepped)
@@ -1290,7 +1312,7 @@ int engine_resume(struct pool *pool, struct step *step)
 static void see_leases(struct pool *pool)
 {
   int64_t now = clock_now();
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     if (state_of(word) == LEASED)
@@ -1320,9 +1342,14 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
   engine_unlock(pool);
   if (found)
     return true;
-  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));)
-    if (dismiss_idle(slot, atomic_load(&slot->word), POOL_REASON_CLOSED, step) && step->work)
+  /* Not before the pool was closed: a connection that was opened until then must be met. */
+  if (!cursor->row)
+    *cursor = scan_all(&pool->rows);
+  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (scan_owns(cursor, slot) && dismiss_idle(slot, word, POOL_REASON_CLOSED, step) && step->work)
       return true;
+  }
   return false;
 }
 
@@ -1356,12 +1383,15 @@ bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
 int engine_call_begin(struct slot *slot, pool_lease_t lease)
 {
   uint64_t word = atomic_load(&slot->word);
+  uint64_t next;
   do {
     if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
       return POOL_E_STALE;
     if ((word & CALL_MASK) == CALL_MASK)
       return POOL_E_OVERLOAD;
-  } while (!atomic_compare_exchange_weak(&slot->word, &word, word + CALL_ONE));
+    next = word + CALL_ONE;
+    next |= next & CALL_MANY ? RESTING : 0; /* so that no fast path compares with it (slot.h) */
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
   return 0;
 }
 
@@ -1390,10 +1420,11 @@ void engine_suspect(struct pool *pool, struct step *step)
 {
   if (!pool->can_check)
     return;
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    while (state_of(word) == IDLE && !(word & DUE) && !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
+    while (state_of(word) == IDLE && !(word & DUE) && scan_owns(&scan, slot) &&
+           !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
       ;
   }
   /* In the background one after the other: the first that turns out to be dead speaks for the others. */
@@ -1403,10 +1434,11 @@ void engine_suspect(struct pool *pool, struct step *step)
 
 bool engine_ask_check(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    if (!engine_is_lendable(word) || !(word & DUE) || atomic_exchange(&watch_of(slot)->wants_check, CHECK_SUSPECT))
+    if (!engine_is_lendable(word) || !(word & DUE) || !scan_owns(&scan, slot) ||
+        atomic_exchange(&watch_of(slot)->wants_check, CHECK_SUSPECT))
       continue;
     atomic_store(&pool->chores, true);
     step->opener_wanted = true;

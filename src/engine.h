@@ -63,7 +63,8 @@ struct pool {
   void *context;
 
   struct home homes[HOMES];
-  struct block blocks __attribute__((aligned(SLOT_CACHE_LINE)));
+  struct block block __attribute__((aligned(SLOT_CACHE_LINE))); /* the first; the others are allocated */
+  struct row rows;
 
   /* Everything from here on is under the lock. */
   pthread_mutex_t lock __attribute__((aligned(SLOT_CACHE_LINE)));
@@ -72,9 +73,8 @@ struct pool {
   struct told told;     /* threads that a step could not name */
   bool unserved;        /* too many waits were over for one step: the next goes on and serves */
   int32_t max_open, max_idle;
-  struct slot *empty;   /* slots to open connections in */
   struct slot *unclean; /* slots whose reset or close is to be done in the background */
-  int32_t open;         /* slots that are not empty */
+  int32_t open;         /* slots that the pool has */
   int32_t opening;
   int32_t references;
   int32_t gets;         /* slow gets under way and tickets given: each may still look at the pool */
@@ -106,6 +106,7 @@ struct pool {
   int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
   int32_t retired;
   pool_stats_t counts; /* without its states and times */
+  int64_t ended;       /* generations that were over in slots that the pool has given back */
   struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
   int64_t lent;                 /* the last answer, see count_lent() */
@@ -118,7 +119,7 @@ struct pool {
 
   _Atomic int event_fd; /* and one; 0: none */
 
-  struct pool *next_pool, *previous_pool; /* of the registry, see pool.c */
+  struct pool *next_pool, *previous_pool, *next_made; /* of the registry, see pool.c */
 };
 
 /* What a step asks for: the inner side of pool_step_t. */
@@ -134,6 +135,7 @@ struct step {
   bool breaker_opened; /* to be told */
   bool breaker_closed;
   bool starved;
+  bool restored;             /* a scan had cleared a bit for a moment, and others may have missed an idle slot */
   int64_t until_ns;          /* of an open or check for a get of the step API: that get's deadline */
   int64_t since_ns;          /* and since when it waits; 0: it has not been in the queue yet */
   int64_t ticket;            /* of such a get, where it goes on waiting after its open failed */
@@ -144,8 +146,8 @@ struct step {
 /* The outcome of work. */
 struct outcome {
   bool succeeded;
-  bool lend;                 /* an open or check was for a get: the connection is lent to it */
-  int64_t until_ns;          /* as in the step that asked for it; 0: for nobody in particular */
+  bool lend;        /* an open or check was for a get: the connection is lent to it */
+  int64_t until_ns; /* as in the step that asked for it; 0: for nobody in particular */
   int64_t since_ns;
   bool cut_short;            /* the get's own deadline ended it, which says nothing about the server */
   void *conn;                /* of an open */
@@ -214,23 +216,12 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step);
 /* A lease that was taken and must not be kept goes back. */
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step);
 
-/* Whether a scan for idle connections might be worth it. */
-static inline bool engine_idle_hint(struct pool *pool)
-{
-  struct block *block = &pool->blocks;
-  do
-    if (atomic_load_explicit(&block->idle, memory_order_relaxed))
-      return true;
-  while ((block = atomic_load_explicit(&block->next, memory_order_acquire)));
-  return false;
-}
-
 /* A slow get begins and ends: in between the pool is not recycled. */
 void engine_get_begin(struct pool *pool);
 void engine_get_end(struct pool *pool, uint64_t forks);
 
-/* What put does when the slot was made idle and `attention` is not zero. */
-void engine_idle(struct slot *slot, uint64_t word, struct step *step);
+/* What put does when the slot was made idle and the `attention` of the pool that bitmap_mark() returned is not zero. */
+void engine_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step);
 
 /* Ends a lease that the fast path could not end: takes it back, 0 or POOL_E_STALE; then decides about the connection.
    In between the pool cannot go away. */
@@ -243,8 +234,8 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step);
 /* Reports work.  The outcome of an open or check becomes a lease or idle. */
 pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, struct step *step);
 
-/* Work of a pool that nobody in particular was given.  False if there is none; of idle slots, none from the cursor on.
- */
+/* Work of a pool that nobody in particular was given.  False if there is none; of idle slots, none from the cursor on,
+   which is zeroes in the first call. */
 bool engine_next(struct pool *pool, struct scan *cursor, struct step *step);
 
 /* A place for a connection that nobody asked for, whatever the caps say.  False without memory. */
@@ -376,10 +367,11 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
 void engine_unlock(struct pool *pool);
 
-/* In pool.c: gives the memory of a pool to the next, and the list of all pools that are in use. */
+/* In pool.c: gives the memory of a pool to the next; the pools that are in use; all that were ever made. */
 void pool_recycle(struct pool *pool);
 void pool_registry_lock(void);
 void pool_registry_unlock(void);
 struct pool *pool_first(void);
+struct pool *pool_first_made(void);
 
 #endif

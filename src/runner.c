@@ -278,7 +278,7 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
       engine_return_unused(pool, lease, step);
       return 0;
     }
-    if (engine_idle_hint(pool))
+    if (bitmap_hint(&pool->rows))
       lease = engine_take_idle(pool, step);
     if (lease || step->work)
       return lease;
@@ -567,9 +567,8 @@ pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms)
 
 /* ---- put ---- */
 
-static void do_and_wake(struct slot *slot, struct step *step)
+static void do_and_wake(struct pool *pool, struct step *step)
 {
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
   runner_wake(pool, step);
   if (step->work) /* else the pool may be another by now */
     runner_work(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
@@ -595,20 +594,31 @@ static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
   int code = slot ? engine_take_back(slot, lease, &ending) : POOL_E_STALE;
   if (code)
     return error_code(code);
-  event_returned(atomic_load_explicit(&slot->pool, memory_order_relaxed), &ending);
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  event_returned(pool, &ending);
   free(ending.tag);
   if (forks != fork_count())
     return 0; /* the callback forked, and in the child the pool began anew */
   engine_settle_return(slot, &ending, &step);
-  do_and_wake(slot, &step);
+  do_and_wake(pool, &step);
   return 0;
 }
 
-static __attribute__((noinline)) int put_attentively(struct slot *slot, uint64_t word)
+static __attribute__((noinline)) int put_attentively(struct pool *pool, struct slot *slot, uint64_t word)
 {
   struct step step = {0};
-  engine_idle(slot, word, &step);
-  do_and_wake(slot, &step);
+  engine_idle(pool, slot, word, &step);
+  do_and_wake(pool, &step);
+  return 0;
+}
+
+/* Its bit is clear. */
+static __attribute__((noinline)) int put_unmarked(struct slot *slot, pool_lease_t lease)
+{
+  struct pool *pool = bitmap_mark(slot);
+  PROBE_RETURNED(pool, lease);
+  if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
+    return put_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE);
   return 0;
 }
 
@@ -619,11 +629,12 @@ int pool_put(pool_lease_t lease)
   uint64_t idle = generation_next(word - LEASED + IDLE);
   if (__builtin_expect(is_sampled(lease) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return put_slowly(lease);
-  bitmap_mark(slot);
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = bitmap_marked(slot);
+  if (__builtin_expect(!pool, 0))
+    return put_unmarked(slot, lease);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
-    return put_attentively(slot, idle);
+    return put_attentively(pool, slot, idle);
   return 0;
 }
 
@@ -660,7 +671,7 @@ int pool_close(pool_t *pool, int64_t drain_ms)
                                      : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
   int64_t deadline_ns = clock_deadline(drain_ms);
   struct step step;
-  struct scan cursor = scan_all(&pool->blocks);
+  struct scan cursor = {0};
   bool first = engine_close(pool);
   while (!pool->stepped && engine_next(pool, &cursor, &step)) {
     runner_wake(pool, &step);

@@ -310,12 +310,13 @@ static void look_at_leased(struct pool *pool, struct slot *slot, uint64_t word, 
 static bool rest(struct pool *pool)
 {
   atomic_store(&pool->resting, true);
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     bool moves = state_of(word) == IDLE || state_of(word) == LEASED;
-    if (moves && (atomic_load(&watch_of(slot)->word) != (word & STATE_AND_GENERATION) ||
-                  (!(word & RESTING) && !mark(slot, &word, RESTING)))) {
+    if (moves && scan_owns(&scan, slot) &&
+        (atomic_load(&watch_of(slot)->word) != (word & STATE_AND_GENERATION) ||
+         (!(word & RESTING) && !mark(slot, &word, RESTING)))) {
       atomic_store(&pool->resting, false);
       return false;
     }
@@ -328,9 +329,11 @@ void watch_look(struct pool *pool, struct look *look)
   bool moved = false;
   int64_t spare = (int64_t)engine_idle_count(pool) - pool->config.min_idle;
   atomic_store(&pool->resting, false);
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
+    if (!scan_owns(&scan, slot))
+      continue;
     if (state_of(word) == CHECKING || state_of(word) == RETURNING)
       look_at_lifetime(pool, slot, &word, look);
     if (state_of(word) != IDLE && state_of(word) != LEASED)

@@ -62,7 +62,7 @@ extern "C" {
 #define POOL_E_OVERLOAD    (-8)  /**< too many are waiting already, or too many calls are in flight */
 #define POOL_E_CANCELLED   (-9)  /**< pool_cancel() ended it */
 #define POOL_E_UNSUPPORTED (-10) /**< this pool, driver or build cannot do that */
-#define POOL_E_NOMEM       (-11) /**< memory, or the table of slots, is used up */
+#define POOL_E_NOMEM       (-11) /**< memory, or the table of 131,071 slots of the process, is used up */
 #define POOL_E_SIZE        (-12) /**< the size member of a struct is too small */
 #define POOL_E_NEWER       (-13) /**< a struct sets members that this library does not know */
 #define POOL_E_VTABLE      (-14) /**< the vtable has no open or no close */
