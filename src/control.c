@@ -154,7 +154,7 @@ int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
   if (code)
     return error_code(code);
   pthread_mutex_lock(&pool->lock);
-  int64_t now = clock_now();
+  int64_t now = clock_boot();
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);

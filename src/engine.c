@@ -154,10 +154,42 @@ static bool check_idle(struct pool *pool, struct slot *slot, uint64_t *word, str
   return true;
 }
 
+/* A connection that is to be checked, or was, may have come to its end meanwhile: a check does not make it young. */
+static bool is_over(struct pool *pool, struct slot *slot, uint64_t word, int32_t *reason)
+{
+  bool taken = state_of(word) != IDLE;
+  return pool->trust_ns && watch_judge(pool, slot, word, taken, reason) == TO_BE_CLOSED;
+}
+
+/* A connection was taken that has been idle until now.  One that is overdue is not lent: its check or close is to be
+   done first. */
+static pool_lease_t examine(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  int32_t reason;
+  struct slot *slot = slot_of(lease);
+  enum verdict verdict = watch_judge(pool, slot, lease_generation(lease), true, &reason);
+  if (verdict == IN_TIME) {
+    watch_trust(pool, slot);
+    return lease;
+  }
+  if (verdict == TO_BE_CHECKED)
+    ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, move(slot, 0, LENT_AS, CHECKING));
+  else
+    dismiss(slot, reason, step);
+  engine_want_keeper(pool, step); /* others may be overdue, too, and the keeper late */
+  return 0;
+}
+
+pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  return lease && pool->trust_ns && engine_is_doubtful(pool, lease) ? examine(pool, lease, step) : lease;
+}
+
 /* Lends an idle slot.  0: it is not idle, or suspect while another is being checked; or it must be checked or closed
    first, and then step->work says so. */
 static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step)
 {
+  int32_t reason;
   uint64_t word = atomic_load(&slot->word);
   while (state_of(word) == IDLE && slot_is_of(slot, pool)) {
     if (word & DOOMED) {
@@ -165,6 +197,10 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
       return 0;
     }
     if (word & DUE) {
+      if (is_over(pool, slot, word, &reason)) {
+        dismiss_idle(slot, word, reason, step);
+        return 0;
+      }
       if (!may_check(pool))
         return 0;
       if (check_idle(pool, slot, &word, step)) {
@@ -174,7 +210,7 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
     } else if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
       if (word & RESTING)
         notice(pool, step);
-      return lease_of(slot, word);
+      return engine_confirm(pool, lease_of(slot, word), step);
     }
   }
   return 0;
@@ -183,13 +219,24 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
 /* The same for somebody else, or for who is wary: only what needs no work. */
 static pool_lease_t lend_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
+  int32_t reason;
   uint64_t word = atomic_load(&slot->word);
-  while (state_of(word) == IDLE && !(word & (DOOMED | DUE)) && slot_is_of(slot, pool))
+  while (state_of(word) == IDLE && !(word & (DOOMED | DUE)) && slot_is_of(slot, pool)) {
+    bool doubtful = pool->trust_ns && engine_is_doubtful(pool, lease_of(slot, word));
+    if (doubtful && watch_judge(pool, slot, word, false, &reason) != IN_TIME) {
+      /* It is closed by those who come to check it, if it is too old for a check. */
+      if (atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
+        return 0;
+      continue;
+    }
     if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
       if (word & RESTING)
         notice(pool, step);
+      if (doubtful)
+        watch_trust(pool, slot);
       return lease_of(slot, word);
     }
+  }
   return 0;
 }
 
@@ -502,7 +549,7 @@ static bool waits_for_calls(struct pool *pool, uint64_t word)
 static int64_t held(struct slot *slot, uint64_t word)
 {
   bool known = atomic_load(&watch_of(slot)->word) == (word & (GENERATION_MASK | STATE_MASK));
-  return known ? watch_age(slot, clock_now()) : -1;
+  return known ? watch_age(slot, clock_boot()) : -1;
 }
 
 static char *take_tag(struct pool *pool, struct slot *slot)
@@ -512,6 +559,12 @@ static char *take_tag(struct pool *pool, struct slot *slot)
   watch_of(slot)->tag = NULL;
   engine_unlock(pool);
   return tag;
+}
+
+void engine_note_put(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  if (pool->trust_ns)
+    watch_see(slot, word, clock_boot());
 }
 
 int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending)
@@ -532,6 +585,7 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
                             .leaked = leaked,
                             .noticed = word & RESTING,
                             .tag = word & CAREFUL ? take_tag(pool_of(slot), slot) : NULL};
+  engine_note_put(pool_of(slot), slot, (next & GENERATION_MASK) | IDLE);
   return 0;
 }
 
@@ -568,9 +622,19 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
 
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step)
 {
+  struct ending ending;
+  struct slot *slot = slot_of(lease);
+  uint64_t word = lease_generation(lease);
+  int64_t since = pool->trust_ns ? watch_idle_since(pool, slot, word) : 0;
   count_vain_lease(pool);
-  if (engine_end(slot_of(lease), lease, step))
+  if (engine_take_back(slot, lease, &ending)) {
     count_no_vain_lease(pool);
+    return;
+  }
+  if (pool->trust_ns)
+    watch_was_unused(slot, generation_next(word), since);
+  free(ending.tag);
+  engine_settle_return(slot, &ending, step);
 }
 
 /* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
@@ -740,7 +804,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
       histogram_add(&pool->open_time, outcome->took_ns);
     atomic_store(&slot->conn, outcome->conn);
     if (pool->needs_watch)
-      watch_begin(pool, slot, clock_now());
+      watch_begin(pool, slot, clock_boot(), outcome->took_ns);
     note_success(pool, step);
     if (closed(pool)) {
       dismiss(slot, POOL_REASON_CLOSED, step);
@@ -796,6 +860,8 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
   bool given = waiter && waiter->kind == WAITER_ASYNC && !(attention(pool) & ATTENTION_NOT_LENDING) &&
                !(atomic_load(&slot->word) & DOOMED);
   if (given) {
+    if (pool->trust_ns)
+      watch_trust(pool, slot);
     queue_settle(pool, waiter, lease_of(slot, move(slot, pool->lend & LENT_AS, DUE, LEASED)), clock_now());
     queue_wake(pool, waiter, step);
     queue_serve(pool, step);
@@ -827,6 +893,7 @@ static void condemn(struct pool *pool, struct step *step)
 
 static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
+  int32_t reason;
   count_check(pool, outcome, step);
   if (!outcome->succeeded) {
     if (!outcome->cut_short)
@@ -839,10 +906,15 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
   if (atomic_load(&pool->suspicion) && !engine_ask_check(pool, step))
     atomic_store(&pool->suspicion, false);
   if (pool->needs_watch)
-    atomic_store(&watch_of(slot)->checked_ns, clock_now());
+    atomic_store(&watch_of(slot)->checked_ns, clock_boot());
   uint64_t word = atomic_load(&slot->word);
   if (word & DOOMED) {
     dismiss(slot, doom_of(slot), step);
+    return 0;
+  }
+  if (is_over(pool, slot, word, &reason)) {
+    dismiss(slot, reason, step);
+    serve_unlocked(pool, step); /* a waiter may have hoped for it */
     return 0;
   }
   if (!outcome->lend) {
@@ -851,6 +923,8 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
     return 0;
   }
   word = move(slot, pool->lend & LENT_AS, DUE, LEASED);
+  if (pool->trust_ns)
+    watch_trust(pool, slot);
   notice(pool, step);
   return keep(pool, lease_of(slot, word), step);
 }
@@ -956,16 +1030,21 @@ bool engine_reserve(struct pool *pool, struct step *step)
 /* Something that can be done for an idle slot that is marked. */
 static bool tend(struct pool *pool, struct slot *slot, struct step *step)
 {
+  int32_t reason;
   uint64_t word = atomic_load(&slot->word);
   if (state_of(word) != IDLE || !slot_is_of(slot, pool))
     return false;
   if (word & DOOMED)
     return dismiss_idle(slot, word, doom_of(slot), step) && step->work;
   uint8_t wanted = atomic_exchange(&watch_of(slot)->wants_check, CHECK_NONE);
-  if (wanted == CHECK_NONE || !pool->can_check)
+  if (wanted == CHECK_NONE)
+    return false;
+  if (is_over(pool, slot, word, &reason))
+    return dismiss_idle(slot, word, reason, step) && step->work;
+  if (!pool->can_check)
     return false;
   /* A look may have marked it while it was being checked. */
-  if (wanted == CHECK_KEEPALIVE && !watch_is_keepalive_due(&pool->config, slot, clock_now()))
+  if (wanted == CHECK_KEEPALIVE && !watch_is_keepalive_due(&pool->config, slot, clock_boot()))
     return false;
   while (state_of(word) == IDLE && !(word & DOOMED) && slot_is_of(slot, pool))
     if (check_idle(pool, slot, &word, step))
@@ -1141,7 +1220,7 @@ static bool wants_retry(struct pool *pool)
 void engine_look(struct pool *pool, struct look *look, struct step *step)
 {
   *step = (struct step){0};
-  *look = (struct look){.now = clock_now(), .due_ns = POOL_NO_DEADLINE};
+  *look = (struct look){.now = clock_now(), .boot = clock_boot(), .due_ns = POOL_NO_DEADLINE};
   if (!pool->needs_watch || closed(pool))
     return;
   pthread_mutex_lock(&pool->lock);
@@ -1168,7 +1247,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
 bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
 {
   bool found = false;
-  int64_t now = clock_now();
+  int64_t now = clock_boot();
   pthread_mutex_lock(&pool->lock);
   for (struct slot *slot; !found && cursor->block && (slot = scan_next(cursor));) {
     struct watch *watch = watch_of(slot);
@@ -1311,7 +1390,7 @@ int engine_resume(struct pool *pool, struct step *step)
 /* Who closes a pool will ask who holds what, and for how long. */
 static void see_leases(struct pool *pool)
 {
-  int64_t now = clock_now();
+  int64_t now = clock_boot();
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);

@@ -11,6 +11,7 @@
 
 #include "bitmap.h"
 #include "breaker.h"
+#include "clock.h"
 #include "histogram.h"
 #include "slot.h"
 #include "waiter.h"
@@ -30,10 +31,11 @@ enum {
   ATTENTION_UNCLEAN = 512, /* a put is to close what a get left, for nobody else does */
   ATTENTION_KEEPERLESS = 1024, /* the keeper could not be started; or an opener */
   ATTENTION_OPENERLESS = 2048,
+  ATTENTION_TIMED = 4096, /* time limits what may be lent */
   ATTENTION_THREADLESS = ATTENTION_KEEPERLESS | ATTENTION_OPENERLESS,
   ATTENTION_NOT_LENDING = ATTENTION_PAUSED | ATTENTION_CLOSED,
   ATTENTION_NOT_NOW = ATTENTION_FAIR | ATTENTION_NOT_LENDING,
-  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_THREADLESS,
+  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_TIMED | ATTENTION_THREADLESS,
   ATTENTION_OF_PUT =
       ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED | ATTENTION_UNCLEAN
 };
@@ -51,6 +53,8 @@ struct pool {
   /* Read by every get and put, written rarely: a line of its own. */
   uint64_t lend; /* what is added to the word of an idle slot to lend it */
   _Atomic uint32_t attention;
+  bool coarse;      /* which wall clock tells a get whether it must look closer */
+  int64_t trust_ns; /* how long a lease renews the trust in its connection; 0: nothing limits by time what is lent */
 
   /* Written once, before anybody else knows the pool. */
   pool_config_t config; /* its name points to `name`; max_open and max_idle are below */
@@ -90,6 +94,7 @@ struct pool {
   _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: no get tries before */
   _Atomic bool resting;        /* the keeper waits to be told when something moves */
   _Atomic int64_t looks_at_ns; /* when the keeper looks again; it never does later */
+  _Atomic int64_t looked_ns;   /* when the last look began that has ended, on clock_boot() */
   _Atomic bool chores;         /* slots are marked to be closed or checked */
   bool maintained;             /* somebody acts for the asynchronous waiters right now */
   bool gone;                   /* nobody needs the pool any more */
@@ -212,6 +217,22 @@ void engine_want_keeper(struct pool *pool, struct step *step);
 
 /* An idle connection, if nothing forbids it.  0 may come with work. */
 pool_lease_t engine_take_idle(struct pool *pool, struct step *step);
+
+/* Whether a connection that was lent on the fast path may have been idle for too long, or be too old.  Of a pool that
+   limits that. */
+static inline bool engine_is_doubtful(struct pool *pool, pool_lease_t lease)
+{
+  struct watch *watch = &watches[(uint64_t)lease & (SLOT_LIMIT - 1)];
+  int64_t until = atomic_load_explicit(&watch->trusted_until, memory_order_relaxed);
+  return (uint64_t)(until - clock_wall(pool->coarse) - 1) >= (uint64_t)pool->trust_ns;
+}
+
+/* A lease of a connection that was idle until right now.  Returns it; or 0 if it must not be lent as it is, with work
+   if there is something to do. */
+pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step);
+
+/* A connection was put while somebody pays attention: a moment that is known. */
+void engine_note_put(struct pool *pool, struct slot *slot, uint64_t word);
 
 /* A lease that was taken and must not be kept goes back. */
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step);

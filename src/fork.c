@@ -83,7 +83,7 @@ static void reset(struct pool *pool)
   histogram_clear(&pool->check_time);
   histogram_clear(&pool->use);
   /* What the program decided holds in the child as well. */
-  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS);
+  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_TIMED);
 }
 
 static void before_fork(void)

@@ -87,6 +87,8 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->can_check = pool->stepped ? config->check_after_ms >= 0 || config->keepalive_ms > 0 : vtable->check != NULL;
   pool->checks_all = config->check_after_ms == 0;
   pool->needs_watch = watch_is_needed(config);
+  pool->trust_ns = watch_trust_ns(config);
+  pool->coarse = watch_may_be_coarse(config);
   pool->can_reset = vtable->reset != NULL;
   pool->vtable = *vtable;
   vtable_fill(&pool->vtable);
@@ -102,6 +104,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   atomic_store(&pool->filling, true);
   atomic_store(&pool->resting, false);
   atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
+  atomic_store(&pool->looked_ns, 0);
   atomic_store(&pool->chores, false);
   pool->hope = NULL;
   pool->wished = false;
@@ -112,8 +115,8 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->gone = false;
   count_reset(pool);
   memset(pool->homes, 0, sizeof pool->homes);
-  atomic_store(&pool->attention,
-               (event_follows_leases(config) ? ATTENTION_EVENTS : 0) | (config->paused ? ATTENTION_PAUSED : 0));
+  atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
+                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns ? ATTENTION_TIMED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 

@@ -273,7 +273,7 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
       pause_processor();
     pool_lease_t lease = home_take(pool, this_thread());
     if (lease && !(atomic_load(&pool->attention) & ATTENTION_NOT_NOW))
-      return lease;
+      return engine_confirm(pool, lease, step);
     if (lease) {
       engine_return_unused(pool, lease, step);
       return 0;
@@ -447,7 +447,7 @@ void runner_note(pool_lease_t lease)
   atomic_store_explicit(&slot->holder, thread_id(), memory_order_relaxed);
   struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
   if (is_sampled(lease) || (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS))
-    watch_see(slot, lease_generation(lease) | LEASED, clock_now());
+    watch_see(slot, lease_generation(lease) | LEASED, clock_boot());
 }
 
 /* Only where somebody listens is there a clock on this way; 0: there is none. */
@@ -523,9 +523,11 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
     return_unused(pool, lease);
     lease = 0;
   }
+  lease = engine_confirm(pool, lease, &step);
   if (lease)
     return hand_out(pool, lease, began);
-  lease = engine_take_idle(pool, &step);
+  if (!step.work)
+    lease = engine_take_idle(pool, &step);
   if (lease) {
     runner_wake(pool, &step);
     return hand_out(pool, home_remember(pool, this_thread(), lease), began);
@@ -541,7 +543,19 @@ static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool,
     return get_slowly(pool, timeout_ms);
   }
   start_missing(pool);
-  return hand_out(pool, lease, 0);
+  struct step step = {0};
+  int64_t began = began_ns(pool);
+  lease = engine_confirm(pool, lease, &step);
+  return lease ? hand_out(pool, lease, began) : get_patiently(pool, timeout_ms, began, &step);
+}
+
+/* A get that succeeded, if what it took is not overdue. */
+static __attribute__((noinline)) pool_lease_t get_in_time(struct pool *pool, pool_lease_t lease, int64_t timeout_ms)
+{
+  if (engine_is_doubtful(pool, lease))
+    return get_attentively(pool, lease, timeout_ms);
+  PROBE_LENT(pool, lease);
+  return lease;
 }
 
 static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
@@ -549,8 +563,10 @@ static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
   pool_lease_t lease = home_take_next(pool, this_thread());
   if (__builtin_expect(!lease, 0))
     return get_slowly(pool, timeout_ms);
-  if (__builtin_expect((atomic_load(&pool->attention) & ATTENTION_OF_GET) || is_sampled(lease), 0))
-    return get_attentively(pool, lease, timeout_ms);
+  uint32_t attention = atomic_load(&pool->attention) & ATTENTION_OF_GET;
+  if (__builtin_expect(attention || is_sampled(lease), 0))
+    return attention == ATTENTION_TIMED && !is_sampled(lease) ? get_in_time(pool, lease, timeout_ms)
+                                                              : get_attentively(pool, lease, timeout_ms);
   PROBE_LENT(pool, lease);
   return lease;
 }
@@ -607,6 +623,7 @@ static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
 static __attribute__((noinline)) int put_attentively(struct pool *pool, struct slot *slot, uint64_t word)
 {
   struct step step = {0};
+  engine_note_put(pool, slot, word);
   engine_idle(pool, slot, word, &step);
   do_and_wake(pool, &step);
   return 0;

@@ -79,9 +79,10 @@ enum slot_state {
 #define DUE        ((uint64_t)1 << 4) /* check it before it is lent */
 #define CAREFUL    ((uint64_t)1 << 5) /* lent by a pool that resets, or with a tag: its return takes the slow path */
 #define AWAITED    ((uint64_t)1 << 6) /* put while calls are under way: the last of them finishes the return */
-#define RESTING    ((uint64_t)1 << 7) /* the keeper sleeps, and wants to know when this is lent or put */
-#define CALL_ONE   ((uint64_t)1 << 8)
-#define CALL_MASK  (GENERATION_ONE - CALL_ONE)
+#define RESTING                                                                                                        \
+  ((uint64_t)1 << 7) /* it is to be noticed when this is lent or put: the keeper sleeps, or the put is noted */
+#define CALL_ONE  ((uint64_t)1 << 8)
+#define CALL_MASK (GENERATION_ONE - CALL_ONE)
 #define CALL_MANY  (CALL_MASK & ~(uint64_t)(SLOT_LIMIT - 1)) /* where a lease might have bits of an index too high */
 
 /* On a slot that is lent, DUE is free to say something else: lent by the step API, so that no put of the other API ends

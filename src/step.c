@@ -109,7 +109,7 @@ static pool_lease_t finish_begin(struct pool *pool, struct step *step, pool_step
 static pool_lease_t keep(struct pool *pool, pool_lease_t lease, struct step *step)
 {
   if (!lease || !(atomic_load(&pool->attention) & ATTENTION_NOT_LENDING))
-    return lease;
+    return engine_confirm(pool, lease, step);
   engine_return_unused(pool, lease, step);
   return 0;
 }
@@ -182,7 +182,9 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   pool_lease_t lease = must_queue(pool) ? 0 : home_take_next(pool, this_stepping_thread());
   if (__builtin_expect(!lease, 0))
     return begin_checked(pool, timeout_ms, 0, theirs);
-  if (__builtin_expect((atomic_load(&pool->attention) & ATTENTION_NOT_LENDING) || is_sampled(lease), 0))
+  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_TIMED);
+  if (__builtin_expect(attention || is_sampled(lease), 0) &&
+      (attention != ATTENTION_TIMED || is_sampled(lease) || engine_is_doubtful(pool, lease)))
     return begin_slowly(pool, timeout_ms, 0, lease, theirs);
   PROBE_LENT(pool, lease);
   return lease;
@@ -214,6 +216,7 @@ static __attribute__((noinline)) int end_attentively(struct pool *pool, struct s
                                                      pool_step_t *theirs)
 {
   struct step step = {0};
+  engine_note_put(pool, slot, word);
   engine_idle(pool, slot, word, &step);
   bool nothing = step.work == POOL_WORK_NONE && !step.wake.ticket && !step.drained;
   return nothing ? 0 : (int)finish(&step, theirs, 0, 0);
