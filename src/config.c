@@ -171,7 +171,7 @@ int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error)
 {
   *config = (pool_config_t)POOL_CONFIG_INIT;
-  int code = theirs ? sized_read(config, theirs, SIZES(pool_config_t, user)) : 0;
+  int code = theirs ? sized_read(config, theirs, CONFIG_SIZES) : 0;
   if (code)
     return error_set(error, code, 0, "pool_config_t: %s", pool_strerror(code));
   if ((code = check_counts(config, error)) || (code = check_times(config, error)) ||

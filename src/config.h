@@ -6,8 +6,6 @@
 
 #include "sized.h"
 
-#define VTABLE_SIZES SIZES(pool_vtable_t, reserved)
-
 /* Reads a caller's settings (NULL: the defaults) into a full struct; refuses what is wrong,
    naming the field. */
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error);

@@ -78,8 +78,6 @@ int pool_resize(pool_t *pool, int32_t max_open)
 
 /* ---- leases ---- */
 
-#define LEASE_INFO_SIZES SIZES(pool_lease_info_t, held_ns)
-
 static int set_tag(struct slot *slot, pool_lease_t lease, char **tag)
 {
   struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);

@@ -1134,7 +1134,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
     if (!pool->stepped)
       queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
   }
-  look->chores = look->chores || engine_needs_refill(pool);
+  look->chores = look->chores || engine_needs_refill(pool) || (pool->stepped && atomic_load(&pool->chores));
   engine_unlock(pool);
   watch_look(pool, look);
   if (look->chores) {
@@ -1397,7 +1397,7 @@ void engine_suspect(struct pool *pool, struct step *step)
       ;
   }
   /* In the background one after the other: the first that turns out to be dead speaks for the others. */
-  if (pool->needs_watch && !pool->stepped)
+  if (pool->needs_watch)
     atomic_store(&pool->suspicion, engine_ask_check(pool, step));
 }
 

@@ -18,7 +18,7 @@ static _Thread_local struct {
 /* Into a caller's struct, which may be of another release; its message ends in any case. */
 static void give(pool_error_t *theirs, const pool_error_t *ours)
 {
-  if (theirs && sized_write(theirs, ours, SIZES(pool_error_t, message[0])) == 0 && theirs->size < sizeof *ours)
+  if (theirs && sized_write(theirs, ours, ERROR_SIZES) == 0 && theirs->size < sizeof *ours)
     ((char *)theirs)[theirs->size - 1] = 0;
 }
 

@@ -128,6 +128,13 @@ POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *fai
  */
 POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
 
+/**
+ * POOL_STEP_INIT for callers that have no C compiler, as pool_config_init() is POOL_CONFIG_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_step_init(pool_step_t *step, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -186,9 +186,9 @@ typedef struct {
   int32_t retire_percent; /**< 1 to 100: of those open, at most so many (rounded up) reach the end of their lifetime
                                in one interval; there are 400 / retire_percent intervals (rounded) to a lifetime */
   int32_t breaker_after;  /**< after so many failed opens in a row (with retry_min_ms) gets fail at once; 0: never */
-  int32_t background_reset;  /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
-  int32_t paused;            /**< 1: the pool begins paused, as after one pool_pause(); the initial connections are opened */
-  int32_t event_mask;        /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
+  int32_t background_reset; /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
+  int32_t paused;     /**< 1: the pool begins paused, as after one pool_pause(); the initial connections are opened */
+  int32_t event_mask; /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
   int64_t get_timeout_ms;    /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers
                                   queue, open and check together */
   int64_t call_timeout_ms;   /**< deadline of pool_call() and pool_go(), -1: none */
@@ -528,6 +528,16 @@ POOL_API int pool_put(pool_lease_t lease);
 POOL_API int pool_mark_unusable(pool_lease_t lease);
 
 /**
+ * Says that a leased connection broke: it is closed when it is put, as after pool_mark_unusable(), and the others are
+ * under suspicion, as after a pool_call() that ended with POOL_E_BROKEN: those that are idle are checked before they
+ * are lent, if the vtable can.  For those who use what pool_conn() gives them; a connection that is no longer of use
+ * for a reason of its own is marked with pool_mark_unusable().
+ *
+ * Blocks: no longer than a scan of the slots.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE.  Since 0.1.
+ */
+POOL_API int pool_mark_broken(pool_lease_t lease);
+
+/**
  * The connection of a lease, as the vtable's open stored it; NULL if the lease is stale.  Valid until the lease is put.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.  Since 0.1.
@@ -694,6 +704,47 @@ POOL_API const char *pool_version(void);
  * libxkbcommon.
  */
 POOL_API int pool_supports(const char *feature);
+
+/* ---- POOL_*_INIT for callers that have no C compiler ---------------------------------------------------------- */
+
+/**
+ * Makes a struct of settings what POOL_CONFIG_INIT makes it, in a caller's memory of any release: what there is beyond
+ * `size` is not written, and what the caller has and this library does not know becomes 0.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_INVALID (config is NULL), POOL_E_SIZE, POOL_E_WILD; nothing was written then.  Since 0.1.
+ *
+ * @param size how many bytes the struct has
+ */
+POOL_API int pool_config_init(pool_config_t *config, size_t size);
+
+/**
+ * The same for POOL_VTABLE_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_vtable_init(pool_vtable_t *vtable, size_t size);
+
+/**
+ * The same for POOL_ERROR_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_error_init(pool_error_t *error, size_t size);
+
+/**
+ * The same for POOL_STATS_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_stats_init(pool_stats_t *stats, size_t size);
+
+/**
+ * The same for POOL_LEASE_INFO_INIT; of a list, the first element is enough.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_lease_info_init(pool_lease_info_t *info, size_t size);
 
 #ifdef __cplusplus
 }
