@@ -38,10 +38,10 @@ int pool_pause(pool_t *pool)
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   bool first;
-  int leased = engine_pause(pool, &first);
-  if (leased >= 0 && first)
+  int busy = engine_pause(pool, &first);
+  if (busy >= 0 && first)
     event_pool(pool, POOL_EVENT_POOL_PAUSED);
-  return leased < 0 ? error_code(leased) : leased;
+  return busy < 0 ? error_code(busy) : busy;
 }
 
 int pool_resume(pool_t *pool)
@@ -124,12 +124,15 @@ static void describe(struct slot *slot, uint64_t word, int64_t now, pool_lease_i
   info->connection = atomic_load(&watch_of(slot)->connection);
 }
 
-int32_t engine_leased_count(struct pool *pool)
+int32_t engine_busy_count(struct pool *pool)
 {
   int32_t count = 0;
   struct scan scan = scan_all(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));)
-    count += state_of(atomic_load(&slot->word)) == LEASED;
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    /* An idle slot with calls is a multiplexed one that was put before they were done. */
+    count += state_of(word) != EMPTY && (state_of(word) != IDLE || (word & CALL_MASK));
+  }
   return count;
 }
 

@@ -154,6 +154,22 @@ static bool check_idle(struct slot *slot, uint64_t *word, struct step *step)
   return true;
 }
 
+/* A check was begun for a get, and a pause came too early to count it: it is not made.  Who holds the lock has looked for
+   a pause already, and does not come here. */
+static void take_check_back(struct pool *pool, struct slot *slot, struct step *step)
+{
+  step->work = POOL_WORK_NONE;
+  step->claim = 0;
+  step->slot = NULL;
+  atomic_store(&pool->probing, false);
+  uint64_t word = move(slot, DUE, 0, IDLE);
+  bitmap_mark(slot);
+  if (word & DOOMED)
+    dismiss_idle(slot, word, doom_of(slot), step);
+  else
+    engine_idle(slot, word, step);
+}
+
 /* Lends an idle slot.  0: it is not idle, or suspect while another is being checked; or it must be checked or closed
    first, and then step->work says so. */
 static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step)
@@ -168,7 +184,10 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
       if (!may_check(pool))
         return 0;
       if (check_idle(slot, &word, step)) {
-        notice(pool, step);
+        if (attention(pool) & ATTENTION_PAUSED)
+          take_check_back(pool, slot, step);
+        else
+          notice(pool, step);
         return 0;
       }
     } else if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
@@ -1257,16 +1276,16 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
 
 int engine_pause(struct pool *pool, bool *first)
 {
-  int leased = POOL_E_CLOSED;
+  int busy = POOL_E_CLOSED;
   pthread_mutex_lock(&pool->lock);
   *first = pool->pauses == 0;
   if (!closed(pool)) {
     pool->pauses++;
     attention_raise(pool, ATTENTION_PAUSED, true);
-    leased = engine_leased_count(pool);
+    busy = engine_busy_count(pool);
   }
   engine_unlock(pool);
-  return leased;
+  return busy;
 }
 
 int engine_resume(struct pool *pool, struct step *step)

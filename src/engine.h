@@ -278,7 +278,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step);
 int32_t engine_flush(struct pool *pool);
 int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 
-/* Lends no more; returns how many leases are out.  Lends again, if nobody else paused; returns how many did. */
+/* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did. */
 int engine_pause(struct pool *pool, bool *first);
 int engine_resume(struct pool *pool, struct step *step);
 
@@ -351,8 +351,8 @@ bool engine_ask_check(struct pool *pool, struct step *step);
 /* Closing what is idle and doomed, from the cursor on. */
 bool engine_next_doomed(struct scan *cursor, struct step *step);
 
-/* How many leases are out. */
-int32_t engine_leased_count(struct pool *pool);
+/* How many connections are in use: lent, with a call under way, being opened, checked, reset or closed. */
+int32_t engine_busy_count(struct pool *pool);
 
 /* How many places are taken, and how many library threads the pool has. */
 int32_t engine_open_count(struct pool *pool, int32_t *threads);

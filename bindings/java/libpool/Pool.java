@@ -349,7 +349,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   /**
    * Lends nothing until {@link #resume()}: gets wait, until their deadline. Pauses are counted.
    *
-   * @return how many leases are out
+   * @return how many connections are in use; 0: the pool is quiet
    */
   public int pause() {
     try {
