@@ -10,6 +10,7 @@
 #include "event.h"
 #include "runner.h"
 #include "sized.h"
+#include "text.h"
 
 /* Closes what is idle and was doomed just now. */
 static void close_doomed(struct pool *pool)
@@ -107,6 +108,8 @@ int pool_tag(pool_lease_t lease, const char *text)
   char *tag = text && text[0] ? strdup(text) : NULL;
   if (!tag && text && text[0])
     return error_code(POOL_E_NOMEM);
+  if (tag)
+    text_clean(tag);
   int code = set_tag(slot, lease, &tag);
   free(tag);
   return code ? error_code(code) : 0;
@@ -120,7 +123,7 @@ static void describe(struct slot *slot, uint64_t word, int64_t now, pool_lease_i
   info->lease = lease_of(slot, word);
   info->thread = atomic_load(&slot->holder);
   info->held_ns = watch_age(slot, now);
-  strncpy(info->tag, tag ? tag : "", sizeof info->tag - 1);
+  text_copy(info->tag, sizeof info->tag, tag ? tag : "");
   info->connection = atomic_load(&watch_of(slot)->connection);
 }
 
@@ -142,7 +145,7 @@ static void list_lease(char *place, size_t stride, const pool_lease_info_t *info
   memcpy(place, &stride, sizeof stride);
   sized_write(place, info, LEASE_INFO_SIZES);
   if (stride > offsetof(pool_lease_info_t, tag) && stride < offsetof(pool_lease_info_t, connection))
-    place[stride - 1] = 0;
+    text_cut(place + offsetof(pool_lease_info_t, tag), stride - offsetof(pool_lease_info_t, tag));
 }
 
 int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)

@@ -37,6 +37,7 @@
 #include "count.h"
 #include "fork.h"
 #include "queue.h"
+#include "text.h"
 
 /* So many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by
    the next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
@@ -1179,7 +1180,7 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
                           .held_ns = watch_age(slot, now),
                           .connection = atomic_load(&watch->connection),
                           .holder = atomic_load(&slot->holder)};
-    strncpy(leak->tag, watch->tag ? watch->tag : "", sizeof leak->tag - 1);
+    text_copy(leak->tag, sizeof leak->tag, watch->tag ? watch->tag : "");
     pool->counts.leaked++;
   }
   engine_unlock(pool);

@@ -22,6 +22,7 @@
 #include "fork.h"
 #include "keeper.h"
 #include "runner.h"
+#include "text.h"
 #include "thread.h"
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
@@ -70,7 +71,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
 {
   pthread_mutex_lock(&pool->lock);
   pool->config = *config;
-  strncpy(pool->name, config->name ? config->name : "pool", sizeof pool->name - 1);
+  text_copy(pool->name, sizeof pool->name, config->name ? config->name : "pool");
   pool->config.name = pool->name;
   pool->stepped = vtable->open == NULL;
   pool->can_check = pool->stepped ? config->check_after_ms >= 0 || config->keepalive_ms > 0 : vtable->check != NULL;
