@@ -2,6 +2,8 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include <stdbool.h>
+
 #include <pool/pool.h>
 
 #include "sized.h"
@@ -17,6 +19,12 @@ void vtable_fill(pool_vtable_t *vtable);
 
 /* The context will not be released with the pool. */
 void vtable_keep_context(pool_vtable_t *vtable);
+
+/* Whether connections are opened that nobody asked for. */
+static inline bool config_refills(const pool_config_t *config)
+{
+  return config->min_idle > 0 || config->min_open > 0;
+}
 
 /* How many may be idle, where the hard cap is max_open. */
 int32_t config_max_idle(const pool_config_t *config, int32_t max_open);

@@ -43,7 +43,7 @@
    the next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
 #define STALE_BITS 8
 
-/* If an open for min_idle fails, where no retry_min_ms says when to try again. */
+/* If an open for min_idle or min_open fails, where no retry_min_ms says when to try again. */
 #define REFILL_PAUSE_NS INT64_C(1000000000)
 
 static uint32_t attention(struct pool *pool)
@@ -303,14 +303,45 @@ bool engine_hopes(struct pool *pool)
   return false;
 }
 
+/* How many connections there are, and are being opened, without those that will go. */
+static int32_t count_staying(struct pool *pool)
+{
+  int32_t staying = 0;
+  struct scan scan = scan_all(&pool->blocks);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
+  }
+  return staying;
+}
+
 /* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
+static bool lacks_idle(struct pool *pool)
+{
+  return pool->config.min_idle > 0 && (int64_t)engine_idle_count(pool) +
+                                              (pool->stepped ? pool->opening : pool->openers_opening) +
+                                              pool->chores_doing <
+                                          pool->config.min_idle;
+}
+
+static bool lacks_open(struct pool *pool)
+{
+  return pool->config.min_open > 0 && count_staying(pool) < pool->config.min_open;
+}
+
 bool engine_needs_refill(struct pool *pool)
 {
-  return pool->config.min_idle > 0 && engine_has_room(pool, true) &&
-         (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) &&
-         (int64_t)engine_idle_count(pool) + (pool->stepped ? pool->opening : pool->openers_opening) +
-                 pool->chores_doing <
-             pool->config.min_idle;
+  return config_refills(&pool->config) && engine_has_room(pool, true) &&
+         (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) && (lacks_idle(pool) || lacks_open(pool));
+}
+
+int64_t engine_spare(struct pool *pool)
+{
+  int64_t spare = (int64_t)engine_idle_count(pool) - pool->config.min_idle;
+  if (pool->config.min_open == 0)
+    return spare;
+  int64_t more = (int64_t)count_staying(pool) - pool->config.min_open;
+  return more < spare ? more : spare;
 }
 
 /* Room while the breaker is open means that a probe is due. */
@@ -380,12 +411,7 @@ static int32_t excess(struct pool *pool)
 {
   if (!(attention(pool) & ATTENTION_EXCESS))
     return 0;
-  int32_t staying = 0;
-  struct scan scan = scan_all(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
-    staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
-  }
+  int32_t staying = count_staying(pool);
   return staying > pool->max_open ? staying - pool->max_open : 0;
 }
 
@@ -1132,8 +1158,8 @@ void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, 
 /* Whether somebody wants the next try of a failed open. */
 static bool wants_retry(struct pool *pool)
 {
-  return pool->config.retry_min_ms > 0 && pool->breaker.failures > 0 && pool->opening == 0 &&
-         (pool->breaker.open || pool->queue.first || pool->config.min_idle > 0);
+  return pool->breaker.failures > 0 && pool->opening == 0 &&
+         (pool->breaker.open || pool->queue.first || config_refills(&pool->config));
 }
 
 void engine_look(struct pool *pool, struct look *look, struct step *step)
@@ -1144,7 +1170,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
     return;
   pthread_mutex_lock(&pool->lock);
   look->open = pool->open;
-  if (pool->config.min_idle > 0 && pool->refill_at_ns > look->now)
+  if (config_refills(&pool->config) && pool->refill_at_ns > look->now)
     look->due_ns = pool->refill_at_ns;
   if (wants_retry(pool)) {
     if (pool->breaker.retry_at_ns > look->now)

@@ -94,7 +94,7 @@ struct pool {
   bool maintained;             /* somebody acts for the asynchronous waiters right now */
   bool gone;                   /* nobody needs the pool any more */
   struct breaker breaker;
-  int64_t refill_at_ns;      /* after a failed open, for min_idle no other begins before; 0: none failed */
+  int64_t refill_at_ns;      /* after a failed open, none is opened unasked before; 0: none failed */
   int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
   pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
   uint64_t starving;         /* how far the generations of all slots had come when waiters seemed to starve */
@@ -199,6 +199,10 @@ bool engine_any_coming(struct pool *pool);
 bool engine_has_place(struct pool *pool);
 bool engine_has_room(struct pool *pool, bool again);
 bool engine_needs_refill(struct pool *pool);
+
+/* How many idle connections may go for good: so many that min_idle and min_open are left. */
+int64_t engine_spare(struct pool *pool);
+
 bool engine_needs_probe(struct pool *pool);
 bool engine_reserve_locked(struct pool *pool, struct step *step);
 

@@ -195,7 +195,7 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
 static void begin(struct pool *pool)
 {
   atomic_store(&pool->filling, false);
-  if (pool->open > 0 || pool->config.min_idle > 0)
+  if (pool->open > 0 || config_refills(&pool->config))
     keeper_need(pool, 0);
 }
 

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "config.h"
 #include "engine.h"
 
 /* How soon a lack of idle connections is noticed while connections come and go. */
@@ -152,7 +153,7 @@ static bool may_retire(struct pool *pool, const struct look *look)
 
 bool watch_is_needed(const pool_config_t *config)
 {
-  return config->min_idle > 0 || config->idle_timeout_ms > 0 || config->max_lifetime_ms > 0 ||
+  return config_refills(config) || config->idle_timeout_ms > 0 || config->max_lifetime_ms > 0 ||
          config->check_after_ms > 0 || config->keepalive_ms > 0 || config->leak_after_ms > 0 ||
          config->retry_min_ms > 0;
 }
@@ -195,7 +196,7 @@ static int64_t tick(const pool_config_t *config)
   set_earlier_if_on(&shortest, 0, config->keepalive_ms);
   set_earlier_if_on(&shortest, 0, config->leak_after_ms);
   shortest = shortest == POOL_NO_DEADLINE ? shortest : shortest / 4;
-  if (config->min_idle > 0)
+  if (config_refills(config))
     set_earlier(&shortest, REFILL_TICK_NS);
   return shortest < LEAST_TICK_NS ? LEAST_TICK_NS : shortest;
 }
@@ -326,7 +327,7 @@ static bool rest(struct pool *pool)
 void watch_look(struct pool *pool, struct look *look)
 {
   bool moved = false;
-  int64_t spare = (int64_t)engine_idle_count(pool) - pool->config.min_idle;
+  int64_t spare = engine_spare(pool);
   atomic_store(&pool->resting, false);
   struct scan scan = scan_all(&pool->blocks);
   for (struct slot *slot; (slot = scan_next(&scan));) {

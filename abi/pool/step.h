@@ -118,8 +118,8 @@ POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *fai
 
 /**
  * The next thing that waits for anybody to do it: closing what a closed pool still holds, telling waiters; closing and
- * checking what time or a pool_flush() or pool_resize() has marked, opening for min_idle or to find out whether the
- * server is back.  Call it until it returns 0 after each pool_maintain(), pool_flush(), pool_resize() and
+ * checking what time or a pool_flush() or pool_resize() has marked, opening for min_idle and min_open or to find out
+ * whether the server is back.  Call it until it returns 0 after each pool_maintain(), pool_flush(), pool_resize() and
  * pool_resume().  What is opened or checked so is lent to nobody: pool_step_done() then returns 0.
  *
  * Returns 1 with *step filled in, or 0 if there is nothing.

@@ -192,7 +192,8 @@ typedef struct {
   int64_t get_timeout_ms;    /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers
                                   queue, open and check together */
   int64_t call_timeout_ms;   /**< deadline of pool_call() and pool_go(), -1: none */
-  int64_t idle_timeout_ms;   /**< idle for so long, a connection is closed, down to min_idle; 0 or -1: never */
+  int64_t idle_timeout_ms;   /**< idle for so long, a connection is closed, down to min_idle and min_open; 0 or -1:
+                                  never */
   int64_t max_lifetime_ms;   /**< no connection gets older, but the one that is lent is closed on return; 0 or -1: no
                                   limit.  They are retired a bit earlier, evenly, see retire_percent */
   int64_t check_after_ms;    /**< idle for so long, a connection is checked before it is lent; 0: always, -1: never */
@@ -396,8 +397,8 @@ POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
 /**
  * Does what is due: ends asynchronous gets that are served, cancelled or past their deadline, and looks after idle
  * times, lifetimes, checks, leaks and retries.  Needed with POOL_KEEPER_MANUAL, where without openers it also runs the
- * callbacks that are due (close, check, reset, and open for min_idle or to find out whether a server is back); harmless
- * otherwise.
+ * callbacks that are due (close, check, reset, and open for min_idle, min_open or to find out whether a server is
+ * back); harmless otherwise.
  *
  * Blocks: no longer than the callbacks take, each of which has get_timeout_ms.  Threads: any; one at a time does the
  * work.  From a callback: yes, and does nothing if that runs within pool_maintain() of the same pool.
@@ -444,7 +445,7 @@ POOL_API int pool_resume(pool_t *pool);
  *
  * Blocks: no, but runs the vtable's close.  Threads: any.  From a callback: yes.
  * Returns how many connections are still too many, and will be closed as they come back; or POOL_E_INVALID: out of
- * range, or below min_idle; POOL_E_CLOSED.  Since 0.1.  Idea: SetMaxOpenConns of database/sql.
+ * range, or below min_idle or min_open; POOL_E_CLOSED.  Since 0.1.  Idea: SetMaxOpenConns of database/sql.
  *
  * @param max_open as the setting: 0 means no hard cap
  */
