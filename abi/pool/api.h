@@ -11,6 +11,9 @@
  *     const pool_api_t *api = get_api(POOL_API_VERSION);
  *     pool_lease_t lease = api->get(pool);
  *
+ * The program need not be linked with the library then, and with POOL_NO_FUNCTIONS defined it need not even declare its
+ * functions, which matters where another library has functions of the same names.
+ *
  * A table only ever grows at its end, so a program that was compiled long ago finds everything where it was.  A program
  * that was compiled against a newer header asks POOL_API_HAS() before it calls what came later.
  */
@@ -93,6 +96,8 @@ typedef struct {
 /** The type of pool_get_api(), for dlsym(). */
 typedef const pool_api_t *pool_get_api_fn(uint32_t version);
 
+#ifndef POOL_NO_FUNCTIONS
+
 /**
  * The table of functions.  It is constant and there for ever, also after dlclose(): the library is never unloaded.
  *
@@ -103,6 +108,8 @@ typedef const pool_api_t *pool_get_api_fn(uint32_t version);
  * @param version POOL_API_VERSION
  */
 POOL_API const pool_api_t *pool_get_api(uint32_t version);
+
+#endif /* POOL_NO_FUNCTIONS */
 
 #ifdef __cplusplus
 }

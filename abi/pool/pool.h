@@ -27,6 +27,10 @@
  * that could make a call wait for itself, the function says so.  A callback must return; it must not jump, throw or
  * unwind through the library.
  *
+ * Names.  All begin with pool_ or POOL_.  Where another library has functions of such names (libsolv has a
+ * pool_create() and a pool_free()), define POOL_NO_FUNCTIONS before this is included and use the table of pool/api.h:
+ * none of the functions is declared then.
+ *
  * Structs.  Each begins with its size, which its POOL_*_INIT sets; a struct of an older or newer header is understood.
  * A pool_error_t whose size is wrong is left alone.
  */
@@ -364,6 +368,8 @@ typedef void pool_got_fn(void *user, pool_lease_t result);
 /** Ends a pool_go().  `code` is 0 or a POOL_E_*.  The receiver owns the reply and frees it with pool_bytes_free(); for
     POOL_E_REMOTE it holds the server's error. */
 typedef void pool_done_fn(void *user, int32_t code, pool_bytes_t reply);
+
+#ifndef POOL_NO_FUNCTIONS
 
 /* ---- the pool ------------------------------------------------------------------------------------------------- */
 
@@ -772,6 +778,8 @@ POOL_API int pool_stats_init(pool_stats_t *stats, size_t size);
  * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
  */
 POOL_API int pool_lease_info_init(pool_lease_info_t *info, size_t size);
+
+#endif /* POOL_NO_FUNCTIONS */
 
 #ifdef __cplusplus
 }

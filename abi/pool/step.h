@@ -54,6 +54,8 @@ typedef struct {
 #define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0 }
 /* clang-format on */
 
+#ifndef POOL_NO_FUNCTIONS
+
 /**
  * Makes a pool without callbacks; connections are opened by whoever gets them.  `initial` must be 0 and `openers` 0.
  *
@@ -134,6 +136,8 @@ POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
  * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
  */
 POOL_API int pool_step_init(pool_step_t *step, size_t size);
+
+#endif /* POOL_NO_FUNCTIONS */
 
 #ifdef __cplusplus
 }
