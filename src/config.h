@@ -32,6 +32,10 @@ int32_t config_max_idle(const pool_config_t *config, int32_t max_open);
 /* Whether a pool with these settings may be given another hard cap. */
 int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error);
 
+/* Something that is set and cannot work, from the number `*next` on, which is then that of the next; NULL: there is
+   nothing more. */
+const char *config_warning(const pool_config_t *config, const pool_vtable_t *vtable, size_t *next);
+
 /* Whether the callbacks that the settings need are there. */
 int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable, pool_error_t *error);
 

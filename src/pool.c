@@ -199,6 +199,13 @@ static void begin(struct pool *pool)
     keeper_need(pool, 0);
 }
 
+static void warn(struct pool *pool, const pool_vtable_t *vtable)
+{
+  const char *text;
+  for (size_t next = 0; (text = config_warning(&pool->config, vtable, &next));)
+    event_warning(pool, text);
+}
+
 int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
                 pool_error_t *error)
 {
@@ -212,6 +219,7 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
       (code = config_check_vtable(&settings, &callbacks, error)) ||
       (code = create(&settings, &callbacks, context, &pool, error)))
     return code;
+  warn(pool, &callbacks);
   code = fill(pool, error);
   if (code) {
     pool_error_t why = POOL_ERROR_INIT;
