@@ -377,7 +377,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    *
    * @param maxOpen as the setting: 0 means no hard cap
    * @return how many connections are still too many
-   * @throws IllegalArgumentException if it is out of range or below minIdle
+   * @throws IllegalArgumentException if it is out of range or below minIdle or minOpen
    */
   public int resize(int maxOpen) {
     int left = Core.pool_resize(handle, maxOpen);
