@@ -48,11 +48,10 @@ void text_clean(char *text)
 
 void text_cut(char *text, size_t room)
 {
-  size_t length = strnlen(text, room);
-  if (length + 1 < room)
-    return;
-  length = room - 1;
+  size_t length = room - 1;
   text[length] = 0;
+  if (strlen(text) < length)
+    return;
   size_t begin = length;
   while (begin > 0 && length - begin < 3 && ((unsigned char)text[begin - 1] & 0xc0) == 0x80)
     begin--;
