@@ -155,8 +155,8 @@ static bool check_idle(struct slot *slot, uint64_t *word, struct step *step)
   return true;
 }
 
-/* A check was begun for a get, and a pause came too early to count it: it is not made.  Who holds the lock has looked for
-   a pause already, and does not come here. */
+/* A check was begun for a get, and a pause came too early to count it: it is not made.  Who holds the lock has looked
+   for a pause already, and does not come here. */
 static void take_check_back(struct pool *pool, struct slot *slot, struct step *step)
 {
   step->work = POOL_WORK_NONE;
@@ -278,9 +278,8 @@ bool engine_has_place(struct pool *pool)
 
 bool engine_has_room(struct pool *pool, bool again)
 {
-  return engine_has_place(pool) &&
-         (pool->breaker.failures == 0 ||
-          breaker_permits(&pool->breaker, &pool->config, pool->opening, clock_now(), again));
+  return engine_has_place(pool) && (pool->breaker.failures == 0 ||
+                                    breaker_permits(&pool->breaker, &pool->config, pool->opening, clock_now(), again));
 }
 
 /* While the breaker is open, what is being opened is a question, not a hope: it may hang as the last ones did. */
@@ -827,8 +826,8 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
   return given;
 }
 
-/* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one would
-   cost one get after the other; those that were not are suspect from now on. */
+/* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one
+   would cost one get after the other; those that were not are suspect from now on. */
 static void condemn(struct pool *pool, struct step *step)
 {
   struct scan scan = scan_begin(&pool->blocks);
@@ -1111,8 +1110,7 @@ int32_t engine_hands_wanted(struct pool *pool)
 {
   bool chores = pool->unclean || atomic_load(&pool->chores);
   bool opens = open_is_wanted(pool, true) || engine_retry_at(pool) != POOL_NO_DEADLINE;
-  return (opens ? engine_hands(pool) : pool->openers_opening) +
-         (chores ? engine_hands(pool) : pool->chores_doing);
+  return (opens ? engine_hands(pool) : pool->openers_opening) + (chores ? engine_hands(pool) : pool->chores_doing);
 }
 
 bool engine_next_chore(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step)
@@ -1158,7 +1156,7 @@ void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, 
 /* Whether somebody wants the next try of a failed open. */
 static bool wants_retry(struct pool *pool)
 {
-  return pool->breaker.failures > 0 && pool->opening == 0 &&
+  return pool->config.retry_min_ms > 0 && pool->breaker.failures > 0 && pool->opening == 0 &&
          (pool->breaker.open || pool->queue.first || config_refills(&pool->config));
 }
 
@@ -1442,8 +1440,9 @@ void engine_suspect(struct pool *pool, struct step *step)
     while (state_of(word) == IDLE && !(word & DUE) && !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
       ;
   }
-  /* In the background one after the other: the first that turns out to be dead speaks for the others. */
-  if (pool->needs_watch)
+  /* In the background one after the other: the first that turns out to be dead speaks for the others.  Where each is
+     checked before it is lent there is no need, and no end: they are always suspect. */
+  if (pool->needs_watch && !pool->checks_all)
     atomic_store(&pool->suspicion, engine_ask_check(pool, step));
 }
 

@@ -31,9 +31,6 @@ void event_resized(struct pool *pool, int32_t max_open);
 /* Something is set that cannot work. */
 void event_warning(struct pool *pool, const char *message);
 
-/* Something is set that cannot work. */
-void event_warning(struct pool *pool, const char *message);
-
 /* What a step wants to be told. */
 void event_of_step(struct pool *pool, const struct step *step);
 

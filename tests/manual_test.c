@@ -400,6 +400,11 @@ static void test_manual__errors_of_steps_that_end(void **state)
   failure.error.size = sizeof failure;
   see(pool_step_done(-1, &failure.error, NULL, &step));
   stepped = make_steps(NULL);
+  pool_error_t refused = {sizeof refused, POOL_E_OPEN, 0, "refused"}, late = {sizeof late, POOL_E_TIMEOUT, 0, "late"};
+  assert_int_equal(pool_step_begin(stepped, -1, 0, &step), 0);
+  see(pool_step_done(step.claim, &refused, NULL, &step));
+  assert_int_equal(pool_step_begin(stepped, -1, 0, &step), 0);
+  see(pool_step_done(step.claim, &late, NULL, &step));
   assert_int_equal(pool_step_begin(stepped, -1, 0, &step), 0);
   pool_lease_t claim = step.claim;
   pool_close(stepped, 0);

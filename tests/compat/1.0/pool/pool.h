@@ -124,34 +124,47 @@ typedef struct {
 
 /* Events.  Their numbers are bits of event_mask: 1 << POOL_EVENT_OPENED, ... */
 #define POOL_EVENT_OPENED         1 /**< a connection was opened; duration_ns is how long it took */
-#define POOL_EVENT_OPEN_FAILED    2 /**< an open failed: code, message */
+#define POOL_EVENT_OPEN_FAILED    2 /**< an open failed: code, message; duration_ns is how long it took */
 #define POOL_EVENT_CLOSED         3 /**< a connection was closed: reason; code, message: why a check or reset failed */
-#define POOL_EVENT_LENT           4 /**< a get succeeded */
-#define POOL_EVENT_RETURNED       5 /**< a lease was put */
+#define POOL_EVENT_LENT           4 /**< a get succeeded; duration_ns is how long it took, 0 where it did not wait */
+#define POOL_EVENT_RETURNED       5 /**< a lease was put; duration_ns is how long it was out */
 #define POOL_EVENT_WAITED         6 /**< a get succeeded after duration_ns in the queue; POOL_EVENT_LENT follows */
-#define POOL_EVENT_TIMED_OUT      7 /**< a get ended at its deadline */
-#define POOL_EVENT_OVERLOADED     8 /**< a get was refused, or its wait ended, with POOL_E_OVERLOAD */
-#define POOL_EVENT_CANCELLED      9 /**< a get was cancelled */
+#define POOL_EVENT_TIMED_OUT      7 /**< a get ended with POOL_E_TIMEOUT, after duration_ns */
+#define POOL_EVENT_OVERLOADED     8 /**< a get was refused, or its wait ended, with POOL_E_OVERLOAD, after duration_ns */
+#define POOL_EVENT_CANCELLED      9 /**< a get was cancelled, after duration_ns */
 #define POOL_EVENT_LEAKED         10 /**< a lease is out for longer than leak_after_ms: lease, thread, tag, duration_ns */
-#define POOL_EVENT_LEAK_RETURNED  11 /**< it came back after all */
+#define POOL_EVENT_LEAK_RETURNED  11 /**< it came back after all; POOL_EVENT_RETURNED follows */
 #define POOL_EVENT_BREAKER_OPENED 12 /**< gets fail at once from now on: message is the cause */
 #define POOL_EVENT_BREAKER_CLOSED 13 /**< a connection could be opened again */
 #define POOL_EVENT_STARVED        14 /**< every connection is held by a thread that itself waits for this pool */
+#define POOL_EVENT_GET_FAILED     15 /**< a get ended with any other code, after duration_ns: code, message */
+#define POOL_EVENT_OPENING        16 /**< an open begins; POOL_EVENT_OPENED or POOL_EVENT_OPEN_FAILED follows */
+#define POOL_EVENT_POOL_CREATED   17 /**< the first event of a pool */
+#define POOL_EVENT_POOL_FLUSHED   18 /**< pool_flush() begins */
+#define POOL_EVENT_POOL_PAUSED    19 /**< the first pool_pause(), or it begins paused: nothing is lent */
+#define POOL_EVENT_POOL_RESUMED   20 /**< the last pool_resume(): connections are lent again */
+#define POOL_EVENT_POOL_RESIZED   21 /**< pool_resize(): message says to what */
+#define POOL_EVENT_POOL_CLOSED    22 /**< the first pool_close(), once it has closed what was idle */
+#define POOL_EVENT_WARNING        23 /**< something is set that cannot work: message */
 
-/** Something that happened.  It and what it points to are valid during the callback only. */
+/** Something that happened.  It and what it points to are valid during the callback only.  Every get ends in one event:
+    POOL_EVENT_LENT, _TIMED_OUT, _OVERLOADED, _CANCELLED or _GET_FAILED; a call that is no get, for a parameter is
+   wrong, in none.  Those of one connection come in order: _OPENING, then _OPENED or _OPEN_FAILED; then _LENT and
+   _RETURNED in turn; then _CLOSED.  Only _LEAKED, which a library thread tells, may come late if the lease is put at
+   that moment. */
 typedef struct {
   size_t size;
   int32_t event;       /**< POOL_EVENT_* */
   int32_t reason;      /**< POOL_REASON_* of POOL_EVENT_CLOSED */
   int32_t code;        /**< POOL_E_* of what failed, or 0 */
   int32_t reserved;    /**< 0 */
-  pool_lease_t lease;  /**< which lease; of an open, close or failed get: 0 */
-  int64_t connection;  /**< which connection, counted from 1 in each pool; 0: none */
+  pool_lease_t lease;  /**< which lease; of an open, close, failed get or the pool: 0 */
+  int64_t connection;  /**< which connection: numbered from 1 in each pool, as opens begin; 0: none */
   int64_t thread;      /**< who holds the lease, as gettid() numbers threads; 0: not known */
   int64_t duration_ns; /**< how long it took, or -1 */
   const char *pool;    /**< its name */
   const char *tag;     /**< what pool_tag() set for the lease, its beginning at least, or "" */
-  const char *message; /**< of failures: why; else "" */
+  const char *message; /**< of failures: why, of a get what pool_failure() says; else "" */
 } pool_event_t;
 
 /** Receives events, on the thread where each happened, several at one time perhaps, and never under a lock: it may
@@ -282,11 +295,13 @@ typedef struct {
   int64_t max_ns; /**< exact */
 } pool_times_t;
 
-/** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow. */
+/** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow.  Each
+    get is one of lent or leased, or of timed_out, found_none, overloaded, cancelled, failed_fast, failed_open,
+    failed_closed, failed_nomem and failed_system; a call that is no get, for a parameter is wrong, is none of them. */
 typedef struct {
   size_t size;
   int64_t open;            /**< all places taken: idle, leased, being opened, checked, reset or closed */
-  int64_t idle;            /**< ready to be lent */
+  int64_t idle;            /**< ready to be lent, as pool_len() counts them */
   int64_t leased;          /**< lent */
   int64_t opening;         /**< being opened */
   int64_t waiting;         /**< waiters in the queue */
@@ -306,10 +321,10 @@ typedef struct {
   int64_t closed_flushed;  /**< closed because of pool_flush() */
   int64_t closed_resized;  /**< closed because of pool_resize() */
   int64_t waited;          /**< waits that ended with a connection, or with the right to open one */
-  int64_t timed_out;       /**< waits that ended at their deadline */
-  int64_t overloaded;      /**< refused because max_waiters were waiting, or shed from the queue */
-  int64_t cancelled;       /**< ended by pool_cancel() */
-  int64_t failed_fast;     /**< gets that failed at once because the breaker was open */
+  int64_t timed_out;       /**< gets that ended with POOL_E_TIMEOUT, wherever their time went */
+  int64_t overloaded;      /**< gets refused because max_waiters were waiting, or shed from the queue */
+  int64_t cancelled;       /**< gets ended by pool_cancel(), or by pool_step_cancel() before their deadline */
+  int64_t failed_fast;     /**< gets that failed at once with POOL_E_OPEN because the breaker was open */
   int64_t breaker_opened;  /**< how often the breaker opened */
   int64_t leaked;          /**< leases reported because of leak_after_ms */
   int64_t starved;         /**< how often every connection was held by a thread that waited for this pool */
@@ -319,11 +334,17 @@ typedef struct {
   pool_times_t open_time;  /**< of each open that succeeded */
   pool_times_t check_time; /**< of each check */
   pool_times_t use;        /**< from get to put, of one lease in 1024 of each slot, its first among them */
+  int64_t found_none;      /**< gets without time to wait (timeout_ms 0) that found nothing: POOL_E_TIMEOUT */
+  int64_t failed_open;     /**< gets that ended with POOL_E_OPEN after an open failed */
+  int64_t failed_closed;   /**< gets that ended with POOL_E_CLOSED */
+  int64_t failed_nomem;    /**< gets that ended with POOL_E_NOMEM */
+  int64_t failed_system;   /**< gets that ended with POOL_E_SYSTEM */
 } pool_stats_t;
 /* clang-format off */
 #define POOL_TIMES_INIT { 0, 0, 0, 0, 0, 0, 0 }
 #define POOL_STATS_INIT { sizeof(pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-                          0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT }
+                          0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, \
+                          0, 0, 0, 0, 0 }
 /* clang-format on */
 
 #define POOL_FORMAT_TEXT       0 /**< a table for people */
@@ -334,12 +355,13 @@ typedef struct {
 typedef struct {
   size_t size;
   pool_lease_t lease;
-  int64_t thread;  /**< who got it, as gettid() numbers threads; 0: not known */
-  int64_t held_ns; /**< for how long, at least: get reads no clock, so this counts from when somebody looked */
-  char tag[48];    /**< the beginning of what pool_tag() set, or "" */
+  int64_t thread;     /**< who got it, as gettid() numbers threads; 0: not known */
+  int64_t held_ns;    /**< for how long, at least: get reads no clock, so this counts from when somebody looked */
+  char tag[48];       /**< the beginning of what pool_tag() set, or "" */
+  int64_t connection; /**< as in pool_event_t */
 } pool_lease_info_t;
 /* clang-format off */
-#define POOL_LEASE_INFO_INIT { sizeof(pool_lease_info_t), 0, 0, 0, { 0 } }
+#define POOL_LEASE_INFO_INIT { sizeof(pool_lease_info_t), 0, 0, 0, { 0 }, 0 }
 /* clang-format on */
 
 /** Ends a pool_get_async(): `result` is a lease or a POOL_E_*; pool_failure() has the details of the latter. */

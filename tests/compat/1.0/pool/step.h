@@ -72,8 +72,8 @@ POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_e
  *
  * Returns a lease; or 0: then do step->work, or where that is POOL_WORK_NONE keep step->ticket, wait to be woken and
  * call again with it; or an error, and then the ticket, if there was one, is gone.
- * With timeout_ms 0 the call does not queue.  The deadline counts from the first call; the caller keeps the time and
- * calls pool_step_cancel() when it is over.
+ * With timeout_ms 0 the call does not queue: it only looks.  The deadline counts from the first call; the caller keeps
+ * the time and calls pool_step_cancel() when it is over.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room; with a ticket: it is
@@ -107,10 +107,12 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
  * Reports work as done.
  *
  * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks
- * for a close); or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the close).
+ * for a close), or with step->ticket: the open failed, but a connection may still come to this get, so wait as after
+ * pool_step_begin().  Or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the
+ * close); after an open that failed POOL_E_OPEN, or POOL_E_TIMEOUT as the failure says, and the get is over.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE (no such claim), POOL_E_CLOSED, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID
- * (step is NULL), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.  Since 0.1.
+ * Errors: these, POOL_E_STALE (no such claim), POOL_E_NOMEM, POOL_E_UNSUPPORTED (of a pool with a vtable),
+ * POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.  Since 0.1.
  *
  * How long an open or check took, from when it was asked for, goes into pool_stats() and the breaker.
  *
