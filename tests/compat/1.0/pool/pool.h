@@ -460,7 +460,7 @@ POOL_API int pool_flush(pool_t *pool);
  * Blocks: no; the leases that are out stay valid.  Threads: any.  From a callback: yes.
  * Returns how many connections are in use: lent, with a call under way, or being opened, checked, reset or closed.  0
  * means that the pool is quiet: until pool_resume() nothing begins but what time asks for (keepalive_ms and the ends of
- * what is idle).  Or POOL_E_INVALID (pool is NULL), POOL_E_CLOSED.  Since 0.1.
+ * what is idle).  Or POOL_E_INVALID, POOL_E_CLOSED.  Since 0.1.
  * Idea: PAUSE of pgbouncer.
  */
 POOL_API int pool_pause(pool_t *pool);
