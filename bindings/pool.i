@@ -71,6 +71,12 @@
 %ignore pool_lease_info_t;
 %ignore pool_leases;
 %ignore POOL_NO_DEADLINE;
+%ignore pool_config_init;
+%ignore pool_vtable_init;
+%ignore pool_error_init;
+%ignore pool_stats_init;
+%ignore pool_lease_info_init;
+%ignore pool_step_init;
 
 /* A struct knows its own size, and SWIG would leak a name. */
 %ignore size;
@@ -202,6 +208,7 @@ static void throw_failure(JNIEnv *env)
 %throws_if(result < 0, pool_resize)
 %throws_if(result < 0, pool_tag)
 %throws_if(result < 0, pool_mark_unusable)
+%throws_if(result < 0, pool_mark_broken)
 %throws_if(!result, pool_step_new)
 %throws_if(!result, pool_driver_new)
 %throws_if(!result, pool_statistics)

@@ -22,6 +22,7 @@ static const pool_api_t api = {
     .get_for = pool_get_for,
     .put = pool_put,
     .mark_unusable = pool_mark_unusable,
+    .mark_broken = pool_mark_broken,
     .conn = pool_conn,
     .get_async = pool_get_async,
     .cancel = pool_cancel,
@@ -39,6 +40,11 @@ static const pool_api_t api = {
     .strerror = pool_strerror,
     .version = pool_version,
     .supports = pool_supports,
+    .config_init = pool_config_init,
+    .vtable_init = pool_vtable_init,
+    .error_init = pool_error_init,
+    .stats_init = pool_stats_init,
+    .lease_info_init = pool_lease_info_init,
     .driver_prepare = pool_driver_prepare,
     .create_driver = pool_create_driver,
     .step_create = pool_step_create,
@@ -47,6 +53,7 @@ static const pool_api_t api = {
     .step_end = pool_step_end,
     .step_done = pool_step_done,
     .step_next = pool_step_next,
+    .step_init = pool_step_init,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <string.h>
+
 #include "error.h"
 #include "slot.h"
 
@@ -171,7 +173,7 @@ int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error)
 {
   *config = (pool_config_t)POOL_CONFIG_INIT;
-  int code = theirs ? sized_read(config, theirs, SIZES(pool_config_t, user)) : 0;
+  int code = theirs ? sized_read(config, theirs, CONFIG_SIZES) : 0;
   if (code)
     return error_set(error, code, 0, "pool_config_t: %s", pool_strerror(code));
   if ((code = check_counts(config, error)) || (code = check_times(config, error)) ||
@@ -181,6 +183,77 @@ int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t
                     : config->max_open > 0 ? " (the value of max_open)"
                                            : " (the default where there is no max_open)";
   return check_against_each_other(config, why, error);
+}
+
+/* ---- what is set in vain ----
+ *
+ * Each of these is allowed, and harms nobody but those who rely on it.  A setting that has its default was not set. */
+
+struct vain {
+  bool holds;
+  const char *text;
+};
+enum { MOST_VAIN = 10 };
+
+/* What comes too late, or never. */
+static void look_for_vain_times(const pool_config_t *c, struct vain list[MOST_VAIN])
+{
+  bool some_stay = config_refills(c);
+  int64_t idle_ms = c->idle_timeout_ms > 0 ? c->idle_timeout_ms : INT64_MAX;
+  int64_t life_ms = c->max_lifetime_ms > 0 ? c->max_lifetime_ms : INT64_MAX;
+  int32_t max_idle = config_max_idle(c, c->max_open);
+  const struct vain found[] = {
+      {c->check_after_ms > 0 && c->check_after_ms >= idle_ms && !some_stay,
+       "check_after_ms has no moment: what is idle is closed after idle_timeout_ms, which is not longer"},
+      {c->check_after_ms > 0 && c->check_after_ms >= life_ms,
+       "check_after_ms has no moment: no connection gets older than max_lifetime_ms, which is not longer"},
+      {c->keepalive_ms > 0 && c->keepalive_ms >= idle_ms && !some_stay,
+       "keepalive_ms has no moment: what is idle is closed after idle_timeout_ms, which is not longer"},
+      {c->idle_timeout_ms > 0 && idle_ms >= life_ms,
+       "idle_timeout_ms has no moment: no connection gets older than max_lifetime_ms, which is not longer"},
+      {c->idle_timeout_ms > 0 && max_idle <= c->min_idle,
+       "idle_timeout_ms closes nothing: no more than max_idle are idle, and min_idle, which is as many, stay"},
+      {c->idle_timeout_ms > 0 && c->max_open > 0 && c->max_open <= c->min_open,
+       "idle_timeout_ms closes nothing: no more than max_open are open, and min_open, which is as many, stay"},
+      {c->min_open > 0 && c->min_open <= c->min_idle,
+       "min_open changes nothing: min_idle, which is not less, keeps as many open"},
+  };
+  memcpy(list, found, sizeof found);
+}
+
+#define IS_SET(setting) (c->setting != defaults.setting)
+
+/* What needs something else. */
+static void look_for_vain_others(const pool_config_t *c, const pool_vtable_t *vtable, struct vain list[MOST_VAIN])
+{
+  static const pool_config_t defaults = POOL_CONFIG_INIT;
+  const struct vain found[] = {
+      {IS_SET(retire_percent) && c->max_lifetime_ms <= 0, "retire_percent changes nothing without max_lifetime_ms"},
+      {IS_SET(check_timeout_ms) && !vtable->check, "check_timeout_ms changes nothing: the vtable has no check"},
+      {IS_SET(call_timeout_ms) && !vtable->call && !vtable->go,
+       "call_timeout_ms changes nothing: the vtable has neither call nor go"},
+      {IS_SET(breaker_after) && c->breaker_after > 0 && c->retry_min_ms <= 0,
+       "breaker_after changes nothing without retry_min_ms: there is no breaker"},
+      {IS_SET(retry_max_ms) && c->retry_min_ms <= 0, "retry_max_ms changes nothing without retry_min_ms"},
+      {IS_SET(overload_after_ms) && c->queue == POOL_QUEUE_FIFO,
+       "overload_after_ms changes nothing with POOL_QUEUE_FIFO, which serves in order of arrival, always"},
+      {c->max_opening > 0 && c->openers > c->max_opening,
+       "openers is more than max_opening: so many never open at one time"},
+      {c->max_open > 0 && c->openers > c->max_open, "openers is more than max_open: so many never open at one time"},
+      {IS_SET(event_mask) && !c->events, "event_mask changes nothing without events"},
+  };
+  memcpy(list, found, sizeof found);
+}
+
+const char *config_warning(const pool_config_t *config, const pool_vtable_t *vtable, size_t *next)
+{
+  struct vain all[2 * MOST_VAIN] = {{false, NULL}};
+  look_for_vain_times(config, all);
+  look_for_vain_others(config, vtable, all + MOST_VAIN);
+  while (*next < 2 * MOST_VAIN)
+    if (all[(*next)++].holds)
+      return all[*next - 1].text;
+  return NULL;
 }
 
 /* ---- what stands in for callbacks that a vtable does not have ---- */

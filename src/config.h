@@ -2,11 +2,11 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include <stdbool.h>
+
 #include <pool/pool.h>
 
 #include "sized.h"
-
-#define VTABLE_SIZES SIZES(pool_vtable_t, reserved)
 
 /* Reads a caller's settings (NULL: the defaults) into a full struct; refuses what is wrong,
    naming the field. */
@@ -20,11 +20,21 @@ void vtable_fill(pool_vtable_t *vtable);
 /* The context will not be released with the pool. */
 void vtable_keep_context(pool_vtable_t *vtable);
 
+/* Whether connections are opened that nobody asked for. */
+static inline bool config_refills(const pool_config_t *config)
+{
+  return config->min_idle > 0 || config->min_open > 0;
+}
+
 /* How many may be idle, where the hard cap is max_open. */
 int32_t config_max_idle(const pool_config_t *config, int32_t max_open);
 
 /* Whether a pool with these settings may be given another hard cap. */
 int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error);
+
+/* Something that is set and cannot work, from the number `*next` on, which is then that of the next; NULL: there is
+   nothing more. */
+const char *config_warning(const pool_config_t *config, const pool_vtable_t *vtable, size_t *next);
 
 /* Whether the callbacks that the settings need are there. */
 int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable, pool_error_t *error);

@@ -10,6 +10,7 @@
 #include "event.h"
 #include "runner.h"
 #include "sized.h"
+#include "text.h"
 
 /* Closes what is idle and was doomed just now. */
 static void close_doomed(struct pool *pool)
@@ -38,10 +39,10 @@ int pool_pause(pool_t *pool)
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   bool first;
-  int leased = engine_pause(pool, &first);
-  if (leased >= 0 && first)
+  int busy = engine_pause(pool, &first);
+  if (busy >= 0 && first)
     event_pool(pool, POOL_EVENT_POOL_PAUSED);
-  return leased < 0 ? error_code(leased) : leased;
+  return busy < 0 ? error_code(busy) : busy;
 }
 
 int pool_resume(pool_t *pool)
@@ -78,8 +79,6 @@ int pool_resize(pool_t *pool, int32_t max_open)
 
 /* ---- leases ---- */
 
-#define LEASE_INFO_SIZES SIZES(pool_lease_info_t, held_ns)
-
 static int set_tag(struct slot *slot, pool_lease_t lease, char **tag)
 {
   struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
@@ -109,6 +108,8 @@ int pool_tag(pool_lease_t lease, const char *text)
   char *tag = text && text[0] ? strdup(text) : NULL;
   if (!tag && text && text[0])
     return error_code(POOL_E_NOMEM);
+  if (tag)
+    text_clean(tag);
   int code = set_tag(slot, lease, &tag);
   free(tag);
   return code ? error_code(code) : 0;
@@ -122,16 +123,19 @@ static void describe(struct slot *slot, uint64_t word, int64_t now, pool_lease_i
   info->lease = lease_of(slot, word);
   info->thread = atomic_load(&slot->holder);
   info->held_ns = watch_age(slot, now);
-  strncpy(info->tag, tag ? tag : "", sizeof info->tag - 1);
+  text_copy(info->tag, sizeof info->tag, tag ? tag : "");
   info->connection = atomic_load(&watch_of(slot)->connection);
 }
 
-int32_t engine_leased_count(struct pool *pool)
+int32_t engine_busy_count(struct pool *pool)
 {
   int32_t count = 0;
   struct scan scan = scan_all(&pool->rows);
-  for (struct slot *slot; (slot = scan_next(&scan));)
-    count += state_of(atomic_load(&slot->word)) == LEASED;
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    /* An idle slot with calls is a multiplexed one that was put before they were done. */
+    count += state_of(word) != EMPTY && (state_of(word) != IDLE || (word & CALL_MASK));
+  }
   return count;
 }
 
@@ -141,7 +145,7 @@ static void list_lease(char *place, size_t stride, const pool_lease_info_t *info
   memcpy(place, &stride, sizeof stride);
   sized_write(place, info, LEASE_INFO_SIZES);
   if (stride > offsetof(pool_lease_info_t, tag) && stride < offsetof(pool_lease_info_t, connection))
-    place[stride - 1] = 0;
+    text_cut(place + offsetof(pool_lease_info_t, tag), stride - offsetof(pool_lease_info_t, tag));
 }
 
 int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)

@@ -120,8 +120,12 @@ static int prepare(const char *name, const char *address, pool_vtable_t *vtable,
 {
   pool_driver_t driver;
   pool_error_t why = POOL_ERROR_INIT;
-  if (!address || !vtable || !context)
-    return error_set(error, POOL_E_INVALID, 0, "%s is NULL", !address ? "address" : !vtable ? "vtable" : "context");
+  if (!name || !address || !vtable || !context)
+    return error_set(error, POOL_E_INVALID, 0, "%s is NULL",
+                     !name      ? "name"
+                     : !address ? "address"
+                     : !vtable  ? "vtable"
+                                : "context");
   int code = sized_check(vtable->size, VTABLE_SIZES);
   if (code)
     return error_set(error, code, 0, "pool_vtable_t: %s", pool_strerror(code));

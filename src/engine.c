@@ -37,12 +37,13 @@
 #include "count.h"
 #include "fork.h"
 #include "queue.h"
+#include "text.h"
 
 /* So many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by
    the next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
 #define STALE_BITS 8
 
-/* If an open for min_idle fails, where no retry_min_ms says when to try again. */
+/* If an open for min_idle or min_open fails, where no retry_min_ms says when to try again. */
 #define REFILL_PAUSE_NS INT64_C(1000000000)
 
 static uint32_t attention(struct pool *pool)
@@ -185,6 +186,22 @@ pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *
   return lease && pool->trust_ns && engine_is_doubtful(pool, lease) ? examine(pool, lease, step) : lease;
 }
 
+/* A check was begun for a get, and a pause came too early to count it: it is not made.  Who holds the lock has looked
+   for a pause already, and does not come here. */
+static void take_check_back(struct pool *pool, struct slot *slot, struct step *step)
+{
+  step->work = POOL_WORK_NONE;
+  step->claim = 0;
+  step->slot = NULL;
+  atomic_store(&pool->probing, false);
+  uint64_t word = move(slot, DUE, 0, IDLE);
+  bitmap_mark(slot);
+  if (word & DOOMED)
+    dismiss_idle(slot, word, doom_of(slot), step);
+  else
+    engine_idle(pool, slot, word, step);
+}
+
 /* Lends an idle slot.  0: it is not idle, or suspect while another is being checked; or it must be checked or closed
    first, and then step->work says so. */
 static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step)
@@ -204,7 +221,10 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
       if (!may_check(pool))
         return 0;
       if (check_idle(pool, slot, &word, step)) {
-        notice(pool, step);
+        if (attention(pool) & ATTENTION_PAUSED)
+          take_check_back(pool, slot, step);
+        else
+          notice(pool, step);
         return 0;
       }
     } else if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
@@ -345,15 +365,45 @@ bool engine_hopes(struct pool *pool)
   return false;
 }
 
-/* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
-bool engine_needs_refill(struct pool *pool)
+/* How many connections there are, and are being opened, without those that will go; counted up to a limit. */
+static int32_t count_staying(struct pool *pool, int32_t limit)
 {
-  if (pool->config.min_idle <= 0 || !engine_has_room(pool, true) ||
-      (pool->refill_at_ns && clock_now() < pool->refill_at_ns))
-    return false;
+  int32_t staying = 0;
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; staying < limit && (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
+  }
+  return staying;
+}
+
+/* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
+static bool lacks_idle(struct pool *pool)
+{
   int32_t coming = (pool->stepped ? pool->opening : pool->openers_opening) + pool->chores_doing;
   int32_t wanted = pool->config.min_idle - coming;
   return wanted > 0 && count_idle(pool, wanted, 0) < wanted;
+}
+
+static bool lacks_open(struct pool *pool)
+{
+  int32_t wanted = pool->config.min_open;
+  return wanted > 0 && count_staying(pool, wanted) < wanted;
+}
+
+bool engine_needs_refill(struct pool *pool)
+{
+  return config_refills(&pool->config) && engine_has_room(pool, true) &&
+         (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) && (lacks_idle(pool) || lacks_open(pool));
+}
+
+int64_t engine_spare(struct pool *pool, bool taken)
+{
+  int64_t spare = (int64_t)engine_idle_count(pool) + taken - pool->config.min_idle;
+  if (pool->config.min_open == 0)
+    return spare;
+  int64_t more = (int64_t)count_staying(pool, INT32_MAX) - pool->config.min_open;
+  return more < spare ? more : spare;
 }
 
 /* Room while the breaker is open means that a probe is due. */
@@ -425,12 +475,7 @@ static int32_t excess(struct pool *pool)
 {
   if (!(attention(pool) & ATTENTION_EXCESS))
     return 0;
-  int32_t staying = 0;
-  struct scan scan = scan_all(&pool->rows);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
-    staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
-  }
+  int32_t staying = count_staying(pool, INT32_MAX);
   return staying > pool->max_open ? staying - pool->max_open : 0;
 }
 
@@ -1214,7 +1259,7 @@ void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, 
 static bool wants_retry(struct pool *pool)
 {
   return pool->config.retry_min_ms > 0 && pool->breaker.failures > 0 && pool->opening == 0 &&
-         (pool->breaker.open || pool->queue.first || pool->config.min_idle > 0);
+         (pool->breaker.open || pool->queue.first || config_refills(&pool->config));
 }
 
 void engine_look(struct pool *pool, struct look *look, struct step *step)
@@ -1225,7 +1270,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
     return;
   pthread_mutex_lock(&pool->lock);
   look->open = pool->open;
-  if (pool->config.min_idle > 0 && pool->refill_at_ns > look->now)
+  if (config_refills(&pool->config) && pool->refill_at_ns > look->now)
     look->due_ns = pool->refill_at_ns;
   if (wants_retry(pool)) {
     if (pool->breaker.retry_at_ns > look->now)
@@ -1235,7 +1280,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
     if (!pool->stepped)
       queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
   }
-  look->chores = look->chores || engine_needs_refill(pool);
+  look->chores = look->chores || engine_needs_refill(pool) || (pool->stepped && atomic_load(&pool->chores));
   engine_unlock(pool);
   watch_look(pool, look);
   if (look->chores) {
@@ -1261,7 +1306,7 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
                           .held_ns = watch_age(slot, now),
                           .connection = atomic_load(&watch->connection),
                           .holder = atomic_load(&slot->holder)};
-    strncpy(leak->tag, watch->tag ? watch->tag : "", sizeof leak->tag - 1);
+    text_copy(leak->tag, sizeof leak->tag, watch->tag ? watch->tag : "");
     pool->counts.leaked++;
   }
   engine_unlock(pool);
@@ -1358,16 +1403,16 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
 
 int engine_pause(struct pool *pool, bool *first)
 {
-  int leased = POOL_E_CLOSED;
+  int busy = POOL_E_CLOSED;
   pthread_mutex_lock(&pool->lock);
   *first = pool->pauses == 0;
   if (!closed(pool)) {
     pool->pauses++;
     attention_raise(pool, ATTENTION_PAUSED, true);
-    leased = engine_leased_count(pool);
+    busy = engine_busy_count(pool);
   }
   engine_unlock(pool);
-  return leased;
+  return busy;
 }
 
 int engine_resume(struct pool *pool, struct step *step)
@@ -1506,8 +1551,9 @@ void engine_suspect(struct pool *pool, struct step *step)
            !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
       ;
   }
-  /* In the background one after the other: the first that turns out to be dead speaks for the others. */
-  if (pool->needs_watch && !pool->stepped)
+  /* In the background one after the other: the first that turns out to be dead speaks for the others.  Where each is
+     checked before it is lent there is no need, and no end: they are always suspect. */
+  if (pool->needs_watch && !pool->checks_all)
     atomic_store(&pool->suspicion, engine_ask_check(pool, step));
 }
 

@@ -99,7 +99,7 @@ struct pool {
   bool maintained;             /* somebody acts for the asynchronous waiters right now */
   bool gone;                   /* nobody needs the pool any more */
   struct breaker breaker;
-  int64_t refill_at_ns;      /* after a failed open, for min_idle no other begins before; 0: none failed */
+  int64_t refill_at_ns;      /* after a failed open, none is opened unasked before; 0: none failed */
   int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
   pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
   uint64_t starving;         /* how far the generations of all slots had come when waiters seemed to starve */
@@ -206,6 +206,10 @@ bool engine_any_coming(struct pool *pool);
 bool engine_has_place(struct pool *pool);
 bool engine_has_room(struct pool *pool, bool again);
 bool engine_needs_refill(struct pool *pool);
+
+/* How many idle connections may go for good: so many that min_idle and min_open are left. */
+int64_t engine_spare(struct pool *pool, bool taken);
+
 bool engine_needs_probe(struct pool *pool);
 bool engine_reserve_locked(struct pool *pool, struct step *step);
 
@@ -290,7 +294,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step);
 int32_t engine_flush(struct pool *pool);
 int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 
-/* Lends no more; returns how many leases are out.  Lends again, if nobody else paused; returns how many did. */
+/* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did. */
 int engine_pause(struct pool *pool, bool *first);
 int engine_resume(struct pool *pool, struct step *step);
 
@@ -363,8 +367,8 @@ bool engine_ask_check(struct pool *pool, struct step *step);
 /* Closing what is idle and doomed, from the cursor on. */
 bool engine_next_doomed(struct scan *cursor, struct step *step);
 
-/* How many leases are out. */
-int32_t engine_leased_count(struct pool *pool);
+/* How many connections are in use: lent, with a call under way, being opened, checked, reset or closed. */
+int32_t engine_busy_count(struct pool *pool);
 
 /* How many places are taken, and how many library threads the pool has. */
 int32_t engine_open_count(struct pool *pool, int32_t *threads);

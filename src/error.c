@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sized.h"
+#include "text.h"
 
 /* What pool_failure() tells.  `text` is set instead of a message where the text is a constant, so that failing often
    costs two stores and no formatting. */
@@ -18,8 +19,8 @@ static _Thread_local struct {
 /* Into a caller's struct, which may be of another release; its message ends in any case. */
 static void give(pool_error_t *theirs, const pool_error_t *ours)
 {
-  if (theirs && sized_write(theirs, ours, SIZES(pool_error_t, message[0])) == 0 && theirs->size < sizeof *ours)
-    ((char *)theirs)[theirs->size - 1] = 0;
+  if (theirs && sized_write(theirs, ours, ERROR_SIZES) == 0 && theirs->size < sizeof *ours)
+    text_cut(theirs->message, theirs->size - offsetof(pool_error_t, message));
 }
 
 int error_set(pool_error_t *error, int code, int native, const char *format, ...)
@@ -30,6 +31,8 @@ int error_set(pool_error_t *error, int code, int native, const char *format, ...
   va_start(arguments, format);
   vsnprintf(made.message, sizeof made.message, format, arguments);
   va_end(arguments);
+  text_cut(made.message, sizeof made.message);
+  text_clean(made.message);
   last.error = made;
   last.text = NULL;
   give(error, &made);
@@ -45,8 +48,9 @@ int error_code(int code)
 
 void error_finish(pool_error_t *error)
 {
-  error->message[sizeof error->message - 1] = 0;
-  error->message[strcspn(error->message, "\r\n")] = 0;
+  text_cut(error->message, sizeof error->message);
+  error->message[strcspn(error->message, "\r\n")] = 0; /* the rest explains, if anything */
+  text_clean(error->message);
 }
 
 int pool_failure(pool_error_t *error)

@@ -10,7 +10,7 @@ int error_set(pool_error_t *error, int code, int native, const char *format, ...
 /* The same with the text of pool_strerror(code); cheap, for failures that a busy program may meet often. */
 int error_code(int code);
 
-/* Whether a driver's message can be trusted to end; makes it so. */
+/* A driver's message cannot be trusted to end, or to be one line; makes it so. */
 void error_finish(pool_error_t *error);
 
 #endif

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "probe.h"
 #include "runner.h"
+#include "text.h"
 #include "thread.h"
 
 bool event_follows_leases(const pool_config_t *config)
@@ -51,6 +52,7 @@ static void log_line(struct pool *pool, int32_t level, const char *line)
     if ((pool)->config.log) {                                                                                          \
       char line_[LINE_SIZE];                                                                                           \
       snprintf(line_, sizeof line_, "%s: " format, (pool)->name, __VA_ARGS__);                                         \
+      text_cut(line_, sizeof line_);                                                                                   \
       log_line(pool, level, line_);                                                                                    \
     }                                                                                                                  \
   while (0)

@@ -101,7 +101,7 @@ void event_fd_after_fork(struct pool *pool)
 
 int pool_event_fd(pool_t *pool)
 {
-  return error_code(pool ? POOL_E_UNSUPPORTED : POOL_E_INVALID);
+  return pool ? error_code(POOL_E_UNSUPPORTED) : error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
 }
 
 void event_fd_signal(struct pool *pool)

@@ -305,7 +305,7 @@ void keeper_finish(struct pool *pool)
 int64_t pool_maintain(pool_t *pool)
 {
   if (!pool)
-    return error_code(POOL_E_INVALID);
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   int64_t due = maintain(pool);
   /* A keeper that sleeps knows only what it saw itself. */
   if (atomic_load(&pool->keeper_runs)) {

@@ -24,6 +24,7 @@
 #include "fork.h"
 #include "keeper.h"
 #include "runner.h"
+#include "text.h"
 #include "thread.h"
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
@@ -81,7 +82,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
 {
   pthread_mutex_lock(&pool->lock);
   pool->config = *config;
-  strncpy(pool->name, config->name ? config->name : "pool", sizeof pool->name - 1);
+  text_copy(pool->name, sizeof pool->name, config->name ? config->name : "pool");
   pool->config.name = pool->name;
   pool->stepped = vtable->open == NULL;
   pool->can_check = pool->stepped ? config->check_after_ms >= 0 || config->keepalive_ms > 0 : vtable->check != NULL;
@@ -204,8 +205,15 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
 static void begin(struct pool *pool)
 {
   atomic_store(&pool->filling, false);
-  if (pool->open > 0 || pool->config.min_idle > 0)
+  if (pool->open > 0 || config_refills(&pool->config))
     keeper_need(pool, 0);
+}
+
+static void warn(struct pool *pool, const pool_vtable_t *vtable)
+{
+  const char *text;
+  for (size_t next = 0; (text = config_warning(&pool->config, vtable, &next));)
+    event_warning(pool, text);
 }
 
 int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
@@ -221,6 +229,7 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
       (code = config_check_vtable(&settings, &callbacks, error)) ||
       (code = create(&settings, &callbacks, context, &pool, error)))
     return code;
+  warn(pool, &callbacks);
   code = fill(pool, error);
   if (code) {
     pool_error_t why = POOL_ERROR_INIT;

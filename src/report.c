@@ -129,9 +129,9 @@ static int64_t value_of(const void *object, const struct field *field)
 /* ---- reading it ---- */
 
 struct reading {
-  const struct pool *pool;                            /* where it was; nobody may look there any more */
-  char name[3 * sizeof(((struct pool *)NULL)->name)]; /* UTF-8: each wrong byte has become three */
-  int number;                                         /* among pools of one name, from 1 */
+  const struct pool *pool; /* where it was; nobody may look there any more */
+  char name[sizeof(((struct pool *)NULL)->name)];
+  int number; /* among pools of one name, from 1 */
   pool_stats_t stats;
   int64_t at_most[COUNT_OF(durations)][BOUNDS];
 };
@@ -142,42 +142,12 @@ struct report {
   bool all; /* one document of all pools, not a pool's */
 };
 
-/* How many bytes a character has, or 0 if it is not UTF-8 as Unicode wants it. */
-static size_t character_size(const unsigned char *at)
-{
-  if (at[0] < 0x80)
-    return 1;
-  if (at[0] < 0xc2 || at[0] > 0xf4)
-    return 0;
-  size_t size = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-  for (size_t i = 1; i < size; i++)
-    if ((at[i] & 0xc0) != 0x80)
-      return 0;
-  bool too_long = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
-  bool surrogate = at[0] == 0xed && at[1] > 0x9f;
-  bool too_large = at[0] == 0xf4 && at[1] > 0x8f;
-  return too_long || surrogate || too_large ? 0 : size;
-}
-
-/* Copies a name, with U+FFFD for each byte that is not UTF-8. */
-static void copy_name(char *to, const char *from)
-{
-  while (*from) {
-    size_t size = character_size((const unsigned char *)from);
-    size_t width = size ? size : 3;
-    memcpy(to, size ? from : "\xef\xbf\xbd", width);
-    to += width;
-    from += size ? size : 1;
-  }
-  *to = 0;
-}
-
 /* Under the pool's lock. */
 static void read_locked(struct pool *pool, struct reading *reading)
 {
   reading->pool = pool;
   reading->number = 1;
-  copy_name(reading->name, pool->name);
+  memcpy(reading->name, pool->name, sizeof reading->name);
   engine_count(pool, &reading->stats);
   for (size_t i = 0; i < COUNT_OF(durations); i++) {
     const struct histogram *histogram = (const void *)((const char *)pool + durations[i].histogram);

@@ -225,7 +225,7 @@ int pool_call_done(pool_call_t *name, int32_t code, pool_bytes_t reply)
   struct pool_call *call = call_of(name);
   if (!call || !call_finish(call, name)) {
     pool_bytes_free(&reply);
-    return error_code(call ? POOL_E_STALE : POOL_E_INVALID);
+    return call ? error_code(POOL_E_STALE) : error_set(NULL, POOL_E_INVALID, 0, "call is NULL");
   }
   pool_done_fn *done = call->done;
   void *user = call->user;
@@ -250,7 +250,7 @@ int64_t pool_call_deadline(const pool_call_t *name)
 int pool_bytes_new(size_t size, pool_bytes_t *bytes)
 {
   if (!bytes)
-    return error_code(POOL_E_INVALID);
+    return error_set(NULL, POOL_E_INVALID, 0, "bytes is NULL");
   /* One byte more, always 0: text can be read as a string, and no size gives NULL. */
   char *data = size < SIZE_MAX ? malloc(size + 1) : NULL;
   if (!data)

@@ -666,6 +666,19 @@ int pool_mark_unusable(pool_lease_t lease)
   return 0;
 }
 
+/* What the end of a broken call does, for a connection that is used without pool_call(). */
+int pool_mark_broken(pool_lease_t lease)
+{
+  int code = pool_mark_unusable(lease);
+  if (code)
+    return code;
+  struct step step = {0};
+  struct pool *pool = atomic_load_explicit(&slot_of(lease)->pool, memory_order_relaxed);
+  engine_suspect(pool, &step);
+  runner_wake(pool, &step);
+  return 0;
+}
+
 void *pool_conn(pool_lease_t lease)
 {
   struct slot *slot = slot_find(lease);

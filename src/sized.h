@@ -15,6 +15,14 @@ struct sizes {
   ((struct sizes){offsetof(type, last) + sizeof((type *)0)->last, offsetof(type, last) + sizeof((type *)0)->last,      \
                   sizeof(type)})
 
+/* The public structs; of what is only written, callers must have had the first members at least. */
+#define CONFIG_SIZES     SIZES(pool_config_t, user)
+#define VTABLE_SIZES     SIZES(pool_vtable_t, reserved)
+#define ERROR_SIZES      SIZES(pool_error_t, message[0])
+#define STATS_SIZES      SIZES(pool_stats_t, open)
+#define LEASE_INFO_SIZES SIZES(pool_lease_info_t, held_ns)
+#define STEP_SIZES       SIZES(pool_step_t, look_again_ns)
+
 /* Copies a caller's struct over `copy`, which holds the defaults for what he does not know.  Returns 0, POOL_E_SIZE,
    POOL_E_WILD, POOL_E_OLDER, or POOL_E_NEWER if he sets what we do not know; then the copy is as it was. */
 int sized_read(void *copy, const void *theirs, struct sizes sizes);

@@ -44,6 +44,6 @@ int pool_stats(pool_t *pool, pool_stats_t *stats)
   pthread_mutex_lock(&pool->lock);
   engine_count(pool, &now);
   engine_unlock(pool);
-  int code = sized_write(stats, &now, SIZES(pool_stats_t, open));
+  int code = sized_write(stats, &now, STATS_SIZES);
   return code ? error_code(code) : 0;
 }

@@ -40,8 +40,6 @@ static int64_t left_until(int64_t moment_ns, int64_t now)
   return moment_ns == 0 ? 0 : moment_ns > now ? moment_ns - now : 1;
 }
 
-#define STEP_SIZES SIZES(pool_step_t, look_again_ns)
-
 static int write_step(pool_step_t *theirs, const struct step *step, int64_t ticket)
 {
   int64_t now = step->work || step->look_again_ns ? clock_now() : 0;

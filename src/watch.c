@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "config.h"
 #include "engine.h"
 
 /* How soon a lack of idle connections is noticed while connections come and go. */
@@ -141,7 +142,7 @@ void watch_was_unused(struct slot *slot, uint64_t word, int64_t since)
 /* Whether one more may be idle for too long than has to stay. */
 static bool is_spare(struct pool *pool, bool taken)
 {
-  return pool->config.min_idle == 0 || (int64_t)engine_idle_count(pool) + taken > pool->config.min_idle;
+  return (pool->config.min_idle == 0 && pool->config.min_open == 0) || engine_spare(pool, taken) > 0;
 }
 
 enum verdict watch_judge(struct pool *pool, struct slot *slot, uint64_t word, bool taken, int32_t *reason)
@@ -276,7 +277,7 @@ static bool may_retire(struct pool *pool, const struct look *look)
 
 bool watch_is_needed(const pool_config_t *config)
 {
-  return config->min_idle > 0 || config->idle_timeout_ms > 0 || config->max_lifetime_ms > 0 ||
+  return config_refills(config) || config->idle_timeout_ms > 0 || config->max_lifetime_ms > 0 ||
          config->check_after_ms > 0 || config->keepalive_ms > 0 || config->leak_after_ms > 0 ||
          config->retry_min_ms > 0;
 }
@@ -313,7 +314,7 @@ static int64_t tick(const pool_config_t *config)
   set_earlier_if_on(&shortest, 0, config->keepalive_ms);
   set_earlier_if_on(&shortest, 0, config->leak_after_ms);
   shortest = shortest == POOL_NO_DEADLINE ? shortest : shortest / 4;
-  if (config->min_idle > 0)
+  if (config_refills(config))
     set_earlier(&shortest, REFILL_TICK_NS);
   return shortest < LEAST_TICK_NS ? LEAST_TICK_NS : shortest;
 }
@@ -451,7 +452,7 @@ void watch_look(struct pool *pool, struct look *look)
   /* The program or the machine was stopped, or nobody looked: what came back may have been idle all the time. */
   bool late = pool->trust_ns && look->boot - atomic_load(&pool->looked_ns) > 3 * pool->trust_ns;
   look->due_ns = POOL_NO_DEADLINE;
-  int64_t spare = (int64_t)engine_idle_count(pool) - pool->config.min_idle;
+  int64_t spare = engine_spare(pool, false);
   atomic_store(&pool->resting, false);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {

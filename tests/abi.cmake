@@ -95,6 +95,27 @@ foreach(folder ${releases})
   set_tests_properties(abi.caller.${release} PROPERTIES ENVIRONMENT POOL_DRIVER_PATH=$<TARGET_FILE_DIR:${driver}>)
 endforeach()
 
+# ---- another library with the names of this one: a made one, and libsolv ----
+
+add_library(namesake SHARED namesake.c)
+target_include_directories(namesake PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+set_target_properties(namesake PROPERTIES C_VISIBILITY_PRESET default)
+add_executable(namesake_test namesake_test.c)
+target_link_libraries(namesake_test PRIVATE pool_headers namesake)
+set(namesake_tests namesake_test)
+pkg_check_modules(libsolv IMPORTED_TARGET libsolv)
+if(libsolv_FOUND)
+  add_executable(libsolv_test namesake_test.c)
+  target_compile_definitions(libsolv_test PRIVATE HAS_LIBSOLV)
+  target_link_libraries(libsolv_test PRIVATE pool_headers PkgConfig::libsolv)
+  list(APPEND namesake_tests libsolv_test)
+endif()
+foreach(program ${namesake_tests})
+  string(REPLACE _test "" name ${program})
+  abi_test(abi.${name} ${program} $<TARGET_FILE:pool>)
+  set_tests_properties(abi.${name} PROPERTIES ENVIRONMENT POOL_DRIVER_PATH=$<TARGET_FILE_DIR:${driver}>)
+endforeach()
+
 # ---- structs of any size ----
 
 pool_test(sized INSIDE LABELS abi SOURCES abi/signature.c ARGUMENTS ${PROJECT_SOURCE_DIR}/abi/signatures.txt)

@@ -167,6 +167,110 @@ static void test_config__all_policies_together_are_fine(void **state)
   fake_finish(&fake, fake_pool(&fake, &config, &vtable));
 }
 
+/* ---- what is allowed and cannot work ---- */
+
+static char warnings[2000];
+
+static void note_warning(void *user, int32_t level, const char *line)
+{
+  assert_int_equal(level, POOL_LOG_WARN);
+  size_t length = strlen(warnings);
+  snprintf(warnings + length, sizeof warnings - length, "%s\n", line + strlen("pool: "));
+  ++*(int *)user;
+}
+
+static int ignore(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
+{
+  (void)context, (void)conn, (void)method, (void)args, (void)call;
+  return POOL_E_UNSUPPORTED;
+}
+
+/* How many warnings a pool with these settings begins with; their text is in `warnings`. */
+static int warnings_of(pool_config_t config, bool plain)
+{
+  struct fake fake;
+  int count = 0;
+  pool_vtable_t vtable = fake_vtable();
+  if (!plain) {
+    vtable.check = fake_check;
+    vtable.go = ignore;
+  }
+  fake_init(&fake);
+  warnings[0] = 0;
+  config.keeper = POOL_KEEPER_MANUAL;
+  config.log = note_warning;
+  config.user = &count;
+  fake_finish(&fake, fake_pool(&fake, &config, &vtable));
+  return count;
+}
+
+static void warned(const pool_config_t *config, bool plain, const char *one, const char *other)
+{
+  if (warnings_of(*config, plain) != 1 || !strstr(warnings, one) || !strstr(warnings, other))
+    fail_msg("'%s' does not warn of %s and %s alone", warnings, one, other);
+}
+
+/* The settings, and the two names that the only warning has. */
+#define WARNED(one, other, ...)                                                                                        \
+  do {                                                                                                                 \
+    pool_config_t config = POOL_CONFIG_INIT, *c = &config;                                                             \
+    __VA_ARGS__;                                                                                                       \
+    warned(c, false, one, other);                                                                                      \
+  } while (0)
+
+static void test_config__what_cannot_work_is_told(void **state)
+{
+  (void)state;
+  WARNED("check_after_ms", "idle_timeout_ms", c->check_after_ms = c->idle_timeout_ms = 1000);
+  WARNED("check_after_ms", "max_lifetime_ms", c->check_after_ms = c->max_lifetime_ms = 1000);
+  WARNED("keepalive_ms", "idle_timeout_ms", c->keepalive_ms = 2000, c->idle_timeout_ms = 1000);
+  WARNED("idle_timeout_ms", "max_lifetime_ms", c->idle_timeout_ms = 2000, c->max_lifetime_ms = 1000);
+  WARNED("idle_timeout_ms", "min_idle", c->idle_timeout_ms = 1000, c->min_idle = c->max_idle = 2);
+  WARNED("idle_timeout_ms", "min_open", c->idle_timeout_ms = 1000, c->min_open = c->max_open = 2);
+  WARNED("min_open", "min_idle", c->min_open = c->min_idle = 2);
+  WARNED("retire_percent", "max_lifetime_ms", c->retire_percent = 20);
+  WARNED("breaker_after", "retry_min_ms", c->breaker_after = 3);
+  WARNED("retry_max_ms", "retry_min_ms", c->retry_max_ms = 100);
+  WARNED("overload_after_ms", "POOL_QUEUE_FIFO", c->overload_after_ms = 50);
+  WARNED("openers", "max_opening", c->openers = 3, c->max_opening = 2);
+  WARNED("openers", "max_open", c->openers = 3, c->max_open = 2);
+  WARNED("event_mask", "events", c->event_mask = 1 << POOL_EVENT_OPENED);
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.check_timeout_ms = 100;
+  warned(&config, true, "check_timeout_ms", "check");
+  config = (pool_config_t)POOL_CONFIG_INIT;
+  config.call_timeout_ms = 100;
+  warned(&config, true, "call_timeout_ms", "call");
+}
+
+#define SILENT(...)                                                                                                    \
+  do {                                                                                                                 \
+    pool_config_t config = POOL_CONFIG_INIT, *c = &config;                                                             \
+    __VA_ARGS__;                                                                                                       \
+    if (warnings_of(*c, false) != 0)                                                                                   \
+      fail_msg("line %d: %s", __LINE__, warnings);                                                                     \
+  } while (0)
+
+static void test_config__what_works_is_not_warned_of(void **state)
+{
+  (void)state;
+  assert_int_equal(warnings_of((pool_config_t)POOL_CONFIG_INIT, true), 0);
+  SILENT((void)c);
+  SILENT(c->max_open = 20, c->openers = 2, c->idle_timeout_ms = 600000, c->max_lifetime_ms = 1800000,
+         c->check_after_ms = 500, c->retry_min_ms = 10, c->leak_after_ms = 60000); /* those of the README */
+  SILENT(c->max_opening = 4, c->retry_min_ms = 10, c->retry_max_ms = 1000, c->breaker_after = 3,
+         c->check_after_ms = 500);                                              /* and of the guide */
+  SILENT(c->check_after_ms = 2000, c->idle_timeout_ms = 1000, c->min_idle = 1); /* what stays is idle for longer */
+  SILENT(c->keepalive_ms = 2000, c->idle_timeout_ms = 1000, c->min_open = 1);
+  SILENT(c->check_after_ms = 0, c->idle_timeout_ms = 1000);
+  SILENT(c->check_after_ms = 999, c->idle_timeout_ms = 1000);
+  SILENT(c->breaker_after = 0);
+  SILENT(c->min_open = 3, c->min_idle = 2, c->idle_timeout_ms = 1000);
+  SILENT(c->overload_after_ms = 50, c->queue = POOL_QUEUE_SHED);
+  SILENT(c->retire_percent = 20, c->max_lifetime_ms = 1000);
+  SILENT(c->check_timeout_ms = 100, c->call_timeout_ms = 100);
+}
+
 static void test_config__initial_above_a_cap_names_both(void **state)
 {
   (void)state;
@@ -310,6 +414,8 @@ int main(void)
       cmocka_unit_test(test_config__contradictions_name_both),
       cmocka_unit_test(test_config__what_needs_a_callback_is_refused_without_it),
       cmocka_unit_test(test_config__all_policies_together_are_fine),
+      cmocka_unit_test(test_config__what_cannot_work_is_told),
+      cmocka_unit_test(test_config__what_works_is_not_warned_of),
       cmocka_unit_test(test_config__initial_above_a_cap_names_both),
       cmocka_unit_test(test_config__sizes),
       cmocka_unit_test(test_config__vtables),

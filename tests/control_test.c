@@ -398,6 +398,139 @@ static void test_control__closing_ends_a_pause(void **state)
   fake_finish(&fake, pool);
 }
 
+/* ---- a pause counts whatever is not idle ---- */
+
+static pool_call_t *under_way;
+
+static int keep_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
+{
+  (void)context, (void)conn, (void)method, (void)args;
+  under_way = call;
+  return 0;
+}
+
+static void forget(void *user, int32_t code, pool_bytes_t reply)
+{
+  (void)user, (void)code;
+  pool_bytes_free(&reply);
+}
+
+/* Of two connections one is idle; the pause finds what the other is, and when it has come back, nothing. */
+static pool_t *with_one_idle(bool checks, bool resets, uint32_t flags)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.keeper = POOL_KEEPER_MANUAL;
+  config.initial = config.max_open = 2;
+  config.check_after_ms = checks ? 0 : -1;
+  pool_vtable_t vtable = fake_vtable();
+  vtable.check = checks ? fake_check : NULL;
+  vtable.reset = resets ? fake_reset : NULL;
+  vtable.go = keep_call;
+  vtable.flags = flags;
+  return make_with(&config, &vtable);
+}
+
+static void pauses_with(pool_t *pool, int32_t busy)
+{
+  assert_int_equal(pool_pause(pool), busy);
+  assert_int_equal(pool_resume(pool), 0);
+}
+
+static void *put_main(void *data)
+{
+  must(pool_put(*(pool_lease_t *)data) == 0);
+  return NULL;
+}
+
+static void *flush_main(void *data)
+{
+  must(pool_flush(data) > 0);
+  return NULL;
+}
+
+static void test_control__a_pause_counts_what_is_being_opened(void **state)
+{
+  (void)state;
+  pool_t *pool = make(1, 2);
+  struct getter getters[2] = {0};
+  getter_start(&getters[0], pool, -1);
+  wait_until(getters[0].result > 0);
+  gate_set(&fake.opening, false);
+  pool_lease_t lease = pool_get(pool);
+  getter_start(&getters[1], pool, -1);
+  wait_until(gate_waiting(&fake.opening) == 1);
+  pauses_with(pool, 2);
+  assert_int_equal(pool_put(lease), 0);
+  pauses_with(pool, 1);
+  gate_set(&fake.opening, true);
+  for (int i = 0; i < 2; i++)
+    assert_true(getter_end(&getters[i]) > 0);
+  pauses_with(pool, 0);
+  fake_finish(&fake, pool);
+}
+
+static void test_control__a_pause_counts_what_is_being_checked(void **state)
+{
+  (void)state;
+  pool_t *pool = with_one_idle(true, false, 0);
+  struct getter getter = {0};
+  gate_set(&fake.checking, false);
+  getter_start(&getter, pool, -1);
+  wait_until(gate_waiting(&fake.checking) == 1);
+  pauses_with(pool, 1);
+  gate_set(&fake.checking, true);
+  assert_true(getter_end(&getter) > 0);
+  pauses_with(pool, 0);
+  fake_finish(&fake, pool);
+}
+
+static void test_control__a_pause_counts_what_is_being_reset(void **state)
+{
+  (void)state;
+  pool_t *pool = with_one_idle(false, true, 0);
+  pool_lease_t lease = pool_get(pool);
+  gate_set(&fake.resetting, false);
+  pthread_t putter = thread_start(put_main, &lease);
+  wait_until(gate_waiting(&fake.resetting) == 1);
+  pauses_with(pool, 1);
+  gate_set(&fake.resetting, true);
+  thread_end(putter);
+  pauses_with(pool, 0);
+  fake_finish(&fake, pool);
+}
+
+static void test_control__a_pause_counts_what_is_being_closed(void **state)
+{
+  (void)state;
+  pool_t *pool = make(1, 1);
+  gate_set(&fake.closing, false);
+  pthread_t flusher = thread_start(flush_main, pool);
+  wait_until(gate_waiting(&fake.closing) == 1);
+  pauses_with(pool, 1);
+  gate_set(&fake.closing, true);
+  thread_end(flusher);
+  pauses_with(pool, 0);
+  fake_finish(&fake, pool);
+}
+
+/* Also after the lease was put. */
+static void test_control__a_pause_counts_calls_under_way(void **state)
+{
+  (void)state;
+  static const uint32_t flags[] = {0, POOL_VTABLE_MULTIPLEXED};
+  for (int i = 0; i < 2; i++) {
+    pool_t *pool = with_one_idle(false, false, flags[i]);
+    pool_lease_t lease = pool_get(pool);
+    assert_true(pool_go(lease, "method", (pool_bytes_t){NULL, 0}, forget, NULL) > 0);
+    pauses_with(pool, 1);
+    assert_int_equal(pool_put(lease), 0);
+    pauses_with(pool, 1);
+    assert_int_equal(pool_call_done(under_way, 0, (pool_bytes_t){NULL, 0}), 0);
+    pauses_with(pool, 0);
+    fake_finish(&fake, pool);
+  }
+}
+
 static void test_control__a_pool_may_begin_paused(void **state)
 {
   (void)state;
@@ -854,6 +987,11 @@ int main(void)
       cmocka_unit_test(test_control__gets_of_a_paused_pool_time_out),
       cmocka_unit_test(test_control__what_is_put_while_paused_serves_nobody_yet),
       cmocka_unit_test(test_control__closing_ends_a_pause),
+      cmocka_unit_test(test_control__a_pause_counts_what_is_being_opened),
+      cmocka_unit_test(test_control__a_pause_counts_what_is_being_checked),
+      cmocka_unit_test(test_control__a_pause_counts_what_is_being_reset),
+      cmocka_unit_test(test_control__a_pause_counts_what_is_being_closed),
+      cmocka_unit_test(test_control__a_pause_counts_calls_under_way),
       cmocka_unit_test(test_control__a_pool_may_begin_paused),
       cmocka_unit_test(test_control__a_pool_of_steps_may_begin_paused),
       cmocka_unit_test(test_control__many_may_pause_at_one_time),

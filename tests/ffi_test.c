@@ -222,12 +222,13 @@ static void test_ffi__get_and_put(void **state)
   assert_int_equal(info.lease, first);
   assert_string_equal(info.tag, "why");
   assert_int_equal(NUMBER("pool_mark_unusable", N(second)), 0);
+  assert_int_equal(NUMBER("pool_mark_broken", N(first)), 0);
   put(first);
   put(second);
   assert_int_equal(NUMBER("pool_stats", P(pool), P(&stats)), 0);
   assert_int_equal(stats.lent, 2);
-  assert_int_equal(stats.closed_unusable, 1);
-  assert_int_equal(NUMBER("pool_len", P(pool)), 1);
+  assert_int_equal(stats.closed_unusable, 2);
+  assert_int_equal(NUMBER("pool_len", P(pool)), 0);
   finish(pool);
 }
 
@@ -332,6 +333,72 @@ static void test_ffi__steps(void **state)
   assert_int_equal(step.work, POOL_WORK_CLOSE);
   assert_int_equal(NUMBER("pool_step_done", N(step.claim), P(NULL), P(NULL), P(&step)), 0);
   CALL("pool_free", P(pool));
+}
+
+/* Bytes of a caller that knows how large its struct is, and nothing else of it. */
+static void expect_defaults(const char *function, const void *defaults, size_t least, size_t known)
+{
+  enum { ROOM = 2048, GARBAGE = 0xa5 };
+  static union {
+    unsigned char bytes[ROOM];
+    int64_t aligned;
+  } theirs;
+  for (size_t size = 0; size <= 2 * known && size < ROOM; size++) {
+    memset(theirs.bytes, GARBAGE, sizeof theirs);
+    int64_t code = NUMBER(function, P(&theirs), N((int64_t)size));
+    assert_int_equal(code, size < least ? POOL_E_SIZE : 0);
+    if (code == 0) {
+      assert_memory_equal(theirs.bytes, &size, sizeof size);
+      for (size_t i = sizeof size; i < size; i++)
+        assert_int_equal(theirs.bytes[i], i < known ? ((const unsigned char *)defaults)[i] : 0);
+    }
+    for (size_t i = code ? 0 : size; i < ROOM; i++)
+      assert_int_equal(theirs.bytes[i], GARBAGE);
+  }
+  FAILS(POOL_E_WILD, function, P(&theirs), N(4097));
+  FAILS(POOL_E_WILD, function, P(&theirs), N(-1));
+  FAILS(POOL_E_INVALID, function, P(NULL), N((int64_t)known));
+}
+
+#define EXPECT_DEFAULTS(name, type, last, init)                                                                        \
+  do {                                                                                                                 \
+    static const type defaults = init;                                                                                 \
+    expect_defaults(name, &defaults, offsetof(type, last) + sizeof defaults.last, sizeof defaults);                    \
+  } while (0)
+
+static void test_ffi__structs_are_made_without_their_macros(void **state)
+{
+  (void)state;
+  EXPECT_DEFAULTS("pool_config_init", pool_config_t, user, POOL_CONFIG_INIT);
+  EXPECT_DEFAULTS("pool_vtable_init", pool_vtable_t, reserved, POOL_VTABLE_INIT);
+  EXPECT_DEFAULTS("pool_error_init", pool_error_t, message[0], POOL_ERROR_INIT);
+  EXPECT_DEFAULTS("pool_stats_init", pool_stats_t, open, POOL_STATS_INIT);
+  EXPECT_DEFAULTS("pool_lease_info_init", pool_lease_info_t, held_ns, POOL_LEASE_INFO_INIT);
+  EXPECT_DEFAULTS("pool_step_init", pool_step_t, look_again_ns, POOL_STEP_INIT);
+}
+
+/* A whole pool by nothing but names, sizes and offsets, the settings of a release to come among them. */
+static void test_ffi__a_pool_is_made_without_a_macro(void **state)
+{
+  (void)state;
+  static int64_t config[128], vtable[64], stats[256];
+  pool_t *pool = NULL;
+  size_t larger = sizeof(pool_config_t) + 64;
+  assert_true(larger < sizeof config && sizeof(pool_vtable_t) < sizeof vtable && sizeof(pool_stats_t) < sizeof stats);
+  memset(config, -1, sizeof config);
+  assert_int_equal(NUMBER("pool_config_init", P(config), N((int64_t)larger)), 0);
+  assert_int_equal(NUMBER("pool_vtable_init", P(vtable), N(sizeof(pool_vtable_t))), 0);
+  assert_int_equal(NUMBER("pool_stats_init", P(stats), N(sizeof(pool_stats_t))), 0);
+  *(int32_t *)((char *)config + offsetof(pool_config_t, initial)) = 2;
+  memcpy((char *)vtable + offsetof(pool_vtable_t, open), &made_open, sizeof made_open);
+  memcpy((char *)vtable + offsetof(pool_vtable_t, close), &made_close, sizeof made_close);
+  server.opened = server.closed = 0;
+  assert_int_equal(NUMBER("pool_create", P(config), P(vtable), P(&server), P(&pool), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_stats", P(pool), P(stats)), 0);
+  assert_int_equal(*(int64_t *)((char *)stats + offsetof(pool_stats_t, idle)), 2);
+  assert_int_equal(NUMBER("pool_close", P(pool), N(-1)), 0);
+  CALL("pool_free", P(pool));
+  assert_int_equal(server.closed, 2);
 }
 
 /* ---- errors ---- */
@@ -554,6 +621,7 @@ static void test_ffi__leases_that_are_none(void **state)
     pool_step_t step = POOL_STEP_INIT;
     FAILS(POOL_E_STALE, "pool_put", N(none[i]));
     FAILS(POOL_E_STALE, "pool_mark_unusable", N(none[i]));
+    FAILS(POOL_E_STALE, "pool_mark_broken", N(none[i]));
     FAILS(POOL_E_STALE, "pool_tag", N(none[i]), P("tag"));
     FAILS(POOL_E_STALE, "pool_cancel", N(none[i]));
     FAILS(POOL_E_STALE, "pool_call", N(none[i]), P("echo"), NOBODY, P(&reply), P(NULL));
@@ -625,6 +693,71 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   finish(pool);
 }
 
+/* ---- messages ---- */
+
+#define IS_NAMED(word, ...)                                                                                            \
+  do {                                                                                                                 \
+    pool_error_t why_ = POOL_ERROR_INIT;                                                                               \
+    CALL(__VA_ARGS__);                                                                                                 \
+    int code_ = (int)NUMBER("pool_failure", P(&why_));                                                                 \
+    if ((code_ != POOL_E_INVALID && code_ != POOL_E_VTABLE) || !strstr(why_.message, word " is NULL"))                 \
+      fail_msg("line %d: code %d, '%s' does not say that %s is NULL", __LINE__, code_, why_.message, word);            \
+  } while (0)
+
+static void test_ffi__the_message_names_what_is_null(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_bytes_t text = {NULL, 0};
+  pool_vtable_t vtable = vtable_of_closures();
+  pool_t *stepped = NULL, *pool = create(NULL);
+  void *context = NULL;
+  int32_t code = 0;
+  int64_t lease = get(pool);
+  assert_int_equal(NUMBER("pool_step_create", P(NULL), P(&stepped), P(NULL)), 0);
+  IS_NAMED("vtable", "pool_create", P(NULL), P(NULL), P(&server), P(&stepped), P(NULL));
+  IS_NAMED("pool", "pool_create", P(NULL), P(&vtable), P(&server), P(NULL), P(NULL));
+  IS_NAMED("pool", "pool_close", P(NULL), N(0));
+  IS_NAMED("pool", "pool_maintain", P(NULL));
+  IS_NAMED("pool", "pool_flush", P(NULL));
+  IS_NAMED("pool", "pool_pause", P(NULL));
+  IS_NAMED("pool", "pool_resume", P(NULL));
+  IS_NAMED("pool", "pool_resize", P(NULL), N(1));
+  IS_NAMED("pool", "pool_leases", P(NULL), P(NULL), N(0));
+  IS_NAMED("list", "pool_leases", P(pool), P(NULL), N(1));
+  IS_NAMED("pool", "pool_event_fd", P(NULL));
+  IS_NAMED("pool", "pool_get", P(NULL));
+  IS_NAMED("pool", "pool_get_for", P(NULL), N(0));
+  IS_NAMED("pool", "pool_get_async", P(NULL), N(0), P(made_got), P(NULL));
+  IS_NAMED("got", "pool_get_async", P(pool), N(0), P(NULL), P(NULL));
+  IS_NAMED("method", "pool_call", N(lease), P(NULL), NOBODY, P(&text), P(NULL));
+  IS_NAMED("method", "pool_go", N(lease), P(NULL), NOBODY, F(done), P(&code));
+  IS_NAMED("done", "pool_go", N(lease), P("echo"), NOBODY, P(NULL), P(&code));
+  IS_NAMED("call", "pool_call_done", P(NULL), N(0), NOBODY);
+  IS_NAMED("bytes", "pool_bytes_new", N(1), P(NULL));
+  IS_NAMED("pool", "pool_stats", P(NULL), P(NULL));
+  IS_NAMED("stats", "pool_stats", P(pool), P(NULL));
+  IS_NAMED("text", "pool_report", P(pool), N(POOL_FORMAT_TEXT), P(NULL));
+  IS_NAMED("feature", "pool_supports", P(NULL));
+  IS_NAMED("config", "pool_config_init", P(NULL), N(sizeof(pool_config_t)));
+  IS_NAMED("name", "pool_driver_prepare", P(NULL), P("quiet"), P(&vtable), P(&context), P(NULL));
+  IS_NAMED("address", "pool_driver_prepare", P("frozen"), P(NULL), P(&vtable), P(&context), P(NULL));
+  IS_NAMED("vtable", "pool_driver_prepare", P("frozen"), P("quiet"), P(NULL), P(&context), P(NULL));
+  IS_NAMED("context", "pool_driver_prepare", P("frozen"), P("quiet"), P(&vtable), P(NULL), P(NULL));
+  IS_NAMED("pool", "pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(NULL), P(NULL));
+  IS_NAMED("pool", "pool_step_create", P(NULL), P(NULL), P(NULL));
+  IS_NAMED("pool", "pool_step_begin", P(NULL), N(0), N(0), P(&step));
+  IS_NAMED("step", "pool_step_begin", P(stepped), N(0), N(0), P(NULL));
+  IS_NAMED("step", "pool_step_cancel", N(1), P(NULL));
+  IS_NAMED("step", "pool_step_end", N(1), P(NULL));
+  IS_NAMED("step", "pool_step_done", N(1), P(NULL), P(NULL), P(NULL));
+  IS_NAMED("step", "pool_step_next", P(stepped), P(NULL));
+  IS_NAMED("pool", "pool_step_next", P(NULL), P(&step));
+  CALL("pool_free", P(stepped));
+  put(lease);
+  finish(pool);
+}
+
 /* ---- nothing was forgotten ---- */
 
 static void test_ffi__every_function_was_called(void **state)
@@ -657,6 +790,8 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ffi__seeing),
       cmocka_unit_test(test_ffi__drivers),
       cmocka_unit_test(test_ffi__steps),
+      cmocka_unit_test(test_ffi__structs_are_made_without_their_macros),
+      cmocka_unit_test(test_ffi__a_pool_is_made_without_a_macro),
       cmocka_unit_test(test_ffi__success_leaves_an_error_alone),
       cmocka_unit_test(test_ffi__errors_of_getting),
       cmocka_unit_test(test_ffi__errors_of_calls),
@@ -665,6 +800,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ffi__null_and_wild_numbers_everywhere),
       cmocka_unit_test(test_ffi__leases_that_are_none),
       cmocka_unit_test(test_ffi__each_wrong_argument_by_itself),
+      cmocka_unit_test(test_ffi__the_message_names_what_is_null),
       cmocka_unit_test(test_ffi__every_function_was_called),
       cmocka_unit_test(test_ffi__every_error_was_seen),
   };

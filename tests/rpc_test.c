@@ -449,6 +449,58 @@ static void test_rpc__after_a_break_idle_siblings_are_checked(void **state)
   server_finish(&server, pool);
 }
 
+/* What a user of pool_conn() does who has seen it break. */
+static void test_rpc__a_connection_marked_as_broken_has_its_idle_siblings_checked(void **state)
+{
+  (void)state;
+  struct server server;
+  server_init(&server);
+  pool_vtable_t vtable = server_vtable();
+  vtable.check = fake_check;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.initial = config.max_open = 3;
+  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_lease_t broken = pool_get(pool), unusable = pool_get(pool);
+  assert_int_equal(pool_mark_unusable(unusable), 0);
+  pool_lease_t third = pool_get(pool);
+  assert_int_equal(server.fake.checked, 0); /* says nothing about others */
+  assert_int_equal(pool_put(third), 0);
+  assert_int_equal(pool_mark_broken(broken), 0);
+  assert_int_equal(pool_mark_broken(broken), 0);
+  assert_int_equal(pool_put(broken), 0);
+  assert_int_equal(pool_put(unusable), 0);
+  assert_int_equal(stats_of(pool).closed_unusable, 2);
+  assert_int_equal(pool_len(pool), 1);
+  third = pool_get(pool);
+  assert_int_equal(server.fake.checked, 1);
+  assert_int_equal(pool_mark_broken(broken), POOL_E_STALE);
+  assert_int_equal(pool_put(third), 0);
+  third = pool_get(pool);
+  assert_int_equal(server.fake.checked, 1); /* a stale lease says nothing */
+  assert_int_equal(pool_put(third), 0);
+  server_finish(&server, pool);
+}
+
+static void test_rpc__what_is_suspect_is_checked_in_the_background_where_there_is_one(void **state)
+{
+  (void)state;
+  struct server server;
+  server_init(&server);
+  pool_vtable_t vtable = server_vtable();
+  vtable.check = fake_check;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.initial = config.max_open = 3;
+  config.keepalive_ms = 3600000;
+  config.keeper = POOL_KEEPER_MANUAL;
+  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_lease_t broken = pool_get(pool);
+  assert_int_equal(pool_mark_broken(broken), 0);
+  assert_true(pool_maintain(pool) > 0);
+  assert_int_equal(server.fake.checked, 2);
+  assert_int_equal(pool_put(broken), 0);
+  server_finish(&server, pool);
+}
+
 static void test_rpc__a_get_meets_one_dead_sibling_at_most(void **state)
 {
   (void)state;
@@ -1353,6 +1405,8 @@ int main(void)
       cmocka_unit_test(test_rpc__each_outcome_decides_about_the_connection),
       cmocka_unit_test(test_rpc__each_outcome_of_go_decides_about_the_connection),
       cmocka_unit_test(test_rpc__after_a_break_idle_siblings_are_checked),
+      cmocka_unit_test(test_rpc__a_connection_marked_as_broken_has_its_idle_siblings_checked),
+      cmocka_unit_test(test_rpc__what_is_suspect_is_checked_in_the_background_where_there_is_one),
       cmocka_unit_test(test_rpc__a_get_meets_one_dead_sibling_at_most),
       cmocka_unit_test(test_rpc__without_callbacks_calls_are_unsupported),
       cmocka_unit_test(test_rpc__wrong_parameters_reach_no_driver),

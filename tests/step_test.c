@@ -654,6 +654,38 @@ static void test_step__everything_that_was_flushed_is_closed(void **state)
   finish(pool, 0);
 }
 
+static void test_step__next_finds_the_checks_that_a_broken_connection_asks_for(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 3;
+  config.keepalive_ms = 3600000;
+  pool_t *pool = step_pool(&config);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t leases[3];
+  for (int i = 0; i < 3; i++)
+    leases[i] = open_one(pool, &connections[i]);
+  for (int i = 0; i < 2; i++)
+    end_one(leases[i]);
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  assert_int_equal(pool_mark_broken(leases[0]), POOL_E_STALE);
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  assert_int_equal(pool_mark_broken(leases[2]), 0);
+  assert_int_equal(pool_maintain(pool), 0); /* there is something to be done at once */
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(pool_step_next(pool, &step), 1);
+    assert_int_equal(step.work, POOL_WORK_CHECK);
+    assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  }
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  assert_true(pool_maintain(pool) > 0);
+  assert_int_equal(pool_step_end(leases[2], &step), 0);
+  assert_int_equal(step.work, POOL_WORK_CLOSE);
+  assert_int_equal(step.reason, POOL_REASON_UNUSABLE);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  finish(pool, 2);
+}
+
 static void test_step__who_waits_is_told_after_a_pause_and_a_resize(void **state)
 {
   (void)state;
@@ -1445,6 +1477,7 @@ int main(void)
       cmocka_unit_test(test_step__close_tells_everybody),
       cmocka_unit_test(test_step__a_draining_close_is_told),
       cmocka_unit_test(test_step__everything_that_was_flushed_is_closed),
+      cmocka_unit_test(test_step__next_finds_the_checks_that_a_broken_connection_asks_for),
       cmocka_unit_test(test_step__who_waits_is_told_after_a_pause_and_a_resize),
       cmocka_unit_test(test_step__a_freed_pool_leaves_nothing_behind),
       cmocka_unit_test(test_step__wrong_structs_lose_no_decision),

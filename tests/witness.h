@@ -38,7 +38,7 @@ struct entry {
   pool_lease_t lease;
   int64_t connection, thread, duration_ns;
   pthread_t on;
-  char pool[48], tag[64], message[256];
+  char pool[48], tag[64], message[512];
 };
 struct diary {
   pthread_mutex_t lock;

@@ -32,6 +32,8 @@ typedef struct {
 /** The entry of a driver: returns 0, or POOL_E_UNSUPPORTED if it does not know this version of the interface. */
 typedef int pool_driver_fn(uint32_t version, pool_driver_t *driver);
 
+#ifndef POOL_NO_FUNCTIONS
+
 /**
  * Loads a driver and lets it understand an address.  The results are meant for pool_create(), which then owns the
  * context (the vtable's release frees it); without a pool, call vtable->release(context).
@@ -55,6 +57,8 @@ POOL_API int pool_driver_prepare(const char *name, const char *address, pool_vta
  */
 POOL_API int pool_create_driver(const pool_config_t *config, const char *name, const char *address, pool_t **pool,
                                 pool_error_t *error);
+
+#endif /* POOL_NO_FUNCTIONS */
 
 #ifdef __cplusplus
 }

@@ -38,7 +38,8 @@ extern "C" {
 #define POOL_WORK_RESET 3 /**< make the connection clean; not asked by this version */
 #define POOL_WORK_CLOSE 4 /**< close the connection */
 
-/** What a step asks for.  Begin with POOL_STEP_INIT; each call fills in all of it. */
+/** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
+    fails. */
 typedef struct {
   size_t size;
   int32_t work;          /**< POOL_WORK_*: to be done by the caller and reported with pool_step_done() */
@@ -54,11 +55,15 @@ typedef struct {
 #define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0 }
 /* clang-format on */
 
+#ifndef POOL_NO_FUNCTIONS
+
 /**
- * Makes a pool without callbacks; connections are opened by whoever gets them.  `initial` must be 0 and `openers` 0.
+ * Makes a pool without callbacks; connections are opened by whoever gets them.  `initial`, `openers` and
+ * `background_reset` must be 0, `events` and `log` NULL.  `keeper` means nothing: the caller keeps the time.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: as pool_create().  Freed with pool_free().  Since 0.1.
+ * Errors: POOL_E_INVALID (message names the setting), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER, POOL_E_NOMEM.
+ * Freed with pool_free().  Since 0.1.
  */
 POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_error_t *error);
 
@@ -72,8 +77,8 @@ POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_e
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room; with a ticket: it is
- * over), POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.
- * Since 0.1.
+ * over), POOL_E_OPEN (opens keep failing: the breaker is open), POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_STALE (no such
+ * ticket), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
@@ -84,8 +89,8 @@ POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t 
  *
  * Returns 0; or a lease, if the ticket was being given one at this moment: use it or end it.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE, POOL_E_CLOSED (the pool was closed meanwhile; the ticket is gone too), POOL_E_SIZE,
- * POOL_E_WILD.  Since 0.1.
+ * Errors: POOL_E_STALE; POOL_E_CLOSED, POOL_E_OPEN, POOL_E_OVERLOAD: the wait had ended so already, and the ticket is
+ * gone too; POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 
@@ -93,7 +98,8 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
  * Ends a lease; step->work may ask for a reset or a close.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID (step is NULL), POOL_E_SIZE,
+ * POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 
@@ -101,10 +107,12 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
  * Reports work as done.
  *
  * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks
- * for a close); or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the close).
+ * for a close), or with step->ticket: the open failed, but a connection may still come to this get, so wait as after
+ * pool_step_begin().  Or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the
+ * close); after an open that failed POOL_E_OPEN, or POOL_E_TIMEOUT as the failure says, and the get is over.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE (no such claim), POOL_E_CLOSED, POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.
- * Since 0.1.
+ * Errors: these, POOL_E_STALE (no such claim), POOL_E_NOMEM, POOL_E_UNSUPPORTED (of a pool with a vtable),
+ * POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.  Since 0.1.
  *
  * How long an open or check took, from when it was asked for, goes into pool_stats() and the breaker.
  *
@@ -118,15 +126,25 @@ POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *fai
 
 /**
  * The next thing that waits for anybody to do it: closing what a closed pool still holds, telling waiters; closing and
- * checking what time or a pool_flush() or pool_resize() has marked, opening for min_idle or to find out whether the
- * server is back.  Call it until it returns 0 after each pool_maintain(), pool_flush(), pool_resize() and
+ * checking what time or a pool_flush() or pool_resize() has marked, opening for min_idle and min_open or to find out
+ * whether the server is back.  Call it until it returns 0 after each pool_maintain(), pool_flush(), pool_resize() and
  * pool_resume().  What is opened or checked so is lent to nobody: pool_step_done() then returns 0.
  *
  * Returns 1 with *step filled in, or 0 if there is nothing.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Errors: POOL_E_INVALID (what is NULL), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_SIZE, POOL_E_WILD.
+ * Since 0.1.
  */
 POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
+
+/**
+ * POOL_STEP_INIT for callers that have no C compiler, as pool_config_init() is POOL_CONFIG_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_step_init(pool_step_t *step, size_t size);
+
+#endif /* POOL_NO_FUNCTIONS */
 
 #ifdef __cplusplus
 }

@@ -137,7 +137,7 @@ caught "a struct without a size that grew" abi/pool/pool.h 's/^  int64_t max_ns;
 caught "a setting that begins as something else" abi/pool/pool.h 's/30000, -1/20000, -1/' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
 caught "a new member that does not begin as 0" abi/pool/pool.h \
-  's/^\} pool_config_t;/  int64_t zap;\n&/; s/(100, NULL, NULL, NULL) \}/\1, -1 }/' \
+  's/^\} pool_config_t;/  int64_t zap;\n&/; s/(NULL, NULL, NULL) \}/\1, -1 }/' \
   "what is new must be 0 in POOL_*_INIT" "${frozen[@]}"
 caught "a new struct without a size" abi/pool/step.h \
   's/^#define POOL_WORK_NONE .*/&\ntypedef struct pool_zap {\n  int32_t zap;\n} pool_zap_t;/' \

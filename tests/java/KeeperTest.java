@@ -4,6 +4,7 @@ package libpool;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -33,6 +34,29 @@ class KeeperTest {
       }
       pool.flush();
       Fakes.until(() -> pool.len() >= 2 && fakes.closed() >= 3); // two who refill may open one more
+    }
+  }
+
+  @Test
+  void minOpenIsFilledAndLentOnesCount() throws Exception {
+    try (var pool = fakes.builder().minOpen(2).maxOpen(4).build()) {
+      Fakes.until(() -> pool.len() == 2);
+      try (var lease = pool.get()) {
+        assertEquals(2, pool.stats().open());
+      }
+      pool.flush();
+      Fakes.until(() -> pool.len() == 2 && fakes.closed() == 2);
+    }
+  }
+
+  @Test
+  void aPoolMayBeginPaused() throws Exception {
+    try (var pool = fakes.builder().initial(1).maxOpen(2).paused(true).build()) {
+      assertEquals(1, pool.len());
+      assertNull(pool.tryGet());
+      assertEquals(0, pool.resume());
+      pool.get().close();
+      assertEquals(1, pool.stats().opened());
     }
   }
 

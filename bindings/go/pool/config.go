@@ -27,17 +27,19 @@ type Config struct {
 	Name          string        // shown in reports; default "pool"
 	Initial       int           // opened by New; default 0
 	MinIdle       int           // so many are kept idle, opened in the background; default 0
+	MinOpen       int           // so many are kept open, idle and lent together; default 0
 	MaxIdle       int           // more than that are closed on release; default: as many as MaxOpen, or 10
 	MaxOpen       int           // hard cap on connections open, being opened or being closed; default: none
 	MaxOpening    int           // at most so many are being opened at one time; default: no limit
 	MaxWaiters    int           // at most so many wait, the next gets ErrOverload; default: no limit
 	Queue         int           // FIFO, LIFO or Shed
 	RetirePercent int           // at most so many per cent end in one interval of MaxLifetime; default 10
+	Paused        bool          // begins as after a Pause, which one Resume takes back; Initial are opened
 	BreakerAfter  int           // after so many failed opens (with RetryMin) gets fail at once; default 5, -1: never
 	Fairness      time.Duration // how long the first waiter may be overtaken; default 1 ms, negative: never overtaken
 	GetTimeout    time.Duration // how long a Get takes at most; default 30 s
 	CallTimeout   time.Duration // how long a call through a driver takes at most; default: no limit
-	IdleTimeout   time.Duration // idle for so long, a connection is closed, down to MinIdle; default: never
+	IdleTimeout   time.Duration // idle for so long, a connection is closed, down to MinIdle and MinOpen; default: never
 	MaxLifetime   time.Duration // no connection gets older; default: no limit
 	CheckAfter    time.Duration // idle for so long, a connection is checked before it is lent; default: never
 	Keepalive     time.Duration // idle for so long, a connection is checked in the background; default: never
@@ -87,8 +89,10 @@ func (c *Config) maxIdle() (int, string) {
 		return c.MaxIdle, ""
 	case c.MaxOpen > 0:
 		return c.MaxOpen, " (as many as max_open)"
-	case c.MinIdle > defaultMaxIdle:
+	case c.MinIdle > defaultMaxIdle && c.MinIdle >= c.MinOpen:
 		return c.MinIdle, " (as many as min_idle)"
+	case c.MinOpen > defaultMaxIdle:
+		return c.MinOpen, " (as many as min_open)"
 	}
 	return defaultMaxIdle, " (its default)"
 }
@@ -129,7 +133,7 @@ func (c *Config) tick() time.Duration {
 	shorten(c.LeakAfter, 4)
 	shorten(c.MaxLifetime, lifetimeFraction)
 	shorten(c.RetryMin, 1)
-	if c.MinIdle > 0 {
+	if c.MinIdle > 0 || c.MinOpen > 0 {
 		shorten(refillTick, 1)
 	}
 	if tick == math.MaxInt64 {
@@ -145,6 +149,7 @@ func (c *Config) native() native.Pool_config_t {
 	config := native.NewPool_config_t()
 	config.SetKeeper(native.POOL_KEEPER_MANUAL)
 	config.SetMin_idle(saturate(c.MinIdle))
+	config.SetMin_open(saturate(c.MinOpen))
 	if c.MaxIdle != 0 {
 		config.SetMax_idle(saturate(c.MaxIdle))
 	}
@@ -182,6 +187,9 @@ func (c *Config) native() native.Pool_config_t {
 func (c *Config) nativeForDriver() native.Pool_config_t {
 	config := c.native()
 	config.SetInitial(saturate(c.Initial))
+	if c.Paused {
+		config.SetPaused(1)
+	}
 	config.SetOpeners(driverOpeners)
 	config.SetKeeper(native.POOL_KEEPER_THREAD)
 	return config

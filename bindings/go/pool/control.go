@@ -16,7 +16,7 @@ func (p *Pool[C]) Resize(maxOpen int) (int, error) {
 	return p.controlled(p.handle.resize(maxOpen))
 }
 
-// Pause lends nothing until Resume: gets wait.  Pauses are counted.  It returns how many leases are out.
+// Pause lends nothing until Resume: gets wait.  Pauses are counted.  It returns how many connections are in use.
 func (p *Pool[C]) Pause() (int, error) {
 	return p.controlled(p.handle.pause())
 }

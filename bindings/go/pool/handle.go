@@ -73,9 +73,9 @@ func (h *handle) resize(maxOpen int) int {
 }
 
 func (h *handle) pause() int {
-	leased := native.Pool_pause(h.pool)
+	busy := native.Pool_pause(h.pool)
 	runtime.KeepAlive(h)
-	return leased
+	return busy
 }
 
 func (h *handle) resume() int {

@@ -91,6 +91,9 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		p.Close(over)
 		return nil, err
 	}
+	if config.Paused { // not before, for the first connections are opened by gets
+		p.handle.pause()
+	}
 	if tick := config.tick(); tick > 0 {
 		p.keeper.start(tick, p.keep)
 	}

@@ -654,6 +654,34 @@ func TestSomeAreKeptIdle(t *testing.T) {
 	}
 }
 
+func TestSomeAreKeptOpenAndLentOnesCount(t *testing.T) {
+	p, f := newPool(t, pool.Config{MaxOpen: 5, MinOpen: 3})
+	eventually(t, "three are idle", func() bool { return p.Len() == 3 })
+	first, second := get(t, p), get(t, p)
+	if err := first.Discard(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "it was replaced", func() bool { return p.Len() == 2 })
+	release(t, second)
+	if f.opened.Load() != 4 {
+		t.Errorf("%d opened", f.opened.Load())
+	}
+}
+
+func TestAPoolMayBeginPaused(t *testing.T) {
+	p, f := newPool(t, pool.Config{MaxOpen: 2, Initial: 1, Paused: true})
+	if _, err := p.TryGet(background); !errors.Is(err, pool.ErrTimeout) {
+		t.Errorf("TryGet: %v", err)
+	}
+	if left, err := p.Resume(); left != 0 || err != nil {
+		t.Errorf("Resume: %d, %v", left, err)
+	}
+	release(t, get(t, p))
+	if f.opened.Load() != 1 {
+		t.Errorf("%d opened", f.opened.Load())
+	}
+}
+
 func TestAServerThatComesBackIsFound(t *testing.T) {
 	failing := errors.New("down")
 	var mutex sync.Mutex

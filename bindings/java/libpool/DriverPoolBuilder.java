@@ -47,6 +47,7 @@ public final class DriverPoolBuilder extends Settings<DriverPoolBuilder> {
     Config config = config();
     try {
       config.setInitial(initial);
+      config.setPaused(paused ? 1 : 0);
       config.setOpeners(openers);
       config.setCall_timeout_ms(Millis.of(callTimeout));
       return new DriverPool(config, name, driver, address);

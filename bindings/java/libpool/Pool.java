@@ -349,7 +349,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   /**
    * Lends nothing until {@link #resume()}: gets wait, until their deadline. Pauses are counted.
    *
-   * @return how many leases are out
+   * @return how many connections are in use; 0: the pool is quiet
    */
   public int pause() {
     try {
@@ -377,7 +377,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    *
    * @param maxOpen as the setting: 0 means no hard cap
    * @return how many connections are still too many
-   * @throws IllegalArgumentException if it is out of range or below minIdle
+   * @throws IllegalArgumentException if it is out of range or below minIdle or minOpen
    */
   public int resize(int maxOpen) {
     int left = Core.pool_resize(handle, maxOpen);

@@ -72,6 +72,9 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
       check(config);
       Pool<C, X> pool = new Pool<>(this, config);
       pool.fill(initial);
+      if (paused) { // not before, for the first connections are opened by gets
+        pool.pause();
+      }
       return pool;
     } finally {
       config.delete();
@@ -83,7 +86,7 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
     require(checker != null || config.getCheck_after_ms() < 0, "check_after_ms is set, but there is no checker");
     require(checker != null || config.getKeepalive_ms() <= 0, "keepalive_ms is set, but there is no checker");
     require(initial >= 0, "initial is " + initial + "; it must be 0 or more");
-    int limit = maxIdle != -1 ? maxIdle : maxOpen > 0 ? maxOpen : Math.max(10, minIdle);
+    int limit = maxIdle != -1 ? maxIdle : maxOpen > 0 ? maxOpen : Math.max(10, Math.max(minIdle, minOpen));
     require(initial <= limit || limit < 0, "initial is " + initial + ", which is more than max_idle, " + limit);
     require(initial <= maxOpen || maxOpen <= 0, "initial is " + initial + ", which is more than max_open, " + maxOpen);
   }

@@ -15,6 +15,8 @@ public abstract class Settings<B extends Settings<B>> {
   String name = "pool";
   int initial;
   int minIdle;
+  int minOpen;
+  boolean paused;
   int maxIdle = -1;
   int maxOpen;
   private int maxOpening;
@@ -52,6 +54,18 @@ public abstract class Settings<B extends Settings<B>> {
   /** So many are kept idle: opened in the background as others are lent or closed. */
   public B minIdle(int minIdle) {
     this.minIdle = minIdle;
+    return self();
+  }
+
+  /** So many are kept open, idle and lent together: opened in the background. */
+  public B minOpen(int minOpen) {
+    this.minOpen = minOpen;
+    return self();
+  }
+
+  /** The pool begins paused, and one {@link Pool#resume()} starts it; the initial connections are opened. */
+  public B paused(boolean paused) {
+    this.paused = paused;
     return self();
   }
 
@@ -109,7 +123,7 @@ public abstract class Settings<B extends Settings<B>> {
     return self();
   }
 
-  /** Idle for so long, a connection is closed, down to minIdle; 0: never. */
+  /** Idle for so long, a connection is closed, down to minIdle and minOpen; 0: never. */
   public B idleTimeout(Duration idleTimeout) {
     this.idleTimeout = Objects.requireNonNull(idleTimeout, "idleTimeout");
     return self();
@@ -161,6 +175,7 @@ public abstract class Settings<B extends Settings<B>> {
   Config config() {
     Config config = new Config();
     config.setMin_idle(minIdle);
+    config.setMin_open(minOpen);
     config.setMax_idle(maxIdle);
     config.setMax_open(maxOpen);
     config.setMax_opening(maxOpening);
@@ -192,7 +207,7 @@ public abstract class Settings<B extends Settings<B>> {
   /** The shortest time that somebody has to keep; 0: there is none. */
   long shortestMs(Config config) {
     return LongStream.of(
-            minIdle > 0 ? 1000 : 0,
+            minIdle > 0 || minOpen > 0 ? 1000 : 0,
             config.getIdle_timeout_ms(),
             config.getMax_lifetime_ms(),
             config.getCheck_after_ms(),

@@ -318,6 +318,25 @@ class PoolTest < Minitest::Test
     assert @opened.last.closed
   end
 
+  def test_some_are_kept_open_and_lent_ones_count
+    pool = pool_of(4, min_open: 3)
+    eventually { pool.size == 3 }
+    leases = Array.new(3) { pool.checkout }
+    leases.pop.discard
+    eventually { pool.size == 3 && pool.idle == 1 }
+    leases.each(&:checkin)
+    assert_equal 3, pool.idle
+    assert_raises(ArgumentError) { pool_of(1, min_open: 2) }
+  end
+
+  def test_a_pool_may_begin_paused
+    pool = pool_of(2, initial: 1, paused: true)
+    assert_equal 1, pool.idle
+    assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0) }
+    assert_equal 0, pool.resume
+    pool.with { |connection| assert_same @opened[0], connection }
+  end
+
   def test_what_is_opened_for_nobody_raises_to_nobody
     up = true
     pool = Libpool::Pool.new(max_open: 3, min_idle: 2, retry_min_ms: 1, keeper: :manual) do

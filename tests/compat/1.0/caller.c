@@ -128,6 +128,7 @@ static void get_and_put(pool_t *pool)
   EXPECT(pool_leases(pool, infos, 2) == 2);
   EXPECT(infos[0].lease == first && strcmp(infos[0].tag, "report") == 0 && infos[1].lease == second);
   EXPECT(pool_mark_unusable(second) == 0);
+  EXPECT(pool_mark_broken(second) == 0);
   EXPECT(pool_put(second) == 0);
   EXPECT(pool_put(second) == POOL_E_STALE);
   EXPECT(pool_conn(second) == NULL && pool_conn(first) != NULL);
@@ -203,7 +204,7 @@ static void use_vtable(void)
   get_and_put(pool);
   get_asynchronously(pool);
   see_and_control(pool);
-  EXPECT(pool_close(pool, 0) == 0);
+  EXPECT(pool_close(pool, -1) == 0);
   EXPECT(pool_get(pool) == POOL_E_CLOSED);
   pool_free(pool);
   EXPECT(opened == closed && released == 1 && events > 0 && lines > 0);
@@ -270,7 +271,7 @@ static void use_steps(void)
   EXPECT(pool_step_begin(pool, -1, 0, &step) == 0 && step.work == POOL_WORK_OPEN);
   error.code = POOL_E_OPEN;
   strcpy(error.message, "no");
-  EXPECT(pool_step_done(step.claim, &error, NULL, &step) == 0);
+  EXPECT(pool_step_done(step.claim, &error, NULL, &step) == POOL_E_OPEN);
   EXPECT(pool_step_begin(pool, -1, 0, &step) == 0 && step.work == POOL_WORK_OPEN);
   EXPECT((lease = pool_step_done(step.claim, NULL, &conn, &step)) > 0);
   EXPECT(pool_conn(lease) == &conn);

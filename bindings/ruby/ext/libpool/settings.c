@@ -24,10 +24,10 @@ static const struct setting {
   {                                                                                                                    \
 #name, offsetof(pool_config_t, name), true                                                                         \
   }
-    SMALL(min_idle),       SMALL(max_idle),        SMALL(max_open),      SMALL(max_opening),   SMALL(max_waiters),
-    SMALL(fairness_us),    SMALL(retire_percent),  SMALL(breaker_after), WIDE(get_timeout_ms), WIDE(idle_timeout_ms),
-    WIDE(max_lifetime_ms), WIDE(check_after_ms),   WIDE(keepalive_ms),   WIDE(leak_after_ms),  WIDE(retry_min_ms),
-    WIDE(retry_max_ms),    WIDE(overload_after_ms), WIDE(call_timeout_ms), SMALL(openers)};
+    SMALL(min_idle),       SMALL(min_open),       SMALL(max_idle),         SMALL(max_open),       SMALL(max_opening),
+    SMALL(max_waiters),    SMALL(fairness_us),    SMALL(retire_percent),   SMALL(breaker_after),  WIDE(get_timeout_ms),
+    WIDE(idle_timeout_ms), WIDE(max_lifetime_ms), WIDE(check_after_ms),    WIDE(keepalive_ms),    WIDE(leak_after_ms),
+    WIDE(retry_min_ms),    WIDE(retry_max_ms),    WIDE(overload_after_ms), WIDE(call_timeout_ms), SMALL(openers)};
 
 struct reading {
   struct libpool *self;
@@ -83,6 +83,8 @@ static int read_one(VALUE key, VALUE value, VALUE data)
     reading->config.name = NIL_P(reading->name = value) ? NULL : StringValueCStr(reading->name);
   else if (strcmp(name, "queue") == 0)
     reading->config.queue = read_queue(value);
+  else if (strcmp(name, "paused") == 0)
+    reading->config.paused = RTEST(value);
   else if (!read_proc(reading->self, name, value) && !read_number(&reading->config, name, value))
     rb_raise(rb_eArgError, "unknown keyword: :%s", name);
   return ST_CONTINUE;

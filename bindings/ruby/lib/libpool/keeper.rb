@@ -13,7 +13,7 @@ module Libpool
     # How often to look at least, in seconds; nil: nothing has to do with time.
     def self.interval(settings)
       times = settings.values_at(*SETTINGS).compact.select(&:positive?)
-      return nil if times.empty? && !settings[:min_idle].to_i.positive?
+      return nil if times.empty? && settings.values_at(:min_idle, :min_open).none? { |least| least.to_i.positive? }
 
       [LONGEST, *times.map { |time| time / 4000.0 }].min.clamp(0.001, LONGEST)
     end

@@ -17,8 +17,9 @@ module Libpool
     # check:: is called with a connection and tells whether it is still good: see check_after_ms and keepalive_ms.
     # abandon:: is called in a child of fork with each connection of the parent: closes descriptors, sends nothing.
     # initial:: so many are opened at once.
+    # paused:: true: the pool begins as after pause, and one resume starts it.
     # keeper:: :thread, or :manual: then the program calls maintain.
-    def initialize(initial: 0, keeper: :thread, **settings, &open)
+    def initialize(initial: 0, paused: false, keeper: :thread, **settings, &open)
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
       unless %i[thread manual].include?(keeper)
         raise ArgumentError, "keeper is #{keeper.inspect}; it must be :thread or :manual"
@@ -28,6 +29,7 @@ module Libpool
       @interval = keeper == :thread ? Keeper.interval(settings) : nil
       start_keeper
       open_initial(Integer(initial), settings)
+      pause if paused # not before, for the first connections are opened by checkouts
     end
 
     # Ends a lease, and its connection is closed.  Given a connection, as `with` lends it: it is closed when it comes
@@ -69,7 +71,7 @@ module Libpool
 
     def open_initial(count, settings)
       limit = [settings[:max_idle], settings[:max_open]].compact.select(&:positive?).min
-      limit ||= [10, settings[:min_idle].to_i].max # what may be idle where nothing says
+      limit ||= [10, settings[:min_idle].to_i, settings[:min_open].to_i].max # what may be idle where nothing says
       raise ArgumentError, "initial is #{count}; it must be at least 0" if count.negative?
       raise ArgumentError, "initial is #{count}, which is more than #{limit}" if count > limit
 

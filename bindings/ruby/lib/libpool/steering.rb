@@ -31,7 +31,7 @@ module Libpool
       Native.pool_flush(self).tap { tidy }
     end
 
-    # Lends nothing until resume; returns how many leases are out.
+    # Lends nothing until resume; returns how many connections are in use.
     def pause
       Native.pool_pause(self)
     end

@@ -11,6 +11,9 @@
  *     const pool_api_t *api = get_api(POOL_API_VERSION);
  *     pool_lease_t lease = api->get(pool);
  *
+ * The program need not be linked with the library then, and with POOL_NO_FUNCTIONS defined it need not even declare its
+ * functions, which matters where another library has functions of the same names.
+ *
  * A table only ever grows at its end, so a program that was compiled long ago finds everything where it was.  A program
  * that was compiled against a newer header asks POOL_API_HAS() before it calls what came later.
  */
@@ -47,6 +50,7 @@ typedef struct {
   pool_lease_t (*get_for)(pool_t *pool, int64_t timeout_ms);
   int (*put)(pool_lease_t lease);
   int (*mark_unusable)(pool_lease_t lease);
+  int (*mark_broken)(pool_lease_t lease);
   void *(*conn)(pool_lease_t lease);
   int64_t (*get_async)(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void *user);
   int (*cancel)(int64_t ticket);
@@ -64,6 +68,11 @@ typedef struct {
   const char *(*strerror)(int64_t code);
   const char *(*version)(void);
   int (*supports)(const char *feature);
+  int (*config_init)(pool_config_t *config, size_t size);
+  int (*vtable_init)(pool_vtable_t *vtable, size_t size);
+  int (*error_init)(pool_error_t *error, size_t size);
+  int (*stats_init)(pool_stats_t *stats, size_t size);
+  int (*lease_info_init)(pool_lease_info_t *info, size_t size);
 
   /* pool/driver.h */
   int (*driver_prepare)(const char *name, const char *address, pool_vtable_t *vtable, void **context,
@@ -78,6 +87,7 @@ typedef struct {
   int (*step_end)(pool_lease_t lease, pool_step_t *step);
   pool_lease_t (*step_done)(pool_lease_t claim, const pool_error_t *failure, void *conn, pool_step_t *step);
   int (*step_next)(pool_t *pool, pool_step_t *step);
+  int (*step_init)(pool_step_t *step, size_t size);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */
@@ -85,6 +95,8 @@ typedef struct {
 
 /** The type of pool_get_api(), for dlsym(). */
 typedef const pool_api_t *pool_get_api_fn(uint32_t version);
+
+#ifndef POOL_NO_FUNCTIONS
 
 /**
  * The table of functions.  It is constant and there for ever, also after dlclose(): the library is never unloaded.
@@ -96,6 +108,8 @@ typedef const pool_api_t *pool_get_api_fn(uint32_t version);
  * @param version POOL_API_VERSION
  */
 POOL_API const pool_api_t *pool_get_api(uint32_t version);
+
+#endif /* POOL_NO_FUNCTIONS */
 
 #ifdef __cplusplus
 }

@@ -7,9 +7,10 @@
  * libpool: a thread-safe pool of connections.
  *
  * Words.  A *pool* keeps connections open and lends them.  A *lease* is the right to use one connection until it is
- * put back; it is a positive number, and a lease that was put back (or never existed) is recognised as such for ever:
- * it can never reach a connection that is somebody else's by now.  A *vtable* holds the callbacks that open, close
- * and use one kind of connection.
+ * put back; it is a positive number, and a lease that was put back (or never existed) is recognised as such: it can
+ * never reach a connection that is somebody else's by now.  (A number comes back after 2^42 leases of one slot, which
+ * at a million a second is after seven weeks.)  A *vtable* holds the callbacks that open, close and use one kind of
+ * connection.
  *
  * Results.  Functions return 0 or a positive value on success and a negative POOL_E_* on failure.  pool_strerror()
  * names any code; pool_failure() says why the last call of this thread failed.  Output parameters are written on
@@ -18,14 +19,21 @@
  * Time.  A parameter's name ends in its unit.  A timeout of -1 means "for ever".  A deadline (`deadline_ns`) is a
  * moment on CLOCK_MONOTONIC in nanoseconds; POOL_NO_DEADLINE means that there is none.
  *
- * Threads.  Every function may be called by any thread at any moment, with the exceptions stated at pool_free().  A
- * lease may be put by another thread than the one that got it.
+ * Threads.  Every function may be called by any thread at any moment, with the exceptions stated at pool_free(); by a
+ * signal handler none but pool_strerror() and pool_version().  A lease may be put by another thread than the one that
+ * got it.  A thread may be cancelled (pthread_cancel) while it sleeps in pool_get() or pool_get_for(); no other
+ * function is a cancellation point, and callbacks run with cancellation disabled.
  *
  * Callbacks.  The library holds no lock while it calls one, so a callback may call any function of the library.  Where
  * that could make a call wait for itself, the function says so.  A callback must return; it must not jump, throw or
  * unwind through the library.
  *
+ * Names.  All begin with pool_ or POOL_.  Where another library has functions of such names (libsolv has a
+ * pool_create() and a pool_free()), define POOL_NO_FUNCTIONS before this is included and use the table of pool/api.h:
+ * none of the functions is declared then.
+ *
  * Structs.  Each begins with its size, which its POOL_*_INIT sets; a struct of an older or newer header is understood.
+ * Only pool_bytes_t and pool_times_t have none, and never change.
  * A pool_error_t whose size is wrong is left alone.
  */
 
@@ -50,8 +58,8 @@ extern "C" {
 
 /* ---- error codes: explicit, never renumbered, never used again ------------------------------------------------ */
 
-#define POOL_E_INVALID     (-1)  /**< a parameter or setting is wrong; the message names it */
-#define POOL_E_STALE       (-2)  /**< no such lease: put back already, of another time, or never given */
+#define POOL_E_INVALID     (-1) /**< a parameter or setting is wrong; the message names it */
+#define POOL_E_STALE       (-2) /**< no such lease, ticket, claim or call: over already, of another time, or never given */
 #define POOL_E_CLOSED      (-3)  /**< the pool is closed */
 #define POOL_E_TIMEOUT     (-4)  /**< the deadline passed; the message says in which phase */
 #define POOL_E_OPEN        (-5)  /**< a connection could not be opened; the message is the driver's */
@@ -117,34 +125,47 @@ typedef struct {
 
 /* Events.  Their numbers are bits of event_mask: 1 << POOL_EVENT_OPENED, ... */
 #define POOL_EVENT_OPENED         1 /**< a connection was opened; duration_ns is how long it took */
-#define POOL_EVENT_OPEN_FAILED    2 /**< an open failed: code, message */
+#define POOL_EVENT_OPEN_FAILED    2 /**< an open failed: code, message; duration_ns is how long it took */
 #define POOL_EVENT_CLOSED         3 /**< a connection was closed: reason; code, message: why a check or reset failed */
-#define POOL_EVENT_LENT           4 /**< a get succeeded */
-#define POOL_EVENT_RETURNED       5 /**< a lease was put */
+#define POOL_EVENT_LENT           4 /**< a get succeeded; duration_ns is how long it took, 0 where it did not wait */
+#define POOL_EVENT_RETURNED       5 /**< a lease was put; duration_ns is how long it was out */
 #define POOL_EVENT_WAITED         6 /**< a get succeeded after duration_ns in the queue; POOL_EVENT_LENT follows */
-#define POOL_EVENT_TIMED_OUT      7 /**< a get ended at its deadline */
-#define POOL_EVENT_OVERLOADED     8 /**< a get was refused, or its wait ended, with POOL_E_OVERLOAD */
-#define POOL_EVENT_CANCELLED      9 /**< a get was cancelled */
+#define POOL_EVENT_TIMED_OUT      7 /**< a get ended with POOL_E_TIMEOUT, after duration_ns */
+#define POOL_EVENT_OVERLOADED     8 /**< a get was refused, or its wait ended, with POOL_E_OVERLOAD, after duration_ns */
+#define POOL_EVENT_CANCELLED      9 /**< a get was cancelled, after duration_ns */
 #define POOL_EVENT_LEAKED         10 /**< a lease is out for longer than leak_after_ms: lease, thread, tag, duration_ns */
-#define POOL_EVENT_LEAK_RETURNED  11 /**< it came back after all */
+#define POOL_EVENT_LEAK_RETURNED  11 /**< it came back after all; POOL_EVENT_RETURNED follows */
 #define POOL_EVENT_BREAKER_OPENED 12 /**< gets fail at once from now on: message is the cause */
 #define POOL_EVENT_BREAKER_CLOSED 13 /**< a connection could be opened again */
 #define POOL_EVENT_STARVED        14 /**< every connection is held by a thread that itself waits for this pool */
+#define POOL_EVENT_GET_FAILED     15 /**< a get ended with any other code, after duration_ns: code, message */
+#define POOL_EVENT_OPENING        16 /**< an open begins; POOL_EVENT_OPENED or POOL_EVENT_OPEN_FAILED follows */
+#define POOL_EVENT_POOL_CREATED   17 /**< the first event of a pool */
+#define POOL_EVENT_POOL_FLUSHED   18 /**< pool_flush() begins */
+#define POOL_EVENT_POOL_PAUSED    19 /**< the first pool_pause(), or it begins paused: nothing is lent */
+#define POOL_EVENT_POOL_RESUMED   20 /**< the last pool_resume(): connections are lent again */
+#define POOL_EVENT_POOL_RESIZED   21 /**< pool_resize(): message says to what */
+#define POOL_EVENT_POOL_CLOSED    22 /**< the first pool_close(), once it has closed what was idle */
+#define POOL_EVENT_WARNING        23 /**< something is set that cannot work: message */
 
-/** Something that happened.  It and what it points to are valid during the callback only. */
+/** Something that happened.  It and what it points to are valid during the callback only.  Every get ends in one event:
+    POOL_EVENT_LENT, _TIMED_OUT, _OVERLOADED, _CANCELLED or _GET_FAILED; a call that is no get, for a parameter is
+   wrong, in none.  Those of one connection come in order: _OPENING, then _OPENED or _OPEN_FAILED; then _LENT and
+   _RETURNED in turn; then _CLOSED.  Only _LEAKED, which a library thread tells, may come late if the lease is put at
+   that moment. */
 typedef struct {
   size_t size;
   int32_t event;       /**< POOL_EVENT_* */
   int32_t reason;      /**< POOL_REASON_* of POOL_EVENT_CLOSED */
   int32_t code;        /**< POOL_E_* of what failed, or 0 */
   int32_t reserved;    /**< 0 */
-  pool_lease_t lease;  /**< which lease; of an open, close or failed get: 0 */
-  int64_t connection;  /**< which connection, counted from 1 in each pool; 0: none */
+  pool_lease_t lease;  /**< which lease; of an open, close, failed get or the pool: 0 */
+  int64_t connection;  /**< which connection: numbered from 1 in each pool, as opens begin; 0: none */
   int64_t thread;      /**< who holds the lease, as gettid() numbers threads; 0: not known */
   int64_t duration_ns; /**< how long it took, or -1 */
   const char *pool;    /**< its name */
   const char *tag;     /**< what pool_tag() set for the lease, its beginning at least, or "" */
-  const char *message; /**< of failures: why; else "" */
+  const char *message; /**< of failures: why, of a get what pool_failure() says; else "" */
 } pool_event_t;
 
 /** Receives events, on the thread where each happened, several at one time perhaps, and never under a lock: it may
@@ -152,10 +173,11 @@ typedef struct {
 typedef void pool_event_fn(void *user, const pool_event_t *event);
 
 #define POOL_LOG_ERROR 1 /**< something is wrong: a breaker opened, threads starve */
-#define POOL_LOG_WARN  2 /**< something may be wrong: a leak, a failed open */
+#define POOL_LOG_WARN  2 /**< something may be wrong: a leak, a failed open or close */
 #define POOL_LOG_INFO  3 /**< good to know: a breaker closed, a leaked lease came back */
 
-/** Receives lines of text for people about what is rare, as pool_event_fn receives events.  No newline at the end. */
+/** Receives lines of text for people about what is rare, as pool_event_fn receives events.  Each is one line of
+    UTF-8, without a newline at its end, whatever names, tags and messages of drivers are in it. */
 typedef void pool_log_fn(void *user, int32_t level, const char *line);
 
 /** Settings of a pool.  Begin with POOL_CONFIG_INIT and change what you need; the library copies what it keeps.
@@ -164,8 +186,8 @@ typedef void pool_log_fn(void *user, int32_t level, const char *line);
     the program or machine, from when those have run again.  Leave room between min_idle and max_idle. */
 typedef struct {
   size_t size;
-  const char *name;       /**< shown in messages and reports, so best one for each pool; at most 47 bytes are kept; NULL
-                               means "pool" */
+  const char *name;       /**< shown in messages and reports, so best one for each pool; at most 47 bytes are kept, with
+                               a question mark for what is no text of one line; NULL means "pool" */
   int32_t initial;        /**< opened by pool_create(), at least 0 (the ancestor's initialCap) */
   int32_t min_idle;       /**< so many are kept idle: opened in the background as others are lent or closed; after a
                                   failed open again after a second, or when retry_min_ms says */
@@ -186,13 +208,14 @@ typedef struct {
   int32_t retire_percent; /**< 1 to 100: of those open, at most so many (rounded up) reach the end of their lifetime
                                in one interval; there are 400 / retire_percent intervals (rounded) to a lifetime */
   int32_t breaker_after;  /**< after so many failed opens in a row (with retry_min_ms) gets fail at once; 0: never */
-  int32_t background_reset;  /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
-  int32_t paused;            /**< 1: the pool begins paused, as after one pool_pause(); the initial connections are opened */
-  int32_t event_mask;        /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
+  int32_t background_reset; /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
+  int32_t paused;     /**< 1: the pool begins paused, as after one pool_pause(); the initial connections are opened */
+  int32_t event_mask; /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
   int64_t get_timeout_ms;    /**< how long pool_get() takes at most, at least 1, or -1: no limit; the deadline covers
                                   queue, open and check together */
   int64_t call_timeout_ms;   /**< deadline of pool_call() and pool_go(), -1: none */
-  int64_t idle_timeout_ms;   /**< idle for so long, a connection is closed, down to min_idle; 0 or -1: never */
+  int64_t idle_timeout_ms;   /**< idle for so long, a connection is closed, down to min_idle and min_open; 0 or -1:
+                                  never */
   int64_t max_lifetime_ms;   /**< no connection gets older, but the one that is lent is closed on return; 0 or -1: no
                                   limit.  They are retired a bit earlier, evenly, see retire_percent */
   int64_t check_after_ms;    /**< idle for so long, a connection is checked before it is lent; 0: always, -1: never */
@@ -207,7 +230,7 @@ typedef struct {
                                   for as long again; for queue */
   pool_event_fn *events;     /**< receives events, or NULL */
   pool_log_fn *log;          /**< receives lines for people, or NULL */
-  void *user;                /**< handed to events and log */
+  void *user;                /**< handed to events and log; it must live as long as the vtable's context */
 } pool_config_t;
 /* clang-format off */
 #define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, 0, POOL_KEEPER_THREAD, 1000, \
@@ -273,11 +296,13 @@ typedef struct {
   int64_t max_ns; /**< exact */
 } pool_times_t;
 
-/** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow. */
+/** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow.  Each
+    get is one of lent or leased, or of timed_out, found_none, overloaded, cancelled, failed_fast, failed_open,
+    failed_closed, failed_nomem and failed_system; a call that is no get, for a parameter is wrong, is none of them. */
 typedef struct {
   size_t size;
   int64_t open;            /**< all places taken: idle, leased, being opened, checked, reset or closed */
-  int64_t idle;            /**< ready to be lent */
+  int64_t idle;            /**< ready to be lent, as pool_len() counts them */
   int64_t leased;          /**< lent */
   int64_t opening;         /**< being opened */
   int64_t waiting;         /**< waiters in the queue */
@@ -297,10 +322,10 @@ typedef struct {
   int64_t closed_flushed;  /**< closed because of pool_flush() */
   int64_t closed_resized;  /**< closed because of pool_resize() */
   int64_t waited;          /**< waits that ended with a connection, or with the right to open one */
-  int64_t timed_out;       /**< waits that ended at their deadline */
-  int64_t overloaded;      /**< refused because max_waiters were waiting, or shed from the queue */
-  int64_t cancelled;       /**< ended by pool_cancel() */
-  int64_t failed_fast;     /**< gets that failed at once because the breaker was open */
+  int64_t timed_out;       /**< gets that ended with POOL_E_TIMEOUT, wherever their time went */
+  int64_t overloaded;      /**< gets refused because max_waiters were waiting, or shed from the queue */
+  int64_t cancelled;       /**< gets ended by pool_cancel(), or by pool_step_cancel() before their deadline */
+  int64_t failed_fast;     /**< gets that failed at once with POOL_E_OPEN because the breaker was open */
   int64_t breaker_opened;  /**< how often the breaker opened */
   int64_t leaked;          /**< leases reported because of leak_after_ms */
   int64_t starved;         /**< how often every connection was held by a thread that waited for this pool */
@@ -310,11 +335,17 @@ typedef struct {
   pool_times_t open_time;  /**< of each open that succeeded */
   pool_times_t check_time; /**< of each check */
   pool_times_t use;        /**< from get to put, of one lease in 1024 of each slot, its first among them */
+  int64_t found_none;      /**< gets without time to wait (timeout_ms 0) that found nothing: POOL_E_TIMEOUT */
+  int64_t failed_open;     /**< gets that ended with POOL_E_OPEN after an open failed */
+  int64_t failed_closed;   /**< gets that ended with POOL_E_CLOSED */
+  int64_t failed_nomem;    /**< gets that ended with POOL_E_NOMEM */
+  int64_t failed_system;   /**< gets that ended with POOL_E_SYSTEM */
 } pool_stats_t;
 /* clang-format off */
 #define POOL_TIMES_INIT { 0, 0, 0, 0, 0, 0, 0 }
 #define POOL_STATS_INIT { sizeof(pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-                          0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT }
+                          0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, \
+                          0, 0, 0, 0, 0 }
 /* clang-format on */
 
 #define POOL_FORMAT_TEXT       0 /**< a table for people */
@@ -325,12 +356,13 @@ typedef struct {
 typedef struct {
   size_t size;
   pool_lease_t lease;
-  int64_t thread;  /**< who got it, as gettid() numbers threads; 0: not known */
-  int64_t held_ns; /**< for how long, at least: get reads no clock, so this counts from when somebody looked */
-  char tag[48];    /**< the beginning of what pool_tag() set, or "" */
+  int64_t thread;     /**< who got it, as gettid() numbers threads; 0: not known */
+  int64_t held_ns;    /**< for how long, at least: get reads no clock, so this counts from when somebody looked */
+  char tag[48];       /**< the beginning of what pool_tag() set, or "" */
+  int64_t connection; /**< as in pool_event_t */
 } pool_lease_info_t;
 /* clang-format off */
-#define POOL_LEASE_INFO_INIT { sizeof(pool_lease_info_t), 0, 0, 0, { 0 } }
+#define POOL_LEASE_INFO_INIT { sizeof(pool_lease_info_t), 0, 0, 0, { 0 }, 0 }
 /* clang-format on */
 
 /** Ends a pool_get_async(): `result` is a lease or a POOL_E_*; pool_failure() has the details of the latter. */
@@ -340,19 +372,23 @@ typedef void pool_got_fn(void *user, pool_lease_t result);
     POOL_E_REMOTE it holds the server's error. */
 typedef void pool_done_fn(void *user, int32_t code, pool_bytes_t reply);
 
+#ifndef POOL_NO_FUNCTIONS
+
 /* ---- the pool ------------------------------------------------------------------------------------------------- */
 
 /**
  * Makes a pool and opens its first `initial` connections, one after the other.  If one of them fails, those that
- * were opened are closed and the whole call fails with the driver's message.
+ * were opened are closed and the whole call fails with the driver's message.  Where it fails no callback follows, the
+ * vtable's release neither: the context stays the caller's.
  *
  * Blocks: as long as the opens take; each has get_timeout_ms.
- * Ownership: config and vtable are copied.  The context must live until the vtable's release is called or, without one,
- * until pool_free() was called and the last lease put.  The pool is given back with pool_free().
- * Threads: any.  From a callback: yes.
- * Errors: POOL_E_INVALID (message names the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER,
- * POOL_E_OPEN, POOL_E_TIMEOUT, POOL_E_NOMEM, POOL_E_SYSTEM. Since 0.1.  Idea: NewChannelPool of the Go packages
- * fatih/pool and maxatome/pool.
+ * Ownership: config and vtable are copied.  The context must live until the vtable's release is called.  That is when
+ * the last reference was given up, each connection has been put and closed, every get and call under way has ended, and
+ * no library thread of the pool runs any more; it may be long after pool_free(), and on any thread.  A program without
+ * a release calls pool_close(pool, -1), which returns 0 when no callback of the vtable will follow, then pool_free().
+ * The pool is given back with pool_free(). Threads: any.  From a callback: yes. Errors: POOL_E_INVALID (message names
+ * the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER; of an initial connection POOL_E_OPEN,
+ * POOL_E_TIMEOUT; POOL_E_NOMEM.  Since 0.1.  Idea: NewChannelPool of the Go packages fatih/pool and maxatome/pool.
  *
  * @param config  settings, or NULL for the defaults
  * @param vtable  the callbacks
@@ -396,8 +432,8 @@ POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
 /**
  * Does what is due: ends asynchronous gets that are served, cancelled or past their deadline, and looks after idle
  * times, lifetimes, checks, leaks and retries.  Needed with POOL_KEEPER_MANUAL, where without openers it also runs the
- * callbacks that are due (close, check, reset, and open for min_idle or to find out whether a server is back); harmless
- * otherwise.
+ * callbacks that are due (close, check, reset, and open for min_idle, min_open or to find out whether a server is
+ * back); harmless otherwise.
  *
  * Blocks: no longer than the callbacks take, each of which has get_timeout_ms.  Threads: any; one at a time does the
  * work.  From a callback: yes, and does nothing if that runs within pool_maintain() of the same pool.
@@ -423,7 +459,9 @@ POOL_API int pool_flush(pool_t *pool);
  * needs a resume of its own, so two threads may pause at one time.  A child of fork inherits them.
  *
  * Blocks: no; the leases that are out stay valid.  Threads: any.  From a callback: yes.
- * Returns how many leases are out, 0 means that the pool is quiet; or POOL_E_INVALID, POOL_E_CLOSED.  Since 0.1.
+ * Returns how many connections are in use: lent, with a call under way, or being opened, checked, reset or closed.  0
+ * means that the pool is quiet: until pool_resume() nothing begins but what time asks for (keepalive_ms and the ends of
+ * what is idle).  Or POOL_E_INVALID, POOL_E_CLOSED.  Since 0.1.
  * Idea: PAUSE of pgbouncer.
  */
 POOL_API int pool_pause(pool_t *pool);
@@ -442,7 +480,7 @@ POOL_API int pool_resume(pool_t *pool);
  *
  * Blocks: no, but runs the vtable's close.  Threads: any.  From a callback: yes.
  * Returns how many connections are still too many, and will be closed as they come back; or POOL_E_INVALID: out of
- * range, or below min_idle; POOL_E_CLOSED.  Since 0.1.  Idea: SetMaxOpenConns of database/sql.
+ * range, or below min_idle or min_open; POOL_E_CLOSED.  Since 0.1.  Idea: SetMaxOpenConns of database/sql.
  *
  * @param max_open as the setting: 0 means no hard cap
  */
@@ -450,7 +488,7 @@ POOL_API int pool_resize(pool_t *pool, int32_t max_open);
 
 /**
  * Notes beside a lease what it is used for, until it is put; pool_leases() and the events of a leak show it.  The text
- * is copied; NULL or "" takes the note back.
+ * is copied, with a question mark for what is no text of one line; NULL or "" takes the note back.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE, POOL_E_NOMEM.  Since 0.1.
  */
@@ -487,11 +525,12 @@ POOL_API int pool_event_fd(pool_t *pool);
  * Gets a connection: an idle one, else a new one if the caps allow, else the next that is put, in order of arrival.
  * The same as pool_get_for() with the configured get_timeout_ms.
  *
- * Blocks: up to get_timeout_ms; not at all if a connection is idle.
+ * Blocks: up to get_timeout_ms; not at all if a connection is idle and needs no check.
  * Ownership: the lease is put with pool_put(), once.
  * Threads: any.  From a callback: yes; it may wait for the caller's own leases, so give it a timeout.
- * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_INVALID.
- * Since 0.1.  Idea: Get of maxatome/pool; speed from HikariCP's reuse by thread, order from puddle.
+ * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_SYSTEM (no thread to open
+ * with), POOL_E_INVALID (pool is NULL), POOL_E_UNSUPPORTED (of a pool of the step API).  Since 0.1.  Idea: Get of
+ * maxatome/pool; speed from HikariCP's reuse by thread, order from puddle.
  */
 POOL_API pool_lease_t pool_get(pool_t *pool);
 
@@ -501,8 +540,8 @@ POOL_API pool_lease_t pool_get(pool_t *pool);
  *
  * A connection whose opening outlasts the deadline is kept for the next caller, and this call ends with POOL_E_TIMEOUT.
  *
- * Blocks: up to timeout_ms.  Ownership: as pool_get().  Threads: any.  From a callback: yes, as pool_get().
- * Errors: those of pool_get(), and POOL_E_INVALID for less than -1.  Since 0.1.
+ * Blocks: up to timeout_ms; with 0 as long as an open or a check takes.  Ownership: as pool_get().  Threads: any.  From
+ * a callback: yes, as pool_get(). Errors: those of pool_get(), and POOL_E_INVALID for less than -1.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: do not wait, -1: for ever
  */
@@ -520,12 +559,22 @@ POOL_API pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms);
 POOL_API int pool_put(pool_lease_t lease);
 
 /**
- * Marks a leased connection as unusable: it is closed when it is put.
+ * Marks a leased connection as unusable: it is closed when it is put.  The others are under no suspicion.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE.  Since 0.1.  Idea: MarkUnusable of
  * fatih/pool.
  */
 POOL_API int pool_mark_unusable(pool_lease_t lease);
+
+/**
+ * Says that a leased connection broke: it is closed when it is put, as after pool_mark_unusable(), and the others are
+ * under suspicion, as after a pool_call() that ended with POOL_E_BROKEN: those that are idle are checked before they
+ * are lent, if the vtable can.  For those who use what pool_conn() gives them; a connection that is no longer of use
+ * for a reason of its own is marked with pool_mark_unusable().
+ *
+ * Blocks: no longer than a scan of the slots.  Threads: any.  From a callback: yes.  Errors: POOL_E_STALE.  Since 0.1.
+ */
+POOL_API int pool_mark_broken(pool_lease_t lease);
 
 /**
  * The connection of a lease, as the vtable's open stored it; NULL if the lease is stale.  Valid until the lease is put.
@@ -538,9 +587,12 @@ POOL_API void *pool_conn(pool_lease_t lease);
  * Asks for a connection and returns at once; `got` is called exactly once with the lease or an error.
  *
  * `got` runs on the pool's keeper thread or, with POOL_KEEPER_MANUAL, inside pool_maintain(); never inside this call.
- * A new connection is opened by a library thread, also with openers = 0. Blocks: no.  Threads: any.  From a callback:
- * yes. Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_NOMEM,
- * POOL_E_SYSTEM, and then `got` is not called.  Since 0.1.
+ * A new connection is opened by a library thread, also with openers = 0.  Blocks: no.  Threads: any.
+ * From a callback: yes.
+ * Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_UNSUPPORTED (of a pool of the step API),
+ * POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_SYSTEM, and then `got` is not called.  What `got` may receive in
+ * place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_CANCELLED, POOL_E_NOMEM,
+ * POOL_E_SYSTEM.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: only what is idle now, -1: for ever
  */
@@ -564,9 +616,11 @@ POOL_API int pool_cancel(int64_t ticket);
  * Ownership: args are borrowed during the call; the reply is freed with pool_bytes_free().
  * Threads: any; more than one call at a time on one lease only if the driver is multiplexed.  From a callback: yes.
  * Errors: POOL_E_REMOTE (the server's error, in *error; the connection is good), POOL_E_TIMEOUT (of a driver that is
- * not multiplexed the connection is unusable then), POOL_E_BROKEN (unusable), POOL_E_UNSUPPORTED, POOL_E_INVALID,
- * POOL_E_STALE, POOL_E_OVERLOAD.  After POOL_E_BROKEN idle siblings are checked before they are lent, if the vtable
- * can. Since 0.1.  Idea: Call of maxatome/pool's RpcAble.
+ * not multiplexed the connection is unusable then), POOL_E_BROKEN (unusable), POOL_E_CANCELLED (by the driver;
+ * unusable), POOL_E_STALE; and, with the connection as it was, POOL_E_UNSUPPORTED, POOL_E_INVALID, POOL_E_OVERLOAD (too
+ * many calls are under way, 4095 at most on one connection), POOL_E_NOMEM, POOL_E_SYSTEM.  Where the connection is
+ * unusable its idle siblings are checked before they are lent, if the vtable can.  Since 0.1.  Idea: Call of
+ * maxatome/pool's RpcAble.
  *
  * @param reply receives the reply; NULL if it is of no interest
  */
@@ -590,7 +644,8 @@ POOL_API int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t ar
  * driver itself keeps it alive.
  *
  * Blocks: no.  Ownership: the reply, from pool_bytes_new() or empty, goes to the receiver.  Threads: any.
- * From a callback: yes.  Errors: POOL_E_STALE if the call is done already; the reply is then freed.  Since 0.1.
+ * From a callback: yes.  Errors: POOL_E_STALE if the call is done already, POOL_E_INVALID (call is NULL); the reply is
+ * then freed.  Since 0.1.
  *
  * @param code 0 or a POOL_E_* with the meanings of pool_vtable_t::call
  */
@@ -694,6 +749,49 @@ POOL_API const char *pool_version(void);
  * libxkbcommon.
  */
 POOL_API int pool_supports(const char *feature);
+
+/* ---- POOL_*_INIT for callers that have no C compiler ---------------------------------------------------------- */
+
+/**
+ * Makes a struct of settings what POOL_CONFIG_INIT makes it, in a caller's memory of any release: what there is beyond
+ * `size` is not written, and what the caller has and this library does not know becomes 0.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_INVALID (config is NULL), POOL_E_SIZE, POOL_E_WILD; nothing was written then.  Since 0.1.
+ *
+ * @param size how many bytes the struct has
+ */
+POOL_API int pool_config_init(pool_config_t *config, size_t size);
+
+/**
+ * The same for POOL_VTABLE_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_vtable_init(pool_vtable_t *vtable, size_t size);
+
+/**
+ * The same for POOL_ERROR_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_error_init(pool_error_t *error, size_t size);
+
+/**
+ * The same for POOL_STATS_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_stats_init(pool_stats_t *stats, size_t size);
+
+/**
+ * The same for POOL_LEASE_INFO_INIT; of a list, the first element is enough.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_lease_info_init(pool_lease_info_t *info, size_t size);
+
+#endif /* POOL_NO_FUNCTIONS */
 
 #ifdef __cplusplus
 }
