@@ -23,6 +23,7 @@
 #include "policies.h"
 #include "report.h"
 #include "rounds.h"
+#include "scale.h"
 #include "spike.h"
 #include "tuning.h"
 
@@ -47,6 +48,7 @@ static struct figure figures[] = {
     {"spike", spike, false},
     {"failover", failover, false},
     {"keeper", keeper, false},
+    {"scale", scale, false},
 };
 
 #define FIGURES (sizeof figures / sizeof figures[0])

@@ -2,105 +2,213 @@
 #include "bitmap.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* Blocks that no pool uses.  Guarded by the lock of the slot table. */
-static struct block *free_blocks;
-
-static struct slot *slot_at(struct block *block, unsigned place)
+static struct slot *slot_at(struct block *block, uint64_t bit)
 {
-  struct slot *group = atomic_load_explicit(&block->group[place / SLOT_GROUP], memory_order_acquire);
-  return group ? &group[place % SLOT_GROUP] : NULL;
+  uint32_t index = atomic_load(&block->index[__builtin_ctzll(bit)]);
+  return index ? &slots[index] : NULL;
+}
+
+/* ---- hints ---- */
+
+void bitmap_raise(struct block *block, uint64_t bit)
+{
+  if (!(atomic_fetch_or(&block->idle, bit) & bit))
+    atomic_fetch_add(&block->row->count, 1);
+  if (!(atomic_load(&block->row->idle) & block->bit))
+    atomic_fetch_or(&block->row->idle, block->bit);
+}
+
+struct slot *bitmap_clean(const struct scan *scan)
+{
+  struct block *block = scan->block;
+  if (atomic_fetch_and(&block->idle, ~scan->bit) & scan->bit)
+    atomic_fetch_sub(&block->row->count, 1);
+  /* By its place: another slot may have come to be there. */
+  struct slot *slot = slot_at(block, scan->bit);
+  if (!slot || state_of(atomic_load(&slot->word)) != IDLE)
+    return NULL;
+  bitmap_raise(block, scan->bit);
+  return slot;
+}
+
+int32_t bitmap_count(struct row *row)
+{
+  int32_t count = 0;
+  for (; row; row = atomic_load_explicit(&row->next, memory_order_acquire))
+    count += atomic_load(&row->count);
+  return count;
+}
+
+bool bitmap_hint(struct row *row)
+{
+  struct block *first = atomic_load_explicit(&row->block[0], memory_order_relaxed);
+  if (atomic_load_explicit(&first->idle, memory_order_relaxed))
+    return true;
+  uint32_t idle = atomic_load_explicit(&row->idle, memory_order_relaxed) & ~first->bit;
+  while (!idle && (row = atomic_load_explicit(&row->next, memory_order_acquire)))
+    idle = atomic_load_explicit(&row->idle, memory_order_relaxed);
+  return idle != 0;
+}
+
+/* ---- scans ---- */
+
+static struct scan begin(struct row *row, bool all)
+{
+  struct block *block = atomic_load_explicit(&row->block[0], memory_order_relaxed);
+  return (struct scan){.row = row,
+                       .block = block,
+                       .blocks = atomic_load(all ? &row->used : &row->idle) & ~block->bit,
+                       .rest = atomic_load(all ? &block->taken : &block->idle),
+                       .all = all};
+}
+
+struct scan scan_begin(struct row *first)
+{
+  return begin(first, false);
+}
+
+struct scan scan_clean(struct row *first)
+{
+  struct scan scan = begin(first, false);
+  scan.cleans = true;
+  return scan;
+}
+
+struct scan scan_all(struct row *first)
+{
+  return begin(first, true);
+}
+
+/* The hints of a block that the row has its bit for. */
+static uint64_t look_into(struct scan *scan)
+{
+  struct block *block = scan->block;
+  uint64_t idle = atomic_load(&block->idle);
+  if (idle || !scan->cleans)
+    return idle;
+  atomic_fetch_and(&scan->row->idle, ~block->bit);
+  idle = atomic_load(&block->idle);
+  if (idle) {
+    atomic_fetch_or(&scan->row->idle, block->bit);
+    scan->restored = true;
+  }
+  return idle;
+}
+
+static bool next_block(struct scan *scan)
+{
+  while (!scan->blocks) {
+    struct row *next = atomic_load_explicit(&scan->row->next, memory_order_acquire);
+    if (!next)
+      return false;
+    scan->row = next;
+    scan->blocks = atomic_load(scan->all ? &next->used : &next->idle);
+  }
+  scan->block = atomic_load_explicit(&scan->row->block[__builtin_ctzll(scan->blocks)], memory_order_acquire);
+  scan->blocks &= scan->blocks - 1;
+  scan->rest = scan->all ? atomic_load(&scan->block->taken) : look_into(scan);
+  return true;
 }
 
 struct slot *scan_next(struct scan *scan)
 {
   for (;;) {
-    while (scan->rest == 0) {
-      scan->block = atomic_load_explicit(&scan->block->next, memory_order_acquire);
-      if (!scan->block)
+    while (!scan->rest) {
+      if (!next_block(scan)) {
+        scan->block = NULL;
         return NULL;
-      scan->rest = atomic_load(&scan->block->idle) | scan->always;
+      }
     }
-    unsigned place = (unsigned)__builtin_ctzll(scan->rest);
+    scan->bit = scan->rest & -scan->rest;
     scan->rest &= scan->rest - 1;
-    struct slot *slot = slot_at(scan->block, place);
+    struct slot *slot = slot_at(scan->block, scan->bit);
+    if (!slot && scan->cleans)
+      slot = bitmap_clean(scan);
     if (slot)
       return slot;
   }
 }
 
-bool bitmap_clean(struct slot *slot)
+/* ---- slots come and go ---- */
+
+void bitmap_begin(struct row *first, struct block *block, struct pool *pool)
 {
-  struct block *block = atomic_load_explicit(&slot->block, memory_order_relaxed);
-  uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
-  atomic_fetch_and(&block->idle, ~bit);
-  if (state_of(atomic_load(&slot->word)) != IDLE)
-    return false;
-  atomic_fetch_or(&block->idle, bit);
-  return true;
+  block->pool = pool;
+  block->row = first;
+  block->bit = 1;
+  atomic_store(&first->block[0], block);
 }
 
-static struct block *block_take(void)
+void bitmap_reset(struct row *row)
 {
-  slot_table_lock();
-  struct block *block = free_blocks;
-  if (block)
-    free_blocks = atomic_load(&block->next);
-  slot_table_unlock();
-  if (!block)
-    return calloc(1, sizeof *block);
-  atomic_store(&block->next, NULL);
+  for (; row; row = atomic_load(&row->next)) {
+    for (unsigned i = 0; i < ROW_BLOCKS; i++) {
+      struct block *block = atomic_load(&row->block[i]);
+      if (block)
+        atomic_store(&block->idle, 0);
+    }
+    atomic_store(&row->idle, 0);
+    atomic_store(&row->count, 0);
+  }
+}
+
+/* Of the allocator, which wants a multiple of the alignment. */
+#define BLOCK_SIZE ((sizeof(struct block) + SLOT_CACHE_LINE - 1) / SLOT_CACHE_LINE * SLOT_CACHE_LINE)
+
+static struct row *row_with_room(struct row *row)
+{
+  while (row->full == ROW_FULL) {
+    struct row *next = atomic_load(&row->next);
+    if (!next) {
+      next = calloc(1, sizeof *next);
+      if (!next)
+        return NULL;
+      atomic_store(&row->next, next);
+    }
+    row = next;
+  }
+  return row;
+}
+
+static struct block *block_with_room(struct row *row, struct pool *pool)
+{
+  unsigned number = (unsigned)__builtin_ctz(~row->full);
+  struct block *block = atomic_load(&row->block[number]);
+  if (block || !(block = aligned_alloc(SLOT_CACHE_LINE, BLOCK_SIZE)))
+    return block;
+  *block = (struct block){.pool = pool, .row = row, .bit = 1u << number};
+  atomic_store(&row->block[number], block);
   return block;
 }
 
-static void block_clear(struct block *block)
+struct slot *bitmap_take(struct row *first, struct pool *pool, bool is_new)
 {
-  for (unsigned i = 0; i < block->groups; i++)
-    slot_group_give(atomic_exchange(&block->group[i], NULL));
-  block->groups = 0;
-  atomic_store(&block->idle, 0);
-}
-
-struct slot *bitmap_grow(struct block *first, struct pool *pool)
-{
-  struct block *block = first;
-  while (block->groups == BLOCK_GROUPS && atomic_load(&block->next))
-    block = atomic_load(&block->next);
-  if (block->groups == BLOCK_GROUPS) {
-    struct block *next = block_take();
-    if (!next)
-      return NULL;
-    atomic_store(&block->next, next);
-    block = next;
-  }
-  struct slot *group = slot_group_take();
-  if (!group)
+  struct row *row = row_with_room(first);
+  struct block *block = row ? block_with_room(row, pool) : NULL;
+  struct slot *slot = block ? slot_take(pool, is_new) : NULL;
+  if (!slot)
     return NULL;
-  for (unsigned i = 0; i < SLOT_GROUP; i++) {
-    struct slot *slot = &group[i];
-    atomic_store(&slot->pool, pool);
-    slot_begin(slot);
-    atomic_store(&slot->block, block);
-    atomic_store(&slot->bit, (uint64_t)1 << (block->groups * SLOT_GROUP + i));
-    slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
-    slot->next = i + 1 < SLOT_GROUP ? slot + 1 : NULL;
-  }
-  atomic_store(&block->group[block->groups++], group);
-  return group;
+  uint64_t taken = atomic_load(&block->taken);
+  uint64_t bit = ~taken & (taken + 1);
+  atomic_store(&slot->block, block);
+  atomic_store(&slot->bit, bit);
+  atomic_store(&block->index[__builtin_ctzll(bit)], slot->index);
+  atomic_store(&block->taken, taken | bit);
+  atomic_fetch_or(&row->used, block->bit);
+  if (!~(taken | bit))
+    row->full |= block->bit;
+  return slot;
 }
 
-void bitmap_release(struct block *first)
+void bitmap_give(struct slot *slot)
 {
-  block_clear(first);
-  struct block *block = atomic_exchange(&first->next, NULL);
-  while (block) {
-    struct block *next = atomic_load(&block->next);
-    block_clear(block);
-    slot_table_lock();
-    atomic_store(&block->next, free_blocks);
-    free_blocks = block;
-    slot_table_unlock();
-    block = next;
-  }
+  struct block *block = atomic_load(&slot->block);
+  uint64_t bit = atomic_load(&slot->bit), taken = atomic_load(&block->taken) & ~bit;
+  atomic_store(&block->index[__builtin_ctzll(bit)], 0);
+  atomic_store(&block->taken, taken);
+  if (!taken)
+    atomic_fetch_and(&block->row->used, ~block->bit);
+  block->row->full &= ~block->bit;
+  slot_give(slot);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The idle bitmap of a pool: a hint where to look for an idle slot.
+ * The slots of a pool, in blocks of 64, and the idle bitmap: a hint where to look for an idle slot.
  *
- * Shared: a pool's chain of blocks, each with one word of 64 bits, read and written by all who get and put.
+ * Shared: one word of 64 bits in each block, and one in each row of blocks, read and written by all who get and put.
  *
  * A set bit means "was idle when somebody looked".  A put sets its bit only if it finds it clear; a get that reuses its
  * thread's last slot does not touch it.  So in steady state nobody writes here.  A scanner that meets a slot that is
@@ -14,58 +14,118 @@
  * While the bit is clear another scanner may miss the slot and go to sleep; so who sets it back tries to take the slot,
  * like a get that comes later.
  *
- * The chain only grows while the pool lives, and its blocks are reused as blocks, never freed.
+ * A row has a bit for each of its blocks whose idle word is not zero, so that a scan looks at a few words however many
+ * slots there are.  Who sets a bit in a block then sees to the row's; a scanner that meets a block without any clears
+ * the row's bit, looks at the block again, and sets it back (`restored`) if the block has become idle meanwhile.  Here
+ * too a second scanner may miss the block in between.
+ *
+ * - If it was missed because the one who set the block's bit had not yet come to the row's: that one does so now, and
+ *   looks at the pool's `attention` afterwards, where the second scanner has raised ATTENTION_WAITERS before it
+ * scanned. That is why a put asks the block, not the slot, which pool it has to look at: the slot may have moved on,
+ * and then the bit that it has set may be the one that the put of another slot relied on.
+ * - If it was missed because a scanner had cleared the row's bit: that scanner has set it back, and then serves whom it
+ *   finds waiting (engine.c).
+ *
+ * A slot is in a pool's block while it has or opens a connection; then its place is free for another slot, and the slot
+ * for another pool (slot.h).  A bit without a slot is cleared by scans like one whose slot is not idle.  Rows and
+ * blocks stay with the memory of their pool for ever: a late put may mark them.
  */
 #ifndef BITMAP_H
 #define BITMAP_H
 
 #include "slot.h"
 
-#define BLOCK_GROUPS (64 / SLOT_GROUP)
+#define BLOCK_SLOTS 64u
+#define ROW_BLOCKS  32u
+#define ROW_FULL    UINT32_MAX
 
+/* Each begins on a line of its own. */
 struct block {
   _Atomic uint64_t idle;
-  _Atomic(struct slot *) group[BLOCK_GROUPS];
-  _Atomic(struct block *) next;
-  uint32_t groups; /* how many of group[] are set; under the pool's lock */
+  _Atomic uint64_t taken; /* places that have a slot; changed under the pool's lock */
+  struct pool *pool;      /* this and the next two never change */
+  struct row *row;
+  uint32_t bit;                        /* of the row's words */
+  _Atomic uint32_t index[BLOCK_SLOTS]; /* of the slots; 0: none */
 };
 
-/* Walks over the slots whose bit is set, or over all slots of the chain. */
+struct row {
+  _Atomic uint32_t idle;
+  _Atomic uint32_t used; /* blocks that have slots; this and the next are changed under the pool's lock */
+  uint32_t full;         /* blocks whose places all have slots */
+  _Atomic int32_t count; /* bits that are set in the blocks' idle words; counted just after they change */
+  _Atomic(struct block *) block[ROW_BLOCKS];
+  _Atomic(struct row *) next;
+};
+
+/* Walks over the slots whose bit is set, or over all slots of the pool. */
 struct scan {
-  struct block *block;
-  uint64_t rest;
-  uint64_t always; /* bits that are taken as set */
+  struct row *row;
+  struct block *block; /* NULL: over */
+  uint64_t blocks;     /* that are still to come, of the row */
+  uint64_t rest;       /* likewise, of the block */
+  uint64_t bit;        /* of the slot that it is at */
+  bool all;
+  bool cleans;   /* clears bits that are set in vain: who scans then handles what it says below */
+  bool restored; /* has set back the bit of a block: who takes a slot now serves those who wait */
 };
 
-static inline void bitmap_mark(struct slot *slot)
+/* The block's bit was clear: sets it, and the row's. */
+void bitmap_raise(struct block *block, uint64_t bit);
+
+/* The pool in whose block a slot that was made idle has its bit; NULL if it has not.  That is the slot's own pool,
+   unless the slot has moved on. */
+static inline struct pool *bitmap_marked(const struct slot *slot)
 {
-  struct block *block = atomic_load_explicit(&slot->block, memory_order_relaxed);
+  struct block *block = atomic_load_explicit(&slot->block, memory_order_acquire);
+  uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
+  return atomic_load(&block->idle) & bit ? block->pool : NULL;
+}
+
+/* Sets the bit if it is clear.  Returns the pool of the block. */
+static inline struct pool *bitmap_mark(const struct slot *slot)
+{
+  struct block *block = atomic_load_explicit(&slot->block, memory_order_acquire);
   uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
   if (!(atomic_load(&block->idle) & bit))
-    atomic_fetch_or(&block->idle, bit);
+    bitmap_raise(block, bit);
+  return block->pool;
 }
 
-static inline struct scan scan_begin(struct block *first)
-{
-  return (struct scan){.block = first, .rest = atomic_load(&first->idle)};
-}
+/* The first block is there from the beginning, in the first row. */
+void bitmap_begin(struct row *first, struct block *block, struct pool *pool);
 
-static inline struct scan scan_all(struct block *first)
-{
-  return (struct scan){.block = first, .rest = ~(uint64_t)0, .always = ~(uint64_t)0};
-}
+struct scan scan_begin(struct row *first);
+struct scan scan_all(struct row *first);
+
+/* As scan_begin(), and clears bits without a slot and rows' bits: for those with the pool's lock, whom no final scan of
+   a waiter meets; and for those who try to take each slot, and serve if `restored`. */
+struct scan scan_clean(struct row *first);
 
 /* The next slot, or NULL. */
 struct slot *scan_next(struct scan *scan);
 
-/* Clears the bit of a slot that was met not idle, unless it has become idle again; then returns true, and the caller
-   must try to take it: somebody else may have scanned while its bit was clear. */
-bool bitmap_clean(struct slot *slot);
+/* Whether the slot that the scan is at is still its pool's: for those without the lock, as slot_is_of(). */
+static inline bool scan_owns(const struct scan *scan, const struct slot *slot)
+{
+  return slot_is_of(slot, scan->block->pool);
+}
 
-/* Adds a group of empty slots to a pool's chain; its slots then belong to the pool.  NULL without memory. */
-struct slot *bitmap_grow(struct block *first, struct pool *pool);
+/* Clears the bit of the slot that the scan is at, which was met not idle, unless the slot at its place is idle now.
+   Then returns that, and the caller must try to take it: somebody else may have scanned while its bit was clear. */
+struct slot *bitmap_clean(const struct scan *scan);
 
-/* Gives all groups back and leaves the first block as new. */
-void bitmap_release(struct block *first);
+/* How many slots have their bit: no fewer than are idle, but for those that a put is just about to mark. */
+int32_t bitmap_count(struct row *first);
+
+/* Whether a scan for idle slots might be worth it. */
+bool bitmap_hint(struct row *first);
+
+/* In the child after fork, where the slots were given back: no bit is set, and none is being set by another thread. */
+void bitmap_reset(struct row *first);
+
+/* Under the pool's lock: takes a slot into the pool's blocks, NULL without memory; lets go of one that is empty. */
+struct slot *bitmap_take(struct row *first, struct pool *pool, bool is_new);
+void bitmap_give(struct slot *slot);
 
 #endif

@@ -3,9 +3,47 @@
 
 #include <time.h>
 
+#ifdef CLOCK_BOOTTIME
+#define BOOT CLOCK_BOOTTIME
+#else
+#define BOOT CLOCK_MONOTONIC
+#endif
+
+#ifdef CLOCK_REALTIME_COARSE
+#define COARSE CLOCK_REALTIME_COARSE
+#else
+#define COARSE CLOCK_REALTIME
+#endif
+
+static inline int64_t ns_of(const struct timespec *time)
+{
+  return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
 int64_t clock_now(void)
 {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+  return ns_of(&now);
+}
+
+int64_t clock_boot(void)
+{
+  struct timespec now;
+  clock_gettime(BOOT, &now);
+  return ns_of(&now);
+}
+
+int64_t clock_wall(bool coarse)
+{
+  struct timespec now;
+  clock_gettime(coarse ? COARSE : CLOCK_REALTIME, &now);
+  return ns_of(&now);
+}
+
+int64_t clock_coarse_step(void)
+{
+  struct timespec step;
+  clock_getres(COARSE, &step);
+  return ns_of(&step);
 }

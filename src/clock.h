@@ -2,12 +2,28 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <pool/pool.h>
 
 /* Nanoseconds on CLOCK_MONOTONIC.  Never the wall clock: it jumps. */
 int64_t clock_now(void);
+
+/* The same with the time that the machine slept, where the system counts that: what ages are counted on.  It differs
+   from clock_now() by more at each suspension, so a moment on one is no moment on the other. */
+int64_t clock_boot(void);
+
+/* The wall clock, cheap and up to clock_coarse_step() late, or as it is.  It jumps over a suspension; it may also be
+   set, in either direction, so it proves nothing: what it says is a reason to look at clock_boot(). */
+int64_t clock_wall(bool coarse);
+int64_t clock_coarse_step(void);
+
+/* A moment on clock_boot() as one on clock_now(), if the machine does not sleep until then. */
+static inline int64_t clock_from_boot(int64_t moment_ns)
+{
+  return moment_ns == POOL_NO_DEADLINE ? moment_ns : moment_ns - clock_boot() + clock_now();
+}
 
 /* The moment timeout_ms from now; -1 and whatever is too far away are POOL_NO_DEADLINE. */
 static inline int64_t clock_deadline(int64_t timeout_ms)

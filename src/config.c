@@ -10,7 +10,7 @@
 #define DEFAULT_MAX_IDLE 10
 
 /* Slots come in groups, and the first group does not exist. */
-#define OPEN_LIMIT ((int32_t)(SLOT_LIMIT - SLOT_GROUP))
+#define OPEN_LIMIT ((int32_t)((1u << INDEX_BITS) - 8))
 
 /* A year: whoever means longer means -1. */
 #define TIMEOUT_LIMIT_MS INT64_C(31536000000)

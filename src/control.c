@@ -15,7 +15,7 @@
 /* Closes what is idle and was doomed just now. */
 static void close_doomed(struct pool *pool)
 {
-  struct scan cursor = scan_all(&pool->blocks);
+  struct scan cursor = scan_all(&pool->rows);
   struct step step;
   while (!pool->stepped && engine_next_doomed(&cursor, &step)) {
     runner_wake(pool, &step);
@@ -130,7 +130,7 @@ static void describe(struct slot *slot, uint64_t word, int64_t now, pool_lease_i
 int32_t engine_busy_count(struct pool *pool)
 {
   int32_t count = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     /* An idle slot with calls is a multiplexed one that was put before they were done. */
@@ -158,8 +158,8 @@ int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
   if (code)
     return error_code(code);
   pthread_mutex_lock(&pool->lock);
-  int64_t now = clock_now();
-  struct scan scan = scan_all(&pool->blocks);
+  int64_t now = clock_boot();
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     if (state_of(word) != LEASED)

@@ -63,6 +63,6 @@ int64_t count_lent(struct pool *pool, int64_t generations)
 void count_reset(struct pool *pool)
 {
   memset(&pool->counts, 0, sizeof pool->counts);
-  pool->lent = pool->connections = 0;
+  pool->lent = pool->connections = pool->ended = 0;
   atomic_store(&pool->lent_in_vain, 0);
 }

@@ -144,11 +144,11 @@ static bool may_check(struct pool *pool)
 }
 
 /* Begins the check of a slot, if it still is what it was when the caller saw it. */
-static bool check_idle(struct slot *slot, uint64_t *word, struct step *step)
+static bool check_idle(struct pool *pool, struct slot *slot, uint64_t *word, struct step *step)
 {
-  uint64_t next = (*word & ~(STATE_MASK | DUE | RESTING)) | CHECKING;
+  uint64_t next = (without_resting(*word) & ~(STATE_MASK | DUE)) | CHECKING;
   if (!atomic_compare_exchange_strong(&slot->word, word, next)) {
-    atomic_store(&pool_of(slot)->probing, false);
+    atomic_store(&pool->probing, false);
     return false;
   }
   ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
@@ -168,33 +168,69 @@ static void take_check_back(struct pool *pool, struct slot *slot, struct step *s
   if (word & DOOMED)
     dismiss_idle(slot, word, doom_of(slot), step);
   else
-    engine_idle(slot, word, step);
+    engine_idle(pool, slot, word, step);
+}
+
+/* A connection that is to be checked, or was, may have come to its end meanwhile: a check does not make it young. */
+static bool is_over(struct pool *pool, struct slot *slot, uint64_t word, int32_t *reason)
+{
+  bool taken = state_of(word) != IDLE;
+  return pool->trust_ns && watch_judge(pool, slot, word, taken, reason) == TO_BE_CLOSED;
+}
+
+/* A connection was taken that has been idle until now.  One that is overdue is not lent: its check or close is to be
+   done first. */
+static pool_lease_t examine(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  int32_t reason;
+  struct slot *slot = slot_of(lease);
+  enum verdict verdict = watch_judge(pool, slot, lease_generation(lease), true, &reason);
+  if (verdict == IN_TIME) {
+    watch_trust(pool, slot);
+    return lease;
+  }
+  if (verdict == TO_BE_CHECKED)
+    ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, move(slot, 0, LENT_AS, CHECKING));
+  else
+    dismiss(slot, reason, step);
+  engine_want_keeper(pool, step); /* others may be overdue, too, and the keeper late */
+  return 0;
+}
+
+pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  return lease && pool->trust_ns && engine_is_doubtful(pool, lease) ? examine(pool, lease, step) : lease;
 }
 
 /* Lends an idle slot.  0: it is not idle, or suspect while another is being checked; or it must be checked or closed
    first, and then step->work says so. */
 static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step)
 {
+  int32_t reason;
   uint64_t word = atomic_load(&slot->word);
-  while (state_of(word) == IDLE) {
+  while (state_of(word) == IDLE && slot_is_of(slot, pool)) {
     if (word & DOOMED) {
       dismiss_idle(slot, word, doom_of(slot), step);
       return 0;
     }
     if (word & DUE) {
+      if (is_over(pool, slot, word, &reason)) {
+        dismiss_idle(slot, word, reason, step);
+        return 0;
+      }
       if (!may_check(pool))
         return 0;
-      if (check_idle(slot, &word, step)) {
+      if (check_idle(pool, slot, &word, step)) {
         if (attention(pool) & ATTENTION_PAUSED)
           take_check_back(pool, slot, step);
         else
           notice(pool, step);
         return 0;
       }
-    } else if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
+    } else if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
       if (word & RESTING)
         notice(pool, step);
-      return lease_of(slot, word);
+      return engine_confirm(pool, lease_of(slot, word), step);
     }
   }
   return 0;
@@ -203,34 +239,53 @@ static pool_lease_t lend(struct pool *pool, struct slot *slot, struct step *step
 /* The same for somebody else, or for who is wary: only what needs no work. */
 static pool_lease_t lend_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
+  int32_t reason;
   uint64_t word = atomic_load(&slot->word);
-  while (state_of(word) == IDLE && !(word & (DOOMED | DUE)))
-    if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~RESTING) + pool->lend)) {
+  while (state_of(word) == IDLE && !(word & (DOOMED | DUE)) && slot_is_of(slot, pool)) {
+    bool doubtful = pool->trust_ns && engine_is_doubtful(pool, lease_of(slot, word));
+    if (doubtful && watch_judge(pool, slot, word, false, &reason) != IN_TIME) {
+      /* It is closed by those who come to check it, if it is too old for a check. */
+      if (atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
+        return 0;
+      continue;
+    }
+    if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
       if (word & RESTING)
         notice(pool, step);
+      if (doubtful)
+        watch_trust(pool, slot);
       return lease_of(slot, word);
     }
-  return 0;
-}
-
-pool_lease_t engine_lend_any(struct pool *pool, struct step *step)
-{
-  struct scan scan = scan_begin(&pool->blocks);
-  int stale = 0;
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    if (state_of(atomic_load(&slot->word)) != IDLE && (++stale <= STALE_BITS || !bitmap_clean(slot)))
-      continue;
-    pool_lease_t lease = lend(pool, slot, step);
-    if (lease || step->work)
-      return lease;
   }
   return 0;
 }
 
+/* The next slot that may be idle, or NULL.  A bit that was set in vain is cleared, unless it is among the first. */
+static struct slot *next_idle(struct scan *scan, int *stale)
+{
+  struct slot *slot;
+  while ((slot = scan_next(scan)) && state_of(atomic_load(&slot->word)) != IDLE)
+    if (++*stale > STALE_BITS && (slot = bitmap_clean(scan)))
+      break;
+  return slot;
+}
+
+pool_lease_t engine_lend_any(struct pool *pool, struct step *step)
+{
+  struct scan scan = scan_clean(&pool->rows);
+  pool_lease_t lease = 0;
+  int stale = 0;
+  for (struct slot *slot; !lease && !step->work && (slot = next_idle(&scan, &stale));)
+    lease = lend(pool, slot, step);
+  step->restored = step->restored || scan.restored;
+  return lease;
+}
+
 pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
+  struct scan scan = scan_clean(&pool->rows);
+  int stale = 0;
+  for (struct slot *slot; (slot = next_idle(&scan, &stale));) {
     pool_lease_t lease = lend_clean(pool, slot, step);
     if (lease)
       return lease;
@@ -240,7 +295,7 @@ pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
 
 bool engine_any_coming(struct pool *pool)
 {
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     if (engine_is_lendable(word) || (state_of(word) == CHECKING && !(word & DOOMED)))
@@ -249,19 +304,26 @@ bool engine_any_coming(struct pool *pool)
   return false;
 }
 
+/* How many are idle, counted no further than asked for; `stale` is how many bits are known to be set in vain,
+   STALE_BITS to clear all that are.  Under the lock. */
+static int32_t count_idle(struct pool *pool, int32_t enough, int stale)
+{
+  struct scan scan = scan_clean(&pool->rows);
+  int32_t count = 0;
+  for (struct slot *slot; count < enough && (slot = next_idle(&scan, &stale));)
+    count += engine_is_lendable(atomic_load(&slot->word));
+  return count;
+}
+
 bool engine_any_idle(struct pool *pool)
 {
-  struct scan scan = scan_begin(&pool->blocks);
-  for (struct slot *slot; (slot = scan_next(&scan));)
-    if (engine_is_lendable(atomic_load(&slot->word)))
-      return true;
-  return false;
+  return count_idle(pool, 1, 0) > 0;
 }
 
 size_t engine_idle_count(struct pool *pool)
 {
   size_t count = 0;
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     count += engine_is_lendable(atomic_load(&slot->word));
   return count;
@@ -287,7 +349,8 @@ static bool is_hopeful(const struct pool *pool, const struct slot *slot)
 {
   uint64_t word = atomic_load(&slot->word);
   enum slot_state state = state_of(word);
-  return state != EMPTY && state != CLOSING && !(word & DOOMED) && !(state == OPENING && pool->breaker.open);
+  return state != EMPTY && state != CLOSING && !(word & DOOMED) && !(state == OPENING && pool->breaker.open) &&
+         slot_is_of(slot, pool);
 }
 
 /* The slot that was hopeful when somebody looked mostly still is, so slots are searched seldom. */
@@ -295,7 +358,7 @@ bool engine_hopes(struct pool *pool)
 {
   if (pool->hope && is_hopeful(pool, pool->hope))
     return true;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   while ((pool->hope = scan_next(&scan)))
     if (is_hopeful(pool, pool->hope))
       return true;
@@ -306,7 +369,7 @@ bool engine_hopes(struct pool *pool)
 static int32_t count_staying(struct pool *pool)
 {
   int32_t staying = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
@@ -317,10 +380,9 @@ static int32_t count_staying(struct pool *pool)
 /* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
 static bool lacks_idle(struct pool *pool)
 {
-  return pool->config.min_idle > 0 && (int64_t)engine_idle_count(pool) +
-                                              (pool->stepped ? pool->opening : pool->openers_opening) +
-                                              pool->chores_doing <
-                                          pool->config.min_idle;
+  int32_t coming = (pool->stepped ? pool->opening : pool->openers_opening) + pool->chores_doing;
+  int32_t wanted = pool->config.min_idle > 0 ? pool->config.min_idle - coming : 0;
+  return wanted > 0 && count_idle(pool, wanted, 0) < wanted;
 }
 
 static bool lacks_open(struct pool *pool)
@@ -332,6 +394,13 @@ bool engine_needs_refill(struct pool *pool)
 {
   return config_refills(&pool->config) && engine_has_room(pool, true) &&
          (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) && (lacks_idle(pool) || lacks_open(pool));
+}
+
+bool engine_spares(struct pool *pool, bool taken)
+{
+  const pool_config_t *config = &pool->config;
+  return (config->min_idle == 0 || (int64_t)engine_idle_count(pool) + taken > config->min_idle) &&
+         (config->min_open == 0 || count_staying(pool) > config->min_open);
 }
 
 int64_t engine_spare(struct pool *pool)
@@ -364,10 +433,9 @@ static void refresh_surplus(struct pool *pool)
 
 bool engine_reserve_locked(struct pool *pool, struct step *step)
 {
-  if (!pool->empty && !(pool->empty = bitmap_grow(&pool->blocks, pool)))
+  struct slot *slot = bitmap_take(&pool->rows, pool, pool->ended == 0);
+  if (!slot)
     return false;
-  struct slot *slot = pool->empty;
-  pool->empty = slot->next;
   pool->open++;
   pool->opening++;
   refresh_surplus(pool);
@@ -380,8 +448,8 @@ static void vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
   free(watch_end(pool, slot));
   slot_vacate(slot);
-  slot->next = pool->empty;
-  pool->empty = slot;
+  pool->ended += slot_ended(slot, atomic_load(&slot->word));
+  bitmap_give(slot);
   pool->open--;
   refresh_surplus(pool);
   if (closed(pool)) {
@@ -399,10 +467,13 @@ static void serve_unlocked(struct pool *pool, struct step *step)
   engine_unlock(pool);
 }
 
+/* The bits of idle slots tell most of the time that there are not too many, without a look at the slots.  Else they are
+   looked at, and bits that were set in vain are cleared. */
 static bool has_surplus(struct pool *pool)
 {
-  return (attention(pool) & ATTENTION_SURPLUS) && !pool->queue.first &&
-         engine_idle_count(pool) > (size_t)pool->max_idle;
+  if (!(attention(pool) & ATTENTION_SURPLUS) || pool->queue.first || bitmap_count(&pool->rows) <= pool->max_idle)
+    return false;
+  return count_idle(pool, pool->max_idle + 1, STALE_BITS) > pool->max_idle;
 }
 
 /* How many connections there are above the cap, without those that will go anyway. */
@@ -427,16 +498,15 @@ static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct ste
 /* While there were waiters, more may have come back than may be idle: after one was closed, the next. */
 static void trim_any(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; has_surplus(pool) && !step->work && (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     dismiss_idle(slot, word, word & DOOMED ? doom_of(slot) : POOL_REASON_SURPLUS, step);
   }
 }
 
-void engine_idle(struct slot *slot, uint64_t word, struct step *step)
+void engine_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
 {
-  struct pool *pool = pool_of(slot);
   uint32_t bits = attention(pool);
   if (bits & ATTENTION_CLOSED) {
     dismiss_idle(slot, word, POOL_REASON_CLOSED, step);
@@ -467,7 +537,7 @@ static void settle_idle(struct slot *slot, uint64_t word, struct step *step)
   if (word & DOOMED)
     dismiss_idle(slot, word, doom_of(slot), step);
   else
-    engine_idle(slot, word, step);
+    engine_idle(pool, slot, word, step);
 }
 
 static void make_idle(struct slot *slot, struct step *step)
@@ -530,7 +600,7 @@ static bool waits_for_calls(struct pool *pool, uint64_t word)
 static int64_t held(struct slot *slot, uint64_t word)
 {
   bool known = atomic_load(&watch_of(slot)->word) == (word & (GENERATION_MASK | STATE_MASK));
-  return known ? watch_age(slot, clock_now()) : -1;
+  return known ? watch_age(slot, clock_boot()) : -1;
 }
 
 static char *take_tag(struct pool *pool, struct slot *slot)
@@ -542,6 +612,12 @@ static char *take_tag(struct pool *pool, struct slot *slot)
   return tag;
 }
 
+void engine_note_put(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  if (pool->trust_ns)
+    watch_see(slot, word, clock_boot());
+}
+
 int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending)
 {
   uint64_t word = atomic_load(&slot->word);
@@ -549,7 +625,7 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
   do {
     if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
       return POOL_E_STALE;
-    next = generation_next(word & ~(STATE_MASK | RESTING)) | RETURNING;
+    next = generation_next(without_resting(word) & ~STATE_MASK) | RETURNING;
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
   bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) == LEAK_TOLD; /* else it will not be */
   bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
@@ -560,6 +636,7 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
                             .leaked = leaked,
                             .noticed = word & RESTING,
                             .tag = word & CAREFUL ? take_tag(pool_of(slot), slot) : NULL};
+  engine_note_put(pool_of(slot), slot, (next & GENERATION_MASK) | IDLE);
   return 0;
 }
 
@@ -596,9 +673,19 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step)
 
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step)
 {
+  struct ending ending;
+  struct slot *slot = slot_of(lease);
+  uint64_t word = lease_generation(lease);
+  int64_t since = pool->trust_ns ? watch_idle_since(pool, slot, word) : 0;
   count_vain_lease(pool);
-  if (engine_end(slot_of(lease), lease, step))
+  if (engine_take_back(slot, lease, &ending)) {
     count_no_vain_lease(pool);
+    return;
+  }
+  if (pool->trust_ns)
+    watch_was_unused(slot, generation_next(word), since);
+  free(ending.tag);
+  engine_settle_return(slot, &ending, step);
 }
 
 /* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
@@ -616,14 +703,20 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
 {
   if (attention(pool) & ATTENTION_NOT_NOW)
     return 0;
-  return keep(pool, engine_lend_any(pool, step), step);
+  pool_lease_t lease = keep(pool, engine_lend_any(pool, step), step);
+  if (step->restored && (attention(pool) & ATTENTION_WAITERS))
+    serve_unlocked(pool, step); /* a waiter may have missed a block whose row had no bit for a moment (bitmap.h) */
+  return lease;
 }
 
 static pool_lease_t take_clean(struct pool *pool, struct step *step)
 {
   if (attention(pool) & ATTENTION_NOT_NOW)
     return 0;
-  return keep(pool, engine_lend_clean(pool, step), step);
+  pthread_mutex_lock(&pool->lock);
+  pool_lease_t lease = engine_lend_clean(pool, step);
+  engine_unlock(pool);
+  return keep(pool, lease, step);
 }
 
 /* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
@@ -762,7 +855,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
       histogram_add(&pool->open_time, outcome->took_ns);
     atomic_store(&slot->conn, outcome->conn);
     if (pool->needs_watch)
-      watch_begin(pool, slot, clock_now());
+      watch_begin(pool, slot, clock_boot(), outcome->took_ns);
     note_success(pool, step);
     if (closed(pool)) {
       dismiss(slot, POOL_REASON_CLOSED, step);
@@ -818,6 +911,8 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
   bool given = waiter && waiter->kind == WAITER_ASYNC && !(attention(pool) & ATTENTION_NOT_LENDING) &&
                !(atomic_load(&slot->word) & DOOMED);
   if (given) {
+    if (pool->trust_ns)
+      watch_trust(pool, slot);
     queue_settle(pool, waiter, lease_of(slot, move(slot, pool->lend & LENT_AS, DUE, LEASED)), clock_now());
     queue_wake(pool, waiter, step);
     queue_serve(pool, step);
@@ -830,7 +925,7 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
    would cost one get after the other; those that were not are suspect from now on. */
 static void condemn(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     bool marked = false;
@@ -849,6 +944,7 @@ static void condemn(struct pool *pool, struct step *step)
 
 static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
+  int32_t reason;
   count_check(pool, outcome, step);
   if (!outcome->succeeded) {
     if (!outcome->cut_short)
@@ -861,10 +957,15 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
   if (atomic_load(&pool->suspicion) && !engine_ask_check(pool, step))
     atomic_store(&pool->suspicion, false);
   if (pool->needs_watch)
-    atomic_store(&watch_of(slot)->checked_ns, clock_now());
+    atomic_store(&watch_of(slot)->checked_ns, clock_boot());
   uint64_t word = atomic_load(&slot->word);
   if (word & DOOMED) {
     dismiss(slot, doom_of(slot), step);
+    return 0;
+  }
+  if (is_over(pool, slot, word, &reason)) {
+    dismiss(slot, reason, step);
+    serve_unlocked(pool, step); /* a waiter may have hoped for it */
     return 0;
   }
   if (!outcome->lend) {
@@ -873,6 +974,8 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
     return 0;
   }
   word = move(slot, pool->lend & LENT_AS, DUE, LEASED);
+  if (pool->trust_ns)
+    watch_trust(pool, slot);
   notice(pool, step);
   return keep(pool, lease_of(slot, word), step);
 }
@@ -978,19 +1081,24 @@ bool engine_reserve(struct pool *pool, struct step *step)
 /* Something that can be done for an idle slot that is marked. */
 static bool tend(struct pool *pool, struct slot *slot, struct step *step)
 {
+  int32_t reason;
   uint64_t word = atomic_load(&slot->word);
-  if (state_of(word) != IDLE)
+  if (state_of(word) != IDLE || !slot_is_of(slot, pool))
     return false;
   if (word & DOOMED)
     return dismiss_idle(slot, word, doom_of(slot), step) && step->work;
   uint8_t wanted = atomic_exchange(&watch_of(slot)->wants_check, CHECK_NONE);
-  if (wanted == CHECK_NONE || !pool->can_check)
+  if (wanted == CHECK_NONE)
+    return false;
+  if (is_over(pool, slot, word, &reason))
+    return dismiss_idle(slot, word, reason, step) && step->work;
+  if (!pool->can_check)
     return false;
   /* A look may have marked it while it was being checked. */
-  if (wanted == CHECK_KEEPALIVE && !watch_is_keepalive_due(&pool->config, slot, clock_now()))
+  if (wanted == CHECK_KEEPALIVE && !watch_is_keepalive_due(&pool->config, slot, clock_boot()))
     return false;
-  while (state_of(word) == IDLE && !(word & DOOMED))
-    if (check_idle(slot, &word, step))
+  while (state_of(word) == IDLE && !(word & DOOMED) && slot_is_of(slot, pool))
+    if (check_idle(pool, slot, &word, step))
       return true;
   return false;
 }
@@ -1005,7 +1113,7 @@ static bool next_marked(struct pool *pool, struct scan *cursor, struct step *ste
     /* Lowered before the scan: what is marked meanwhile is seen by it, or raises it again. */
     if (!atomic_exchange(&pool->chores, false))
       return false;
-    *cursor = scan_all(&pool->blocks);
+    *cursor = scan_all(&pool->rows);
   }
 }
 
@@ -1014,7 +1122,7 @@ bool engine_next_doomed(struct scan *cursor, struct step *step)
   *step = (struct step){0};
   for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
     uint64_t word = atomic_load(&slot->word);
-    if ((word & DOOMED) && dismiss_idle(slot, word, doom_of(slot), step) && step->work)
+    if ((word & DOOMED) && scan_owns(cursor, slot) && dismiss_idle(slot, word, doom_of(slot), step) && step->work)
       return true;
   }
   return false;
@@ -1163,7 +1271,7 @@ static bool wants_retry(struct pool *pool)
 void engine_look(struct pool *pool, struct look *look, struct step *step)
 {
   *step = (struct step){0};
-  *look = (struct look){.now = clock_now(), .due_ns = POOL_NO_DEADLINE};
+  *look = (struct look){.now = clock_now(), .boot = clock_boot(), .due_ns = POOL_NO_DEADLINE};
   if (!pool->needs_watch || closed(pool))
     return;
   pthread_mutex_lock(&pool->lock);
@@ -1190,7 +1298,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
 bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
 {
   bool found = false;
-  int64_t now = clock_now();
+  int64_t now = clock_boot();
   pthread_mutex_lock(&pool->lock);
   for (struct slot *slot; !found && cursor->block && (slot = scan_next(cursor));) {
     struct watch *watch = watch_of(slot);
@@ -1253,11 +1361,11 @@ void engine_thread_ends(struct pool *pool, struct step *step)
 /* ---- control ---- */
 
 /* Dooms whatever is open or being opened in a slot. */
-static bool doom(struct slot *slot, uint8_t reason)
+static bool doom(const struct scan *scan, struct slot *slot, uint8_t reason)
 {
   uint64_t word = atomic_load(&slot->word);
   for (;;) {
-    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED))
+    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED) || !scan_owns(scan, slot))
       return false;
     atomic_store(&watch_of(slot)->reason, reason);
     if (atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED))
@@ -1268,9 +1376,9 @@ static bool doom(struct slot *slot, uint8_t reason)
 int32_t engine_flush(struct pool *pool)
 {
   int32_t count = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
-    count += doom(slot, POOL_REASON_FLUSHED);
+    count += doom(&scan, slot, POOL_REASON_FLUSHED);
   atomic_store(&pool->chores, true);
   return count;
 }
@@ -1285,11 +1393,11 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
     pool->max_idle = config_max_idle(&pool->config, max_open);
     refresh_surplus(pool);
     left = excess(pool);
-    struct scan scan = scan_begin(&pool->blocks);
+    struct scan scan = scan_begin(&pool->rows);
     for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
       uint64_t word = atomic_load(&slot->word);
       /* What is idle is closed by whoever comes first, as the chores are. */
-      left -= state_of(word) == IDLE && doom(slot, POOL_REASON_RESIZED);
+      left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
     }
     atomic_store(&pool->chores, true);
     if (!pool->stepped)
@@ -1333,8 +1441,8 @@ int engine_resume(struct pool *pool, struct step *step)
 /* Who closes a pool will ask who holds what, and for how long. */
 static void see_leases(struct pool *pool)
 {
-  int64_t now = clock_now();
-  struct scan scan = scan_all(&pool->blocks);
+  int64_t now = clock_boot();
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     if (state_of(word) == LEASED)
@@ -1364,9 +1472,14 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
   engine_unlock(pool);
   if (found)
     return true;
-  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));)
-    if (dismiss_idle(slot, atomic_load(&slot->word), POOL_REASON_CLOSED, step) && step->work)
+  /* Not before the pool was closed: a connection that was opened until then must be met. */
+  if (!cursor->row)
+    *cursor = scan_all(&pool->rows);
+  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (scan_owns(cursor, slot) && dismiss_idle(slot, word, POOL_REASON_CLOSED, step) && step->work)
       return true;
+  }
   return false;
 }
 
@@ -1400,12 +1513,15 @@ bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
 int engine_call_begin(struct slot *slot, pool_lease_t lease)
 {
   uint64_t word = atomic_load(&slot->word);
+  uint64_t next;
   do {
     if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
       return POOL_E_STALE;
     if ((word & CALL_MASK) == CALL_MASK)
       return POOL_E_OVERLOAD;
-  } while (!atomic_compare_exchange_weak(&slot->word, &word, word + CALL_ONE));
+    next = word + CALL_ONE;
+    next |= next & CALL_MANY ? RESTING : 0; /* so that no fast path compares with it (slot.h) */
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
   return 0;
 }
 
@@ -1434,10 +1550,11 @@ void engine_suspect(struct pool *pool, struct step *step)
 {
   if (!pool->can_check)
     return;
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    while (state_of(word) == IDLE && !(word & DUE) && !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
+    while (state_of(word) == IDLE && !(word & DUE) && scan_owns(&scan, slot) &&
+           !atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
       ;
   }
   /* In the background one after the other: the first that turns out to be dead speaks for the others.  Where each is
@@ -1448,10 +1565,11 @@ void engine_suspect(struct pool *pool, struct step *step)
 
 bool engine_ask_check(struct pool *pool, struct step *step)
 {
-  struct scan scan = scan_begin(&pool->blocks);
+  struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    if (!engine_is_lendable(word) || !(word & DUE) || atomic_exchange(&watch_of(slot)->wants_check, CHECK_SUSPECT))
+    if (!engine_is_lendable(word) || !(word & DUE) || !scan_owns(&scan, slot) ||
+        atomic_exchange(&watch_of(slot)->wants_check, CHECK_SUSPECT))
       continue;
     atomic_store(&pool->chores, true);
     step->opener_wanted = true;

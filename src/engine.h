@@ -11,6 +11,7 @@
 
 #include "bitmap.h"
 #include "breaker.h"
+#include "clock.h"
 #include "histogram.h"
 #include "slot.h"
 #include "waiter.h"
@@ -30,10 +31,11 @@ enum {
   ATTENTION_UNCLEAN = 512, /* a put is to close what a get left, for nobody else does */
   ATTENTION_KEEPERLESS = 1024, /* the keeper could not be started; or an opener */
   ATTENTION_OPENERLESS = 2048,
+  ATTENTION_TIMED = 4096, /* time limits what may be lent */
   ATTENTION_THREADLESS = ATTENTION_KEEPERLESS | ATTENTION_OPENERLESS,
   ATTENTION_NOT_LENDING = ATTENTION_PAUSED | ATTENTION_CLOSED,
   ATTENTION_NOT_NOW = ATTENTION_FAIR | ATTENTION_NOT_LENDING,
-  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_THREADLESS,
+  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_TIMED | ATTENTION_THREADLESS,
   ATTENTION_OF_PUT =
       ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED | ATTENTION_UNCLEAN
 };
@@ -51,6 +53,8 @@ struct pool {
   /* Read by every get and put, written rarely: a line of its own. */
   uint64_t lend; /* what is added to the word of an idle slot to lend it */
   _Atomic uint32_t attention;
+  bool coarse;      /* which wall clock tells a get whether it must look closer */
+  int64_t trust_ns; /* how long a lease renews the trust in its connection; 0: nothing limits by time what is lent */
 
   /* Written once, before anybody else knows the pool. */
   pool_config_t config; /* its name points to `name`; max_open and max_idle are below */
@@ -63,7 +67,8 @@ struct pool {
   void *context;
 
   struct home homes[HOMES];
-  struct block blocks __attribute__((aligned(SLOT_CACHE_LINE)));
+  struct block block __attribute__((aligned(SLOT_CACHE_LINE))); /* the first; the others are allocated */
+  struct row rows;
 
   /* Everything from here on is under the lock. */
   pthread_mutex_t lock __attribute__((aligned(SLOT_CACHE_LINE)));
@@ -72,9 +77,8 @@ struct pool {
   struct told told;     /* threads that a step could not name */
   bool unserved;        /* too many waits were over for one step: the next goes on and serves */
   int32_t max_open, max_idle;
-  struct slot *empty;   /* slots to open connections in */
   struct slot *unclean; /* slots whose reset or close is to be done in the background */
-  int32_t open;         /* slots that are not empty */
+  int32_t open;         /* slots that the pool has */
   int32_t opening;
   int32_t references;
   int32_t gets;         /* slow gets under way and tickets given: each may still look at the pool */
@@ -90,6 +94,7 @@ struct pool {
   _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: no get tries before */
   _Atomic bool resting;        /* the keeper waits to be told when something moves */
   _Atomic int64_t looks_at_ns; /* when the keeper looks again; it never does later */
+  _Atomic int64_t looked_ns;   /* when the last look began that has ended, on clock_boot() */
   _Atomic bool chores;         /* slots are marked to be closed or checked */
   bool maintained;             /* somebody acts for the asynchronous waiters right now */
   bool gone;                   /* nobody needs the pool any more */
@@ -106,6 +111,7 @@ struct pool {
   int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
   int32_t retired;
   pool_stats_t counts; /* without its states and times */
+  int64_t ended;       /* generations that were over in slots that the pool has given back */
   struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
   int64_t lent;                 /* the last answer, see count_lent() */
@@ -118,7 +124,7 @@ struct pool {
 
   _Atomic int event_fd; /* and one; 0: none */
 
-  struct pool *next_pool, *previous_pool; /* of the registry, see pool.c */
+  struct pool *next_pool, *previous_pool, *next_made; /* of the registry, see pool.c */
 };
 
 /* What a step asks for: the inner side of pool_step_t. */
@@ -134,6 +140,7 @@ struct step {
   bool breaker_opened; /* to be told */
   bool breaker_closed;
   bool starved;
+  bool restored;             /* a scan had cleared a bit for a moment, and others may have missed an idle slot */
   int64_t until_ns;          /* of an open or check for a get of the step API: that get's deadline */
   int64_t since_ns;          /* and since when it waits; 0: it has not been in the queue yet */
   int64_t ticket;            /* of such a get, where it goes on waiting after its open failed */
@@ -144,8 +151,8 @@ struct step {
 /* The outcome of work. */
 struct outcome {
   bool succeeded;
-  bool lend;                 /* an open or check was for a get: the connection is lent to it */
-  int64_t until_ns;          /* as in the step that asked for it; 0: for nobody in particular */
+  bool lend;        /* an open or check was for a get: the connection is lent to it */
+  int64_t until_ns; /* as in the step that asked for it; 0: for nobody in particular */
   int64_t since_ns;
   bool cut_short;            /* the get's own deadline ended it, which says nothing about the server */
   void *conn;                /* of an open */
@@ -203,6 +210,9 @@ bool engine_needs_refill(struct pool *pool);
 /* How many idle connections may go for good: so many that min_idle and min_open are left. */
 int64_t engine_spare(struct pool *pool);
 
+/* Whether one of them may go; it may be taken already. */
+bool engine_spares(struct pool *pool, bool taken);
+
 bool engine_needs_probe(struct pool *pool);
 bool engine_reserve_locked(struct pool *pool, struct step *step);
 
@@ -215,26 +225,31 @@ void engine_want_keeper(struct pool *pool, struct step *step);
 /* An idle connection, if nothing forbids it.  0 may come with work. */
 pool_lease_t engine_take_idle(struct pool *pool, struct step *step);
 
+/* Whether a connection that was lent on the fast path may have been idle for too long, or be too old.  Of a pool that
+   limits that. */
+static inline bool engine_is_doubtful(struct pool *pool, pool_lease_t lease)
+{
+  struct watch *watch = &watches[(uint64_t)lease & (SLOT_LIMIT - 1)];
+  int64_t until = atomic_load_explicit(&watch->trusted_until, memory_order_relaxed);
+  return (uint64_t)(until - clock_wall(pool->coarse) - 1) >= (uint64_t)pool->trust_ns;
+}
+
+/* A lease of a connection that was idle until right now.  Returns it; or 0 if it must not be lent as it is, with work
+   if there is something to do. */
+pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step);
+
+/* A connection was put while somebody pays attention: a moment that is known. */
+void engine_note_put(struct pool *pool, struct slot *slot, uint64_t word);
+
 /* A lease that was taken and must not be kept goes back. */
 void engine_return_unused(struct pool *pool, pool_lease_t lease, struct step *step);
-
-/* Whether a scan for idle connections might be worth it. */
-static inline bool engine_idle_hint(struct pool *pool)
-{
-  struct block *block = &pool->blocks;
-  do
-    if (atomic_load_explicit(&block->idle, memory_order_relaxed))
-      return true;
-  while ((block = atomic_load_explicit(&block->next, memory_order_acquire)));
-  return false;
-}
 
 /* A slow get begins and ends: in between the pool is not recycled. */
 void engine_get_begin(struct pool *pool);
 void engine_get_end(struct pool *pool, uint64_t forks);
 
-/* What put does when the slot was made idle and `attention` is not zero. */
-void engine_idle(struct slot *slot, uint64_t word, struct step *step);
+/* What put does when the slot was made idle and the `attention` of the pool that bitmap_mark() returned is not zero. */
+void engine_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step);
 
 /* Ends a lease that the fast path could not end: takes it back, 0 or POOL_E_STALE; then decides about the connection.
    In between the pool cannot go away. */
@@ -247,8 +262,8 @@ int engine_end(struct slot *slot, pool_lease_t lease, struct step *step);
 /* Reports work.  The outcome of an open or check becomes a lease or idle. */
 pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, struct step *step);
 
-/* Work of a pool that nobody in particular was given.  False if there is none; of idle slots, none from the cursor on.
- */
+/* Work of a pool that nobody in particular was given.  False if there is none; of idle slots, none from the cursor on,
+   which is zeroes in the first call. */
 bool engine_next(struct pool *pool, struct scan *cursor, struct step *step);
 
 /* A place for a connection that nobody asked for, whatever the caps say.  False without memory. */
@@ -380,10 +395,11 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
 void engine_unlock(struct pool *pool);
 
-/* In pool.c: gives the memory of a pool to the next, and the list of all pools that are in use. */
+/* In pool.c: gives the memory of a pool to the next; the pools that are in use; all that were ever made. */
 void pool_recycle(struct pool *pool);
 void pool_registry_lock(void);
 void pool_registry_unlock(void);
 struct pool *pool_first(void);
+struct pool *pool_first_made(void);
 
 #endif

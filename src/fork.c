@@ -6,6 +6,9 @@
  * consistent. The child leaves the locks and resets each pool: it has its full capacity, all leases and tickets of the
  * parent are stale, and what the parent has open is handed to the driver's abandon, which sends nothing.
  *
+ * No lock of the library is outside this: those of pools that nobody uses any more are taken too, and the places where
+ * threads sleep without a futex are made anew in the child.
+ *
  * A callback may fork, and then its child returns into the library with what the parent was doing.  Whoever runs
  * callbacks remembers fork_count() and, if it has changed, leaves everything alone: in the child the pool began anew.
  */
@@ -35,9 +38,7 @@ static void abandon(struct pool *pool, struct slot *slot)
     free(watch_end(pool, slot));
     slot_vacate(slot);
   }
-  slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
-  slot->next = pool->empty;
-  pool->empty = slot;
+  bitmap_give(slot);
   /* What another thread was closing may be freed already; its descriptor, if there is one, is lost to the child. */
   if (conn && state != CLOSING)
     pool->vtable.abandon(pool->context, conn);
@@ -52,7 +53,6 @@ static void keep_unclosed(struct pool *pool)
 
 static void reset(struct pool *pool)
 {
-  pthread_mutex_unlock(&pool->lock);
   event_fd_after_fork(pool);
   /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
   memset(&pool->queue, 0, sizeof pool->queue);
@@ -60,10 +60,10 @@ static void reset(struct pool *pool)
   memset(&pool->told, 0, sizeof pool->told);
   pool->unserved = false;
   keep_unclosed(pool);
-  pool->empty = NULL;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     abandon(pool, slot);
+  bitmap_reset(&pool->rows);
   pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
   pool->threads = pool->openers = pool->openers_idle = pool->openers_opening = pool->chores_doing = 0;
   pool->maintained = false;
@@ -83,18 +83,25 @@ static void reset(struct pool *pool)
   histogram_clear(&pool->check_time);
   histogram_clear(&pool->use);
   /* What the program decided holds in the child as well. */
-  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS);
+  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_TIMED);
 }
 
 static void before_fork(void)
 {
   pool_registry_lock();
-  for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)
+  for (struct pool *pool = pool_first_made(); pool; pool = pool->next_made)
     pthread_mutex_lock(&pool->lock);
   slot_table_lock();
   ticket_table_lock();
   histogram_table_lock();
   rpc_lock();
+}
+
+static void unlock_pools(void)
+{
+  for (struct pool *pool = pool_first_made(); pool; pool = pool->next_made)
+    pthread_mutex_unlock(&pool->lock);
+  pool_registry_unlock();
 }
 
 static void after_fork_in_parent(void)
@@ -103,9 +110,7 @@ static void after_fork_in_parent(void)
   histogram_table_unlock();
   ticket_table_unlock();
   slot_table_unlock();
-  for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)
-    pthread_mutex_unlock(&pool->lock);
-  pool_registry_unlock();
+  unlock_pools();
 }
 
 static void after_fork_in_child(void)
@@ -118,14 +123,20 @@ static void after_fork_in_child(void)
   ticket_table_unlock();
   slot_table_unlock();
   park_reset();
-  pool_registry_unlock();
   int cancel_state = cancel_hold(); /* descriptors are closed, and fork is no cancellation point */
+  unlock_pools();
   for (struct pool *pool = pool_first(); pool; pool = pool->next_pool)
     reset(pool);
   cancel_release(cancel_state);
 }
 
-void fork_watch(void)
+/* When the library is loaded, before any other constructor of its object.  Handlers run in the opposite order of their
+   registration before a fork.  So those of a library that calls this one run first and take its locks first, as its own
+   threads do.  The allocator's must run last, for memory is allocated and freed under our locks: one that registers
+   handlers does so at the latest in its first call, and that is made here. */
+static __attribute__((constructor(101))) void fork_watch(void)
 {
+  void *volatile memory = malloc(1);
+  free(memory);
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

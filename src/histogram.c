@@ -2,16 +2,20 @@
 #include "histogram.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include "pages.h"
 
 /* Of a power of two. */
 #define PARTS_BITS 5
 #define PARTS      (1u << PARTS_BITS)
 
 #define CHUNK_PARTS 16u
-#define CHUNK_LIMIT (1u << 18)
+
+/* Chunks are allocated a shelf at a time. */
+#define SHELF_BITS   8
+#define SHELF_CHUNKS (1u << SHELF_BITS)
+#define SHELF_LIMIT  (1u << 10)
+#define CHUNK_LIMIT  (SHELF_LIMIT * SHELF_CHUNKS)
 
 struct chunk {
   int64_t counts[CHUNK_PARTS]; /* zeroes while nobody has the chunk */
@@ -19,7 +23,8 @@ struct chunk {
   uint32_t next;               /* of its histogram, or of the free chunks; 0: none */
 };
 
-static struct chunk chunks[CHUNK_LIMIT];
+/* A shelf is there before anybody has the number of one of its chunks. */
+static struct chunk *shelves[SHELF_LIMIT];
 
 /* Guards the list of free chunks and the number of chunks made. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -49,11 +54,19 @@ static int64_t middle_of(uint32_t part)
 
 /* ---- chunks ---- */
 
+static struct chunk *chunk_at(uint32_t chunk)
+{
+  return &shelves[chunk >> SHELF_BITS][chunk & (SHELF_CHUNKS - 1)];
+}
+
 static uint32_t chunk_make(void)
 {
-  if (chunks_made == 1)
-    pages_small(chunks, sizeof chunks);
-  return chunks_made < CHUNK_LIMIT ? chunks_made++ : 0;
+  if (chunks_made == CHUNK_LIMIT)
+    return 0;
+  struct chunk **shelf = &shelves[chunks_made >> SHELF_BITS];
+  if (!*shelf && !(*shelf = calloc(SHELF_CHUNKS, sizeof **shelf)))
+    return 0;
+  return chunks_made++;
 }
 
 static uint32_t chunk_take(void)
@@ -61,7 +74,7 @@ static uint32_t chunk_take(void)
   pthread_mutex_lock(&lock);
   uint32_t taken = free_chunks;
   if (taken)
-    free_chunks = chunks[taken].next;
+    free_chunks = chunk_at(taken)->next;
   else
     taken = chunk_make();
   pthread_mutex_unlock(&lock);
@@ -73,17 +86,17 @@ static int64_t *counter_of(struct histogram *histogram, uint32_t part)
 {
   uint32_t number = part / CHUNK_PARTS;
   uint32_t *link = &histogram->first;
-  while (*link && chunks[*link].number < number)
-    link = &chunks[*link].next;
-  if (!*link || chunks[*link].number != number) {
+  while (*link && chunk_at(*link)->number < number)
+    link = &chunk_at(*link)->next;
+  if (!*link || chunk_at(*link)->number != number) {
     uint32_t taken = chunk_take();
     if (!taken)
       return NULL;
-    chunks[taken].number = number;
-    chunks[taken].next = *link;
+    chunk_at(taken)->number = number;
+    chunk_at(taken)->next = *link;
     *link = taken;
   }
-  return &chunks[*link].counts[part % CHUNK_PARTS];
+  return &chunk_at(*link)->counts[part % CHUNK_PARTS];
 }
 
 /* ---- histograms ---- */
@@ -106,9 +119,9 @@ int64_t histogram_at_most(const struct histogram *histogram, int64_t ns)
 {
   int64_t count = 0;
   uint32_t end = ns < 0 ? 0 : part_of((uint64_t)ns + 1); /* the first part that is not all of it at most ns */
-  for (uint32_t at = histogram->first; at; at = chunks[at].next)
-    for (uint32_t i = 0; i < CHUNK_PARTS && chunks[at].number * CHUNK_PARTS + i < end; i++)
-      count += chunks[at].counts[i];
+  for (uint32_t at = histogram->first; at; at = chunk_at(at)->next)
+    for (uint32_t i = 0; i < CHUNK_PARTS && chunk_at(at)->number * CHUNK_PARTS + i < end; i++)
+      count += chunk_at(at)->counts[i];
   return count;
 }
 
@@ -116,10 +129,10 @@ int64_t histogram_at_most(const struct histogram *histogram, int64_t ns)
 static uint32_t part_at(const struct histogram *histogram, int64_t place)
 {
   uint32_t part = 0;
-  for (uint32_t at = histogram->first; at && place > 0; at = chunks[at].next)
+  for (uint32_t at = histogram->first; at && place > 0; at = chunk_at(at)->next)
     for (uint32_t i = 0; i < CHUNK_PARTS && place > 0; i++) {
-      part = chunks[at].number * CHUNK_PARTS + i;
-      place -= chunks[at].counts[i];
+      part = chunk_at(at)->number * CHUNK_PARTS + i;
+      place -= chunk_at(at)->counts[i];
     }
   return part;
 }
@@ -150,15 +163,15 @@ void histogram_summary(const struct histogram *histogram, pool_times_t *times)
 void histogram_clear(struct histogram *histogram)
 {
   uint32_t first = histogram->first, last = first;
-  for (uint32_t at = first; at; at = chunks[at].next) {
-    memset(chunks[at].counts, 0, sizeof chunks[at].counts);
+  for (uint32_t at = first; at; at = chunk_at(at)->next) {
+    memset(chunk_at(at)->counts, 0, sizeof chunk_at(at)->counts);
     last = at;
   }
   memset(histogram, 0, sizeof *histogram);
   if (!first)
     return;
   pthread_mutex_lock(&lock);
-  chunks[last].next = free_chunks;
+  chunk_at(last)->next = free_chunks;
   free_chunks = first;
   pthread_mutex_unlock(&lock);
 }

@@ -34,8 +34,9 @@ pool_lease_t home_take(struct pool *pool, uintptr_t thread)
   if (!is_home(home, thread))
     return 0;
   struct slot *slot = slot_of(atomic_load_explicit(&home->next, memory_order_relaxed));
-  uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-  if ((word & BELOW_GENERATION) != IDLE || !atomic_compare_exchange_strong(&slot->word, &word, word + pool->lend))
+  uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+  if ((word & BELOW_GENERATION) != IDLE || !slot_is_of(slot, pool) ||
+      !atomic_compare_exchange_strong(&slot->word, &word, word + pool->lend))
     return 0;
   pool_lease_t lease = lease_of(slot, word);
   atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);

@@ -142,7 +142,7 @@ static bool do_chores(struct pool *pool, bool for_waiters)
 static void tell_leaks(struct pool *pool)
 {
   struct leak leak;
-  struct scan cursor = scan_all(&pool->blocks);
+  struct scan cursor = scan_all(&pool->rows);
   while (engine_next_leak(pool, &cursor, &leak))
     event_leaked(pool, &leak);
 }

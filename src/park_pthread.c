@@ -19,9 +19,9 @@ struct place {
 };
 
 static struct place places[64];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void make_places(void)
+/* When the library is loaded: whether this is done is no question to be asked, or left open by a fork. */
+static __attribute__((constructor(101))) void make_places(void)
 {
   pthread_condattr_t attributes;
   pthread_condattr_init(&attributes);
@@ -35,7 +35,6 @@ static void make_places(void)
 
 static struct place *place_of(_Atomic uint32_t *word)
 {
-  pthread_once(&once, make_places);
   return &places[((uintptr_t)word >> 4) * 2654435761u >> 7 & 63];
 }
 
@@ -94,6 +93,5 @@ void park_wake(_Atomic uint32_t *word)
 
 void park_reset(void)
 {
-  pthread_once(&once, make_places);
   make_places();
 }

@@ -2,11 +2,13 @@
 /*
  * The life of a pool: made, counted, recycled.
  *
- * Shared: the registry of pools and the list of unused ones, under the registry's lock, which is taken before any
- * other.
+ * Shared: the registry, under its lock, which is taken before any other.  It has three lists: every pool that was ever
+ * made, those that are in use, and those that may serve again.
  *
  * Memory of a pool is never freed, because a thread that has ended a lease may still read it (engine.c says why that is
- * harmless); it serves the next pool instead.
+ * harmless); it serves the next pool instead.  Such a late thread may also take the lock of a pool that nobody uses,
+ * and another may be preparing it.  So a fork takes the locks of all that were ever made.  Only the fork holds two of
+ * these locks at once, and it holds the registry's, so their order does not matter.
  */
 #include "engine.h"
 
@@ -26,9 +28,9 @@
 #include "thread.h"
 
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
-static struct pool *pools;  /* in use, by address: a fork takes their locks in this order, always the same */
-static struct pool *unused; /* may serve again */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct pool *made;           /* all, by next_made; only grows */
+static struct pool *pools, *newest; /* in use, in order of making */
+static struct pool *unused;         /* may serve again */
 
 /* ---- the registry ---- */
 
@@ -47,9 +49,13 @@ struct pool *pool_first(void)
   return pools;
 }
 
+struct pool *pool_first_made(void)
+{
+  return made;
+}
+
 static struct pool *pool_take(void)
 {
-  pthread_once(&once, fork_watch);
   pthread_mutex_lock(&registry);
   struct pool *pool = unused;
   if (pool)
@@ -62,6 +68,11 @@ static struct pool *pool_take(void)
     return NULL;
   memset(pool, 0, sizeof *pool);
   pthread_mutex_init(&pool->lock, NULL);
+  bitmap_begin(&pool->rows, &pool->block, pool);
+  pthread_mutex_lock(&registry);
+  pool->next_made = made;
+  made = pool;
+  pthread_mutex_unlock(&registry);
   return pool;
 }
 
@@ -77,6 +88,8 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->can_check = pool->stepped ? config->check_after_ms >= 0 || config->keepalive_ms > 0 : vtable->check != NULL;
   pool->checks_all = config->check_after_ms == 0;
   pool->needs_watch = watch_is_needed(config);
+  pool->trust_ns = watch_trust_ns(config);
+  pool->coarse = watch_may_be_coarse(config);
   pool->can_reset = vtable->reset != NULL;
   pool->vtable = *vtable;
   vtable_fill(&pool->vtable);
@@ -87,11 +100,12 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->max_idle = config_max_idle(config, config->max_open);
   pool->pauses = config->paused; /* one pool_resume() starts it */
   pool->unserved = false;
-  pool->empty = pool->unclean = NULL;
+  pool->unclean = NULL;
   pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
   atomic_store(&pool->filling, true);
   atomic_store(&pool->resting, false);
   atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
+  atomic_store(&pool->looked_ns, 0);
   atomic_store(&pool->chores, false);
   pool->hope = NULL;
   pool->wished = false;
@@ -102,27 +116,21 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->gone = false;
   count_reset(pool);
   memset(pool->homes, 0, sizeof pool->homes);
-  atomic_store(&pool->attention,
-               (event_follows_leases(config) ? ATTENTION_EVENTS : 0) | (config->paused ? ATTENTION_PAUSED : 0));
+  atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
+                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns ? ATTENTION_TIMED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 
 static void pool_register(struct pool *pool)
 {
   pthread_mutex_lock(&registry);
-  struct pool *previous = NULL, *next = pools;
-  while (next && (uintptr_t)next < (uintptr_t)pool) {
-    previous = next;
-    next = next->next_pool;
-  }
-  pool->previous_pool = previous;
-  pool->next_pool = next;
-  if (previous)
-    previous->next_pool = pool;
+  pool->previous_pool = newest;
+  pool->next_pool = NULL;
+  if (newest)
+    newest->next_pool = pool;
   else
     pools = pool;
-  if (next)
-    next->previous_pool = pool;
+  newest = pool;
   pthread_mutex_unlock(&registry);
 }
 
@@ -131,20 +139,22 @@ void pool_recycle(struct pool *pool)
   void (*release)(void *context) = pool->vtable.release;
   void *context = pool->context;
   event_fd_close(pool);
-  free(pool->ends);
+  int32_t *ends = pool->ends;
   pool->ends = NULL;
+  free(ends);
   histogram_clear(&pool->wait);
   histogram_clear(&pool->open_time);
   histogram_clear(&pool->check_time);
   histogram_clear(&pool->use);
   pthread_mutex_lock(&registry);
-  bitmap_release(&pool->blocks);
   if (pool->previous_pool)
     pool->previous_pool->next_pool = pool->next_pool;
   else
     pools = pool->next_pool;
   if (pool->next_pool)
     pool->next_pool->previous_pool = pool->previous_pool;
+  else
+    newest = pool->previous_pool;
   pool->next_pool = unused;
   unused = pool;
   pthread_mutex_unlock(&registry);
@@ -270,7 +280,7 @@ pool_t *pool_ref(pool_t *pool)
 static void give_up_the_rest(struct pool *pool)
 {
   struct step step;
-  struct scan cursor = scan_all(&pool->blocks);
+  struct scan cursor = {0};
   while (pool->stepped && engine_next(pool, &cursor, &step))
     runner_work(pool, &step, POOL_NO_DEADLINE, false, NULL);
 }

@@ -30,7 +30,7 @@
 #include "clock.h"
 #include "thread.h"
 
-/* How many may wait before nobody looks any more whether all of them wait for each other. */
+/* How many may wait, and how many be open, before nobody looks any more whether all of them wait for each other. */
 #define STARVATION_LIMIT 256
 
 /* A waiter without a deadline that seems to starve looks again after so long: then it is told. */
@@ -261,6 +261,18 @@ static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *s
   return left;
 }
 
+int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
+{
+  int64_t now = clock_now();
+  int32_t left = TOLD_AT_ONCE;
+  for (struct waiter *first; left > 0 && (first = queue_first_due(&pool->queue)) && first->deadline_ns <= now; left--)
+    queue_settle(pool, first, POOL_E_TIMEOUT, now);
+  if (is_overloaded(pool, now) && pool->config.queue == POOL_QUEUE_SHED && shed(pool, now, left, step) == 0)
+    return now;
+  struct waiter *first = queue_first_due(&pool->queue);
+  return first ? first->deadline_ns : POOL_NO_DEADLINE;
+}
+
 /* Where nothing moves nobody serves, so whoever waits looks for himself when he might be late. */
 static int64_t sheds_at(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
@@ -320,11 +332,11 @@ static void serve_next(struct pool *pool, struct waiter *next, int64_t now, stru
 
 void queue_serve(struct pool *pool, struct step *step)
 {
+  pool->unserved = false;
   if (attention(pool) & ATTENTION_NOT_LENDING)
     return;
   if (engine_needs_refill(pool) || engine_needs_probe(pool))
     step->opener_wanted = true;
-  pool->unserved = false;
   if (pool->queue.first) {
     int64_t now = clock_now();
     int32_t left = expire(pool, now, despair(pool, now, batch(pool), step));
@@ -370,9 +382,9 @@ static bool starves(struct pool *pool, int32_t thread, uint64_t *generations)
 {
   bool holds_one = false;
   *generations = 0;
-  if (is_held_by_other(pool->witness, thread) || pool->queue.length > STARVATION_LIMIT)
+  if (is_held_by_other(pool->witness, thread) || pool->queue.length > STARVATION_LIMIT || pool->open > STARVATION_LIMIT)
     return false;
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     *generations += word & GENERATION_MASK;
@@ -562,7 +574,7 @@ int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct st
   if (waiter->timeless) {
     /* What is idle now, after a check if need be: nothing else has the time. */
     bool first = pool->queue.first == waiter && !paused;
-    waiter->deadline_ns = clock_deadline(pool->config.get_timeout_ms);
+    queue_set_deadline(&pool->queue, waiter, clock_deadline(pool->config.get_timeout_ms));
     if (first && !hand_over(pool, waiter, waiter->since_ns, step))
       serve_asynchronous(pool, waiter, waiter->since_ns, step);
     else if (!first)
@@ -570,8 +582,9 @@ int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct st
   } else {
     queue_serve(pool, step);
     waiter->at_once = waiter->outcome == POOL_E_OPEN;
-    step->opener_wanted = step->opener_wanted || (!waiter->outcome && (engine_has_room(pool, true) ||
-                                                                       engine_retry_at(pool) != POOL_NO_DEADLINE));
+    step->opener_wanted =
+        step->opener_wanted ||
+        (!waiter->outcome && (engine_has_room(pool, true) || engine_retry_at(pool) != POOL_NO_DEADLINE));
   }
   engine_want_keeper(pool, step); /* there is a deadline to keep */
   return 0;

@@ -29,6 +29,9 @@ void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_n
 /* Tells a ticket's holder, whom a step could not name, that its wait is over.  False if there is none. */
 bool queue_tell_next(struct pool *pool, struct step *step);
 
+/* Ends the waits of asynchronous waiters that are over, some at a time.  Returns when the next is: perhaps already. */
+int64_t queue_expire_asynchronous(struct pool *pool, struct step *step);
+
 /* Whether a waiter has to go because it is late and all are. */
 bool queue_sheds(struct pool *pool, struct waiter *waiter, int64_t now);
 

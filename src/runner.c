@@ -273,12 +273,12 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
       pause_processor();
     pool_lease_t lease = home_take(pool, this_thread());
     if (lease && !(atomic_load(&pool->attention) & ATTENTION_NOT_NOW))
-      return lease;
+      return engine_confirm(pool, lease, step);
     if (lease) {
       engine_return_unused(pool, lease, step);
       return 0;
     }
-    if (engine_idle_hint(pool))
+    if (bitmap_hint(&pool->rows))
       lease = engine_take_idle(pool, step);
     if (lease || step->work)
       return lease;
@@ -447,7 +447,7 @@ void runner_note(pool_lease_t lease)
   atomic_store_explicit(&slot->holder, thread_id(), memory_order_relaxed);
   struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
   if (is_sampled(lease) || (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS))
-    watch_see(slot, lease_generation(lease) | LEASED, clock_now());
+    watch_see(slot, lease_generation(lease) | LEASED, clock_boot());
 }
 
 /* Only where somebody listens is there a clock on this way; 0: there is none. */
@@ -523,9 +523,11 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
     return_unused(pool, lease);
     lease = 0;
   }
+  lease = engine_confirm(pool, lease, &step);
   if (lease)
     return hand_out(pool, lease, began);
-  lease = engine_take_idle(pool, &step);
+  if (!step.work)
+    lease = engine_take_idle(pool, &step);
   if (lease) {
     runner_wake(pool, &step);
     return hand_out(pool, home_remember(pool, this_thread(), lease), began);
@@ -541,7 +543,19 @@ static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool,
     return get_slowly(pool, timeout_ms);
   }
   start_missing(pool);
-  return hand_out(pool, lease, 0);
+  struct step step = {0};
+  int64_t began = began_ns(pool);
+  lease = engine_confirm(pool, lease, &step);
+  return lease ? hand_out(pool, lease, began) : get_patiently(pool, timeout_ms, began, &step);
+}
+
+/* A get that succeeded, if what it took is not overdue. */
+static __attribute__((noinline)) pool_lease_t get_in_time(struct pool *pool, pool_lease_t lease, int64_t timeout_ms)
+{
+  if (engine_is_doubtful(pool, lease))
+    return get_attentively(pool, lease, timeout_ms);
+  PROBE_LENT(pool, lease);
+  return lease;
 }
 
 static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
@@ -549,8 +563,10 @@ static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
   pool_lease_t lease = home_take_next(pool, this_thread());
   if (__builtin_expect(!lease, 0))
     return get_slowly(pool, timeout_ms);
-  if (__builtin_expect((atomic_load(&pool->attention) & ATTENTION_OF_GET) || is_sampled(lease), 0))
-    return get_attentively(pool, lease, timeout_ms);
+  uint32_t attention = atomic_load(&pool->attention) & ATTENTION_OF_GET;
+  if (__builtin_expect(attention || is_sampled(lease), 0))
+    return attention == ATTENTION_TIMED && !is_sampled(lease) ? get_in_time(pool, lease, timeout_ms)
+                                                              : get_attentively(pool, lease, timeout_ms);
   PROBE_LENT(pool, lease);
   return lease;
 }
@@ -567,9 +583,8 @@ pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms)
 
 /* ---- put ---- */
 
-static void do_and_wake(struct slot *slot, struct step *step)
+static void do_and_wake(struct pool *pool, struct step *step)
 {
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
   runner_wake(pool, step);
   if (step->work) /* else the pool may be another by now */
     runner_work(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
@@ -595,20 +610,32 @@ static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
   int code = slot ? engine_take_back(slot, lease, &ending) : POOL_E_STALE;
   if (code)
     return error_code(code);
-  event_returned(atomic_load_explicit(&slot->pool, memory_order_relaxed), &ending);
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  event_returned(pool, &ending);
   free(ending.tag);
   if (forks != fork_count())
     return 0; /* the callback forked, and in the child the pool began anew */
   engine_settle_return(slot, &ending, &step);
-  do_and_wake(slot, &step);
+  do_and_wake(pool, &step);
   return 0;
 }
 
-static __attribute__((noinline)) int put_attentively(struct slot *slot, uint64_t word)
+static __attribute__((noinline)) int put_attentively(struct pool *pool, struct slot *slot, uint64_t word)
 {
   struct step step = {0};
-  engine_idle(slot, word, &step);
-  do_and_wake(slot, &step);
+  engine_note_put(pool, slot, word);
+  engine_idle(pool, slot, word, &step);
+  do_and_wake(pool, &step);
+  return 0;
+}
+
+/* Its bit is clear. */
+static __attribute__((noinline)) int put_unmarked(struct slot *slot, pool_lease_t lease)
+{
+  struct pool *pool = bitmap_mark(slot);
+  PROBE_RETURNED(pool, lease);
+  if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
+    return put_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE);
   return 0;
 }
 
@@ -619,11 +646,12 @@ int pool_put(pool_lease_t lease)
   uint64_t idle = generation_next(word - LEASED + IDLE);
   if (__builtin_expect(is_sampled(lease) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return put_slowly(lease);
-  bitmap_mark(slot);
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = bitmap_marked(slot);
+  if (__builtin_expect(!pool, 0))
+    return put_unmarked(slot, lease);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
-    return put_attentively(slot, idle);
+    return put_attentively(pool, slot, idle);
   return 0;
 }
 
@@ -673,7 +701,7 @@ int pool_close(pool_t *pool, int64_t drain_ms)
                                      : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
   int64_t deadline_ns = clock_deadline(drain_ms);
   struct step step;
-  struct scan cursor = scan_all(&pool->blocks);
+  struct scan cursor = {0};
   bool first = engine_close(pool);
   while (!pool->stepped && engine_next(pool, &cursor, &step)) {
     runner_wake(pool, &step);

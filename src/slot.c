@@ -2,16 +2,20 @@
 #include "slot.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
 
+#include "clock.h"
 #include "pages.h"
 #include "watch.h"
 
 struct slot slots[SLOT_LIMIT];
 
-/* Guards the free groups and the number of groups made.  Taken with a pool's lock held, never the other way round. */
+/* Guards the free slots and the number of slots made.  Taken with a pool's lock held, never the other way round. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct slot *free_groups;
-static uint32_t groups_made = 1; /* group 0 is never given */
+static struct slot *free_slots;
+static uint32_t slots_made = 1; /* slot 0 is never given */
+static uint64_t first_word;
 
 void slot_vacate(struct slot *slot)
 {
@@ -19,48 +23,62 @@ void slot_vacate(struct slot *slot)
   atomic_store(&slot->word, generation_next(atomic_load(&slot->word) & GENERATION_MASK) | EMPTY);
 }
 
-void slot_begin(struct slot *slot)
+/* A slot passes to another pool: no lease of the pool before can be one of this, and the first is one that is timed. */
+static void begin(struct slot *slot)
 {
   uint64_t generation = atomic_load(&slot->word) & GENERATION_MASK;
-  /* One before, for the report of the open moves it on. */
-  uint64_t sampled = (generation + GENERATION_ONE + SAMPLE_MASK) & ~SAMPLE_MASK;
+  /* One before, for the report of the open moves it on; and one on in any case. */
+  uint64_t sampled = (generation + 2 * GENERATION_ONE + SAMPLE_MASK) & ~SAMPLE_MASK;
   atomic_store(&slot->word, (sampled - GENERATION_ONE) & GENERATION_MASK);
 }
 
-static struct slot *group_make(void)
+/* Where generations begin: at random, and not at 0, lest a small number be a lease. */
+static uint64_t choose_first_word(void)
 {
-  if (groups_made == 1) {
+  uint32_t salt = 0;
+  if (getrandom(&salt, sizeof salt, GRND_NONBLOCK) != sizeof salt)
+    salt = (uint32_t)(((uint64_t)clock_now() ^ (uintptr_t)slots >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+  return ((salt ? salt : 1) * (SAMPLE_MASK + GENERATION_ONE)) & GENERATION_MASK;
+}
+
+static struct slot *make(void)
+{
+  if (slots_made == 1) {
     pages_small(slots, sizeof slots);
     pages_small(watches, sizeof watches);
+    first_word = choose_first_word();
   }
-  if (groups_made == SLOT_LIMIT / SLOT_GROUP)
+  if (slots_made == SLOT_LIMIT)
     return NULL;
-  struct slot *group = &slots[groups_made * SLOT_GROUP];
-  for (uint32_t i = 0; i < SLOT_GROUP; i++) {
-    group[i].index = groups_made * SLOT_GROUP + i;
-    group[i].word = SAMPLE_MASK + GENERATION_ONE;
-  }
-  groups_made++;
-  return group;
+  struct slot *slot = &slots[slots_made];
+  slot->index = slots_made++;
+  atomic_store(&slot->word, first_word);
+  return slot;
 }
 
-struct slot *slot_group_take(void)
+struct slot *slot_take(struct pool *pool, bool is_new)
 {
   pthread_mutex_lock(&lock);
-  struct slot *group = free_groups;
-  if (group)
-    free_groups = group->next;
+  struct slot *slot = free_slots;
+  if (slot)
+    free_slots = slot->next;
   else
-    group = group_make();
+    slot = make();
   pthread_mutex_unlock(&lock);
-  return group;
+  if (slot && (is_new || !slot_is_of(slot, pool))) {
+    atomic_store(&slot->pool, pool);
+    begin(slot);
+  }
+  if (slot)
+    slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
+  return slot;
 }
 
-void slot_group_give(struct slot *group)
+void slot_give(struct slot *slot)
 {
   pthread_mutex_lock(&lock);
-  group->next = free_groups;
-  free_groups = group;
+  slot->next = free_slots;
+  free_slots = slot;
   pthread_mutex_unlock(&lock);
 }
 

@@ -16,9 +16,29 @@
  * policies cost the fast path nothing, not even a look.
  *
  * All slots of the process stand in one array, so that a lease's low bits are its slot, without a look at anything. The
- * array is zeroed memory that takes no pages before it is used, and there is a slot for every index: a look at a stale
- * or forged lease is always a look at a slot.  Pools take and give back slots in groups.  No pool has slot 0, so that
- * no lease is 0.
+ * array is zeroed memory that takes no pages before it is used.  A lease has room for 2^20 slots, and the array has
+ * POOL_SLOTS of them, a power of two: a look at a stale or forged lease is always a look at a slot.  Bits of a lease's
+ * index that no slot has are compared as if they were of its generation.  They stand where a word counts calls, so they
+ * match only a word with so many calls that these bits are set, and such a word always has RESTING as well, which no
+ * fast path compares with.  No pool has slot 0, so that no lease is 0.
+ *
+ * A pool takes a slot for each connection that it opens, and gives it back when the connection is closed.  Then the
+ * slot may pass to another pool, while threads that looked at it before still go on.  What they do is harmless:
+ *
+ * - The generation grows whenever a slot is vacated, and by one more whenever it passes to another pool.  So no word
+ * and no lease is ever the same in two pools, and whatever compares and swaps a word that it read in the one fails in
+ * the other.
+ * - Who meets a slot in a pool's blocks without the pool's lock first reads its word, then its pool (slot_is_of).  The
+ *   pool is written before the slot gets its first word there.  So if the pool is the right one, either the word is of
+ *   that pool, or it is an older one, with which no comparison succeeds any more.
+ * - A home (home.h) holds a lease that its own pool would give, so its comparison cannot succeed in another.
+ * - A put that has made the slot idle and then loses the processor may mark a block of the next pool, or a place in a
+ *   block that is another slot's: a bit that is set in vain, which a scan clears.  It looks at the `attention` of the
+ * pool whose block it has marked (bitmap.h says why), and serves there, which anybody may do.  Its own pool does not
+ * miss it: whoever has taken the slot from it since puts or closes it, and serves.
+ * - What else is noted of a slot (watch.h) are notes about the past.
+ *
+ * Two copies of the library in one process do not take each other's leases: each begins its generations at random.
  */
 #ifndef SLOT_H
 #define SLOT_H
@@ -30,11 +50,15 @@
 
 #include <pool/pool.h>
 
-#define SLOT_BITS        20
-#define SLOT_LIMIT       (1u << SLOT_BITS)
-#define SLOT_GROUP       8u
+/* How many slots there are: a power of two, chosen when the library is built. */
+#ifndef POOL_SLOTS
+#define POOL_SLOTS (1u << 17)
+#endif
+
+#define INDEX_BITS       20 /* of a lease: a part of the ABI */
+#define SLOT_LIMIT       ((uint32_t)(POOL_SLOTS))
 #define SLOT_CACHE_LINE  64
-#define GENERATION_SHIFT SLOT_BITS
+#define GENERATION_SHIFT INDEX_BITS
 #define GENERATION_ONE   ((uint64_t)1 << GENERATION_SHIFT)
 #define GENERATION_END   ((uint64_t)1 << 62)
 #define GENERATION_MASK  (GENERATION_END - GENERATION_ONE)
@@ -55,9 +79,11 @@ enum slot_state {
 #define DUE        ((uint64_t)1 << 4) /* check it before it is lent */
 #define CAREFUL    ((uint64_t)1 << 5) /* lent by a pool that resets, or with a tag: its return takes the slow path */
 #define AWAITED    ((uint64_t)1 << 6) /* put while calls are under way: the last of them finishes the return */
-#define RESTING    ((uint64_t)1 << 7) /* the keeper sleeps, and wants to know when this is lent or put */
-#define CALL_ONE   ((uint64_t)1 << 8)
-#define CALL_MASK  (GENERATION_ONE - CALL_ONE)
+#define RESTING                                                                                                        \
+  ((uint64_t)1 << 7) /* it is to be noticed when this is lent or put: the keeper sleeps, or the put is noted */
+#define CALL_ONE  ((uint64_t)1 << 8)
+#define CALL_MASK (GENERATION_ONE - CALL_ONE)
+#define CALL_MANY  (CALL_MASK & ~(uint64_t)(SLOT_LIMIT - 1)) /* where a lease might have bits of an index too high */
 
 /* On a slot that is lent, DUE is free to say something else: lent by the step API, so that no put of the other API ends
    the lease, nor the other way round. */
@@ -73,17 +99,18 @@ struct block;
 struct slot {
   _Atomic uint64_t word;
   _Atomic(void *) conn;
-  /* The next three change only while no pool owns the slot.  They are atomic because a thread that ended a lease may
-     still read them when the pool is gone and the group has moved on; what it does then is harmless (see engine.c). */
+  /* The next three change only while no pool owns the slot. */
   _Atomic(struct pool *) pool;
   _Atomic(struct block *) block;
   _Atomic uint64_t bit;      /* of the block's idle word */
   uint64_t first_generation; /* when the pool took the slot; what it has grown by since is what was lent */
-  struct slot *next;         /* of the pool's empty slots, of those to be reset, or of free groups */
+  struct slot *next;         /* of the pool's slots to be reset, or of free slots */
   uint32_t index;
   _Atomic int32_t holder; /* the thread that got it last; a get that reuses its thread's last slot need not write it */
 } __attribute__((aligned(SLOT_CACHE_LINE)));
 
+_Static_assert((SLOT_LIMIT & (SLOT_LIMIT - 1)) == 0 && SLOT_LIMIT >= 1u << 10 && SLOT_LIMIT <= 1u << INDEX_BITS,
+               "POOL_SLOTS is a power of two from 2^10 to 2^20");
 _Static_assert(sizeof(struct slot) == SLOT_CACHE_LINE, "two threads with a connection each must not share a line");
 
 extern struct slot slots[SLOT_LIMIT];
@@ -102,7 +129,7 @@ static inline struct slot *slot_find(int64_t lease)
 /* What the word of a lease's slot has above its calls, flags and state; of what is no lease, what no word has. */
 static inline uint64_t lease_generation(pool_lease_t lease)
 {
-  return (uint64_t)lease & ~BELOW_GENERATION;
+  return (uint64_t)lease & ~(uint64_t)(SLOT_LIMIT - 1);
 }
 
 static inline pool_lease_t lease_of(const struct slot *slot, uint64_t word)
@@ -132,15 +159,31 @@ static inline enum slot_state state_of(uint64_t word)
   return (enum slot_state)(word & STATE_MASK);
 }
 
+/* Whether a slot that was met without a lock is the pool's.  After its word was read, and before that is changed. */
+static inline bool slot_is_of(const struct slot *slot, const struct pool *pool)
+{
+  return atomic_load_explicit(&slot->pool, memory_order_relaxed) == pool;
+}
+
+/* A word without RESTING, unless that belongs to its many calls. */
+static inline uint64_t without_resting(uint64_t word)
+{
+  return word & CALL_MANY ? word : word & ~RESTING;
+}
+
+/* How often the generation has grown since the pool took the slot. */
+static inline int64_t slot_ended(const struct slot *slot, uint64_t word)
+{
+  return (int64_t)((((word & GENERATION_MASK) - slot->first_generation) & GENERATION_MASK) >> GENERATION_SHIFT);
+}
+
 /* The owner of a slot leaves it empty; whatever lease or claim there was is stale. */
 void slot_vacate(struct slot *slot);
 
-/* A slot passes to another pool: its first lease will be one that is timed. */
-void slot_begin(struct slot *slot);
-
-/* Takes a group of slots for a pool, NULL when all are taken; or gives one back. */
-struct slot *slot_group_take(void);
-void slot_group_give(struct slot *group);
+/* Takes a free slot for a pool, NULL when there is none; or gives one back that is empty.  A slot that comes to another
+   pool, or to one that has given none back yet, begins with a lease that is timed. */
+struct slot *slot_take(struct pool *pool, bool is_new);
+void slot_give(struct slot *slot);
 
 void slot_table_lock(void);
 void slot_table_unlock(void);

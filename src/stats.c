@@ -25,14 +25,13 @@ void engine_count(struct pool *pool, pool_stats_t *stats)
   histogram_summary(&pool->use, &stats->use);
   stats->idle = stats->leased = 0;
   bool closed = atomic_load(&pool->attention) & ATTENTION_CLOSED;
-  int64_t generations = 0;
-  struct scan scan = scan_all(&pool->blocks);
+  int64_t generations = pool->ended;
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     stats->idle += !closed && engine_is_lendable(word);
     stats->leased += state_of(word) == LEASED;
-    generations +=
-        (int64_t)((((word & GENERATION_MASK) - slot->first_generation) & GENERATION_MASK) >> GENERATION_SHIFT);
+    generations += slot_ended(slot, word);
   }
   stats->lent = count_lent(pool, generations);
 }

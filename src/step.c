@@ -107,7 +107,7 @@ static pool_lease_t finish_begin(struct pool *pool, struct step *step, pool_step
 static pool_lease_t keep(struct pool *pool, pool_lease_t lease, struct step *step)
 {
   if (!lease || !(atomic_load(&pool->attention) & ATTENTION_NOT_LENDING))
-    return lease;
+    return engine_confirm(pool, lease, step);
   engine_return_unused(pool, lease, step);
   return 0;
 }
@@ -180,7 +180,9 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   pool_lease_t lease = must_queue(pool) ? 0 : home_take_next(pool, this_stepping_thread());
   if (__builtin_expect(!lease, 0))
     return begin_checked(pool, timeout_ms, 0, theirs);
-  if (__builtin_expect((atomic_load(&pool->attention) & ATTENTION_NOT_LENDING) || is_sampled(lease), 0))
+  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_TIMED);
+  if (__builtin_expect(attention || is_sampled(lease), 0) &&
+      (attention != ATTENTION_TIMED || is_sampled(lease) || engine_is_doubtful(pool, lease)))
     return begin_slowly(pool, timeout_ms, 0, lease, theirs);
   PROBE_LENT(pool, lease);
   return lease;
@@ -208,12 +210,23 @@ static __attribute__((noinline)) int end_slowly(pool_lease_t lease, pool_step_t 
   return (int)finish(&step, theirs, slot ? engine_end(slot, lease, &step) : POOL_E_STALE, 0);
 }
 
-static __attribute__((noinline)) int end_attentively(struct slot *slot, uint64_t word, pool_step_t *theirs)
+static __attribute__((noinline)) int end_attentively(struct pool *pool, struct slot *slot, uint64_t word,
+                                                     pool_step_t *theirs)
 {
   struct step step = {0};
-  engine_idle(slot, word, &step);
+  engine_note_put(pool, slot, word);
+  engine_idle(pool, slot, word, &step);
   bool nothing = step.work == POOL_WORK_NONE && !step.wake.ticket && !step.drained;
   return nothing ? 0 : (int)finish(&step, theirs, 0, 0);
+}
+
+static __attribute__((noinline)) int end_unmarked(struct slot *slot, pool_lease_t lease, pool_step_t *theirs)
+{
+  struct pool *pool = bitmap_mark(slot);
+  PROBE_RETURNED(pool, lease);
+  if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
+    return end_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE, theirs);
+  return 0;
 }
 
 int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
@@ -224,11 +237,12 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   if (__builtin_expect(
           is_sampled(lease) || !write_nothing(theirs) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return end_slowly(lease, theirs);
-  bitmap_mark(slot);
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = bitmap_marked(slot);
+  if (__builtin_expect(!pool, 0))
+    return end_unmarked(slot, lease, theirs);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
-    return end_attentively(slot, idle, theirs);
+    return end_attentively(pool, slot, idle, theirs);
   return 0;
 }
 
@@ -280,7 +294,7 @@ int pool_step_next(pool_t *pool, pool_step_t *theirs)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   if (!pool->stepped)
     return refuse_vtable();
-  struct scan cursor = scan_all(&pool->blocks);
+  struct scan cursor = {0};
   bool more = engine_next(pool, &cursor, &step);
   write_step(theirs, &step, 0);
   return more;

@@ -173,28 +173,11 @@ static void take_out(struct pool *pool, struct waiter *waiter, struct waiter *co
   give_ticket(pool, waiter);
 }
 
-static void expire_asynchronous(struct pool *pool, int64_t *due_ns)
-{
-  int64_t now = clock_now();
-  *due_ns = POOL_NO_DEADLINE;
-  for (struct waiter *waiter = pool->queue.first, *next; waiter; waiter = next) {
-    next = waiter->next;
-    if (waiter->kind != WAITER_ASYNC)
-      continue;
-    if (waiter->deadline_ns <= now)
-      queue_settle(pool, waiter, POOL_E_TIMEOUT, now);
-    else if (queue_sheds(pool, waiter, now))
-      queue_settle(pool, waiter, POOL_E_OVERLOAD, now);
-    else if (waiter->deadline_ns < *due_ns)
-      *due_ns = waiter->deadline_ns;
-  }
-}
-
 bool engine_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  expire_asynchronous(pool, due_ns);
+  *due_ns = queue_expire_asynchronous(pool, step);
   struct waiter *settled = pool->settled.first;
   if (settled) {
     queue_remove(&pool->settled, settled);

@@ -13,6 +13,17 @@ static void count(struct queue *queue, struct waiter *waiter, int32_t by)
     queue->asynchronous += waiter->kind == WAITER_ASYNC ? by : 0;
   }
   waiter->queued = by > 0;
+  if (waiter->kind == WAITER_ASYNC && by > 0)
+    due_add(&queue->deadlines, &waiter->due, waiter->deadline_ns);
+  else if (waiter->kind == WAITER_ASYNC)
+    due_remove(&queue->deadlines, &waiter->due);
+}
+
+void queue_set_deadline(struct queue *queue, struct waiter *waiter, int64_t deadline_ns)
+{
+  waiter->deadline_ns = deadline_ns;
+  due_remove(&queue->deadlines, &waiter->due);
+  due_add(&queue->deadlines, &waiter->due, deadline_ns);
 }
 
 void queue_append(struct queue *queue, struct waiter *waiter)
@@ -138,7 +149,7 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->since_ns = 0;
     waiter->waited_ns = waiter->again_ns = 0;
     waiter->error.code = 0;
-    waiter->waited = waiter->counted = waiter->nudged = waiter->at_once = waiter->queued = false;
+    waiter->waited = waiter->counted = waiter->nudged = waiter->at_once = waiter->queued = waiter->telling = false;
     waiter->timeless = waiter->refused = waiter->starving = waiter->starved = false;
     atomic_store(&waiter->signal, 0);
     atomic_store(&waiter->pool, pool);

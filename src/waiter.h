@@ -17,9 +17,12 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <pool/pool.h>
+
+#include "due.h"
 
 enum waiter_kind {
   WAITER_THREAD, /* sleeps; is woken through its signal */
@@ -34,27 +37,28 @@ struct waiter {
   _Atomic uint32_t signal; /* 1: look again */
   enum waiter_kind kind;
   bool queued;
-  bool waited;          /* looked once and found nothing */
-  bool counted;         /* as a wait that ended with a lease */
-  bool starving;        /* every connection was held by a thread that waited, when somebody looked */
-  bool starved;         /* and nothing was put until this one's wait was over */
-  bool nudged;          /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
-  bool timeless;        /* came without time to wait */
-  bool refused;         /* its own open failed; `error` says why */
-  bool at_once;         /* ended by what a look found: the breaker refused it, or it had no time to wait */
-  bool telling;         /* is in the list of those to be woken */
+  bool waited;   /* looked once and found nothing */
+  bool counted;  /* as a wait that ended with a lease */
+  bool starving; /* every connection was held by a thread that waited, when somebody looked */
+  bool starved;  /* and nothing was put until this one's wait was over */
+  bool nudged;   /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
+  bool timeless; /* came without time to wait */
+  bool refused;  /* its own open failed; `error` says why */
+  bool at_once;  /* ended by what a look found: the breaker refused it, or it had no time to wait */
+  bool telling;  /* is in the list of those to be woken */
   struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */
   int64_t began_ns;     /* when the get began */
   int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
-  int64_t again_ns; /* when it looks again by itself; 0: it waits to be told */
+  int64_t again_ns;  /* when it looks again by itself; 0: it waits to be told */
   int64_t waited_ns; /* once it is over: how long it waited */
   int32_t thread;    /* who waits */
   /* of those with a ticket */
   _Atomic(struct pool *) pool;
   _Atomic int64_t ticket;
   uint32_t index;
+  struct due due; /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */
   pool_got_fn *got;
   void *user;
   pool_error_t error; /* why an open or check for it failed last, or why its wait ended */
@@ -63,10 +67,18 @@ struct waiter {
 struct queue {
   struct waiter *first, *last;
   int32_t length;
-  int32_t patient;      /* how many have time, so that a connection may be opened for them */
-  int32_t asynchronous; /* of these, how many are WAITER_ASYNC */
-  int32_t refused;      /* how many had an open of their own that failed */
+  int32_t patient;           /* how many have time, so that a connection may be opened for them */
+  int32_t asynchronous;      /* of these, how many are WAITER_ASYNC */
+  int32_t refused;           /* how many had an open of their own that failed */
+  struct due_heap deadlines; /* of all that are WAITER_ASYNC, for they do not keep their time themselves */
 };
+
+/* The asynchronous waiter whose deadline comes first, or NULL. */
+static inline struct waiter *queue_first_due(const struct queue *queue)
+{
+  struct due *due = queue->deadlines.first;
+  return due ? (struct waiter *)((char *)due - offsetof(struct waiter, due)) : NULL;
+}
 
 /* Threads to be woken, in order.  A thread's waiter stays here until its signal is set or its thread has come by
    itself: until then its memory is there. */
@@ -86,6 +98,9 @@ struct wake {
 void queue_append(struct queue *queue, struct waiter *waiter);
 void queue_insert(struct queue *queue, struct waiter *waiter); /* by its since_ns */
 void queue_remove(struct queue *queue, struct waiter *waiter);
+
+/* Of an asynchronous waiter that is queued. */
+void queue_set_deadline(struct queue *queue, struct waiter *waiter, int64_t deadline_ns);
 
 /* A waiter with a ticket for a pool; NULL without memory.  Given back with the pool's lock held or after the pool. */
 struct waiter *ticket_take(struct pool *pool);

@@ -39,6 +39,12 @@ static void set_earlier(int64_t *due, int64_t moment)
     *due = moment;
 }
 
+static void set_earlier_if_on(int64_t *due, int64_t since, int64_t ms)
+{
+  if (ms > 0)
+    set_earlier(due, since + ns_of(ms));
+}
+
 /* ---- notes ---- */
 
 bool watch_see(struct slot *slot, uint64_t word, int64_t now)
@@ -46,6 +52,8 @@ bool watch_see(struct slot *slot, uint64_t word, int64_t now)
   struct watch *watch = watch_of(slot);
   if (atomic_load(&watch->word) == (word & STATE_AND_GENERATION))
     return false;
+  /* In between it is no note: a word that is the same before and after a look at since_ns belongs to it. */
+  atomic_store(&watch->word, 0);
   atomic_store(&watch->since_ns, now);
   atomic_store(&watch->word, word & STATE_AND_GENERATION);
   return true;
@@ -62,12 +70,98 @@ int64_t watch_age(struct slot *slot, int64_t now)
   return now - atomic_load(&watch_of(slot)->since_ns);
 }
 
+/* ---- overdue ----
+ *
+ * A lease renews the trust in its connection for an eighth of the shortest limit, at most until the end of its
+ * lifetime. A get before that is in time, whatever the keeper does, for the connection came back after that lease.  A
+ * later one judges by the notes.  Where a note does not tell since when a connection has been idle, it counts as idle
+ * since the last moment at which it was not: the last look, or the last lease that renewed the trust.  One that is
+ * checked or closed too early costs little; one that is lent too late may be dead.  The put of a lease that renews the
+ * trust makes a note (RESTING leads it to the slow path), so that a long lease is not taken for idleness where nobody
+ * looks.
+ *
+ * The wall clock only says when to judge.  One that was set looks like a moment out of the trusted time, before or
+ * after it. */
+
+static int64_t shortest_limit(const pool_config_t *config)
+{
+  int64_t shortest = POOL_NO_DEADLINE;
+  set_earlier_if_on(&shortest, 0, config->idle_timeout_ms);
+  set_earlier_if_on(&shortest, 0, config->check_after_ms);
+  set_earlier_if_on(&shortest, 0, config->max_lifetime_ms);
+  return shortest;
+}
+
+int64_t watch_trust_ns(const pool_config_t *config)
+{
+  int64_t shortest = shortest_limit(config);
+  return shortest == POOL_NO_DEADLINE ? 0 : shortest / 8;
+}
+
+bool watch_may_be_coarse(const pool_config_t *config)
+{
+  return shortest_limit(config) >= 4 * clock_coarse_step();
+}
+
+void watch_trust(struct pool *pool, struct slot *slot)
+{
+  struct watch *watch = watch_of(slot);
+  int64_t wall = clock_wall(pool->coarse), until = wall + pool->trust_ns;
+  int64_t now = clock_boot(), limit = atomic_load(&watch->limit_ns);
+  if (limit)
+    set_earlier(&until, wall + limit - now - (pool->coarse ? clock_coarse_step() : 0));
+  atomic_store(&watch->trusted_ns, now);
+  atomic_store(&watch->trusted_until, until);
+  atomic_fetch_or(&slot->word, RESTING);
+}
+
+int64_t watch_idle_since(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  struct watch *watch = watch_of(slot);
+  uint64_t idle = (word & GENERATION_MASK) | IDLE;
+  /* Before the note: a look that ends after this may have seen what became of the slot since. */
+  int64_t looked = atomic_load(&pool->looked_ns);
+  uint64_t noted = atomic_load(&watch->word);
+  int64_t since = atomic_load(&watch->since_ns);
+  if (noted == idle && atomic_load(&watch->word) == idle)
+    return since;
+  int64_t trusted = atomic_load(&watch->trusted_ns);
+  /* A note of this lease is later than the idleness, and the look that made it may be, too. */
+  bool noted_later = (noted & GENERATION_MASK) == (idle & GENERATION_MASK);
+  return noted_later || looked < trusted ? trusted : looked;
+}
+
+void watch_was_unused(struct slot *slot, uint64_t word, int64_t since)
+{
+  struct watch *watch = watch_of(slot);
+  atomic_store(&watch->trusted_until, 0);
+  atomic_store(&watch->word, 0);
+  watch_see(slot, (word & GENERATION_MASK) | IDLE, since);
+}
+
+enum verdict watch_judge(struct pool *pool, struct slot *slot, uint64_t word, bool taken, int32_t *reason)
+{
+  const pool_config_t *config = &pool->config;
+  int64_t now = clock_boot(), limit = atomic_load(&watch_of(slot)->limit_ns);
+  *reason = POOL_REASON_LIFETIME;
+  if (limit && now >= limit)
+    return TO_BE_CLOSED;
+  int64_t idle_ns = now - watch_idle_since(pool, slot, word);
+  *reason = POOL_REASON_IDLE;
+  if (config->idle_timeout_ms > 0 && idle_ns >= ns_of(config->idle_timeout_ms) && engine_spares(pool, taken))
+    return TO_BE_CLOSED;
+  return config->check_after_ms > 0 && idle_ns >= ns_of(config->check_after_ms) ? TO_BE_CHECKED : IN_TIME;
+}
+
 /* ---- lifetimes ----
  *
  * Connections that were opened together would end together.  So each gets its end when it is opened: in the latest
  * interval before its lifetime is over in which fewer than the quota end yet.  Of all that are open the share p % may
  * end in one interval; there are n = 100 / p intervals and one more to choose from, so one has room, and none of them
- * is far from the end.  Spacing instead of jitter is an idea of pgbouncer's. */
+ * is far from the end.  Spacing instead of jitter is an idea of pgbouncer's.
+ *
+ * The ends were spread by the number that was open then.  Where fewer are open now, or the look comes late, the quota
+ * puts some off, but never beyond the limit: none that is idle gets older than max_lifetime_ms, whatever the quota. */
 
 static int64_t intervals(const pool_config_t *config)
 {
@@ -95,26 +189,48 @@ static int32_t *ends_in(struct pool *pool, int64_t interval)
   return &pool->ends[(uint64_t)interval % watch_ring_size(&pool->config)];
 }
 
-static int64_t choose_end(struct pool *pool, int64_t now)
+/* When a connection goes in any case: so long before its limit that it is closed by then. */
+static int64_t last_end(const pool_config_t *config, int64_t limit_ns)
+{
+  return limit_ns - interval_ns(config) / 2;
+}
+
+static int64_t choose_end(struct pool *pool, int64_t limit_ns)
 {
   int64_t length = interval_ns(&pool->config);
-  int64_t chosen = (now + ns_of(pool->config.max_lifetime_ms)) / length - 1;
+  int64_t chosen = limit_ns / length - 1;
   int64_t first = chosen - intervals(&pool->config);
   int32_t most = quota(pool, pool->open);
   while (chosen > first && *ends_in(pool, chosen) >= most)
     chosen--;
   int32_t place = ++*ends_in(pool, chosen);
-  return chosen * length + length * (place < most ? place : most) / (most + 1);
+  int64_t end = chosen * length + length * (place < most ? place : most) / (most + 1);
+  int64_t last = last_end(&pool->config, limit_ns); /* not before this interval */
+  return end < last ? end : last;
 }
 
-void watch_begin(struct pool *pool, struct slot *slot, int64_t now)
+/* Its server counts from when the open began.  But one that took long must not leave a connection that is at its end
+   when it comes. */
+static int64_t limit_of(const pool_config_t *config, int64_t now, int64_t took_ns)
+{
+  int64_t lifetime = ns_of(config->max_lifetime_ms);
+  int64_t age = took_ns < 0 ? 0 : took_ns < lifetime / 4 ? took_ns : lifetime / 4;
+  return now - age + lifetime;
+}
+
+void watch_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t took_ns)
 {
   struct watch *watch = watch_of(slot);
   atomic_store(&watch->checked_ns, now);
   /* It will be idle now, or it is lent and moves. */
   watch_see(slot, (atomic_load(&slot->word) & GENERATION_MASK) | IDLE, now);
-  if (pool->config.max_lifetime_ms > 0)
-    atomic_store(&watch->retire_ns, choose_end(pool, now));
+  if (pool->config.max_lifetime_ms > 0) {
+    int64_t limit_ns = limit_of(&pool->config, now, took_ns);
+    atomic_store(&watch->limit_ns, limit_ns);
+    atomic_store(&watch->retire_ns, choose_end(pool, limit_ns));
+  }
+  if (pool->trust_ns)
+    watch_trust(pool, slot);
 }
 
 char *watch_end(struct pool *pool, struct slot *slot)
@@ -128,7 +244,10 @@ char *watch_end(struct pool *pool, struct slot *slot)
   int64_t end = atomic_exchange(&watch->retire_ns, 0);
   if (end)
     --*ends_in(pool, end / interval_ns(&pool->config));
+  atomic_store(&watch->limit_ns, 0);
   atomic_store(&watch->checked_ns, 0);
+  atomic_store(&watch->trusted_ns, 0);
+  atomic_store(&watch->trusted_until, 0);
   atomic_store(&watch->reason, POOL_REASON_NONE);
   atomic_store(&watch->wants_check, CHECK_NONE);
   atomic_store(&watch->leak, LEAK_NONE);
@@ -137,11 +256,10 @@ char *watch_end(struct pool *pool, struct slot *slot)
   return tag;
 }
 
-/* However late a look comes, no more than the quota end in one interval: a machine that was asleep does not close all
- * its connections when it wakes. */
+/* No more than the quota end in one interval, as long as their limits permit. */
 static bool may_retire(struct pool *pool, const struct look *look)
 {
-  int64_t interval = look->now / interval_ns(&pool->config);
+  int64_t interval = look->boot / interval_ns(&pool->config);
   if (pool->retiring_interval != interval) {
     pool->retiring_interval = interval;
     pool->retired = 0;
@@ -158,12 +276,6 @@ bool watch_is_needed(const pool_config_t *config)
          config->retry_min_ms > 0;
 }
 
-static void set_earlier_if_on(int64_t *due, int64_t since, int64_t ms)
-{
-  if (ms > 0)
-    set_earlier(due, since + ns_of(ms));
-}
-
 int64_t watch_first_due(const pool_config_t *config, struct slot *slot)
 {
   int64_t since = atomic_load(&watch_of(slot)->since_ns);
@@ -173,7 +285,7 @@ int64_t watch_first_due(const pool_config_t *config, struct slot *slot)
   set_earlier_if_on(&due, since, config->check_after_ms);
   set_earlier_if_on(&due, since, config->keepalive_ms);
   set_earlier_if_on(&due, since, config->leak_after_ms);
-  return due;
+  return clock_from_boot(due);
 }
 
 static int64_t keepalive_due(const pool_config_t *config, struct slot *slot)
@@ -243,12 +355,14 @@ static void look_at_lifetime(struct pool *pool, struct slot *slot, uint64_t *wor
   int64_t end = atomic_load(&watch_of(slot)->retire_ns);
   if (end == 0 || (*word & DOOMED))
     return;
-  if (look->now < end) {
+  int64_t last = last_end(&pool->config, atomic_load(&watch_of(slot)->limit_ns));
+  if (look->boot < end) {
     set_earlier(&look->due_ns, end);
-  } else if (may_retire(pool, look)) {
+  } else if (may_retire(pool, look) || look->boot >= last) {
     pool->retired += retire(slot, word, end, look);
   } else {
     set_earlier(&look->due_ns, (pool->retiring_interval + 1) * interval_ns(&pool->config));
+    set_earlier(&look->due_ns, last);
   }
 }
 
@@ -261,7 +375,7 @@ static void look_at_idle(struct pool *pool, struct slot *slot, uint64_t word, in
     return; /* was not counted as idle */
   look_at_lifetime(pool, slot, &word, look);
   if (config->idle_timeout_ms > 0 && !(word & DOOMED) && *spare > 0) {
-    if (look->now < since + ns_of(config->idle_timeout_ms))
+    if (look->boot < since + ns_of(config->idle_timeout_ms))
       set_earlier(&look->due_ns, since + ns_of(config->idle_timeout_ms));
     else
       doom_unmoved(slot, &word, POOL_REASON_IDLE, look);
@@ -271,17 +385,17 @@ static void look_at_idle(struct pool *pool, struct slot *slot, uint64_t word, in
     return;
   }
   if (config->check_after_ms > 0 && !(word & DUE)) {
-    if (look->now < since + ns_of(config->check_after_ms))
+    if (look->boot < since + ns_of(config->check_after_ms))
       set_earlier(&look->due_ns, since + ns_of(config->check_after_ms));
     else
       mark(slot, &word, DUE);
   }
   if (config->keepalive_ms > 0) {
     int64_t next = keepalive_due(config, slot);
-    if (look->now >= next) {
+    if (look->boot >= next) {
       atomic_store(&watch->wants_check, CHECK_KEEPALIVE);
       look->chores = true;
-      next = look->now + ns_of(config->keepalive_ms);
+      next = look->boot + ns_of(config->keepalive_ms);
     }
     set_earlier(&look->due_ns, next);
   }
@@ -295,7 +409,7 @@ static void look_at_leased(struct pool *pool, struct slot *slot, uint64_t word, 
   if (pool->config.leak_after_ms <= 0 || atomic_load(&watch->leak) != LEAK_NONE)
     return;
   int64_t moment = atomic_load(&watch->since_ns) + ns_of(pool->config.leak_after_ms);
-  if (look->now < moment) {
+  if (look->boot < moment) {
     set_earlier(&look->due_ns, moment);
   } else {
     atomic_store(&watch->leak, LEAK_FOUND);
@@ -311,12 +425,13 @@ static void look_at_leased(struct pool *pool, struct slot *slot, uint64_t word, 
 static bool rest(struct pool *pool)
 {
   atomic_store(&pool->resting, true);
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     bool moves = state_of(word) == IDLE || state_of(word) == LEASED;
-    if (moves && (atomic_load(&watch_of(slot)->word) != (word & STATE_AND_GENERATION) ||
-                  (!(word & RESTING) && !mark(slot, &word, RESTING)))) {
+    if (moves && scan_owns(&scan, slot) &&
+        (atomic_load(&watch_of(slot)->word) != (word & STATE_AND_GENERATION) ||
+         (!(word & RESTING) && !mark(slot, &word, RESTING)))) {
       atomic_store(&pool->resting, false);
       return false;
     }
@@ -327,16 +442,23 @@ static bool rest(struct pool *pool)
 void watch_look(struct pool *pool, struct look *look)
 {
   bool moved = false;
+  int64_t due_ns = look->due_ns; /* on clock_now(), unlike those that follow */
+  /* The program or the machine was stopped, or nobody looked: what came back may have been idle all the time. */
+  bool late = pool->trust_ns && look->boot - atomic_load(&pool->looked_ns) > 3 * pool->trust_ns;
+  look->due_ns = POOL_NO_DEADLINE;
   int64_t spare = engine_spare(pool);
   atomic_store(&pool->resting, false);
-  struct scan scan = scan_all(&pool->blocks);
+  struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
+    if (!scan_owns(&scan, slot))
+      continue;
     if (state_of(word) == CHECKING || state_of(word) == RETURNING)
       look_at_lifetime(pool, slot, &word, look);
     if (state_of(word) != IDLE && state_of(word) != LEASED)
       continue;
-    if (watch_see(slot, word, look->now)) {
+    bool late_for_idle = late && state_of(word) == IDLE;
+    if (watch_see(slot, word, late_for_idle ? watch_idle_since(pool, slot, word) : look->boot)) {
       atomic_store(&watch_of(slot)->leak, LEAK_NONE);
       moved = true;
     }
@@ -345,7 +467,11 @@ void watch_look(struct pool *pool, struct look *look)
     else
       look_at_leased(pool, slot, word, look);
   }
+  atomic_store(&pool->looked_ns, look->boot);
   int64_t next = tick(&pool->config);
   if (next != POOL_NO_DEADLINE && (moved || !rest(pool)))
-    set_earlier(&look->due_ns, look->now + next);
+    set_earlier(&look->due_ns, look->boot + next);
+  if (look->due_ns != POOL_NO_DEADLINE)
+    look->due_ns += look->now - look->boot;
+  set_earlier(&look->due_ns, due_ns);
 }

@@ -49,6 +49,14 @@ set_target_properties(copies_test PROPERTIES ENABLE_EXPORTS ON)
 target_link_libraries(copies_test PRIVATE pool_test_support pool_static)
 abi_test(abi.copies copies_test $<TARGET_FILE:pool>)
 
+# ---- a library that takes little before it is used; a sanitizer takes all the address space itself ----
+
+if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
+  add_executable(footprint_test footprint_test.c)
+  target_link_libraries(footprint_test PRIVATE pool_headers)
+  abi_test(abi.footprint footprint_test $<TARGET_FILE:pool>)
+endif()
+
 # An allocator of its own, which a sanitizer has already, on the C library whose loader asks the program's for memory.
 check_symbol_exists(__GLIBC__ features.h POOL_HAS_GLIBC)
 if(POOL_HAS_GLIBC AND NOT POOL_SANITIZER)

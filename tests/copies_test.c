@@ -48,8 +48,13 @@ static void test_copies__do_not_mix(void **state)
     leases[i] = apis[i]->get(pools[i]);
     assert_true(leases[i] > 0);
   }
-  /* Each counts its slots from the same number, so both know this lease, and mean their own connection. */
-  assert_int_equal(leases[0], leases[1]);
+  /* Each counts its slots from the same number, but not its generations, so neither takes the other's lease. */
+  for (int i = 0; i < 2; i++) {
+    assert_true(leases[i] > 0 && leases[i] < INT64_C(1) << 62);
+    assert_int_equal(apis[1 - i]->put(leases[i]), POOL_E_STALE);
+    assert_int_equal(apis[1 - i]->mark_unusable(leases[i]), POOL_E_STALE);
+    assert_null(apis[1 - i]->conn(leases[i]));
+  }
   for (int i = 0; i < 2; i++) {
     struct fake_conn *conn = apis[i]->conn(leases[i]);
     assert_ptr_equal(conn->fake, &fakes[i]);

@@ -6,6 +6,7 @@
 
 #include "engine.h"
 #include "park.h"
+#include "queue.h"
 
 enum { WAITERS = 200 };
 
@@ -92,11 +93,50 @@ static void test_told__late_threads_wake_outside_the_lock_when_they_are_shed(voi
   fake_finish(&fake, pool);
 }
 
+/* Many waits are over at one moment: the step that finds them ends some, and the pool is paused before the next. */
+static void nobody(void *user, pool_lease_t lease)
+{
+  (void)lease;
+  atomic_fetch_add((_Atomic int *)user, 1);
+}
+
+static void test_told__a_pause_ends_the_telling(void **state)
+{
+  (void)state;
+  struct fake fake;
+  _Atomic int times = 0;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = 1;
+  config.keeper = POOL_KEEPER_MANUAL;
+  fake_init(&fake);
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_lease_t lease = pool_get(pool);
+  for (int i = 0; i < 3 * TOLD_AT_ONCE; i++)
+    assert_true(pool_get_async(pool, 500, nobody, (void *)&times) > 0);
+  int64_t ended = now_ns() + INT64_C(600000000); /* after the deadline of the last */
+  wait_until(now_ns() > ended);
+  _Atomic uint32_t *signals[TOLD_AT_ONCE];
+  struct step step = {0};
+  pthread_mutex_lock(&pool->lock);
+  queue_serve(pool, &step);
+  pthread_mutex_unlock(&pool->lock);
+  assert_ptr_equal(step.tells, pool);
+  assert_true(pool_pause(pool) >= 0);
+  assert_int_equal(engine_tell(pool, signals, &step), 0);
+  assert_null(step.tells);
+  assert_int_equal(pool_resume(pool), 0);
+  assert_int_equal(pool_put(lease), 0);
+  while (times < 3 * TOLD_AT_ONCE)
+    assert_true(pool_maintain(pool) >= 0);
+  fake_finish(&fake, pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_told__all_wake_outside_the_lock_when_the_breaker_opens),
       cmocka_unit_test(test_told__late_threads_wake_outside_the_lock_when_they_are_shed),
+      cmocka_unit_test(test_told__a_pause_ends_the_telling),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

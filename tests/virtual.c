@@ -40,6 +40,27 @@ int64_t clock_now(void)
   return atomic_load(&now);
 }
 
+/* How far the other clocks are from this one; the wall clock shows a date as it might. */
+static _Atomic int64_t slept, wall = INT64_C(1700000000) * SECOND;
+
+#define COARSE_STEP (4 * MILLISECOND)
+
+int64_t clock_boot(void)
+{
+  return atomic_load(&now) + atomic_load(&slept);
+}
+
+int64_t clock_wall(bool coarse)
+{
+  int64_t time = clock_boot() + atomic_load(&wall);
+  return coarse ? time - time % COARSE_STEP : time;
+}
+
+int64_t clock_coarse_step(void)
+{
+  return COARSE_STEP;
+}
+
 int64_t virtual_now(void)
 {
   return atomic_load(&now);
@@ -110,6 +131,21 @@ void virtual_advance(int64_t ns)
   atomic_fetch_add(&now, ns);
   wake(NULL);
   pthread_mutex_unlock(&lock);
+}
+
+void virtual_freeze(int64_t ns)
+{
+  atomic_fetch_add(&now, ns);
+}
+
+void virtual_suspend(int64_t ns)
+{
+  atomic_fetch_add(&slept, ns);
+}
+
+void virtual_set_wall(int64_t by_ns)
+{
+  atomic_fetch_add(&wall, by_ns);
 }
 
 void virtual_pass(pool_t *pool, int64_t ns)

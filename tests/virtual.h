@@ -16,6 +16,15 @@ int64_t virtual_now(void);
 /* Moves the clock at once and wakes everybody whose deadline has come. */
 void virtual_advance(int64_t ns);
 
+/* The program is stopped for so long: the clock moves and wakes nobody, until it is advanced again. */
+void virtual_freeze(int64_t ns);
+
+/* The machine sleeps for so long: what counts suspensions moves, deadlines do not, and nobody wakes. */
+void virtual_suspend(int64_t ns);
+
+/* Sets the wall clock, forward or back. */
+void virtual_set_wall(int64_t by_ns);
+
 /* Moves the clock by as much, from one moment to the next that pool_maintain() asks for, and maintains the pool at each
    of them and at the end. */
 void virtual_pass(pool_t *pool, int64_t ns);
