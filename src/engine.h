@@ -210,6 +210,8 @@ bool engine_needs_refill(struct pool *pool);
 /* How many idle connections may go for good: so many that min_idle and min_open are left. */
 int64_t engine_spare(struct pool *pool, bool taken);
 
+/* Whether one of them may go; it may be taken already. */
+
 bool engine_needs_probe(struct pool *pool);
 bool engine_reserve_locked(struct pool *pool, struct step *step);
 

@@ -68,7 +68,7 @@ extern "C" {
 #define POOL_E_OVERLOAD    (-8)  /**< too many are waiting already, or too many calls are in flight */
 #define POOL_E_CANCELLED   (-9)  /**< pool_cancel() ended it */
 #define POOL_E_UNSUPPORTED (-10) /**< this pool, driver or build cannot do that */
-#define POOL_E_NOMEM       (-11) /**< memory, or the table of slots, is used up */
+#define POOL_E_NOMEM       (-11) /**< memory, or the table of 131,071 slots of the process, is used up */
 #define POOL_E_SIZE        (-12) /**< the size member of a struct is too small */
 #define POOL_E_NEWER       (-13) /**< a struct sets members that this library does not know */
 #define POOL_E_VTABLE      (-14) /**< the vtable has no open or no close */
@@ -182,8 +182,10 @@ typedef void pool_log_fn(void *user, int32_t level, const char *line);
 
 /** Settings of a pool.  Begin with POOL_CONFIG_INIT and change what you need; the library copies what it keeps.
     Times that end a thing on their own (idle_timeout_ms and so on) are kept by library threads or pool_maintain(), to
-    within a quarter of themselves while connections are in use, so that get and put never read a clock; after a stop of
-    the program or machine, from when those have run again.  Leave room between min_idle and max_idle. */
+    within a quarter of themselves while connections are in use.  Where those are late, because the program or the
+    machine was stopped or nobody calls pool_maintain(), a get finds that out: what is overdue by idle_timeout_ms,
+    max_lifetime_ms or check_after_ms is not lent; where it is not known since when a connection has been idle, it may
+    be checked or closed too early.  Leave room between min_idle and max_idle. */
 typedef struct {
   size_t size;
   const char *name;       /**< shown in messages and reports, so best one for each pool; at most 47 bytes are kept, with
@@ -205,8 +207,9 @@ typedef struct {
   int32_t fairness_us;    /**< how long the first waiter may be overtaken by running threads; then it is handed the
                                next connection directly.  0: never overtaken */
   int32_t queue;          /**< POOL_QUEUE_*: what happens when every waiter is late */
-  int32_t retire_percent; /**< 1 to 100: of those open, at most so many (rounded up) reach the end of their lifetime
-                               in one interval; there are 400 / retire_percent intervals (rounded) to a lifetime */
+  int32_t retire_percent; /**< 1 to 100: of those open, at most so many (rounded up) are retired in one interval, as
+                               long as none gets older than max_lifetime_ms; there are 400 / retire_percent intervals
+                               (rounded) to a lifetime */
   int32_t breaker_after;  /**< after so many failed opens in a row (with retry_min_ms) gets fail at once; 0: never */
   int32_t background_reset; /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
   int32_t paused;     /**< 1: the pool begins paused, as after one pool_pause(); the initial connections are opened */
