@@ -14,6 +14,7 @@ static const pool_api_t api = {
     .flush = pool_flush,
     .pause = pool_pause,
     .resume = pool_resume,
+    .evict = pool_evict,
     .resize = pool_resize,
     .tag = pool_tag,
     .leases = pool_leases,

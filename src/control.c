@@ -59,6 +59,18 @@ int pool_resume(pool_t *pool)
   return left;
 }
 
+int pool_evict(pool_t *pool)
+{
+  struct step step;
+  int64_t moment = clock_now();
+  int all = 0;
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  for (int some; (some = engine_evict(pool, moment, &step)); all += some)
+    runner_wake(pool, &step);
+  return all;
+}
+
 int pool_resize(pool_t *pool, int32_t max_open)
 {
   struct step step;

@@ -23,6 +23,9 @@ void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once)
   case POOL_E_NOMEM:
     counts->failed_nomem++;
     break;
+  case POOL_E_EVICTED:
+    counts->evicted++;
+    break;
   case POOL_E_SYSTEM:
     counts->failed_system++;
     break;

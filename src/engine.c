@@ -1401,6 +1401,15 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
   return left;
 }
 
+int engine_evict(struct pool *pool, int64_t moment, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  int ended = queue_evict(pool, moment, step);
+  engine_unlock(pool);
+  return ended;
+}
+
 int engine_pause(struct pool *pool, bool *first)
 {
   int busy = POOL_E_CLOSED;

@@ -296,6 +296,9 @@ void engine_look(struct pool *pool, struct look *look, struct step *step);
 int32_t engine_flush(struct pool *pool);
 int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 
+/* Ends the waits that began before a moment, some at a time: returns how many, 0 when there are no more. */
+int engine_evict(struct pool *pool, int64_t moment, struct step *step);
+
 /* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did. */
 int engine_pause(struct pool *pool, bool *first);
 int engine_resume(struct pool *pool, struct step *step);

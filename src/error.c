@@ -103,6 +103,8 @@ const char *pool_strerror(int64_t code)
     return "a struct is of a release that this version of the library no longer understands";
   case POOL_E_WILD:
     return "the size of a struct is larger than any struct; initialise it with its POOL_*_INIT";
+  case POOL_E_EVICTED:
+    return "the wait was ended by pool_evict()";
   default:
     return code >= 0 ? "success" : "unknown error";
   }

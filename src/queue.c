@@ -183,6 +183,23 @@ static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step
   return left;
 }
 
+int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step)
+{
+  int64_t now = clock_now();
+  int32_t ended = 0, most = batch(pool);
+  for (struct waiter *waiter = pool->queue.first, *next; waiter && ended < most; waiter = next) {
+    next = waiter->next;
+    if (waiter->since_ns > moment)
+      continue;
+    waiter->error.code = POOL_E_EVICTED;
+    waiter->error.native = 0;
+    snprintf(waiter->error.message, sizeof waiter->error.message, "the wait was ended by pool_evict()");
+    end_wait(pool, waiter, POOL_E_EVICTED, now, step);
+    ended++;
+  }
+  return ended;
+}
+
 /* ---- telling ---- */
 
 int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step)

@@ -23,6 +23,9 @@ void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step);
 /* An opener's open failed: refuses those that it was for, whose waits began before a moment. */
 void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment);
 
+/* Ends the waits that began before a moment, at most so many as one step may; returns how many. */
+int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step);
+
 /* A wait has ended with a lease: counts it, once. */
 void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns);
 

@@ -81,6 +81,7 @@ static const struct member members[] = {
     MEMBER(failed_closed, "failed_closed_total", "Gets that failed because the pool was closed"),
     MEMBER(failed_nomem, "failed_nomem_total", "Gets that failed for want of memory"),
     MEMBER(failed_system, "failed_system_total", "Gets that failed because the system refused a thread"),
+    MEMBER(evicted, "evicted_total", "Gets whose wait was ended by pool_evict()"),
     MEMBER(breaker_opened, "breaker_opened_total", "How often the breaker opened"),
     MEMBER(leaked, "leaked_total", "Leases reported because of leak_after_ms"),
     MEMBER(starved, "starved_total", "How often every connection was held by a thread that waited for this pool"),

@@ -572,6 +572,78 @@ static void test_control__a_pool_of_steps_may_begin_paused(void **state)
   pool_free(pool);
 }
 
+/* ---- evict ---- */
+
+static void test_control__evict_ends_all_waits_of_now_with_an_error_of_its_own(void **state)
+{
+  (void)state;
+  pool_t *pool = make(1, 1);
+  pool_lease_t lease = pool_get(pool);
+  enum { MANY = 100 }; /* more than one step may end */
+  static struct getter getters[MANY];
+  memset(getters, 0, sizeof getters);
+  struct told told = {0};
+  for (int i = 0; i < MANY; i++)
+    getter_queue(&getters[i], pool, -1);
+  assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+  assert_int_equal(pool_evict(pool), MANY + 1);
+  for (int i = 0; i < MANY; i++) {
+    assert_int_equal(getter_end(&getters[i]), POOL_E_EVICTED);
+    assert_non_null(strstr(getters[i].error.message, "pool_evict()"));
+  }
+  wait_until((pool_maintain(pool), told.times == 1));
+  assert_int_equal(told.result, POOL_E_EVICTED);
+  assert_non_null(strstr(told.error.message, "pool_evict()"));
+  assert_int_equal(stats_of(pool).evicted, MANY + 1);
+  assert_int_equal(pool_evict(pool), 0);
+  struct getter later = {0};
+  getter_queue(&later, pool, -1); /* waits as ever */
+  assert_int_equal(pool_put(lease), 0);
+  assert_true(getter_end(&later) > 0);
+  fake_finish(&fake, pool);
+}
+
+static void test_control__a_paused_evicted_and_flushed_pool_is_clear(void **state)
+{
+  (void)state;
+  pool_t *pool = make(2, 2);
+  struct getter getter = {0};
+  assert_int_equal(pool_pause(pool), 0);
+  getter_queue(&getter, pool, -1);
+  assert_int_equal(pool_evict(pool), 1);
+  assert_int_equal(pool_flush(pool), 2);
+  assert_int_equal(getter_end(&getter), POOL_E_EVICTED);
+  assert_int_equal(pool_resume(pool), 0);
+  pool_lease_t lease = pool_get(pool);
+  assert_int_equal(fake_number(lease), 2); /* a new one */
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
+static void test_control__evict_reaches_those_who_wait_by_steps(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.paused = 1;
+  pool_t *pool = NULL;
+  pool_step_t step = POOL_STEP_INIT;
+  int64_t tickets[3];
+  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+    assert_true((tickets[i] = step.ticket) > 0);
+  }
+  assert_int_equal(pool_evict(pool), 3);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(pool_step_next(pool, &step), 1);
+    assert_true(step.wake == tickets[i]);
+    assert_int_equal(pool_step_begin(pool, -1, tickets[i], &step), POOL_E_EVICTED);
+  }
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  assert_int_equal(stats_of(pool).evicted, 3);
+  pool_free(pool);
+}
+
 static void *pause_and_resume(void *data)
 {
   struct storm *storm = data;
@@ -993,6 +1065,9 @@ int main(void)
       cmocka_unit_test(test_control__a_pause_counts_what_is_being_closed),
       cmocka_unit_test(test_control__a_pause_counts_calls_under_way),
       cmocka_unit_test(test_control__a_pool_may_begin_paused),
+      cmocka_unit_test(test_control__evict_ends_all_waits_of_now_with_an_error_of_its_own),
+      cmocka_unit_test(test_control__a_paused_evicted_and_flushed_pool_is_clear),
+      cmocka_unit_test(test_control__evict_reaches_those_who_wait_by_steps),
       cmocka_unit_test(test_control__a_pool_of_steps_may_begin_paused),
       cmocka_unit_test(test_control__many_may_pause_at_one_time),
       cmocka_unit_test(test_control__a_pause_becomes_quiet_and_stays_so),

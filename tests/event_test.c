@@ -213,7 +213,7 @@ static void ended(pool_t *pool, int32_t event, int code, int64_t took_ns, size_t
   assert_int_equal(events, 1);
   assert_int_equal(stats.lent + stats.leased + stats.timed_out + stats.found_none + stats.overloaded + stats.cancelled +
                        stats.failed_fast + stats.failed_open + stats.failed_closed + stats.failed_nomem +
-                       stats.failed_system,
+                       stats.failed_system + stats.evicted,
                    1);
   assert_int_equal(*(int64_t *)((char *)&stats + counter), 1);
 }

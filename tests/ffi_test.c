@@ -243,6 +243,7 @@ static void test_ffi__control(void **state)
   assert_int_equal(NUMBER("pool_pause", P(pool)), 0);
   assert_true(NUMBER("pool_get_async", P(pool), N(-1), P(made_got), P(&result)) > 0);
   assert_int_equal(NUMBER("pool_resume", P(pool)), 0);
+  assert_int_equal(NUMBER("pool_evict", P(pool)), 0);
   assert_int_equal(NUMBER("pool_event_fd", P(pool)) >= 0, NUMBER("pool_supports", P("event_fd")));
   while (result == 0)
     CALL("pool_maintain", P(pool));
@@ -327,6 +328,10 @@ static void test_ffi__steps(void **state)
   assert_ptr_equal(CALL("pool_conn", N(lease)).pointer, &server);
   assert_int_equal(NUMBER("pool_step_begin", P(pool), N(-1), N(0), P(&step)), 0);
   assert_int_equal(NUMBER("pool_step_cancel", N(step.ticket), P(&step)), 0);
+  assert_int_equal(NUMBER("pool_step_begin", P(pool), N(-1), N(0), P(&step)), 0);
+  int64_t ticket = step.ticket;
+  assert_int_equal(NUMBER("pool_evict", P(pool)), 1);
+  FAILS(POOL_E_EVICTED, "pool_step_begin", P(pool), N(-1), N(ticket), P(&step));
   assert_int_equal(NUMBER("pool_step_end", N(lease), P(&step)), 0);
   assert_int_equal(NUMBER("pool_close", P(pool), N(0)), 1);
   assert_int_equal(NUMBER("pool_step_next", P(pool), P(&step)), 1);
@@ -722,6 +727,7 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("pool", "pool_flush", P(NULL));
   IS_NAMED("pool", "pool_pause", P(NULL));
   IS_NAMED("pool", "pool_resume", P(NULL));
+  IS_NAMED("pool", "pool_evict", P(NULL));
   IS_NAMED("pool", "pool_resize", P(NULL), N(1));
   IS_NAMED("pool", "pool_leases", P(NULL), P(NULL), N(0));
   IS_NAMED("list", "pool_leases", P(pool), P(NULL), N(1));

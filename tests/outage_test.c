@@ -673,7 +673,8 @@ static void test_outage__refilled_without_being_asked(void **state)
   pool_t *pool = client(&outage->pool, &config, server->address);
   wait_until(stats_of(pool).idle == 4);
   server_kill(server);
-  wait_until(stats_of(pool).check_failures == 4 && stats_of(pool).open_failures >= 3);
+  wait_until(stats_of(pool).open == 0 && stats_of(pool).open_failures >= 3);
+  assert_true(stats_of(pool).check_failures >= 1); /* the dead speak for those that were suspect */
   server_start(server);
   wait_until(stats_of(pool).idle == 4);
   for (int i = 0; i < 4; i++)
@@ -697,7 +698,7 @@ static void test_outage__keepalive_finds_the_dead(void **state)
   wait_until(stats_of(pool).open == 0);
   pool_stats_t stats = stats_of(pool);
   assert_int_equal(stats.idle, 0);
-  assert_int_equal(stats.check_failures, 5);
+  assert_in_range(stats.check_failures, 1, 5); /* the dead speak for those that were suspect */
   assert_int_equal(stats.closed, 5);
   assert_int_equal(stats.opened, 5);
   expect_refusal(pool);

@@ -141,7 +141,7 @@ static void test_report__json_has_each_member_of_the_stats(void **state)
   SAME(open_failures), SAME(checks), SAME(check_failures), SAME(resets), SAME(reset_failures), SAME(close_failures);
   SAME(closed_unusable), SAME(closed_surplus), SAME(closed_idle), SAME(closed_lifetime), SAME(closed_flushed);
   SAME(closed_resized), SAME(waited), SAME(timed_out), SAME(overloaded), SAME(cancelled), SAME(failed_fast);
-  SAME(found_none), SAME(failed_open), SAME(failed_closed), SAME(failed_nomem), SAME(failed_system);
+  SAME(found_none), SAME(failed_open), SAME(failed_closed), SAME(failed_nomem), SAME(failed_system), SAME(evicted);
   SAME(breaker_opened), SAME(leaked), SAME(starved), SAME(wait_ns), SAME(wait_max_ns);
   times_are(root, "wait", &stats.wait);
   times_are(root, "open_time", &stats.open_time);

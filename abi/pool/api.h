@@ -42,6 +42,7 @@ typedef struct {
   int (*flush)(pool_t *pool);
   int (*pause)(pool_t *pool);
   int (*resume)(pool_t *pool);
+  int (*evict)(pool_t *pool);
   int (*resize)(pool_t *pool, int32_t max_open);
   int (*tag)(pool_lease_t lease, const char *tag);
   int64_t (*leases)(pool_t *pool, pool_lease_info_t *list, size_t room);

@@ -83,14 +83,15 @@ mutant sized "a step is written without a look at its size" step.c \
 mutant sized "a bad step loses what was decided" step.c 's/  if \(code\)/  if (0)/'
 
 mutant 1.0 "settings of the first release are refused" config.c \
-  's/SIZES\(pool_config_t, user\)/(struct sizes){sizeof *config + 8, 0, sizeof *config + 8}/'
+  's/CONFIG_SIZES/(struct sizes){sizeof *config + 8, 0, sizeof *config + 8}/'
 mutant 1.0 "vtables of the first release are refused" config.c 's/sized_read\(vtable, theirs, .*\)/POOL_E_OLDER/'
 mutant 1.0 "drivers of the first release are refused" driver.c \
   's/make\(POOL_DRIVER_VERSION/make(POOL_DRIVER_VERSION + 1/'
 mutant 1.0 "its table is refused" api.c 's/version == POOL_API_VERSION/version > POOL_API_VERSION/'
 mutant 1.0 "a driver fills a vtable without a size" driver.c 's/filled = POOL_VTABLE_INIT/filled = {0}/'
 mutant 1.0 "a driver's prepare has an error without a size" driver.c 's/why = POOL_ERROR_INIT/why = {0}/'
-mutant 1.0 "a driver's open has an error without a size" runner.c 's/sizeof get.cause/0/'
+mutant 1.0 "a driver's open has an error without a size" runner.c \
+  's/pool_error_t error = POOL_ERROR_INIT;/pool_error_t error = {0};/'
 mutant 1.0 "a driver's call has an error without a size" rpc.c 's/why = POOL_ERROR_INIT/why = {0}/'
 mutant 1.0 "what it can do has another name" feature.c 's/"drivers"/"driver"/'
 mutant 1.0 "it fails without saying why" error.c 's/return last.error.code;/return 0;/'
@@ -98,7 +99,7 @@ mutant 1.0 "it fails without saying why" error.c 's/return last.error.code;/retu
 mutant ffi "two entries of the table are each other's" api.c \
   's/= pool_flush,/= NEW,/; s/= pool_pause,/= pool_flush,/; s/= NEW,/= pool_pause,/'
 mutant ffi "a parameter is not looked at" rpc.c 's/^  if \(!bytes\)/  if (0)/'
-mutant ffi "an error is another" rpc.c 's/return error_code\(call \? POOL_E_STALE : POOL_E_INVALID\)/return -1/'
+mutant ffi "an error is another" rpc.c 's/return call \? error_code\(POOL_E_STALE\) :/return/'
 mutant ffi "an error is written though nothing failed" pool.c 's/^  begin\(pool\);/error_set(error, 0, 0, ""); &/'
 mutant ffi "a result is written though it failed" pool.c \
   's/^  if \(\(code = config_read\(&settings, config, error\)\)\)/  *out = NULL;\n&/'

@@ -156,6 +156,11 @@ static void get_asynchronously(pool_t *pool)
     pool_maintain(pool);
   EXPECT(async_result == POOL_E_CANCELLED);
   EXPECT(pool_cancel(ticket) == POOL_E_STALE);
+  EXPECT((ticket = pool_get_async(pool, -1, got, &async_result)) > 0);
+  EXPECT(pool_evict(pool) == 1);
+  for (async_result = 0; async_result == 0;)
+    pool_maintain(pool);
+  EXPECT(async_result == POOL_E_EVICTED);
   EXPECT(pool_resume(pool) == 0);
   EXPECT(pool_resume(pool) == POOL_E_INVALID);
 }

@@ -76,6 +76,7 @@ extern "C" {
 #define POOL_E_SYSTEM      (-16) /**< the operating system refused a thread or another means */
 #define POOL_E_OLDER       (-17) /**< a struct is of a release that this library no longer understands */
 #define POOL_E_WILD        (-18) /**< the size member of a struct is larger than any struct: it was never set */
+#define POOL_E_EVICTED     (-19) /**< pool_evict() ended the wait */
 
 #define POOL_NO_DEADLINE INT64_MAX /**< a deadline that never comes */
 
@@ -301,7 +302,8 @@ typedef struct {
 
 /** Counts of a pool, taken at one moment without stopping it.  The first five are states, the others only grow.  Each
     get is one of lent or leased, or of timed_out, found_none, overloaded, cancelled, failed_fast, failed_open,
-    failed_closed, failed_nomem and failed_system; a call that is no get, for a parameter is wrong, is none of them. */
+    failed_closed, failed_nomem, failed_system and evicted; a call that is no get, because a parameter is wrong, is none
+    of them. */
 typedef struct {
   size_t size;
   int64_t open;            /**< all places taken: idle, leased, being opened, checked, reset or closed */
@@ -343,12 +345,13 @@ typedef struct {
   int64_t failed_closed;   /**< gets that ended with POOL_E_CLOSED */
   int64_t failed_nomem;    /**< gets that ended with POOL_E_NOMEM */
   int64_t failed_system;   /**< gets that ended with POOL_E_SYSTEM */
+  int64_t evicted;         /**< gets that ended with POOL_E_EVICTED */
 } pool_stats_t;
 /* clang-format off */
 #define POOL_TIMES_INIT { 0, 0, 0, 0, 0, 0, 0 }
 #define POOL_STATS_INIT { sizeof(pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
                           0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, \
-                          0, 0, 0, 0, 0 }
+                          0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 #define POOL_FORMAT_TEXT       0 /**< a table for people */
@@ -476,6 +479,17 @@ POOL_API int pool_pause(pool_t *pool);
  * Returns how many pauses remain; or POOL_E_INVALID if there was none.  Since 0.1.
  */
 POOL_API int pool_resume(pool_t *pool);
+
+/**
+ * Ends the waits of all gets that are in the queue now, with POOL_E_EVICTED; gets that come later wait as ever.  It goes
+ * with the other functions of this section where nobody should wait for what is to come: after pool_pause(), so that a
+ * get fails now and not at its deadline; before pool_flush(), so that none of the gets that hoped for the old server is
+ * served by the new one.  A get that is opening or checking a connection right now is not in the queue.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Returns how many waits it ended, or POOL_E_INVALID.  Since 0.1.  Idea: the clear of MongoDB's CMAP.
+ */
+POOL_API int pool_evict(pool_t *pool);
 
 /**
  * Changes the hard cap.  Larger: waiters may open at once.  Smaller: idle connections that are too many are closed now,
