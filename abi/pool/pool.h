@@ -117,7 +117,7 @@ typedef struct {
 #define POOL_REASON_UNUSABLE 1 /**< marked unusable, or broke */
 #define POOL_REASON_SURPLUS  2 /**< max_idle are idle already */
 #define POOL_REASON_CLOSED   3 /**< the pool is closed */
-#define POOL_REASON_CHECK    4 /**< the check failed */
+#define POOL_REASON_CHECK    4 /**< its check failed, or that of another while this one was suspect as well */
 #define POOL_REASON_RESET    5 /**< the reset failed */
 #define POOL_REASON_IDLE     6 /**< idle for idle_timeout_ms */
 #define POOL_REASON_LIFETIME 7 /**< its max_lifetime_ms is over */
@@ -136,7 +136,7 @@ typedef struct {
 #define POOL_EVENT_CANCELLED      9 /**< a get was cancelled, after duration_ns */
 #define POOL_EVENT_LEAKED         10 /**< a lease is out for longer than leak_after_ms: lease, thread, tag, duration_ns */
 #define POOL_EVENT_LEAK_RETURNED  11 /**< it came back after all; POOL_EVENT_RETURNED follows */
-#define POOL_EVENT_BREAKER_OPENED 12 /**< gets fail at once from now on: message is the cause */
+#define POOL_EVENT_BREAKER_OPENED 12 /**< one open at a time is tried from now on: message is the cause */
 #define POOL_EVENT_BREAKER_CLOSED 13 /**< a connection could be opened again */
 #define POOL_EVENT_STARVED        14 /**< every connection is held by a thread that itself waits for this pool */
 #define POOL_EVENT_GET_FAILED     15 /**< a get ended with any other code, after duration_ns: code, message */
@@ -211,7 +211,8 @@ typedef struct {
   int32_t retire_percent; /**< 1 to 100: of those open, at most so many (rounded up) are retired in one interval, as
                                long as none gets older than max_lifetime_ms; there are 400 / retire_percent intervals
                                (rounded) to a lifetime */
-  int32_t breaker_after;  /**< after so many failed opens in a row (with retry_min_ms) gets fail at once; 0: never */
+  int32_t breaker_after;  /**< after this number of failed opens in a row (with retry_min_ms) one open at a time is
+                               tried, and gets for which nothing is left that could come fail at once; 0: never */
   int32_t background_reset; /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
   int32_t paused;     /**< 1: the pool begins paused, as after one pool_pause(); the initial connections are opened */
   int32_t event_mask; /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
@@ -223,8 +224,8 @@ typedef struct {
   int64_t max_lifetime_ms;   /**< no connection gets older, but the one that is lent is closed on return; 0 or -1: no
                                   limit.  They are retired a bit earlier, evenly, see retire_percent */
   int64_t check_after_ms;    /**< idle for so long, a connection is checked before it is lent; 0: always, -1: never */
-  int64_t check_timeout_ms;  /**< how long a check takes at most, at least 1, or -1: as long as who waits for it has; it
-                                  never has longer than that */
+  int64_t check_timeout_ms;  /**< how long a check takes at most, at least 1, and never longer than its get has left; one
+                                  that takes longer has failed; -1: as long as its get has */
   int64_t keepalive_ms;      /**< idle for so long, a connection is checked in the background; 0 or -1: never */
   int64_t leak_after_ms;     /**< a lease that is out for so long is reported, see events and log; 0 or -1: never */
   int64_t retry_min_ms;      /**< after a failed open the next waits so long, doubling up to retry_max_ms, less up to a
@@ -542,18 +543,23 @@ POOL_API int pool_event_fd(pool_t *pool);
  * Gets a connection: an idle one, else a new one if the caps allow, else the next that is put, in order of arrival.
  * The same as pool_get_for() with the configured get_timeout_ms.
  *
+ * If a connection cannot be opened, the get waits for what others put or open, and tries again when back-off permits,
+ * as long as a connection exists that may still come to it.  If there is none, it fails at once with POOL_E_OPEN.  A
+ * get never runs close or reset: library threads, pool_maintain() or a later put do.
+ *
  * Blocks: up to get_timeout_ms; not at all if a connection is idle and needs no check.
  * Ownership: the lease is put with pool_put(), once.
  * Threads: any.  From a callback: yes; it may wait for the caller's own leases, so give it a timeout.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_SYSTEM (no thread to open
- * with), POOL_E_INVALID (pool is NULL), POOL_E_UNSUPPORTED (of a pool of the step API).  Since 0.1.  Idea: Get of
- * maxatome/pool; speed from HikariCP's reuse by thread, order from puddle.
+ * with), POOL_E_EVICTED, POOL_E_INVALID (pool is NULL), POOL_E_UNSUPPORTED (of a pool of the step API).  Since 0.1.
+ * Idea: Get of maxatome/pool; speed from HikariCP's reuse by thread, order from puddle.
  */
 POOL_API pool_lease_t pool_get(pool_t *pool);
 
 /**
  * pool_get() with a timeout of its own.  0 does not wait for others: an idle connection is taken or, where the caps
- * allow and there are no openers, a new one opened, for which get_timeout_ms is the limit.
+ * allow and there are no openers, a new one opened, for which get_timeout_ms is the limit.  With openers, one of them
+ * begins to open a connection, for a later call.
  *
  * A connection whose opening outlasts the deadline is kept for the next caller, and this call ends with POOL_E_TIMEOUT.
  *
@@ -608,8 +614,8 @@ POOL_API void *pool_conn(pool_lease_t lease);
  * From a callback: yes.
  * Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_UNSUPPORTED (of a pool of the step API),
  * POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_SYSTEM, and then `got` is not called.  What `got` may receive in
- * place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_CANCELLED, POOL_E_NOMEM,
- * POOL_E_SYSTEM.  Since 0.1.
+ * place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_CANCELLED, POOL_E_EVICTED,
+ * POOL_E_NOMEM, POOL_E_SYSTEM.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: only what is idle now, -1: for ever
  */
