@@ -799,11 +799,12 @@ static void note_success(struct pool *pool, struct step *step)
   engine_want_keeper(pool, step);
 }
 
-/* A caller's own short deadline says nothing about the server. */
+/* A caller's own short deadline says nothing about the server, nor does a lack of memory here. */
 static bool is_telling(struct pool *pool, const struct outcome *outcome)
 {
-  return !outcome->lend || !outcome->error || outcome->error->code != POOL_E_TIMEOUT ||
-         outcome->took_ns >= pool->config.retry_max_ms * 1000000;
+  int32_t code = outcome->error && outcome->lend ? outcome->error->code : POOL_E_OPEN;
+  return code == POOL_E_OPEN ||
+         (code == POOL_E_TIMEOUT && outcome->took_ns >= pool->config.retry_max_ms * 1000000);
 }
 
 static void note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)

@@ -87,14 +87,14 @@ void runner_wake(struct pool *pool, const struct step *step)
     wake_told(step->tells);
 }
 
-/* What a callback returned is made one of the two codes that its failure may have; its message ends, and says
-   something. */
+/* What a callback returned is made one of the codes that its failure may have; its message ends, and says something. */
 static int judge(int code, int general, const char *name, pool_error_t *error)
 {
   error_finish(error);
   if (code == 0)
     return 0;
-  error->code = code == POOL_E_TIMEOUT ? code : general;
+  bool passes = code == POOL_E_TIMEOUT || (code == POOL_E_NOMEM && general == POOL_E_OPEN);
+  error->code = passes ? code : general;
   if (error->message[0] == 0)
     snprintf(error->message, sizeof error->message, "%s failed without saying why", name);
   return error->code;

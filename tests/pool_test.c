@@ -217,6 +217,34 @@ static void test_pool__is_used_again_after_it_was_freed(void **state)
   }
 }
 
+static int open_without_memory(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  (void)context, (void)deadline_ns, (void)conn, (void)error;
+  return POOL_E_NOMEM;
+}
+
+static void test_pool__an_open_without_memory_is_nobodys_fault(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = fake_vtable();
+  vtable.open = open_without_memory;
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_t *pool = NULL;
+  config.initial = 1;
+  assert_int_equal(pool_create(&config, &vtable, &fake, &pool, NULL), POOL_E_NOMEM);
+  config.initial = 0;
+  config.retry_min_ms = 1000;
+  config.breaker_after = 1;
+  pool = fake_pool(&fake, &config, &vtable);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(pool_get(pool), POOL_E_NOMEM);
+  assert_int_equal(stats_of(pool).breaker_opened, 0);
+  assert_int_equal(stats_of(pool).failed_nomem, 3);
+  fake_finish(&fake, pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -229,6 +257,7 @@ int main(void)
       cmocka_unit_test(test_pool__a_failed_open_says_why_and_takes_no_place),
       cmocka_unit_test(test_pool__counts),
       cmocka_unit_test(test_pool__is_used_again_after_it_was_freed),
+      cmocka_unit_test(test_pool__an_open_without_memory_is_nobodys_fault),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,7 +261,7 @@ typedef struct pool_call pool_call_t;
 typedef struct {
   size_t size;
   /** Opens a connection before the deadline and stores it (not NULL).  Returns 0, or not 0 with *error filled:
-      POOL_E_TIMEOUT is passed on as such, everything else reaches the caller as POOL_E_OPEN. */
+      POOL_E_TIMEOUT and POOL_E_NOMEM are passed on as such, everything else reaches the caller as POOL_E_OPEN. */
   int (*open)(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
   /** Closes a connection.  The place is free afterwards whatever is returned; not 0, with *error filled, is a failed
       close: it is counted, and log has a line. */
