@@ -281,6 +281,10 @@ void event_of_step(struct pool *pool, const struct step *step)
 
 void event_threadless(struct pool *pool, int error)
 {
-  LOG(pool, POOL_LOG_ERROR, "could not start a thread, so what is to be done in the background waits: %s",
-      strerror(error));
+  char message[200];
+  snprintf(message, sizeof message, "could not start a thread, so what is to be done in the background waits: %s",
+           strerror(error));
+  PROBE_WARNING(pool, message);
+  tell(pool, (pool_event_t){.event = POOL_EVENT_WARNING, .code = POOL_E_SYSTEM, .duration_ns = -1, .message = message});
+  LOG(pool, POOL_LOG_ERROR, "%s", message);
 }

@@ -41,13 +41,24 @@ static void log_errors(void *user, int32_t level, const char *line)
   errors++;
 }
 
+static _Atomic int warnings;
+
+static void count_warnings(void *user, const pool_event_t *event)
+{
+  (void)user;
+  must(event->code == POOL_E_SYSTEM && strstr(event->message, "could not start a thread"));
+  warnings++;
+}
+
 static pool_config_t settings(void)
 {
   pool_config_t config = POOL_CONFIG_INIT;
   config.max_open = 4;
   config.log = log_errors;
+  config.events = count_warnings;
+  config.event_mask = 1 << POOL_EVENT_WARNING;
   refuses = true;
-  errors = tries = 0;
+  errors = tries = warnings = 0;
   return config;
 }
 
@@ -70,6 +81,7 @@ static void test_thread__a_missing_keeper_is_told_once_and_gets_bring_it_back(vo
   pool_t *pool = fake_pool(&fake, &config, NULL);
   get_and_put(pool);
   assert_int_equal(errors, 1);
+  assert_int_equal(warnings, 1);
   assert_non_null(strstr(last_error, "could not start a thread"));
   assert_non_null(strstr(last_error, strerror(EAGAIN)));
   int before = tries;

@@ -147,7 +147,7 @@ typedef struct {
 #define POOL_EVENT_POOL_RESUMED   20 /**< the last pool_resume(): connections are lent again */
 #define POOL_EVENT_POOL_RESIZED   21 /**< pool_resize(): message says to what */
 #define POOL_EVENT_POOL_CLOSED    22 /**< the first pool_close(), once it has closed what was idle */
-#define POOL_EVENT_WARNING        23 /**< something is set that cannot work: message */
+#define POOL_EVENT_WARNING        23 /**< something is set that cannot work, or a thread could not be started: message */
 
 /** Something that happened.  It and what it points to are valid during the callback only.  Every get ends in one event:
     POOL_EVENT_LENT, _TIMED_OUT, _OVERLOADED, _CANCELLED or _GET_FAILED; a call that is no get, for a parameter is
