@@ -1161,7 +1161,7 @@ struct goer {
 static void on_done_count(void *user, int32_t code, pool_bytes_t reply)
 {
   struct goer *goer = user;
-  must(code == 0 || code == POOL_E_BROKEN);
+  must(code == 0 || code == POOL_E_BROKEN || code == POOL_E_TIMEOUT);
   pool_bytes_free(&reply);
   atomic_fetch_add(&goer->ended, 1);
 }

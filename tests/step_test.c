@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static pool_t *step_pool(const pool_config_t *config)
 {
@@ -1250,8 +1251,14 @@ static void crowd_wake(struct crowd *crowd, const pool_step_t *step)
   pthread_mutex_unlock(&crowd->lock);
 }
 
-static void crowd_sleep(struct crowd *crowd, int number, int64_t ticket)
+/* Until it is woken, or for as long as it was told to wait before it looks again; 0: without limit. */
+static void crowd_sleep(struct crowd *crowd, int number, int64_t ticket, int64_t look_again_ns)
 {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  int64_t ns = until.tv_nsec + look_again_ns;
+  until = (struct timespec){.tv_sec = until.tv_sec + ns / 1000000000, .tv_nsec = ns % 1000000000};
+  bool over = false;
   struct sleeper *sleeper = &crowd->sleepers[number];
   pthread_mutex_lock(&crowd->lock);
   *sleeper = (struct sleeper){.ticket = ticket};
@@ -1261,8 +1268,11 @@ static void crowd_sleep(struct crowd *crowd, int number, int64_t ticket)
       crowd->early[i] = crowd->early[--crowd->early_count];
       break;
     }
-  while (!sleeper->woken)
-    pthread_cond_wait(&crowd->changed, &crowd->lock); /* a wake-up that is lost hangs here */
+  while (!sleeper->woken && !over)
+    if (look_again_ns)
+      over = pthread_cond_timedwait(&crowd->changed, &crowd->lock, &until) != 0;
+    else
+      pthread_cond_wait(&crowd->changed, &crowd->lock); /* a wake-up that is lost hangs here */
   sleeper->ticket = 0;
   pthread_mutex_unlock(&crowd->lock);
 }
@@ -1281,7 +1291,7 @@ static pool_lease_t crowd_get(struct crowd *crowd, int number, uint64_t *seed)
     if (lease < 0)
       continue;
     if (step.work == POOL_WORK_OPEN) {
-      bool failed = random_next(seed) % 4 == 0;
+      bool failed = random_next(seed) % 8 == 0;
       if (!failed)
         must(atomic_fetch_add(&crowd->open, 1) < atomic_load(&crowd->cap));
       lease = pool_step_done(step.claim, failed ? &failed_work : NULL, crowd, &step);
@@ -1301,10 +1311,8 @@ static pool_lease_t crowd_get(struct crowd *crowd, int number, uint64_t *seed)
       if (lease > 0)
         return lease;
       ticket = 0;
-    } else if (step.look_again_ns) {
-      yield_ns();
     } else if (random_next(seed) % 16 != 0) {
-      crowd_sleep(crowd, number, ticket);
+      crowd_sleep(crowd, number, ticket, step.look_again_ns);
     }
   }
 }

@@ -9,10 +9,11 @@ static int open_answer(void *c, int64_t t, void **conn, pool_error_t *e)
   *conn = &answer;
   return 0;
 }
-static int close_answer(void *c, void *conn)
+static int close_answer(void *c, void *conn, pool_error_t *e)
 {
   (void)c;
   (void)conn;
+  (void)e;
   return 0;
 }
 int main(void)
