@@ -438,6 +438,12 @@ bool engine_reserve_locked(struct pool *pool, struct step *step)
   return true;
 }
 
+static void tell_drainers(struct pool *pool, struct step *step)
+{
+  atomic_fetch_add(&pool->drain_signal, 1);
+  step->drained = &pool->drain_signal;
+}
+
 static void vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
   free(watch_end(pool, slot));
@@ -446,10 +452,8 @@ static void vacate(struct pool *pool, struct slot *slot, struct step *step)
   bitmap_give(slot);
   pool->open--;
   refresh_surplus(pool);
-  if (closed(pool)) {
-    atomic_fetch_add(&pool->drain_signal, 1);
-    step->drained = &pool->drain_signal;
-  }
+  if (closed(pool))
+    tell_drainers(pool, step);
 }
 
 /* ---- put ---- */
@@ -564,7 +568,20 @@ void engine_do_later(struct pool *pool, struct step *step)
   pthread_mutex_lock(&pool->lock);
   do_later(pool, slot, step);
   attention_raise(pool, ATTENTION_UNCLEAN, pool->config.keeper == POOL_KEEPER_MANUAL && pool->config.openers == 0);
+  if (closed(pool))
+    tell_drainers(pool, step); /* who drains may have to do it */
   engine_unlock(pool);
+}
+
+bool engine_is_left_alone(struct pool *pool)
+{
+  uint32_t bits = ATTENTION_UNCLEAN | ATTENTION_OPENERLESS;
+  if ((attention(pool) & bits) != bits)
+    return false;
+  pthread_mutex_lock(&pool->lock);
+  bool alone = pool->openers == 0 && !engine_hopes(pool);
+  engine_unlock(pool);
+  return alone;
 }
 
 /* A lease of this slot has ended, and nothing is under way on it that the next user could meet. */
@@ -740,8 +757,12 @@ static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, str
     return lease;
   if (pool->breaker.open && !may_probe(pool))
     return begin_tripped(pool, step);
-  if (!engine_has_room(pool, false))
+  if (!engine_has_room(pool, false)) {
+    bool wishes = !waits && pool->unclean; /* what is closed makes room for the next */
+    pool->wished = pool->wished || wishes;
+    step->opener_wanted = step->opener_wanted || wishes;
     return POOL_E_TIMEOUT;
+  }
   bool helpless = pool->openers == 0 && (attention(pool) & ATTENTION_OPENERLESS);
   if (pool->config.openers == 0 || helpless)
     return engine_reserve_locked(pool, step) ? 0 : POOL_E_NOMEM;
@@ -1131,6 +1152,8 @@ static bool next_unclean(struct pool *pool, struct step *step)
     return false;
   pool->unclean = slot->next;
   attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean && (attention(pool) & ATTENTION_UNCLEAN));
+  if (!pool->unclean && pool->config.openers == 0)
+    pool->wished = false; /* it was for a place */
   uint64_t word = atomic_load(&slot->word);
   if (state_of(word) == CLOSING)
     ask(step, POOL_WORK_CLOSE, atomic_load(&watch_of(slot)->reason), slot, word);
@@ -1240,6 +1263,7 @@ void engine_open_failed(struct pool *pool, const pool_error_t *error, struct ste
   pthread_mutex_lock(&pool->lock);
   queue_refuse_older(pool, error, clock_now());
   queue_serve(pool, step);
+  attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean || (attention(pool) & ATTENTION_UNCLEAN));
   engine_unlock(pool);
 }
 
@@ -1346,10 +1370,8 @@ void engine_thread_ends(struct pool *pool, struct step *step)
 {
   *step = (struct step){0};
   pool->threads--;
-  if (closed(pool)) {
-    atomic_fetch_add(&pool->drain_signal, 1);
-    step->drained = &pool->drain_signal;
-  }
+  if (closed(pool))
+    tell_drainers(pool, step);
   engine_unlock(pool);
 }
 

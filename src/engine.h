@@ -104,7 +104,8 @@ struct pool {
   pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
   uint64_t starving;         /* how far the generations of all slots had come when waiters seemed to starve */
   struct slot *hope;         /* a slot whose connection could come to a waiter when somebody looked */
-  bool wished;               /* a get that does not wait found nothing: an opener may open one for the next */
+  bool wished;               /* a get that does not wait found nothing: a thread may open one for the next, or where
+                                there are no openers close what takes its place */
   _Atomic bool suspicion;    /* suspect connections are checked in the background, one after the other */
   _Atomic bool probing;      /* while the breaker is open: a suspect connection is being checked */
   int32_t *ends;             /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
@@ -314,6 +315,9 @@ void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, 
    The next of these, for those who have none either. */
 void engine_do_later(struct pool *pool, struct step *step);
 bool engine_next_unclean(struct pool *pool, struct step *step);
+
+/* Whether nobody else will do it: no thread can be had, and nothing is lent that a put could follow. */
+bool engine_is_left_alone(struct pool *pool);
 
 /* No thread can be had to open for those that wait. */
 void engine_open_failed(struct pool *pool, const pool_error_t *error, struct step *step);

@@ -359,7 +359,8 @@ static void *opener_main(void *data)
 static bool needs_opener(struct pool *pool)
 {
   return !does_chores_itself(pool) || pool->queue.asynchronous > 0 ||
-         ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) && (pool->queue.patient > 0 || is_closed(pool)));
+         ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) &&
+          (pool->queue.patient > 0 || pool->wished || is_closed(pool)));
 }
 
 /* Starts an opener if one is needed.  Returns 0 or an errno; `news`: the program is to be told. */
@@ -375,7 +376,7 @@ static int start_opener(struct pool *pool, bool again, bool *news)
   return error;
 }
 
-/* No thread can be had: waits for an open end, and what has to be closed is closed here, too late rather than never. */
+/* No thread can be had: waits for an open end, and what has to be closed is left to those who have no deadline. */
 static void do_without_openers(struct pool *pool, int error)
 {
   struct step step;
@@ -384,8 +385,6 @@ static void do_without_openers(struct pool *pool, int error)
   engine_open_failed(pool, &cause, &step);
   step.opener_wanted = false; /* else this would begin anew */
   runner_wake(pool, &step);
-  while (engine_next_unclean(pool, &step))
-    runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
 }
 
 /* `again`: one that could not be started is started also where nothing is to be done right now, for the gets that would

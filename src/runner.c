@@ -295,7 +295,6 @@ struct get {
   struct waiter waiter; /* its deadline is that of the whole get */
   int64_t opening_ns;   /* how long it was busy with open, check and close */
   bool wary;            /* has met a dead connection */
-  bool replaces;        /* has left a connection to be closed, whose place it may need */
   pool_error_t cause;   /* of the last open or check that failed */
 };
 
@@ -318,7 +317,6 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
   get->wary = get->wary || step->work == POOL_WORK_CHECK;
   result = runner_work(get->pool, step, get->waiter.deadline_ns, true, &get->cause);
   get->opening_ns += clock_now() - begun;
-  get->replaces = get->replaces || (!opens && result == 0);
   if (opens && (result == POOL_E_OPEN || result == POOL_E_TIMEOUT))
     return refuse(get, result);
   return result == POOL_E_STALE ? 0 : result;
@@ -470,6 +468,16 @@ static pool_lease_t open_instead(struct get *get)
   return result == POOL_E_TIMEOUT && get->cause.code == 0 ? POOL_E_SYSTEM : result;
 }
 
+/* The get has failed, late or not, and nobody else would close what it left: no thread can be had, and nothing is lent
+   that a put could follow.  Else there would never be a place again. */
+static void do_unclean_at_last(struct pool *pool)
+{
+  pool_error_t why = POOL_ERROR_INIT;
+  pool_failure(&why);
+  runner_do_unclean(pool);
+  error_set(NULL, why.code, why.native, "%s", why.message);
+}
+
 /* A get that has to open or wait. */
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
                                                             struct step *step)
@@ -486,7 +494,7 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   pool_lease_t result = pursue(&get, 0, step);
   if (result == 0 && !get.waiter.refused)
     result = try(&get);
-  if ((timeout_ms != 0 || get.replaces) && (result == 0 || result == POOL_E_TIMEOUT))
+  if (timeout_ms != 0 && (result == 0 || result == POOL_E_TIMEOUT))
     result = wait(&get);
   if (result == POOL_E_SYSTEM)
     result = open_instead(&get);
@@ -498,6 +506,8 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   } else
     result = failed(&get, (int)result);
   event_get_ended(pool, result, &get.waiter);
+  if (result < 0 && engine_is_left_alone(pool))
+    do_unclean_at_last(pool);
   engine_get_end(pool, get.forks);
   cancel_release(get.cancel_state);
   return result;
