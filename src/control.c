@@ -151,6 +151,20 @@ int32_t engine_busy_count(struct pool *pool)
   return count;
 }
 
+bool engine_is_held_by(struct pool *pool, int32_t thread)
+{
+  bool held = true;
+  pthread_mutex_lock(&pool->lock);
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; held && (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    held = state_of(word) == EMPTY || (state_of(word) == LEASED && !(word & CALL_MASK) &&
+                                       atomic_load(&slot->holder) == thread);
+  }
+  engine_unlock(pool);
+  return held;
+}
+
 /* Into a caller's array, whose elements may be of another release; a tag that is cut ends in any case. */
 static void list_lease(char *place, size_t stride, const pool_lease_info_t *info)
 {

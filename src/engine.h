@@ -379,6 +379,9 @@ bool engine_next_doomed(struct scan *cursor, struct step *step);
 /* How many connections are in use: lent, with a call under way, being opened, checked, reset or closed. */
 int32_t engine_busy_count(struct pool *pool);
 
+/* Whether whatever is open is lent to one thread, and no call is under way on it. */
+bool engine_is_held_by(struct pool *pool, int32_t thread);
+
 /* How many places are taken, and how many library threads the pool has. */
 int32_t engine_open_count(struct pool *pool, int32_t *threads);
 

@@ -285,6 +285,10 @@ void keeper_need(struct pool *pool, int64_t due_ns)
 void keeper_wake(struct pool *pool)
 {
   park_wake(&pool->keeper_signal);
+  if (is_closed(pool) && pool->config.keeper == POOL_KEEPER_MANUAL) {
+    atomic_fetch_add(&pool->drain_signal, 1); /* who drains keeps the time (drain.c) */
+    park_wake(&pool->drain_signal);
+  }
   event_fd_signal(pool);
 }
 
@@ -294,6 +298,11 @@ void keeper_stop(struct pool *pool)
   atomic_fetch_add(&pool->opener_signal, 1);
   park_wake(&pool->keeper_signal);
   park_wake(&pool->opener_signal);
+}
+
+int64_t keeper_maintain(struct pool *pool)
+{
+  return maintain(pool);
 }
 
 void keeper_finish(struct pool *pool)

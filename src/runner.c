@@ -45,7 +45,7 @@ void runner_leave(struct callback *callback)
   cancel_release(callback->cancel_state);
 }
 
-static bool is_inside(const struct pool *pool)
+bool runner_is_inside(const struct pool *pool)
 {
   const struct callback *callback = callbacks;
   while (callback && callback->pool != pool)
@@ -698,33 +698,4 @@ void *pool_conn(pool_lease_t lease)
   /* Looked at after reading: if the lease is still good now, what was read was its own. */
   uint64_t word = atomic_load(&slot->word);
   return (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED ? conn : NULL;
-}
-
-/* ---- close ---- */
-
-int pool_close(pool_t *pool, int64_t drain_ms)
-{
-  if (!pool || drain_ms < -1 || (drain_ms != 0 && is_inside(pool)))
-    return error_set(NULL, POOL_E_INVALID, 0, "%s",
-                     !pool           ? "pool is NULL"
-                     : drain_ms < -1 ? "drain_ms is below -1"
-                                     : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
-  int64_t deadline_ns = clock_deadline(drain_ms);
-  struct step step;
-  struct scan cursor = {0};
-  bool first = engine_close(pool);
-  while (!pool->stepped && engine_next(pool, &cursor, &step)) {
-    runner_wake(pool, &step);
-    runner_work(pool, &step, deadline_ns, false, NULL);
-  }
-  if (first)
-    event_pool(pool, POOL_EVENT_POOL_CLOSED);
-  keeper_stop(pool);
-  for (;;) {
-    uint32_t seen = atomic_load(&pool->drain_signal);
-    int32_t threads, open = engine_open_count(pool, &threads);
-    if ((open == 0 && threads == 0) || drain_ms == 0 || clock_now() >= deadline_ns)
-      return open;
-    park_wait(&pool->drain_signal, seen, deadline_ns);
-  }
 }
