@@ -30,6 +30,9 @@ int pool_flush(pool_t *pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   event_pool(pool, POOL_EVENT_POOL_FLUSHED); /* before the first that is closed because of it */
   int count = engine_flush(pool);
+  struct step step = {0};
+  engine_hope_less(pool, &step);
+  runner_wake(pool, &step);
   close_doomed(pool);
   return count;
 }

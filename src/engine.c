@@ -465,6 +465,13 @@ static void serve_unlocked(struct pool *pool, struct step *step)
   engine_unlock(pool);
 }
 
+/* A connection that waiters may have hoped for will not come to them: if it was the last, their waits end. */
+void engine_hope_less(struct pool *pool, struct step *step)
+{
+  if (!pool->stepped && (attention(pool) & ATTENTION_WAITERS)) /* else pool_step_next() does, which can say whom to wake */
+    serve_unlocked(pool, step);
+}
+
 /* The bits of idle slots tell most of the time that there are not too many, without a look at the slots.  Else they are
    looked at, and bits that were set in vain are cleared. */
 static bool has_surplus(struct pool *pool)
@@ -589,9 +596,10 @@ static void finish_return(struct slot *slot, struct step *step)
 {
   struct pool *pool = pool_of(slot);
   uint64_t word = atomic_load(&slot->word);
-  if (word & DOOMED)
+  if (word & DOOMED) {
     dismiss(slot, doom_of(slot), step);
-  else if (closed(pool))
+    engine_hope_less(pool, step);
+  } else if (closed(pool))
     dismiss(slot, POOL_REASON_CLOSED, step);
   else if (!pool->can_reset)
     make_idle(slot, step);
@@ -880,6 +888,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
         count_failed_get_locked(pool, POOL_E_CLOSED, false);
     } else if (atomic_load(&slot->word) & DOOMED) {
       dismiss(slot, doom_of(slot), step); /* flushed while it was being opened */
+      queue_serve(pool, step);            /* a waiter may have hoped for it */
     } else if (outcome->lend && !(attention(pool) & ATTENTION_PAUSED)) {
       uint64_t word = move(slot, pool->lend & LENT_AS, 0, LEASED);
       result = lease_of(slot, word);
@@ -977,6 +986,7 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
   uint64_t word = atomic_load(&slot->word);
   if (word & DOOMED) {
     dismiss(slot, doom_of(slot), step);
+    serve_unlocked(pool, step); /* a waiter may have hoped for it */
     return 0;
   }
   if (is_over(pool, slot, word, &reason)) {
@@ -1007,6 +1017,7 @@ static void done_reset(struct pool *pool, struct slot *slot, const struct outcom
   } else {
     keep_cause(pool, slot, outcome->error);
     dismiss(slot, POOL_REASON_RESET, step);
+    engine_hope_less(pool, step);
   }
 }
 
@@ -1308,6 +1319,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
   look->chores = look->chores || engine_needs_refill(pool) || (pool->stepped && atomic_load(&pool->chores));
   engine_unlock(pool);
   watch_look(pool, look);
+  engine_hope_less(pool, step); /* what is too old may have been the last */
   if (look->chores) {
     atomic_store(&pool->chores, true);
     step->opener_wanted = true;
@@ -1570,6 +1582,8 @@ void engine_call_end(struct slot *slot, bool broken, struct step *step)
     finish_return(slot, step);
   else if (broken && state_of(next) == IDLE)
     dismiss_idle(slot, next, doom_of(slot), step);
+  if (broken && !last)
+    engine_hope_less(pool, step);
 }
 
 void engine_suspect(struct pool *pool, struct step *step)

@@ -219,6 +219,9 @@ bool engine_reserve_locked(struct pool *pool, struct step *step);
 /* Under the lock: whether a connection is open, or being opened, that may still come to a waiter. */
 bool engine_hopes(struct pool *pool);
 
+/* Such a connection is none any more. */
+void engine_hope_less(struct pool *pool, struct step *step);
+
 /* What the keeper waits for has changed. */
 void engine_want_keeper(struct pool *pool, struct step *step);
 

@@ -665,9 +665,11 @@ int pool_put(pool_lease_t lease)
   return 0;
 }
 
-int pool_mark_unusable(pool_lease_t lease)
+/* The pool is read while the lease is certainly good: later it may be put by another thread. */
+static int mark_unusable(pool_lease_t lease, struct pool **pool)
 {
   struct slot *slot = slot_find(lease);
+  *pool = slot ? atomic_load_explicit(&slot->pool, memory_order_relaxed) : NULL;
   uint64_t word = slot ? atomic_load(&slot->word) : 0;
   do
     if (!slot || (word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
@@ -676,17 +678,29 @@ int pool_mark_unusable(pool_lease_t lease)
   return 0;
 }
 
+static int mark(pool_lease_t lease, bool suspects)
+{
+  struct pool *pool;
+  struct step step = {0};
+  int code = mark_unusable(lease, &pool);
+  if (code)
+    return code;
+  if (suspects)
+    engine_suspect(pool, &step);
+  engine_hope_less(pool, &step);
+  runner_wake(pool, &step);
+  return 0;
+}
+
+int pool_mark_unusable(pool_lease_t lease)
+{
+  return mark(lease, false);
+}
+
 /* What the end of a broken call does, for a connection that is used without pool_call(). */
 int pool_mark_broken(pool_lease_t lease)
 {
-  int code = pool_mark_unusable(lease);
-  if (code)
-    return code;
-  struct step step = {0};
-  struct pool *pool = atomic_load_explicit(&slot_of(lease)->pool, memory_order_relaxed);
-  engine_suspect(pool, &step);
-  runner_wake(pool, &step);
-  return 0;
+  return mark(lease, true);
 }
 
 void *pool_conn(pool_lease_t lease)

@@ -578,19 +578,77 @@ static void test_full_server__what_is_lent_and_doomed_is_no_hope(void **state)
 {
   (void)state;
   void (*const losses[])(pool_t *, pool_lease_t) = {lose_by_mark, lose_by_break, lose_by_flush};
-  for (int j = 0; j < 3; j++) {
-    server_start(1);
-    pool_config_t config = guided();
-    pool_t *pool = make(&config);
-    pool_lease_t lease = pool_get(pool);
-    struct getter getters[WAITERS];
-    start_waiters(pool, getters, WAITERS);
-    atomic_store(&server.limit, 0);
-    losses[j](pool, lease);
-    expect_all_to_fail(pool, getters, WAITERS); /* though it is not put yet */
-    pool_put(lease);
-    finish(pool);
-  }
+  const int variants[] = {GUIDED, GUIDED_OPENERS, MANUAL_GUIDED};
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++) {
+      server_start(1);
+      pool_config_t config = variant(variants[i]);
+      config.breaker_after = 1;
+      config.retry_min_ms = config.retry_max_ms = 600000; /* no try tells it */
+      pool_t *pool = make(&config);
+      pool_lease_t lease = pool_get(pool);
+      struct getter getters[WAITERS];
+      start_waiters(pool, getters, WAITERS);
+      losses[j](pool, lease);
+      expect_all_to_fail(pool, getters, WAITERS); /* though it is not put yet */
+      pool_put(lease);
+      finish(pool);
+    }
+}
+
+/* What is being reset, or was flushed while it was opened, may turn out to be no hope; its close may take long. */
+static struct gate closing;
+static _Atomic bool reset_fails;
+
+static int close_slowly(void *context, void *conn, pool_error_t *error)
+{
+  gate_pass(&closing);
+  return close_it(context, conn, error);
+}
+
+static int reset_it(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
+{
+  (void)context, (void)conn, (void)deadline_ns, (void)error;
+  return atomic_load(&reset_fails) ? -1 : 0;
+}
+
+static void *put_in_thread(void *data)
+{
+  put(*(pool_lease_t *)data);
+  return NULL;
+}
+
+static void test_full_server__no_slow_close_keeps_up_those_without_hope(void **state)
+{
+  (void)state;
+  const int variants[] = {GUIDED, GUIDED_OPENERS, MANUAL_GUIDED};
+  for (int i = 0; i < 3; i++)
+    for (int resets = 0; resets < 2; resets++) {
+      server_start(1);
+      gate_init(&closing, false);
+      pool_config_t config = variant(variants[i]);
+      config.breaker_after = 1;
+      config.retry_min_ms = config.retry_max_ms = 600000;
+      pool_vtable_t vtable = POOL_VTABLE_INIT;
+      vtable.open = open_it;
+      vtable.close = close_slowly;
+      vtable.check = check_it;
+      vtable.reset = reset_it;
+      pool_t *pool;
+      atomic_store(&dead_on_check, 0);
+      assert_int_equal(pool_create(&config, &vtable, NULL, &pool, NULL), 0);
+      pool_lease_t lease = pool_get(pool);
+      struct getter getters[WAITERS];
+      start_waiters(pool, getters, WAITERS);
+      atomic_store(&reset_fails, resets);
+      if (!resets)
+        pool_mark_unusable(lease);
+      pthread_t putter = thread_start(put_in_thread, &lease); /* which closes */
+      expect_all_to_fail(pool, getters, WAITERS);
+      gate_set(&closing, true);
+      thread_end(putter);
+      finish(pool);
+    }
 }
 
 static void test_full_server__all_fail_at_once_when_the_check_of_the_last_one_fails(void **state)
@@ -694,6 +752,7 @@ int main(void)
       cmocka_unit_test(test_full_server__who_waits_in_vain_times_out_and_says_why),
       cmocka_unit_test(test_full_server__all_fail_at_once_when_the_last_hope_is_gone),
       cmocka_unit_test(test_full_server__what_is_lent_and_doomed_is_no_hope),
+      cmocka_unit_test(test_full_server__no_slow_close_keeps_up_those_without_hope),
       cmocka_unit_test(test_full_server__all_fail_at_once_when_the_check_of_the_last_one_fails),
       cmocka_unit_test(test_full_server__who_comes_when_nothing_is_left_fails_at_once),
       cmocka_unit_test(test_full_server__an_open_breaker_lends_what_comes_back),
