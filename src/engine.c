@@ -946,6 +946,17 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
   return given;
 }
 
+/* Whether an idle connection would have been checked before its next lease, or in the background by now, whether or not
+   somebody has marked it so. */
+static bool is_suspect(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  int32_t reason;
+  if ((word & DUE) || atomic_load(&watch_of(slot)->wants_check) != CHECK_NONE)
+    return true;
+  return pool->trust_ns && engine_is_doubtful(pool, lease_of(slot, word)) &&
+         watch_judge(pool, slot, word, false, &reason) == TO_BE_CHECKED;
+}
+
 /* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one
    would cost one get after the other; those that were not are suspect from now on. */
 static void condemn(struct pool *pool, struct step *step)
@@ -953,13 +964,13 @@ static void condemn(struct pool *pool, struct step *step)
   struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    bool marked = false;
+    bool marked = false, suspect = false;
     while (engine_is_lendable(word) && !marked) {
-      if (word & DUE)
+      if ((suspect = is_suspect(pool, slot, word)))
         atomic_store(&watch_of(slot)->reason, POOL_REASON_CHECK);
-      marked = atomic_compare_exchange_weak(&slot->word, &word, word & DUE ? word | DOOMED : word | DUE);
+      marked = atomic_compare_exchange_weak(&slot->word, &word, suspect ? word | DOOMED : word | DUE);
     }
-    if (marked && (word & DUE)) {
+    if (marked && suspect) {
       atomic_store(&pool->chores, true);
       step->opener_wanted = true;
     }
