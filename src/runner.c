@@ -322,6 +322,11 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
   return result == POOL_E_STALE ? 0 : result;
 }
 
+static bool is_over(const struct get *get)
+{
+  return clock_now() >= get->waiter.deadline_ns;
+}
+
 /* An idle connection, or a new one. */
 static pool_lease_t try(struct get *get)
 {
@@ -332,7 +337,7 @@ static pool_lease_t try(struct get *get)
     result = pursue(get, result, &step);
     if (result || get->waiter.refused)
       return result;
-    if (clock_now() >= get->waiter.deadline_ns)
+    if (is_over(get))
       return POOL_E_TIMEOUT; /* gone by with checks of what turned out to be dead */
   }
 }
@@ -491,10 +496,13 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
   get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
+  bool works = step->work != POOL_WORK_NONE;
   pool_lease_t result = pursue(&get, 0, step);
-  if (result == 0 && !get.waiter.refused)
+  if (result == 0 && works && is_over(&get))
+    result = POOL_E_TIMEOUT; /* it begins nothing for which it has no time */
+  else if (result == 0 && !get.waiter.refused)
     result = try(&get);
-  if (timeout_ms != 0 && (result == 0 || result == POOL_E_TIMEOUT))
+  if (timeout_ms != 0 && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(&get))))
     result = wait(&get);
   if (result == POOL_E_SYSTEM)
     result = open_instead(&get);
