@@ -103,6 +103,7 @@ struct pool {
   int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
   pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
   uint64_t starving;         /* how far the generations of all slots had come when waiters seemed to starve */
+  int64_t starving_ns;       /* and since when they had come no further; 0: not known */
   struct slot *hope;         /* a slot whose connection could come to a waiter when somebody looked */
   bool wished;               /* a get that does not wait found nothing: a thread may open one for the next, or where
                                 there are no openers close what takes its place */

@@ -28,6 +28,9 @@
 #define SPIN_ROUNDS 6
 #define SPIN_PAUSES 64
 
+/* A get without time waits for nobody else, but so long for a place that it has just made: most closes are quicker. */
+#define REPLACE_NS INT64_C(10000000)
+
 /* The callbacks that this thread is in, the innermost first. */
 static _Thread_local const struct callback *callbacks;
 
@@ -292,9 +295,11 @@ struct get {
   uint64_t forks;       /* when it began */
   int cancel_state;     /* of its thread, which is not cancelled but while it sleeps */
   int64_t timeout_ms;
-  struct waiter waiter; /* its deadline is that of the whole get */
+  int64_t deadline_ns;  /* of the whole get; that of the waiter may be sooner */
+  struct waiter waiter;
   int64_t opening_ns;   /* how long it was busy with open, check and close */
   bool wary;            /* has met a dead connection */
+  bool replaces;        /* has left a connection to be closed, whose place it may need */
   pool_error_t cause;   /* of the last open or check that failed */
 };
 
@@ -315,8 +320,9 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
   int64_t begun = clock_now();
   bool opens = step->work == POOL_WORK_OPEN;
   get->wary = get->wary || step->work == POOL_WORK_CHECK;
-  result = runner_work(get->pool, step, get->waiter.deadline_ns, true, &get->cause);
+  result = runner_work(get->pool, step, get->deadline_ns, true, &get->cause);
   get->opening_ns += clock_now() - begun;
+  get->replaces = get->replaces || (!opens && result == 0);
   if (opens && (result == POOL_E_OPEN || result == POOL_E_TIMEOUT))
     return refuse(get, result);
   return result == POOL_E_STALE ? 0 : result;
@@ -324,7 +330,7 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
 
 static bool is_over(const struct get *get)
 {
-  return clock_now() >= get->waiter.deadline_ns;
+  return clock_now() >= get->deadline_ns;
 }
 
 /* An idle connection, or a new one. */
@@ -495,14 +501,17 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   engine_get_begin(pool);
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
-  get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
+  get.deadline_ns = get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
   bool works = step->work != POOL_WORK_NONE;
   pool_lease_t result = pursue(&get, 0, step);
   if (result == 0 && works && is_over(&get))
     result = POOL_E_TIMEOUT; /* it begins nothing for which it has no time */
   else if (result == 0 && !get.waiter.refused)
     result = try(&get);
-  if (timeout_ms != 0 && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(&get))))
+  bool waits = timeout_ms != 0 || get.replaces;
+  if (timeout_ms == 0 && get.deadline_ns - clock_now() > REPLACE_NS)
+    get.waiter.deadline_ns = clock_now() + REPLACE_NS;
+  if (waits && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(&get))))
     result = wait(&get);
   if (result == POOL_E_SYSTEM)
     result = open_instead(&get);
