@@ -30,6 +30,9 @@ int pool_flush(pool_t *pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   event_pool(pool, POOL_EVENT_POOL_FLUSHED); /* before the first that is closed because of it */
   int count = engine_flush(pool);
+  struct step step = {0};
+  engine_hope_less(pool, &step);
+  runner_wake(pool, &step);
   close_doomed(pool);
   return count;
 }
@@ -149,6 +152,20 @@ int32_t engine_busy_count(struct pool *pool)
     count += state_of(word) != EMPTY && (state_of(word) != IDLE || (word & CALL_MASK));
   }
   return count;
+}
+
+bool engine_is_held_by(struct pool *pool, int32_t thread)
+{
+  bool held = true;
+  pthread_mutex_lock(&pool->lock);
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; held && (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    held = state_of(word) == EMPTY || (state_of(word) == LEASED && !(word & CALL_MASK) &&
+                                       atomic_load(&slot->holder) == thread);
+  }
+  engine_unlock(pool);
+  return held;
 }
 
 /* Into a caller's array, whose elements may be of another release; a tag that is cut ends in any case. */

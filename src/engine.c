@@ -438,6 +438,12 @@ bool engine_reserve_locked(struct pool *pool, struct step *step)
   return true;
 }
 
+static void tell_drainers(struct pool *pool, struct step *step)
+{
+  atomic_fetch_add(&pool->drain_signal, 1);
+  step->drained = &pool->drain_signal;
+}
+
 static void vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
   free(watch_end(pool, slot));
@@ -446,10 +452,8 @@ static void vacate(struct pool *pool, struct slot *slot, struct step *step)
   bitmap_give(slot);
   pool->open--;
   refresh_surplus(pool);
-  if (closed(pool)) {
-    atomic_fetch_add(&pool->drain_signal, 1);
-    step->drained = &pool->drain_signal;
-  }
+  if (closed(pool))
+    tell_drainers(pool, step);
 }
 
 /* ---- put ---- */
@@ -459,6 +463,13 @@ static void serve_unlocked(struct pool *pool, struct step *step)
   pthread_mutex_lock(&pool->lock);
   queue_serve(pool, step);
   engine_unlock(pool);
+}
+
+/* A connection that waiters may have hoped for will not come to them: if it was the last, their waits end. */
+void engine_hope_less(struct pool *pool, struct step *step)
+{
+  if (!pool->stepped && (attention(pool) & ATTENTION_WAITERS)) /* else pool_step_next() does, which can say whom to wake */
+    serve_unlocked(pool, step);
 }
 
 /* The bits of idle slots tell most of the time that there are not too many, without a look at the slots.  Else they are
@@ -564,7 +575,20 @@ void engine_do_later(struct pool *pool, struct step *step)
   pthread_mutex_lock(&pool->lock);
   do_later(pool, slot, step);
   attention_raise(pool, ATTENTION_UNCLEAN, pool->config.keeper == POOL_KEEPER_MANUAL && pool->config.openers == 0);
+  if (closed(pool))
+    tell_drainers(pool, step); /* who drains may have to do it */
   engine_unlock(pool);
+}
+
+bool engine_is_left_alone(struct pool *pool)
+{
+  uint32_t bits = ATTENTION_UNCLEAN | ATTENTION_OPENERLESS;
+  if ((attention(pool) & bits) != bits)
+    return false;
+  pthread_mutex_lock(&pool->lock);
+  bool alone = pool->openers == 0 && !engine_hopes(pool);
+  engine_unlock(pool);
+  return alone;
 }
 
 /* A lease of this slot has ended, and nothing is under way on it that the next user could meet. */
@@ -572,9 +596,10 @@ static void finish_return(struct slot *slot, struct step *step)
 {
   struct pool *pool = pool_of(slot);
   uint64_t word = atomic_load(&slot->word);
-  if (word & DOOMED)
+  if (word & DOOMED) {
     dismiss(slot, doom_of(slot), step);
-  else if (closed(pool))
+    engine_hope_less(pool, step);
+  } else if (closed(pool))
     dismiss(slot, POOL_REASON_CLOSED, step);
   else if (!pool->can_reset)
     make_idle(slot, step);
@@ -740,8 +765,12 @@ static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, str
     return lease;
   if (pool->breaker.open && !may_probe(pool))
     return begin_tripped(pool, step);
-  if (!engine_has_room(pool, false))
+  if (!engine_has_room(pool, false)) {
+    bool wishes = !waits && pool->unclean; /* what is closed makes room for the next */
+    pool->wished = pool->wished || wishes;
+    step->opener_wanted = step->opener_wanted || wishes;
     return POOL_E_TIMEOUT;
+  }
   bool helpless = pool->openers == 0 && (attention(pool) & ATTENTION_OPENERLESS);
   if (pool->config.openers == 0 || helpless)
     return engine_reserve_locked(pool, step) ? 0 : POOL_E_NOMEM;
@@ -859,6 +888,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
         count_failed_get_locked(pool, POOL_E_CLOSED, false);
     } else if (atomic_load(&slot->word) & DOOMED) {
       dismiss(slot, doom_of(slot), step); /* flushed while it was being opened */
+      queue_serve(pool, step);            /* a waiter may have hoped for it */
     } else if (outcome->lend && !(attention(pool) & ATTENTION_PAUSED)) {
       uint64_t word = move(slot, pool->lend & LENT_AS, 0, LEASED);
       result = lease_of(slot, word);
@@ -916,6 +946,17 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
   return given;
 }
 
+/* Whether an idle connection would have been checked before its next lease, or in the background by now, whether or not
+   somebody has marked it so. */
+static bool is_suspect(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  int32_t reason;
+  if ((word & DUE) || atomic_load(&watch_of(slot)->wants_check) != CHECK_NONE)
+    return true;
+  return pool->trust_ns && engine_is_doubtful(pool, lease_of(slot, word)) &&
+         watch_judge(pool, slot, word, false, &reason) == TO_BE_CHECKED;
+}
+
 /* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one
    would cost one get after the other; those that were not are suspect from now on. */
 static void condemn(struct pool *pool, struct step *step)
@@ -923,13 +964,13 @@ static void condemn(struct pool *pool, struct step *step)
   struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    bool marked = false;
+    bool marked = false, suspect = false;
     while (engine_is_lendable(word) && !marked) {
-      if (word & DUE)
+      if ((suspect = is_suspect(pool, slot, word)))
         atomic_store(&watch_of(slot)->reason, POOL_REASON_CHECK);
-      marked = atomic_compare_exchange_weak(&slot->word, &word, word & DUE ? word | DOOMED : word | DUE);
+      marked = atomic_compare_exchange_weak(&slot->word, &word, suspect ? word | DOOMED : word | DUE);
     }
-    if (marked && (word & DUE)) {
+    if (marked && suspect) {
       atomic_store(&pool->chores, true);
       step->opener_wanted = true;
     }
@@ -956,6 +997,7 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
   uint64_t word = atomic_load(&slot->word);
   if (word & DOOMED) {
     dismiss(slot, doom_of(slot), step);
+    serve_unlocked(pool, step); /* a waiter may have hoped for it */
     return 0;
   }
   if (is_over(pool, slot, word, &reason)) {
@@ -986,6 +1028,7 @@ static void done_reset(struct pool *pool, struct slot *slot, const struct outcom
   } else {
     keep_cause(pool, slot, outcome->error);
     dismiss(slot, POOL_REASON_RESET, step);
+    engine_hope_less(pool, step);
   }
 }
 
@@ -1131,6 +1174,8 @@ static bool next_unclean(struct pool *pool, struct step *step)
     return false;
   pool->unclean = slot->next;
   attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean && (attention(pool) & ATTENTION_UNCLEAN));
+  if (!pool->unclean && pool->config.openers == 0)
+    pool->wished = false; /* it was for a place */
   uint64_t word = atomic_load(&slot->word);
   if (state_of(word) == CLOSING)
     ask(step, POOL_WORK_CLOSE, atomic_load(&watch_of(slot)->reason), slot, word);
@@ -1240,6 +1285,7 @@ void engine_open_failed(struct pool *pool, const pool_error_t *error, struct ste
   pthread_mutex_lock(&pool->lock);
   queue_refuse_older(pool, error, clock_now());
   queue_serve(pool, step);
+  attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean || (attention(pool) & ATTENTION_UNCLEAN));
   engine_unlock(pool);
 }
 
@@ -1284,6 +1330,7 @@ void engine_look(struct pool *pool, struct look *look, struct step *step)
   look->chores = look->chores || engine_needs_refill(pool) || (pool->stepped && atomic_load(&pool->chores));
   engine_unlock(pool);
   watch_look(pool, look);
+  engine_hope_less(pool, step); /* what is too old may have been the last */
   if (look->chores) {
     atomic_store(&pool->chores, true);
     step->opener_wanted = true;
@@ -1346,10 +1393,8 @@ void engine_thread_ends(struct pool *pool, struct step *step)
 {
   *step = (struct step){0};
   pool->threads--;
-  if (closed(pool)) {
-    atomic_fetch_add(&pool->drain_signal, 1);
-    step->drained = &pool->drain_signal;
-  }
+  if (closed(pool))
+    tell_drainers(pool, step);
   engine_unlock(pool);
 }
 
@@ -1548,6 +1593,8 @@ void engine_call_end(struct slot *slot, bool broken, struct step *step)
     finish_return(slot, step);
   else if (broken && state_of(next) == IDLE)
     dismiss_idle(slot, next, doom_of(slot), step);
+  if (broken && !last)
+    engine_hope_less(pool, step);
 }
 
 void engine_suspect(struct pool *pool, struct step *step)

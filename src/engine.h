@@ -103,8 +103,10 @@ struct pool {
   int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
   pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
   uint64_t starving;         /* how far the generations of all slots had come when waiters seemed to starve */
+  int64_t starving_ns;       /* and since when they had come no further; 0: not known */
   struct slot *hope;         /* a slot whose connection could come to a waiter when somebody looked */
-  bool wished;               /* a get that does not wait found nothing: an opener may open one for the next */
+  bool wished;               /* a get that does not wait found nothing: a thread may open one for the next, or where
+                                there are no openers close what takes its place */
   _Atomic bool suspicion;    /* suspect connections are checked in the background, one after the other */
   _Atomic bool probing;      /* while the breaker is open: a suspect connection is being checked */
   int32_t *ends;             /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
@@ -218,6 +220,9 @@ bool engine_reserve_locked(struct pool *pool, struct step *step);
 /* Under the lock: whether a connection is open, or being opened, that may still come to a waiter. */
 bool engine_hopes(struct pool *pool);
 
+/* Such a connection is none any more. */
+void engine_hope_less(struct pool *pool, struct step *step);
+
 /* What the keeper waits for has changed. */
 void engine_want_keeper(struct pool *pool, struct step *step);
 
@@ -315,6 +320,9 @@ void engine_opener_done(struct pool *pool, int code, const pool_error_t *error, 
 void engine_do_later(struct pool *pool, struct step *step);
 bool engine_next_unclean(struct pool *pool, struct step *step);
 
+/* Whether nobody else will do it: no thread can be had, and nothing is lent that a put could follow. */
+bool engine_is_left_alone(struct pool *pool);
+
 /* No thread can be had to open for those that wait. */
 void engine_open_failed(struct pool *pool, const pool_error_t *error, struct step *step);
 
@@ -374,6 +382,9 @@ bool engine_next_doomed(struct scan *cursor, struct step *step);
 
 /* How many connections are in use: lent, with a call under way, being opened, checked, reset or closed. */
 int32_t engine_busy_count(struct pool *pool);
+
+/* Whether whatever is open is lent to one thread, and no call is under way on it. */
+bool engine_is_held_by(struct pool *pool, int32_t thread);
 
 /* How many places are taken, and how many library threads the pool has. */
 int32_t engine_open_count(struct pool *pool, int32_t *threads);

@@ -242,6 +242,19 @@ void event_warning(struct pool *pool, const char *message)
   LOG(pool, POOL_LOG_WARN, "%s", message);
 }
 
+void event_drain_own(struct pool *pool, const pool_lease_info_t *lease)
+{
+  LOG(pool, POOL_LOG_WARN, "pool_close waits for lease %lld%s%s, which the thread that closes holds itself; put it first",
+      (long long)lease->lease, lease->tag[0] ? ", " : "", lease->tag);
+}
+
+void event_drain_waits(struct pool *pool, const pool_lease_info_t *lease, int64_t waited_ms)
+{
+  LOG(pool, POOL_LOG_WARN, "pool_close has waited for %lld ms; lease %lld of thread %lld%s%s is out for %lld ms",
+      (long long)waited_ms, (long long)lease->lease, (long long)lease->thread, lease->tag[0] ? ", " : "", lease->tag,
+      (long long)(lease->held_ns / 1000000));
+}
+
 /* ---- the rest ---- */
 
 static void breaker_opened(struct pool *pool)

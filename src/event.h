@@ -31,6 +31,10 @@ void event_resized(struct pool *pool, int32_t max_open);
 /* Something is set that cannot work. */
 void event_warning(struct pool *pool, const char *message);
 
+/* What a close waits for: a lease of its own thread, or after a while (waited_ms) each lease. */
+void event_drain_own(struct pool *pool, const pool_lease_info_t *lease);
+void event_drain_waits(struct pool *pool, const pool_lease_info_t *lease, int64_t waited_ms);
+
 /* What a step wants to be told. */
 void event_of_step(struct pool *pool, const struct step *step);
 

@@ -285,6 +285,10 @@ void keeper_need(struct pool *pool, int64_t due_ns)
 void keeper_wake(struct pool *pool)
 {
   park_wake(&pool->keeper_signal);
+  if (is_closed(pool) && pool->config.keeper == POOL_KEEPER_MANUAL) {
+    atomic_fetch_add(&pool->drain_signal, 1); /* who drains keeps the time (drain.c) */
+    park_wake(&pool->drain_signal);
+  }
   event_fd_signal(pool);
 }
 
@@ -294,6 +298,11 @@ void keeper_stop(struct pool *pool)
   atomic_fetch_add(&pool->opener_signal, 1);
   park_wake(&pool->keeper_signal);
   park_wake(&pool->opener_signal);
+}
+
+int64_t keeper_maintain(struct pool *pool)
+{
+  return maintain(pool);
 }
 
 void keeper_finish(struct pool *pool)
@@ -359,7 +368,8 @@ static void *opener_main(void *data)
 static bool needs_opener(struct pool *pool)
 {
   return !does_chores_itself(pool) || pool->queue.asynchronous > 0 ||
-         ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) && (pool->queue.patient > 0 || is_closed(pool)));
+         ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) &&
+          (pool->queue.patient > 0 || pool->wished || is_closed(pool)));
 }
 
 /* Starts an opener if one is needed.  Returns 0 or an errno; `news`: the program is to be told. */
@@ -375,7 +385,7 @@ static int start_opener(struct pool *pool, bool again, bool *news)
   return error;
 }
 
-/* No thread can be had: waits for an open end, and what has to be closed is closed here, too late rather than never. */
+/* No thread can be had: waits for an open end, and what has to be closed is left to those who have no deadline. */
 static void do_without_openers(struct pool *pool, int error)
 {
   struct step step;
@@ -384,8 +394,6 @@ static void do_without_openers(struct pool *pool, int error)
   engine_open_failed(pool, &cause, &step);
   step.opener_wanted = false; /* else this would begin anew */
   runner_wake(pool, &step);
-  while (engine_next_unclean(pool, &step))
-    runner_work(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
 }
 
 /* `again`: one that could not be started is started also where nothing is to be done right now, for the gets that would

@@ -19,6 +19,9 @@ void keeper_wake(struct pool *pool);
 /* The pool was closed: its threads shall end. */
 void keeper_stop(struct pool *pool);
 
+/* Does what is due in a pool that the program keeps itself.  Returns in how many nanoseconds the next thing is. */
+int64_t keeper_maintain(struct pool *pool);
+
 /* The last owner leaves a pool that the program keeps itself: what is due is done for the last time. */
 void keeper_finish(struct pool *pool);
 

@@ -234,12 +234,16 @@ static bool opens_elsewhere(struct pool *pool)
   return pool->config.openers > 0 || (pool->queue.first && pool->queue.first->kind == WAITER_ASYNC);
 }
 
+static bool find_starvation(struct pool *pool, struct waiter *waiter);
+
 /* Ends the waits at the head that are over, at most so many; returns how many more it might have ended. */
 static int32_t expire(struct pool *pool, int64_t now, int32_t left)
 {
-  /* Nobody is woken: a waiter keeps its own time. */
-  for (struct waiter *first; left > 0 && (first = pool->queue.first) && first->deadline_ns <= now; left--)
+  /* Nobody is woken: a waiter keeps its own time, and tells then what was found here. */
+  for (struct waiter *first; left > 0 && (first = pool->queue.first) && first->deadline_ns <= now; left--) {
+    first->tells_starved = first->kind == WAITER_THREAD && find_starvation(pool, first);
     queue_settle(pool, first, POOL_E_TIMEOUT, now);
+  }
   return left;
 }
 
@@ -418,7 +422,7 @@ static bool starves(struct pool *pool, int32_t thread, uint64_t *generations)
 }
 
 /* A waiter comes.  Its thread and those that hold the connections seem to wait for each other; but another thread may
-   put a lease, so it is told only when nothing was put until the wait of one of them is over. */
+   put a lease, so it is told only when nothing was put until the wait of one of them is over, and for long enough. */
 static void suspect_starvation(struct pool *pool, struct waiter *waiter)
 {
   uint64_t generations;
@@ -426,26 +430,43 @@ static void suspect_starvation(struct pool *pool, struct waiter *waiter)
     return;
   for (struct waiter *each = pool->queue.first; each; each = each->next)
     each->starving = true;
+  if (pool->starving != generations || pool->starving_ns == 0)
+    pool->starving_ns = clock_now();
   pool->starving = generations;
 }
 
-/* The wait of a waiter is over, or it has no end. */
-static void find_starvation(struct pool *pool, struct waiter *waiter, struct step *step)
+/* In a pool that has too little for its waiters one may be late although leases came back all the time, till a moment
+   ago. */
+static bool has_evidence(struct pool *pool, const struct waiter *waiter)
 {
   uint64_t generations;
-  if (!waiter->starving || !starves(pool, waiter->thread, &generations) || generations != pool->starving)
-    return;
+  int64_t now = clock_now();
+  return starves(pool, waiter->thread, &generations) && generations == pool->starving &&
+         now - pool->starving_ns >= (now - waiter->since_ns) / 2;
+}
+
+/* The wait of a waiter is over, or it has no end.  Returns whether the program is to be told. */
+static bool find_starvation(struct pool *pool, struct waiter *waiter)
+{
+  if (!waiter->starving || !has_evidence(pool, waiter)) {
+    waiter->starving = false;
+    return false;
+  }
   for (struct waiter *each = pool->queue.first; each; each = each->next) {
     each->starving = false;
     each->starved = true;
   }
   pool->counts.starved++;
-  step->starved = true;
+  return true;
 }
 
-static bool is_endless(const struct waiter *waiter)
+/* When a waiter without a deadline would have been told of its starvation; 0: it does not seem to starve. */
+static int64_t starved_at(const struct pool *pool, const struct waiter *waiter)
 {
-  return waiter->starving && waiter->deadline_ns == POOL_NO_DEADLINE;
+  if (!waiter->starving || waiter->deadline_ns != POOL_NO_DEADLINE)
+    return 0;
+  int64_t since = waiter->since_ns > pool->starving_ns ? waiter->since_ns : pool->starving_ns;
+  return since + STARVED_AFTER_NS;
 }
 
 /* A waiter looks for itself.  It is queued or about to be; 0 and no work: nothing is there. */
@@ -497,7 +518,7 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
   if (attention(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
   if (now >= waiter->deadline_ns) {
-    find_starvation(pool, waiter, step);
+    step->starved = find_starvation(pool, waiter);
     return POOL_E_TIMEOUT;
   }
   if (queue_sheds(pool, waiter, now))
@@ -516,7 +537,7 @@ static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool to
 static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
   int64_t moments[] = {pool->breaker.failures > 0 && pool->breaker.retry_at_ns > now ? pool->breaker.retry_at_ns : 0,
-                       sheds_at(pool, waiter, now), is_endless(waiter) ? waiter->since_ns + STARVED_AFTER_NS : 0};
+                       sheds_at(pool, waiter, now), starved_at(pool, waiter)};
   int64_t first = 0;
   for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
     if (moments[i] && (first == 0 || moments[i] < first))
@@ -530,6 +551,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
   if (waiter->outcome) {
     if (waiter->queued)
       queue_remove(&pool->settled, waiter); /* it came before it was told */
+    step->starved = waiter->tells_starved;
     /* Whoever leaves passes on what he may have been told before he was handed something else. */
     queue_serve(pool, step);
     return waiter->outcome;
@@ -552,8 +574,8 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
   if (result == 0 && step->work == POOL_WORK_NONE) {
     if (comes)
       suspect_starvation(pool, waiter);
-    else if (is_endless(waiter) && now - waiter->since_ns >= STARVED_AFTER_NS)
-      find_starvation(pool, waiter, step);
+    else if (starved_at(pool, waiter) && now >= starved_at(pool, waiter))
+      step->starved = find_starvation(pool, waiter);
     waiter->waited = true;
     if (pool->queue.first != waiter)
       queue_serve(pool, step);

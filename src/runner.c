@@ -28,6 +28,9 @@
 #define SPIN_ROUNDS 6
 #define SPIN_PAUSES 64
 
+/* A get without time waits for nobody else, but so long for a place that it has just made: most closes are quicker. */
+#define REPLACE_NS INT64_C(10000000)
+
 /* The callbacks that this thread is in, the innermost first. */
 static _Thread_local const struct callback *callbacks;
 
@@ -45,7 +48,7 @@ void runner_leave(struct callback *callback)
   cancel_release(callback->cancel_state);
 }
 
-static bool is_inside(const struct pool *pool)
+bool runner_is_inside(const struct pool *pool)
 {
   const struct callback *callback = callbacks;
   while (callback && callback->pool != pool)
@@ -292,7 +295,8 @@ struct get {
   uint64_t forks;       /* when it began */
   int cancel_state;     /* of its thread, which is not cancelled but while it sleeps */
   int64_t timeout_ms;
-  struct waiter waiter; /* its deadline is that of the whole get */
+  int64_t deadline_ns;  /* of the whole get; that of the waiter may be sooner */
+  struct waiter waiter;
   int64_t opening_ns;   /* how long it was busy with open, check and close */
   bool wary;            /* has met a dead connection */
   bool replaces;        /* has left a connection to be closed, whose place it may need */
@@ -316,12 +320,17 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
   int64_t begun = clock_now();
   bool opens = step->work == POOL_WORK_OPEN;
   get->wary = get->wary || step->work == POOL_WORK_CHECK;
-  result = runner_work(get->pool, step, get->waiter.deadline_ns, true, &get->cause);
+  result = runner_work(get->pool, step, get->deadline_ns, true, &get->cause);
   get->opening_ns += clock_now() - begun;
   get->replaces = get->replaces || (!opens && result == 0);
   if (opens && (result == POOL_E_OPEN || result == POOL_E_TIMEOUT))
     return refuse(get, result);
   return result == POOL_E_STALE ? 0 : result;
+}
+
+static bool is_over(const struct get *get)
+{
+  return clock_now() >= get->deadline_ns;
 }
 
 /* An idle connection, or a new one. */
@@ -334,7 +343,7 @@ static pool_lease_t try(struct get *get)
     result = pursue(get, result, &step);
     if (result || get->waiter.refused)
       return result;
-    if (clock_now() >= get->waiter.deadline_ns)
+    if (is_over(get))
       return POOL_E_TIMEOUT; /* gone by with checks of what turned out to be dead */
   }
 }
@@ -470,6 +479,16 @@ static pool_lease_t open_instead(struct get *get)
   return result == POOL_E_TIMEOUT && get->cause.code == 0 ? POOL_E_SYSTEM : result;
 }
 
+/* The get has failed, late or not, and nobody else would close what it left: no thread can be had, and nothing is lent
+   that a put could follow.  Else there would never be a place again. */
+static void do_unclean_at_last(struct pool *pool)
+{
+  pool_error_t why = POOL_ERROR_INIT;
+  pool_failure(&why);
+  runner_do_unclean(pool);
+  error_set(NULL, why.code, why.native, "%s", why.message);
+}
+
 /* A get that has to open or wait. */
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
                                                             struct step *step)
@@ -482,11 +501,17 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   engine_get_begin(pool);
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
-  get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
+  get.deadline_ns = get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
+  bool works = step->work != POOL_WORK_NONE;
   pool_lease_t result = pursue(&get, 0, step);
-  if (result == 0 && !get.waiter.refused)
+  if (result == 0 && works && is_over(&get))
+    result = POOL_E_TIMEOUT; /* it begins nothing for which it has no time */
+  else if (result == 0 && !get.waiter.refused)
     result = try(&get);
-  if ((timeout_ms != 0 || get.replaces) && (result == 0 || result == POOL_E_TIMEOUT))
+  bool waits = timeout_ms != 0 || get.replaces;
+  if (timeout_ms == 0 && get.deadline_ns - clock_now() > REPLACE_NS)
+    get.waiter.deadline_ns = clock_now() + REPLACE_NS;
+  if (waits && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(&get))))
     result = wait(&get);
   if (result == POOL_E_SYSTEM)
     result = open_instead(&get);
@@ -498,6 +523,8 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   } else
     result = failed(&get, (int)result);
   event_get_ended(pool, result, &get.waiter);
+  if (result < 0 && engine_is_left_alone(pool))
+    do_unclean_at_last(pool);
   engine_get_end(pool, get.forks);
   cancel_release(get.cancel_state);
   return result;
@@ -655,9 +682,11 @@ int pool_put(pool_lease_t lease)
   return 0;
 }
 
-int pool_mark_unusable(pool_lease_t lease)
+/* The pool is read while the lease is certainly good: later it may be put by another thread. */
+static int mark_unusable(pool_lease_t lease, struct pool **pool)
 {
   struct slot *slot = slot_find(lease);
+  *pool = slot ? atomic_load_explicit(&slot->pool, memory_order_relaxed) : NULL;
   uint64_t word = slot ? atomic_load(&slot->word) : 0;
   do
     if (!slot || (word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
@@ -666,17 +695,29 @@ int pool_mark_unusable(pool_lease_t lease)
   return 0;
 }
 
+static int mark(pool_lease_t lease, bool suspects)
+{
+  struct pool *pool;
+  struct step step = {0};
+  int code = mark_unusable(lease, &pool);
+  if (code)
+    return code;
+  if (suspects)
+    engine_suspect(pool, &step);
+  engine_hope_less(pool, &step);
+  runner_wake(pool, &step);
+  return 0;
+}
+
+int pool_mark_unusable(pool_lease_t lease)
+{
+  return mark(lease, false);
+}
+
 /* What the end of a broken call does, for a connection that is used without pool_call(). */
 int pool_mark_broken(pool_lease_t lease)
 {
-  int code = pool_mark_unusable(lease);
-  if (code)
-    return code;
-  struct step step = {0};
-  struct pool *pool = atomic_load_explicit(&slot_of(lease)->pool, memory_order_relaxed);
-  engine_suspect(pool, &step);
-  runner_wake(pool, &step);
-  return 0;
+  return mark(lease, true);
 }
 
 void *pool_conn(pool_lease_t lease)
@@ -688,33 +729,4 @@ void *pool_conn(pool_lease_t lease)
   /* Looked at after reading: if the lease is still good now, what was read was its own. */
   uint64_t word = atomic_load(&slot->word);
   return (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED ? conn : NULL;
-}
-
-/* ---- close ---- */
-
-int pool_close(pool_t *pool, int64_t drain_ms)
-{
-  if (!pool || drain_ms < -1 || (drain_ms != 0 && is_inside(pool)))
-    return error_set(NULL, POOL_E_INVALID, 0, "%s",
-                     !pool           ? "pool is NULL"
-                     : drain_ms < -1 ? "drain_ms is below -1"
-                                     : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
-  int64_t deadline_ns = clock_deadline(drain_ms);
-  struct step step;
-  struct scan cursor = {0};
-  bool first = engine_close(pool);
-  while (!pool->stepped && engine_next(pool, &cursor, &step)) {
-    runner_wake(pool, &step);
-    runner_work(pool, &step, deadline_ns, false, NULL);
-  }
-  if (first)
-    event_pool(pool, POOL_EVENT_POOL_CLOSED);
-  keeper_stop(pool);
-  for (;;) {
-    uint32_t seen = atomic_load(&pool->drain_signal);
-    int32_t threads, open = engine_open_count(pool, &threads);
-    if ((open == 0 && threads == 0) || drain_ms == 0 || clock_now() >= deadline_ns)
-      return open;
-    park_wait(&pool->drain_signal, seen, deadline_ns);
-  }
 }

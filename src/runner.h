@@ -27,6 +27,7 @@ struct callback {
 };
 void runner_enter(struct callback *callback, const struct pool *pool);
 void runner_leave(struct callback *callback);
+bool runner_is_inside(const struct pool *pool);
 
 /* The breaker is open: POOL_E_OPEN, with the message of the last open that failed. */
 int runner_fail_fast(struct pool *pool);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "thread.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -17,6 +18,18 @@ int32_t thread_id(void)
 #endif
   }
   return number;
+}
+
+bool thread_is_alone(void)
+{
+  int count = 0;
+  DIR *tasks = opendir("/proc/self/task");
+  if (!tasks)
+    return false;
+  for (struct dirent *task; count < 2 && (task = readdir(tasks));)
+    count += task->d_name[0] != '.';
+  closedir(tasks);
+  return count == 1;
 }
 
 void thread_id_forget(void)

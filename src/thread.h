@@ -3,10 +3,14 @@
 #define THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The number of this thread, as the system's tools show it. */
 int32_t thread_id(void);
+
+/* Whether the process certainly has no other thread. */
+bool thread_is_alone(void);
 
 /* In the child after fork: the thread that forked has another number now. */
 void thread_id_forget(void);

@@ -150,7 +150,7 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->waited_ns = waiter->again_ns = 0;
     waiter->error.code = 0;
     waiter->waited = waiter->counted = waiter->nudged = waiter->at_once = waiter->queued = waiter->telling = false;
-    waiter->timeless = waiter->refused = waiter->starving = waiter->starved = false;
+    waiter->timeless = waiter->refused = waiter->starving = waiter->starved = waiter->tells_starved = false;
     atomic_store(&waiter->signal, 0);
     atomic_store(&waiter->pool, pool);
     generation = (generation + 1) & (((uint64_t)1 << (62 - TICKET_BITS)) - 1);

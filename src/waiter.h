@@ -41,6 +41,7 @@ struct waiter {
   bool counted;  /* as a wait that ended with a lease */
   bool starving; /* every connection was held by a thread that waited, when somebody looked */
   bool starved;  /* and nothing was put until this one's wait was over */
+  bool tells_starved; /* its thread is to tell so */
   bool nudged;   /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
   bool timeless; /* came without time to wait */
   bool refused;  /* its own open failed; `error` says why */

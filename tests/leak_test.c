@@ -323,6 +323,7 @@ struct greedy {
   struct gate *proceed;
   int64_t timeout_ms;
   _Atomic bool holds;
+  bool put_by_another;
   pool_lease_t second;
   pool_error_t error;
 };
@@ -340,7 +341,8 @@ static void *get_another(void *data)
     must(pool_put(greedy->second) == 0);
   else
     must(pool_failure(&greedy->error) == (int)greedy->second);
-  must(pool_put(first) == 0);
+  int code = pool_put(first);
+  must(code == (greedy->put_by_another ? POOL_E_STALE : 0));
   return NULL;
 }
 
@@ -447,6 +449,58 @@ static void test_leak__leases_that_others_put_are_no_starvation(void **state)
   fake_finish(&fake, pool);
 }
 
+/* Too many want what few others put: one is late, though something was put a moment ago, when the next came to wait. */
+static void test_leak__to_be_late_among_many_is_no_starvation(void **state)
+{
+  (void)state;
+  pool_t *pool = make(2);
+  struct gate proceed[2];
+  struct greedy greedy[2];
+  pthread_t threads[2];
+  for (int i = 0; i < 2; i++) {
+    gate_init(&proceed[i], false);
+    greedy[i] = (struct greedy){.pool = pool, .proceed = &proceed[i], .timeout_ms = 500 + 1000 * i};
+    threads[i] = start_greedy(&greedy[i]);
+  }
+  gate_set(&proceed[0], true);
+  wait_until(stats_of(pool).waiting == 1);
+  virtual_pass(pool, 499 * MILLISECOND);
+  gate_set(&proceed[1], true);
+  wait_until(stats_of(pool).waiting == 2);
+  virtual_pass(pool, MILLISECOND);
+  thread_end(threads[0]); /* puts what it had, so that the other is served */
+  thread_end(threads[1]);
+  assert_int_equal(greedy[0].second, POOL_E_TIMEOUT);
+  assert_true(greedy[1].second > 0);
+  assert_int_equal(diary_count(&diary, POOL_EVENT_STARVED), 0);
+  fake_finish(&fake, pool);
+}
+
+/* What seemed to be starvation was none, and the wait has no end: it is not looked at again and again. */
+static void test_leak__who_waits_for_ever_sleeps_though_it_seemed_to_starve(void **state)
+{
+  (void)state;
+  pool_t *pool = make(1);
+  struct gate proceed;
+  gate_init(&proceed, true);
+  struct greedy greedy = {.pool = pool, .proceed = &proceed, .timeout_ms = -1, .put_by_another = true};
+  pthread_t thread = start_greedy(&greedy);
+  wait_until(stats_of(pool).waiting == 1);
+  wait_until(virtual_sleepers() >= 1);
+  pool_lease_info_t info = POOL_LEASE_INFO_INIT;
+  assert_int_equal(pool_leases(pool, &info, 1), 1);
+  assert_int_equal(pool_pause(pool), 1);
+  assert_int_equal(pool_put(info.lease), 0); /* its own, by another thread; and it is not lent again */
+  virtual_advance(11 * SECOND);
+  int64_t wakes = -1;
+  wait_until(virtual_sleepers() >= 1 && virtual_wakes() == wakes ? true : (wakes = virtual_wakes(), false));
+  assert_int_equal(diary_count(&diary, POOL_EVENT_STARVED), 0);
+  pool_close(pool, 0);
+  thread_end(thread);
+  assert_int_equal(greedy.second, POOL_E_CLOSED);
+  fake_finish(&fake, pool);
+}
+
 static void test_leak__to_wait_for_somebody_who_works_is_not_starving(void **state)
 {
   (void)state;
@@ -490,6 +544,8 @@ int main(void)
       cmocka_unit_test(test_leak__a_thread_that_waits_for_itself_is_reported),
       cmocka_unit_test(test_leak__a_thread_that_waits_for_itself_for_ever_is_reported_after_a_while),
       cmocka_unit_test(test_leak__leases_that_others_put_are_no_starvation),
+      cmocka_unit_test(test_leak__to_be_late_among_many_is_no_starvation),
+      cmocka_unit_test(test_leak__who_waits_for_ever_sleeps_though_it_seemed_to_starve),
       cmocka_unit_test(test_leak__to_wait_for_somebody_who_works_is_not_starving),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -430,9 +430,14 @@ POOL_API void pool_free(pool_t *pool);
  *
  * Blocks: while idle connections are being closed, then up to drain_ms (0: not at all, -1: without limit) until the
  * last connection has come back and been closed and no library thread of the pool runs.  An open under way never delays
- * it beyond that.  Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it
- * would wait for itself. Returns how many connections are still open (0: all is closed), or POOL_E_INVALID; then
- * pool_leases() says who holds them.  Since 0.1.
+ * it beyond that.  While it waits it does what pool_maintain() would with POOL_KEEPER_MANUAL: it runs the callbacks that
+ * are due.  If its own thread holds a lease it says so in the log at once, and after three seconds who else holds what.
+ * Where it is certain that nobody could put what it waits for (drain_ms is -1, whatever is open is lent to its thread,
+ * and the process has no other) it returns POOL_E_INVALID at once, and the message names the lease: put it and call
+ * again; the pool is closed by then.
+ * Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it would wait for
+ * itself.  Returns how many connections are still open (0: all is closed), and pool_leases() says who holds them; or
+ * POOL_E_INVALID.  Since 0.1.
  */
 POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
 

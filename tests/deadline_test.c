@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT */
+/* A deadline is a deadline: no get that has one runs a close or a reset, whatever it meets.  Here these never end unless
+   the test lets them, so that a get that runs one does not return. */
+#include "support.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MILLISECOND INT64_C(1000000)
+
+enum { GET_MS = 100 };
+
+/* ---- threads that cannot be had ---- */
+
+static _Atomic bool no_threads;
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *data)
+{
+  union {
+    void *object;
+    int (*function)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+  } next = {.object = dlsym(RTLD_NEXT, "pthread_create")};
+  return atomic_load(&no_threads) ? EAGAIN : next.function(thread, attributes, main, data);
+}
+
+/* ---- who gets in time ---- */
+
+/* A thread of the test's own, begun before none can be had any more. */
+struct getter {
+  pool_t *pool;
+  int64_t timeout_ms;
+  pool_lease_t lease;
+  pool_error_t failure;
+  int64_t took_ns;
+  _Atomic bool told, done;
+  pthread_t thread;
+};
+
+static void *run_getter(void *data)
+{
+  struct getter *getter = data;
+  must_soon(atomic_load(&getter->told));
+  int64_t began = now_ns();
+  getter->lease = pool_get_for(getter->pool, getter->timeout_ms);
+  getter->took_ns = now_ns() - began;
+  if (getter->lease < 0)
+    pool_failure(&getter->failure);
+  atomic_store(&getter->done, true);
+  return NULL;
+}
+
+static void getter_prepare(struct getter *getter)
+{
+  memset(getter, 0, sizeof *getter);
+  getter->failure = (pool_error_t)POOL_ERROR_INIT;
+  getter->thread = thread_start(run_getter, getter);
+}
+
+static void getter_go(struct getter *getter, pool_t *pool, int64_t timeout_ms)
+{
+  getter->pool = pool;
+  getter->timeout_ms = timeout_ms;
+  atomic_store(&getter->told, true);
+}
+
+static pool_lease_t getter_end(struct getter *getter)
+{
+  wait_until(atomic_load(&getter->done));
+  thread_end(getter->thread);
+  return getter->lease;
+}
+
+static pool_lease_t get_beside(pool_t *pool, int64_t timeout_ms)
+{
+  struct getter getter;
+  getter_prepare(&getter);
+  getter_go(&getter, pool, timeout_ms);
+  getter_end(&getter);
+  if (timeout_ms >= 0)
+    assert_in_range(getter.took_ns, 0, (timeout_ms + 400) * MILLISECOND);
+  return getter.lease;
+}
+
+/* ---- pools of all kinds ---- */
+
+enum { THREADED, OPENERS, TIMED, MANUAL, MANUAL_OPENERS, KINDS };
+
+static struct fake fake;
+
+/* All that were opened before this one are dead. */
+static _Atomic int first_good;
+
+static int check_number(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
+{
+  int code = fake_check(context, conn, deadline_ns, error);
+  return ((struct fake_conn *)conn)->number < atomic_load(&first_good) ? -1 : code;
+}
+
+static void fake_start(void)
+{
+  fake_init(&fake);
+  atomic_store(&first_good, 0);
+}
+
+static pool_config_t config_of(int kind, int32_t max_open)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = max_open;
+  config.check_after_ms = 0;
+  config.openers = kind == OPENERS || kind == MANUAL_OPENERS ? 2 : 0;
+  config.keepalive_ms = kind == TIMED ? 3600000 : 0;
+  config.keeper = kind == MANUAL || kind == MANUAL_OPENERS ? POOL_KEEPER_MANUAL : POOL_KEEPER_THREAD;
+  return config;
+}
+
+static pool_t *pool_with(const pool_config_t *config)
+{
+  fake_start();
+  pool_vtable_t vtable = fake_vtable();
+  vtable.check = check_number;
+  vtable.abandon = fake_abandon;
+  return fake_pool(&fake, config, &vtable);
+}
+
+static pool_t *pool_of(int kind, int32_t max_open)
+{
+  pool_config_t config = config_of(kind, max_open);
+  return pool_with(&config);
+}
+
+/* So many are idle, and dead if somebody looks; and who closes one does not come back. */
+static void leave_dead(pool_t *pool, int count)
+{
+  pool_lease_t leases[8];
+  for (int i = 0; i < count; i++)
+    assert_true((leases[i] = pool_get(pool)) > 0);
+  for (int i = 0; i < count; i++)
+    assert_int_equal(pool_put(leases[i]), 0);
+  gate_set(&fake.closing, false);
+  atomic_store(&first_good, count);
+}
+
+static void let_close(void)
+{
+  gate_set(&fake.closing, true);
+}
+
+/* ---- dead connections ---- */
+
+static void test_deadline__a_get_that_meets_a_dead_connection_does_not_close_it(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++)
+    for (int dead = 1; dead <= 4; dead++) {
+      pool_t *pool = pool_of(kind, 8);
+      leave_dead(pool, dead);
+      pool_lease_t lease = get_beside(pool, 2000);
+      assert_true(lease > 0);
+      assert_int_equal(fake_number(lease), dead); /* a new one */
+      assert_int_equal(atomic_load(&fake.closed), 0);
+      let_close();
+      assert_int_equal(pool_put(lease), 0);
+      fake_finish(&fake, pool);
+    }
+}
+
+static void test_deadline__a_get_that_needs_the_place_of_a_dead_one_ends_in_time(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    pool_t *pool = pool_of(kind, 1);
+    leave_dead(pool, 1);
+    assert_int_equal(get_beside(pool, GET_MS), POOL_E_TIMEOUT);
+    assert_int_equal(get_beside(pool, GET_MS), POOL_E_TIMEOUT); /* which has to come from the queue */
+    assert_int_equal(get_beside(pool, 0), POOL_E_TIMEOUT);
+    let_close();
+    pool_lease_t lease = get_beside(pool, 5000); /* now it gets the place */
+    assert_true(lease > 0);
+    assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+static void test_deadline__a_get_without_time_waits_for_no_close(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    pool_t *pool = pool_of(kind, 1);
+    leave_dead(pool, 1);
+    assert_int_equal(get_beside(pool, 0), POOL_E_TIMEOUT);
+    let_close();
+    pool_lease_t lease = get_beside(pool, 5000);
+    assert_true(lease > 0);
+    assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+static void test_deadline__many_gets_that_meet_dead_ones_end_in_time(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    pool_t *pool = pool_of(kind, 8);
+    struct getter getters[4];
+    leave_dead(pool, 4);
+    for (int i = 0; i < 4; i++)
+      getter_prepare(&getters[i]);
+    for (int i = 0; i < 4; i++)
+      getter_go(&getters[i], pool, 3000);
+    for (int i = 0; i < 4; i++)
+      assert_true(getter_end(&getters[i]) > 0);
+    let_close();
+    for (int i = 0; i < 4; i++)
+      assert_int_equal(pool_put(getters[i].lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+/* ---- what else a get may have to leave ---- */
+
+static void test_deadline__what_was_flushed_while_it_was_opened_is_not_closed_by_the_get(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    pool_t *pool = pool_of(kind, 1);
+    struct getter getter;
+    gate_set(&fake.opening, false);
+    gate_set(&fake.closing, false);
+    getter_prepare(&getter);
+    getter_go(&getter, pool, GET_MS);
+    wait_until(gate_waiting(&fake.opening) == 1);
+    assert_int_equal(pool_flush(pool), 1);
+    gate_set(&fake.opening, true);
+    assert_int_equal(getter_end(&getter), POOL_E_TIMEOUT);
+    let_close();
+    pool_lease_t lease = get_beside(pool, 5000);
+    assert_int_equal(fake_number(lease), 1);
+    assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+static void test_deadline__what_was_flushed_while_it_was_checked_is_not_closed_by_the_get(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    pool_t *pool = pool_of(kind, 1);
+    struct getter getter;
+    leave_dead(pool, 1);
+    atomic_store(&first_good, 0);
+    gate_set(&fake.checking, false);
+    getter_prepare(&getter);
+    getter_go(&getter, pool, GET_MS);
+    wait_until(gate_waiting(&fake.checking) == 1);
+    assert_int_equal(pool_flush(pool), 1);
+    gate_set(&fake.checking, true);
+    assert_int_equal(getter_end(&getter), POOL_E_TIMEOUT);
+    let_close();
+    pool_lease_t lease = get_beside(pool, 5000);
+    assert_int_equal(fake_number(lease), 1);
+    assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+/* The pool is closed while a get opens or checks; who closed it waits for the connection. */
+static void test_deadline__what_comes_when_the_pool_is_closed_is_not_closed_by_the_get(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++)
+    for (int checks = 0; checks < 2; checks++) {
+      pool_t *pool = pool_of(kind, 1);
+      struct gate *gate = checks ? &fake.checking : &fake.opening;
+      struct getter getter;
+      if (checks)
+        leave_dead(pool, 1);
+      atomic_store(&first_good, 0);
+      gate_set(&fake.closing, false);
+      gate_set(gate, false);
+      getter_prepare(&getter);
+      getter_go(&getter, pool, 2000);
+      wait_until(gate_waiting(gate) == 1);
+      assert_int_equal(pool_close(pool, 0), 1);
+      gate_set(gate, true);
+      assert_int_equal(getter_end(&getter), POOL_E_CLOSED);
+      let_close();
+      fake_finish(&fake, pool);
+    }
+}
+
+static void test_deadline__a_freed_pool_closes_what_gets_have_left(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    pool_config_t config = config_of(kind, 8);
+    fake_start();
+    pool_vtable_t vtable = fake_vtable();
+    vtable.check = check_number;
+    vtable.release = fake_release;
+    pool_t *pool = fake_pool(&fake, &config, &vtable);
+    leave_dead(pool, 3);
+    pool_lease_t lease = get_beside(pool, 2000);
+    assert_true(lease > 0);
+    let_close();
+    pool_free(pool);
+    assert_int_equal(pool_put(lease), 0);
+    wait_until(atomic_load(&fake.released) == 1);
+    assert_int_equal(atomic_load(&fake.closed), 4);
+    assert_int_equal(atomic_load(&fake.misuse), 0);
+  }
+}
+
+/* ---- resets ---- */
+
+static void test_deadline__a_get_that_gives_back_at_once_does_not_reset(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    pool_config_t config = config_of(kind, 1);
+    config.check_after_ms = -1;
+    config.keepalive_ms = 0;
+    config.idle_timeout_ms = kind == TIMED ? 3600000 : 0;
+    fake_start();
+    pool_vtable_t vtable = fake_vtable();
+    vtable.reset = fake_reset;
+    pool_t *pool = fake_pool(&fake, &config, &vtable);
+    assert_int_equal(pool_put(pool_get(pool)), 0);
+    gate_set(&fake.resetting, false);
+    assert_int_equal(pool_pause(pool), 0);
+    int64_t began = now_ns();
+    assert_int_equal(pool_get_for(pool, GET_MS), POOL_E_TIMEOUT); /* takes its last one, and sees the pause */
+    assert_in_range(now_ns() - began, GET_MS * MILLISECOND, (GET_MS + 400) * MILLISECOND);
+    gate_set(&fake.resetting, true);
+    assert_int_equal(pool_resume(pool), 0);
+    pool_lease_t lease = pool_get_for(pool, 5000);
+    assert_true(lease > 0);
+    assert_int_equal(fake_number(lease), 0);
+    assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+/* ---- nobody maintains ---- */
+
+static void test_deadline__the_next_put_closes_where_nobody_maintains(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_of(MANUAL, 8);
+  leave_dead(pool, 3);
+  pool_lease_t lease = get_beside(pool, 2000);
+  assert_true(lease > 0);
+  assert_int_equal(atomic_load(&fake.closed), 0);
+  let_close();
+  assert_int_equal(pool_put(lease), 0);
+  assert_in_range(atomic_load(&fake.closed), 1, 3);
+  pool_maintain(pool);
+  assert_int_equal(atomic_load(&fake.closed), 3);
+  fake_finish(&fake, pool);
+}
+
+static void test_deadline__maintaining_closes_what_gets_have_left(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_of(MANUAL, 8);
+  leave_dead(pool, 3);
+  pool_lease_t lease = get_beside(pool, 2000);
+  let_close();
+  pool_maintain(pool);
+  assert_int_equal(atomic_load(&fake.closed), 3);
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
+/* ---- no thread can be had ---- */
+
+static void test_deadline__holds_where_no_thread_can_be_had(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    struct getter getter;
+    getter_prepare(&getter);
+    atomic_store(&no_threads, true);
+    pool_t *pool = pool_of(kind, 8);
+    leave_dead(pool, 3);
+    getter_go(&getter, pool, 2000);
+    pool_lease_t lease = getter_end(&getter);
+    assert_true(lease > 0);
+    assert_int_equal(atomic_load(&fake.closed), 0);
+    let_close();
+    assert_int_equal(pool_put(lease), 0); /* nobody else would */
+    assert_in_range(atomic_load(&fake.closed), 1, 3);
+    fake_finish(&fake, pool);
+    atomic_store(&no_threads, false);
+  }
+}
+
+static void test_deadline__a_place_comes_back_where_no_thread_can_be_had(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    atomic_store(&no_threads, true);
+    pool_t *pool = pool_of(kind, 1);
+    leave_dead(pool, 1);
+    let_close();
+    pool_lease_t lease = pool_get_for(pool, GET_MS); /* has no place, and closes when its time is over */
+    if (lease < 0)
+      lease = pool_get_for(pool, GET_MS);
+    assert_true(lease > 0);
+    assert_int_equal(atomic_load(&fake.closed), 1);
+    assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+    atomic_store(&no_threads, false);
+  }
+}
+
+static void test_deadline__nothing_is_left_open_where_no_thread_can_be_had(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    struct getter getter;
+    getter_prepare(&getter);
+    atomic_store(&no_threads, true);
+    pool_t *pool = pool_of(kind, 1);
+    gate_set(&fake.opening, false);
+    getter_go(&getter, pool, 2000);
+    wait_until(gate_waiting(&fake.opening) == 1);
+    assert_int_equal(pool_close(pool, 0), 1);
+    gate_set(&fake.opening, true);
+    assert_int_equal(getter_end(&getter), POOL_E_CLOSED);
+    assert_int_equal(atomic_load(&fake.open_now), 0); /* by then, for nobody else need come */
+    fake_finish(&fake, pool);
+    atomic_store(&no_threads, false);
+  }
+}
+
+/* ---- children ---- */
+
+static void run_child(pool_t *pool, int closing)
+{
+  let_close();
+  must(atomic_load(&fake.abandoned) == 4 - closing); /* three dead ones and one that is lent */
+  pool_lease_t lease = pool_get_for(pool, 5000);
+  must(lease > 0);
+  must(pool_put(lease) == 0);
+  must(pool_close(pool, 5000) == 0);
+  must(atomic_load(&fake.closed) == 1);
+  _exit(0);
+}
+
+static void test_deadline__a_child_has_nothing_to_close_of_its_parent(void **state)
+{
+  (void)state;
+  for (int kind = 0; kind < KINDS; kind++) {
+    pool_t *pool = pool_of(kind, 8);
+    leave_dead(pool, 3);
+    pool_lease_t lease = get_beside(pool, 2000);
+    assert_true(lease > 0);
+    int closing = kind == MANUAL ? 0 : kind == OPENERS || kind == MANUAL_OPENERS ? 2 : 1; /* by library threads */
+    wait_until(gate_waiting(&fake.closing) == closing);
+    pthread_mutex_lock(&fake.closing.lock); /* so that the child can use it */
+    pid_t child = fork();
+    if (child == 0) {
+      gate_init(&fake.closing, true);
+      run_child(pool, closing);
+    }
+    pthread_mutex_unlock(&fake.closing.lock);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    let_close();
+    assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_deadline__a_get_that_meets_a_dead_connection_does_not_close_it),
+      cmocka_unit_test(test_deadline__a_get_that_needs_the_place_of_a_dead_one_ends_in_time),
+      cmocka_unit_test(test_deadline__a_get_without_time_waits_for_no_close),
+      cmocka_unit_test(test_deadline__many_gets_that_meet_dead_ones_end_in_time),
+      cmocka_unit_test(test_deadline__what_was_flushed_while_it_was_opened_is_not_closed_by_the_get),
+      cmocka_unit_test(test_deadline__what_was_flushed_while_it_was_checked_is_not_closed_by_the_get),
+      cmocka_unit_test(test_deadline__what_comes_when_the_pool_is_closed_is_not_closed_by_the_get),
+      cmocka_unit_test(test_deadline__a_freed_pool_closes_what_gets_have_left),
+      cmocka_unit_test(test_deadline__a_get_that_gives_back_at_once_does_not_reset),
+      cmocka_unit_test(test_deadline__the_next_put_closes_where_nobody_maintains),
+      cmocka_unit_test(test_deadline__maintaining_closes_what_gets_have_left),
+      cmocka_unit_test(test_deadline__holds_where_no_thread_can_be_had),
+      cmocka_unit_test(test_deadline__a_place_comes_back_where_no_thread_can_be_had),
+      cmocka_unit_test(test_deadline__nothing_is_left_open_where_no_thread_can_be_had),
+      cmocka_unit_test(test_deadline__a_child_has_nothing_to_close_of_its_parent),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
