@@ -5,8 +5,7 @@
 
 static struct slot *slot_at(struct block *block, uint64_t bit)
 {
-  uint32_t index = atomic_load(&block->index[__builtin_ctzll(bit)]);
-  return index ? &slots[index] : NULL;
+  return slot_listed(atomic_load(&block->index[__builtin_ctzll(bit)]));
 }
 
 /* ---- hints ---- */
@@ -193,7 +192,7 @@ struct slot *bitmap_take(struct row *first, struct pool *pool, bool is_new)
   uint64_t bit = ~taken & (taken + 1);
   atomic_store(&slot->block, block);
   atomic_store(&slot->bit, bit);
-  atomic_store(&block->index[__builtin_ctzll(bit)], slot->index);
+  atomic_store(&block->index[__builtin_ctzll(bit)], slot_index(slot));
   atomic_store(&block->taken, taken | bit);
   atomic_fetch_or(&row->used, block->bit);
   if (!~(taken | bit))

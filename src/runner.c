@@ -136,7 +136,7 @@ static void tell(struct pool *pool, const struct step *done, int64_t connection,
     return;
   if (!outcome->succeeded)
     event_close_failed(pool, outcome->error);
-  event_closed(pool, connection, done->reason, watch_of(done->slot)->cause, outcome->took_ns);
+  event_closed(pool, connection, done->reason, extra_of(done->slot)->cause, outcome->took_ns);
 }
 
 /* The limit of a check: its own, and for a get what is left of the get's time. */
@@ -165,7 +165,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   pool_error_t error = POOL_ERROR_INIT;
   void *conn;
   struct callback callback;
-  int64_t connection = atomic_load(&watch_of(done.slot)->connection);
+  int64_t connection = atomic_load(&done.slot->connection);
   if (done.work == POOL_WORK_OPEN)
     event_opening(pool, connection);
   int64_t began = clock_now();
@@ -646,8 +646,8 @@ int pool_put(pool_lease_t lease)
   uint64_t idle = generation_next(word - LEASED + IDLE);
   if (__builtin_expect(is_sampled(lease) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return put_slowly(lease);
-  struct pool *pool = bitmap_marked(slot);
-  if (__builtin_expect(!pool, 0))
+  struct pool *pool;
+  if (__builtin_expect(!bitmap_is_marked(slot, &pool), 0))
     return put_unmarked(slot, lease);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
