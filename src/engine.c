@@ -992,7 +992,7 @@ static void done_reset(struct pool *pool, struct slot *slot, const struct outcom
 
 static void count_close(struct pool *pool, int32_t reason, bool succeeded)
 {
-  pool_stats_t *counts = &pool->counts;
+  struct counts *counts = &pool->counts;
   counts->closed++;
   counts->close_failures += !succeeded;
   counts->closed_unusable += reason == POOL_REASON_UNUSABLE;

@@ -49,6 +49,44 @@ struct home {
   _Atomic pool_lease_t next; /* the lease that the slot gives if nobody else used it meanwhile; a guess */
 } __attribute__((aligned(SLOT_CACHE_LINE)));
 
+/* What a pool counts, by its name in pool_stats_t: all but what can be counted when somebody asks. */
+#define COUNTS(EACH)                                                                                                   \
+  EACH(opened)                                                                                                         \
+  EACH(closed)                                                                                                         \
+  EACH(open_failures)                                                                                                  \
+  EACH(checks)                                                                                                         \
+  EACH(check_failures)                                                                                                 \
+  EACH(resets)                                                                                                         \
+  EACH(reset_failures)                                                                                                 \
+  EACH(close_failures)                                                                                                 \
+  EACH(closed_unusable)                                                                                                \
+  EACH(closed_surplus)                                                                                                 \
+  EACH(closed_idle)                                                                                                    \
+  EACH(closed_lifetime)                                                                                                \
+  EACH(closed_flushed)                                                                                                 \
+  EACH(closed_resized)                                                                                                 \
+  EACH(waited)                                                                                                         \
+  EACH(timed_out)                                                                                                      \
+  EACH(overloaded)                                                                                                     \
+  EACH(cancelled)                                                                                                      \
+  EACH(failed_fast)                                                                                                    \
+  EACH(breaker_opened)                                                                                                 \
+  EACH(leaked)                                                                                                         \
+  EACH(starved)                                                                                                        \
+  EACH(wait_ns)                                                                                                        \
+  EACH(wait_max_ns)                                                                                                    \
+  EACH(found_none)                                                                                                     \
+  EACH(failed_open)                                                                                                    \
+  EACH(failed_closed)                                                                                                  \
+  EACH(failed_nomem)                                                                                                   \
+  EACH(failed_system)
+
+#define COUNT_MEMBER(name) int64_t name;
+
+struct counts {
+  COUNTS(COUNT_MEMBER)
+};
+
 struct pool {
   /* Read by every get and put, written rarely: a line of its own. */
   uint64_t lend; /* what is added to the word of an idle slot to lend it */
@@ -110,7 +148,7 @@ struct pool {
   int32_t *ends;             /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
   int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
   int32_t retired;
-  pool_stats_t counts; /* without its states and times */
+  struct counts counts;
   int64_t ended;       /* generations that were over in slots that the pool has given back */
   struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
