@@ -52,31 +52,30 @@ bool bitmap_hint(struct row *row)
 
 /* ---- scans ---- */
 
-static struct scan begin(struct row *row, bool all)
+static inline struct scan begin(struct row *row, bool all, bool cleans)
 {
   struct block *block = atomic_load_explicit(&row->block[0], memory_order_relaxed);
   return (struct scan){.row = row,
                        .block = block,
                        .blocks = atomic_load(all ? &row->used : &row->idle) & ~block->bit,
                        .rest = atomic_load(all ? &block->taken : &block->idle),
-                       .all = all};
+                       .all = all,
+                       .cleans = cleans};
 }
 
 struct scan scan_begin(struct row *first)
 {
-  return begin(first, false);
+  return begin(first, false, false);
 }
 
 struct scan scan_clean(struct row *first)
 {
-  struct scan scan = begin(first, false);
-  scan.cleans = true;
-  return scan;
+  return begin(first, false, true);
 }
 
 struct scan scan_all(struct row *first)
 {
-  return begin(first, true);
+  return begin(first, true, false);
 }
 
 /* The hints of a block that the row has its bit for. */

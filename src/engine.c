@@ -164,7 +164,7 @@ static bool is_over(struct pool *pool, struct slot *slot, uint64_t word, int32_t
 
 /* A connection was taken that has been idle until now.  One that is overdue is not lent: its check or close is to be
    done first. */
-static pool_lease_t examine(struct pool *pool, pool_lease_t lease, struct step *step)
+pool_lease_t engine_examine(struct pool *pool, pool_lease_t lease, struct step *step)
 {
   int32_t reason;
   struct slot *slot = slot_of(lease);
@@ -179,11 +179,6 @@ static pool_lease_t examine(struct pool *pool, pool_lease_t lease, struct step *
     dismiss(slot, reason, step);
   engine_want_keeper(pool, step); /* others may be overdue, too, and the keeper late */
   return 0;
-}
-
-pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step)
-{
-  return lease && pool->trust_ns && engine_is_doubtful(pool, lease) ? examine(pool, lease, step) : lease;
 }
 
 /* A check was begun for a get, and a pause came too early to count it: it is not made.  Who holds the lock has looked
@@ -704,16 +699,6 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
   return lease;
 }
 
-static pool_lease_t take_clean(struct pool *pool, struct step *step)
-{
-  if (attention(pool) & ATTENTION_NOT_NOW)
-    return 0;
-  pthread_mutex_lock(&pool->lock);
-  pool_lease_t lease = engine_lend_clean(pool, step);
-  engine_unlock(pool);
-  return keep(pool, lease, step);
-}
-
 /* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
 static bool may_probe(struct pool *pool)
 {
@@ -735,7 +720,7 @@ static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, str
     return POOL_E_CLOSED;
   if (attention(pool) & ATTENTION_NOT_NOW)
     return POOL_E_TIMEOUT;
-  /* Once more, for an open that was under way may have ended since the first look, and ends under the lock. */
+  /* Once more, for an open that was under way may have ended since the caller looked, and ends under the lock. */
   pool_lease_t lease = wary ? engine_lend_clean(pool, step) : engine_lend_any(pool, step);
   if (lease || step->work)
     return lease;
@@ -770,9 +755,6 @@ void engine_get_end(struct pool *pool, uint64_t forks_before)
 pool_lease_t engine_begin(struct pool *pool, bool wary, bool waits, struct step *step)
 {
   *step = (struct step){0};
-  pool_lease_t lease = wary ? take_clean(pool, step) : engine_take_idle(pool, step);
-  if (lease || step->work)
-    return lease;
   pthread_mutex_lock(&pool->lock);
   pool_lease_t result = begin_unqueued(pool, wary, waits, step);
   engine_unlock(pool);

@@ -218,7 +218,7 @@ struct ending {
 int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
 
 /* Begins or continues a get, without a place in the queue or with one.  A lease; or 0 with work, or with the waiter
-   queued; or an error.  A wary get has met a dead connection and rather opens than meets another; one that waits will
+   queued; or an error.  Who begins has found nothing with engine_take_idle().  A wary get has met a dead connection and rather opens than meets another; one that waits will
    queue if there is nothing now. */
 pool_lease_t engine_begin(struct pool *pool, bool wary, bool waits, struct step *step);
 pool_lease_t engine_wait(struct pool *pool, struct waiter *waiter, struct step *step);
@@ -273,7 +273,12 @@ static inline bool engine_is_doubtful(struct pool *pool, pool_lease_t lease)
 
 /* A lease of a connection that was idle until right now.  Returns it; or 0 if it must not be lent as it is, with work
    if there is something to do. */
-pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step);
+pool_lease_t engine_examine(struct pool *pool, pool_lease_t lease, struct step *step);
+
+static inline pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  return lease && pool->trust_ns && engine_is_doubtful(pool, lease) ? engine_examine(pool, lease, step) : lease;
+}
 
 /* A connection was put while somebody pays attention: a moment that is known. */
 void engine_note_put(struct pool *pool, struct slot *slot, uint64_t word);

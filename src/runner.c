@@ -90,9 +90,9 @@ void runner_wake(struct pool *pool, const struct step *step)
 /* What a callback returned is made one of the codes that its failure may have; its message ends, and says something. */
 static int judge(int code, int general, const char *name, pool_error_t *error)
 {
-  error_finish(error);
   if (code == 0)
     return 0;
+  error_finish(error);
   bool passes = code == POOL_E_TIMEOUT || (code == POOL_E_NOMEM && general == POOL_E_OPEN);
   error->code = passes ? code : general;
   if (error->message[0] == 0)
@@ -516,13 +516,15 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   start_missing(pool);
-  struct step step = {0};
   int64_t began = began_ns(pool);
   pool_lease_t lease = home_take(pool, this_thread());
   if (lease && (atomic_load(&pool->attention) & ATTENTION_NOT_NOW)) {
     return_unused(pool, lease);
     lease = 0;
   }
+  if (lease && !pool->trust_ns)
+    return hand_out(pool, lease, began);
+  struct step step = {0};
   lease = engine_confirm(pool, lease, &step);
   if (lease)
     return hand_out(pool, lease, began);
@@ -588,7 +590,9 @@ static void do_and_wake(struct pool *pool, struct step *step)
   runner_wake(pool, step);
   if (step->work) /* else the pool may be another by now */
     runner_work(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
-  runner_do_unclean(pool); /* of whichever pool it is: what is unclean keeps that from being recycled */
+  /* Of whichever pool it is: what is unclean keeps that from being recycled. */
+  if (atomic_load(&pool->attention) & ATTENTION_UNCLEAN)
+    runner_do_unclean(pool);
 }
 
 /* A lease of the step API: its end may ask for something that only that API can tell. */

@@ -132,7 +132,12 @@ static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct
   if (lease || step->work)
     return lease;
   int64_t told = step->wake.ticket;
-  lease = timeout_ms ? engine_take_idle(pool, step) : engine_begin(pool, false, false, step);
+  lease = engine_take_idle(pool, step);
+  wake_too(step, told);
+  if (lease || step->work || timeout_ms)
+    return lease;
+  told = step->wake.ticket;
+  lease = engine_begin(pool, false, false, step);
   wake_too(step, told);
   return lease;
 }
@@ -257,12 +262,15 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   return 0;
 }
 
-/* Of a failure nobody has to say anything, but may. */
+/* Of a failure nobody has to say anything, but may.  NULL: there was none. */
 static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
 {
   static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
+  failure->code = 0;
+  if (!theirs)
+    return 0;
   *failure = unknown;
-  int code = theirs ? sized_read(failure, theirs, SIZES(pool_error_t, message)) : 0;
+  int code = sized_read(failure, theirs, SIZES(pool_error_t, message));
   error_finish(failure);
   if (failure->message[0] == 0)
     memcpy(failure->message, unknown.message, sizeof unknown.message);
@@ -290,7 +298,7 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
                             .error = theirs_failure ? &failure : NULL};
   pool_lease_t lease = engine_done(claim, &outcome, &step);
   lease = finish(&step, theirs, lease, step.ticket);
-  if (lease < 0 && lease == failure.code)
+  if (theirs_failure && lease < 0 && lease == failure.code)
     return error_set(NULL, failure.code, failure.native, "%s", failure.message);
   return lease;
 }
