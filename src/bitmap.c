@@ -5,8 +5,7 @@
 
 static struct slot *slot_at(struct block *block, uint64_t bit)
 {
-  uint32_t index = atomic_load(&block->index[__builtin_ctzll(bit)]);
-  return index ? &slots[index] : NULL;
+  return slot_listed(atomic_load(&block->index[__builtin_ctzll(bit)]));
 }
 
 /* ---- hints ---- */
@@ -53,31 +52,30 @@ bool bitmap_hint(struct row *row)
 
 /* ---- scans ---- */
 
-static struct scan begin(struct row *row, bool all)
+static inline struct scan begin(struct row *row, bool all, bool cleans)
 {
   struct block *block = atomic_load_explicit(&row->block[0], memory_order_relaxed);
   return (struct scan){.row = row,
                        .block = block,
                        .blocks = atomic_load(all ? &row->used : &row->idle) & ~block->bit,
                        .rest = atomic_load(all ? &block->taken : &block->idle),
-                       .all = all};
+                       .all = all,
+                       .cleans = cleans};
 }
 
 struct scan scan_begin(struct row *first)
 {
-  return begin(first, false);
+  return begin(first, false, false);
 }
 
 struct scan scan_clean(struct row *first)
 {
-  struct scan scan = begin(first, false);
-  scan.cleans = true;
-  return scan;
+  return begin(first, false, true);
 }
 
 struct scan scan_all(struct row *first)
 {
-  return begin(first, true);
+  return begin(first, true, false);
 }
 
 /* The hints of a block that the row has its bit for. */
@@ -193,7 +191,7 @@ struct slot *bitmap_take(struct row *first, struct pool *pool, bool is_new)
   uint64_t bit = ~taken & (taken + 1);
   atomic_store(&slot->block, block);
   atomic_store(&slot->bit, bit);
-  atomic_store(&block->index[__builtin_ctzll(bit)], slot->index);
+  atomic_store(&block->index[__builtin_ctzll(bit)], slot_index(slot));
   atomic_store(&block->taken, taken | bit);
   atomic_fetch_or(&row->used, block->bit);
   if (!~(taken | bit))

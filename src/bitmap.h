@@ -73,13 +73,14 @@ struct scan {
 /* The block's bit was clear: sets it, and the row's. */
 void bitmap_raise(struct block *block, uint64_t bit);
 
-/* The pool in whose block a slot that was made idle has its bit; NULL if it has not.  That is the slot's own pool,
-   unless the slot has moved on. */
-static inline struct pool *bitmap_marked(const struct slot *slot)
+/* Whether a slot that was made idle has its bit.  *pool is that of the block: the slot's own, unless the slot has moved
+   on. */
+static inline bool bitmap_is_marked(const struct slot *slot, struct pool **pool)
 {
   struct block *block = atomic_load_explicit(&slot->block, memory_order_acquire);
   uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
-  return atomic_load(&block->idle) & bit ? block->pool : NULL;
+  *pool = block->pool;
+  return atomic_load(&block->idle) & bit;
 }
 
 /* Sets the bit if it is clear.  Returns the pool of the block. */

@@ -107,8 +107,8 @@ static int set_tag(struct slot *slot, pool_lease_t lease, char **tag)
       code = 0;
   /* The lease may end now, but only its end takes the tag away, and needs the lock for that. */
   if (code == 0) {
-    char *old = watch_of(slot)->tag;
-    watch_of(slot)->tag = *tag;
+    char *old = extra_of(slot)->tag;
+    extra_of(slot)->tag = *tag;
     *tag = old;
   }
   engine_unlock(pool);
@@ -132,14 +132,14 @@ int pool_tag(pool_lease_t lease, const char *text)
 
 static void describe(struct slot *slot, uint64_t word, int64_t now, pool_lease_info_t *info)
 {
-  const char *tag = watch_of(slot)->tag;
+  const char *tag = extra_of(slot)->tag;
   *info = (pool_lease_info_t)POOL_LEASE_INFO_INIT;
   watch_see(slot, word, now);
   info->lease = lease_of(slot, word);
   info->thread = atomic_load(&slot->holder);
   info->held_ns = watch_age(slot, now);
   text_copy(info->tag, sizeof info->tag, tag ? tag : "");
-  info->connection = atomic_load(&watch_of(slot)->connection);
+  info->connection = atomic_load(&slot->connection);
 }
 
 int32_t engine_busy_count(struct pool *pool)

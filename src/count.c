@@ -5,7 +5,7 @@
 
 void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once)
 {
-  pool_stats_t *counts = &pool->counts;
+  struct counts *counts = &pool->counts;
   switch (code) {
   case POOL_E_TIMEOUT:
     counts->found_none += at_once;

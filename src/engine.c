@@ -164,7 +164,7 @@ static bool is_over(struct pool *pool, struct slot *slot, uint64_t word, int32_t
 
 /* A connection was taken that has been idle until now.  One that is overdue is not lent: its check or close is to be
    done first. */
-static pool_lease_t examine(struct pool *pool, pool_lease_t lease, struct step *step)
+pool_lease_t engine_examine(struct pool *pool, pool_lease_t lease, struct step *step)
 {
   int32_t reason;
   struct slot *slot = slot_of(lease);
@@ -179,11 +179,6 @@ static pool_lease_t examine(struct pool *pool, pool_lease_t lease, struct step *
     dismiss(slot, reason, step);
   engine_want_keeper(pool, step); /* others may be overdue, too, and the keeper late */
   return 0;
-}
-
-pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step)
-{
-  return lease && pool->trust_ns && engine_is_doubtful(pool, lease) ? examine(pool, lease, step) : lease;
 }
 
 /* A check was begun for a get, and a pause came too early to count it: it is not made.  Who holds the lock has looked
@@ -433,7 +428,7 @@ bool engine_reserve_locked(struct pool *pool, struct step *step)
   pool->open++;
   pool->opening++;
   refresh_surplus(pool);
-  atomic_store(&watch_of(slot)->connection, ++pool->connections);
+  atomic_store(&slot->connection, ++pool->connections);
   ask(step, POOL_WORK_OPEN, POOL_REASON_NONE, slot, move(slot, 0, 0, OPENING));
   return true;
 }
@@ -553,7 +548,7 @@ static void make_idle(struct slot *slot, struct step *step)
 /* Under the lock: leaves the reset or close of a slot to those who do the chores. */
 static void do_later(struct pool *pool, struct slot *slot, struct step *step)
 {
-  slot->next = pool->unclean;
+  slot->next = slot_link(pool->unclean);
   pool->unclean = slot;
   step->opener_wanted = true;
 }
@@ -625,8 +620,8 @@ static int64_t held(struct slot *slot, uint64_t word)
 static char *take_tag(struct pool *pool, struct slot *slot)
 {
   pthread_mutex_lock(&pool->lock);
-  char *tag = watch_of(slot)->tag;
-  watch_of(slot)->tag = NULL;
+  char *tag = extra_of(slot)->tag;
+  extra_of(slot)->tag = NULL;
   engine_unlock(pool);
   return tag;
 }
@@ -646,11 +641,12 @@ int engine_take_back(struct slot *slot, pool_lease_t lease, struct ending *endin
       return POOL_E_STALE;
     next = generation_next(without_resting(word) & ~STATE_MASK) | RETURNING;
   } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
-  bool leaked = atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) == LEAK_TOLD; /* else it will not be */
+  /* Else it will not be: a look that sees it only now finds that the word has changed. */
+  bool leaked = atomic_load(&watch_of(slot)->leak) && atomic_exchange(&watch_of(slot)->leak, LEAK_NONE) == LEAK_TOLD;
   bool matters = is_sampled(lease) || leaked || (attention(pool_of(slot)) & ATTENTION_EVENTS);
   *ending = (struct ending){.lease = lease,
                             .held_ns = matters ? held(slot, word) : -1,
-                            .connection = atomic_load(&watch_of(slot)->connection),
+                            .connection = atomic_load(&slot->connection),
                             .holder = atomic_load(&slot->holder),
                             .leaked = leaked,
                             .noticed = word & RESTING,
@@ -728,16 +724,6 @@ pool_lease_t engine_take_idle(struct pool *pool, struct step *step)
   return lease;
 }
 
-static pool_lease_t take_clean(struct pool *pool, struct step *step)
-{
-  if (attention(pool) & ATTENTION_NOT_NOW)
-    return 0;
-  pthread_mutex_lock(&pool->lock);
-  pool_lease_t lease = engine_lend_clean(pool, step);
-  engine_unlock(pool);
-  return keep(pool, lease, step);
-}
-
 /* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
 static bool may_probe(struct pool *pool)
 {
@@ -759,7 +745,7 @@ static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, str
     return POOL_E_CLOSED;
   if (attention(pool) & ATTENTION_NOT_NOW)
     return POOL_E_TIMEOUT;
-  /* Once more, for an open that was under way may have ended since the first look, and ends under the lock. */
+  /* Once more, for an open that was under way may have ended since the caller looked, and ends under the lock. */
   pool_lease_t lease = wary ? engine_lend_clean(pool, step) : engine_lend_any(pool, step);
   if (lease || step->work)
     return lease;
@@ -798,9 +784,6 @@ void engine_get_end(struct pool *pool, uint64_t forks_before)
 pool_lease_t engine_begin(struct pool *pool, bool wary, bool waits, struct step *step)
 {
   *step = (struct step){0};
-  pool_lease_t lease = wary ? take_clean(pool, step) : engine_take_idle(pool, step);
-  if (lease || step->work)
-    return lease;
   pthread_mutex_lock(&pool->lock);
   pool_lease_t result = begin_unqueued(pool, wary, waits, step);
   engine_unlock(pool);
@@ -921,10 +904,10 @@ static void count_check(struct pool *pool, const struct outcome *outcome, struct
 /* Whoever closes the slot, now or later, tells why.  Its owner writes this, and out of memory nothing is told. */
 static void keep_cause(struct pool *pool, struct slot *slot, const pool_error_t *cause)
 {
-  struct watch *watch = watch_of(slot);
-  if (!pool->config.events || !cause || (!watch->cause && !(watch->cause = malloc(sizeof *cause))))
+  struct extra *extra = extra_of(slot);
+  if (!pool->config.events || !cause || (!extra->cause && !(extra->cause = malloc(sizeof *cause))))
     return;
-  *watch->cause = *cause;
+  *extra->cause = *cause;
 }
 
 /* A connection that was checked in the background goes to the first waiter if that is one that cannot look for itself:
@@ -1034,7 +1017,7 @@ static void done_reset(struct pool *pool, struct slot *slot, const struct outcom
 
 static void count_close(struct pool *pool, int32_t reason, bool succeeded)
 {
-  pool_stats_t *counts = &pool->counts;
+  struct counts *counts = &pool->counts;
   counts->closed++;
   counts->close_failures += !succeeded;
   counts->closed_unusable += reason == POOL_REASON_UNUSABLE;
@@ -1080,6 +1063,16 @@ static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
   return state_of(word);
 }
 
+/* What was noted when the step API was asked for this work. */
+static void read_extra(struct slot *slot, enum slot_state state, struct outcome *outcome)
+{
+  struct extra *extra = extra_of(slot);
+  outcome->until_ns = atomic_exchange(&extra->until_ns, 0);
+  outcome->since_ns = atomic_load(&extra->waits_ns);
+  if (state == OPENING || state == CHECKING)
+    outcome->lend = outcome->lend && !atomic_exchange(&extra->for_nobody, 0);
+}
+
 pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, struct step *step)
 {
   *step = (struct step){0};
@@ -1089,12 +1082,11 @@ pool_lease_t engine_done(pool_lease_t claim, const struct outcome *outcome, stru
     return POOL_E_STALE;
   struct pool *pool = pool_of(slot);
   struct outcome own = *outcome;
-  own.until_ns = atomic_exchange(&watch_of(slot)->until_ns, 0);
-  own.since_ns = atomic_load(&watch_of(slot)->waits_ns);
+  if (pool->stepped)
+    read_extra(slot, state, &own);
   switch (state) {
   case OPENING:
   case CHECKING:
-    own.lend = own.lend && !atomic_exchange(&watch_of(slot)->for_nobody, 0);
     return state == OPENING ? done_open(pool, slot, &own, step) : done_check(pool, slot, &own, step);
   case RETURNING:
     done_reset(pool, slot, outcome, step);
@@ -1125,7 +1117,8 @@ static bool tend(struct pool *pool, struct slot *slot, struct step *step)
     return false;
   if (word & DOOMED)
     return dismiss_idle(slot, word, doom_of(slot), step) && step->work;
-  uint8_t wanted = atomic_exchange(&watch_of(slot)->wants_check, CHECK_NONE);
+  _Atomic uint8_t *wants_check = &watch_of(slot)->wants_check;
+  uint8_t wanted = atomic_load(wants_check) ? atomic_exchange(wants_check, CHECK_NONE) : CHECK_NONE;
   if (wanted == CHECK_NONE)
     return false;
   if (is_over(pool, slot, word, &reason))
@@ -1172,7 +1165,7 @@ static bool next_unclean(struct pool *pool, struct step *step)
   struct slot *slot = pool->unclean;
   if (!slot)
     return false;
-  pool->unclean = slot->next;
+  pool->unclean = slot_listed(slot->next);
   attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean && (attention(pool) & ATTENTION_UNCLEAN));
   if (!pool->unclean && pool->config.openers == 0)
     pool->wished = false; /* it was for a place */
@@ -1352,9 +1345,10 @@ bool engine_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
       continue;
     *leak = (struct leak){.lease = lease_of(slot, word),
                           .held_ns = watch_age(slot, now),
-                          .connection = atomic_load(&watch->connection),
+                          .connection = atomic_load(&slot->connection),
                           .holder = atomic_load(&slot->holder)};
-    text_copy(leak->tag, sizeof leak->tag, watch->tag ? watch->tag : "");
+    const char *tag = extra_of(slot)->tag;
+    text_copy(leak->tag, sizeof leak->tag, tag ? tag : "");
     pool->counts.leaked++;
   }
   engine_unlock(pool);
@@ -1540,7 +1534,7 @@ bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
   struct scan marked = {0};
   if (next_marked(pool, &marked, step)) {
     atomic_store(&pool->chores, true); /* the next call begins anew, for this scan ends with the first that it finds */
-    atomic_store(&watch_of(step->slot)->for_nobody, step->work == POOL_WORK_CHECK);
+    atomic_store(&extra_of(step->slot)->for_nobody, step->work == POOL_WORK_CHECK);
     return true;
   }
   pthread_mutex_lock(&pool->lock);
@@ -1550,7 +1544,7 @@ bool engine_next(struct pool *pool, struct scan *cursor, struct step *step)
     found = step->wake.ticket != 0;
   }
   if (!found && (engine_needs_refill(pool) || engine_needs_probe(pool)) && engine_reserve_locked(pool, step)) {
-    atomic_store(&watch_of(step->slot)->for_nobody, 1);
+    atomic_store(&extra_of(step->slot)->for_nobody, 1);
     found = true;
   }
   engine_unlock(pool);

@@ -49,6 +49,44 @@ struct home {
   _Atomic pool_lease_t next; /* the lease that the slot gives if nobody else used it meanwhile; a guess */
 } __attribute__((aligned(SLOT_CACHE_LINE)));
 
+/* What a pool counts, by its name in pool_stats_t: all but what can be counted when somebody asks. */
+#define COUNTS(EACH)                                                                                                   \
+  EACH(opened)                                                                                                         \
+  EACH(closed)                                                                                                         \
+  EACH(open_failures)                                                                                                  \
+  EACH(checks)                                                                                                         \
+  EACH(check_failures)                                                                                                 \
+  EACH(resets)                                                                                                         \
+  EACH(reset_failures)                                                                                                 \
+  EACH(close_failures)                                                                                                 \
+  EACH(closed_unusable)                                                                                                \
+  EACH(closed_surplus)                                                                                                 \
+  EACH(closed_idle)                                                                                                    \
+  EACH(closed_lifetime)                                                                                                \
+  EACH(closed_flushed)                                                                                                 \
+  EACH(closed_resized)                                                                                                 \
+  EACH(waited)                                                                                                         \
+  EACH(timed_out)                                                                                                      \
+  EACH(overloaded)                                                                                                     \
+  EACH(cancelled)                                                                                                      \
+  EACH(failed_fast)                                                                                                    \
+  EACH(breaker_opened)                                                                                                 \
+  EACH(leaked)                                                                                                         \
+  EACH(starved)                                                                                                        \
+  EACH(wait_ns)                                                                                                        \
+  EACH(wait_max_ns)                                                                                                    \
+  EACH(found_none)                                                                                                     \
+  EACH(failed_open)                                                                                                    \
+  EACH(failed_closed)                                                                                                  \
+  EACH(failed_nomem)                                                                                                   \
+  EACH(failed_system)
+
+#define COUNT_MEMBER(name) int64_t name;
+
+struct counts {
+  COUNTS(COUNT_MEMBER)
+};
+
 struct pool {
   /* Read by every get and put, written rarely: a line of its own. */
   uint64_t lend; /* what is added to the word of an idle slot to lend it */
@@ -112,7 +150,7 @@ struct pool {
   int32_t *ends;             /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
   int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
   int32_t retired;
-  pool_stats_t counts; /* without its states and times */
+  struct counts counts;
   int64_t ended;       /* generations that were over in slots that the pool has given back */
   struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
@@ -182,7 +220,7 @@ struct ending {
 int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
 
 /* Begins or continues a get, without a place in the queue or with one.  A lease; or 0 with work, or with the waiter
-   queued; or an error.  A wary get has met a dead connection and rather opens than meets another; one that waits will
+   queued; or an error.  Who begins has found nothing with engine_take_idle().  A wary get has met a dead connection and rather opens than meets another; one that waits will
    queue if there is nothing now. */
 pool_lease_t engine_begin(struct pool *pool, bool wary, bool waits, struct step *step);
 pool_lease_t engine_wait(struct pool *pool, struct waiter *waiter, struct step *step);
@@ -240,7 +278,12 @@ static inline bool engine_is_doubtful(struct pool *pool, pool_lease_t lease)
 
 /* A lease of a connection that was idle until right now.  Returns it; or 0 if it must not be lent as it is, with work
    if there is something to do. */
-pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step);
+pool_lease_t engine_examine(struct pool *pool, pool_lease_t lease, struct step *step);
+
+static inline pool_lease_t engine_confirm(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  return lease && pool->trust_ns && engine_is_doubtful(pool, lease) ? engine_examine(pool, lease, step) : lease;
+}
 
 /* A connection was put while somebody pays attention: a moment that is known. */
 void engine_note_put(struct pool *pool, struct slot *slot, uint64_t word);

@@ -102,7 +102,7 @@ static pool_event_t of_lease(int32_t event, pool_lease_t lease, int64_t duration
   struct slot *slot = slot_of(lease);
   return (pool_event_t){.event = event,
                         .lease = lease,
-                        .connection = atomic_load(&watch_of(slot)->connection),
+                        .connection = atomic_load(&slot->connection),
                         .thread = atomic_load(&slot->holder),
                         .duration_ns = duration_ns};
 }

@@ -47,7 +47,7 @@ static void abandon(struct pool *pool, struct slot *slot)
 /* What a get left to be closed nobody has begun to close. */
 static void keep_unclosed(struct pool *pool)
 {
-  for (struct slot *slot = pool->unclean; slot; slot = slot->next)
+  for (struct slot *slot = pool->unclean; slot; slot = slot_listed(slot->next))
     atomic_store(&slot->word, (atomic_load(&slot->word) & ~STATE_MASK) | RETURNING);
 }
 

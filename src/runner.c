@@ -93,9 +93,9 @@ void runner_wake(struct pool *pool, const struct step *step)
 /* What a callback returned is made one of the codes that its failure may have; its message ends, and says something. */
 static int judge(int code, int general, const char *name, pool_error_t *error)
 {
-  error_finish(error);
   if (code == 0)
     return 0;
+  error_finish(error);
   bool passes = code == POOL_E_TIMEOUT || (code == POOL_E_NOMEM && general == POOL_E_OPEN);
   error->code = passes ? code : general;
   if (error->message[0] == 0)
@@ -139,7 +139,7 @@ static void tell(struct pool *pool, const struct step *done, int64_t connection,
     return;
   if (!outcome->succeeded)
     event_close_failed(pool, outcome->error);
-  event_closed(pool, connection, done->reason, watch_of(done->slot)->cause, outcome->took_ns);
+  event_closed(pool, connection, done->reason, extra_of(done->slot)->cause, outcome->took_ns);
 }
 
 /* The limit of a check: its own, and for a get what is left of the get's time. */
@@ -168,7 +168,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   pool_error_t error = POOL_ERROR_INIT;
   void *conn;
   struct callback callback;
-  int64_t connection = atomic_load(&watch_of(done.slot)->connection);
+  int64_t connection = atomic_load(&done.slot->connection);
   if (done.work == POOL_WORK_OPEN)
     event_opening(pool, connection);
   int64_t began = clock_now();
@@ -543,13 +543,15 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   if (pool->stepped)
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   start_missing(pool);
-  struct step step = {0};
   int64_t began = began_ns(pool);
   pool_lease_t lease = home_take(pool, this_thread());
   if (lease && (atomic_load(&pool->attention) & ATTENTION_NOT_NOW)) {
     return_unused(pool, lease);
     lease = 0;
   }
+  if (lease && !pool->trust_ns)
+    return hand_out(pool, lease, began);
+  struct step step = {0};
   lease = engine_confirm(pool, lease, &step);
   if (lease)
     return hand_out(pool, lease, began);
@@ -615,7 +617,9 @@ static void do_and_wake(struct pool *pool, struct step *step)
   runner_wake(pool, step);
   if (step->work) /* else the pool may be another by now */
     runner_work(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
-  runner_do_unclean(pool); /* of whichever pool it is: what is unclean keeps that from being recycled */
+  /* Of whichever pool it is: what is unclean keeps that from being recycled. */
+  if (atomic_load(&pool->attention) & ATTENTION_UNCLEAN)
+    runner_do_unclean(pool);
 }
 
 /* A lease of the step API: its end may ask for something that only that API can tell. */
@@ -673,8 +677,8 @@ int pool_put(pool_lease_t lease)
   uint64_t idle = generation_next(word - LEASED + IDLE);
   if (__builtin_expect(is_sampled(lease) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return put_slowly(lease);
-  struct pool *pool = bitmap_marked(slot);
-  if (__builtin_expect(!pool, 0))
+  struct pool *pool;
+  if (__builtin_expect(!bitmap_is_marked(slot, &pool), 0))
     return put_unmarked(slot, lease);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))

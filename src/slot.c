@@ -46,12 +46,12 @@ static struct slot *make(void)
   if (slots_made == 1) {
     pages_small(slots, sizeof slots);
     pages_small(watches, sizeof watches);
+    pages_small(extras, sizeof extras);
     first_word = choose_first_word();
   }
   if (slots_made == SLOT_LIMIT)
     return NULL;
-  struct slot *slot = &slots[slots_made];
-  slot->index = slots_made++;
+  struct slot *slot = &slots[slots_made++];
   atomic_store(&slot->word, first_word);
   return slot;
 }
@@ -61,7 +61,7 @@ struct slot *slot_take(struct pool *pool, bool is_new)
   pthread_mutex_lock(&lock);
   struct slot *slot = free_slots;
   if (slot)
-    free_slots = slot->next;
+    free_slots = slot_listed(slot->next);
   else
     slot = make();
   pthread_mutex_unlock(&lock);
@@ -77,7 +77,7 @@ struct slot *slot_take(struct pool *pool, bool is_new)
 void slot_give(struct slot *slot)
 {
   pthread_mutex_lock(&lock);
-  slot->next = free_slots;
+  slot->next = slot_link(free_slots);
   free_slots = slot;
   pthread_mutex_unlock(&lock);
 }

@@ -104,8 +104,8 @@ struct slot {
   _Atomic(struct block *) block;
   _Atomic uint64_t bit;      /* of the block's idle word */
   uint64_t first_generation; /* when the pool took the slot; what it has grown by since is what was lent */
-  struct slot *next;         /* of the pool's slots to be reset, or of free slots */
-  uint32_t index;
+  _Atomic int64_t connection; /* which one of the pool's: counted from 1 as opens begin */
+  uint32_t next;              /* the index of the next of the pool's slots to be reset, or of free slots; 0: none */
   _Atomic int32_t holder; /* the thread that got it last; a get that reuses its thread's last slot need not write it */
 } __attribute__((aligned(SLOT_CACHE_LINE)));
 
@@ -118,6 +118,22 @@ extern struct slot slots[SLOT_LIMIT];
 static inline struct slot *slot_of(int64_t lease)
 {
   return &slots[(uint64_t)lease & (SLOT_LIMIT - 1)];
+}
+
+static inline uint32_t slot_index(const struct slot *slot)
+{
+  return (uint32_t)(slot - slots);
+}
+
+/* Slots in a list name the next by its index. */
+static inline struct slot *slot_listed(uint32_t index)
+{
+  return index ? &slots[index] : NULL;
+}
+
+static inline uint32_t slot_link(const struct slot *slot)
+{
+  return slot ? slot_index(slot) : 0;
 }
 
 /* The slot of a number that anybody may have made up, or NULL. */
@@ -134,7 +150,7 @@ static inline uint64_t lease_generation(pool_lease_t lease)
 
 static inline pool_lease_t lease_of(const struct slot *slot, uint64_t word)
 {
-  return (pool_lease_t)((word & GENERATION_MASK) | slot->index);
+  return (pool_lease_t)((word & GENERATION_MASK) | slot_index(slot));
 }
 
 /* A word or a lease, one generation on. */

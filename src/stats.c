@@ -13,9 +13,12 @@ int32_t engine_open_count(struct pool *pool, int32_t *threads)
   return open;
 }
 
+#define COPY_COUNT(name) stats->name = pool->counts.name;
+
 void engine_count(struct pool *pool, pool_stats_t *stats)
 {
-  *stats = pool->counts;
+  *stats = (pool_stats_t)POOL_STATS_INIT;
+  COUNTS(COPY_COUNT)
   stats->open = pool->open;
   stats->opening = pool->opening;
   stats->waiting = pool->queue.length;

@@ -30,9 +30,10 @@ static void note_asked(const struct step *step, int64_t now)
 {
   if (step->work != POOL_WORK_OPEN && step->work != POOL_WORK_CHECK)
     return;
-  atomic_store(&watch_of(step->slot)->asked_ns, now);
-  atomic_store(&watch_of(step->slot)->waits_ns, step->since_ns);
-  atomic_store(&watch_of(step->slot)->until_ns, step->until_ns);
+  struct extra *extra = extra_of(step->slot);
+  atomic_store(&extra->asked_ns, now);
+  atomic_store(&extra->waits_ns, step->since_ns);
+  atomic_store(&extra->until_ns, step->until_ns);
 }
 
 static int64_t left_until(int64_t moment_ns, int64_t now)
@@ -131,7 +132,12 @@ static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct
   if (lease || step->work)
     return lease;
   int64_t told = step->wake.ticket;
-  lease = timeout_ms ? engine_take_idle(pool, step) : engine_begin(pool, false, false, step);
+  lease = engine_take_idle(pool, step);
+  wake_too(step, told);
+  if (lease || step->work || timeout_ms)
+    return lease;
+  told = step->wake.ticket;
+  lease = engine_begin(pool, false, false, step);
   wake_too(step, told);
   return lease;
 }
@@ -173,6 +179,16 @@ static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_
   return begin_slowly(pool, timeout_ms, ticket, 0, theirs);
 }
 
+/* A get that succeeded, if what it took is not overdue. */
+static __attribute__((noinline)) pool_lease_t begin_in_time(struct pool *pool, int64_t timeout_ms, pool_lease_t lease,
+                                                            pool_step_t *theirs)
+{
+  if (engine_is_doubtful(pool, lease))
+    return begin_slowly(pool, timeout_ms, 0, lease, theirs);
+  PROBE_LENT(pool, lease);
+  return lease;
+}
+
 pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *theirs)
 {
   if (__builtin_expect(ticket != 0 || !pool || timeout_ms < -1 || !write_nothing(theirs), 0))
@@ -181,9 +197,9 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   if (__builtin_expect(!lease, 0))
     return begin_checked(pool, timeout_ms, 0, theirs);
   uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_TIMED);
-  if (__builtin_expect(attention || is_sampled(lease), 0) &&
-      (attention != ATTENTION_TIMED || is_sampled(lease) || engine_is_doubtful(pool, lease)))
-    return begin_slowly(pool, timeout_ms, 0, lease, theirs);
+  if (__builtin_expect(attention || is_sampled(lease), 0))
+    return attention == ATTENTION_TIMED && !is_sampled(lease) ? begin_in_time(pool, timeout_ms, lease, theirs)
+                                                              : begin_slowly(pool, timeout_ms, 0, lease, theirs);
   PROBE_LENT(pool, lease);
   return lease;
 }
@@ -237,8 +253,8 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   if (__builtin_expect(
           is_sampled(lease) || !write_nothing(theirs) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
     return end_slowly(lease, theirs);
-  struct pool *pool = bitmap_marked(slot);
-  if (__builtin_expect(!pool, 0))
+  struct pool *pool;
+  if (__builtin_expect(!bitmap_is_marked(slot, &pool), 0))
     return end_unmarked(slot, lease, theirs);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
@@ -246,12 +262,15 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   return 0;
 }
 
-/* Of a failure nobody has to say anything, but may. */
+/* Of a failure nobody has to say anything, but may.  NULL: there was none. */
 static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
 {
   static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
+  failure->code = 0;
+  if (!theirs)
+    return 0;
   *failure = unknown;
-  int code = theirs ? sized_read(failure, theirs, SIZES(pool_error_t, message)) : 0;
+  int code = sized_read(failure, theirs, SIZES(pool_error_t, message));
   error_finish(failure);
   if (failure->message[0] == 0)
     memcpy(failure->message, unknown.message, sizeof unknown.message);
@@ -275,11 +294,11 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
   struct outcome outcome = {.succeeded = theirs_failure == NULL,
                             .lend = true,
                             .conn = conn,
-                            .took_ns = slot ? clock_now() - atomic_load(&watch_of(slot)->asked_ns) : -1,
+                            .took_ns = slot ? clock_now() - atomic_load(&extra_of(slot)->asked_ns) : -1,
                             .error = theirs_failure ? &failure : NULL};
   pool_lease_t lease = engine_done(claim, &outcome, &step);
   lease = finish(&step, theirs, lease, step.ticket);
-  if (lease < 0 && lease == failure.code)
+  if (theirs_failure && lease < 0 && lease == failure.code)
     return error_set(NULL, failure.code, failure.native, "%s", failure.message);
   return lease;
 }

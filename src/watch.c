@@ -27,6 +27,7 @@
 #define STATE_AND_GENERATION (STATE_MASK | GENERATION_MASK)
 
 struct watch watches[SLOT_LIMIT];
+struct extra extras[SLOT_LIMIT];
 
 static int64_t ns_of(int64_t ms)
 {
@@ -62,7 +63,8 @@ bool watch_see(struct slot *slot, uint64_t word, int64_t now)
 void watch_follow(struct slot *slot, uint64_t word, uint64_t next)
 {
   uint64_t noted = (word & GENERATION_MASK) | IDLE;
-  atomic_compare_exchange_strong(&watch_of(slot)->word, &noted, (next & GENERATION_MASK) | IDLE);
+  if (atomic_load(&watch_of(slot)->word) == noted)
+    atomic_compare_exchange_strong(&watch_of(slot)->word, &noted, (next & GENERATION_MASK) | IDLE);
 }
 
 int64_t watch_age(struct slot *slot, int64_t now)
@@ -239,27 +241,51 @@ void watch_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t took
     watch_trust(pool, slot);
 }
 
+/* Writes only on change: an array whose pages nobody writes takes no memory. */
+static void forget_int64(_Atomic int64_t *member)
+{
+  if (atomic_load(member))
+    atomic_store_explicit(member, 0, memory_order_release);
+}
+
+static void forget_flag(_Atomic uint8_t *member)
+{
+  if (atomic_load(member))
+    atomic_store_explicit(member, 0, memory_order_release);
+}
+
+static char *forget_extra(struct slot *slot)
+{
+  struct extra *extra = extra_of(slot);
+  char *tag = extra->tag;
+  if (tag)
+    extra->tag = NULL;
+  if (extra->cause) {
+    free(extra->cause);
+    extra->cause = NULL;
+  }
+  forget_int64(&extra->until_ns);
+  forget_flag(&extra->for_nobody);
+  return tag;
+}
+
 char *watch_end(struct pool *pool, struct slot *slot)
 {
   struct watch *watch = watch_of(slot);
-  char *tag = watch->tag;
-  watch->tag = NULL;
-  free(watch->cause);
-  watch->cause = NULL;
-  atomic_store(&watch->word, 0);
-  int64_t end = atomic_exchange(&watch->retire_ns, 0);
+  int64_t end = atomic_load(&watch->retire_ns);
   if (end)
     --*ends_in(pool, end / interval_ns(&pool->config));
-  atomic_store(&watch->limit_ns, 0);
-  atomic_store(&watch->checked_ns, 0);
-  atomic_store(&watch->trusted_ns, 0);
-  atomic_store(&watch->trusted_until, 0);
-  atomic_store(&watch->reason, POOL_REASON_NONE);
-  atomic_store(&watch->wants_check, CHECK_NONE);
-  atomic_store(&watch->leak, LEAK_NONE);
-  atomic_store(&watch->for_nobody, 0);
-  atomic_store(&watch->until_ns, 0);
-  return tag;
+  if (atomic_load(&watch->word))
+    atomic_store(&watch->word, 0);
+  forget_int64(&watch->retire_ns);
+  forget_int64(&watch->limit_ns);
+  forget_int64(&watch->checked_ns);
+  forget_int64(&watch->trusted_ns);
+  forget_int64(&watch->trusted_until);
+  forget_flag(&watch->reason);
+  forget_flag(&watch->wants_check);
+  forget_flag(&watch->leak);
+  return forget_extra(slot);
 }
 
 /* No more than the quota end in one interval, as long as their limits permit. */

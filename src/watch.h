@@ -26,26 +26,38 @@ struct watch {
   _Atomic int64_t checked_ns;
   _Atomic int64_t trusted_ns;    /* when it was lent, and then judged not to be overdue; 0: not known */
   _Atomic int64_t trusted_until; /* on clock_wall(): until then no later lease of it can be overdue */
-  _Atomic int64_t asked_ns;      /* when the step API asked for its open or check */
-  _Atomic int64_t until_ns;      /* the deadline of the get that this was asked for; 0: for nobody in particular */
-  _Atomic int64_t waits_ns;      /* since when that get waits */
-  _Atomic int64_t connection;    /* which one of the pool's: counted from 1 as opens begin */
+  _Atomic uint8_t reason;        /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
+  _Atomic uint8_t wants_check;   /* in the background: CHECK_* */
+  _Atomic uint8_t leak;          /* LEAK_* */
+} __attribute__((aligned(SLOT_CACHE_LINE)));
+
+_Static_assert(sizeof(struct watch) == SLOT_CACHE_LINE, "whoever looks at a slot's times looks at one line");
+
+/* What only some slots have: those of the step API, those with a tag, those that failed a check or reset.  In an array
+   of its own, so that the others take no pages for it. */
+struct extra {
+  _Atomic int64_t asked_ns;   /* when the step API asked for its open or check */
+  _Atomic int64_t until_ns;   /* the deadline of the get that this was asked for; 0: for nobody in particular */
+  _Atomic int64_t waits_ns;   /* since when that get waits */
+  _Atomic uint8_t for_nobody; /* what pool_step_next() asked for: a success is lent to nobody */
   char *tag;
-  pool_error_t *cause;         /* why its check or reset failed, or NULL; of the slot's owner */
-  _Atomic uint8_t reason;      /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
-  _Atomic uint8_t wants_check; /* in the background: CHECK_* */
-  _Atomic uint8_t leak;        /* LEAK_* */
-  _Atomic uint8_t for_nobody;  /* what pool_step_next() asked for: a success is lent to nobody */
+  pool_error_t *cause; /* why its check or reset failed, or NULL; of the slot's owner */
 };
 
 enum { CHECK_NONE, CHECK_KEEPALIVE, CHECK_SUSPECT };
 enum { LEAK_NONE, LEAK_FOUND, LEAK_TOLD };
 
 extern struct watch watches[SLOT_LIMIT];
+extern struct extra extras[SLOT_LIMIT];
 
 static inline struct watch *watch_of(const struct slot *slot)
 {
-  return &watches[slot->index];
+  return &watches[slot_index(slot)];
+}
+
+static inline struct extra *extra_of(const struct slot *slot)
+{
+  return &extras[slot_index(slot)];
 }
 
 /* A slot was seen: notes the moment if it has moved.  Returns whether it has. */

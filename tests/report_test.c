@@ -48,12 +48,9 @@ static json_t *json_of(pool_t *pool)
 static void set_counts(pool_t *pool)
 {
   pthread_mutex_lock(&pool->lock);
-  int64_t *counts = &pool->counts.open;
-  for (size_t i = 0; i < offsetof(pool_stats_t, wait) / sizeof *counts - 1; i++)
+  int64_t *counts = &pool->counts.opened; /* the first, and all are of one type */
+  for (size_t i = 0; i < sizeof pool->counts / sizeof *counts; i++)
     counts[i] = 1000 + (int64_t)i;
-  int64_t *later = &pool->counts.found_none;
-  for (size_t i = 0; i < LATER; i++)
-    later[i] = 2000 + (int64_t)i;
   pool->counts.closed = INT64_C(9007199254740993); /* no double has that value */
   pool->counts.wait_ns = 5000000007;
   pthread_mutex_unlock(&pool->lock);
