@@ -79,7 +79,8 @@ struct home {
   EACH(failed_open)                                                                                                    \
   EACH(failed_closed)                                                                                                  \
   EACH(failed_nomem)                                                                                                   \
-  EACH(failed_system)
+  EACH(failed_system)                                                                                                  \
+  EACH(evicted)
 
 #define COUNT_MEMBER(name) int64_t name;
 
