@@ -53,12 +53,14 @@ int pool_resume(pool_t *pool)
   struct step step;
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
-  int left = engine_resume(pool, &step);
+  int left = engine_resume(pool);
   if (left < 0)
     return error_set(NULL, POOL_E_INVALID, 0, "%s is not paused", pool->name);
-  runner_wake(pool, &step);
-  if (left == 0)
+  if (left == 0) {
     event_pool(pool, POOL_EVENT_POOL_RESUMED);
+    engine_resumed(pool, &step);
+    runner_wake(pool, &step);
+  }
   return left;
 }
 
@@ -86,8 +88,8 @@ int pool_resize(pool_t *pool, int32_t max_open)
   int left = engine_resize(pool, max_open, &step);
   if (left < 0)
     return error_code(left);
+  event_resized(pool, max_open); /* before what follows from it */
   runner_wake(pool, &step);
-  event_resized(pool, max_open);
   close_doomed(pool);
   return left;
 }

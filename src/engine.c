@@ -1198,7 +1198,7 @@ int64_t engine_retry_at(struct pool *pool)
 
 static bool open_is_wanted(struct pool *pool, bool for_waiters)
 {
-  if (!engine_has_room(pool, true))
+  if (pool->resuming || !engine_has_room(pool, true))
     return false;
   if (engine_needs_probe(pool) || engine_needs_refill(pool))
     return true;
@@ -1464,19 +1464,28 @@ int engine_pause(struct pool *pool, bool *first)
   return busy;
 }
 
-int engine_resume(struct pool *pool, struct step *step)
+int engine_resume(struct pool *pool)
 {
   int left = POOL_E_INVALID;
-  *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
   if (pool->pauses > 0) {
     left = --pool->pauses;
+    pool->resuming = left == 0;
     attention_raise(pool, ATTENTION_PAUSED, left > 0);
-    if (!pool->stepped)
-      queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
   }
   engine_unlock(pool);
   return left;
+}
+
+void engine_resumed(struct pool *pool, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  pool->resuming = false;
+  if (!pool->stepped)
+    queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
+  step->opener_wanted = step->opener_wanted || pool->wished; /* meanwhile */
+  engine_unlock(pool);
 }
 
 /* ---- closing ---- */

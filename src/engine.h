@@ -128,6 +128,7 @@ struct pool {
   int32_t openers_opening;
   int32_t chores_doing; /* checks, resets and closes that are done in the background right now */
   int32_t pauses;
+  bool resuming;        /* the last pause was taken back, and that is being told: openers open nothing */
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
   _Atomic bool keeper_runs;
   _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: no get tries before */
@@ -348,9 +349,11 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 /* Ends the waits that began before a moment, some at a time: returns how many, 0 when there are no more. */
 int engine_evict(struct pool *pool, int64_t moment, struct step *step);
 
-/* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did. */
+/* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did.  If
+   none did, openers and those who wait go on with engine_resumed(), so that the caller can tell it before. */
 int engine_pause(struct pool *pool, bool *first);
-int engine_resume(struct pool *pool, struct step *step);
+int engine_resume(struct pool *pool);
+void engine_resumed(struct pool *pool, struct step *step);
 
 /* Why the last open failed; whether it is the last that there was. */
 bool engine_cause(struct pool *pool, pool_error_t *error);

@@ -58,7 +58,7 @@ static void reset(struct pool *pool)
   memset(&pool->queue, 0, sizeof pool->queue);
   memset(&pool->settled, 0, sizeof pool->settled);
   memset(&pool->told, 0, sizeof pool->told);
-  pool->unserved = false;
+  pool->unserved = pool->resuming = false;
   keep_unclosed(pool);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)

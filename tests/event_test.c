@@ -482,6 +482,38 @@ static void test_event__the_life_of_a_pool(void **state)
   are_told(expected, sizeof expected / sizeof *expected);
 }
 
+static _Atomic int64_t wakes_when_told;
+
+static void note_wakes(void *user, const pool_event_t *event)
+{
+  if (event->event == POOL_EVENT_POOL_RESUMED || event->event == POOL_EVENT_POOL_RESIZED)
+    atomic_store((_Atomic int64_t *)user, virtual_wakes());
+}
+
+static void test_event__a_resume_or_resize_is_told_before_what_follows_from_it(void **state)
+{
+  (void)state;
+  for (int resizes = 0; resizes < 2; resizes++) {
+    pool_config_t config = telling(1);
+    config.events = note_wakes;
+    config.user = &wakes_when_told;
+    config.log = NULL;
+    config.paused = !resizes;
+    pool_t *pool = make(&config);
+    pool_lease_t lease = resizes ? pool_get(pool) : 0;
+    struct getter getter = {0};
+    getter_queue(&getter, pool, -1);
+    wait_until(virtual_sleepers() == 1);
+    int64_t before = virtual_wakes();
+    assert_int_equal(resizes ? pool_resize(pool, 2) : pool_resume(pool), 0);
+    assert_true(wakes_when_told == before); /* the waiter still slept */
+    assert_true(getter_end(&getter) > 0);
+    if (resizes)
+      assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
 static void test_event__a_pool_that_begins_paused(void **state)
 {
   (void)state;
@@ -832,6 +864,7 @@ int main(void)
       cmocka_unit_test(test_event__what_a_listener_does_leaves_the_failure),
       cmocka_unit_test(test_event__each_names_its_connection),
       cmocka_unit_test(test_event__the_life_of_a_pool),
+      cmocka_unit_test(test_event__a_resume_or_resize_is_told_before_what_follows_from_it),
       cmocka_unit_test(test_event__a_pool_that_begins_paused),
       cmocka_unit_test(test_event__a_pool_that_could_not_be_made_is_closed),
       cmocka_unit_test(test_event__what_is_idle_has_one_meaning),
