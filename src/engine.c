@@ -1445,6 +1445,7 @@ int engine_evict(struct pool *pool, int64_t moment, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
+  pool->evicting = attention(pool) & ATTENTION_PAUSED;
   int ended = queue_evict(pool, moment, step);
   engine_unlock(pool);
   return ended;
@@ -1471,6 +1472,7 @@ int engine_resume(struct pool *pool)
   if (pool->pauses > 0) {
     left = --pool->pauses;
     pool->resuming = left == 0;
+    pool->evicting = pool->evicting && left > 0;
     attention_raise(pool, ATTENTION_PAUSED, left > 0);
   }
   engine_unlock(pool);

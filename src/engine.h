@@ -128,6 +128,7 @@ struct pool {
   int32_t openers_opening;
   int32_t chores_doing; /* checks, resets and closes that are done in the background right now */
   int32_t pauses;
+  bool evicting;        /* nobody waits for the end of this pause */
   bool resuming;        /* the last pause was taken back, and that is being told: openers open nothing */
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
   _Atomic bool keeper_runs;
@@ -346,7 +347,8 @@ void engine_look(struct pool *pool, struct look *look, struct step *step);
 int32_t engine_flush(struct pool *pool);
 int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 
-/* Ends the waits that began before a moment, some at a time: returns how many, 0 when there are no more. */
+/* Ends the waits that began before a moment, some at a time: returns how many, 0 when there are no more.  During a pause
+   none begins from now on. */
 int engine_evict(struct pool *pool, int64_t moment, struct step *step);
 
 /* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did.  If

@@ -99,7 +99,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   pool->max_open = config->max_open;
   pool->max_idle = config_max_idle(config, config->max_open);
   pool->pauses = config->paused; /* one pool_resume() starts it */
-  pool->unserved = pool->resuming = false;
+  pool->unserved = pool->resuming = pool->evicting = false;
   pool->unclean = NULL;
   pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
   atomic_store(&pool->filling, true);

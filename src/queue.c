@@ -505,11 +505,14 @@ static void take_place(struct pool *pool, struct waiter *waiter, int64_t now)
 
 static int enter(struct pool *pool, struct waiter *waiter)
 {
+  int64_t now = clock_now();
   if (attention(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
+  if (pool->evicting && waiter->deadline_ns > now)
+    return waiter->refused ? waiter->error.code : POOL_E_EVICTED;
   if (waiter->since_ns == 0 && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters)
     return POOL_E_OVERLOAD;
-  take_place(pool, waiter, clock_now());
+  take_place(pool, waiter, now);
   return 0;
 }
 
@@ -594,7 +597,7 @@ pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step
   int64_t now = clock_now();
   if (attention(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
-  if (now >= waiter->deadline_ns || !engine_hopes(pool))
+  if (now >= waiter->deadline_ns || pool->evicting || !engine_hopes(pool))
     return POOL_E_OPEN;
   waiter->refused = waiter->waited = true;
   take_place(pool, waiter, now);

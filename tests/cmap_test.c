@@ -11,7 +11,7 @@
  *  maxConnecting                   max_opening
  *  waitQueueTimeoutMS              get_timeout_ms, or the timeout of pool_get_for()
  *  backgroundThreadIntervalMS      none: library threads (or pool_maintain) act when something is due
- *  a new pool is paused            paused = 1
+ *  a new pool is paused            paused = 1, and pool_evict() lest gets wait until it is ready
  *  checkOut, checkIn               pool_get_for(), pool_put()
  *  ready                           pool_resume(), if the pool is paused
  *  clear                           pool_pause(), pool_flush() and pool_evict(), if it is not paused
@@ -617,19 +617,99 @@ static void test_cmap__a_clear_ends_the_waits_with_an_error_of_its_own(void **st
   fake_finish(&fake, pool);
 }
 
-static void test_cmap__nothing_is_lent_after_a_clear_until_the_pool_is_ready(void **state)
+/* Somebody else gets, and does not wait for it. */
+static void fail_at_once(pool_t *pool)
+{
+  struct getter getter = {0};
+  getter_start(&getter, pool, -1);
+  wait_until(getter.result != 0);
+  assert_int_equal(getter_end(&getter), POOL_E_EVICTED);
+  assert_non_null(strstr(getter.error.message, "pool_evict()"));
+}
+
+static void test_cmap__gets_fail_at_once_after_a_clear_until_the_pool_is_ready(void **state)
 {
   (void)state;
   pool_config_t config = options();
   pool_t *pool = make(&config, 0);
   pool_lease_t first = check_out(pool);
   clear(pool);
-  assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+  fail_at_once(pool);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT); /* would not have waited in any case */
   ready(pool);
   pool_lease_t second = check_out(pool);
-  assert_events(LENT(1), CLEARED, TIMED_OUT, READY, LENT(2));
+  assert_events(LENT(1), CLEARED, FAILED(POOL_E_EVICTED), TIMED_OUT, READY, LENT(2));
   check_in(first);
   check_in(second);
+  fake_finish(&fake, pool);
+}
+
+static void test_cmap__a_pool_may_begin_cleared(void **state)
+{
+  (void)state;
+  pool_config_t config = options();
+  config.paused = 1;
+  pool_t *pool = make(&config, 0);
+  assert_int_equal(pool_evict(pool), 0); /* else gets wait until it is ready */
+  fail_at_once(pool);
+  ready(pool);
+  check_in(check_out(pool));
+  assert_events(CREATED, FAILED(POOL_E_EVICTED), READY, OPENING(1), OPENED(1), LENT(1));
+  fake_finish(&fake, pool);
+}
+
+static void test_cmap__a_clear_ends_the_get_whose_connection_is_being_opened(void **state)
+{
+  (void)state;
+  pool_config_t config = options();
+  pool_t *pool = make(&config, 1);
+  struct getter getter = {0};
+  getter_start(&getter, pool, -1);
+  wait_until(begun == 1);
+  clear(pool);
+  gate_set(&gates[0], true);
+  wait_until(getter.result != 0);
+  assert_int_equal(getter_end(&getter), POOL_E_EVICTED);
+  assert_events(OPENING(1), CLEARED, OPENED(1), FAILED(POOL_E_EVICTED));
+  wait_until(diary_count(&diary, POOL_EVENT_CLOSED) == 1);
+  assert_events(OPENED(1), CLOSED(1, POOL_REASON_FLUSHED));
+  fake_finish(&fake, pool);
+}
+
+static void test_cmap__asynchronous_gets_fail_at_once_after_a_clear(void **state)
+{
+  (void)state;
+  pool_config_t config = options();
+  pool_t *pool = make(&config, 0);
+  struct told waiting = {0}, later = {0};
+  must(pool_pause(pool) == 0);
+  assert_true(pool_get_async(pool, -1, told_got, &waiting) > 0);
+  clear(pool);
+  assert_int_equal(pool_get_async(pool, -1, told_got, &later), POOL_E_EVICTED);
+  wait_until(waiting.times == 1);
+  assert_int_equal(waiting.result, POOL_E_EVICTED);
+  assert_int_equal(pool_resume(pool), 1);
+  assert_int_equal(pool_get_async(pool, -1, told_got, &later), POOL_E_EVICTED);
+  assert_int_equal(pool_resume(pool), 0);
+  assert_true(pool_get_async(pool, -1, told_got, &later) > 0);
+  wait_until(later.times == 1);
+  check_in(later.result);
+  assert_int_equal(stats_of(pool).evicted, 3);
+  fake_finish(&fake, pool);
+}
+
+static void test_cmap__gets_of_a_pool_that_is_paused_and_not_cleared_wait(void **state)
+{
+  (void)state;
+  pool_config_t config = options();
+  pool_t *pool = make(&config, 0);
+  struct getter getter = {0};
+  clear(pool);
+  ready(pool);
+  assert_int_equal(pool_pause(pool), 0);
+  getter_queue(&getter, pool, -1); /* what was cleared before is over */
+  assert_int_equal(pool_resume(pool), 0);
+  assert_true(getter_end(&getter) > 0);
   fake_finish(&fake, pool);
 }
 
@@ -822,7 +902,11 @@ int main(void)
       cmocka_unit_test(test_cmap__a_pool_that_is_closed_first_closes_what_is_idle),
       cmocka_unit_test(test_cmap__a_closed_pool_lends_nothing),
       cmocka_unit_test(test_cmap__a_clear_ends_the_waits_with_an_error_of_its_own),
-      cmocka_unit_test(test_cmap__nothing_is_lent_after_a_clear_until_the_pool_is_ready),
+      cmocka_unit_test(test_cmap__gets_fail_at_once_after_a_clear_until_the_pool_is_ready),
+      cmocka_unit_test(test_cmap__a_pool_may_begin_cleared),
+      cmocka_unit_test(test_cmap__a_clear_ends_the_get_whose_connection_is_being_opened),
+      cmocka_unit_test(test_cmap__asynchronous_gets_fail_at_once_after_a_clear),
+      cmocka_unit_test(test_cmap__gets_of_a_pool_that_is_paused_and_not_cleared_wait),
       cmocka_unit_test(test_cmap__only_the_first_pause_and_the_last_resume_are_told),
       cmocka_unit_test(test_cmap__a_clear_closes_what_is_idle_at_once_and_leaves_what_is_lent),
       cmocka_unit_test(test_cmap__a_clear_may_end_the_leases_that_are_out),

@@ -641,6 +641,32 @@ static void test_control__evict_reaches_those_who_wait_by_steps(void **state)
   }
   assert_int_equal(pool_step_next(pool, &step), 0);
   assert_int_equal(stats_of(pool).evicted, 3);
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), POOL_E_EVICTED); /* as long as the pool is paused */
+  assert_int_equal(step.ticket, 0);
+  assert_int_equal(stats_of(pool).evicted, 4);
+  assert_int_equal(pool_resume(pool), 0);
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
+  pool_free(pool);
+}
+
+static void test_control__evict_lets_no_step_wait_whose_open_fails_during_the_pause(void **state)
+{
+  (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_t *pool = NULL;
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+  pool_lease_t lease = pool_step_done(step.claim, NULL, &fake, &step);
+  assert_true(lease > 0); /* it might come back */
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+  assert_int_equal(pool_pause(pool), 2);
+  assert_int_equal(pool_evict(pool), 0);
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
+  assert_int_equal(step.ticket, 0);
+  assert_int_equal(pool_step_end(lease, &step), 0);
   pool_free(pool);
 }
 
@@ -1068,6 +1094,7 @@ int main(void)
       cmocka_unit_test(test_control__evict_ends_all_waits_of_now_with_an_error_of_its_own),
       cmocka_unit_test(test_control__a_paused_evicted_and_flushed_pool_is_clear),
       cmocka_unit_test(test_control__evict_reaches_those_who_wait_by_steps),
+      cmocka_unit_test(test_control__evict_lets_no_step_wait_whose_open_fails_during_the_pause),
       cmocka_unit_test(test_control__a_pool_of_steps_may_begin_paused),
       cmocka_unit_test(test_control__many_may_pause_at_one_time),
       cmocka_unit_test(test_control__a_pause_becomes_quiet_and_stays_so),

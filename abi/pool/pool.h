@@ -487,10 +487,11 @@ POOL_API int pool_pause(pool_t *pool);
 POOL_API int pool_resume(pool_t *pool);
 
 /**
- * Ends the waits of all gets that are in the queue now, with POOL_E_EVICTED; gets that come later wait as ever.  It goes
- * with the other functions of this section where nobody should wait for what is to come: after pool_pause(), so that a
- * get fails now and not at its deadline; before pool_flush(), so that none of the gets that hoped for the old server is
- * served by the new one.  A get that is opening or checking a connection right now is not in the queue.
+ * Ends the waits of all gets that are in the queue now, with POOL_E_EVICTED.  Gets that come later wait as ever; but
+ * those that would have to wait in a pool that is paused get POOL_E_EVICTED at once, until its last pool_resume().  It
+ * goes with the other functions of this section where nobody should wait for what is to come: after pool_pause(), so
+ * that a get fails now and not at its deadline; before or after pool_flush(), so that none of the gets that hoped for the
+ * old server is served by the new one.  A get that is opening or checking a connection right now is not in the queue.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Returns how many waits it ended, or POOL_E_INVALID.  Since 0.1.  Idea: the clear of MongoDB's CMAP.
@@ -618,9 +619,9 @@ POOL_API void *pool_conn(pool_lease_t lease);
  * A new connection is opened by a library thread, also with openers = 0.  Blocks: no.  Threads: any.
  * From a callback: yes.
  * Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_UNSUPPORTED (of a pool of the step API),
- * POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_SYSTEM, and then `got` is not called.  What `got` may receive in
- * place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_CANCELLED, POOL_E_EVICTED,
- * POOL_E_NOMEM, POOL_E_SYSTEM.  Since 0.1.
+ * POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_EVICTED (of a pool that is paused), POOL_E_NOMEM, POOL_E_SYSTEM, and then `got`
+ * is not called.  What `got` may receive in place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN,
+ * POOL_E_OVERLOAD, POOL_E_CANCELLED, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_SYSTEM.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: only what is idle now, -1: for ever
  */
