@@ -159,6 +159,14 @@ func (l DriverLease) Discard() error {
 	return l.Release()
 }
 
+// DiscardBroken does what Lease.DiscardBroken does.  A call that ends with ErrBroken has done it already.
+func (l DriverLease) DiscardBroken() error {
+	if code := markBroken(l.number); code < 0 {
+		return l.ended(code)
+	}
+	return l.Release()
+}
+
 func (l DriverLease) ended(code int64) error {
 	if code < 0 {
 		return failureOf(code, "")

@@ -87,8 +87,24 @@ func (e *PanicError) Unwrap() error {
 
 func stale() error { return &Error{Kind: ErrStale} }
 
+// The context ended a get whose last open had failed: errors.Is and errors.As find both errors.
+type lateError struct {
+	over error // the context's
+	open error
+}
+
+func (e *lateError) Error() string {
+	return e.over.Error() + "; the last open failed: " + e.open.Error()
+}
+
+func (e *lateError) Is(target error) bool { return errors.Is(e.over, target) }
+
+func (e *lateError) As(target any) bool { return errors.As(e.over, target) }
+
+func (e *lateError) Unwrap() error { return e.open }
+
 // Why a context ended a get.
-func over(err error) error {
+func over(err error) *Error {
 	if errors.Is(err, context.Canceled) {
 		return &Error{Kind: ErrCancelled, Err: err}
 	}
@@ -97,7 +113,7 @@ func over(err error) error {
 
 func stillOpen(count int, err error) error {
 	message := fmt.Sprintf("the pool is closed, but connections are still lent or being opened: %d", count)
-	return &Error{Kind: over(err).(*Error).Kind, Message: message, Err: err}
+	return &Error{Kind: over(err).Kind, Message: message, Err: err}
 }
 
 func failureOf(code int64, message string) *Error {

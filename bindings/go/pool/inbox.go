@@ -151,3 +151,5 @@ func (m *mailroom) call(lease int64, method, args string, number int64) int64 {
 func put(lease int64) int64 { return int64(C.pool_put(C.int64_t(lease))) }
 
 func markUnusable(lease int64) int64 { return int64(C.pool_mark_unusable(C.int64_t(lease))) }
+
+func markBroken(lease int64) int64 { return int64(C.pool_mark_broken(C.int64_t(lease))) }

@@ -173,6 +173,12 @@ static VALUE lease_put(VALUE lease)
   return code == 0 ? Qtrue : Qfalse;
 }
 
+static VALUE lease_mark_broken(VALUE lease)
+{
+  libpool_checked(pool_mark_broken(number_of(lease)));
+  return Qnil;
+}
+
 static VALUE lease_mark_unusable(VALUE lease)
 {
   libpool_checked(pool_mark_unusable(number_of(lease)));
@@ -239,5 +245,6 @@ void driver_init(VALUE module)
   rb_define_method(lease, "ended?", lease_is_ended, 0);
   rb_define_private_method(lease, "put", lease_put, 0);
   rb_define_private_method(lease, "mark_unusable", lease_mark_unusable, 0);
+  rb_define_private_method(lease, "mark_broken", lease_mark_broken, 0);
   rb_define_private_method(lease, "begin_call", lease_begin_call, 3);
 }

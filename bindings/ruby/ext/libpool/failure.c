@@ -65,6 +65,18 @@ void failure_raise(int64_t code, const char *message)
   rb_raise(class_of(code), "%s", message);
 }
 
+/* By Kernel#raise, for a cause that is set in any other way remains behind as $!. */
+void failure_raise_with(int64_t code, const char *message, VALUE cause)
+{
+  if (NIL_P(cause))
+    failure_raise(code, message);
+  VALUE options = rb_hash_new();
+  rb_hash_aset(options, ID2SYM(rb_intern("cause")), cause);
+  VALUE arguments[] = {rb_exc_new_str(class_of(code), rb_utf8_str_new_cstr(message)), options};
+  rb_funcallv_kw(rb_mKernel, rb_intern("raise"), 2, arguments, RB_PASS_KEYWORDS);
+  rb_exc_raise(arguments[0]); /* not reached */
+}
+
 int64_t libpool_checked(int64_t result)
 {
   if (result >= 0)
@@ -85,9 +97,8 @@ static bool is_text(VALUE value)
  * No method is called, which might raise in its turn: the text is taken from where Exception keeps it.  Who is killed,
  * or was given a time by Timeout.timeout, says nothing about the server; Net::OpenTimeout and others do.
  */
-void failure_describe(pool_error_t *failure)
+void failure_describe(VALUE error, pool_error_t *failure)
 {
-  VALUE error = rb_errinfo();
   bool is_error = RTEST(rb_obj_is_kind_of(error, rb_eException));
   failure->code = !is_error || rb_obj_class(error) == deadline_class ? POOL_E_TIMEOUT : POOL_E_OPEN;
   if (!is_error)
