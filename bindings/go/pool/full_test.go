@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -176,7 +177,12 @@ func TestAnOpenThatFailsForNobodyLeavesNobodyWaiting(t *testing.T) {
 	held := get(t, p)
 	for i := 0; i < 10; i++ {
 		ctx, cancel := context.WithCancel(background)
-		time.AfterFunc(time.Millisecond, cancel)
+		go func() {
+			for p.Stats().Opening == 0 {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
 		_, err = p.Get(ctx)
 		expect(t, err, pool.ErrCancelled)
 		proceed <- errFull
