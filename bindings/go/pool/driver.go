@@ -67,7 +67,7 @@ func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
 	if err := ctx.Err(); err != nil {
 		return DriverLease{}, over(err)
 	}
-	if lease := takeIdle(p.handle); lease > 0 {
+	if lease := lookFor(p.handle); lease > 0 {
 		return DriverLease{pool: p, number: lease}, nil
 	}
 	if p.timeout > 0 {

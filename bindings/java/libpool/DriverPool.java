@@ -79,8 +79,8 @@ public final class DriverPool extends CommonPool {
 
   private DriverLease get(long timeoutMs) throws InterruptedException {
     DriverLease lease = new DriverLease(this); // before there is anything that a lack of memory could lose
-    long number = Mail.get(handle);
-    if (number <= 0) {
+    long number = Mail.look(handle);
+    if (number == 0) {
       Mail.Letter letter = mail.get(this, handle, timeoutMs);
       if (letter.result() < 0) {
         throw failure(letter);

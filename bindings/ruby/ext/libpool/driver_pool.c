@@ -99,10 +99,10 @@ static VALUE create_driver(VALUE object, VALUE options, VALUE driver, VALUE addr
 /* Whether an idle one was to be had at once. */
 static VALUE begin_idle(VALUE object, VALUE lease)
 {
-  pool_lease_t number = pool_get_for(libpool_of(object)->pool, 0);
-  if (number == POOL_E_TIMEOUT)
+  int64_t number = inbox_look(libpool_of(object)->pool);
+  if (number == 0)
     return Qfalse;
-  rb_ivar_set(lease, number_name, LL2NUM(libpool_checked(number)));
+  rb_ivar_set(lease, number_name, LL2NUM(number));
   return Qtrue;
 }
 

@@ -323,12 +323,8 @@ static VALUE get_end(VALUE data)
 __attribute__((noinline)) static pool_lease_t get_slowly(VALUE object, struct libpool *self, int64_t timeout_ms,
                                                          pool_lease_t result, const pool_step_t *step)
 {
-  struct get get = {.object = object,
-                    .self = self,
-                    .timeout_ms = timeout_ms,
-                    .step = *step,
-                    .failure = Qnil,
-                    .forks = libpool_forks};
+  struct get get = {
+      .object = object, .self = self, .timeout_ms = timeout_ms, .step = *step, .failure = Qnil, .forks = libpool_forks};
   set_deadline(&get, timeout_ms);
   note(&get, result, step);
   rb_ensure(get_body, (VALUE)&get, get_end, (VALUE)&get);
