@@ -181,6 +181,26 @@ class FullTest {
     }
   }
 
+  @Test
+  void thoseThatWaitAreEvicted() throws Exception {
+    try (var pool = fakes.pool(1)) {
+      try (var held = pool.get()) {
+        List<Future<?>> all = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+          all.add(threads.submit(() -> pool.get()));
+        }
+        Fakes.until(() -> pool.stats().waiting() == 3);
+        assertEquals(3, pool.evict());
+        for (Future<?> each : all) {
+          Throwable failure = assertThrows(ExecutionException.class, () -> each.get(10, TimeUnit.SECONDS)).getCause();
+          assertInstanceOf(PoolEvictedException.class, failure);
+        }
+        assertEquals(3, pool.stats().evicted());
+        held.conn().use();
+      }
+    }
+  }
+
   // ---- what broke
 
   @Test

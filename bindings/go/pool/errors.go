@@ -22,6 +22,7 @@ var (
 	ErrDriver      = kind(native.POOL_E_DRIVER)      // there is no such driver, or it cannot be loaded
 	ErrOverload    = kind(native.POOL_E_OVERLOAD)    // too many are waiting already
 	ErrCancelled   = kind(native.POOL_E_CANCELLED)   // the context was cancelled
+	ErrEvicted     = kind(native.POOL_E_EVICTED)     // Evict ended the wait
 	ErrUnsupported = kind(native.POOL_E_UNSUPPORTED) // this pool cannot do that
 	ErrNoMemory    = kind(native.POOL_E_NOMEM)       // memory, or the table of slots, is used up
 )
@@ -37,6 +38,7 @@ var kinds = map[int64]error{
 	int64(native.POOL_E_DRIVER):      ErrDriver,
 	int64(native.POOL_E_OVERLOAD):    ErrOverload,
 	int64(native.POOL_E_CANCELLED):   ErrCancelled,
+	int64(native.POOL_E_EVICTED):     ErrEvicted,
 	int64(native.POOL_E_UNSUPPORTED): ErrUnsupported,
 	int64(native.POOL_E_NOMEM):       ErrNoMemory,
 }

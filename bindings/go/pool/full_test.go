@@ -216,6 +216,36 @@ func TestNothingIsLeftThatCouldCome(t *testing.T) {
 	}
 }
 
+func TestThoseWhoWaitAreEvicted(t *testing.T) {
+	p, s := newFull(t, 1, pool.Config{MaxOpen: 2})
+	held := get(t, p)
+	results := make(chan error)
+	for i := 0; i < 3; i++ {
+		go func() {
+			_, err := p.Get(background)
+			results <- err
+		}()
+	}
+	eventually(t, "all wait", func() bool { return s.refused.Load() > 0 && p.Stats().Waiting == 3 })
+	if count := p.Evict(); count < 1 || count > 3 { // one may be opening again
+		t.Errorf("%d evicted", count)
+	}
+	for ended := 0; ended < 3; {
+		select {
+		case err := <-results:
+			expect(t, err, pool.ErrEvicted)
+			ended++
+		case <-time.After(time.Millisecond):
+			p.Evict()
+		}
+	}
+	if evicted := p.Stats().Evicted; evicted != 3 {
+		t.Errorf("%d evicted", evicted)
+	}
+	release(t, held)
+	release(t, get(t, p))
+}
+
 // ---- what broke ----
 
 func TestABrokenConnectionThrowsSuspicionOnTheOthers(t *testing.T) {

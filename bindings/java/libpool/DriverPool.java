@@ -131,6 +131,15 @@ public final class DriverPool extends CommonPool {
     }
   }
 
+  /** Ends the waits of all gets that wait now; see {@link Pool#evict()}. */
+  public int evict() {
+    try {
+      return Core.pool_evict(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
   /** Lends nothing until {@link #resume()}; see {@link Pool#pause()}. */
   public int pause() {
     try {

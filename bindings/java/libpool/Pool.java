@@ -103,6 +103,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    *     took too long is kept for the next
    * @throws PoolClosedException if the pool is closed, also meanwhile
    * @throws PoolOverloadException if too many are waiting
+   * @throws PoolEvictedException if {@link #evict()} ends the wait
    * @throws PoolOpenException if opens keep failing and the breaker is open
    * @throws InterruptedException if the thread is interrupted while it waits; then it has got nothing
    */
@@ -444,6 +445,17 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     int left = Core.pool_resume(handle);
     changeAndTell();
     return left;
+  }
+
+  /**
+   * Ends the waits of all gets that wait now, with a {@link PoolEvictedException}; those that come later wait as ever.
+   *
+   * @return how many
+   */
+  public int evict() {
+    int count = Core.pool_evict(handle);
+    changeAndTell();
+    return count;
   }
 
   /**

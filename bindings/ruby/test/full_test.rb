@@ -105,6 +105,18 @@ class FullTest < Minitest::Test
     pool.with { |connection| connection.use { nil } }
   end
 
+  def test_those_who_wait_are_evicted
+    pool = pool_of(1)
+    pool.with do
+      threads = Array.new(3) { Thread.new { pool.checkout }.tap { |thread| thread.report_on_exception = false } }
+      waits(pool, 3)
+      assert_equal 3, pool.evict
+      threads.each { |thread| assert_raises(Libpool::EvictedError) { thread.value } }
+      assert_equal [3, 0], pool.stats.then { |s| [s.evicted, s.waiting] }
+    end
+    assert_whole pool, 1
+  end
+
   # ---- what broke ----
 
   def test_a_broken_connection_throws_suspicion_on_the_others

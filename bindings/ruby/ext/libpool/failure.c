@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static VALUE deadline_class, error_class, closed_class, timeout_class, stale_class, overload_class, open_class,
-    unsupported_class, remote_class, broken_class;
+    unsupported_class, remote_class, broken_class, evicted_class;
 
 static VALUE define(VALUE module, const char *name, VALUE super)
 {
@@ -27,6 +27,7 @@ void failure_init(VALUE module)
   open_class = define(module, "OpenError", error_class);
   remote_class = define(module, "RemoteError", error_class);
   broken_class = define(module, "BrokenError", error_class);
+  evicted_class = define(module, "EvictedError", error_class);
   unsupported_class = define(module, "UnsupportedError", error_class);
   timeout_class = define(module, "TimeoutError", deadline_class);
 }
@@ -51,6 +52,8 @@ static VALUE class_of(int64_t code)
     return remote_class;
   case POOL_E_BROKEN:
     return broken_class;
+  case POOL_E_EVICTED:
+    return evicted_class;
   case POOL_E_UNSUPPORTED:
     return unsupported_class;
   case POOL_E_NOMEM:
