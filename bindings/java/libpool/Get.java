@@ -91,11 +91,12 @@ final class Get<C, X extends Exception> {
     try {
       after = pool.openFor(step, e -> failure = e);
     } catch (Exception e) {
-      if (!timeless || Pool.isInterrupt(e)) {
+      boolean late = failure != null && isOver(); // it has waited, and this was another try
+      if ((!timeless && !late) || Pool.isInterrupt(e)) {
         throw e;
       }
       failure = e;
-      after = Step.of(enter());
+      after = Step.of(late ? CoreConstants.POOL_E_TIMEOUT : enter());
     }
     workedNs += System.nanoTime() - since;
     if (after.result > 0 && isOver()) { // too late for this one; the next may use it

@@ -58,7 +58,7 @@ class FullTest < Minitest::Test
   def test_one_that_waits_in_vain_is_told_why_none_could_be_opened
     pool = full(1, max_open: 3)
     pool.with do
-      error = assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0.06) }
+      error = assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0.2) }
       assert_instance_of Full, error.cause
       assert_includes error.message, 'the last open failed: FullTest::Full: too many connections'
       assert_nil $!

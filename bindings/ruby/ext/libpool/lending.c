@@ -241,10 +241,17 @@ static VALUE work_for_get(VALUE data)
 static VALUE keep_failure(VALUE data, VALUE error)
 {
   struct get *get = (struct get *)data;
+  bool again = !NIL_P(get->failure);
   get->failure = error;
-  if (!get->sleeper.ticket)
-    rb_exc_raise(error);
-  return Qnil;
+  if (get->sleeper.ticket)
+    return Qnil;
+  if (again && get->timeout_ms > 0 && sleeper_now() >= get->deadline_ns) {
+    pool_error_t late = POOL_ERROR_INIT;
+    snprintf(late.message, sizeof late.message, "%s", pool_strerror(POOL_E_TIMEOUT));
+    get->result = POOL_E_TIMEOUT; /* it has waited, and this was another try */
+    fail(get, &late);
+  }
+  rb_exc_raise(error);
 }
 
 static void work(struct get *get)
