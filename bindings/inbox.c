@@ -104,6 +104,12 @@ static void got(void *user, pool_lease_t result)
   post(letter);
 }
 
+int64_t inbox_look(pool_t *pool)
+{
+  pool_lease_t lease = pool_len(pool) > 0 ? pool_get_for(pool, 0) : 0;
+  return lease > 0 ? lease : 0;
+}
+
 int64_t inbox_get(inbox_t *inbox, pool_t *pool, int64_t timeout_ms, int64_t number)
 {
   letter_t *letter = letter_new(inbox, number);

@@ -36,6 +36,10 @@ void inbox_interrupt(inbox_t *inbox);
 
 void letter_free(letter_t *letter);
 
+/* A connection that is idle, or 0: then ask for one.  Nothing is opened for one that only looks, as pool_get_for()
+   would begin to: the one that is asked for would be the second. */
+int64_t inbox_look(pool_t *pool);
+
 /* Asks for a connection.  Does not block.  Returns a ticket for pool_cancel(), 0 if the letter is there already, or
    POOL_E_NOMEM, and then no letter comes. */
 int64_t inbox_get(inbox_t *inbox, pool_t *pool, int64_t timeout_ms, int64_t number);

@@ -113,6 +113,24 @@ static void test_inbox__a_get_that_opens_that_waits_and_that_is_cancelled(void *
   room_finish(&room);
 }
 
+static void test_inbox__a_look_lends_what_is_idle_and_opens_nothing(void **state)
+{
+  (void)state;
+  struct room room;
+  room_init(&room, 2, true);
+  assert_int_equal(inbox_look(room.pool), 0);
+  assert_int_equal(stats_of(room.pool).open, 0);
+  assert_true(inbox_get(room.inbox, room.pool, -1, 1) > 0);
+  pool_lease_t lease = receive(&room, 1, NULL);
+  assert_int_equal(inbox_look(room.pool), 0);
+  assert_int_equal(pool_put(lease), 0);
+  pool_lease_t again = inbox_look(room.pool);
+  assert_true(again > 0 && again != lease);
+  assert_int_equal(pool_put(again), 0);
+  assert_int_equal(stats_of(room.pool).opened, 1);
+  room_finish(&room);
+}
+
 static void test_inbox__a_get_that_fails(void **state)
 {
   (void)state;
@@ -248,6 +266,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_inbox__a_get_that_opens_that_waits_and_that_is_cancelled),
+      cmocka_unit_test(test_inbox__a_look_lends_what_is_idle_and_opens_nothing),
       cmocka_unit_test(test_inbox__a_get_that_fails),
       cmocka_unit_test(test_inbox__calls),
       cmocka_unit_test(test_inbox__calls_of_a_driver_that_can_only_wait),

@@ -54,6 +54,12 @@ JNIEXPORT jlong JNICALL Java_libpool_Mail_get(JNIEnv *env, jclass self, jlong po
   return pool_get_for(pool_of(pool), 0);
 }
 
+JNIEXPORT jlong JNICALL Java_libpool_Mail_look(JNIEnv *env, jclass self, jlong pool)
+{
+  (void)env, (void)self;
+  return inbox_look(pool_of(pool));
+}
+
 JNIEXPORT jlong JNICALL Java_libpool_Mail_ask(JNIEnv *env, jclass self, jlong inbox, jlong pool, jlong timeout_ms,
                                               jlong number)
 {

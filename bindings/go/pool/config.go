@@ -42,6 +42,7 @@ type Config struct {
 	IdleTimeout   time.Duration // idle for so long, a connection is closed, down to MinIdle and MinOpen; default: never
 	MaxLifetime   time.Duration // no connection gets older; default: no limit
 	CheckAfter    time.Duration // idle for so long, a connection is checked before it is lent; default: never
+	CheckTimeout  time.Duration // a check that takes longer has failed; default 5 s
 	Keepalive     time.Duration // idle for so long, a connection is checked in the background; default: never
 	LeakAfter     time.Duration // a lease that is out for so long is counted in Stats.Leaked; default: never
 	RetryMin      time.Duration // back-off after a failed open, doubling up to RetryMax; default: none
@@ -52,6 +53,7 @@ type Config struct {
 const (
 	defaultTimeout   = 30 * time.Second
 	defaultFairness  = time.Millisecond
+	defaultCheck     = 5 * time.Second
 	defaultMaxIdle   = 10
 	refillTick       = 100 * time.Millisecond
 	leastTick        = time.Millisecond
@@ -106,6 +108,25 @@ func (c *Config) timeout() time.Duration {
 		return 0
 	}
 	return c.GetTimeout
+}
+
+// The same as the library counts it; -1: no limit.
+func (c *Config) limit() int64 {
+	if timeout := c.timeout(); timeout > 0 {
+		return max(int64(timeout/time.Millisecond), 1)
+	}
+	return -1
+}
+
+// How long a check takes at most; 0: no limit.
+func (c *Config) checkTimeout() time.Duration {
+	switch {
+	case c.CheckTimeout == 0:
+		return defaultCheck
+	case c.CheckTimeout < 0:
+		return 0
+	}
+	return c.CheckTimeout
 }
 
 // How long the first waiter may be overtaken.
@@ -175,6 +196,7 @@ func (c *Config) native() native.Pool_config_t {
 	setTime(config.SetCall_timeout_ms, c.CallTimeout)
 	setTime(config.SetIdle_timeout_ms, c.IdleTimeout)
 	setTime(config.SetMax_lifetime_ms, c.MaxLifetime)
+	setTime(config.SetCheck_timeout_ms, c.CheckTimeout)
 	setTime(config.SetKeepalive_ms, c.Keepalive)
 	setTime(config.SetLeak_after_ms, c.LeakAfter)
 	setTime(config.SetRetry_min_ms, c.RetryMin)
@@ -223,7 +245,7 @@ func saturate(value int) int {
 	return value
 }
 
-func max(a, b int) int {
+func max[N int | int64](a, b N) N {
 	if a > b {
 		return a
 	}

@@ -26,6 +26,14 @@ func (p *Pool[C]) Resume() (int, error) {
 	return p.controlled(p.handle.resume())
 }
 
+// Evict ends the waits of all Gets that wait now, with ErrEvicted, and returns how many; those that come later wait as
+// ever.
+func (p *Pool[C]) Evict() int {
+	count := p.handle.evict()
+	p.served()
+	return count
+}
+
 func (p *Pool[C]) controlled(result int) (int, error) {
 	p.served()
 	return counted(result)
@@ -39,6 +47,9 @@ func (p *Pool[C]) served() {
 
 // Flush does what Pool.Flush does.
 func (p *DriverPool) Flush() int { return p.handle.flush() }
+
+// Evict does what Pool.Evict does.
+func (p *DriverPool) Evict() int { return p.handle.evict() }
 
 // Resize does what Pool.Resize does.
 func (p *DriverPool) Resize(maxOpen int) (int, error) { return counted(p.handle.resize(maxOpen)) }

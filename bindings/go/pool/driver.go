@@ -67,7 +67,7 @@ func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
 	if err := ctx.Err(); err != nil {
 		return DriverLease{}, over(err)
 	}
-	if lease := takeIdle(p.handle); lease > 0 {
+	if lease := lookFor(p.handle); lease > 0 {
 		return DriverLease{pool: p, number: lease}, nil
 	}
 	if p.timeout > 0 {
@@ -154,6 +154,14 @@ func (l DriverLease) Release() error {
 // Discard ends the lease and closes the connection.
 func (l DriverLease) Discard() error {
 	if code := markUnusable(l.number); code < 0 {
+		return l.ended(code)
+	}
+	return l.Release()
+}
+
+// DiscardBroken does what Lease.DiscardBroken does.  A call that ends with ErrBroken has done it already.
+func (l DriverLease) DiscardBroken() error {
+	if code := markBroken(l.number); code < 0 {
 		return l.ended(code)
 	}
 	return l.Release()

@@ -22,6 +22,7 @@ var (
 	ErrDriver      = kind(native.POOL_E_DRIVER)      // there is no such driver, or it cannot be loaded
 	ErrOverload    = kind(native.POOL_E_OVERLOAD)    // too many are waiting already
 	ErrCancelled   = kind(native.POOL_E_CANCELLED)   // the context was cancelled
+	ErrEvicted     = kind(native.POOL_E_EVICTED)     // Evict ended the wait
 	ErrUnsupported = kind(native.POOL_E_UNSUPPORTED) // this pool cannot do that
 	ErrNoMemory    = kind(native.POOL_E_NOMEM)       // memory, or the table of slots, is used up
 )
@@ -37,6 +38,7 @@ var kinds = map[int64]error{
 	int64(native.POOL_E_DRIVER):      ErrDriver,
 	int64(native.POOL_E_OVERLOAD):    ErrOverload,
 	int64(native.POOL_E_CANCELLED):   ErrCancelled,
+	int64(native.POOL_E_EVICTED):     ErrEvicted,
 	int64(native.POOL_E_UNSUPPORTED): ErrUnsupported,
 	int64(native.POOL_E_NOMEM):       ErrNoMemory,
 }
@@ -87,8 +89,24 @@ func (e *PanicError) Unwrap() error {
 
 func stale() error { return &Error{Kind: ErrStale} }
 
+// The context ended a get whose last open had failed: errors.Is and errors.As find both errors.
+type lateError struct {
+	over error // the context's
+	open error
+}
+
+func (e *lateError) Error() string {
+	return e.over.Error() + "; the last open failed: " + e.open.Error()
+}
+
+func (e *lateError) Is(target error) bool { return errors.Is(e.over, target) }
+
+func (e *lateError) As(target any) bool { return errors.As(e.over, target) }
+
+func (e *lateError) Unwrap() error { return e.open }
+
 // Why a context ended a get.
-func over(err error) error {
+func over(err error) *Error {
 	if errors.Is(err, context.Canceled) {
 		return &Error{Kind: ErrCancelled, Err: err}
 	}
@@ -97,7 +115,7 @@ func over(err error) error {
 
 func stillOpen(count int, err error) error {
 	message := fmt.Sprintf("the pool is closed, but connections are still lent or being opened: %d", count)
-	return &Error{Kind: over(err).(*Error).Kind, Message: message, Err: err}
+	return &Error{Kind: over(err).Kind, Message: message, Err: err}
 }
 
 func failureOf(code int64, message string) *Error {

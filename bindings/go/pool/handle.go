@@ -66,6 +66,12 @@ func (h *handle) flush() int {
 	return count
 }
 
+func (h *handle) evict() int {
+	count := native.Pool_evict(h.pool)
+	runtime.KeepAlive(h)
+	return count
+}
+
 func (h *handle) resize(maxOpen int) int {
 	left := native.Pool_resize(h.pool, saturate(maxOpen))
 	runtime.KeepAlive(h)

@@ -26,10 +26,14 @@ static int64_t begin_get(uintptr_t inbox, uintptr_t pool, int64_t timeout_ms, in
   return inbox_get((inbox_t *)inbox, (pool_t *)pool, timeout_ms, number);
 }
 
-// An idle connection; any other answer is the inbox's to give.
 static int64_t get_at_once(uintptr_t pool)
 {
   return pool_get_for((pool_t *)pool, 0);
+}
+
+static int64_t look(uintptr_t pool)
+{
+  return inbox_look((pool_t *)pool);
 }
 
 static pool_bytes_t bytes(_GoString_ text)
@@ -129,6 +133,14 @@ func (m *mailroom) forget(number int64) bool {
 
 // ---- what is asked for ----
 
+// An idle connection, or 0.
+func lookFor(handle *handle) int64 {
+	lease := C.look(C.uintptr_t(handle.address))
+	runtime.KeepAlive(handle)
+	return int64(lease)
+}
+
+// The same for one that does not wait: else why there is none, and one is opened for the next, where there is room.
 func takeIdle(handle *handle) int64 {
 	lease := C.get_at_once(C.uintptr_t(handle.address))
 	runtime.KeepAlive(handle)
@@ -151,3 +163,5 @@ func (m *mailroom) call(lease int64, method, args string, number int64) int64 {
 func put(lease int64) int64 { return int64(C.pool_put(C.int64_t(lease))) }
 
 func markUnusable(lease int64) int64 { return int64(C.pool_mark_unusable(C.int64_t(lease))) }
+
+func markBroken(lease int64) int64 { return int64(C.pool_mark_broken(C.int64_t(lease))) }

@@ -49,6 +49,15 @@ func (l Lease[C]) Discard() error {
 	return l.place.pool.discard(l.number)
 }
 
+// DiscardBroken ends the lease and closes the connection as Discard does, and throws suspicion on the others, which may have lost
+// the same server: those that are idle are checked, and until then not lent.  Without a check it is the same as Discard.
+func (l Lease[C]) DiscardBroken() error {
+	if !l.take() {
+		return stale()
+	}
+	return l.place.pool.discardBroken(l.number)
+}
+
 // Of all who end a lease at one time, one succeeds.
 func (l Lease[C]) take() bool {
 	return l.place != nil && l.place.lease.CompareAndSwap(l.number, 0)

@@ -16,6 +16,8 @@ package pool
 #cgo nocallback step_end
 #cgo noescape step_end_unusable
 #cgo nocallback step_end_unusable
+#cgo noescape step_end_broken
+#cgo nocallback step_end_broken
 #cgo noescape step_done
 #cgo nocallback step_done
 #cgo noescape step_next

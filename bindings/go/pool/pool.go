@@ -32,13 +32,15 @@ type Pool[C any] struct {
 	check   func(context.Context, C) error
 	reset   func(C) error
 	timeout time.Duration // of a get; 0: none
+	limit   int64         // the same for the library; -1: none
+	checks  time.Duration // how long a check may take; 0: no limit
 	table   table[C]
 	queue   queue
 	keeper  keeper
 	chores  sync.Mutex // guards refilling
 	// A connection is being opened to keep it idle; the library does not count these, so it is one at a time.
 	refilling bool
-	cause     atomic.Pointer[error] // of the last failed open
+	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
 	respite   time.Duration         // of who was told in vain
 	closed    atomic.Bool
 	emptied   sync.Once
@@ -70,8 +72,8 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 // fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
 // deadline.  A connection that comes too late is kept for the next caller.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
-	p := &Pool[C]{open: open, timeout: config.timeout(), respite: config.fairness() / respites,
-		drained: make(chan struct{})}
+	p := &Pool[C]{open: open, timeout: config.timeout(), limit: config.limit(), checks: config.checkTimeout(),
+		respite: config.fairness() / respites, drained: make(chan struct{})}
 	for _, option := range options {
 		if option == nil {
 			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
@@ -122,6 +124,9 @@ func (p *Pool[C]) fill(count int) (err error) {
 // arrival.  It ends with ErrTimeout at the context's deadline or after Config.GetTimeout, whichever comes first, and
 // with ErrCancelled if the context is cancelled; the error that the context gives is behind them.
 //
+// If open fails while another connection may still come, Get waits for that, and opens again from time to time; open's
+// last error is then behind ErrTimeout, too.  If none may come, it ends with ErrOpen and open's error at once.
+//
 // A panic in open or check reaches the caller as a *PanicError.
 func (p *Pool[C]) Get(ctx context.Context) (Lease[C], error) {
 	return p.get(ctx, true)
@@ -140,11 +145,22 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 	if err := ctx.Err(); err != nil {
 		return Lease[C]{}, over(err)
 	}
-	next := begin(p.handle, 0, 0)
+	next := begin(p.handle, p.most(ctx, wait), 0)
 	if next.result > 0 && next.wake == 0 {
 		return p.lend(int64(next.result)), nil
 	}
 	return p.getPatiently(ctx, next, wait)
+}
+
+// How many milliseconds a get may take from now on; the clock is read only where the context has a deadline.
+func (p *Pool[C]) most(ctx context.Context, wait bool) int64 {
+	if !wait {
+		return 0
+	}
+	if left := milliseconds(ctx); left >= 0 && (p.limit < 0 || left < p.limit) {
+		return left
+	}
+	return p.limit
 }
 
 func (p *Pool[C]) lend(lease int64) Lease[C] {
@@ -160,29 +176,33 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease
 		defer cancel()
 		ctx = limited
 	}
-	for first := true; ; first = false {
+	var failed error // of the last open
+	for {
 		p.tell(next)
 		switch {
 		case next.result > 0:
 			return p.lend(int64(next.result)), nil
-		case next.result == timeoutCode && first && wait:
-			// Nothing is there: into the queue.
 		case next.result < 0:
-			return Lease[C]{}, p.failure(int64(next.result))
+			return Lease[C]{}, p.ended(ctx, wait, next, failed)
 		case next.work == workClose:
 			p.finish(next)
-		default:
-			lease, err := p.perform(ctx, next)
-			if lease != 0 || err != nil {
-				return p.lendIf(lease), err
+			next = step{}
+		case next.work != workNone:
+			done, err := p.perform(ctx, next)
+			if done.lease != 0 || err != nil {
+				return p.lendIf(done.lease), err
 			}
+			if done.failed != nil {
+				failed = done.failed
+			}
+			next = done.next
 		}
-		if err := ctx.Err(); err != nil {
-			return Lease[C]{}, over(err)
-		}
-		var ended error
-		if next, ended = p.ask(ctx, wait); ended != nil {
-			return Lease[C]{}, ended
+		if next.ticket != 0 {
+			next = p.wait(ctx, next)
+		} else if err := ctx.Err(); err != nil {
+			return Lease[C]{}, p.late(err, failed)
+		} else {
+			next = begin(p.handle, p.most(ctx, wait), 0)
 		}
 	}
 }
@@ -194,29 +214,48 @@ func (p *Pool[C]) lendIf(lease int64) Lease[C] {
 	return p.lend(lease)
 }
 
-// The next step of a get, for which it waits if need be; or why it has to end.
-func (p *Pool[C]) ask(ctx context.Context, wait bool) (step, error) {
-	if !wait {
-		return begin(p.handle, 0, 0), nil
+// Why a get is over that got nothing.
+func (p *Pool[C]) ended(ctx context.Context, wait bool, last step, failed error) error {
+	switch {
+	case last.result == timeoutCode && wait:
+		<-ctx.Done() // the library counts in milliseconds and may be early by a part of one
+		return p.late(ctx.Err(), failed)
+	case last.result == openCode && failed != nil:
+		return &Error{Kind: ErrOpen, Err: failed}
 	}
-	next, told := p.queue.enter(p.handle, milliseconds(ctx))
-	if told == nil {
-		return next, nil
+	return p.failure(int64(last.result))
+}
+
+// The context ended a get; why no connection could be opened is behind that, too.
+func (p *Pool[C]) late(err, failed error) *Error {
+	if cause := p.cause.Load(); failed == nil && cause != nil {
+		failed = *cause
 	}
+	ended := over(err)
+	if failed != nil {
+		ended.Err = &lateError{over: err, open: failed}
+	}
+	return ended
+}
+
+// The next step of a get that has a ticket.
+func (p *Pool[C]) wait(ctx context.Context, next step) step {
 	ticket := int64(next.ticket)
+	told := p.queue.enter(ticket)
+	defer p.queue.leave(ticket, told)
+	// Who told this ticket before it was known here told nobody, so look once more.
+	next = begin(p.handle, -1, ticket)
 	for inVain := false; next.ticket != 0; inVain = true {
 		p.tell(next)
 		if inVain {
 			p.rest(ctx)
 		}
 		if !isToldBefore(ctx, told, time.Duration(next.look_again)) {
-			p.queue.leave(ticket, told)
 			return p.giveUp(ctx, ticket)
 		}
 		next = begin(p.handle, -1, ticket)
 	}
-	p.queue.leave(ticket, told)
-	return p.onTime(ctx, next)
+	return next
 }
 
 // Who was told, but overtaken by somebody who gets and releases all the time, would be so again at once.  He lets that
@@ -247,37 +286,21 @@ func isToldBefore(ctx context.Context, told chan struct{}, lookAgain time.Durati
 	return true
 }
 
-// The library counts in milliseconds and may be early by a part of one.
-func (p *Pool[C]) onTime(ctx context.Context, next step) (step, error) {
-	if next.result != timeoutCode {
-		return next, nil
-	}
-	p.tell(next)
-	<-ctx.Done()
-	return step{}, over(ctx.Err())
-}
-
 // Leaves the queue, unless a connection came at this moment.
-func (p *Pool[C]) giveUp(ctx context.Context, ticket int64) (step, error) {
-	err := ctx.Err()
-	if err == context.DeadlineExceeded {
+func (p *Pool[C]) giveUp(ctx context.Context, ticket int64) step {
+	if ctx.Err() == context.DeadlineExceeded {
 		// Who asks at his deadline is counted as timed out, not as cancelled.
 		next := begin(p.handle, -1, ticket)
-		if next.result == timeoutCode {
-			p.tell(next)
-			return step{}, over(err)
-		}
 		if next.ticket == 0 {
-			return next, nil
+			return next
 		}
 		p.tell(next)
 	}
 	next := cancel(ticket)
 	if next.result == 0 && next.work == workNone {
-		p.tell(next)
-		return step{}, over(err)
+		next.result = timeoutCode
 	}
-	return next, nil
+	return next
 }
 
 // Close closes the pool: nobody gets a connection any more, those who wait get ErrClosed, idle connections are closed

@@ -11,24 +11,19 @@ type queue struct {
 	spare   sync.Pool // channels
 }
 
-// Begins a get that may wait; the channel tells when to go on, and is nil if there is nothing to wait for.  Whoever wants
-// to tell a ticket waits for the mutex, so none is told before it is known here.
-func (q *queue) enter(handle *handle, timeout int64) (step, chan struct{}) {
-	q.mutex.Lock()
-	defer q.mutex.Unlock()
-	next := begin(handle, timeout, 0)
-	if next.ticket == 0 {
-		return next, nil
-	}
+// Begins a wait; the channel tells when to go on.  The ticket could not be told before.
+func (q *queue) enter(ticket int64) chan struct{} {
 	told, _ := q.spare.Get().(chan struct{})
 	if told == nil {
 		told = make(chan struct{}, 1)
 	}
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
 	if q.waiters == nil {
 		q.waiters = make(map[int64]chan struct{})
 	}
-	q.waiters[int64(next.ticket)] = told
-	return next, told
+	q.waiters[ticket] = told
+	return told
 }
 
 // Ends a wait; the channel is another's from now on.

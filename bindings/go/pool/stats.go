@@ -37,6 +37,7 @@ type Stats struct {
 	FailedFast     int64 // gets that failed at once because the server is down
 	FailedOpen     int64 // gets that failed because an open failed
 	FailedClosed   int64 // gets that failed because the pool was closed
+	Evicted        int64
 	BreakerOpened  int64
 	Leaked         int64
 	WaitSum        time.Duration
@@ -94,6 +95,7 @@ func (h *handle) stats() Stats {
 		FailedFast:     counts.GetFailed_fast(),
 		FailedOpen:     counts.GetFailed_open(),
 		FailedClosed:   counts.GetFailed_closed(),
+		Evicted:        counts.GetEvicted(),
 		BreakerOpened:  counts.GetBreaker_opened(),
 		Leaked:         counts.GetLeaked(),
 		WaitSum:        time.Duration(counts.GetWait_ns()),

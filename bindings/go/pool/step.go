@@ -25,6 +25,7 @@ const (
 	workClose = C.POOL_WORK_CLOSE
 
 	timeoutCode = C.POOL_E_TIMEOUT
+	openCode    = C.POOL_E_OPEN
 )
 
 func begin(handle *handle, timeout int64, ticket int64) (next step) {
@@ -45,6 +46,11 @@ func end(lease int64) (next step) {
 
 func endUnusable(lease int64) (next step) {
 	C.step_end_unusable(C.int64_t(lease), &next)
+	return
+}
+
+func endBroken(lease int64) (next step) {
+	C.step_end_broken(C.int64_t(lease), &next)
 	return
 }
 

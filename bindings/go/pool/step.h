@@ -49,6 +49,12 @@ static inline void step_end_unusable(int64_t lease, struct step *told)
   step_end(lease, told);
 }
 
+static inline void step_end_broken(int64_t lease, struct step *told)
+{
+  pool_mark_broken(lease);
+  step_end(lease, told);
+}
+
 /* A code of 0: it succeeded. */
 static inline void step_done(int64_t claim, int32_t code, const char *message, size_t size, struct step *told)
 {

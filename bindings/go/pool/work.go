@@ -21,7 +21,10 @@ type outcome[C any] struct {
 	err      error
 	panicked *PanicError
 	ended    bool // the function returned
+	failure  bool // it failed
 	lease    int64
+	failed   error // of open
+	next     step  // the open failed, but the get has a ticket to wait with
 }
 
 // An open or check that somebody waits for, unless he has left.
@@ -31,7 +34,7 @@ type job struct {
 }
 
 // Opens or checks on behalf of a get.  That may take longer than the get may, so it runs in a goroutine of its own.
-func (p *Pool[C]) perform(ctx context.Context, next step) (int64, error) {
+func (p *Pool[C]) perform(ctx context.Context, next step) (*outcome[C], error) {
 	work := &job{done: make(chan struct{})}
 	result := new(outcome[C])
 	go p.run(ctx, next, work, result)
@@ -39,20 +42,22 @@ func (p *Pool[C]) perform(ctx context.Context, next step) (int64, error) {
 	case <-work.done:
 	case <-ctx.Done():
 		if work.settled.CompareAndSwap(false, true) {
-			return 0, over(ctx.Err())
+			return new(outcome[C]), p.late(ctx.Err(), nil)
 		}
 		<-work.done
 	}
 	if result.panicked != nil {
+		p.giveBack(result)
 		panic(result.panicked)
 	}
-	if err := ctx.Err(); err != nil && errors.Is(result.err, ErrOpen) {
-		return 0, &Error{Kind: over(err).(*Error).Kind, Err: errors.Unwrap(result.err)}
+	if err := ctx.Err(); err != nil && result.failed != nil && result.err != nil {
+		result.err = p.late(err, result.failed)
 	}
-	return result.lease, result.err
+	return result, result.err
 }
 
 func (p *Pool[C]) run(ctx context.Context, next step, work *job, result *outcome[C]) {
+	defer p.tendAfter(result) // not before the get goes on, which may have been told of something meanwhile
 	defer p.deliver(work, result)
 	defer p.report(ctx, next, result)
 	defer result.catch()
@@ -61,9 +66,22 @@ func (p *Pool[C]) run(ctx context.Context, next step, work *job, result *outcome
 			result.err = errors.New("open returned no connection")
 		}
 	} else {
-		result.err = p.check(ctx, p.table.at(int64(next.claim)).conn)
+		result.err = p.checkInTime(ctx, p.table.at(int64(next.claim)).conn)
 	}
 	result.ended = true
+}
+
+// A check that takes longer than a check may has failed, whatever it says.
+func (p *Pool[C]) checkInTime(ctx context.Context, conn C) error {
+	if p.checks == 0 {
+		return p.check(ctx, conn)
+	}
+	limited, cancel := context.WithTimeout(ctx, p.checks)
+	defer cancel()
+	if err := p.check(limited, conn); err != nil || ctx.Err() != nil {
+		return err
+	}
+	return limited.Err()
 }
 
 // Deferred, so that neither a panic nor runtime.Goexit loses the claim.
@@ -99,21 +117,34 @@ func (p *Pool[C]) report(ctx context.Context, next step, result *outcome[C]) {
 	}
 	if opens && failure != nil {
 		p.cause.Store(&failure)
-		result.err = &Error{Kind: ErrOpen, Err: failure}
-	} else {
-		result.err = nil // after a failed check the get goes on
+		result.failed = failure
+	} else if opens {
+		p.cause.Store(nil)
 	}
+	result.err = nil // after a failed check the get goes on
 	after := p.acknowledge(p.outcome(ctx, next, failure))
-	if after.result > 0 {
+	switch {
+	case after.result > 0:
 		result.lease = int64(after.result)
-	} else if failure == nil {
+	case after.ticket != 0:
+		result.next = step{ticket: after.ticket, look_again: after.look_again}
+	case result.failed != nil:
+		result.err = &Error{Kind: ErrOpen, Err: failure}
+	case failure == nil:
 		result.err = p.failureIf(int64(after.result))
 	}
+	result.failure = failure != nil
 	p.finish(after)
-	if opens && failure != nil {
-		p.keeper.nudge()
-		p.tend()
+}
+
+// After a failure something may be due: to try again, or to close the connections that were suspect as well.
+func (p *Pool[C]) tendAfter(result *outcome[C]) {
+	if !result.failure {
+		return
 	}
+	defer p.shield()
+	p.keeper.nudge()
+	p.tend()
 }
 
 // Tells the library.  What an error says of itself is the user's code, too.
@@ -144,6 +175,16 @@ func (p *Pool[C]) deliver(work *job, result *outcome[C]) {
 	if work.settled.CompareAndSwap(false, true) {
 		close(work.done)
 		return
+	}
+	p.giveBack(result)
+}
+
+// Nobody goes on with what has come.
+func (p *Pool[C]) giveBack(result *outcome[C]) {
+	if result.next.ticket != 0 {
+		next := cancel(int64(result.next.ticket))
+		p.tell(next)
+		p.putBack(max(int64(next.result), 0))
 	}
 	p.putBack(result.lease)
 }
@@ -209,6 +250,14 @@ func (p *Pool[C]) clean(l Lease[C]) (clean bool) {
 
 func (p *Pool[C]) discard(lease int64) error {
 	next := endUnusable(lease)
+	p.settle(next)
+	return p.failureIf(int64(next.result))
+}
+
+// The others are under suspicion, and those that are idle are checked.
+func (p *Pool[C]) discardBroken(lease int64) error {
+	defer p.tend()
+	next := endBroken(lease)
 	p.settle(next)
 	return p.failureIf(int64(next.result))
 }

@@ -259,6 +259,7 @@ func (s *stage) counts() map[string]int64 {
 		"waited": stats.Waited, "timed_out": stats.TimedOut, "overloaded": stats.Overloaded, "cancelled": stats.Cancelled,
 		"closed_unusable": stats.ClosedUnusable, "closed_surplus": stats.ClosedSurplus, "closed_idle": stats.ClosedIdle,
 		"closed_lifetime": stats.ClosedLifetime, "closed_flushed": stats.ClosedFlushed,
-		"closed_resized": stats.ClosedResized, "destroyed": destroyed,
+		"closed_resized": stats.ClosedResized, "failed_open": stats.FailedOpen, "failed_fast": stats.FailedFast,
+		"destroyed": destroyed,
 	}
 }

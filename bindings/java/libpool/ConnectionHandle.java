@@ -97,7 +97,9 @@ final class ConnectionHandle implements InvocationHandler {
         physical.note(e);
       }
     }
-    if (unusable || physical.isBroken()) {
+    if (physical.isBroken()) {
+      lease.discardBroken();
+    } else if (unusable) {
       lease.discard();
     } else {
       lease.close();

@@ -106,6 +106,18 @@ public final class DriverLease implements AutoCloseable {
     }
   }
 
+  /**
+   * The same as {@link #discard()} for a connection that broke: the others are under suspicion, and those that are idle
+   * are checked. A call that fails with a {@link PoolBrokenException} has done it already.
+   */
+  public void discardBroken() {
+    long lease = take();
+    if (lease != 0) {
+      Core.pool_mark_broken(lease);
+      Mail.put(lease);
+    }
+  }
+
   private long take() {
     long lease = right.number.getAndSet(0);
     if (cleanable != null) {

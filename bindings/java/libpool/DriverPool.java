@@ -79,8 +79,8 @@ public final class DriverPool extends CommonPool {
 
   private DriverLease get(long timeoutMs) throws InterruptedException {
     DriverLease lease = new DriverLease(this); // before there is anything that a lack of memory could lose
-    long number = Mail.get(handle);
-    if (number <= 0) {
+    long number = Mail.look(handle);
+    if (number == 0) {
       Mail.Letter letter = mail.get(this, handle, timeoutMs);
       if (letter.result() < 0) {
         throw failure(letter);
@@ -126,6 +126,15 @@ public final class DriverPool extends CommonPool {
   public int flush() {
     try {
       return Core.pool_flush(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** Ends the waits of all gets that wait now; see {@link Pool#evict()}. */
+  public int evict() {
+    try {
+      return Core.pool_evict(handle);
     } finally {
       Reference.reachabilityFence(this);
     }

@@ -14,6 +14,8 @@ final class Get<C, X extends Exception> {
   private long deadline;
   private long queuedNs;
   private long workedNs;
+  private Exception failure; // of its last open, or null
+  private boolean timeless; // what the library asks for, it asks one that only looked
 
   Get(Pool<C, X> pool, long timeoutMs) {
     this.pool = pool;
@@ -21,9 +23,14 @@ final class Get<C, X extends Exception> {
     deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
   }
 
-  /** Returns a lease; or 0 if there is none and the timeout is 0. */
-  long pursue(long said) throws X, InterruptedException {
-    Step step = Step.of(timeoutMs != 0 && said == CoreConstants.POOL_E_TIMEOUT ? linger() : said);
+  /**
+   * Returns a lease; or 0 if there is none and the timeout is 0.
+   *
+   * @param looked that was only a look, which has no time for the library
+   */
+  long pursue(long said, boolean looked) throws X, InterruptedException {
+    timeless = looked && timeoutMs != 0;
+    Step step = Step.of(timeless && said == CoreConstants.POOL_E_TIMEOUT ? linger() : said);
     for (; ; ) {
       pool.wake(step);
       if (step.result > 0) {
@@ -35,11 +42,13 @@ final class Get<C, X extends Exception> {
         }
         return fail((int) step.result, step.message);
       }
-      if (step.work != Step.NONE) {
+      if (step.work == Step.OPEN) {
+        step = open(step);
+      } else if (step.work != Step.NONE) {
         step = Step.of(work(step));
       } else if (step.ticket != 0) {
         step = queue(step.ticket);
-      } else if (timeoutMs > 0 && leftNs() <= 0) {
+      } else if (isOver()) {
         return fail(CoreConstants.POOL_E_TIMEOUT, null);
       } else {
         step = Step.of(timeoutMs == 0 ? pool.begin(0, 0) : enter());
@@ -48,12 +57,13 @@ final class Get<C, X extends Exception> {
   }
 
   /**
-   * Before it queues: whoever has a connection is often about to give it back, and to sleep and to be woken costs more
-   * than to let others run for a moment. As long as others wait too long the library gives nothing to those who linger.
+   * Before it queues: a thread that has a connection is often about to give it back, and to sleep and to be woken costs
+   * more than to let others run for a moment. As long as others wait too long the library gives nothing to one that
+   * lingers.
    */
   private long linger() {
     long since = System.nanoTime();
-    for (int i = 0; i < MOMENTS && System.nanoTime() - since < MOMENTS_NS; i++) {
+    for (int i = 0; i < MOMENTS && pool.isFull() && System.nanoTime() - since < MOMENTS_NS; i++) {
       Thread.yield();
       long said = pool.begin(0, 0);
       if (said != CoreConstants.POOL_E_TIMEOUT) {
@@ -65,6 +75,7 @@ final class Get<C, X extends Exception> {
 
   /** Begins to wait. Our own time is not over before the library's, so that it is the library that says so. */
   private long enter() {
+    timeless = false;
     if (timeoutMs < 0) {
       return pool.begin(timeoutMs, 0);
     }
@@ -74,15 +85,41 @@ final class Get<C, X extends Exception> {
     return said;
   }
 
-  private long work(Step step) throws X {
+  private Step open(Step step) throws X {
     long since = System.nanoTime();
-    long said = step.work == Step.OPEN ? pool.open(step) : pool.perform(step);
+    Step after;
+    try {
+      after = pool.openFor(step, e -> failure = e);
+    } catch (Exception e) {
+      boolean late = failure != null && isOver(); // it has waited, and this was another try
+      if ((!timeless && !late) || Pool.isInterrupt(e)) {
+        throw e;
+      }
+      failure = e;
+      after = Step.of(late ? CoreConstants.POOL_E_TIMEOUT : enter());
+    }
     workedNs += System.nanoTime() - since;
-    if (said != 0 && timeoutMs > 0 && leftNs() <= 0) { // too late for this one; the next may use it
+    if (after.result > 0 && isOver()) { // too late for this one; the next may use it
+      pool.wake(after);
+      pool.settle(after.result);
+      return Step.of(CoreConstants.POOL_E_TIMEOUT);
+    }
+    return after;
+  }
+
+  private long work(Step step) {
+    long since = System.nanoTime();
+    long said = pool.perform(step);
+    workedNs += System.nanoTime() - since;
+    if (said != 0 && isOver()) {
       pool.settle(said);
       return CoreConstants.POOL_E_TIMEOUT;
     }
     return said;
+  }
+
+  private boolean isOver() {
+    return timeoutMs > 0 && leftNs() <= 0;
   }
 
   private Step queue(long ticket) throws InterruptedException {
@@ -101,7 +138,7 @@ final class Get<C, X extends Exception> {
           waiter.rest(pool, REST_NS);
         }
         sleep(waiter, step.lookAgainNs);
-        if (timeoutMs > 0 && leftNs() <= 0) {
+        if (isOver()) {
           return last(ticket);
         }
       }
@@ -147,7 +184,10 @@ final class Get<C, X extends Exception> {
     return deadline - System.nanoTime();
   }
 
-  private long fail(int code, String message) {
+  private long fail(int code, String message) throws X {
+    if (code == CoreConstants.POOL_E_OPEN && failure != null) {
+      throw thrown(failure);
+    }
     if (code != CoreConstants.POOL_E_TIMEOUT) {
       throw pool.failure(code, message);
     }
@@ -155,7 +195,7 @@ final class Get<C, X extends Exception> {
       return 0;
     }
     PoolStats now = pool.stats();
-    throw new PoolTimeoutException(
+    var timeout = new PoolTimeoutException(
         String.format(
             "%s: no connection in time: %d ms went by in the queue, %d ms in open or check; "
                 + "%d are open, %d leased, %d wait",
@@ -165,5 +205,12 @@ final class Get<C, X extends Exception> {
             now.open(),
             now.leased(),
             now.waiting()));
+    timeout.initCause(failure != null ? failure : pool.lastFailure());
+    throw timeout;
+  }
+
+  @SuppressWarnings("unchecked") // the opener has thrown it
+  private X thrown(Exception failure) {
+    return (X) failure;
   }
 }

@@ -61,6 +61,18 @@ public final class Lease<C> implements AutoCloseable {
   }
 
   /**
+   * The same as {@link #discard()} for a connection that broke: the others may have lost the same server, so those that
+   * are idle are checked, and until then not lent, where the pool has a checker.
+   */
+  public void discardBroken() {
+    long lease = takeAlone();
+    if (lease != 0) {
+      forget();
+      pool.putBroken(lease);
+    }
+  }
+
+  /**
    * Notes what the lease is used for, until it is closed; lists of leases show it.
    *
    * @param tag a few words, or null for none
@@ -80,11 +92,15 @@ public final class Lease<C> implements AutoCloseable {
       return;
     }
     C ended = connection;
+    forget();
+    pool.put(lease, ended, usable);
+  }
+
+  private void forget() {
     connection = null;
     if (watch != null) {
       watch.end();
     }
-    pool.put(lease, ended, usable);
   }
 
   /** If two do this at one moment both may get it, and the library refuses the second. An atomic swap costs more. */

@@ -146,5 +146,8 @@ final class Mail implements Runnable {
   /** An idle connection; or an error. */
   static native long get(long pool);
 
+  /** An idle connection, or 0. */
+  static native long look(long pool);
+
   static native void put(long lease);
 }

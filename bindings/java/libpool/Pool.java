@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -40,14 +41,17 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Resetter<? super C> resetter;
   private final Consumer<? super Leak> leakReport; // null: leaks are not looked for
   private final long leakAfterMs;
+  private final long checkTimeoutNs;
   private final boolean worksAtReturn;
   private final Set<Watch> watches = ConcurrentHashMap.newKeySet(); // those that may become late
   private final Waiters waiters = new Waiters();
+  private final AtomicInteger places = new AtomicInteger(); // that are taken, by an open under way as well
+  private volatile int maxOpen; // 0: no cap
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition drained = lock.newCondition();
   private final Keeper keeper; // null: nothing has to do with time
   private volatile boolean closed;
-  private volatile Throwable lastFailure;
+  private volatile Throwable lastFailure; // null: none, or an open has succeeded since
   private volatile int failures; // how often an open failed; of interest is only whether it changed
 
   Pool(PoolBuilder<C, X> builder, Config config) {
@@ -58,6 +62,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     resetter = builder.resetter;
     leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
     leakAfterMs = config.getLeak_after_ms();
+    maxOpen = config.getMax_open();
+    checkTimeoutNs = config.getCheck_timeout_ms() < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(config.getCheck_timeout_ms());
     worksAtReturn = resetter != null || leakReport != null;
     long shortestMs = builder.shortestMs(config);
     keeper = shortestMs > 0 ? new Keeper(this, shortestMs) : null;
@@ -89,10 +95,15 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    * arrival. Only a get that has to wait looks whether its thread was interrupted.
    *
    * @param timeout for waiting and opening together; 0 or more; what is too long for a clock is for ever
-   * @throws X what the opener throws
-   * @throws PoolTimeoutException if the time is over; a connection whose opening took too long is kept for the next
+   * <p>If the opener throws an exception while another connection may still come, the get waits for that and opens again
+   * from time to time. An error, or that its thread was interrupted, leaves the get at once.
+   *
+   * @throws X what the opener throws, if no other connection may come
+   * @throws PoolTimeoutException if the time is over, with what the opener threw as its cause; a connection whose opening
+   *     took too long is kept for the next
    * @throws PoolClosedException if the pool is closed, also meanwhile
    * @throws PoolOverloadException if too many are waiting
+   * @throws PoolEvictedException if {@link #evict()} ends the wait
    * @throws PoolOpenException if opens keep failing and the breaker is open
    * @throws InterruptedException if the thread is interrupted while it waits; then it has got nothing
    */
@@ -120,9 +131,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   private Lease<C> get(long timeoutMs) throws X, InterruptedException {
     Lease<C> lease = new Lease<>(this); // before there is anything that a lack of memory could lose
-    long number = Step.begin(handle, 0, 0); // nobody queues at once: see Get
+    boolean looks = isFull(); // so as not to queue at once: see Get
+    long number = Step.begin(handle, looks ? 0 : timeoutMs, 0);
     if (number <= 0) {
-      number = new Get<>(this, timeoutMs).pursue(number);
+      number = new Get<>(this, timeoutMs).pursue(number, looks);
     }
     return number == 0 ? null : lend(lease, number);
   }
@@ -141,17 +153,34 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   /** For a lease. Runs once for each, at the most. */
   void put(long number, C connection, boolean usable) {
     if (!usable || (resetter != null && !reset(connection))) {
-      markUnusable(number);
+      mark(number, false);
     }
+    end(number);
+  }
+
+  /** The same for a connection that broke: those that are idle are checked. */
+  void putBroken(long number) {
+    mark(number, true);
+    end(number);
+    if (keeper != null) {
+      keeper.tell();
+    }
+  }
+
+  private void end(long number) {
     long said = Step.end(number);
     if (said != 0) {
       settle(said);
     }
   }
 
-  private static void markUnusable(long number) {
+  private static void mark(long number, boolean broken) {
     try {
-      Core.pool_mark_unusable(number);
+      if (broken) {
+        Core.pool_mark_broken(number);
+      } else {
+        Core.pool_mark_unusable(number);
+      }
     } catch (IllegalStateException e) {
       // somebody else has ended it at this moment
     }
@@ -176,6 +205,11 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   long begin(long timeoutMs, long ticket) {
     return Step.begin(handle, timeoutMs, ticket);
+  }
+
+  /** Whether there is no room to open, as far as can be said without the library. */
+  boolean isFull() {
+    return maxOpen > 0 && places.get() >= maxOpen;
   }
 
   Waiters waiters() {
@@ -219,30 +253,69 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   }
 
   /** Opens a connection. Returns what was said then; if it fails, everything is told and done before that is thrown. */
-  long open(Step step) throws X {
-    long said;
+  private long open(Step step) throws X {
     try {
-      Table.set(step.claim, Objects.requireNonNull(opener.open(), "the opener returned null"));
-      said = Step.done(step.claim);
+      return tryToOpen(step);
     } catch (Throwable e) {
-      Table.take(step.claim);
-      lastFailure = e;
-      failures++;
-      settle(fail(step.claim, e));
+      settle(failOpen(step, e));
       throw e;
     } finally {
       changed();
     }
-    return said;
+  }
+
+  /** The same for a get. If it fails and the get has a ticket to wait on with, that is told and not thrown. */
+  Step openFor(Step step, Consumer<? super Exception> failed) throws X {
+    try {
+      return Step.of(tryToOpen(step));
+    } catch (Throwable e) {
+      Step after = Step.of(failOpen(step, e));
+      if (after.ticket != 0 && e instanceof Exception exception) {
+        failed.accept(exception);
+        return after;
+      }
+      wake(after);
+      if (after.work != Step.NONE) {
+        settle(perform(after));
+      }
+      if (after.ticket != 0) {
+        settle(Step.cancel(after.ticket));
+      }
+      throw e;
+    } finally {
+      changed();
+    }
+  }
+
+  private long tryToOpen(Step step) throws X {
+    places.incrementAndGet();
+    Table.set(step.claim, Objects.requireNonNull(opener.open(), "the opener returned null"));
+    lastFailure = null;
+    return Step.done(step.claim);
+  }
+
+  private long failOpen(Step step, Throwable failure) {
+    Table.take(step.claim);
+    places.decrementAndGet();
+    lastFailure = failure;
+    failures++;
+    return fail(step.claim, failure);
+  }
+
+  /** Of the last open, or null. */
+  Throwable lastFailure() {
+    return lastFailure;
+  }
+
+  static boolean isInterrupt(Throwable failure) {
+    return failure instanceof InterruptedException
+        || failure instanceof ClosedByInterruptException
+        || Thread.currentThread().isInterrupted();
   }
 
   /** Who gave up because his thread was interrupted says nothing about the server. */
   private static long fail(long claim, Throwable failure) {
-    boolean interrupted =
-        failure instanceof InterruptedException
-            || failure instanceof ClosedByInterruptException
-            || Thread.currentThread().isInterrupted();
-    int code = interrupted ? CoreConstants.POOL_E_TIMEOUT : CoreConstants.POOL_E_OPEN;
+    int code = isInterrupt(failure) ? CoreConstants.POOL_E_TIMEOUT : CoreConstants.POOL_E_OPEN;
     return Step.fail(claim, code, describe(failure));
   }
 
@@ -255,9 +328,11 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
   }
 
+  /** One that took longer than a check may has failed, whatever it says. */
   private long check(long claim) {
+    long since = System.nanoTime();
     try {
-      if (checker == null || checker.check(connection(claim))) {
+      if (checker == null || checker.check(connection(claim)) && System.nanoTime() - since <= checkTimeoutNs) {
         return Step.done(claim);
       }
       return Step.fail(claim, CoreConstants.POOL_E_OPEN, NOT_GOOD);
@@ -277,6 +352,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       LOG.log(System.Logger.Level.WARNING, () -> name + ": a connection could not be closed", e);
       said = fail(step.claim, e);
     }
+    places.decrementAndGet();
     changed();
     return said;
   }
@@ -372,6 +448,17 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   }
 
   /**
+   * Ends the waits of all gets that wait now, with a {@link PoolEvictedException}; those that come later wait as ever.
+   *
+   * @return how many
+   */
+  public int evict() {
+    int count = Core.pool_evict(handle);
+    changeAndTell();
+    return count;
+  }
+
+  /**
    * Changes the hard cap. Larger: waiters may open at once. Smaller: idle connections that are too many are closed
    * now, others when they come back.
    *
@@ -381,6 +468,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    */
   public int resize(int maxOpen) {
     int left = Core.pool_resize(handle, maxOpen);
+    this.maxOpen = maxOpen;
     changeAndTell();
     return left;
   }

@@ -32,6 +32,7 @@ public class PoolException extends RuntimeException {
       case CoreConstants.POOL_E_REMOTE -> new PoolRemoteException(message);
       case CoreConstants.POOL_E_BROKEN -> new PoolBrokenException(message);
       case CoreConstants.POOL_E_OVERLOAD -> new PoolOverloadException(message);
+      case CoreConstants.POOL_E_EVICTED -> new PoolEvictedException(message);
       default -> new PoolException(code, message);
     };
   }

@@ -41,6 +41,7 @@ package libpool;
  * @param foundNone looks that found nothing: gets without time to wait, and the first look of those that wait then
  * @param failedOpen gets that failed because an open failed
  * @param failedClosed gets that failed because the pool was closed
+ * @param evicted gets whose wait {@link Pool#evict()} ended
  * @param failedNomem gets that failed for want of memory
  * @param failedSystem gets that failed because the system refused a thread
  */
@@ -82,6 +83,7 @@ public record PoolStats(
     long foundNone,
     long failedOpen,
     long failedClosed,
+    long evicted,
     long failedNomem,
     long failedSystem) {
   /**
@@ -156,6 +158,7 @@ public record PoolStats(
         counts.getFound_none(),
         counts.getFailed_open(),
         counts.getFailed_closed(),
+        counts.getEvicted(),
         counts.getFailed_nomem(),
         counts.getFailed_system());
   }

@@ -29,6 +29,7 @@ public abstract class Settings<B extends Settings<B>> {
   private Duration idleTimeout = Duration.ZERO;
   private Duration maxLifetime = Duration.ZERO;
   private Duration checkAfter = Duration.ofMillis(-1);
+  private Duration checkTimeout = Duration.ofSeconds(5);
   private Duration keepalive = Duration.ZERO;
   private Duration leakAfter = Duration.ZERO;
   private Duration retryMin = Duration.ZERO;
@@ -141,6 +142,12 @@ public abstract class Settings<B extends Settings<B>> {
     return self();
   }
 
+  /** A check that takes longer has failed; -1 ms: no limit. */
+  public B checkTimeout(Duration checkTimeout) {
+    this.checkTimeout = Objects.requireNonNull(checkTimeout, "checkTimeout");
+    return self();
+  }
+
   /** Idle for so long, a connection is checked in the background; 0: never. */
   public B keepalive(Duration keepalive) {
     this.keepalive = Objects.requireNonNull(keepalive, "keepalive");
@@ -188,6 +195,7 @@ public abstract class Settings<B extends Settings<B>> {
     config.setIdle_timeout_ms(Millis.of(idleTimeout));
     config.setMax_lifetime_ms(Millis.of(maxLifetime));
     config.setCheck_after_ms(Millis.of(checkAfter));
+    config.setCheck_timeout_ms(Millis.of(checkTimeout));
     config.setKeepalive_ms(Millis.of(keepalive));
     config.setLeak_after_ms(Millis.of(leakAfter));
     config.setRetry_min_ms(Millis.of(retryMin));

@@ -147,6 +147,24 @@ class ConnectionPoolTest < Minitest::Test
     assert_raises(Libpool::TimeoutError) { lent.with { inner.checkout(timeout: 0) } }
   end
 
+  def test_the_block_fails_while_another_connection_may_come
+    why = thread = first = nil
+    failing = ConnectionPool.new(size: 2, timeout: 5) { why ? raise(IOError, why) : Connection.new }
+    failing.with do |connection|
+      first = connection
+      why = 'full'
+      error = elsewhere { assert_raises(ConnectionPool::TimeoutError) { failing.with(timeout: 0.03) { flunk } } }
+      assert_equal 'full', error.cause.cause.message
+      assert_instance_of IOError, error.cause.cause
+      thread = Thread.new { failing.with { |other| other } }
+      Thread.pass until thread.stop?
+    end
+    assert_same first, thread.value
+    why = 'down'
+    failing.reload(&:itself)
+    assert_equal 'down', assert_raises(IOError) { failing.with { flunk } }.message
+  end
+
   def test_discard_current_connection
     lent = pool
     given = nil

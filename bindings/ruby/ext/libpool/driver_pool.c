@@ -99,10 +99,10 @@ static VALUE create_driver(VALUE object, VALUE options, VALUE driver, VALUE addr
 /* Whether an idle one was to be had at once. */
 static VALUE begin_idle(VALUE object, VALUE lease)
 {
-  pool_lease_t number = pool_get_for(libpool_of(object)->pool, 0);
-  if (number == POOL_E_TIMEOUT)
+  int64_t number = inbox_look(libpool_of(object)->pool);
+  if (number == 0)
     return Qfalse;
-  rb_ivar_set(lease, number_name, LL2NUM(libpool_checked(number)));
+  rb_ivar_set(lease, number_name, LL2NUM(number));
   return Qtrue;
 }
 
@@ -173,6 +173,12 @@ static VALUE lease_put(VALUE lease)
   return code == 0 ? Qtrue : Qfalse;
 }
 
+static VALUE lease_mark_broken(VALUE lease)
+{
+  libpool_checked(pool_mark_broken(number_of(lease)));
+  return Qnil;
+}
+
 static VALUE lease_mark_unusable(VALUE lease)
 {
   libpool_checked(pool_mark_unusable(number_of(lease)));
@@ -239,5 +245,6 @@ void driver_init(VALUE module)
   rb_define_method(lease, "ended?", lease_is_ended, 0);
   rb_define_private_method(lease, "put", lease_put, 0);
   rb_define_private_method(lease, "mark_unusable", lease_mark_unusable, 0);
+  rb_define_private_method(lease, "mark_broken", lease_mark_broken, 0);
   rb_define_private_method(lease, "begin_call", lease_begin_call, 3);
 }

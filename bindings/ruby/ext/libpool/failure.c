@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static VALUE deadline_class, error_class, closed_class, timeout_class, stale_class, overload_class, open_class,
-    unsupported_class, remote_class, broken_class;
+    unsupported_class, remote_class, broken_class, evicted_class;
 
 static VALUE define(VALUE module, const char *name, VALUE super)
 {
@@ -27,6 +27,7 @@ void failure_init(VALUE module)
   open_class = define(module, "OpenError", error_class);
   remote_class = define(module, "RemoteError", error_class);
   broken_class = define(module, "BrokenError", error_class);
+  evicted_class = define(module, "EvictedError", error_class);
   unsupported_class = define(module, "UnsupportedError", error_class);
   timeout_class = define(module, "TimeoutError", deadline_class);
 }
@@ -51,6 +52,8 @@ static VALUE class_of(int64_t code)
     return remote_class;
   case POOL_E_BROKEN:
     return broken_class;
+  case POOL_E_EVICTED:
+    return evicted_class;
   case POOL_E_UNSUPPORTED:
     return unsupported_class;
   case POOL_E_NOMEM:
@@ -63,6 +66,18 @@ static VALUE class_of(int64_t code)
 void failure_raise(int64_t code, const char *message)
 {
   rb_raise(class_of(code), "%s", message);
+}
+
+/* By Kernel#raise, for a cause that is set in any other way remains behind as $!. */
+void failure_raise_with(int64_t code, const char *message, VALUE cause)
+{
+  if (NIL_P(cause))
+    failure_raise(code, message);
+  VALUE options = rb_hash_new();
+  rb_hash_aset(options, ID2SYM(rb_intern("cause")), cause);
+  VALUE arguments[] = {rb_exc_new_str(class_of(code), rb_utf8_str_new_cstr(message)), options};
+  rb_funcallv_kw(rb_mKernel, rb_intern("raise"), 2, arguments, RB_PASS_KEYWORDS);
+  rb_exc_raise(arguments[0]); /* not reached */
 }
 
 int64_t libpool_checked(int64_t result)
@@ -85,9 +100,8 @@ static bool is_text(VALUE value)
  * No method is called, which might raise in its turn: the text is taken from where Exception keeps it.  Who is killed,
  * or was given a time by Timeout.timeout, says nothing about the server; Net::OpenTimeout and others do.
  */
-void failure_describe(pool_error_t *failure)
+void failure_describe(VALUE error, pool_error_t *failure)
 {
-  VALUE error = rb_errinfo();
   bool is_error = RTEST(rb_obj_is_kind_of(error, rb_eException));
   failure->code = !is_error || rb_obj_class(error) == deadline_class ? POOL_E_TIMEOUT : POOL_E_OPEN;
   if (!is_error)

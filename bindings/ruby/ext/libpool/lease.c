@@ -88,6 +88,16 @@ static VALUE lease_discard(VALUE object)
   return lease_checkin(object);
 }
 
+/* call-seq: discard_broken -> nil
+   The same, and the others are under suspicion: those that are idle are checked. */
+static VALUE lease_discard_broken(VALUE object)
+{
+  libpool_checked(pool_mark_broken(libpool_lease(object)));
+  lease_checkin(object);
+  rb_funcall(lease_get(object)->pool, rb_intern("keep_soon"), 0);
+  return Qnil;
+}
+
 /* call-seq: ended? -> true or false */
 static VALUE lease_is_ended(VALUE object)
 {
@@ -118,6 +128,7 @@ void lease_init(VALUE module)
   rb_define_method(lease_class, "connection", lease_connection, 0);
   rb_define_method(lease_class, "checkin", lease_checkin, 0);
   rb_define_method(lease_class, "discard", lease_discard, 0);
+  rb_define_method(lease_class, "discard_broken", lease_discard_broken, 0);
   rb_define_method(lease_class, "ended?", lease_is_ended, 0);
   rb_define_method(lease_class, "pool", lease_pool, 0);
   rb_define_method(lease_class, "tag=", lease_tag, 1);

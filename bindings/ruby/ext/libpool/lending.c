@@ -9,15 +9,21 @@
 
 #include <stdio.h>
 
+struct get;
+
 struct job {
   VALUE object;
   struct libpool *self;
+  struct get *get; /* that needs it, or NULL */
   pool_step_t step;
   VALUE connection;
+  int64_t began_ns;
   uint64_t forks;
   bool succeeded;
   pool_lease_t result;
 };
+
+static void note(struct get *get, pool_lease_t result, const pool_step_t *step);
 
 static pool_lease_t do_work(VALUE object, struct libpool *self, pool_step_t *step);
 
@@ -59,10 +65,24 @@ static VALUE do_check(VALUE data)
   return Qnil;
 }
 
+/* A check that took longer than a check may has failed, whatever it says. */
+static void time_check(struct job *job)
+{
+  int64_t limit_ms = job->self->check_timeout_ms;
+  if (limit_ms >= 0 && sleeper_now() - job->began_ns > limit_ms * INT64_C(1000000))
+    job->succeeded = false;
+}
+
 static VALUE do_close(VALUE data)
 {
   ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_close, data, failed, Qnil, rb_eStandardError, (VALUE)0));
   return Qnil;
+}
+
+/* What is thrown, and the end of a thread, are no exceptions. */
+static VALUE keep_exception(VALUE error)
+{
+  return RTEST(rb_obj_is_kind_of(error, rb_eException)) ? error : Qnil;
 }
 
 static VALUE report(VALUE data)
@@ -74,9 +94,16 @@ static VALUE report(VALUE data)
   if (opened)
     shelf_put(job->self, job->step.claim, job->connection);
   pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
-  if (!job->succeeded && job->step.work == POOL_WORK_OPEN)
-    failure_describe(&failure);
+  if (job->step.work == POOL_WORK_OPEN) {
+    job->self->failure = job->succeeded ? Qnil : keep_exception(rb_errinfo());
+    if (!job->succeeded)
+      failure_describe(rb_errinfo(), &failure);
+  } else if (job->step.work == POOL_WORK_CHECK) {
+    time_check(job);
+  }
   job->result = pool_step_done(job->step.claim, job->succeeded ? NULL : &failure, job->self, &job->step);
+  if (job->get)
+    note(job->get, job->result, &job->step); /* the exception that is under way may leave the get */
   if (job->self->closing)
     sleeper_wake_all(job->object, job->self); /* those who drain it are among them */
   sleeper_wake(job->object, job->self, job->step.wake);
@@ -93,6 +120,7 @@ static void do_one(struct job *job)
     break;
   case POOL_WORK_CHECK:
     job->connection = shelf_get(job->step.claim);
+    job->began_ns = sleeper_now();
     rb_ensure(do_check, (VALUE)job, report, (VALUE)job);
     break;
   case POOL_WORK_CLOSE:
@@ -122,6 +150,7 @@ struct get {
   int64_t timeout_ms, deadline_ns;
   pool_step_t step;
   pool_lease_t result; /* of the step */
+  VALUE failure;       /* the exception of its last open, or nil */
   pool_lease_t lease;
   struct sleeper sleeper;
   uint64_t forks;
@@ -129,18 +158,41 @@ struct get {
 };
 
 /* What a step says about the lease and the place in the queue, noted before anything else can run. */
-static void note(struct get *get)
+static void note(struct get *get, pool_lease_t result, const pool_step_t *step)
 {
   struct sleeper *sleeper = &get->sleeper;
-  get->lease = get->result > 0 ? get->result : 0;
-  sleeper->ticket = get->result < 0 ? 0 : get->step.ticket;
-  if (!sleeper->ticket) {
+  get->result = result;
+  get->lease = result > 0 ? result : 0;
+  sleeper->ticket = result < 0 ? 0 : step->ticket;
+  if (!sleeper->ticket)
     sleeper_end(get->self, sleeper);
-  } else if (!sleeper->linked) {
+  else if (!sleeper->linked)
     sleeper_begin(get->self, sleeper);
-    /* The library's deadline was set before this one, so it is over when this one is. */
-    get->deadline_ns = get->timeout_ms < 0 ? POOL_NO_DEADLINE : sleeper_now() + get->timeout_ms * INT64_C(1000000);
-  }
+}
+
+/* How much is left of its time, in milliseconds; less than one counts as one, for 0 means not to wait. */
+static int64_t left_ms(const struct get *get)
+{
+  if (get->timeout_ms <= 0)
+    return get->timeout_ms;
+  int64_t left = (get->deadline_ns - sleeper_now()) / 1000000;
+  return left > 1 ? left : 1;
+}
+
+/* The library's deadline was set before this one, so it is over when this one is. */
+static void set_deadline(struct get *get, int64_t timeout_ms)
+{
+  get->deadline_ns = timeout_ms < 0 ? POOL_NO_DEADLINE : sleeper_now() + timeout_ms * INT64_C(1000000);
+}
+
+static void look(struct get *get)
+{
+  int64_t ticket = get->sleeper.ticket, timeout_ms = left_ms(get);
+  get->sleeper.woken = false;
+  pool_lease_t result = pool_step_begin(get->self->pool, timeout_ms, ticket, &get->step);
+  if (!ticket)
+    set_deadline(get, timeout_ms);
+  note(get, result, &get->step);
 }
 
 static int64_t earlier(int64_t deadline_ns, int64_t look_again_ns)
@@ -151,6 +203,68 @@ static int64_t earlier(int64_t deadline_ns, int64_t look_again_ns)
   return then < deadline_ns ? then : deadline_ns;
 }
 
+/* Why it got nothing.  An exception that its own open raised is raised as it is, where that is the reason. */
+static void fail(struct get *get, pool_error_t *error)
+{
+  VALUE cause = NIL_P(get->failure) ? get->self->failure : get->failure;
+  if (get->result == POOL_E_OPEN && !NIL_P(get->failure))
+    rb_exc_raise(get->failure);
+  bool says_cause = get->result == POOL_E_TIMEOUT && get->timeout_ms != 0 && !NIL_P(cause);
+  if (says_cause) {
+    pool_error_t open = POOL_ERROR_INIT;
+    failure_describe(cause, &open);
+    char text[sizeof error->message + sizeof open.message];
+    snprintf(text, sizeof text, "%s; the last open failed: %s", error->message, open.message);
+    failure_raise_with(get->result, text, cause);
+  }
+  failure_raise_with(get->result, error->message, get->result == POOL_E_OPEN ? cause : Qnil);
+}
+
+static VALUE work_for_get(VALUE data)
+{
+  struct get *get = (struct get *)data;
+  struct job job = {.object = get->object,
+                    .self = get->self,
+                    .get = get,
+                    .step = get->step,
+                    .connection = Qnil,
+                    .forks = libpool_forks};
+  bool checks = get->step.work == POOL_WORK_CHECK;
+  do_one(&job);
+  RB_GC_GUARD(job.connection);
+  if (checks && !job.succeeded && get->forks == libpool_forks)
+    rb_funcall(get->object, rb_intern("keep_soon"), 0); /* those that were suspect as well are to be closed */
+  return Qnil;
+}
+
+/* Of an open: where the get has a ticket, something may still come, and else the get is over. */
+static VALUE keep_failure(VALUE data, VALUE error)
+{
+  struct get *get = (struct get *)data;
+  bool again = !NIL_P(get->failure);
+  get->failure = error;
+  if (get->sleeper.ticket)
+    return Qnil;
+  if (again && get->timeout_ms > 0 && sleeper_now() >= get->deadline_ns) {
+    pool_error_t late = POOL_ERROR_INIT;
+    snprintf(late.message, sizeof late.message, "%s", pool_strerror(POOL_E_TIMEOUT));
+    get->result = POOL_E_TIMEOUT; /* it has waited, and this was another try */
+    fail(get, &late);
+  }
+  rb_exc_raise(error);
+}
+
+static void work(struct get *get)
+{
+  get->result = 0;
+  if (get->step.work == POOL_WORK_OPEN)
+    rb_rescue2(work_for_get, (VALUE)get, keep_failure, (VALUE)get, rb_eStandardError, (VALUE)0);
+  else
+    work_for_get((VALUE)get);
+  if (get->result == POOL_E_CLOSED)
+    failure_raise(get->result, pool_strerror(get->result));
+}
+
 static void act(struct get *get)
 {
   pool_error_t error = POOL_ERROR_INIT; /* asked for at once, for whoever runs next may fail as well */
@@ -158,12 +272,9 @@ static void act(struct get *get)
     snprintf(error.message, sizeof error.message, "%s", pool_strerror(get->result));
   sleeper_wake(get->object, get->self, get->step.wake);
   if (get->result < 0)
-    failure_raise(get->result, error.message);
+    fail(get, &error);
   if (get->step.work != POOL_WORK_NONE) {
-    get->result = do_work(get->object, get->self, &get->step);
-    get->lease = get->result > 0 ? get->result : 0;
-    if (get->result == POOL_E_CLOSED)
-      failure_raise(get->result, pool_strerror(get->result));
+    work(get);
   } else if (!get->lease) {
     sleeper_sleep(get->object, &get->sleeper, earlier(get->deadline_ns, get->step.look_again_ns));
   }
@@ -189,9 +300,7 @@ static VALUE get_body(VALUE data)
       get->succeeded = true;
       return Qnil;
     }
-    get->sleeper.woken = false;
-    get->result = pool_step_begin(get->self->pool, get->timeout_ms, get->sleeper.ticket, &get->step);
-    note(get);
+    look(get);
   }
 }
 
@@ -221,13 +330,10 @@ static VALUE get_end(VALUE data)
 __attribute__((noinline)) static pool_lease_t get_slowly(VALUE object, struct libpool *self, int64_t timeout_ms,
                                                          pool_lease_t result, const pool_step_t *step)
 {
-  struct get get = {.object = object,
-                    .self = self,
-                    .timeout_ms = timeout_ms,
-                    .step = *step,
-                    .result = result,
-                    .forks = libpool_forks};
-  note(&get);
+  struct get get = {
+      .object = object, .self = self, .timeout_ms = timeout_ms, .step = *step, .failure = Qnil, .forks = libpool_forks};
+  set_deadline(&get, timeout_ms);
+  note(&get, result, step);
   rb_ensure(get_body, (VALUE)&get, get_end, (VALUE)&get);
   shelf_note(get.lease);
   return get.lease;

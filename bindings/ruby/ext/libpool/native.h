@@ -43,9 +43,10 @@ struct libpool {
   VALUE check;
   VALUE abandon;
   VALUE inherited; /* the parent's connections, after a fork, or nil */
+  VALUE failure;   /* the exception of the last failed open, if none has succeeded since, or nil */
   uint32_t first;  /* slot of the first connection, see shelf.c */
   struct sleeper *first_sleeper, *last_sleeper;
-  int64_t get_timeout_ms;
+  int64_t get_timeout_ms, check_timeout_ms;
   uint64_t forks; /* in which process this is valid */
   bool closing;
 };
@@ -137,8 +138,10 @@ void failure_init(VALUE module);
 /* Raises what a negative result means, with the library's message. */
 int64_t libpool_checked(int64_t result);
 NORETURN(void failure_raise(int64_t code, const char *message));
-/* Says why work failed: the exception that is under way. */
-void failure_describe(pool_error_t *failure);
+/* The same with the exception of an open, or nil, as its cause. */
+NORETURN(void failure_raise_with(int64_t code, const char *message, VALUE cause));
+/* Says why work failed. */
+void failure_describe(VALUE error, pool_error_t *failure);
 /* A text of the library, or its failure. */
 VALUE libpool_text(const char *text);
 

@@ -6,7 +6,7 @@
 
 uint64_t libpool_forks;
 
-static ID start_keeper;
+static ID start_keeper, keep_soon;
 
 /* ---- life ---- */
 
@@ -18,6 +18,7 @@ static void object_mark(void *data)
   rb_gc_mark(self->check);
   rb_gc_mark(self->abandon);
   rb_gc_mark(self->inherited);
+  rb_gc_mark(self->failure);
   shelf_mark(self);
   if (self->forks == libpool_forks)
     sleeper_mark(self); /* in a child the stacks of the parent's threads are gone */
@@ -52,7 +53,7 @@ VALUE object_allocate(VALUE class)
 {
   struct libpool *self;
   VALUE object = TypedData_Make_Struct(class, struct libpool, &object_type, self);
-  self->open = self->close = self->check = self->abandon = self->inherited = Qnil;
+  self->open = self->close = self->check = self->abandon = self->inherited = self->failure = Qnil;
   self->first = NOBODY;
   self->forks = libpool_forks;
   return object;
@@ -253,14 +254,27 @@ static VALUE detach(VALUE object, VALUE connection)
   return lease;
 }
 
-/* Marks a connection that is lent, so that it is closed when it comes back. */
-static VALUE mark_unusable(VALUE object, VALUE connection)
+static pool_lease_t lease_of_connection(VALUE object, VALUE connection)
 {
   struct libpool *self = libpool_of(object);
   uint32_t slot;
   if (!shelf_find(self, connection, &slot))
     rb_raise(rb_eArgError, "this connection is not of this pool");
-  libpool_checked(pool_mark_unusable(shelf_noted(slot)));
+  return shelf_noted(slot);
+}
+
+/* Marks a connection that is lent, so that it is closed when it comes back. */
+static VALUE mark_unusable(VALUE object, VALUE connection)
+{
+  libpool_checked(pool_mark_unusable(lease_of_connection(object, connection)));
+  return Qnil;
+}
+
+/* The same, and throws suspicion on the others. */
+static VALUE mark_broken(VALUE object, VALUE connection)
+{
+  libpool_checked(pool_mark_broken(lease_of_connection(object, connection)));
+  rb_funcall(object, keep_soon, 0);
   return Qnil;
 }
 
@@ -326,6 +340,7 @@ void object_init(VALUE module)
 {
   pthread_atfork(NULL, NULL, count_fork);
   start_keeper = rb_intern("start_keeper");
+  keep_soon = rb_intern("keep_soon");
   VALUE class = rb_define_class_under(module, "Pool", rb_cObject);
   rb_define_alloc_func(class, object_allocate);
   rb_undef_method(class, "initialize_copy");
@@ -339,6 +354,7 @@ void object_init(VALUE module)
   rb_define_method(class, "detach", detach, 1);
   rb_define_private_method(class, "create", create, 2);
   rb_define_private_method(class, "mark_unusable", mark_unusable, 1);
+  rb_define_private_method(class, "mark_broken", mark_broken, 1);
   rb_define_private_method(class, "tidy", tidy, 0);
   rb_define_private_method(class, "close_within", close_within, 1);
 }

@@ -27,7 +27,8 @@ static const struct setting {
     SMALL(min_idle),       SMALL(min_open),       SMALL(max_idle),         SMALL(max_open),       SMALL(max_opening),
     SMALL(max_waiters),    SMALL(fairness_us),    SMALL(retire_percent),   SMALL(breaker_after),  WIDE(get_timeout_ms),
     WIDE(idle_timeout_ms), WIDE(max_lifetime_ms), WIDE(check_after_ms),    WIDE(keepalive_ms),    WIDE(leak_after_ms),
-    WIDE(retry_min_ms),    WIDE(retry_max_ms),    WIDE(overload_after_ms), WIDE(call_timeout_ms), SMALL(openers)};
+    WIDE(retry_min_ms),    WIDE(retry_max_ms),    WIDE(overload_after_ms), WIDE(call_timeout_ms), SMALL(openers),
+    WIDE(check_timeout_ms)};
 
 struct reading {
   struct libpool *self;
@@ -129,5 +130,6 @@ pool_t *settings_create(struct libpool *self, VALUE options)
   libpool_checked(pool_step_create(&reading.config, &pool, NULL));
   RB_GC_GUARD(reading.name);
   self->get_timeout_ms = reading.config.get_timeout_ms;
+  self->check_timeout_ms = reading.config.check_timeout_ms;
   return pool;
 }

@@ -47,6 +47,11 @@ module Libpool
       own(lease).discard
     end
 
+    # The same for one that broke: the others are under suspicion, and checked.
+    def discard_broken(lease)
+      own(lease).discard_broken
+    end
+
     # Closes the pool: nobody gets a connection any more.  So many seconds are waited for those that are lent (nil: for
     # ever).  Returns how many are left.
     def close(timeout: 0)
@@ -145,7 +150,13 @@ module Libpool
       checkin
     end
 
-    # The same, if it has not been done yet.
+    # The same, and the others are under suspicion.  A call that ends with a BrokenError has done it already.
+    def discard_broken
+      mark_broken
+      checkin
+    end
+
+    # Gives the connection back, if it has not been done yet.
     def release
       put
       nil

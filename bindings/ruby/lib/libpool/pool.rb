@@ -44,6 +44,18 @@ module Libpool
       end
     end
 
+    # The same for one that broke: the others may have lost the same server, so those that are idle are checked, and
+    # until then not lent, where the pool has a check.
+    def discard_broken(lease_or_connection)
+      if lease_or_connection.is_a?(Lease)
+        raise ArgumentError, 'this lease is of another pool' unless lease_or_connection.pool.equal?(self)
+
+        lease_or_connection.discard_broken
+      else
+        mark_broken(lease_or_connection)
+      end
+    end
+
     # Closes the pool: nobody gets a connection any more, and who waits gets a ClosedError.  Idle connections are closed
     # now, others when they come back; so many seconds are waited for them (nil: for ever).  Returns how many are left.
     def close(timeout: 0)
@@ -66,7 +78,14 @@ module Libpool
 
     # Also called in a child of fork, where no thread of the parent is.
     def start_keeper
-      Keeper.start(self, @interval) if @interval
+      @keeper = Keeper.start(self, @interval) if @interval
+    end
+
+    # Something is due at once.
+    def keep_soon
+      @keeper ? @keeper.wakeup : tidy
+    rescue ThreadError
+      tidy # the keeper has ended
     end
 
     def open_initial(count, settings)
@@ -76,12 +95,19 @@ module Libpool
       raise ArgumentError, "initial is #{count}, which is more than #{limit}" if count > limit
 
       leases = []
-      count.times { leases << checkout }
+      take_initial(leases, count)
       leases.each(&:checkin)
     rescue StandardError
       leases&.each(&:checkin)
       close
       raise
+    end
+
+    # Without waiting, for what could come is held here.  There is no room where the keeper has opened some already.
+    def take_initial(leases, count)
+      leases << checkout(timeout: 0) while leases.size < count
+    rescue TimeoutError
+      raise if size < count
     end
   end
 end

@@ -40,6 +40,11 @@ module Libpool
       Native.pool_resume(self).tap { tidy }
     end
 
+    # Ends the waits of all who wait now, with an EvictedError; who comes later waits as ever.  Returns how many.
+    def evict
+      Native.pool_evict(self).tap { tidy }
+    end
+
     # Changes the hard cap; 0: none.  Returns how many connections are still too many.
     def resize(max_open)
       Native.pool_resize(self, max_open).tap { tidy }
