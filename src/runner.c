@@ -323,7 +323,7 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
   result = runner_work(get->pool, step, get->deadline_ns, true, &get->cause);
   get->opening_ns += clock_now() - begun;
   get->replaces = get->replaces || (!opens && result == 0);
-  if (opens && (result == POOL_E_OPEN || result == POOL_E_TIMEOUT))
+  if (opens && (result == POOL_E_OPEN || result == POOL_E_TIMEOUT || result == POOL_E_NOMEM))
     return refuse(get, result);
   return result == POOL_E_STALE ? 0 : result;
 }

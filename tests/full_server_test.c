@@ -14,6 +14,7 @@
 
 static struct {
   _Atomic int limit, now, tried, refused, closed;
+  _Atomic int code; /* with which an open is refused */
   _Atomic int shared;
 } server;
 
@@ -23,6 +24,7 @@ static void server_start(int limit)
 {
   memset(&server, 0, sizeof server);
   atomic_store(&server.limit, limit);
+  atomic_store(&server.code, -1);
 }
 
 /* A connection is a number from 1 on, or 0. */
@@ -49,7 +51,7 @@ static int open_it(void *context, int64_t deadline_ns, void **conn, pool_error_t
   if (server_connect() == 0) {
     error->native = 53300;
     snprintf(error->message, sizeof error->message, "%s", full);
-    return -1;
+    return atomic_load(&server.code);
   }
   *conn = calloc(1, sizeof(_Atomic int));
   return 0;
@@ -670,6 +672,37 @@ static void test_full_server__all_fail_at_once_when_the_check_of_the_last_one_fa
   }
 }
 
+static void test_full_server__whatever_an_open_fails_with_what_comes_back_is_waited_for(void **state)
+{
+  (void)state;
+  const int codes[] = {POOL_E_TIMEOUT, POOL_E_NOMEM, POOL_E_BROKEN, 111};
+  const int ends[] = {POOL_E_TIMEOUT, POOL_E_NOMEM, POOL_E_OPEN, POOL_E_OPEN};
+  for (int i = 0; i < VARIANTS; i++)
+    for (int j = 0; j < 4; j++) {
+      server_start(1);
+      atomic_store(&server.code, codes[j]);
+      pool_config_t config = variant(i);
+      pool_t *pool = make(&config);
+      pool_lease_t lease = pool_get(pool);
+      struct getter getter;
+      start_waiters(pool, &getter, 1);
+      put(lease);
+      getter_end(&getter);
+      assert_true(getter.lease > 0);
+      atomic_store(&server.limit, 0);
+      if (i == THREADED || i == MANUAL) { /* without any hope its own open ends it */
+        struct getter other;
+        pool_mark_unusable(getter.lease);
+        getter_start(&other, pool, 30000);
+        getter_end(&other);
+        assert_int_equal(other.lease, ends[j]);
+        assert_non_null(strstr(other.failure.message, full));
+      }
+      put(getter.lease);
+      finish(pool);
+    }
+}
+
 static void test_full_server__who_comes_when_nothing_is_left_fails_at_once(void **state)
 {
   (void)state;
@@ -754,6 +787,7 @@ int main(void)
       cmocka_unit_test(test_full_server__what_is_lent_and_doomed_is_no_hope),
       cmocka_unit_test(test_full_server__no_slow_close_keeps_up_those_without_hope),
       cmocka_unit_test(test_full_server__all_fail_at_once_when_the_check_of_the_last_one_fails),
+      cmocka_unit_test(test_full_server__whatever_an_open_fails_with_what_comes_back_is_waited_for),
       cmocka_unit_test(test_full_server__who_comes_when_nothing_is_left_fails_at_once),
       cmocka_unit_test(test_full_server__an_open_breaker_lends_what_comes_back),
       cmocka_unit_test(test_full_server__is_used_when_it_takes_more_again),
