@@ -816,7 +816,8 @@ static bool is_telling(struct pool *pool, const struct outcome *outcome)
 {
   int32_t code = outcome->error && outcome->lend ? outcome->error->code : POOL_E_OPEN;
   return code == POOL_E_OPEN ||
-         (code == POOL_E_TIMEOUT && outcome->took_ns >= pool->config.retry_max_ms * 1000000);
+         (code == POOL_E_TIMEOUT &&
+          (!outcome->cut_short || outcome->took_ns >= pool->config.retry_max_ms * 1000000));
 }
 
 static void note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)

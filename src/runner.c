@@ -31,6 +31,9 @@
 /* A get without time waits for nobody else, but so long for a place that it has just made: most closes are quicker. */
 #define REPLACE_NS INT64_C(10000000)
 
+/* A driver whose timer has whole milliseconds may end so much before the deadline, because of it. */
+#define CUT_NS INT64_C(1000000)
+
 /* The callbacks that this thread is in, the innermost first. */
 static _Thread_local const struct callback *callbacks;
 
@@ -186,7 +189,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   bool late = good && deadline_ns != POOL_NO_DEADLINE && ended > deadline_ns;
   struct outcome outcome = {.succeeded = failure == 0,
                             .lend = lend && !late,
-                            .cut_short = checks && lend && until == deadline_ns && ended >= deadline_ns,
+                            .cut_short = lend && until == deadline_ns && ended >= deadline_ns - CUT_NS,
                             .conn = conn,
                             .took_ns = ended - began,
                             .error = failure ? &error : NULL};
@@ -323,7 +326,7 @@ static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *st
   result = runner_work(get->pool, step, get->deadline_ns, true, &get->cause);
   get->opening_ns += clock_now() - begun;
   get->replaces = get->replaces || (!opens && result == 0);
-  if (opens && (result == POOL_E_OPEN || result == POOL_E_TIMEOUT || result == POOL_E_NOMEM))
+  if (opens && (result == POOL_E_OPEN || result == POOL_E_TIMEOUT))
     return refuse(get, result);
   return result == POOL_E_STALE ? 0 : result;
 }
