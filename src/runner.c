@@ -434,6 +434,15 @@ static int timed_out(const struct get *get)
                    (long long)now.waiting, remark(get));
 }
 
+int runner_timed_out(struct pool *pool, const pool_error_t *own)
+{
+  pool_error_t last;
+  if (own->code == 0 && !engine_cause(pool, &last))
+    return error_code(POOL_E_TIMEOUT);
+  const pool_error_t *cause = own->code ? own : &last;
+  return error_set(NULL, POOL_E_TIMEOUT, cause->native, "%s: no connection in time: %s", pool->name, cause->message);
+}
+
 int runner_fail_fast(struct pool *pool)
 {
   pool_error_t cause;
