@@ -295,15 +295,15 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
 /* A get on its slow way. */
 struct get {
   struct pool *pool;
-  uint64_t forks;       /* when it began */
-  int cancel_state;     /* of its thread, which is not cancelled but while it sleeps */
+  uint64_t forks;   /* when it began */
+  int cancel_state; /* of its thread, which is not cancelled but while it sleeps */
   int64_t timeout_ms;
-  int64_t deadline_ns;  /* of the whole get; that of the waiter may be sooner */
+  int64_t deadline_ns; /* of the whole get; that of the waiter may be sooner */
   struct waiter waiter;
-  int64_t opening_ns;   /* how long it was busy with open, check and close */
-  bool wary;            /* has met a dead connection */
-  bool replaces;        /* has left a connection to be closed, whose place it may need */
-  pool_error_t cause;   /* of the last open or check that failed */
+  int64_t opening_ns; /* how long it was busy with open, check and close */
+  bool wary;          /* has met a dead connection */
+  bool replaces;      /* has left a connection to be closed, whose place it may need */
+  pool_error_t cause; /* of the last open or check that failed */
 };
 
 /* The get's own open failed: it may still wait for what others put or open. */

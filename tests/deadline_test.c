@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A deadline is a deadline: no get that has one runs a close or a reset, whatever it meets.  Here these never end unless
-   the test lets them, so that a get that runs one does not return. */
+/* A deadline is a deadline: no get that has one runs a close or a reset, whatever it meets.  Here these never end
+   unless the test lets them, so that a get that runs one does not return. */
 #include "support.h"
 
 #include <dlfcn.h>
