@@ -501,6 +501,23 @@ static void do_unclean_at_last(struct pool *pool)
   error_set(NULL, why.code, why.native, "%s", why.message);
 }
 
+/* Does what the first look found, tries, and waits. */
+static pool_lease_t find(struct get *get, struct step *step)
+{
+  bool works = step->work != POOL_WORK_NONE;
+  pool_lease_t result = pursue(get, 0, step);
+  if (result == 0 && works && is_over(get))
+    result = POOL_E_TIMEOUT; /* it begins nothing for which it has no time */
+  else if (result == 0 && !get->waiter.refused)
+    result = try(get);
+  bool waits = get->timeout_ms != 0 || get->replaces;
+  if (get->timeout_ms == 0 && waits && get->deadline_ns - clock_now() > REPLACE_NS)
+    get->waiter.deadline_ns = clock_now() + REPLACE_NS;
+  if (waits && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(get))))
+    result = wait(get);
+  return result == POOL_E_SYSTEM ? open_instead(get) : result;
+}
+
 /* A get that has to open or wait. */
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
                                                             struct step *step)
@@ -514,19 +531,7 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
   get.deadline_ns = get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
-  bool works = step->work != POOL_WORK_NONE;
-  pool_lease_t result = pursue(&get, 0, step);
-  if (result == 0 && works && is_over(&get))
-    result = POOL_E_TIMEOUT; /* it begins nothing for which it has no time */
-  else if (result == 0 && !get.waiter.refused)
-    result = try(&get);
-  bool waits = timeout_ms != 0 || get.replaces;
-  if (timeout_ms == 0 && get.deadline_ns - clock_now() > REPLACE_NS)
-    get.waiter.deadline_ns = clock_now() + REPLACE_NS;
-  if (waits && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(&get))))
-    result = wait(&get);
-  if (result == POOL_E_SYSTEM)
-    result = open_instead(&get);
+  pool_lease_t result = find(&get, step);
   if (result > 0) {
     home_remember(pool, this_thread(), result);
     runner_note(result);
