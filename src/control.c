@@ -163,8 +163,8 @@ bool engine_is_held_by(struct pool *pool, int32_t thread)
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; held && (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
-    held = state_of(word) == EMPTY || (state_of(word) == LEASED && !(word & CALL_MASK) &&
-                                       atomic_load(&slot->holder) == thread);
+    held = state_of(word) == EMPTY ||
+           (state_of(word) == LEASED && !(word & CALL_MASK) && atomic_load(&slot->holder) == thread);
   }
   engine_unlock(pool);
   return held;

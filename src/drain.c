@@ -110,7 +110,8 @@ static int wait_until_empty(struct drain *drain)
 {
   struct pool *pool = drain->pool;
   bool waits = false;
-  int64_t tells_ns = drain->began_ns < POOL_NO_DEADLINE - PATIENCE_NS ? drain->began_ns + PATIENCE_NS : POOL_NO_DEADLINE;
+  int64_t tells_ns =
+      drain->began_ns < POOL_NO_DEADLINE - PATIENCE_NS ? drain->began_ns + PATIENCE_NS : POOL_NO_DEADLINE;
   for (;;) {
     uint32_t kept = atomic_load(&pool->keeper_signal);
     int64_t due_ns = help(pool);

@@ -460,10 +460,11 @@ static void serve_unlocked(struct pool *pool, struct step *step)
   engine_unlock(pool);
 }
 
-/* A connection that waiters may have hoped for will not come to them: if it was the last, their waits end. */
+/* A connection that waiters may have hoped for will not come to them: if it was the last, their waits end.  In a pool
+   of the step API pool_step_next() finds that, which can say whom to wake. */
 void engine_hope_less(struct pool *pool, struct step *step)
 {
-  if (!pool->stepped && (attention(pool) & ATTENTION_WAITERS)) /* else pool_step_next() does, which can say whom to wake */
+  if (!pool->stepped && (attention(pool) & ATTENTION_WAITERS))
     serve_unlocked(pool, step);
 }
 
@@ -816,7 +817,7 @@ static bool is_telling(struct pool *pool, const struct outcome *outcome)
 {
   int32_t code = outcome->error && outcome->lend ? outcome->error->code : POOL_E_OPEN;
   return code == POOL_E_OPEN ||
-         (code == POOL_E_TIMEOUT && outcome->took_ns >= pool->config.retry_max_ms * 1000000);
+         (code == POOL_E_TIMEOUT && (!outcome->cut_short || outcome->took_ns >= pool->config.retry_max_ms * 1000000));
 }
 
 static void note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)

@@ -379,8 +379,9 @@ void engine_open_failed(struct pool *pool, const pool_error_t *error, struct ste
 struct waiter *engine_ticket_take(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns);
 void engine_ticket_give(struct pool *pool, struct waiter *waiter);
 
-/* engine_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment. */
-pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step);
+/* engine_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment.  `why` receives
+   why an open for it failed last, if one did. */
+pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, pool_error_t *why);
 
 /* Under the lock: a get of the step API whose open failed goes on waiting, if something may still come: 0 with
    step->ticket; or an error. */

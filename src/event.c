@@ -244,7 +244,8 @@ void event_warning(struct pool *pool, const char *message)
 
 void event_drain_own(struct pool *pool, const pool_lease_info_t *lease)
 {
-  LOG(pool, POOL_LOG_WARN, "pool_close waits for lease %lld%s%s, which the thread that closes holds itself; put it first",
+  LOG(pool, POOL_LOG_WARN,
+      "pool_close waits for lease %lld%s%s, which the thread that closes holds itself; put it first",
       (long long)lease->lease, lease->tag[0] ? ", " : "", lease->tag);
 }
 

@@ -88,6 +88,8 @@ static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease
 {
   if (outcome > 0)
     runner_note(outcome);
+  else if (outcome == POOL_E_TIMEOUT)
+    runner_timed_out(pool, &waiter->error);
   else if (waiter->error.code == (int32_t)outcome)
     error_set(NULL, waiter->error.code, waiter->error.native, "%s: %s", pool->name, waiter->error.message);
   else

@@ -516,12 +516,22 @@ static int enter(struct pool *pool, struct waiter *waiter)
   return 0;
 }
 
+/* A get had so little time that no opener has begun for it: it leaves the wish for the next. */
+static void wish(struct pool *pool, const struct waiter *waiter, struct step *step)
+{
+  if (pool->config.openers == 0 || waiter->refused || pool->openers_opening >= pool->queue.patient ||
+      engine_any_idle(pool) || !engine_has_room(pool, true))
+    return;
+  pool->wished = step->opener_wanted = true;
+}
+
 static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool told, int64_t now, struct step *step)
 {
   if (attention(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
   if (now >= waiter->deadline_ns) {
     step->starved = find_starvation(pool, waiter);
+    wish(pool, waiter, step);
     return POOL_E_TIMEOUT;
   }
   if (queue_sheds(pool, waiter, now))

@@ -31,6 +31,9 @@
 /* A get without time waits for nobody else, but so long for a place that it has just made: most closes are quicker. */
 #define REPLACE_NS INT64_C(10000000)
 
+/* A driver whose timer has whole milliseconds may end so much before the deadline, because of it. */
+#define CUT_NS INT64_C(1000000)
+
 /* The callbacks that this thread is in, the innermost first. */
 static _Thread_local const struct callback *callbacks;
 
@@ -186,7 +189,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   bool late = good && deadline_ns != POOL_NO_DEADLINE && ended > deadline_ns;
   struct outcome outcome = {.succeeded = failure == 0,
                             .lend = lend && !late,
-                            .cut_short = checks && lend && until == deadline_ns && ended >= deadline_ns,
+                            .cut_short = lend && until == deadline_ns && ended >= deadline_ns - CUT_NS,
                             .conn = conn,
                             .took_ns = ended - began,
                             .error = failure ? &error : NULL};
@@ -292,15 +295,15 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
 /* A get on its slow way. */
 struct get {
   struct pool *pool;
-  uint64_t forks;       /* when it began */
-  int cancel_state;     /* of its thread, which is not cancelled but while it sleeps */
+  uint64_t forks;   /* when it began */
+  int cancel_state; /* of its thread, which is not cancelled but while it sleeps */
   int64_t timeout_ms;
-  int64_t deadline_ns;  /* of the whole get; that of the waiter may be sooner */
+  int64_t deadline_ns; /* of the whole get; that of the waiter may be sooner */
   struct waiter waiter;
-  int64_t opening_ns;   /* how long it was busy with open, check and close */
-  bool wary;            /* has met a dead connection */
-  bool replaces;        /* has left a connection to be closed, whose place it may need */
-  pool_error_t cause;   /* of the last open or check that failed */
+  int64_t opening_ns; /* how long it was busy with open, check and close */
+  bool wary;          /* has met a dead connection */
+  bool replaces;      /* has left a connection to be closed, whose place it may need */
+  pool_error_t cause; /* of the last open or check that failed */
 };
 
 /* The get's own open failed: it may still wait for what others put or open. */
@@ -431,6 +434,15 @@ static int timed_out(const struct get *get)
                    (long long)now.waiting, remark(get));
 }
 
+int runner_timed_out(struct pool *pool, const pool_error_t *own)
+{
+  pool_error_t last;
+  if (own->code == 0 && !engine_cause(pool, &last))
+    return error_code(POOL_E_TIMEOUT);
+  const pool_error_t *cause = own->code ? own : &last;
+  return error_set(NULL, POOL_E_TIMEOUT, cause->native, "%s: no connection in time: %s", pool->name, cause->message);
+}
+
 int runner_fail_fast(struct pool *pool)
 {
   pool_error_t cause;
@@ -489,6 +501,23 @@ static void do_unclean_at_last(struct pool *pool)
   error_set(NULL, why.code, why.native, "%s", why.message);
 }
 
+/* Does what the first look found, tries, and waits. */
+static pool_lease_t find(struct get *get, struct step *step)
+{
+  bool works = step->work != POOL_WORK_NONE;
+  pool_lease_t result = pursue(get, 0, step);
+  if (result == 0 && works && is_over(get))
+    result = POOL_E_TIMEOUT; /* it begins nothing for which it has no time */
+  else if (result == 0 && !get->waiter.refused)
+    result = try(get);
+  bool waits = get->timeout_ms != 0 || get->replaces;
+  if (get->timeout_ms == 0 && waits && get->deadline_ns - clock_now() > REPLACE_NS)
+    get->waiter.deadline_ns = clock_now() + REPLACE_NS;
+  if (waits && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(get))))
+    result = wait(get);
+  return result == POOL_E_SYSTEM ? open_instead(get) : result;
+}
+
 /* A get that has to open or wait. */
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
                                                             struct step *step)
@@ -502,19 +531,7 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
   get.deadline_ns = get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
-  bool works = step->work != POOL_WORK_NONE;
-  pool_lease_t result = pursue(&get, 0, step);
-  if (result == 0 && works && is_over(&get))
-    result = POOL_E_TIMEOUT; /* it begins nothing for which it has no time */
-  else if (result == 0 && !get.waiter.refused)
-    result = try(&get);
-  bool waits = timeout_ms != 0 || get.replaces;
-  if (timeout_ms == 0 && get.deadline_ns - clock_now() > REPLACE_NS)
-    get.waiter.deadline_ns = clock_now() + REPLACE_NS;
-  if (waits && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(&get))))
-    result = wait(&get);
-  if (result == POOL_E_SYSTEM)
-    result = open_instead(&get);
+  pool_lease_t result = find(&get, step);
   if (result > 0) {
     home_remember(pool, this_thread(), result);
     runner_note(result);

@@ -29,6 +29,10 @@ void runner_enter(struct callback *callback, const struct pool *pool);
 void runner_leave(struct callback *callback);
 bool runner_is_inside(const struct pool *pool);
 
+/* The time of a get that was nobody's thread is over: POOL_E_TIMEOUT, with why an open for it failed last, if one did
+   (`own`), or why nobody opened. */
+int runner_timed_out(struct pool *pool, const pool_error_t *own);
+
 /* The breaker is open: POOL_E_OPEN, with the message of the last open that failed. */
 int runner_fail_fast(struct pool *pool);
 

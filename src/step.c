@@ -161,9 +161,12 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
     ticket = atomic_load(&waiter->ticket);
   }
   int64_t told = step.wake.ticket;
-  pool_lease_t result = engine_begin_ticket(pool, ticket, &step);
+  pool_error_t why;
+  why.code = 0;
+  pool_lease_t result = engine_begin_ticket(pool, ticket, &step, &why);
   wake_too(&step, told);
-  return finish_begin(pool, &step, theirs, result, result == 0 && step.work == POOL_WORK_NONE ? ticket : 0);
+  result = finish_begin(pool, &step, theirs, result, result == 0 && step.work == POOL_WORK_NONE ? ticket : 0);
+  return result == POOL_E_TIMEOUT ? runner_timed_out(pool, &why) : result;
 }
 
 static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_t timeout_ms, int64_t ticket,
@@ -293,6 +296,7 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
   struct slot *slot = slot_find(claim);
   struct outcome outcome = {.succeeded = theirs_failure == NULL,
                             .lend = true,
+                            .cut_short = theirs_failure && failure.code == POOL_E_TIMEOUT, /* so it is defined */
                             .conn = conn,
                             .took_ns = slot ? clock_now() - atomic_load(&extra_of(slot)->asked_ns) : -1,
                             .error = theirs_failure ? &failure : NULL};

@@ -65,7 +65,7 @@ static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct 
   return NULL;
 }
 
-pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step)
+pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, pool_error_t *why)
 {
   *step = (struct step){0};
   struct pool *owner;
@@ -79,6 +79,8 @@ pool_lease_t engine_begin_ticket(struct pool *pool, int64_t ticket, struct step 
     step->since_ns = waiter->since_ns;
     if (result < 0)
       count_failed_get_locked(pool, result, waiter->at_once);
+    if (waiter->error.code)
+      *why = waiter->error;
     if (result || step->work)
       give_ticket(pool, waiter);
   }

@@ -14,6 +14,7 @@
 
 static struct {
   _Atomic int limit, now, tried, refused, closed;
+  _Atomic int code; /* with which an open is refused */
   _Atomic int shared;
 } server;
 
@@ -23,6 +24,7 @@ static void server_start(int limit)
 {
   memset(&server, 0, sizeof server);
   atomic_store(&server.limit, limit);
+  atomic_store(&server.code, -1);
 }
 
 /* A connection is a number from 1 on, or 0. */
@@ -49,7 +51,7 @@ static int open_it(void *context, int64_t deadline_ns, void **conn, pool_error_t
   if (server_connect() == 0) {
     error->native = 53300;
     snprintf(error->message, sizeof error->message, "%s", full);
-    return -1;
+    return atomic_load(&server.code);
   }
   *conn = calloc(1, sizeof(_Atomic int));
   return 0;
@@ -442,6 +444,19 @@ static void test_full_server__serves_all_by_steps(void **state)
 
 /* ---- who waits for it, one by one ---- */
 
+struct failing {
+  pool_error_t error;
+  _Atomic pool_lease_t result;
+};
+
+static void note_why(void *user, pool_lease_t result)
+{
+  struct failing *failing = user;
+  failing->error = (pool_error_t)POOL_ERROR_INIT;
+  pool_failure(&failing->error);
+  atomic_store(&failing->result, result);
+}
+
 struct getter {
   pool_t *pool;
   int64_t timeout_ms;
@@ -508,6 +523,62 @@ static void test_full_server__who_waits_in_vain_times_out_and_says_why(void **st
     assert_int_equal(getter.failure.native, 53300);
     assert_in_range(atomic_load(&server.tried), 2, 30);
     assert_int_equal(pool_put(lease), 0);
+    finish(pool);
+  }
+}
+
+static void test_full_server__who_waits_in_vain_asynchronously_is_told_why(void **state)
+{
+  (void)state;
+  for (int i = 0; i < VARIANTS - 2; i++) {
+    server_start(1);
+    pool_config_t config = variant(i);
+    pool_t *pool = make(&config);
+    pool_lease_t lease = pool_get(pool);
+    struct failing failing = {0};
+    assert_true(pool_get_async(pool, 300, note_why, &failing) > 0);
+    wait_until(atomic_load(&failing.result) != 0);
+    assert_int_equal(failing.result, POOL_E_TIMEOUT);
+    if (!strstr(failing.error.message, full))
+      fail_msg("variant %d: %s", i, failing.error.message);
+    assert_int_equal(failing.error.native, 53300);
+    put(lease);
+    finish(pool);
+  }
+}
+
+static void test_full_server__who_waits_in_vain_by_steps_is_told_why(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    server_start(1);
+    pool_config_t config = i ? guided() : defaults();
+    pool_t *pool;
+    assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+    pool_lease_t lease = get_by_steps(pool, 0);
+    assert_true(lease > 0);
+    pool_step_t step = POOL_STEP_INIT;
+    pool_lease_t result = pool_step_begin(pool, 200, 0, &step);
+    int64_t began = now_ns();
+    while (result == 0) {
+      if (step.work) {
+        result = do_work(&step);
+        assert_true(result != 0 || step.ticket); /* a place in the queue */
+      } else if (now_ns() - began >= 200 * MILLISECOND) {
+        result = pool_step_begin(pool, 200, step.ticket, &step);
+      } else {
+        await_telling(&(pool_step_t){.ticket = step.ticket, .look_again_ns = 20 * MILLISECOND});
+        result = pool_step_begin(pool, 200, step.ticket, &step);
+      }
+    }
+    pool_error_t error = POOL_ERROR_INIT;
+    assert_int_equal(result, POOL_E_TIMEOUT);
+    assert_int_equal(pool_failure(&error), POOL_E_TIMEOUT);
+    assert_non_null(strstr(error.message, full));
+    assert_int_equal(error.native, 53300);
+    put_by_steps(lease);
+    pool_close(pool, 0);
+    do_next(pool);
     finish(pool);
   }
 }
@@ -670,6 +741,39 @@ static void test_full_server__all_fail_at_once_when_the_check_of_the_last_one_fa
   }
 }
 
+static void test_full_server__whatever_an_open_fails_with_what_comes_back_is_waited_for(void **state)
+{
+  (void)state;
+  const int codes[] = {POOL_E_TIMEOUT, POOL_E_BROKEN, 111}; /* the first long before the deadline: the driver's own */
+  const int ends[] = {POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OPEN};
+  for (int i = 0; i < VARIANTS; i++)
+    for (int j = 0; j < 3; j++) {
+      server_start(1);
+      atomic_store(&server.code, codes[j]);
+      pool_config_t config = variant(i);
+      pool_t *pool = make(&config);
+      pool_lease_t lease = pool_get(pool);
+      struct getter getter;
+      start_waiters(pool, &getter, 1);
+      wait_until(atomic_load(&server.refused) >= 2);
+      put(lease);
+      getter_end(&getter);
+      assert_true(getter.lease > 0);
+      assert_in_range(atomic_load(&server.refused), 2, 20); /* with a pause before each */
+      atomic_store(&server.limit, 0);
+      if (i == THREADED || i == MANUAL) { /* without any hope its own open ends it */
+        struct getter other;
+        pool_mark_unusable(getter.lease);
+        getter_start(&other, pool, 30000);
+        getter_end(&other);
+        assert_int_equal(other.lease, ends[j]);
+        assert_non_null(strstr(other.failure.message, full));
+      }
+      put(getter.lease);
+      finish(pool);
+    }
+}
+
 static void test_full_server__who_comes_when_nothing_is_left_fails_at_once(void **state)
 {
   (void)state;
@@ -750,10 +854,13 @@ int main(void)
       cmocka_unit_test(test_full_server__serves_all_in_every_order),
       cmocka_unit_test(test_full_server__serves_all_by_steps),
       cmocka_unit_test(test_full_server__who_waits_in_vain_times_out_and_says_why),
+      cmocka_unit_test(test_full_server__who_waits_in_vain_asynchronously_is_told_why),
+      cmocka_unit_test(test_full_server__who_waits_in_vain_by_steps_is_told_why),
       cmocka_unit_test(test_full_server__all_fail_at_once_when_the_last_hope_is_gone),
       cmocka_unit_test(test_full_server__what_is_lent_and_doomed_is_no_hope),
       cmocka_unit_test(test_full_server__no_slow_close_keeps_up_those_without_hope),
       cmocka_unit_test(test_full_server__all_fail_at_once_when_the_check_of_the_last_one_fails),
+      cmocka_unit_test(test_full_server__whatever_an_open_fails_with_what_comes_back_is_waited_for),
       cmocka_unit_test(test_full_server__who_comes_when_nothing_is_left_fails_at_once),
       cmocka_unit_test(test_full_server__an_open_breaker_lends_what_comes_back),
       cmocka_unit_test(test_full_server__is_used_when_it_takes_more_again),
