@@ -288,6 +288,17 @@ pool_lease_t engine_lend_clean(struct pool *pool, struct step *step)
   return 0;
 }
 
+bool engine_any_coming(struct pool *pool)
+{
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (engine_is_lendable(word) || (state_of(word) == CHECKING && !(word & DOOMED)))
+      return true;
+  }
+  return false;
+}
+
 /* How many are idle, counted no further than asked for; `stale` is how many bits are known to be set in vain,
    STALE_BITS to clear all that are.  Under the lock. */
 static int32_t count_idle(struct pool *pool, int32_t enough, int stale)
@@ -304,18 +315,7 @@ bool engine_any_idle(struct pool *pool)
   return count_idle(pool, 1, 0) > 0;
 }
 
-bool engine_any_coming(struct pool *pool)
-{
-  struct scan scan = scan_all(&pool->rows);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
-    if (engine_is_lendable(word) || (state_of(word) == CHECKING && !(word & DOOMED)))
-      return true;
-  }
-  return false;
-}
-
-/* The same for those without the lock. */
+/* The same without the lock, and all bits stay as they are. */
 static int32_t count_lendable(struct pool *pool, int32_t enough)
 {
   int32_t count = 0;
@@ -487,7 +487,8 @@ static bool has_surplus(struct pool *pool)
   return count_idle(pool, pool->max_idle + 1, STALE_BITS) > pool->max_idle;
 }
 
-/* How many connections there are above the cap, without those that will go anyway; counted no further than asked for. */
+/* How many connections there are above the cap, without those that will go anyway; counted no further than asked for.
+ */
 static int32_t excess(struct pool *pool, int32_t enough)
 {
   if (!(attention(pool) & ATTENTION_EXCESS))
