@@ -4,6 +4,7 @@
 #include "scale.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -78,6 +79,44 @@ static double asynchronous_waiter(int others)
   config.max_open = 1;
   pool_t *pool = pool_of(&config, nothing(), NULL);
   pool_lease_t lease = pool_get(pool);
+  int64_t *tickets = numbers(others), *mine = numbers(OPERATIONS);
+  for (int i = 0; i < others; i++)
+    tickets[i] = ask(pool, i);
+  int64_t began = now_ns();
+  for (int i = 0; i < OPERATIONS; i++)
+    mine[i] = ask(pool, i);
+  cancel_all(mine, OPERATIONS);
+  double cost = (double)(now_ns() - began) / OPERATIONS;
+  cancel_all(tickets, others);
+  must_be(pool_put(lease) == 0, "pool_put");
+  pool_free(pool);
+  free(tickets);
+  free(mine);
+  return cost;
+}
+
+static _Atomic bool server_is_full;
+
+static int open_unless_full(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  (void)context, (void)deadline_ns, (void)error;
+  *conn = &told;
+  return atomic_load(&server_is_full) ? POOL_E_OPEN : 0;
+}
+
+/* The same while opens fail, one connection is lent, and all that wait hope for that. */
+static double waiter_of_full_server(int others)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_vtable_t vtable = nothing();
+  config.max_open = 2;
+  config.openers = 1;
+  config.retry_min_ms = -1;
+  vtable.open = open_unless_full;
+  atomic_store(&server_is_full, false);
+  pool_t *pool = pool_of(&config, vtable, NULL);
+  pool_lease_t lease = pool_get(pool);
+  atomic_store(&server_is_full, true);
   int64_t *tickets = numbers(others), *mine = numbers(OPERATIONS);
   for (int i = 0; i < others; i++)
     tickets[i] = ask(pool, i);
@@ -225,6 +264,26 @@ static double get_beside_idle(int others)
   return cost;
 }
 
+#define SURPLUS 100
+
+/* As many are idle as may be, and each that is put is one too many. */
+static double put_above_idle(int others)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_idle = others;
+  pool_t *pool = pool_of(&config, nothing(), NULL);
+  pool_lease_t *leases = lend(pool, others + SURPLUS);
+  for (int i = 0; i < others; i++)
+    must_be(pool_put(leases[i]) == 0, "pool_put");
+  int64_t began = now_ns();
+  for (int i = others; i < others + SURPLUS; i++)
+    must_be(pool_put(leases[i]) == 0, "pool_put");
+  double cost = (double)(now_ns() - began) / SURPLUS;
+  pool_free(pool);
+  free(leases);
+  return cost;
+}
+
 static double open_beside(int others)
 {
   return beside_leases(others, opens_and_closes);
@@ -247,7 +306,7 @@ static double get_after(int others)
 
 /* ---- all of them ---- */
 
-static void compare_sizes(const char *name, cost_fn *cost)
+static void compare_sizes(const char *name, cost_fn *cost, bool bounded)
 {
   double costs[SIZES][RUNS], typical[SIZES];
   char text[100];
@@ -261,18 +320,22 @@ static void compare_sizes(const char *name, cost_fn *cost)
   }
   for (size_t i = 1; i < SIZES; i++) {
     snprintf(text, sizeof text, "scale.%s.%d_to_%d", name, sizes[i], sizes[0]);
-    report_at_most(text, typical[i] / typical[0], "ratio", bounds[i]);
+    report(text, typical[i] / typical[0], "ratio", (struct bound){bounded ? AT_MOST : NO_BOUND, bounds[i]});
   }
 }
 
 void scale(void)
 {
-  compare_sizes("asynchronous_waiters", asynchronous_waiter);
-  compare_sizes("tickets", ticket);
-  compare_sizes("pools", pool);
-  compare_sizes("get_and_put_beside_leases", get_beside);
-  compare_sizes("get_and_put_beside_idle", get_beside_idle);
-  compare_sizes("get_and_put_after_leases", get_after);
-  compare_sizes("open_and_close_beside_leases", open_beside);
-  compare_sizes("open_and_close_after_leases", open_after);
+  compare_sizes("asynchronous_waiters", asynchronous_waiter, true);
+  compare_sizes("waiters_of_full_server", waiter_of_full_server, true);
+  compare_sizes("tickets", ticket, true);
+  compare_sizes("pools", pool, true);
+  compare_sizes("get_and_put_beside_leases", get_beside, true);
+  compare_sizes("get_and_put_beside_idle", get_beside_idle, true);
+  /* Before it closes one the pool makes sure that so many are idle, for gets leave the hints of idle slots as they are.
+   */
+  compare_sizes("put_above_max_idle", put_above_idle, false);
+  compare_sizes("get_and_put_after_leases", get_after, true);
+  compare_sizes("open_and_close_beside_leases", open_beside, true);
+  compare_sizes("open_and_close_after_leases", open_after, true);
 }

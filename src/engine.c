@@ -315,13 +315,19 @@ bool engine_any_idle(struct pool *pool)
   return count_idle(pool, 1, 0) > 0;
 }
 
-size_t engine_idle_count(struct pool *pool)
+/* The same without the lock, and all bits stay as they are. */
+static int32_t count_lendable(struct pool *pool, int32_t enough)
 {
-  size_t count = 0;
+  int32_t count = 0;
   struct scan scan = scan_begin(&pool->rows);
-  for (struct slot *slot; (slot = scan_next(&scan));)
+  for (struct slot *slot; count < enough && (slot = scan_next(&scan));)
     count += engine_is_lendable(atomic_load(&slot->word));
   return count;
+}
+
+size_t engine_idle_count(struct pool *pool)
+{
+  return (size_t)count_lendable(pool, INT32_MAX);
 }
 
 /* ---- room: all of these under the lock ---- */
@@ -392,12 +398,17 @@ bool engine_needs_refill(struct pool *pool)
          (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) && (lacks_idle(pool) || lacks_open(pool));
 }
 
-int64_t engine_spare(struct pool *pool, bool taken)
+static int32_t sum(int32_t a, int32_t b)
 {
-  int64_t spare = (int64_t)engine_idle_count(pool) + taken - pool->config.min_idle;
+  return a < INT32_MAX - b ? a + b : INT32_MAX;
+}
+
+int64_t engine_spare(struct pool *pool, bool taken, int32_t enough)
+{
+  int64_t spare = (int64_t)count_lendable(pool, sum(pool->config.min_idle, enough)) + taken - pool->config.min_idle;
   if (pool->config.min_open == 0)
     return spare;
-  int64_t more = (int64_t)count_staying(pool, INT32_MAX) - pool->config.min_open;
+  int64_t more = (int64_t)count_staying(pool, sum(pool->config.min_open, enough)) - pool->config.min_open;
   return more < spare ? more : spare;
 }
 
@@ -477,12 +488,13 @@ static bool has_surplus(struct pool *pool)
   return count_idle(pool, pool->max_idle + 1, STALE_BITS) > pool->max_idle;
 }
 
-/* How many connections there are above the cap, without those that will go anyway. */
-static int32_t excess(struct pool *pool)
+/* How many connections there are above the cap, without those that will go anyway; counted no further than asked for.
+ */
+static int32_t excess(struct pool *pool, int32_t enough)
 {
   if (!(attention(pool) & ATTENTION_EXCESS))
     return 0;
-  int32_t staying = count_staying(pool, INT32_MAX);
+  int32_t staying = count_staying(pool, sum(pool->max_open, enough));
   return staying > pool->max_open ? staying - pool->max_open : 0;
 }
 
@@ -490,7 +502,7 @@ static int32_t excess(struct pool *pool)
 static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  int32_t reason = excess(pool) ? POOL_REASON_RESIZED : has_surplus(pool) ? POOL_REASON_SURPLUS : POOL_REASON_NONE;
+  int32_t reason = excess(pool, 1) ? POOL_REASON_RESIZED : has_surplus(pool) ? POOL_REASON_SURPLUS : POOL_REASON_NONE;
   bool trimmed = reason && dismiss_idle(slot, word, reason, step);
   engine_unlock(pool);
   return trimmed;
@@ -1427,7 +1439,7 @@ int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step)
     pool->max_open = max_open;
     pool->max_idle = config_max_idle(&pool->config, max_open);
     refresh_surplus(pool);
-    left = excess(pool);
+    left = excess(pool, INT32_MAX);
     struct scan scan = scan_begin(&pool->rows);
     for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
       uint64_t word = atomic_load(&slot->word);

@@ -146,6 +146,7 @@ struct pool {
   uint64_t starving;         /* how far the generations of all slots had come when waiters seemed to starve */
   int64_t starving_ns;       /* and since when they had come no further; 0: not known */
   struct slot *hope;         /* a slot whose connection could come to a waiter when somebody looked */
+  int64_t refused_until_ns;  /* of those that wait since then at the latest, all are refused that an opener opens for */
   bool wished;               /* a get that does not wait found nothing: a thread may open one for the next, or where
                                 there are no openers close what takes its place */
   _Atomic bool suspicion;    /* suspect connections are checked in the background, one after the other */
@@ -250,10 +251,9 @@ bool engine_has_place(struct pool *pool);
 bool engine_has_room(struct pool *pool, bool again);
 bool engine_needs_refill(struct pool *pool);
 
-/* How many idle connections may go for good: so many that min_idle and min_open are left. */
-int64_t engine_spare(struct pool *pool, bool taken);
-
-/* Whether one of them may go; it may be taken already. */
+/* How many idle connections may go for good: so many that min_idle and min_open are left, or `enough` if there are
+   more.  `taken`: the one that may go is taken already. */
+int64_t engine_spare(struct pool *pool, bool taken, int32_t enough);
 
 bool engine_needs_probe(struct pool *pool);
 bool engine_reserve_locked(struct pool *pool, struct step *step);

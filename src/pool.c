@@ -109,6 +109,7 @@ static void pool_prepare(struct pool *pool, const pool_config_t *config, const p
   atomic_store(&pool->chores, false);
   pool->hope = NULL;
   pool->starving_ns = 0;
+  pool->refused_until_ns = 0;
   pool->wished = false;
   atomic_store(&pool->suspicion, false);
   atomic_store(&pool->probing, false);

@@ -157,19 +157,23 @@ static int32_t batch(const struct pool *pool)
 
 void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment)
 {
-  for (struct waiter *waiter = pool->queue.first; waiter; waiter = waiter->next)
+  /* From the newest on, and no further than those that were refused before. */
+  for (struct waiter *waiter = pool->queue.last; waiter && waiter->since_ns > pool->refused_until_ns;
+       waiter = waiter->previous)
     if (!waiter->refused && is_opened_for(pool, waiter) && waiter->since_ns <= moment) {
       waiter->error = *error;
       waiter->refused = true;
       pool->queue.refused++;
     }
+  if (moment > pool->refused_until_ns)
+    pool->refused_until_ns = moment;
 }
 
 /* If nothing is left that could come, ends the waits of those that may not open, or whose open failed; at most so many.
    Returns how many more it might have ended. */
 static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step *step)
 {
-  if ((!pool->breaker.open && pool->queue.refused == 0) || engine_hopes(pool))
+  if (!pool->queue.first || (!pool->breaker.open && pool->queue.refused == 0) || engine_hopes(pool))
     return left;
   for (struct waiter *waiter = pool->queue.first, *next; waiter && left > 0; waiter = next) {
     next = waiter->next;
@@ -494,6 +498,8 @@ static void take_place(struct pool *pool, struct waiter *waiter, int64_t now)
 {
   if (waiter->since_ns) {
     queue_insert(&pool->queue, waiter);
+    if (!waiter->refused && waiter->since_ns <= pool->refused_until_ns)
+      pool->refused_until_ns = waiter->since_ns - 1; /* was not there when others were refused */
   } else {
     waiter->since_ns = now;
     waiter->timeless = waiter->deadline_ns <= now;

@@ -144,7 +144,7 @@ void watch_was_unused(struct slot *slot, uint64_t word, int64_t since)
 /* Whether one more may be idle for too long than has to stay. */
 static bool is_spare(struct pool *pool, bool taken)
 {
-  return (pool->config.min_idle == 0 && pool->config.min_open == 0) || engine_spare(pool, taken) > 0;
+  return (pool->config.min_idle == 0 && pool->config.min_open == 0) || engine_spare(pool, taken, 1) > 0;
 }
 
 enum verdict watch_judge(struct pool *pool, struct slot *slot, uint64_t word, bool taken, int32_t *reason)
@@ -478,7 +478,7 @@ void watch_look(struct pool *pool, struct look *look)
   /* The program or the machine was stopped, or nobody looked: what came back may have been idle all the time. */
   bool late = pool->trust_ns && look->boot - atomic_load(&pool->looked_ns) > 3 * pool->trust_ns;
   look->due_ns = POOL_NO_DEADLINE;
-  int64_t spare = engine_spare(pool, false);
+  int64_t spare = engine_spare(pool, false, INT32_MAX);
   atomic_store(&pool->resting, false);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
