@@ -117,7 +117,7 @@ typedef struct {
 #define POOL_REASON_UNUSABLE 1 /**< marked unusable, or broke */
 #define POOL_REASON_SURPLUS  2 /**< max_idle are idle already */
 #define POOL_REASON_CLOSED   3 /**< the pool is closed */
-#define POOL_REASON_CHECK    4 /**< the check failed */
+#define POOL_REASON_CHECK    4 /**< its check failed, or that of another while this one was suspect as well */
 #define POOL_REASON_RESET    5 /**< the reset failed */
 #define POOL_REASON_IDLE     6 /**< idle for idle_timeout_ms */
 #define POOL_REASON_LIFETIME 7 /**< its max_lifetime_ms is over */
@@ -136,7 +136,7 @@ typedef struct {
 #define POOL_EVENT_CANCELLED      9 /**< a get was cancelled, after duration_ns */
 #define POOL_EVENT_LEAKED         10 /**< a lease is out for longer than leak_after_ms: lease, thread, tag, duration_ns */
 #define POOL_EVENT_LEAK_RETURNED  11 /**< it came back after all; POOL_EVENT_RETURNED follows */
-#define POOL_EVENT_BREAKER_OPENED 12 /**< gets fail at once from now on: message is the cause */
+#define POOL_EVENT_BREAKER_OPENED 12 /**< one open at a time is tried from now on: message is the cause */
 #define POOL_EVENT_BREAKER_CLOSED 13 /**< a connection could be opened again */
 #define POOL_EVENT_STARVED        14 /**< every connection is held by a thread that itself waits for this pool */
 #define POOL_EVENT_GET_FAILED     15 /**< a get ended with any other code, after duration_ns: code, message */
@@ -147,7 +147,7 @@ typedef struct {
 #define POOL_EVENT_POOL_RESUMED   20 /**< the last pool_resume(): connections are lent again */
 #define POOL_EVENT_POOL_RESIZED   21 /**< pool_resize(): message says to what */
 #define POOL_EVENT_POOL_CLOSED    22 /**< the first pool_close(), once it has closed what was idle */
-#define POOL_EVENT_WARNING        23 /**< something is set that cannot work: message */
+#define POOL_EVENT_WARNING        23 /**< something is set that cannot work, or a thread could not be started: message */
 
 /** Something that happened.  It and what it points to are valid during the callback only.  Every get ends in one event:
     POOL_EVENT_LENT, _TIMED_OUT, _OVERLOADED, _CANCELLED or _GET_FAILED; a call that is no get, for a parameter is
@@ -211,7 +211,8 @@ typedef struct {
   int32_t retire_percent; /**< 1 to 100: of those open, at most so many (rounded up) are retired in one interval, as
                                long as none gets older than max_lifetime_ms; there are 400 / retire_percent intervals
                                (rounded) to a lifetime */
-  int32_t breaker_after;  /**< after so many failed opens in a row (with retry_min_ms) gets fail at once; 0: never */
+  int32_t breaker_after;  /**< after this number of failed opens in a row (with retry_min_ms) one open at a time is
+                               tried, and gets for which nothing is left that could come fail at once; 0: never */
   int32_t background_reset; /**< 1: a library thread (or pool_maintain) runs the vtable's reset, not who puts */
   int32_t paused;     /**< 1: the pool begins paused, as after one pool_pause(); the initial connections are opened */
   int32_t event_mask; /**< which events to tell, bits 1 << POOL_EVENT_*; 0: all */
@@ -223,8 +224,8 @@ typedef struct {
   int64_t max_lifetime_ms;   /**< no connection gets older, but the one that is lent is closed on return; 0 or -1: no
                                   limit.  They are retired a bit earlier, evenly, see retire_percent */
   int64_t check_after_ms;    /**< idle for so long, a connection is checked before it is lent; 0: always, -1: never */
-  int64_t check_timeout_ms;  /**< how long a check takes at most, at least 1, or -1: as long as who waits for it has; it
-                                  never has longer than that */
+  int64_t check_timeout_ms;  /**< how long a check takes at most, at least 1, and never longer than its get has left; one
+                                  that takes longer has failed; -1: as long as its get has */
   int64_t keepalive_ms;      /**< idle for so long, a connection is checked in the background; 0 or -1: never */
   int64_t leak_after_ms;     /**< a lease that is out for so long is reported, see events and log; 0 or -1: never */
   int64_t retry_min_ms;      /**< after a failed open the next waits so long, doubling up to retry_max_ms, less up to a
@@ -260,7 +261,7 @@ typedef struct pool_call pool_call_t;
 typedef struct {
   size_t size;
   /** Opens a connection before the deadline and stores it (not NULL).  Returns 0, or not 0 with *error filled:
-      POOL_E_TIMEOUT is passed on as such, everything else reaches the caller as POOL_E_OPEN. */
+      POOL_E_TIMEOUT and POOL_E_NOMEM are passed on as such, everything else reaches the caller as POOL_E_OPEN. */
   int (*open)(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
   /** Closes a connection.  The place is free afterwards whatever is returned; not 0, with *error filled, is a failed
       close: it is counted, and log has a line. */
@@ -429,9 +430,14 @@ POOL_API void pool_free(pool_t *pool);
  *
  * Blocks: while idle connections are being closed, then up to drain_ms (0: not at all, -1: without limit) until the
  * last connection has come back and been closed and no library thread of the pool runs.  An open under way never delays
- * it beyond that.  Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it
- * would wait for itself. Returns how many connections are still open (0: all is closed), or POOL_E_INVALID; then
- * pool_leases() says who holds them.  Since 0.1.
+ * it beyond that.  While it waits it does what pool_maintain() would with POOL_KEEPER_MANUAL: it runs the callbacks that
+ * are due.  If its own thread holds a lease it says so in the log at once, and after three seconds who else holds what.
+ * Where it is certain that nobody could put what it waits for (drain_ms is -1, whatever is open is lent to its thread,
+ * and the process has no other) it returns POOL_E_INVALID at once, and the message names the lease: put it and call
+ * again; the pool is closed by then.
+ * Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it would wait for
+ * itself.  Returns how many connections are still open (0: all is closed), and pool_leases() says who holds them; or
+ * POOL_E_INVALID.  Since 0.1.
  */
 POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
 
@@ -481,10 +487,11 @@ POOL_API int pool_pause(pool_t *pool);
 POOL_API int pool_resume(pool_t *pool);
 
 /**
- * Ends the waits of all gets that are in the queue now, with POOL_E_EVICTED; gets that come later wait as ever.  It goes
- * with the other functions of this section where nobody should wait for what is to come: after pool_pause(), so that a
- * get fails now and not at its deadline; before pool_flush(), so that none of the gets that hoped for the old server is
- * served by the new one.  A get that is opening or checking a connection right now is not in the queue.
+ * Ends the waits of all gets that are in the queue now, with POOL_E_EVICTED.  Gets that come later wait as ever; but
+ * those that would have to wait in a pool that is paused get POOL_E_EVICTED at once, until its last pool_resume().  It
+ * goes with the other functions of this section where nobody should wait for what is to come: after pool_pause(), so
+ * that a get fails now and not at its deadline; before or after pool_flush(), so that none of the gets that hoped for the
+ * old server is served by the new one.  A get that is opening or checking a connection right now is not in the queue.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Returns how many waits it ended, or POOL_E_INVALID.  Since 0.1.  Idea: the clear of MongoDB's CMAP.
@@ -542,18 +549,23 @@ POOL_API int pool_event_fd(pool_t *pool);
  * Gets a connection: an idle one, else a new one if the caps allow, else the next that is put, in order of arrival.
  * The same as pool_get_for() with the configured get_timeout_ms.
  *
+ * If a connection cannot be opened, the get waits for what others put or open, and tries again when back-off permits,
+ * as long as a connection exists that may still come to it.  If there is none, it fails at once with POOL_E_OPEN.  A
+ * get never runs close or reset: library threads, pool_maintain() or a later put do.
+ *
  * Blocks: up to get_timeout_ms; not at all if a connection is idle and needs no check.
  * Ownership: the lease is put with pool_put(), once.
  * Threads: any.  From a callback: yes; it may wait for the caller's own leases, so give it a timeout.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_SYSTEM (no thread to open
- * with), POOL_E_INVALID (pool is NULL), POOL_E_UNSUPPORTED (of a pool of the step API).  Since 0.1.  Idea: Get of
- * maxatome/pool; speed from HikariCP's reuse by thread, order from puddle.
+ * with), POOL_E_EVICTED, POOL_E_INVALID (pool is NULL), POOL_E_UNSUPPORTED (of a pool of the step API).  Since 0.1.
+ * Idea: Get of maxatome/pool; speed from HikariCP's reuse by thread, order from puddle.
  */
 POOL_API pool_lease_t pool_get(pool_t *pool);
 
 /**
  * pool_get() with a timeout of its own.  0 does not wait for others: an idle connection is taken or, where the caps
- * allow and there are no openers, a new one opened, for which get_timeout_ms is the limit.
+ * allow and there are no openers, a new one opened, for which get_timeout_ms is the limit.  With openers, one of them
+ * begins to open a connection, for a later call.
  *
  * A connection whose opening outlasts the deadline is kept for the next caller, and this call ends with POOL_E_TIMEOUT.
  *
@@ -607,9 +619,9 @@ POOL_API void *pool_conn(pool_lease_t lease);
  * A new connection is opened by a library thread, also with openers = 0.  Blocks: no.  Threads: any.
  * From a callback: yes.
  * Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_UNSUPPORTED (of a pool of the step API),
- * POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_SYSTEM, and then `got` is not called.  What `got` may receive in
- * place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_CANCELLED, POOL_E_NOMEM,
- * POOL_E_SYSTEM.  Since 0.1.
+ * POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_EVICTED (of a pool that is paused), POOL_E_NOMEM, POOL_E_SYSTEM, and then `got`
+ * is not called.  What `got` may receive in place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN,
+ * POOL_E_OVERLOAD, POOL_E_CANCELLED, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_SYSTEM.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: only what is idle now, -1: for ever
  */

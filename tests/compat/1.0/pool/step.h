@@ -77,8 +77,9 @@ POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_e
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room; with a ticket: it is
- * over), POOL_E_OPEN (opens keep failing: the breaker is open), POOL_E_OVERLOAD, POOL_E_NOMEM, POOL_E_STALE (no such
- * ticket), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * over), POOL_E_OPEN (the breaker is open, or the open of this ticket's get failed, and nothing is left that could
+ * come), POOL_E_OVERLOAD, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_UNSUPPORTED (of a pool with
+ * a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
@@ -89,8 +90,8 @@ POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t 
  *
  * Returns 0; or a lease, if the ticket was being given one at this moment: use it or end it.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE; POOL_E_CLOSED, POOL_E_OPEN, POOL_E_OVERLOAD: the wait had ended so already, and the ticket is
- * gone too; POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Errors: POOL_E_STALE; POOL_E_CLOSED, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_EVICTED: the wait had ended so already, and
+ * the ticket is gone too; POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 
@@ -127,8 +128,8 @@ POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *fai
 /**
  * The next thing that waits for anybody to do it: closing what a closed pool still holds, telling waiters; closing and
  * checking what time or a pool_flush() or pool_resize() has marked, opening for min_idle and min_open or to find out
- * whether the server is back.  Call it until it returns 0 after each pool_maintain(), pool_flush(), pool_resize() and
- * pool_resume().  What is opened or checked so is lent to nobody: pool_step_done() then returns 0.
+ * whether the server is back.  Call it until it returns 0 after each pool_maintain(), pool_flush(), pool_resize(),
+ * pool_resume() and pool_evict().  What is opened or checked so is lent to nobody: pool_step_done() then returns 0.
  *
  * Returns 1 with *step filled in, or 0 if there is nothing.
  * Blocks: no.  Threads: any.  From a callback: yes.
