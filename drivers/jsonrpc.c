@@ -30,9 +30,10 @@
  *
  * Who reads.  A call that waits for its reply (a sync call) becomes the reader if there is none, and delivers the
  * replies of others too, until its own is there; the others sleep.  So a program that only uses pool_call() has no
- * thread of the driver, except while a name is looked up.  For calls that nobody waits for (async calls) there is one poller thread in the process,
- * started with the first of them.  It becomes the reader of connections that have async calls under way and no sync
- * call that could read, keeps the deadlines of async calls, and runs all of their callbacks.
+ * thread of the driver, except while a name is looked up.  For calls that nobody waits for (async calls) there is one
+ * poller thread in the process, started with the first of them.  It becomes the reader of connections that have async
+ * calls under way and no sync call that could read, keeps the deadlines of async calls, and runs all of their
+ * callbacks.
  *
  * No reply is left lying.  Whoever stops being the reader, or leaves while there is none, offers the role (offer_role):
  * to a sync call that sleeps, else to a writer that is stuck, else to the poller.  Whoever it is offered to and does

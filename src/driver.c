@@ -30,8 +30,7 @@ static bool is_name(const char *name)
   return length > 0 && length <= NAME_LIMIT;
 }
 
-/* A search for a driver.  Not on the stack, which may be as small as PTHREAD_STACK_MIN, and the loader needs some of it.
- */
+/* A search for a driver.  Not on the stack: that may be as small as PTHREAD_STACK_MIN, and the loader needs it. */
 struct search {
   const char *name;
   char path[4096];

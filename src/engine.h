@@ -26,9 +26,9 @@ enum {
   ATTENTION_EXCESS = 16, /* more connections are open than may be open */
   ATTENTION_PAUSED = 32,
   ATTENTION_CLOSED = 64,
-  ATTENTION_TRIPPED = 128, /* the breaker is open: one suspect connection at a time is checked */
-  ATTENTION_EVENTS = 256,  /* gets are told to somebody */
-  ATTENTION_UNCLEAN = 512, /* a put is to close what a get left, for nobody else does */
+  ATTENTION_TRIPPED = 128,     /* the breaker is open: one suspect connection at a time is checked */
+  ATTENTION_EVENTS = 256,      /* gets are told to somebody */
+  ATTENTION_UNCLEAN = 512,     /* a put is to close what a get left, for nobody else does */
   ATTENTION_KEEPERLESS = 1024, /* the keeper could not be started; or an opener */
   ATTENTION_OPENERLESS = 2048,
   ATTENTION_TIMED = 4096, /* time limits what may be lent */
@@ -36,8 +36,7 @@ enum {
   ATTENTION_NOT_LENDING = ATTENTION_PAUSED | ATTENTION_CLOSED,
   ATTENTION_NOT_NOW = ATTENTION_FAIR | ATTENTION_NOT_LENDING,
   ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_TIMED | ATTENTION_THREADLESS,
-  ATTENTION_OF_PUT =
-      ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED | ATTENTION_UNCLEAN
+  ATTENTION_OF_PUT = ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED | ATTENTION_UNCLEAN
 };
 
 /* Where a thread finds the slot that it used last.  Found by the thread's address; each on a line of its own, for its
@@ -133,12 +132,12 @@ struct pool {
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
   _Atomic bool keeper_runs;
   _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: no get tries before */
-  _Atomic bool resting;        /* the keeper waits to be told when something moves */
-  _Atomic int64_t looks_at_ns; /* when the keeper looks again; it never does later */
-  _Atomic int64_t looked_ns;   /* when the last look began that has ended, on clock_boot() */
-  _Atomic bool chores;         /* slots are marked to be closed or checked */
-  bool maintained;             /* somebody acts for the asynchronous waiters right now */
-  bool gone;                   /* nobody needs the pool any more */
+  _Atomic bool resting;           /* the keeper waits to be told when something moves */
+  _Atomic int64_t looks_at_ns;    /* when the keeper looks again; it never does later */
+  _Atomic int64_t looked_ns;      /* when the last look began that has ended, on clock_boot() */
+  _Atomic bool chores;            /* slots are marked to be closed or checked */
+  bool maintained;                /* somebody acts for the asynchronous waiters right now */
+  bool gone;                      /* nobody needs the pool any more */
   struct breaker breaker;
   int64_t refill_at_ns;      /* after a failed open, none is opened unasked before; 0: none failed */
   int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
@@ -155,7 +154,7 @@ struct pool {
   int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
   int32_t retired;
   struct counts counts;
-  int64_t ended;       /* generations that were over in slots that the pool has given back */
+  int64_t ended; /* generations that were over in slots that the pool has given back */
   struct histogram wait, open_time, check_time, use;
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
   int64_t lent;                 /* the last answer, see count_lent() */
@@ -224,8 +223,8 @@ struct ending {
 int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
 
 /* Begins or continues a get, without a place in the queue or with one.  A lease; or 0 with work, or with the waiter
-   queued; or an error.  Who begins has found nothing with engine_take_idle().  A wary get has met a dead connection and rather opens than meets another; one that waits will
-   queue if there is nothing now. */
+   queued; or an error.  Who begins has found nothing with engine_take_idle().  A wary get has met a dead connection and
+   rather opens than meets another; one that waits will queue if there is nothing now. */
 pool_lease_t engine_begin(struct pool *pool, bool wary, bool waits, struct step *step);
 pool_lease_t engine_wait(struct pool *pool, struct waiter *waiter, struct step *step);
 
@@ -347,11 +346,11 @@ void engine_look(struct pool *pool, struct look *look, struct step *step);
 int32_t engine_flush(struct pool *pool);
 int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 
-/* Ends the waits that began before a moment, some at a time: returns how many, 0 when there are no more.  During a pause
-   none begins from now on. */
+/* Ends the waits that began before a moment, some at a time: returns how many, 0 when there are no more.  During a
+   pause none begins from now on. */
 int engine_evict(struct pool *pool, int64_t moment, struct step *step);
 
-/* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did.  If
+/* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did. If
    none did, openers and those who wait go on with engine_resumed(), so that the caller can tell it before. */
 int engine_pause(struct pool *pool, bool *first);
 int engine_resume(struct pool *pool);

@@ -58,8 +58,8 @@ static int start(void *(*main)(void *), struct pool *pool)
   return error;
 }
 
-/* Under the lock: what came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is to
-   be told; then the pool is kept until that is done. */
+/* Under the lock: what came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
+   to be told; then the pool is kept until that is done. */
 static bool note_start(struct pool *pool, int error, uint32_t missing)
 {
   bool news = error && !(atomic_load(&pool->attention) & ATTENTION_THREADLESS);

@@ -2,10 +2,10 @@
 /*
  * Parking with Linux's futex.
  *
- * The system call, and not the C library's time_t, says how many bits the moment has: with 32-bit pointers a program may
- * have a time_t of 64 bits, of which SYS_futex reads 32.  A wait until such a moment ends at once, and the waiter burns
- * the processor.  So the moment is laid out here, for the call that reads 64 bits where there is one.  Kernels before
- * 5.1, and filters of system calls from that time, refuse that call; then the older one does it.
+ * The system call, and not the C library's time_t, says how many bits the moment has: with 32-bit pointers a program
+ * may have a time_t of 64 bits, of which SYS_futex reads 32.  A wait until such a moment ends at once, and the waiter
+ * burns the processor.  So the moment is laid out here, for the call that reads 64 bits where there is one.  Kernels
+ * before 5.1, and filters of system calls from that time, refuse that call; then the older one does it.
  */
 #include "park.h"
 

@@ -18,8 +18,8 @@ pool_lease_t runner_work(struct pool *pool, struct step *step, int64_t deadline_
 /* Runs the closes and resets that gets have left, in a pool where nobody does that in the background. */
 void runner_do_unclean(struct pool *pool);
 
-/* Marks that this thread is inside a callback of a pool, so that a close that would wait for itself is recognised; until
-   it leaves, it is not cancelled. */
+/* Marks that this thread is inside a callback of a pool, so that a close that would wait for itself is recognised;
+   until it leaves, it is not cancelled. */
 struct callback {
   int cancel_state;
   const struct pool *pool;

@@ -83,7 +83,7 @@ enum slot_state {
   ((uint64_t)1 << 7) /* it is to be noticed when this is lent or put: the keeper sleeps, or the put is noted */
 #define CALL_ONE  ((uint64_t)1 << 8)
 #define CALL_MASK (GENERATION_ONE - CALL_ONE)
-#define CALL_MANY  (CALL_MASK & ~(uint64_t)(SLOT_LIMIT - 1)) /* where a lease might have bits of an index too high */
+#define CALL_MANY (CALL_MASK & ~(uint64_t)(SLOT_LIMIT - 1)) /* where a lease might have bits of an index too high */
 
 /* On a slot that is lent, DUE is free to say something else: lent by the step API, so that no put of the other API ends
    the lease, nor the other way round. */
@@ -102,8 +102,8 @@ struct slot {
   /* The next three change only while no pool owns the slot. */
   _Atomic(struct pool *) pool;
   _Atomic(struct block *) block;
-  _Atomic uint64_t bit;      /* of the block's idle word */
-  uint64_t first_generation; /* when the pool took the slot; what it has grown by since is what was lent */
+  _Atomic uint64_t bit;       /* of the block's idle word */
+  uint64_t first_generation;  /* when the pool took the slot; what it has grown by since is what was lent */
   _Atomic int64_t connection; /* which one of the pool's: counted from 1 as opens begin */
   uint32_t next;              /* the index of the next of the pool's slots to be reset, or of free slots; 0: none */
   _Atomic int32_t holder; /* the thread that got it last; a get that reuses its thread's last slot need not write it */

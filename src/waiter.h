@@ -37,16 +37,16 @@ struct waiter {
   _Atomic uint32_t signal; /* 1: look again */
   enum waiter_kind kind;
   bool queued;
-  bool waited;   /* looked once and found nothing */
-  bool counted;  /* as a wait that ended with a lease */
-  bool starving; /* every connection was held by a thread that waited, when somebody looked */
-  bool starved;  /* and nothing was put until this one's wait was over */
+  bool waited;        /* looked once and found nothing */
+  bool counted;       /* as a wait that ended with a lease */
+  bool starving;      /* every connection was held by a thread that waited, when somebody looked */
+  bool starved;       /* and nothing was put until this one's wait was over */
   bool tells_starved; /* its thread is to tell so */
-  bool nudged;   /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
-  bool timeless; /* came without time to wait */
-  bool refused;  /* its own open failed; `error` says why */
-  bool at_once;  /* ended by what a look found: the breaker refused it, or it had no time to wait */
-  bool telling;  /* is in the list of those to be woken */
+  bool nudged;        /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
+  bool timeless;      /* came without time to wait */
+  bool refused;       /* its own open failed; `error` says why */
+  bool at_once;       /* ended by what a look found: the breaker refused it, or it had no time to wait */
+  bool telling;       /* is in the list of those to be woken */
   struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */
   int64_t began_ns;     /* when the get began */

@@ -89,7 +89,8 @@ static void test_cancel__is_told_as_an_event_and_keeps_no_pool(void **state)
   assert_int_equal(fake.released, 1); /* the get of the cancelled thread is counted no more */
 }
 
-/* The cancellation meets the waiter at any moment: before it sleeps, asleep, told to look, or with a lease in its hand. */
+/* The cancellation meets the waiter at any moment: before it sleeps, asleep, told to look, or with a lease in its hand.
+ */
 static void cancel_at_any_moment(int32_t fairness_us)
 {
   struct fake fake;

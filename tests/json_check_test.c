@@ -258,7 +258,8 @@ static void spoil(struct text *text)
 {
   static const char bytes[] = "{}[]:,\"\\ \n0123.eE+-tfnulasr/bu\x01\x1f\x7f\x80\xbf\xc0\xc3\xe0\xed\xf0\xf4\xff";
   size_t at = roll((uint32_t)text->size);
-  char byte = roll(8) ? bytes[roll(sizeof bytes - 1)] : (char)(1 + roll(255)) /* jansson overlooks a 0 after a number */;
+  char byte =
+      roll(8) ? bytes[roll(sizeof bytes - 1)] : (char)(1 + roll(255)) /* jansson overlooks a 0 after a number */;
   switch (roll(3)) {
   case 0:
     text->data[at] = byte;

@@ -1016,8 +1016,7 @@ static void leave(struct world *world, struct user *user)
 static void is_first(const struct world *world, const struct user *user)
 {
   for (int i = 0; i < world->users; i++)
-    if (world->user[i].state == WAITING && !world->user[i].woken && !world->user[i].refused &&
-        &world->user[i] != user)
+    if (world->user[i].state == WAITING && !world->user[i].woken && !world->user[i].refused && &world->user[i] != user)
       assert_true(world->user[i].since > user->since);
 }
 
@@ -1130,7 +1129,8 @@ static bool move(struct world *world, struct user *user)
   case WAITING:
     if (!world->ending && random_next(&world->seed) % 50 == 0)
       move_cancel(world, user);
-    else if (user->woken || user->keeps_time || random_next(&world->seed) % 40 == 0) /* a look for no reason does no harm */
+    else if (user->woken || user->keeps_time ||
+             random_next(&world->seed) % 40 == 0) /* a look for no reason does no harm */
       move_begin(world, user);
     else
       return false;

@@ -98,7 +98,7 @@ static void test_thread__a_missing_keeper_is_told_once_and_gets_bring_it_back(vo
   virtual_advance(2 * SECOND);
   get_and_put(pool);
   assert_int_equal(tries, before + 4);
-  wait_until(virtual_sleepers() == 1); /* the keeper */
+  wait_until(virtual_sleepers() == 1);                     /* the keeper */
   wait_until((virtual_advance(SECOND), fake.closed == 1)); /* what it was wanted for */
   fake_finish(&fake, pool);
 }

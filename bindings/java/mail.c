@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pools with a driver for the class Mail, by hand: the library's threads leave letters, and a thread of Java takes them. */
+/* Pools with a driver for the class Mail, by hand: the library's threads leave letters, and a thread of Java takes
+ * them. */
 #include <jni.h>
 #include <stdint.h>
 
