@@ -796,6 +796,7 @@ static void test_fork__from_within_a_callback(void **state)
         is_whole(pool, 2);
         must(pool_close(pool, -1) == 0);
         pool_free(pool);
+        must(fake.open_now == fake.abandoned); /* those of the parent; what was opened across the fork is closed */
         must(fake.released == 1);
         _exit(0);
       }
@@ -979,6 +980,115 @@ static void test_fork__with_a_call_under_way(void **state)
   fake_finish(&fake, pool);
 }
 
+static void test_fork__while_a_library_thread_does_a_chore(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = whole_vtable();
+  vtable.reset = fake_reset;
+  pool_config_t config = capped(1);
+  config.background_reset = 1;
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_lease_t lease = pool_get(pool);
+  gate_set(&fake.resetting, false);
+  assert_int_equal(pool_put(lease), 0);
+  wait_until(gate_waiting(&fake.resetting) == 1);
+  pid_t pid = fork_child();
+  if (pid == 0) {
+    renew(&fake);
+    must((lease = pool_get_for(pool, 9000)) > 0);
+    must(pool_put(lease) == 0);
+    must_soon(pool_len(pool) == 1); /* the child's own thread has reset it */
+    finish_child(&fake, pool);
+  }
+  assert_true(succeeded(pid));
+  gate_set(&fake.resetting, true);
+  wait_until(pool_len(pool) == 1);
+  fake_finish(&fake, pool);
+}
+
+static void test_fork__a_lease_of_the_child_names_the_childs_thread(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = whole_vtable();
+  pool_t *pool = fake_pool(&fake, NULL, &vtable);
+  pool_lease_t lease = pool_get(pool);
+  pool_lease_info_t info = POOL_LEASE_INFO_INIT;
+  assert_int_equal(pool_leases(pool, &info, 1), 1);
+  int64_t number = info.thread;
+  pid_t pid = fork_child();
+  if (pid == 0) {
+    must((lease = pool_get(pool)) > 0);
+    must(pool_leases(pool, &info, 1) == 1);
+    must(info.thread != number);
+    must(pool_put(lease) == 0);
+    finish_child(&fake, pool);
+  }
+  assert_true(succeeded(pid));
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
+static void test_fork__abandons_what_a_get_left_to_be_closed(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = whole_vtable();
+  vtable.check = fake_check;
+  pool_config_t config = capped(2);
+  config.keeper = POOL_KEEPER_MANUAL;
+  config.initial = 1;
+  config.check_after_ms = 0;
+  fake.fail_check = 1;
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_lease_t lease = pool_get(pool);
+  assert_int_equal(fake.closed, 0); /* the dead one is left to the next put */
+  pid_t pid = fork_child();
+  if (pid == 0) {
+    must(fake.abandoned == 2);
+    is_new(pool);
+    is_whole(pool, 2);
+    finish_child(&fake, pool);
+  }
+  assert_true(succeeded(pid));
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
+static void fork_when_returned(void *user, const pool_event_t *event)
+{
+  (void)user;
+  if (event->event == POOL_EVENT_RETURNED && forked < 0)
+    forked = fork_child();
+}
+
+static void test_fork__from_within_a_listener_to_a_put(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = whole_vtable();
+  pool_config_t config = capped(2);
+  config.events = fork_when_returned;
+  forked = -1;
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_lease_t lease = pool_get(pool);
+  assert_int_equal(pool_put(lease), 0);
+  if (forked == 0) {
+    must(fake.abandoned == 1);
+    is_new(pool);
+    is_whole(pool, 2);
+    finish_child(&fake, pool);
+  }
+  assert_true(succeeded(forked));
+  assert_int_equal(pool_len(pool), 1);
+  fake_finish(&fake, pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -999,6 +1109,10 @@ int main(void)
       cmocka_unit_test(test_fork__from_within_a_library_thread),
       cmocka_unit_test(test_fork__a_library_thread_ends_in_the_child),
       cmocka_unit_test(test_fork__with_a_call_under_way),
+      cmocka_unit_test(test_fork__while_a_library_thread_does_a_chore),
+      cmocka_unit_test(test_fork__a_lease_of_the_child_names_the_childs_thread),
+      cmocka_unit_test(test_fork__abandons_what_a_get_left_to_be_closed),
+      cmocka_unit_test(test_fork__from_within_a_listener_to_a_put),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

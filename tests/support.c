@@ -8,6 +8,14 @@
 #include <string.h>
 #include <time.h>
 
+/* POOL_TESTS=PATTERN in the environment: only these tests of a program (tests/mutants). */
+static __attribute__((constructor)) void choose_tests(void)
+{
+  const char *pattern = getenv("POOL_TESTS");
+  if (pattern && *pattern)
+    cmocka_set_test_filter(pattern);
+}
+
 int64_t now_ns(void)
 {
   struct timespec now;

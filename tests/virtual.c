@@ -176,6 +176,11 @@ int virtual_sleepers(void)
   return count;
 }
 
+bool virtual_is_busy(void)
+{
+  return pthread_mutex_trylock(&lock) != 0 || pthread_mutex_unlock(&lock) != 0;
+}
+
 int64_t virtual_next_deadline(void)
 {
   int64_t earliest_ns = POOL_NO_DEADLINE;

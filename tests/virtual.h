@@ -4,6 +4,7 @@
 #ifndef VIRTUAL_H
 #define VIRTUAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <pool/pool.h>
@@ -31,6 +32,9 @@ void virtual_pass(pool_t *pool, int64_t ns);
 
 /* How many threads sleep now.  Who was woken does not count, even if it does not run yet. */
 int virtual_sleepers(void);
+
+/* Whether somebody is about to sleep or to wake others at this very moment, and would hold up who does the same. */
+bool virtual_is_busy(void);
 
 /* The earliest deadline anybody sleeps to; POOL_NO_DEADLINE if there is none. */
 int64_t virtual_next_deadline(void);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread of the library that is about to end, and is wanted at that very moment: it is held up before it takes its
+   pool's lock for the nth time since its time was over, for each n, and then something is wanted of it. */
+#include "support.h"
+
+#include "engine.h"
+#include "virtual.h"
+
+/* So often a thread that ends takes the lock at most, from when it wakes. */
+enum { LOCKS = 8 };
+
+int __real_pthread_mutex_lock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
+
+static struct {
+  pool_t *_Atomic pool;
+  pthread_t main;
+  _Atomic int left; /* before its thread is held up */
+  struct gate gate;
+} held_up;
+
+/* In place of pthread_mutex_lock(): the linker puts it there. */
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
+{
+  pool_t *pool = held_up.pool;
+  if (pool && lock == &pool->lock && !pthread_equal(pthread_self(), held_up.main) &&
+      atomic_fetch_sub(&held_up.left, 1) == 1)
+    gate_pass(&held_up.gate);
+  return __real_pthread_mutex_lock(lock);
+}
+
+/* Its threads sleep, and have nothing to do. */
+static void hold_up_the_end(pool_t *pool, int nth)
+{
+  int alone = 1;
+#ifdef __SANITIZE_THREAD__
+  alone = 2; /* the sanitizer has one of its own */
+#endif
+  held_up.main = pthread_self();
+  held_up.left = nth;
+  gate_init(&held_up.gate, false);
+  held_up.pool = pool;
+  virtual_advance(2 * SECOND);
+  wait_until(gate_waiting(&held_up.gate) == 1 || thread_count() == alone || virtual_sleepers() == 1);
+}
+
+static void let_go(void)
+{
+  gate_set(&held_up.gate, true);
+}
+
+static void test_late__an_opener_that_is_wanted_does_not_end(void **state)
+{
+  (void)state;
+  for (int nth = 1; nth <= LOCKS; nth++) {
+    struct fake fake;
+    pool_config_t config = POOL_CONFIG_INIT;
+    config.openers = 1;
+    config.max_open = 2;
+    fake_init(&fake);
+    pool_t *pool = fake_pool(&fake, &config, NULL);
+    assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+    wait_until(pool_len(pool) == 1 && virtual_sleepers() == 1);
+    pool_lease_t lease = pool_get_for(pool, 0);
+    assert_true(lease > 0);
+    hold_up_the_end(pool, nth);
+    assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT); /* which wants one opened for the next */
+    let_go();
+    wait_until(pool_len(pool) == 1);
+    held_up.pool = NULL;
+    assert_int_equal(pool_put(lease), 0);
+    fake_finish(&fake, pool);
+  }
+}
+
+static void hear(void *user, pool_lease_t result)
+{
+  must(result > 0 && pool_put(result) == 0);
+  atomic_store((_Atomic int *)user, 1);
+}
+
+static void test_late__a_keeper_that_is_wanted_does_not_end(void **state)
+{
+  (void)state;
+  for (int nth = 1; nth <= LOCKS; nth++) {
+    struct fake fake;
+    _Atomic int heard = 0;
+    pool_config_t config = POOL_CONFIG_INIT;
+    config.max_open = 1;
+    config.initial = 1;
+    fake_init(&fake);
+    pool_t *pool = fake_pool(&fake, &config, NULL);
+    assert_true(pool_get_async(pool, 60000, hear, &heard) > 0);
+    wait_until(heard && virtual_sleepers() == 1);
+    heard = 0;
+    hold_up_the_end(pool, nth);
+    assert_true(pool_get_async(pool, 60000, hear, &heard) > 0);
+    let_go();
+    wait_until(heard);
+    held_up.pool = NULL;
+    fake_finish(&fake, pool);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_late__an_opener_that_is_wanted_does_not_end),
+      cmocka_unit_test(test_late__a_keeper_that_is_wanted_does_not_end),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

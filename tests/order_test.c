@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The order in which the library reads and writes what it shares without a lock: one call is interrupted before each of
+ * its instructions in turn, and at that moment something else happens from its beginning to its end, as if another
+ * thread had done it.  So each order of the two is tried, which threads that race would hardly ever meet.
+ *
+ * The processor traps after each instruction (the trap flag of x86); where the call holds the pool's lock, what else
+ * happens waits until it has left that.
+ */
+#include "support.h"
+
+#include <signal.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "engine.h"
+#include "virtual.h"
+
+#define TRAP_FLAG 0x100
+
+/* ---- interruptions ---- */
+
+static struct {
+  pool_t *pool;
+  long left; /* instructions of this program before it is interrupted */
+  void (*other)(void);
+  bool done;
+} interruption;
+
+/* The program without the libraries that it is linked with at run time. */
+extern const char __executable_start, etext;
+
+static bool is_in_program(uintptr_t place)
+{
+  return place >= (uintptr_t)&__executable_start && place < (uintptr_t)&etext;
+}
+
+static bool is_unlocked(pool_t *of)
+{
+  return !virtual_is_busy() && pthread_mutex_trylock(&of->lock) == 0 && pthread_mutex_unlock(&of->lock) == 0;
+}
+
+static void trapped(int number, siginfo_t *info, void *data)
+{
+  greg_t *registers = ((ucontext_t *)data)->uc_mcontext.gregs;
+  (void)number, (void)info;
+  if (!is_in_program((uintptr_t)registers[REG_RIP]) || --interruption.left > 0 || !is_unlocked(interruption.pool))
+    return;
+  registers[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+  interruption.done = true;
+  interruption.other();
+}
+
+/* The numbers that lie below the stack pointer are those of the function around this. */
+static inline __attribute__((always_inline)) void trap(bool on)
+{
+  if (on)
+    __asm__ volatile("leaq -128(%%rsp), %%rsp; pushfq; orq %0, (%%rsp); popfq; leaq 128(%%rsp), %%rsp" ::"i"(TRAP_FLAG)
+                     : "cc", "memory");
+  else
+    __asm__ volatile(
+        "leaq -128(%%rsp), %%rsp; pushfq; andq %0, (%%rsp); popfq; leaq 128(%%rsp), %%rsp" ::"i"(~TRAP_FLAG)
+        : "cc", "memory");
+}
+
+/* Calls `call`, interrupted before its nth instruction.  False: it had fewer, and nothing else happened. */
+static bool interrupted(long nth, pool_t *of, void (*call)(void), void (*other)(void))
+{
+  interruption.pool = of;
+  interruption.left = nth;
+  interruption.other = other;
+  interruption.done = false;
+  trap(true);
+  call();
+  trap(false);
+  return interruption.done;
+}
+
+static int set_up(void **state)
+{
+  struct sigaction action = {.sa_flags = SA_SIGINFO};
+  (void)state;
+  action.sa_sigaction = trapped;
+  return sigaction(SIGTRAP, &action, NULL);
+}
+
+/* ---- connections are numbers ---- */
+
+static intptr_t opened;
+static int open_now;
+
+static int count_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  (void)context, (void)deadline_ns, (void)error;
+  *conn = (void *)++opened;
+  open_now++;
+  return 0;
+}
+
+static int count_close(void *context, void *conn, pool_error_t *error)
+{
+  (void)context, (void)conn, (void)error;
+  open_now--;
+  return 0;
+}
+
+static pool_t *pool;
+static pool_lease_t first, second;
+static void *conn;
+static int code;
+
+static pool_config_t by_hand(int32_t max_open)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.max_open = max_open;
+  config.max_idle = max_open;
+  config.keeper = POOL_KEEPER_MANUAL;
+  return config;
+}
+
+static void make(const pool_config_t *config)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  vtable.open = count_open;
+  vtable.close = count_close;
+  open_now = 0;
+  assert_int_equal(pool_create(config, &vtable, NULL, &pool, NULL), 0);
+}
+
+static void finish(void)
+{
+  assert_int_equal(pool_close(pool, 0), 0);
+  pool_free(pool);
+  assert_int_equal(open_now, 0);
+}
+
+static uint64_t word_of(pool_lease_t lease)
+{
+  return atomic_load(&slot_of(lease)->word);
+}
+
+static void replace_connection(void)
+{
+  if (pool_mark_unusable(first) != 0 || pool_put(first) != 0 || (second = pool_get_for(pool, 0)) <= 0)
+    fail_msg("the connection could not be replaced");
+}
+
+/* ---- leases ---- */
+
+static void read_conn(void)
+{
+  conn = pool_conn(first);
+}
+
+static void test_order__pool_conn_never_returns_the_next_users_connection(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  make(&config);
+  assert_true((first = pool_get(pool)) > 0);
+  for (long nth = 1;; nth++) {
+    void *own = pool_conn(first);
+    assert_non_null(own);
+    bool was_interrupted = interrupted(nth, pool, read_conn, replace_connection);
+    if (conn && conn != own)
+      fail_msg("at %ld the lease showed the connection of the next", nth);
+    if (!was_interrupted)
+      break;
+    assert_ptr_equal(slot_of(second), slot_of(first));
+    first = second;
+  }
+  assert_int_equal(pool_put(first), 0);
+  finish();
+}
+
+/* ---- pauses ---- */
+
+static int busy;
+
+static void get(void)
+{
+  first = pool_get_for(pool, 0);
+}
+
+static void pause_pool(void)
+{
+  busy = pool_pause(pool);
+}
+
+static void *use_once(void *data)
+{
+  pool_lease_t lease = pool_get(data);
+  must(lease > 0 && pool_put(lease) == 0);
+  return NULL;
+}
+
+/* `elsewhere`: another thread had the connection last, so the get does not find it on its fast way. */
+static void no_get_lends_after_a_pause(bool elsewhere)
+{
+  pool_config_t config = by_hand(1);
+  config.initial = 1;
+  make(&config);
+  int64_t lent = 1 + elsewhere;
+  use_once(pool);
+  for (long nth = 1;; nth++) {
+    if (elsewhere)
+      thread_end(thread_start(use_once, pool));
+    bool was_interrupted = interrupted(nth, pool, get, pause_pool);
+    if (was_interrupted && first > 0 && busy == 0)
+      fail_msg("at %ld a get lent although the pool was quiet", nth);
+    lent += (first > 0) + (nth > 1 && elsewhere);
+    if (first > 0)
+      assert_int_equal(pool_put(first), 0);
+    if (!was_interrupted)
+      break;
+    assert_int_equal(pool_resume(pool), 0);
+    assert_int_equal(pool_len(pool), 1);
+  }
+  assert_int_equal(stats_of(pool).lent, lent);
+  finish();
+}
+
+static void test_order__no_get_lends_after_a_pause(void **state)
+{
+  (void)state;
+  no_get_lends_after_a_pause(false);
+}
+
+static void test_order__no_get_lends_after_a_pause_what_another_thread_used_last(void **state)
+{
+  (void)state;
+  no_get_lends_after_a_pause(true);
+}
+
+/* ---- steps: the same, and who waits ---- */
+
+static pool_step_t step, other_step;
+
+static void make_stepped(const pool_config_t *config)
+{
+  assert_int_equal(pool_step_create(config, &pool, NULL), 0);
+}
+
+static void open_idle(int count)
+{
+  pool_lease_t leases[8];
+  for (int i = 0; i < count; i++) {
+    step = (pool_step_t)POOL_STEP_INIT;
+    assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
+    assert_int_equal(step.work, POOL_WORK_OPEN);
+    assert_true((leases[i] = pool_step_done(step.claim, NULL, (void *)++opened, &step)) > 0);
+  }
+  for (int i = 0; i < count; i++)
+    assert_int_equal(pool_step_end(leases[i], &step), 0);
+}
+
+static void finish_steps(void)
+{
+  assert_int_equal(pool_close(pool, 0), open_now = 1);
+  step = (pool_step_t)POOL_STEP_INIT;
+  while (pool_step_next(pool, &step) == 1)
+    if (step.work == POOL_WORK_CLOSE)
+      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  pool_free(pool);
+}
+
+static void begin(void)
+{
+  step = (pool_step_t)POOL_STEP_INIT;
+  first = pool_step_begin(pool, 0, 0, &step);
+}
+
+static void test_order__no_step_lends_after_a_pause(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  make_stepped(&config);
+  open_idle(1);
+  for (long nth = 1;; nth++) {
+    bool was_interrupted = interrupted(nth, pool, begin, pause_pool);
+    if (was_interrupted && first > 0 && busy == 0)
+      fail_msg("at %ld a step lent although the pool was quiet", nth);
+    if (first > 0)
+      assert_int_equal(pool_step_end(first, &step), 0);
+    if (!was_interrupted)
+      break;
+    assert_int_equal(pool_resume(pool), 0);
+  }
+  finish_steps();
+}
+
+static void end(void)
+{
+  step = (pool_step_t)POOL_STEP_INIT;
+  code = pool_step_end(first, &step);
+}
+
+static void begin_waiting(void)
+{
+  other_step = (pool_step_t)POOL_STEP_INIT;
+  second = pool_step_begin(pool, 1000, 0, &other_step);
+}
+
+static void test_order__a_ticket_is_lent_what_ends_or_is_woken_by_it(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  make_stepped(&config);
+  open_idle(1);
+  for (long nth = 1;; nth++) {
+    begin();
+    assert_true(first > 0);
+    bool was_interrupted = interrupted(nth, pool, end, begin_waiting);
+    assert_int_equal(code, 0);
+    if (!was_interrupted)
+      break;
+    if (second == 0 && step.wake != other_step.ticket)
+      fail_msg("at %ld the end of a lease did not wake who waits", nth);
+    if (second == 0)
+      second = pool_step_begin(pool, 1000, other_step.ticket, &other_step);
+    assert_true(second > 0);
+    assert_int_equal(pool_step_end(second, &step), 0);
+  }
+  finish_steps();
+}
+
+/* A connection is opened for nobody in particular, and is ready while a get looks for one. */
+static int64_t claim;
+static int32_t reserved;
+
+static struct step wanted;
+
+static void begin_inside(void)
+{
+  first = engine_begin(pool, false, false, &wanted);
+}
+
+static void open_ends(void)
+{
+  reserved = pool->opening;
+  other_step = (pool_step_t)POOL_STEP_INIT;
+  code = (int)pool_step_done(claim, NULL, (void *)++opened, &other_step);
+}
+
+static void test_order__a_get_opens_none_beside_one_that_was_ready_before_it_decided(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(8);
+  config.min_idle = 1;
+  for (long nth = 1;; nth++) {
+    make_stepped(&config);
+    step = (pool_step_t)POOL_STEP_INIT;
+    assert_int_equal(pool_step_next(pool, &step), 1);
+    assert_int_equal(step.work, POOL_WORK_OPEN);
+    claim = step.claim;
+    bool was_interrupted = interrupted(nth, pool, begin_inside, open_ends);
+    if (was_interrupted && reserved == 1 && first == 0 && wanted.work == POOL_WORK_OPEN)
+      fail_msg("at %ld a get opened one although another had just been opened", nth);
+    if (first == 0 && wanted.work == POOL_WORK_OPEN)
+      assert_true((first = pool_step_done(wanted.claim, NULL, (void *)++opened, &step)) > 0);
+    if (first > 0)
+      assert_int_equal(pool_step_end(first, &step), 0);
+    if (!was_interrupted)
+      open_ends();
+    assert_int_equal(code, 0);
+    pool_close(pool, 0);
+    step = (pool_step_t)POOL_STEP_INIT;
+    while (pool_step_next(pool, &step) == 1)
+      if (step.work == POOL_WORK_CLOSE)
+        assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+    pool_free(pool);
+    if (!was_interrupted)
+      break;
+  }
+}
+
+/* ---- asynchronous gets ---- */
+
+struct heard {
+  int times;
+  pool_lease_t result;
+};
+
+static void hear(void *user, pool_lease_t result)
+{
+  struct heard *heard = user;
+  heard->times++;
+  heard->result = result;
+}
+
+static struct heard heard[2];
+static int64_t tickets[2];
+
+static void put(void)
+{
+  code = pool_put(first);
+}
+
+static void ask(void)
+{
+  heard[0] = (struct heard){0};
+  tickets[0] = pool_get_async(pool, 1000, hear, &heard[0]);
+}
+
+static void test_order__a_put_serves_who_came_meanwhile(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  make(&config);
+  for (long nth = 1;; nth++) {
+    assert_true((first = pool_get(pool)) > 0);
+    bool was_interrupted = interrupted(nth, pool, put, ask);
+    assert_int_equal(code, 0);
+    if (!was_interrupted)
+      break;
+    assert_true(tickets[0] > 0);
+    pool_maintain(pool);
+    if (heard[0].times != 1 || heard[0].result <= 0)
+      fail_msg("at %ld a put served nobody", nth);
+    assert_int_equal(pool_put(heard[0].result), 0);
+  }
+  finish();
+}
+
+static void cancel(void)
+{
+  code = pool_cancel(tickets[0]);
+}
+
+static void pass_ticket_on(void)
+{
+  virtual_advance(2 * SECOND);
+  pool_maintain(pool);
+  heard[1] = (struct heard){0};
+  tickets[1] = pool_get_async(pool, 1000, hear, &heard[1]);
+}
+
+static void test_order__a_cancel_never_cancels_the_next_user_of_a_ticket(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  make(&config);
+  assert_true((first = pool_get(pool)) > 0);
+  for (long nth = 1;; nth++) {
+    ask();
+    assert_true(tickets[0] > 0);
+    tickets[1] = 0;
+    bool was_interrupted = interrupted(nth, pool, cancel, pass_ticket_on);
+    pool_maintain(pool);
+    assert_int_equal(heard[0].times, 1);
+    assert_int_equal(heard[0].result, code == 0 ? POOL_E_CANCELLED : POOL_E_TIMEOUT);
+    if (!was_interrupted)
+      break;
+    if (heard[1].times != 0)
+      fail_msg("at %ld a cancel ended another get", nth);
+    assert_int_equal(pool_cancel(tickets[1]), 0);
+    pool_maintain(pool);
+    assert_int_equal(heard[1].times, 1);
+  }
+  assert_int_equal(pool_put(first), 0);
+  finish();
+}
+
+/* ---- hints ---- */
+
+enum { IN_TWO_BLOCKS = 66, BEHIND_STALE_BITS = 12, MANY = 128 };
+
+static pool_lease_t leases[MANY];
+
+static void get_all(int count)
+{
+  for (int i = 0; i < count; i++)
+    assert_true((leases[i] = pool_get(pool)) > 0);
+}
+
+static void put_all(int count)
+{
+  for (int i = 0; i < count; i++)
+    assert_int_equal(pool_put(leases[i]), 0);
+}
+
+/* Which of the leases has the last place among the pool's slots, and is not the one that this thread's next get finds
+   by itself. */
+static int find_last(int count)
+{
+  int last = 0;
+  for (int i = 1; i < count - 1; i++) {
+    struct slot *slot = slot_of(leases[i]), *other = slot_of(leases[last]);
+    uint32_t block = atomic_load(&slot->block)->bit, other_block = atomic_load(&other->block)->bit;
+    if (block > other_block || (block == other_block && atomic_load(&slot->bit) > atomic_load(&other->bit)))
+      last = i;
+  }
+  return last;
+}
+
+static int last;
+
+static void put_last(void)
+{
+  code = pool_put(leases[last]);
+}
+
+static void look_for_idle(void)
+{
+  struct step asked = {0};
+  first = engine_lend_any(pool, &asked);
+}
+
+/* `cleared`: a get has looked for one in vain before, and cleared what hints it found. */
+static void a_put_is_seen_whenever_a_get_looks(int count, bool cleared)
+{
+  pool_config_t config = by_hand(count);
+  make(&config);
+  get_all(count);
+  for (long nth = 1;; nth++) {
+    put_all(count);
+    get_all(count);
+    last = find_last(count);
+    if (cleared)
+      assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+    bool was_interrupted = interrupted(nth, pool, look_for_idle, put_last);
+    if (!was_interrupted)
+      break;
+    assert_int_equal(code, 0);
+    if (first <= 0 && (first = pool_get_for(pool, 0)) <= 0)
+      fail_msg("at %ld what was put while a get was looking was not seen again", nth);
+    leases[last] = first;
+  }
+  put_all(count);
+  finish();
+}
+
+static void test_order__a_put_is_seen_whenever_a_get_clears_its_hint(void **state)
+{
+  (void)state;
+  a_put_is_seen_whenever_a_get_looks(BEHIND_STALE_BITS, false);
+}
+
+static void test_order__a_put_is_seen_whenever_a_get_clears_the_hint_of_its_block(void **state)
+{
+  (void)state;
+  a_put_is_seen_whenever_a_get_looks(IN_TWO_BLOCKS, true);
+}
+
+/* ---- looks at the time ---- */
+
+static struct look look;
+
+static void look_at_slots(void)
+{
+  look = (struct look){.now = clock_now(), .boot = clock_boot(), .open = pool->open, .due_ns = POOL_NO_DEADLINE};
+  watch_look(pool, &look);
+}
+
+static void test_order__a_lifetime_ends_no_later_connection(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  config.max_lifetime_ms = 1000;
+  config.retire_percent = 100;
+  make(&config);
+  for (long nth = 1;; nth++) {
+    assert_true((first = pool_get(pool)) > 0);
+    virtual_advance(2 * SECOND);
+    bool was_interrupted = interrupted(nth, pool, look_at_slots, replace_connection);
+    if (!was_interrupted)
+      break;
+    if (word_of(second) & DOOMED)
+      fail_msg("at %ld a new connection was to be closed for the age of the one before", nth);
+    assert_int_equal(pool_mark_unusable(second), 0);
+    assert_int_equal(pool_put(second), 0);
+  }
+  assert_int_equal(pool_put(first), 0);
+  finish();
+}
+
+static void use_connection(void)
+{
+  use_once(pool);
+}
+
+static void test_order__what_was_used_during_a_look_is_not_closed_as_idle(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  config.idle_timeout_ms = 1000;
+  make(&config);
+  for (long nth = 1;; nth++) {
+    use_once(pool);
+    look_at_slots();
+    virtual_advance(2 * SECOND);
+    bool was_interrupted = interrupted(nth, pool, look_at_slots, use_connection);
+    if (!was_interrupted)
+      break;
+    assert_true((first = pool_get_for(pool, 0)) > 0);
+    conn = pool_conn(first);
+    assert_int_equal(pool_put(first), 0);
+    pool_maintain(pool);
+    assert_true((first = pool_get_for(pool, 0)) > 0);
+    if (pool_conn(first) != conn || conn != (void *)opened)
+      fail_msg("at %ld a connection that had been used was closed as idle", nth);
+    assert_int_equal(pool_mark_unusable(first), 0);
+    assert_int_equal(pool_put(first), 0);
+  }
+  finish();
+}
+
+static void get_without_put(void)
+{
+  first = pool_get_for(pool, 0);
+}
+
+static void test_order__the_keeper_rests_only_if_each_move_will_wake_it(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  config.initial = 1;
+  config.idle_timeout_ms = 1000000;
+  make(&config);
+  for (long nth = 1;; nth++) {
+    look_at_slots();
+    bool was_interrupted = interrupted(nth, pool, look_at_slots, get_without_put);
+    if (!was_interrupted)
+      break;
+    assert_true(first > 0);
+    if (atomic_load(&pool->resting) && !(word_of(first) & RESTING))
+      fail_msg("at %ld the keeper rested though a lease had begun that will not wake it", nth);
+    assert_int_equal(pool_put(first), 0);
+  }
+  finish();
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_order__pool_conn_never_returns_the_next_users_connection),
+      cmocka_unit_test(test_order__no_get_lends_after_a_pause),
+      cmocka_unit_test(test_order__no_get_lends_after_a_pause_what_another_thread_used_last),
+      cmocka_unit_test(test_order__no_step_lends_after_a_pause),
+      cmocka_unit_test(test_order__a_ticket_is_lent_what_ends_or_is_woken_by_it),
+      cmocka_unit_test(test_order__a_get_opens_none_beside_one_that_was_ready_before_it_decided),
+      cmocka_unit_test(test_order__a_put_serves_who_came_meanwhile),
+      cmocka_unit_test(test_order__a_cancel_never_cancels_the_next_user_of_a_ticket),
+      cmocka_unit_test(test_order__a_put_is_seen_whenever_a_get_clears_its_hint),
+      cmocka_unit_test(test_order__a_put_is_seen_whenever_a_get_clears_the_hint_of_its_block),
+      cmocka_unit_test(test_order__a_lifetime_ends_no_later_connection),
+      cmocka_unit_test(test_order__what_was_used_during_a_look_is_not_closed_as_idle),
+      cmocka_unit_test(test_order__the_keeper_rests_only_if_each_move_will_wake_it),
+  };
+  return cmocka_run_group_tests(tests, set_up, NULL);
+}
