@@ -85,13 +85,19 @@ final class Get<C, X extends Exception> {
     return said;
   }
 
-  private Step open(Step step) throws X {
+  private Step open(Step step) throws X, InterruptedException {
     long since = System.nanoTime();
+    boolean again = failure != null; // it has waited, and this is another try
     Step after;
     try {
       after = pool.openFor(step, e -> failure = e);
     } catch (Exception e) {
-      boolean late = failure != null && isOver(); // it has waited, and this was another try
+      boolean late = again && isOver();
+      if (again && !(e instanceof InterruptedException) && Thread.interrupted()) {
+        var interrupted = new InterruptedException(); // of the wait; that this try failed, too, is not why it ends
+        interrupted.addSuppressed(e);
+        throw interrupted;
+      }
       if ((!timeless && !late) || Pool.isInterrupt(e)) {
         throw e;
       }
