@@ -953,15 +953,24 @@ static bool is_suspect(struct pool *pool, struct slot *slot, uint64_t word)
          watch_judge(pool, slot, word, false, &reason) == TO_BE_CHECKED;
 }
 
+int64_t engine_newest(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  int64_t newest = pool->connections;
+  pthread_mutex_unlock(&pool->lock);
+  return newest;
+}
+
 /* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one
-   would cost one get after the other; those that were not are suspect from now on. */
-static void condemn(struct pool *pool, struct step *step)
+   would cost one get after the other; those that were not are suspect from now on.  What was opened after the check
+   began is spared: the server was there again by then. */
+static void condemn(struct pool *pool, int64_t newest, struct step *step)
 {
   struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = atomic_load(&slot->word);
     bool marked = false, suspect = false;
-    while (engine_is_lendable(word) && !marked) {
+    while (engine_is_lendable(word) && atomic_load(&slot->connection) <= newest && !marked) {
       if ((suspect = is_suspect(pool, slot, word)))
         atomic_store(&watch_of(slot)->reason, POOL_REASON_CHECK);
       marked = atomic_compare_exchange_weak(&slot->word, &word, suspect ? word | DOOMED : word | DUE);
@@ -980,7 +989,7 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
   count_check(pool, outcome, step);
   if (!outcome->succeeded) {
     if (!outcome->cut_short)
-      condemn(pool, step);
+      condemn(pool, outcome->newest, step);
     keep_cause(pool, slot, outcome->error);
     dismiss(slot, POOL_REASON_CHECK, step);
     serve_unlocked(pool, step); /* a waiter may have hoped for it */

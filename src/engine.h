@@ -197,6 +197,7 @@ struct outcome {
   bool lend;        /* an open or check was for a get: the connection is lent to it */
   int64_t until_ns; /* as in the step that asked for it; 0: for nobody in particular */
   int64_t since_ns;
+  int64_t newest;            /* of a check: the number of the last connection when it began */
   bool cut_short;            /* the get's own deadline ended it, which says nothing about the server */
   void *conn;                /* of an open */
   int64_t took_ns;           /* of an open or check; -1: not known */
@@ -422,6 +423,9 @@ void engine_call_end(struct slot *slot, bool broken, struct step *step);
 
 /* Suspects all idle connections of a pool: they are checked before they are lent. */
 void engine_suspect(struct pool *pool, struct step *step);
+
+/* The number of the connection whose open began last. */
+int64_t engine_newest(struct pool *pool);
 
 /* Asks for the check of an idle connection in the background.  False: none needs one that is not asked for yet. */
 bool engine_ask_check(struct pool *pool, struct step *step);

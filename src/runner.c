@@ -177,6 +177,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   int64_t began = clock_now();
   bool checks = done.work == POOL_WORK_CHECK;
   int64_t until = checks ? check_until(pool, began, deadline_ns, lend) : deadline_ns;
+  int64_t newest = checks ? engine_newest(pool) : 0;
   runner_enter(&callback, pool);
   int failure = run(pool, &done, until, &conn, &error);
   runner_leave(&callback);
@@ -189,6 +190,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   bool late = good && deadline_ns != POOL_NO_DEADLINE && ended > deadline_ns;
   struct outcome outcome = {.succeeded = failure == 0,
                             .lend = lend && !late,
+                            .newest = newest,
                             .cut_short = lend && until == deadline_ns && ended >= deadline_ns - CUT_NS,
                             .conn = conn,
                             .took_ns = ended - began,

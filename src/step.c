@@ -296,6 +296,7 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
   struct slot *slot = slot_find(claim);
   struct outcome outcome = {.succeeded = theirs_failure == NULL,
                             .lend = true,
+                            .newest = INT64_MAX,
                             .cut_short = theirs_failure && failure.code == POOL_E_TIMEOUT, /* so it is defined */
                             .conn = conn,
                             .took_ns = slot ? clock_now() - atomic_load(&extra_of(slot)->asked_ns) : -1,

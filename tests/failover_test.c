@@ -215,7 +215,7 @@ static void test_failover__keepalive_finds_out_with_one_check(void **state)
       assert_int_equal(pool_put(lease), 0);
       fail_over(pool);
       virtual_pass(pool, 3 * SECOND);
-      wait_until(atomic_load(&failed_checks) > 0);
+      wait_until(atomic_load(&fake.closed) > 0); /* by then all that were suspect are taken for dead */
       expect_gets(pool, 5, 1000);
       maintain(pool, &config);
       finish(pool, openers[i] > 1 ? openers[i] : 1); /* so many check at one time */
@@ -242,6 +242,38 @@ static void test_failover__one_that_died_alone_makes_nobody_close_those_that_wer
   fake_finish(&fake, pool);
 }
 
+static void *get_patiently(void *pool)
+{
+  pool_lease_t lease = pool_get(pool);
+  must(lease > 0);
+  must(pool_put(lease) == 0);
+  return NULL;
+}
+
+/* The check of a dead connection hangs, and meanwhile the new server was found. */
+static void test_failover__what_was_opened_after_a_check_began_is_not_taken_for_dead(void **state)
+{
+  (void)state;
+  pool_config_t config = config_of(0, POOL_KEEPER_THREAD, 0);
+  pool_lease_t lease;
+  pool_t *pool = pool_with(&config, 0, &lease);
+  assert_int_equal(pool_put(lease), 0);
+  fail_over(pool);
+  gate_set(&meeting, false);
+  pthread_t thread = thread_start(get_patiently, pool);
+  wait_until(gate_waiting(&meeting) == 1);
+  pool_lease_t good = pool_get(pool);
+  assert_true(good > 0);
+  assert_int_equal(pool_put(good), 0);
+  gate_set(&meeting, true);
+  thread_end(thread);
+  wait_until(atomic_load(&fake.closed) > 0 && stats_of(pool).open == stats_of(pool).idle);
+  assert_int_equal(atomic_load(&fake.closed), 1);
+  assert_int_equal(atomic_load(&fake.opened), 3); /* the get has met a dead one, and rather opens than checks another */
+  assert_int_equal(atomic_load(&failed_checks), 1);
+  fake_finish(&fake, pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -252,6 +284,7 @@ int main(void)
       cmocka_unit_test(test_failover__of_many_gets_each_meets_one_dead_connection_at_most),
       cmocka_unit_test(test_failover__keepalive_finds_out_with_one_check),
       cmocka_unit_test(test_failover__one_that_died_alone_makes_nobody_close_those_that_were_not_suspect),
+      cmocka_unit_test(test_failover__what_was_opened_after_a_check_began_is_not_taken_for_dead),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,34 @@ static void test_leak__the_keeper_reports_too(void **state)
   fake_finish(&fake, pool);
 }
 
+/* Nothing was due for an hour, so without a word it would sleep that long. */
+static void test_leak__a_keeper_that_rests_is_told_of_a_get(void **state)
+{
+  (void)state;
+  pool_config_t config = watched(1);
+  config.keeper = POOL_KEEPER_THREAD;
+  config.initial = 1;
+  config.idle_timeout_ms = 3600000;
+  fake_init(&fake);
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  for (int i = 0; i < 8; i++) { /* it looks until it has seen that nothing moves */
+    wait_until(virtual_sleepers() == 1);
+    virtual_advance(SECOND);
+  }
+  wait_until(virtual_sleepers() == 1);
+  assert_true(virtual_next_deadline() - virtual_now() > 3000 * SECOND);
+  pool_lease_t lease = pool_get(pool);
+  assert_true(lease > 0);
+  for (int i = 0; i < 4; i++) {
+    wait_until(virtual_sleepers() == 1);
+    virtual_advance(SECOND);
+  }
+  wait_until(virtual_sleepers() == 1);
+  assert_int_equal(diary_count(&diary, POOL_EVENT_LEAKED), 1);
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
 /* ---- notes ---- */
 
 static pool_lease_info_t info_of(pool_t *pool, pool_lease_t lease)
@@ -533,6 +561,7 @@ int main(void)
       cmocka_unit_test(test_leak__each_lease_is_its_own),
       cmocka_unit_test(test_leak__who_comes_back_in_time_is_none),
       cmocka_unit_test(test_leak__the_keeper_reports_too),
+      cmocka_unit_test(test_leak__a_keeper_that_rests_is_told_of_a_get),
       cmocka_unit_test(test_leak__a_tag_is_copied_changed_and_taken_back),
       cmocka_unit_test(test_leak__a_tag_ends_with_its_lease),
       cmocka_unit_test(test_leak__a_long_tag_is_shown_from_its_beginning),
