@@ -204,7 +204,7 @@ static void test_deadline__many_gets_that_meet_dead_ones_end_in_time(void **stat
 {
   (void)state;
   for (int kind = 0; kind < KINDS; kind++) {
-    pool_t *pool = pool_of(kind, 8);
+    pool_t *pool = pool_of(kind, 20); /* openers may open more than are taken, and those may be taken for dead */
     struct getter getters[4];
     leave_dead(pool, 4);
     for (int i = 0; i < 4; i++)
@@ -212,7 +212,8 @@ static void test_deadline__many_gets_that_meet_dead_ones_end_in_time(void **stat
     for (int i = 0; i < 4; i++)
       getter_go(&getters[i], pool, 3000);
     for (int i = 0; i < 4; i++)
-      assert_true(getter_end(&getters[i]) > 0);
+      if (getter_end(&getters[i]) < 0)
+        fail_msg("kind %d: %s", kind, getters[i].failure.message);
     let_close();
     for (int i = 0; i < 4; i++)
       assert_int_equal(pool_put(getters[i].lease), 0);

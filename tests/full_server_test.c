@@ -620,7 +620,7 @@ static void lose_by_break(pool_t *pool, pool_lease_t lease)
 static void lose_by_flush(pool_t *pool, pool_lease_t lease)
 {
   (void)lease;
-  assert_int_equal(pool_flush(pool), 1);
+  assert_in_range(pool_flush(pool), 1, 1 + WAITERS); /* also what waiters try to open at this moment */
 }
 
 static void test_full_server__all_fail_at_once_when_the_last_hope_is_gone(void **state)

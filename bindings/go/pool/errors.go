@@ -129,7 +129,7 @@ func failureOf(code int64, message string) *Error {
 // The error of a code; one that says that the server is down has the error of the last open behind it.
 func (p *Pool[C]) failure(code int64) error {
 	failure := failureOf(code, "")
-	if cause := p.cause.Load(); cause != nil && failure.Kind == ErrOpen {
+	if cause := p.lastCause.Load(); cause != nil && failure.Kind == ErrOpen {
 		failure.Message = "not tried, for opens keep failing"
 		failure.Err = *cause
 	}

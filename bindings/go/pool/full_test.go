@@ -107,7 +107,7 @@ func TestWhoseOpenFailedIsGivenWhatComesBack(t *testing.T) {
 func TestWhoWaitsInVainIsToldWhyNoneCouldBeOpened(t *testing.T) {
 	for name, try := range map[string]func(p *pool.Pool[*connection]) error{
 		"deadline": func(p *pool.Pool[*connection]) error {
-			ctx, cancel := context.WithTimeout(background, 30*time.Millisecond)
+			ctx, cancel := context.WithTimeout(background, 300*time.Millisecond)
 			defer cancel()
 			_, err := p.Get(ctx)
 			return err
@@ -118,7 +118,7 @@ func TestWhoWaitsInVainIsToldWhyNoneCouldBeOpened(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, s := newFull(t, 1, pool.Config{MaxOpen: 3, GetTimeout: 60 * time.Millisecond})
+			p, s := newFull(t, 1, pool.Config{MaxOpen: 3, GetTimeout: 500 * time.Millisecond})
 			held := get(t, p)
 			begun := time.Now()
 			err := try(p)

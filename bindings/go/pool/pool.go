@@ -41,6 +41,7 @@ type Pool[C any] struct {
 	// A connection is being opened to keep it idle; the library does not count these, so it is one at a time.
 	refilling bool
 	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
+	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
 	respite   time.Duration         // of who was told in vain
 	closed    atomic.Bool
 	emptied   sync.Once

@@ -117,6 +117,7 @@ func (p *Pool[C]) report(ctx context.Context, next step, result *outcome[C]) {
 	}
 	if opens && failure != nil {
 		p.cause.Store(&failure)
+		p.lastCause.Store(&failure)
 		result.failed = failure
 	} else if opens {
 		p.cause.Store(nil)
