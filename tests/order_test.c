@@ -25,6 +25,8 @@ static struct {
   long left; /* instructions of this program before it is interrupted */
   void (*other)(void);
   bool done;
+  bool (*is_time)(void); /* after that, a third call happens at the first instruction where this is true */
+  void (*third)(void);
 } interruption;
 
 /* The program without the libraries that it is linked with at run time. */
@@ -46,9 +48,13 @@ static void trapped(int number, siginfo_t *info, void *data)
   (void)number, (void)info;
   if (!is_in_program((uintptr_t)registers[REG_RIP]) || --interruption.left > 0 || !is_unlocked(interruption.pool))
     return;
-  registers[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+  if (interruption.done && !interruption.is_time())
+    return;
+  void (*now)(void) = interruption.done ? interruption.third : interruption.other;
+  if (interruption.done || !interruption.third)
+    registers[REG_EFL] &= ~(greg_t)TRAP_FLAG;
   interruption.done = true;
-  interruption.other();
+  now();
 }
 
 /* The numbers that lie below the stack pointer are those of the function around this. */
@@ -63,17 +69,35 @@ static inline __attribute__((always_inline)) void trap(bool on)
         : "cc", "memory");
 }
 
+static bool interrupt(void (*call)(void))
+{
+  interruption.done = false;
+  trap(true);
+  call();
+  trap(false);
+  return interruption.done;
+}
+
 /* Calls `call`, interrupted before its nth instruction.  False: it had fewer, and nothing else happened. */
 static bool interrupted(long nth, pool_t *of, void (*call)(void), void (*other)(void))
 {
   interruption.pool = of;
   interruption.left = nth;
   interruption.other = other;
-  interruption.done = false;
-  trap(true);
-  call();
-  trap(false);
-  return interruption.done;
+  interruption.third = NULL;
+  return interrupt(call);
+}
+
+/* The same, and once more when it is time, if that comes. */
+static bool interrupted_twice(long nth, pool_t *of, void (*call)(void), void (*other)(void), bool (*is_time)(void),
+                              void (*third)(void))
+{
+  interruption.pool = of;
+  interruption.left = nth;
+  interruption.other = other;
+  interruption.is_time = is_time;
+  interruption.third = third;
+  return interrupt(call);
 }
 
 static int set_up(void **state)
@@ -118,13 +142,20 @@ static pool_config_t by_hand(int32_t max_open)
   return config;
 }
 
-static void make(const pool_config_t *config)
+static void make_checking(const pool_config_t *config,
+                          int (*check)(void *context, void *conn, int64_t deadline_ns, pool_error_t *error))
 {
   pool_vtable_t vtable = POOL_VTABLE_INIT;
   vtable.open = count_open;
   vtable.close = count_close;
+  vtable.check = check;
   open_now = 0;
   assert_int_equal(pool_create(config, &vtable, NULL, &pool, NULL), 0);
+}
+
+static void make(const pool_config_t *config)
+{
+  make_checking(config, NULL);
 }
 
 static void finish(void)
@@ -230,6 +261,98 @@ static void test_order__no_get_lends_after_a_pause_what_another_thread_used_last
 {
   (void)state;
   no_get_lends_after_a_pause(true);
+}
+
+/* A get whose thread's last slot is lent finds the other by a search. */
+static pool_lease_t held;
+static struct slot *sought;
+static enum slot_state stopped_at; /* how far the get was when the pool stopped lending */
+static bool began_check;
+
+static void stop_by_pause(void)
+{
+  busy = pool_pause(pool);
+  stopped_at = state_of(atomic_load(&sought->word));
+}
+
+/* The first half of pool_close(): nothing is lent any more, and what is idle is not closed yet. */
+static void stop_by_close(void)
+{
+  engine_close(pool);
+  stopped_at = state_of(atomic_load(&sought->word));
+}
+
+/* The search of a get, and the check that it may ask for. */
+static void search(void)
+{
+  struct step asked = {0};
+  struct outcome outcome = {.succeeded = true, .lend = true, .took_ns = -1};
+  first = engine_take_idle(pool, &asked);
+  began_check = asked.work == POOL_WORK_CHECK;
+  if (began_check)
+    first = engine_done(asked.claim, &outcome, &asked);
+}
+
+static int check_nothing(void *context, void *asked, int64_t deadline_ns, pool_error_t *error)
+{
+  (void)context, (void)asked, (void)deadline_ns, (void)error;
+  return 0;
+}
+
+/* Two are open; the one that this thread got last is held, and the other is sought. */
+static void make_sought(bool checks)
+{
+  pool_config_t config = by_hand(2);
+  if (checks)
+    config.check_after_ms = 0;
+  make_checking(&config, checks ? check_nothing : NULL);
+  assert_true((first = pool_get(pool)) > 0);
+  assert_true((held = pool_get(pool)) > 0);
+  sought = slot_of(first);
+  assert_int_equal(pool_put(first), 0);
+}
+
+static void no_search_lends_after(void (*stop)(void), bool checks)
+{
+  int refused = 0;
+  began_check = false;
+  for (long nth = 1;; nth++) {
+    make_sought(checks);
+    bool was_interrupted = interrupted(nth, pool, checks ? search : get, stop);
+    if (was_interrupted && first > 0 && stopped_at != LEASED)
+      fail_msg("at %ld a get kept what it found after the pool had stopped lending", nth);
+    if (was_interrupted && began_check && stopped_at == IDLE)
+      fail_msg("at %ld a check began after the pool had stopped lending", nth);
+    refused += first <= 0;
+    if (first > 0) {
+      assert_ptr_equal(slot_of(first), sought);
+      assert_int_equal(pool_put(first), 0);
+    }
+    assert_int_equal(pool_put(held), 0);
+    finish();
+    if (!was_interrupted)
+      break;
+  }
+  assert_true(refused > 0);
+  assert_int_equal(began_check, checks);
+}
+
+static void test_order__no_get_keeps_what_it_finds_by_a_search_after_a_pause(void **state)
+{
+  (void)state;
+  no_search_lends_after(stop_by_pause, false);
+}
+
+static void test_order__no_get_keeps_what_it_finds_by_a_search_after_a_close(void **state)
+{
+  (void)state;
+  no_search_lends_after(stop_by_close, false);
+}
+
+static void test_order__no_get_checks_and_keeps_what_it_finds_after_a_pause(void **state)
+{
+  (void)state;
+  no_search_lends_after(stop_by_pause, true);
 }
 
 /* ---- steps: the same, and who waits ---- */
@@ -516,8 +639,10 @@ static void a_put_is_seen_whenever_a_get_looks(int count, bool cleared)
     put_all(count);
     get_all(count);
     last = find_last(count);
-    if (cleared)
-      assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
+    if (cleared) {
+      look_for_idle(); /* once: the second time clears the hint of the block, too */
+      assert_int_equal(first, 0);
+    }
     bool was_interrupted = interrupted(nth, pool, look_for_idle, put_last);
     if (!was_interrupted)
       break;
@@ -540,6 +665,94 @@ static void test_order__a_put_is_seen_whenever_a_get_clears_the_hint_of_its_bloc
 {
   (void)state;
   a_put_is_seen_whenever_a_get_looks(IN_TWO_BLOCKS, true);
+}
+
+/* A get looks for one, two come to be idle, and one waits who looks while the hint of their block is cleared. */
+static pool_lease_t two[2];
+static struct row *row;
+static uint32_t block_bit;
+static bool missed;
+
+static void take_idle(void)
+{
+  struct step asked = {0};
+  first = engine_take_idle(pool, &asked);
+}
+
+static void put_two(void)
+{
+  code = pool_put(two[0]) + pool_put(two[1]);
+}
+
+static bool is_hint_cleared(void)
+{
+  return !(atomic_load(&row->idle) & block_bit);
+}
+
+static void ask_meanwhile(void)
+{
+  missed = true;
+  ask();
+}
+
+/* Nothing in the second block is idle, and its row's bit is still set. */
+static void leave_block_hint(void)
+{
+  get_all(IN_TWO_BLOCKS);
+  int found = 0;
+  for (int i = 0; i < IN_TWO_BLOCKS; i++) {
+    struct block *block = atomic_load(&slot_of(leases[i])->block);
+    if (block == atomic_load(&pool->rows.block[0]))
+      continue;
+    assert_true(found < 2);
+    two[found++] = leases[i];
+    row = block->row;
+    block_bit = block->bit;
+  }
+  assert_int_equal(found, 2);
+  look_for_idle();
+  assert_int_equal(first, 0);
+  assert_false(is_hint_cleared());
+}
+
+static void put_all_but_two(void)
+{
+  for (int i = 0; i < IN_TWO_BLOCKS; i++)
+    if (leases[i] != two[0] && leases[i] != two[1])
+      assert_int_equal(pool_put(leases[i]), 0);
+}
+
+static void test_order__a_waiter_that_looks_while_the_hint_of_a_block_is_cleared_is_served(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(IN_TWO_BLOCKS);
+  int times = 0;
+  make(&config);
+  get_all(IN_TWO_BLOCKS);
+  put_all(IN_TWO_BLOCKS);
+  for (long nth = 1;; nth++) {
+    leave_block_hint();
+    missed = false;
+    bool was_interrupted = interrupted_twice(nth, pool, take_idle, put_two, is_hint_cleared, ask_meanwhile);
+    times += missed;
+    if (missed && stats_of(pool).waiting != 0)
+      fail_msg("at %ld nobody served a waiter that had missed a block", nth);
+    if (!was_interrupted)
+      put_two();
+    assert_int_equal(code, 0);
+    if (first > 0)
+      assert_int_equal(pool_put(first), 0);
+    pool_maintain(pool);
+    if (missed) {
+      assert_int_equal(heard[0].times, 1);
+      assert_int_equal(pool_put(heard[0].result), 0);
+    }
+    put_all_but_two();
+    if (!was_interrupted)
+      break;
+  }
+  assert_true(times > 0);
+  finish();
 }
 
 /* ---- looks at the time ---- */
@@ -636,6 +849,9 @@ int main(void)
       cmocka_unit_test(test_order__pool_conn_never_returns_the_next_users_connection),
       cmocka_unit_test(test_order__no_get_lends_after_a_pause),
       cmocka_unit_test(test_order__no_get_lends_after_a_pause_what_another_thread_used_last),
+      cmocka_unit_test(test_order__no_get_keeps_what_it_finds_by_a_search_after_a_pause),
+      cmocka_unit_test(test_order__no_get_keeps_what_it_finds_by_a_search_after_a_close),
+      cmocka_unit_test(test_order__no_get_checks_and_keeps_what_it_finds_after_a_pause),
       cmocka_unit_test(test_order__no_step_lends_after_a_pause),
       cmocka_unit_test(test_order__a_ticket_is_lent_what_ends_or_is_woken_by_it),
       cmocka_unit_test(test_order__a_get_opens_none_beside_one_that_was_ready_before_it_decided),
@@ -643,6 +859,7 @@ int main(void)
       cmocka_unit_test(test_order__a_cancel_never_cancels_the_next_user_of_a_ticket),
       cmocka_unit_test(test_order__a_put_is_seen_whenever_a_get_clears_its_hint),
       cmocka_unit_test(test_order__a_put_is_seen_whenever_a_get_clears_the_hint_of_its_block),
+      cmocka_unit_test(test_order__a_waiter_that_looks_while_the_hint_of_a_block_is_cleared_is_served),
       cmocka_unit_test(test_order__a_lifetime_ends_no_later_connection),
       cmocka_unit_test(test_order__what_was_used_during_a_look_is_not_closed_as_idle),
       cmocka_unit_test(test_order__the_keeper_rests_only_if_each_move_will_wake_it),
