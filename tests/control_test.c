@@ -385,6 +385,25 @@ static void test_control__what_is_put_while_paused_serves_nobody_yet(void **stat
   fake_finish(&fake, pool);
 }
 
+/* The first waiter would be handed it, unlike a thread, which looks for itself and finds the pause. */
+static void test_control__what_is_put_while_paused_is_handed_to_nobody(void **state)
+{
+  (void)state;
+  pool_t *pool = make(1, 1);
+  pool_lease_t lease = pool_get(pool);
+  struct told told = {0};
+  assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+  assert_int_equal(pool_pause(pool), 1);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(stats_of(pool).waiting, 1);
+  assert_int_equal(pool_pause(pool), 0);
+  assert_int_equal(pool_resume(pool), 1);
+  assert_int_equal(pool_resume(pool), 0);
+  wait_until((pool_maintain(pool), told.times == 1));
+  assert_int_equal(pool_put(told.result), 0);
+  fake_finish(&fake, pool);
+}
+
 static void test_control__closing_ends_a_pause(void **state)
 {
   (void)state;
@@ -1084,6 +1103,7 @@ int main(void)
       cmocka_unit_test(test_control__gets_wait_for_the_last_resume_in_order),
       cmocka_unit_test(test_control__gets_of_a_paused_pool_time_out),
       cmocka_unit_test(test_control__what_is_put_while_paused_serves_nobody_yet),
+      cmocka_unit_test(test_control__what_is_put_while_paused_is_handed_to_nobody),
       cmocka_unit_test(test_control__closing_ends_a_pause),
       cmocka_unit_test(test_control__a_pause_counts_what_is_being_opened),
       cmocka_unit_test(test_control__a_pause_counts_what_is_being_checked),
