@@ -519,7 +519,7 @@ static void test_overdue__an_asynchronous_get_is_not_given_what_is_overdue(void 
     assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
     wait_until((keepings[k].keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
     assert_in_time(&config, told.result);
-    assert_int_equal(fake->checked, 1);
+    assert_in_range(fake->checked, 1, 2); /* the keeper may have it checked once more before it is lent */
     assert_int_equal(pool_put(told.result), 0);
     end(pool);
   }
