@@ -224,7 +224,7 @@ struct ending {
 int32_t engine_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
 
 /* Begins or continues a get, without a place in the queue or with one.  A lease; or 0 with work, or with the waiter
-   queued; or an error.  Who begins has found nothing with engine_take_idle().  A wary get has met a dead connection and
+   queued; or an error.  The caller has found nothing with engine_take_idle().  A wary get has met a dead connection and
    rather opens than meets another; one that waits will queue if there is nothing now. */
 pool_lease_t engine_begin(struct pool *pool, bool wary, bool waits, struct step *step);
 pool_lease_t engine_wait(struct pool *pool, struct waiter *waiter, struct step *step);
@@ -343,7 +343,7 @@ static inline int32_t engine_hands(const struct pool *pool)
 void engine_look(struct pool *pool, struct look *look, struct step *step);
 
 /* Dooms all connections; or those that are idle and too many, and returns how many others are.  The doomed are then
-   marked for engine_next_marked(). */
+   marked for engine_next_chore(). */
 int32_t engine_flush(struct pool *pool);
 int32_t engine_resize(struct pool *pool, int32_t max_open, struct step *step);
 
