@@ -111,8 +111,10 @@ void histogram_add(struct histogram *histogram, int64_t ns)
   if (ns > histogram->max_ns)
     histogram->max_ns = ns;
   int64_t *counter = counter_of(histogram, part_of((uint64_t)ns));
-  if (counter)
-    ++*counter;
+  if (!counter)
+    return;
+  ++*counter;
+  histogram->placed++;
 }
 
 int64_t histogram_at_most(const struct histogram *histogram, int64_t ns)
@@ -125,38 +127,51 @@ int64_t histogram_at_most(const struct histogram *histogram, int64_t ns)
   return count;
 }
 
-/* The part of the sample that has a place in the order of all, from 1. */
-static uint32_t part_at(const struct histogram *histogram, int64_t place)
+/* The place of the last of a share of the samples, in the order of all that are in a part, from 1. */
+static int64_t place_of(const struct histogram *histogram, double share)
 {
-  uint32_t part = 0;
-  for (uint32_t at = histogram->first; at && place > 0; at = chunk_at(at)->next)
-    for (uint32_t i = 0; i < CHUNK_PARTS && place > 0; i++) {
-      part = chunk_at(at)->number * CHUNK_PARTS + i;
-      place -= chunk_at(at)->counts[i];
+  double wanted = share * (double)histogram->placed;
+  int64_t place = (int64_t)wanted;
+  place += (double)place < wanted || place == 0;
+  return place < histogram->placed ? place : histogram->placed;
+}
+
+/* Asked for several shares at once, in ascending order: pool_stats() calls with the pool's lock held, so the parts are
+   walked once. */
+static void find_quantiles(const struct histogram *histogram, const double shares[], int64_t found_ns[], int many)
+{
+  int64_t passed = 0;
+  int found = 0;
+  for (uint32_t at = histogram->first; at && found < many; at = chunk_at(at)->next)
+    for (uint32_t i = 0; i < CHUNK_PARTS; i++) {
+      passed += chunk_at(at)->counts[i];
+      for (; found < many && place_of(histogram, shares[found]) <= passed; found++) {
+        int64_t middle = middle_of(chunk_at(at)->number * CHUNK_PARTS + i);
+        found_ns[found] = middle < histogram->max_ns ? middle : histogram->max_ns;
+      }
     }
-  return part;
+  for (; found < many; found++)
+    found_ns[found] = 0;
 }
 
 int64_t histogram_quantile(const struct histogram *histogram, double share)
 {
-  int64_t all = histogram_at_most(histogram, INT64_MAX);
-  if (all == 0)
-    return 0;
-  double wanted = share * (double)all;
-  int64_t place = (int64_t)wanted;
-  place += (double)place < wanted || place == 0;
-  int64_t middle = middle_of(part_at(histogram, place < all ? place : all));
-  return middle < histogram->max_ns ? middle : histogram->max_ns;
+  int64_t found_ns;
+  find_quantiles(histogram, &share, &found_ns, 1);
+  return found_ns;
 }
 
 void histogram_summary(const struct histogram *histogram, pool_times_t *times)
 {
+  static const double shares[] = {0.5, 0.9, 0.99, 0.999};
+  int64_t found_ns[4];
+  find_quantiles(histogram, shares, found_ns, 4);
   times->count = histogram->count;
   times->sum_ns = histogram->sum_ns;
-  times->p50_ns = histogram_quantile(histogram, 0.5);
-  times->p90_ns = histogram_quantile(histogram, 0.9);
-  times->p99_ns = histogram_quantile(histogram, 0.99);
-  times->p999_ns = histogram_quantile(histogram, 0.999);
+  times->p50_ns = found_ns[0];
+  times->p90_ns = found_ns[1];
+  times->p99_ns = found_ns[2];
+  times->p999_ns = found_ns[3];
   times->max_ns = histogram->max_ns;
 }
 

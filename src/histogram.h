@@ -21,6 +21,7 @@
 
 struct histogram {
   int64_t count;
+  int64_t placed; /* of them, those that are in a part */
   int64_t sum_ns; /* stays at INT64_MAX once it got there */
   int64_t max_ns;
   uint32_t first; /* of the list of chunks, in the order of their values; 0: none */

@@ -28,6 +28,12 @@ void yield_ns(void)
   sched_yield();
 }
 
+/* Sleeps, for whoever asks for the statistics again and again keeps the pool's lock from the threads that work. */
+void pause_briefly(void)
+{
+  nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+}
+
 void must_not_be(const char *file, int line, const char *what)
 {
   fprintf(stderr, "%s:%d: not true: %s\n", file, line, what);

@@ -20,19 +20,20 @@
 
 /* Returns from wait_until() only when it is true; fails the test after ten seconds. */
 #define wait_until(condition)                                                                                          \
-  for (int64_t began_ = now_ns(); !(condition); yield_ns())                                                            \
+  for (int64_t began_ = now_ns(); !(condition); pause_briefly())                                                       \
     if (now_ns() - began_ > INT64_C(10000000000))                                                                      \
       fail_msg("%s:%d: waited 10 s for: %s", __FILE__, __LINE__, #condition);
 
 /* For other threads than the test's, and for children: cmocka's assertions work in the test's own thread only. */
 #define must(condition) ((condition) ? (void)0 : must_not_be(__FILE__, __LINE__, #condition))
 #define must_soon(condition)                                                                                           \
-  for (int64_t began_ = now_ns(); !(condition); yield_ns())                                                            \
+  for (int64_t began_ = now_ns(); !(condition); pause_briefly())                                                       \
   must(now_ns() - began_ < INT64_C(10000000000) && #condition)
 _Noreturn void must_not_be(const char *file, int line, const char *what);
 
 int64_t now_ns(void);
 void yield_ns(void);
+void pause_briefly(void);
 
 /* A random number; the state belongs to one thread and is not 0. */
 uint32_t random_next(uint64_t *state);
