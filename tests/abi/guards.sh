@@ -191,7 +191,7 @@ different() { # ABIDIFF_MESSAGE FILE SED_SCRIPT
   mkdir "$work/copy"
   cp -r "$source/abi" "$source/src" "$work/copy"
   sed -i -E "$3" "$copy/$2"
-  sed -i -E 's/^  int32_t open;/  int64_t zap;\n&/' "$copy/src/engine.h"
+  sed -i -E 's/^  int32_t open;/  int64_t zap;\n&/' "$copy/src/decide/pool.h"
   ! cmp -s "$copy/$2" "$source/$2" || { echo "FAILED: the mistake was not made in $2: $3"; exit 1; }
   (cd "$copy" && "$compiler" -std=gnu11 -g -O0 -w -fPIC -shared -pthread -D_GNU_SOURCE -Iabi -Isrc \
     $(find src -name '*.c' ! -name park_pthread.c) -Wl,-soname,libpool.so.1 -Wl,--version-script=abi/libpool.map \
