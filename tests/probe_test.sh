@@ -14,8 +14,7 @@ readelf --notes --wide "$library" | awk '
   /Provider:/  { provider = $NF }
   /Name:/      { name = $2 }
   /Arguments:/ { if (provider == "libpool") print name, NF - 1 }' | sort -u >"$work/found"
-grep -oE '#define POOL_EVENT_[A-Z_]+' "$source/abi/pool/pool.h" | sed 's/.*POOL_EVENT_//' | tr 'A-Z' 'a-z' |
-  sort >"$work/events"
+sed -nE 's/^#define POOL_EVENT_([A-Z_]+) .*/\L\1/p' "$source/abi/pool/event.h" | sort >"$work/events"
 cut -d ' ' -f 1 "$work/defined" >"$work/names"
 
 failed=0
@@ -25,7 +24,7 @@ same() { # LEFT RIGHT ADVICE
     failed=1
   fi
 }
-same events names "the events of pool.h and the probes of src/run/probe.h differ: each event has its probe"
+same events names "the events of pool/event.h and the probes of src/run/probe.h differ: each event has its probe"
 same defined found "the probes of src/run/probe.h and the notes of the library differ: put each where its event happens"
 [ "$(wc -l <"$work/found")" -ge 14 ] || { echo "FAILED: found only a few probes; is this test broken?"; failed=1; }
 exit $failed
