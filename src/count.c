@@ -69,3 +69,9 @@ void count_reset(struct pool *pool)
   pool->lent = pool->connections = pool->ended = 0;
   atomic_store(&pool->lent_in_vain, 0);
 }
+
+void count_reset_times(struct pool *pool)
+{
+#define TIME(name, ...) histogram_clear(&pool->name);
+#include "api/counts.def"
+}

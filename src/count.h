@@ -23,4 +23,7 @@ int64_t count_lent(struct pool *pool, int64_t generations);
 /* A pool begins, or begins anew in a child of fork.  Under the lock, or before anybody else knows it. */
 void count_reset(struct pool *pool);
 
+/* Forgets how long things took, and gives the memory for that back. */
+void count_reset_times(struct pool *pool);
+
 #endif

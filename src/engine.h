@@ -48,43 +48,10 @@ struct home {
   _Atomic pool_lease_t next; /* the lease that the slot gives if nobody else used it meanwhile; a guess */
 } __attribute__((aligned(SLOT_CACHE_LINE)));
 
-/* What a pool counts, by its name in pool_stats_t: all but what can be counted when somebody asks. */
-#define COUNTS(EACH)                                                                                                   \
-  EACH(opened)                                                                                                         \
-  EACH(closed)                                                                                                         \
-  EACH(open_failures)                                                                                                  \
-  EACH(checks)                                                                                                         \
-  EACH(check_failures)                                                                                                 \
-  EACH(resets)                                                                                                         \
-  EACH(reset_failures)                                                                                                 \
-  EACH(close_failures)                                                                                                 \
-  EACH(closed_unusable)                                                                                                \
-  EACH(closed_surplus)                                                                                                 \
-  EACH(closed_idle)                                                                                                    \
-  EACH(closed_lifetime)                                                                                                \
-  EACH(closed_flushed)                                                                                                 \
-  EACH(closed_resized)                                                                                                 \
-  EACH(waited)                                                                                                         \
-  EACH(timed_out)                                                                                                      \
-  EACH(overloaded)                                                                                                     \
-  EACH(cancelled)                                                                                                      \
-  EACH(failed_fast)                                                                                                    \
-  EACH(breaker_opened)                                                                                                 \
-  EACH(leaked)                                                                                                         \
-  EACH(starved)                                                                                                        \
-  EACH(wait_ns)                                                                                                        \
-  EACH(wait_max_ns)                                                                                                    \
-  EACH(found_none)                                                                                                     \
-  EACH(failed_open)                                                                                                    \
-  EACH(failed_closed)                                                                                                  \
-  EACH(failed_nomem)                                                                                                   \
-  EACH(failed_system)                                                                                                  \
-  EACH(evicted)
-
-#define COUNT_MEMBER(name) int64_t name;
-
+/* What a pool counts as it happens, by its name in pool_stats_t.  stats.c finds out the rest when somebody asks. */
 struct counts {
-  COUNTS(COUNT_MEMBER)
+#define KEPT(name, ...) int64_t name;
+#include "api/counts.def"
 };
 
 struct pool {

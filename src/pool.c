@@ -144,10 +144,7 @@ void pool_recycle(struct pool *pool)
   int32_t *ends = pool->ends;
   pool->ends = NULL;
   free(ends);
-  histogram_clear(&pool->wait);
-  histogram_clear(&pool->open_time);
-  histogram_clear(&pool->check_time);
-  histogram_clear(&pool->use);
+  count_reset_times(pool);
   pthread_mutex_lock(&registry);
   if (pool->previous_pool)
     pool->previous_pool->next_pool = pool->next_pool;

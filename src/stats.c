@@ -13,19 +13,15 @@ int32_t engine_open_count(struct pool *pool, int32_t *threads)
   return open;
 }
 
-#define COPY_COUNT(name) stats->name = pool->counts.name;
-
 void engine_count(struct pool *pool, pool_stats_t *stats)
 {
   *stats = (pool_stats_t)POOL_STATS_INIT;
-  COUNTS(COPY_COUNT)
+#define KEPT(name, ...) stats->name = pool->counts.name;
+#define TIME(name, ...) histogram_summary(&pool->name, &stats->name);
+#include "api/counts.def"
   stats->open = pool->open;
   stats->opening = pool->opening;
   stats->waiting = pool->queue.length;
-  histogram_summary(&pool->wait, &stats->wait);
-  histogram_summary(&pool->open_time, &stats->open_time);
-  histogram_summary(&pool->check_time, &stats->check_time);
-  histogram_summary(&pool->use, &stats->use);
   stats->idle = stats->leased = 0;
   bool closed = atomic_load(&pool->attention) & ATTENTION_CLOSED;
   int64_t generations = pool->ended;
