@@ -2,7 +2,7 @@
 /*
  * Writes what the rows of src/api/counts.def and src/run/events.def say into a text: rows < TEXT > FILLED
  *
- * The lines from one <!-- rows: counts --> or <!-- rows: events --> to the next <!-- end --> become a table.  A line
+ * The lines from one <!-- table: counts --> or <!-- table: events --> to the next <!-- end of table --> become a table.  A line
  * that begins with @count, @span or @times becomes a line for each number, duration or pool_times_t of pool_stats_t; in
  * it $name is the member's name, $camel and $Camel the same in Java's and Go's way, $Getter as SWIG begins it, and
  * $said and $Said the sentence with the settings and functions named so.  A comma before a line that begins with a
@@ -239,7 +239,7 @@ static void replace(void (*write_table)(void), const char *mark)
   write_table();
   fputc('\n', out);
   while (fgets(line, sizeof line, stdin))
-    if (begins(line, "<!-- end -->")) {
+    if (begins(line, "<!-- end of table -->")) {
       fputs(line, out);
       return;
     }
@@ -261,9 +261,9 @@ int main(void)
   size_t size = 0;
   out = open_memstream(&text, &size);
   while (fgets(line, sizeof line, stdin)) {
-    if (begins(line, "<!-- rows: counts -->"))
+    if (begins(line, "<!-- table: counts -->"))
       replace(write_counts, line);
-    else if (begins(line, "<!-- rows: events -->"))
+    else if (begins(line, "<!-- table: events -->"))
       replace(write_events, line);
     else
       fill(line);
