@@ -336,8 +336,7 @@ static void test_cmap__several_connections_are_lent_at_one_time(void **state)
   wait_until(pool_leases(pool, NULL, 0) == 3);
   assert_true(fake.opened == 3);
   gate_set(&hold, true);
-  for (int i = 0; i < 3; i++)
-    assert_true(getter_end(&getters[i]) > 0);
+  getters_end(getters, 3);
   assert_events(LENT(ANY), LENT(ANY), LENT(ANY));
   fake_finish(&fake, pool);
 }
@@ -399,8 +398,7 @@ static void test_cmap__one_opens_after_the_other_where_it_is_set_so(void **state
   wait_until(diary_count(&diary, POOL_EVENT_LENT) == 2);
   assert_events(OPENING(1), OPENED(1), OPENING(2), OPENED(2));
   gate_set(&hold, true);
-  for (int i = 0; i < 2; i++)
-    assert_true(getter_end(&getters[i]) > 0);
+  getters_end(getters, 2);
   fake_finish(&fake, pool);
 }
 
@@ -426,8 +424,7 @@ static void test_cmap__a_third_opens_when_one_of_two_is_open(void **state)
   wait_until(diary_count(&diary, POOL_EVENT_LENT) == 3);
   assert_int_equal(diary_count(&diary, POOL_EVENT_OPENED), 3);
   gate_set(&hold, true);
-  for (int i = 0; i < 3; i++)
-    assert_true(getter_end(&getters[i]) > 0);
+  getters_end(getters, 3);
   fake_finish(&fake, pool);
 }
 
@@ -479,8 +476,7 @@ static void test_cmap__who_may_not_open_takes_what_the_pool_opens_unasked(void *
     rest();
     assert_events(OPENING(ANY), OPENING(ANY), LENT(ANY), LENT(ANY));
     gate_set(&hold, true);
-    for (int i = 0; i < 2; i++)
-      assert_true(getter_end(&getters[i]) > 0);
+    getters_end(getters, 2);
     fake_finish(&fake, pool);
   }
 }
@@ -507,8 +503,7 @@ static void test_cmap__who_may_not_open_takes_what_is_put(void **state)
   for (int i = 0; i < 2; i++)
     gate_set(&gates[i + 1], true);
   gate_set(&hold, true);
-  for (int i = 0; i < 3; i++)
-    assert_true(getter_end(&getters[i]) > 0);
+  getters_end(getters, 3);
   fake_finish(&fake, pool);
 }
 
@@ -606,12 +601,10 @@ static void test_cmap__a_clear_ends_the_waits_with_an_error_of_its_own(void **st
   pool_t *pool = make(&config, 0);
   struct getter getters[3] = {0};
   pool_lease_t lease = check_out(pool);
-  for (int i = 0; i < 3; i++)
-    getter_queue(&getters[i], pool, 10000);
+  getters_queue(getters, 3, pool, 10000);
   clear(pool);
   check_in(lease);
-  for (int i = 0; i < 3; i++)
-    assert_int_equal(getter_end(&getters[i]), POOL_E_EVICTED);
+  getters_fail(getters, 3, POOL_E_EVICTED);
   assert_events(LENT(1), CLEARED, FAILED(POOL_E_EVICTED), FAILED(POOL_E_EVICTED), FAILED(POOL_E_EVICTED));
   assert_int_equal(diary_count(&diary, POOL_EVENT_TIMED_OUT), 0);
   fake_finish(&fake, pool);
@@ -681,17 +674,16 @@ static void test_cmap__asynchronous_gets_fail_at_once_after_a_clear(void **state
   (void)state;
   pool_config_t config = options();
   pool_t *pool = make(&config, 0);
-  struct told waiting = {0}, later = {0};
+  struct heard waiting = {0}, later = {0};
   must(pool_pause(pool) == 0);
-  assert_true(pool_get_async(pool, -1, told_got, &waiting) > 0);
+  ask(pool, -1, &waiting);
   clear(pool);
   assert_int_equal(pool_get_async(pool, -1, told_got, &later), POOL_E_EVICTED);
-  wait_until(waiting.times == 1);
-  assert_int_equal(waiting.result, POOL_E_EVICTED);
+  assert_failed(&waiting, POOL_E_EVICTED);
   assert_int_equal(pool_resume(pool), 1);
   assert_int_equal(pool_get_async(pool, -1, told_got, &later), POOL_E_EVICTED);
   assert_int_equal(pool_resume(pool), 0);
-  assert_true(pool_get_async(pool, -1, told_got, &later) > 0);
+  ask(pool, -1, &later);
   wait_until(later.times == 1);
   check_in(later.result);
   assert_int_equal(stats_of(pool).evicted, 3);

@@ -200,9 +200,7 @@ static void test_control__flush_is_no_failure_of_those_who_wait_without_time(voi
   gate_set(&fake.opening, true);
   assert_int_equal(getter_end(&getter), POOL_E_TIMEOUT);
   wait_until((pool_maintain(pool), fake.closed == fake.opened));
-  pool_lease_t lease = pool_get_for(pool, 0);
-  assert_true(lease > 0);
-  assert_int_equal(pool_put(lease), 0);
+  get_and_put_now(pool);
   fake_finish(&fake, pool);
 }
 
@@ -266,8 +264,7 @@ static void test_control__nobody_is_lent_what_was_flushed(void **state)
   (void)state;
   struct storm storm = {.pool = make(2, 3)};
   pthread_t users[4];
-  for (int i = 0; i < 4; i++)
-    users[i] = thread_start(use_fresh_ones, &storm);
+  threads_start(users, 4, use_fresh_ones, &storm);
   for (int i = 0; i < 3000; i++) {
     int opened = fake.opened;
     assert_true(pool_flush(storm.pool) >= 0);
@@ -278,8 +275,7 @@ static void test_control__nobody_is_lent_what_was_flushed(void **state)
   }
   wait_until(storm.gets > 100);
   atomic_store(&storm.stop, true);
-  for (int i = 0; i < 4; i++)
-    thread_end(users[i]);
+  threads_end(users, 4);
   assert_in_range(fake.most_open, 1, 3);
   assert_in_range(stats_of(storm.pool).closed_flushed, fake.opened - 3, fake.opened);
   fake_finish(&fake, storm.pool);
@@ -345,10 +341,10 @@ static void test_control__gets_of_a_paused_pool_time_out(void **state)
   pool_t *pool = make(2, 2);
   assert_int_equal(pool_pause(pool), 0);
   struct getter getter = {0};
-  struct told told = {0}, patient = {0};
+  struct heard told = {0}, patient = {0};
   getter_queue(&getter, pool, 1000);
-  assert_true(pool_get_async(pool, 1000, told_got, &told) > 0);
-  assert_true(pool_get_async(pool, -1, told_got, &patient) > 0);
+  ask(pool, 1000, &told);
+  ask(pool, -1, &patient);
   virtual_pass(pool, SECOND - 1);
   assert_int_equal(told.times, 0);
   assert_int_equal(getter.result, 0);
@@ -371,8 +367,8 @@ static void test_control__what_is_put_while_paused_serves_nobody_yet(void **stat
   pool_lease_t lease = pool_get(pool);
   struct getter getter = {0};
   getter_queue(&getter, pool, -1);
-  struct told told = {0};
-  assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+  struct heard told = {0};
+  ask(pool, -1, &told);
   assert_int_equal(pool_pause(pool), 1);
   assert_int_equal(pool_put(lease), 0);
   virtual_pass(pool, SECOND);
@@ -391,8 +387,8 @@ static void test_control__what_is_put_while_paused_is_handed_to_nobody(void **st
   (void)state;
   pool_t *pool = make(1, 1);
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
-  assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+  struct heard told = {0};
+  ask(pool, -1, &told);
   assert_int_equal(pool_pause(pool), 1);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(stats_of(pool).waiting, 1);
@@ -482,8 +478,7 @@ static void test_control__a_pause_counts_what_is_being_opened(void **state)
   assert_int_equal(pool_put(lease), 0);
   pauses_with(pool, 1);
   gate_set(&fake.opening, true);
-  for (int i = 0; i < 2; i++)
-    assert_true(getter_end(&getters[i]) > 0);
+  getters_end(getters, 2);
   pauses_with(pool, 0);
   fake_finish(&fake, pool);
 }
@@ -601,10 +596,9 @@ static void test_control__evict_ends_all_waits_of_now_with_an_error_of_its_own(v
   enum { MANY = 100 }; /* more than one step may end */
   static struct getter getters[MANY];
   memset(getters, 0, sizeof getters);
-  struct told told = {0};
-  for (int i = 0; i < MANY; i++)
-    getter_queue(&getters[i], pool, -1);
-  assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+  struct heard told = {0};
+  getters_queue(getters, MANY, pool, -1);
+  ask(pool, -1, &told);
   assert_int_equal(pool_evict(pool), MANY + 1);
   for (int i = 0; i < MANY; i++) {
     assert_int_equal(getter_end(&getters[i]), POOL_E_EVICTED);
@@ -706,17 +700,13 @@ static void test_control__many_may_pause_at_one_time(void **state)
   (void)state;
   struct storm storm = {.pool = make(2, 2)};
   pthread_t users[3], pausers[4];
-  for (int i = 0; i < 3; i++)
-    users[i] = thread_start(use_fresh_ones, &storm);
-  for (int i = 0; i < 4; i++)
-    pausers[i] = thread_start(pause_and_resume, &storm);
-  for (int i = 0; i < 4; i++)
-    thread_end(pausers[i]);
+  threads_start(users, 3, use_fresh_ones, &storm);
+  threads_start(pausers, 4, pause_and_resume, &storm);
+  threads_end(pausers, 4);
   int64_t gets = storm.gets;
   wait_until(storm.gets > gets + 1000); /* nobody hangs */
   atomic_store(&storm.stop, true);
-  for (int i = 0; i < 3; i++)
-    thread_end(users[i]);
+  threads_end(users, 3);
   assert_int_equal(pool_resume(storm.pool), POOL_E_INVALID); /* all pauses were taken back */
   assert_int_equal(pool_len(storm.pool), 2);
   fake_finish(&fake, storm.pool);
@@ -743,12 +733,10 @@ static void test_control__a_pause_becomes_quiet_and_stays_so(void **state)
   (void)state;
   struct storm storm = {.pool = make(2, 2)};
   pthread_t users[3];
-  for (int i = 0; i < 3; i++)
-    users[i] = thread_start(use_fresh_ones, &storm);
+  threads_start(users, 3, use_fresh_ones, &storm);
   thread_end(thread_start(pause_and_look, &storm));
   atomic_store(&storm.stop, true);
-  for (int i = 0; i < 3; i++)
-    thread_end(users[i]);
+  threads_end(users, 3);
   fake_finish(&fake, storm.pool);
 }
 
@@ -802,8 +790,7 @@ static void test_control__lent_ones_are_closed_on_return_down_to_the_cap_and_not
   (void)state;
   pool_t *pool = make(5, 5);
   pool_lease_t leases[5];
-  for (int i = 0; i < 5; i++)
-    leases[i] = pool_get(pool);
+  leases_get(pool, leases, 5);
   assert_int_equal(pool_resize(pool, 2), 3);
   assert_int_equal(fake.closed, 0);
   struct getter getter = {0};
@@ -829,12 +816,10 @@ static void test_control__what_was_too_many_is_kept_if_the_pool_grows_again(void
   (void)state;
   pool_t *pool = make(4, 4);
   pool_lease_t leases[4];
-  for (int i = 0; i < 4; i++)
-    leases[i] = pool_get(pool);
+  leases_get(pool, leases, 4);
   assert_int_equal(pool_resize(pool, 1), 3);
   assert_int_equal(pool_resize(pool, 4), 0);
-  for (int i = 0; i < 4; i++)
-    assert_int_equal(pool_put(leases[i]), 0);
+  leases_put(leases, 4);
   assert_int_equal(pool_len(pool), 4);
   assert_int_equal(fake.closed, 0);
   fake_finish(&fake, pool);
@@ -847,8 +832,7 @@ static int idle_after_use_of(pool_t *pool, int many)
     leases[i] = pool_get_for(pool, 0);
     assert_true(leases[i] > 0);
   }
-  for (int i = 0; i < many; i++)
-    assert_int_equal(pool_put(leases[i]), 0);
+  leases_put(leases, many);
   return (int)pool_len(pool);
 }
 
@@ -903,8 +887,7 @@ static void test_control__sizes_change_under_load(void **state)
   struct storm storm = {.pool = make(4, 4)};
   pthread_t users[6];
   uint64_t random = 11;
-  for (int i = 0; i < 6; i++)
-    users[i] = thread_start(use_fresh_ones, &storm);
+  threads_start(users, 6, use_fresh_ones, &storm);
   for (int i = 0; i < 3000; i++) {
     assert_true(pool_resize(storm.pool, (int32_t)(random_next(&random) % 8) + 1) >= 0);
     virtual_advance(MILLISECOND);
@@ -918,8 +901,7 @@ static void test_control__sizes_change_under_load(void **state)
     assert_in_range(stats_of(storm.pool).open, 0, 2);
   wait_until(storm.gets > gets + 1000); /* nobody hangs */
   atomic_store(&storm.stop, true);
-  for (int i = 0; i < 6; i++)
-    thread_end(users[i]);
+  threads_end(users, 6);
   assert_in_range(pool_len(storm.pool), 1, 2);
   assert_in_range(fake.most_open, 1, 8);
   fake_finish(&fake, storm.pool);
@@ -1034,7 +1016,7 @@ static int64_t maintain(pool_t *pool)
 /* Reaches every place: opens, checks, resets, closes, and gets with a callback. */
 static void use_all(pool_t *pool)
 {
-  struct told told = {0};
+  struct heard told = {0};
   for (int i = 0; i < 2; i++) {
     pool_lease_t a = pool_get_for(pool, 0);
     pool_lease_t b = pool_get_for(pool, 0);

@@ -1,36 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Details that no other test is about: a small mistake in each of them went unseen once (tests/mutants). */
-#include "support.h"
-
 #include "engine.h"
 #include "virtual.h"
+#include "witness.h"
 
-static pool_config_t by_hand(int32_t max_open)
-{
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = max_open;
-  config.keeper = POOL_KEEPER_MANUAL;
-  return config;
-}
-
-struct heard {
-  _Atomic int times;
-  _Atomic pool_lease_t result;
-};
-
-static void hear(void *user, pool_lease_t result)
-{
-  struct heard *heard = user;
-  heard->result = result;
-  heard->times++;
-}
+/* A plan of a pool that the test maintains. */
+#define BY_HAND(...) PLAN(.config.keeper = POOL_KEEPER_MANUAL, __VA_ARGS__)
 
 /* ---- steps ---- */
 
-static pool_t *steps(const pool_config_t *config)
+static pool_t *steps(const struct plan *plan)
 {
   pool_t *pool = NULL;
-  assert_int_equal(pool_step_create(config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&plan->config, &pool, NULL), 0);
   return pool;
 }
 
@@ -104,9 +86,7 @@ static void test_detail__a_newcomer_leaves_what_is_idle_to_the_first_who_waited_
 {
   (void)state;
   pool_step_t step;
-  pool_config_t config = by_hand(2);
-  config.max_idle = 2;
-  pool_t *pool = steps(&config);
+  pool_t *pool = steps(BY_HAND(.config.max_open = 2, .config.max_idle = 2));
   pool_lease_t one = open_one(pool), two = open_one(pool);
   int64_t first = wait_for_one(pool), second = wait_for_one(pool);
   assert_true(put(one) == first); /* who is told, and does not run yet */
@@ -133,8 +113,7 @@ static void test_detail__a_waiter_whose_open_failed_comes_back_to_its_place(void
 {
   (void)state;
   pool_step_t step;
-  pool_config_t config = by_hand(2);
-  pool_t *pool = steps(&config);
+  pool_t *pool = steps(BY_HAND(.config.max_open = 2));
   pool_lease_t kept = open_one(pool), broken = open_one(pool);
   int64_t first = wait_for_one(pool);
   virtual_advance(MILLISECOND);
@@ -153,8 +132,7 @@ static void test_detail__who_was_told_of_a_connection_that_another_took_waits_on
 {
   (void)state;
   pool_step_t step;
-  pool_config_t config = by_hand(2);
-  pool_t *pool = steps(&config);
+  pool_t *pool = steps(BY_HAND(.config.max_open = 2));
   pool_lease_t lease = open_one(pool);
   int64_t refused = fail_to_open(pool, 0);
   assert_true(put(lease) == refused);
@@ -174,8 +152,7 @@ static void test_detail__who_was_refused_waits_no_longer_than_for_the_last_conne
 {
   (void)state;
   pool_step_t step;
-  pool_config_t config = by_hand(2);
-  pool_t *pool = steps(&config);
+  pool_t *pool = steps(BY_HAND(.config.max_open = 2));
   pool_lease_t lease = open_one(pool);
   int64_t refused = fail_to_open(pool, 0);
   assert_true(put_broken(lease) == refused);
@@ -187,9 +164,7 @@ static void test_detail__who_was_refused_waits_no_longer_than_for_a_check_that_f
 {
   (void)state;
   pool_step_t step, check;
-  pool_config_t config = by_hand(2);
-  config.check_after_ms = 0;
-  pool_t *pool = steps(&config);
+  pool_t *pool = steps(BY_HAND(.config.max_open = 2, .config.check_after_ms = 0));
   put(open_one(pool));
   assert_int_equal(begin(pool, 0, 0, &check), 0);
   assert_int_equal(check.work, POOL_WORK_CHECK);
@@ -206,8 +181,7 @@ static void test_detail__who_was_refused_looks_at_once_where_one_became_idle_mea
 {
   (void)state;
   pool_step_t step;
-  pool_config_t config = by_hand(2);
-  pool_t *pool = steps(&config);
+  pool_t *pool = steps(BY_HAND(.config.max_open = 2));
   pool_lease_t lease = open_one(pool);
   assert_int_equal(begin(pool, 60000, 0, &step), 0);
   assert_int_equal(step.work, POOL_WORK_OPEN);
@@ -223,12 +197,9 @@ static void test_detail__each_suspect_is_checked_in_its_turn_while_the_breaker_i
 {
   (void)state;
   pool_step_t step;
-  pool_config_t config = by_hand(3);
-  config.max_idle = 3;
-  config.check_after_ms = 0;
-  config.retry_min_ms = config.retry_max_ms = 100000;
-  config.breaker_after = 1;
-  pool_t *pool = steps(&config);
+  pool_t *pool =
+      steps(BY_HAND(.config.max_open = 3, .config.max_idle = 3, .config.check_after_ms = 0,
+                    .config.retry_min_ms = 100000, .config.retry_max_ms = 100000, .config.breaker_after = 1));
   pool_lease_t one = open_one(pool), two = open_one(pool);
   assert_int_equal(begin(pool, 0, 0, &step), 0);
   assert_true(pool_step_done(step.claim, &failed_work, NULL, &step) < 0);
@@ -249,10 +220,7 @@ static void test_detail__opens_that_began_together_and_failed_are_one_try(void *
 {
   (void)state;
   pool_step_t one, two, step;
-  pool_config_t config = by_hand(0);
-  config.retry_min_ms = 1000;
-  config.retry_max_ms = 100000;
-  pool_t *pool = steps(&config);
+  pool_t *pool = steps(BY_HAND(.config.max_open = 0, .config.retry_min_ms = 1000, .config.retry_max_ms = 100000));
   assert_int_equal(begin(pool, 0, 0, &one), 0);
   assert_int_equal(begin(pool, 0, 0, &two), 0);
   virtual_advance(MILLISECOND);
@@ -277,11 +245,8 @@ static void *use_once(void *data)
 static void nobody_overtakes(bool used_elsewhere)
 {
   struct fake fake;
-  struct heard heard[2] = {0};
-  pool_config_t config = by_hand(2);
-  config.max_idle = 2;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  struct heard told[2] = {0};
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.max_idle = 2));
   pool_lease_t one = pool_get(pool), two = pool_get(pool);
   if (used_elsewhere) { /* so that the next get does not find its thread's last lease one on */
     assert_int_equal(pool_put(two), 0);
@@ -292,8 +257,7 @@ static void nobody_overtakes(bool used_elsewhere)
     pool_lease_t again[2] = {pool_get(pool), pool_get(pool)};
     one = again[0], two = again[1];
   }
-  for (int i = 0; i < 2; i++)
-    assert_true(pool_get_async(pool, 60000, hear, &heard[i]) > 0);
+  ask_all(pool, 60000, told, 2);
   virtual_advance(SECOND);
   assert_int_equal(pool_pause(pool), 2);
   assert_int_equal(pool_put(one), 0);
@@ -302,8 +266,8 @@ static void nobody_overtakes(bool used_elsewhere)
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   pool_maintain(pool);
   for (int i = 0; i < 2; i++) {
-    assert_int_equal(heard[i].times, 1);
-    assert_int_equal(pool_put(heard[i].result), 0);
+    assert_int_equal(told[i].times, 1);
+    assert_int_equal(pool_put(told[i].result), 0);
   }
   fake_finish(&fake, pool);
 }
@@ -324,25 +288,20 @@ static void test_detail__a_failed_open_refuses_none_that_came_after_it_began(voi
 {
   (void)state;
   struct fake fake;
-  struct heard heard[2] = {0};
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  config.openers = 1;
-  fake_init(&fake);
+  struct heard told[2] = {0};
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.openers = 1));
   fake.fail_open = 1;
   gate_set(&fake.opening, false);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
-  assert_true(pool_get_async(pool, 60000, hear, &heard[0]) > 0);
+  ask(pool, 60000, &told[0]);
   wait_until(gate_waiting(&fake.opening) == 1);
   virtual_advance(MILLISECOND);
-  assert_true(pool_get_async(pool, 60000, hear, &heard[1]) > 0);
+  ask(pool, 60000, &told[1]);
   gate_set(&fake.opening, true);
-  wait_until(heard[0].times == 1);
-  assert_int_equal(heard[0].result, POOL_E_OPEN);
-  for (; heard[1].times == 0; yield_ns()) /* the next try comes after a pause */
+  assert_failed(&told[0], POOL_E_OPEN);
+  for (; told[1].times == 0; yield_ns()) /* the next try comes after a pause */
     virtual_advance(MILLISECOND);
-  assert_true(heard[1].result > 0);
-  assert_int_equal(pool_put(heard[1].result), 0);
+  assert_true(told[1].result > 0);
+  assert_int_equal(pool_put(told[1].result), 0);
   virtual_advance(2 * SECOND);
   fake_finish(&fake, pool);
 }
@@ -353,15 +312,10 @@ static void test_detail__a_get_without_time_has_one_opened_for_the_next(void **s
 {
   (void)state;
   struct fake fake;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.openers = 1;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.openers = 1));
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   wait_until(pool_len(pool) == 1);
-  pool_lease_t lease = pool_get_for(pool, 0);
-  assert_true(lease > 0);
-  assert_int_equal(pool_put(lease), 0);
+  get_and_put_now(pool);
   assert_int_equal(fake.opened, 1);
   virtual_advance(2 * SECOND);
   fake_finish(&fake, pool);
@@ -371,14 +325,9 @@ static void test_detail__a_get_runs_no_close_and_the_next_put_does(void **state)
 {
   (void)state;
   struct fake fake;
-  pool_config_t config = by_hand(2);
-  pool_vtable_t vtable = fake_vtable();
-  vtable.check = fake_check;
-  config.initial = 1;
-  config.check_after_ms = 0;
-  fake_init(&fake);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .vtable.check = fake_check, .config.initial = 1,
+                                           .config.check_after_ms = 0));
   fake.fail_check = 1;
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
   pool_lease_t lease = pool_get_for(pool, 1000);
   assert_true(lease > 0);
   assert_int_equal(fake_number(lease), 1);
@@ -398,21 +347,16 @@ static int slow_check(void *context, void *conn, int64_t deadline_ns, pool_error
   return fake_check(context, conn, deadline_ns, error);
 }
 
-static pool_t *checked_pool(struct fake *fake, pool_config_t config)
-{
-  pool_vtable_t vtable = fake_vtable();
-  vtable.check = slow_check;
-  config.initial = 1;
-  config.check_after_ms = 0;
-  fake_init(fake);
-  return fake_pool(fake, &config, &vtable);
-}
+/* A plan of a pool of one connection that is checked before it is lent, and of room for another. */
+#define CHECKED(...)                                                                                                   \
+  BY_HAND(.vtable.check = slow_check, .config.initial = 1, .config.check_after_ms = 0, .config.max_open = 2,           \
+          __VA_ARGS__)
 
 static void test_detail__a_check_has_its_own_limit_and_never_more_than_the_get_has(void **state)
 {
   (void)state;
   struct fake fake;
-  pool_t *pool = checked_pool(&fake, by_hand(2));
+  pool_t *pool = fake_start(&fake, CHECKED());
   check_takes_ns = 0;
   pool_lease_t lease = pool_get_for(pool, 60000);
   assert_true(lease > 0);
@@ -428,7 +372,7 @@ static void test_detail__a_check_that_overran_its_limit_has_failed(void **state)
 {
   (void)state;
   struct fake fake;
-  pool_t *pool = checked_pool(&fake, by_hand(2));
+  pool_t *pool = fake_start(&fake, CHECKED());
   check_takes_ns = 6 * SECOND;
   pool_lease_t lease = pool_get_for(pool, 60000);
   assert_true(lease > 0);
@@ -442,10 +386,7 @@ static void test_detail__a_connection_whose_lifetime_ends_during_its_check_is_no
 {
   (void)state;
   struct fake fake;
-  pool_config_t config = by_hand(2);
-  config.max_lifetime_ms = 10000;
-  config.check_timeout_ms = -1;
-  pool_t *pool = checked_pool(&fake, config);
+  pool_t *pool = fake_start(&fake, CHECKED(.config.max_lifetime_ms = 10000, .config.check_timeout_ms = -1));
   check_takes_ns = 11 * SECOND;
   pool_lease_t lease = pool_get_for(pool, 60000);
   assert_true(lease > 0);
@@ -458,16 +399,15 @@ static void test_detail__one_check_is_enough_for_an_asynchronous_get(void **stat
 {
   (void)state;
   struct fake fake;
-  struct heard heard = {0};
-  pool_t *pool = checked_pool(&fake, by_hand(1));
+  struct heard told = {0};
+  pool_t *pool = fake_start(&fake, CHECKED(.config.max_open = 1));
   check_takes_ns = 0;
-  assert_true(pool_get_async(pool, 60000, hear, &heard) > 0);
+  ask(pool, 60000, &told);
   for (int i = 0; i < 3; i++)
     pool_maintain(pool);
-  wait_until(heard.times == 1);
-  assert_true(heard.result > 0);
+  assert_given(&told);
   assert_int_equal(fake.checked, 1);
-  assert_int_equal(pool_put(heard.result), 0);
+  assert_int_equal(pool_put(told.result), 0);
   virtual_advance(2 * SECOND);
   fake_finish(&fake, pool);
 }
@@ -478,16 +418,12 @@ static void test_detail__a_thread_takes_no_connection_of_the_pool_that_has_its_l
 {
   (void)state;
   struct fake one, two;
-  pool_config_t config = by_hand(1);
-  fake_init(&one);
-  fake_init(&two);
-  pool_t *pool = fake_pool(&one, &config, NULL);
+  pool_t *pool = fake_start(&one, BY_HAND(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   struct slot *slot = slot_of(lease);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_flush(pool), 1);
-  config.initial = 1;
-  pool_t *other = fake_pool(&two, &config, NULL);
+  pool_t *other = fake_start(&two, BY_HAND(.config.max_open = 1, .config.initial = 1));
   assert_ptr_equal(slot->pool, other);
   assert_true((lease = pool_get(pool)) > 0);
   assert_ptr_equal(((struct fake_conn *)pool_conn(lease))->fake, &one);
@@ -500,15 +436,9 @@ static void test_detail__a_connection_inherits_no_lifetime_from_another_pools(vo
 {
   (void)state;
   struct fake fake;
-  pool_config_t config = by_hand(1);
-  config.initial = 1;
-  config.max_lifetime_ms = 1000;
-  fake_init(&fake);
-  fake_finish(&fake, fake_pool(&fake, &config, NULL));
-  config.max_lifetime_ms = 0;
-  config.idle_timeout_ms = 1000000;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1, .config.max_lifetime_ms = 1000));
+  fake_finish(&fake, pool);
+  pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1, .config.idle_timeout_ms = 1000000));
   virtual_advance(200 * SECOND);
   pool_lease_t lease = pool_get(pool);
   assert_true(lease > 0);
@@ -521,10 +451,7 @@ static void test_detail__a_connection_is_not_closed_for_the_reason_of_the_one_be
 {
   (void)state;
   struct fake fake;
-  pool_config_t config = by_hand(1);
-  config.initial = 1;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1));
   assert_int_equal(pool_flush(pool), 1);
   pool_lease_t lease = pool_get(pool);
   assert_int_equal(pool_mark_unusable(lease), 0);
@@ -539,16 +466,12 @@ static void test_detail__a_pool_begins_anew_in_the_memory_of_another(void **stat
 {
   (void)state;
   struct fake fake;
-  pool_config_t config = by_hand(2);
-  config.min_idle = 1;
-  fake_init(&fake);
+  pool_t *before = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.min_idle = 1));
   fake.fail_open = 1;
-  pool_t *before = fake_pool(&fake, &config, NULL);
   pool_maintain(before);
   assert_int_equal(stats_of(before).open_failures, 1);
   fake_finish(&fake, before);
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.min_idle = 1));
   assert_ptr_equal(pool, before);
   assert_int_equal(stats_of(pool).open_failures, 0);
   pool_maintain(pool);
@@ -561,23 +484,18 @@ static struct gate listening;
 static void hear_slowly(void *user, pool_lease_t result)
 {
   gate_pass(&listening);
-  hear(user, result);
+  told_got(user, result);
 }
 
 static void test_detail__a_pool_is_released_when_its_last_thread_has_left_the_programs_callback(void **state)
 {
   (void)state;
   struct fake fake;
-  struct heard heard = {0};
-  pool_config_t config = POOL_CONFIG_INIT;
-  pool_vtable_t vtable = fake_vtable();
-  vtable.release = fake_release;
-  config.max_open = 1;
-  fake_init(&fake);
+  struct heard told = {0};
   gate_init(&listening, false);
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_t *pool = fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  assert_true(pool_get_async(pool, 1000, hear_slowly, &heard) > 0);
+  assert_true(pool_get_async(pool, 1000, hear_slowly, &told) > 0);
   wait_until(virtual_sleepers() == 1);
   virtual_advance(2 * SECOND);
   wait_until(gate_waiting(&listening) == 1);
@@ -587,7 +505,7 @@ static void test_detail__a_pool_is_released_when_its_last_thread_has_left_the_pr
   assert_int_equal(fake.released, 0);
   gate_set(&listening, true);
   wait_until(fake.released == 1);
-  assert_int_equal(heard.result, POOL_E_TIMEOUT);
+  assert_int_equal(told.result, POOL_E_TIMEOUT);
 }
 
 static void listen_to_failures(void *user, const pool_event_t *event)
@@ -606,14 +524,10 @@ static void test_detail__a_pool_is_released_when_its_last_get_has_ended(void **s
 {
   (void)state;
   struct fake fake;
-  pool_config_t config = by_hand(1);
-  pool_vtable_t vtable = fake_vtable();
-  vtable.release = fake_release;
-  config.events = listen_to_failures;
-  config.event_mask = 1 << POOL_EVENT_GET_FAILED;
-  fake_init(&fake);
   gate_init(&listening, false);
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_t *pool =
+      fake_start(&fake, BY_HAND(.config.max_open = 1, .vtable.release = fake_release,
+                                .config.events = listen_to_failures, .config.event_mask = 1 << POOL_EVENT_GET_FAILED));
   pool_lease_t lease = pool_get(pool);
   pthread_t thread = thread_start(get_for_long, pool);
   wait_until(virtual_sleepers() == 1);
@@ -640,15 +554,12 @@ static void test_detail__a_close_that_drains_waits_for_threads_in_the_programs_c
 {
   (void)state;
   struct fake fake;
-  struct heard heard = {0};
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  fake_init(&fake);
+  struct heard told = {0};
   gate_init(&listening, false);
   has_closed = 0;
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  assert_true(pool_get_async(pool, 1000, hear_slowly, &heard) > 0);
+  assert_true(pool_get_async(pool, 1000, hear_slowly, &told) > 0);
   wait_until(virtual_sleepers() == 1);
   virtual_advance(2 * SECOND);
   wait_until(gate_waiting(&listening) == 1);
@@ -678,13 +589,8 @@ static void test_detail__a_callback_knows_its_pool_after_those_of_another_pool(v
 {
   (void)state;
   struct fake outer, inner;
-  pool_config_t config = by_hand(1);
-  pool_vtable_t vtable = fake_vtable();
-  fake_init(&outer);
-  fake_init(&inner);
-  vtable.open = open_with_inner;
-  outer_pool = fake_pool(&outer, &config, &vtable);
-  inner_pool = fake_pool(&inner, &config, NULL);
+  outer_pool = fake_start(&outer, BY_HAND(.config.max_open = 1, .vtable.open = open_with_inner));
+  inner_pool = fake_start(&inner, BY_HAND(.config.max_open = 1));
   pool_lease_t lease = pool_get(outer_pool);
   assert_true(lease > 0);
   assert_int_equal(refused_with, POOL_E_INVALID);
@@ -704,10 +610,7 @@ static void test_detail__a_listener_cannot_wait_for_the_pool_that_calls_it(void 
 {
   (void)state;
   struct fake fake;
-  pool_config_t config = by_hand(1);
-  config.events = close_own_pool;
-  fake_init(&fake);
-  outer_pool = fake_pool(&fake, &config, NULL);
+  outer_pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.events = close_own_pool));
   pool_lease_t lease = pool_get(outer_pool);
   refused_with = 0;
   assert_int_equal(pool_flush(outer_pool), 1);

@@ -515,8 +515,8 @@ static void test_overdue__an_asynchronous_get_is_not_given_what_is_overdue(void 
     get_and_put(pool, &config);
     get_and_put(pool, &config);
     virtual_freeze(2 * LIMIT);
-    struct told told = {0};
-    assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+    struct heard told = {0};
+    ask(pool, -1, &told);
     wait_until((keepings[k].keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
     assert_in_time(&config, told.result);
     assert_in_range(fake->checked, 1, 2); /* the keeper may have it checked once more before it is lent */
@@ -537,8 +537,8 @@ static void test_overdue__an_asynchronous_get_takes_the_place_of_what_is_too_old
       get_and_put(pool, &config);
       get_and_put(pool, &config);
       virtual_freeze(4 * LIMIT);
-      struct told told = {0};
-      assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+      struct heard told = {0};
+      ask(pool, -1, &told);
       wait_until((keepings[k].keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
       assert_in_time(&config, told.result);
       assert_int_equal(fake_number(told.result), 1);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls over leased connections: what becomes of the reply, and what becomes of the connection. */
-#include "support.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "witness.h"
 
 /* ---- a server that can be called ---- */
 
@@ -147,18 +147,13 @@ static int server_reset(void *context, void *conn, int64_t deadline_ns, pool_err
   return fake_reset(context, conn, deadline_ns, error);
 }
 
-static pool_vtable_t server_vtable(void)
-{
-  pool_vtable_t vtable = fake_vtable();
-  vtable.call = server_call;
-  vtable.go = server_go;
-  return vtable;
-}
+/* A plan, see there, of connections that can be called. */
+#define CALLABLE(...) PLAN(.vtable.call = server_call, .vtable.go = server_go, __VA_ARGS__)
 
-static pool_t *server_pool(struct server *server, const pool_config_t *config, const pool_vtable_t *vtable)
+static pool_t *server_start(struct server *server, const struct plan *plan)
 {
-  pool_vtable_t plain = server_vtable();
-  return fake_pool(&server->fake, config, vtable ? vtable : &plain);
+  server_init(server);
+  return fake_pool(&server->fake, &plan->config, &plan->vtable);
 }
 
 static void server_finish(struct server *server, pool_t *pool)
@@ -169,7 +164,7 @@ static void server_finish(struct server *server, pool_t *pool)
 }
 
 /* What a done was told. */
-struct told {
+struct done {
   _Atomic int times;
   _Atomic int32_t code;
   char text[64];
@@ -179,7 +174,7 @@ struct told {
 
 static void tell(void *user, int32_t code, pool_bytes_t reply)
 {
-  struct told *told = user;
+  struct done *told = user;
   atomic_store(&told->code, code);
   snprintf(told->text, sizeof told->text, "%s", reply.data ? (char *)reply.data : "");
   pool_bytes_free(&reply);
@@ -188,6 +183,9 @@ static void tell(void *user, int32_t code, pool_bytes_t reply)
     must(pool_put(told->put) == 0);
   atomic_fetch_add(&told->times, 1);
 }
+
+/* A call without args is under way, or was answered at once. */
+#define assert_goes(lease, method, done) assert_true(pool_go(lease, method, no_args, tell, done) > 0)
 
 static void never(void *user, int32_t code, pool_bytes_t reply)
 {
@@ -201,8 +199,7 @@ static void test_rpc__a_reply_belongs_to_the_caller(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(&server, CALLABLE());
   pool_lease_t lease = pool_get(pool);
   pool_bytes_t reply = no_args;
   assert_int_equal(pool_call(lease, "echo", args_of("hello"), &reply, NULL), 0);
@@ -228,8 +225,7 @@ static void test_rpc__a_reply_of_no_interest_is_freed(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(&server, CALLABLE());
   pool_lease_t lease = pool_get(pool);
   for (int i = 0; i < 10; i++)
     assert_int_equal(pool_call(lease, "echo", args_of("leaks if nobody frees it"), NULL, NULL), 0);
@@ -255,12 +251,7 @@ static void test_rpc__a_remote_error_leaves_the_connection_good(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = 2;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.check = fake_check, .config.initial = 2));
   pool_lease_t lease = pool_get(pool);
   void *conn = pool_conn(lease);
   pool_bytes_t reply = args_of("untouched");
@@ -301,10 +292,7 @@ static void test_rpc__a_drivers_message_may_be_missing_or_endless(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.call = call_without_words;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.call = call_without_words));
   pool_lease_t lease = pool_get(pool);
   pool_error_t error = POOL_ERROR_INIT;
   assert_int_equal(pool_call(lease, "silent", no_args, NULL, &error), POOL_E_REMOTE);
@@ -356,10 +344,7 @@ static void test_rpc__each_outcome_decides_about_the_connection(void **state)
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
     struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    pool_t *pool = server_pool(&server, NULL, &vtable);
+    pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = flags));
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
       int closed = server.fake.closed;
       char method[16];
@@ -386,21 +371,18 @@ static void test_rpc__each_outcome_of_go_decides_about_the_connection(void **sta
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++)
     for (int refused = 0; refused < 2; refused++) {
       struct server server;
-      server_init(&server);
-      pool_vtable_t vtable = server_vtable();
-      vtable.flags = flags;
-      pool_t *pool = server_pool(&server, NULL, &vtable);
+      pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = flags));
       for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
         int closed = server.fake.closed;
         char method[16];
         snprintf(method, sizeof method, "%d", outcomes[i].said);
         pool_lease_t lease = pool_get(pool);
-        struct told told = {0};
+        struct done told = {0};
         if (refused) {
           assert_int_equal(pool_go(lease, method, no_args, never, NULL), outcomes[i].heard);
           assert_int_equal(pool_failure(NULL), outcomes[i].heard);
         } else {
-          assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+          assert_goes(lease, "later", &told);
           assert_int_equal(told.times, 0);
           server_answer(&server, outcomes[i].said);
           assert_int_equal(told.times, 1);
@@ -420,12 +402,7 @@ static void test_rpc__after_a_break_idle_siblings_are_checked(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = config.max_open = 4;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.check = fake_check, .config.initial = 4, .config.max_open = 4));
   pool_lease_t leases[4];
   leases[0] = pool_get(pool);
   leases[1] = pool_get(pool); /* lent: its own next call will show whether it is good */
@@ -454,12 +431,7 @@ static void test_rpc__a_connection_marked_as_broken_has_its_idle_siblings_checke
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = config.max_open = 3;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.check = fake_check, .config.initial = 3, .config.max_open = 3));
   pool_lease_t broken = pool_get(pool), unusable = pool_get(pool);
   assert_int_equal(pool_mark_unusable(unusable), 0);
   pool_lease_t third = pool_get(pool);
@@ -485,14 +457,8 @@ static void test_rpc__what_is_suspect_is_checked_in_the_background_where_there_i
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = config.max_open = 3;
-  config.keepalive_ms = 3600000;
-  config.keeper = POOL_KEEPER_MANUAL;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.check = fake_check, .config.initial = 3, .config.max_open = 3,
+                                                .config.keepalive_ms = 3600000, .config.keeper = POOL_KEEPER_MANUAL));
   pool_lease_t broken = pool_get(pool);
   assert_int_equal(pool_mark_broken(broken), 0);
   assert_true(pool_maintain(pool) > 0);
@@ -505,12 +471,7 @@ static void test_rpc__a_get_meets_one_dead_sibling_at_most(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = config.max_open = 4;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.check = fake_check, .config.initial = 4, .config.max_open = 4));
   pool_lease_t lease = pool_get(pool);
   assert_int_equal(pool_call(lease, "-7", no_args, NULL, NULL), POOL_E_BROKEN);
   assert_int_equal(pool_put(lease), 0);
@@ -551,8 +512,7 @@ static void test_rpc__wrong_parameters_reach_no_driver(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(&server, CALLABLE());
   pool_lease_t lease = pool_get(pool);
   pool_bytes_t without_data = {NULL, 3};
   pool_error_t error = POOL_ERROR_INIT;
@@ -579,10 +539,7 @@ static void test_rpc__what_is_no_lease_reaches_no_connection(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, NULL);
+  pool_t *pool = server_start(&server, CALLABLE(.config.max_open = 1));
   pool_lease_t stale = pool_get(pool);
   assert_int_equal(pool_put(stale), 0);
   pool_lease_t lease = pool_get(pool); /* the same connection, by another lease */
@@ -636,13 +593,8 @@ static void test_rpc__a_put_during_a_call_takes_effect_after_it(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.reset = server_reset, .config.max_open = 1));
   gate_set(&server.calling, false);
-  pool_vtable_t vtable = server_vtable();
-  vtable.reset = server_reset;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, &vtable);
   struct caller caller = {.lease = pool_get(pool), .method = "gate"};
   pthread_t thread = thread_start(call_main, &caller);
   wait_until(gate_waiting(&server.calling) == 1);
@@ -655,9 +607,7 @@ static void test_rpc__a_put_during_a_call_takes_effect_after_it(void **state)
   thread_end(thread);
   assert_int_equal(caller.result, 0);
   assert_int_equal(server.fake.reset, 1);
-  pool_lease_t lease = pool_get_for(pool, 0);
-  assert_true(lease > 0);
-  assert_int_equal(pool_put(lease), 0);
+  get_and_put_now(pool);
   assert_int_equal(server.fake.opened, 1);
   server_finish(&server, pool);
 }
@@ -676,10 +626,9 @@ static void test_rpc__done_is_called_once(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(&server, CALLABLE());
   pool_lease_t lease = pool_get(pool);
-  struct told inside = {0}, remote = {0}, elsewhere = {0};
+  struct done inside = {0}, remote = {0}, elsewhere = {0};
   int64_t first = pool_go(lease, "echo", args_of("at once"), tell, &inside);
   assert_true(first > 0);
   assert_int_equal(inside.times, 1);
@@ -692,7 +641,7 @@ static void test_rpc__done_is_called_once(void **state)
   assert_int_equal(remote.code, POOL_E_REMOTE);
   assert_string_equal(remote.text, "no such thing");
   pthread_t thread = thread_start(answer_main, &server);
-  assert_true(pool_go(lease, "later", no_args, tell, &elsewhere) > 0);
+  assert_goes(lease, "later", &elsewhere);
   thread_end(thread);
   assert_int_equal(elsewhere.times, 1);
   assert_string_equal(elsewhere.text, "answer");
@@ -707,11 +656,10 @@ static void test_rpc__a_second_report_is_stale(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(&server, CALLABLE());
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
-  assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+  struct done told = {0};
+  assert_goes(lease, "later", &told);
   pool_call_t *call = server_answer(&server, 0);
   assert_int_equal(pool_call_done(call, 0, bytes_of("leaks if not freed")), POOL_E_STALE);
   assert_int_equal(pool_call_done(call, POOL_E_BROKEN, no_args), POOL_E_STALE);
@@ -731,17 +679,14 @@ static void test_rpc__a_second_report_reaches_no_later_call(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED));
   pool_lease_t lease = pool_get(pool);
-  struct told first = {0}, later[200];
+  struct done first = {0}, later[200];
   memset(later, 0, sizeof later);
-  assert_true(pool_go(lease, "later", no_args, tell, &first) > 0);
+  assert_goes(lease, "later", &first);
   pool_call_t *call = server_answer(&server, 0);
   for (int i = 0; i < 200; i++) {
-    assert_true(pool_go(lease, "later", no_args, tell, &later[i]) > 0);
+    assert_goes(lease, "later", &later[i]);
     assert_int_equal(pool_call_done(call, POOL_E_BROKEN, bytes_of("late")), POOL_E_STALE);
     if (i % 3 == 0)
       server_answer(&server, 0);
@@ -758,43 +703,21 @@ static void test_rpc__a_second_report_reaches_no_later_call(void **state)
   server_finish(&server, pool);
 }
 
-struct getter {
-  pool_t *pool;
-  int64_t timeout_ms;
-  _Atomic pool_lease_t lease;
-};
-
-static void *get_main(void *data)
-{
-  struct getter *getter = data;
-  getter->lease = pool_get_for(getter->pool, getter->timeout_ms);
-  return NULL;
-}
-
 static void test_rpc__a_connection_put_during_go_is_nobodys_until_done(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.reset = server_reset;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.reset = server_reset, .config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  struct told told[2] = {0};
-  assert_true(pool_go(lease, "later", no_args, tell, &told[0]) > 0);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[1]) > 0);
+  struct done told[2] = {0};
+  assert_goes(lease, "later", &told[0]);
+  assert_goes(lease, "later", &told[1]);
   assert_int_equal(pool_put(lease), 0);
   assert_null(pool_conn(lease));
   assert_int_equal(pool_mark_unusable(lease), POOL_E_STALE);
   assert_int_equal(pool_go(lease, "later", no_args, never, NULL), POOL_E_STALE);
-  struct getter getters[2] = {{pool, 20000, 0}, {pool, 20000, 0}};
-  pthread_t threads[2];
-  for (int i = 0; i < 2; i++) {
-    threads[i] = thread_start(get_main, &getters[i]);
-    wait_until(stats_of(pool).waiting == i + 1);
-  }
+  struct getter getters[2] = {{.keeps = true}, {.keeps = true}};
+  getters_queue(getters, 2, pool, 20000);
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   assert_int_equal(pool_len(pool), 0);
   server_answer(&server, 0);
@@ -803,12 +726,10 @@ static void test_rpc__a_connection_put_during_go_is_nobodys_until_done(void **st
   assert_int_equal(stats_of(pool).waiting, 2);
   server_answer(&server, 0);
   assert_int_equal(server.fake.reset, 1);
-  thread_end(threads[0]); /* the first waiter has it */
-  assert_true(getters[0].lease > 0);
-  assert_int_equal(getters[1].lease, 0);
-  assert_int_equal(pool_put(getters[0].lease), 0);
-  thread_end(threads[1]);
-  assert_int_equal(pool_put(getters[1].lease), 0);
+  assert_true(getter_end(&getters[0]) > 0); /* the first waiter has it */
+  assert_int_equal(getters[1].result, 0);
+  assert_int_equal(pool_put(getters[0].result), 0);
+  assert_int_equal(pool_put(getter_end(&getters[1])), 0);
   assert_int_equal(server.fake.opened, 1);
   assert_int_equal(server.fake.closed, 0);
   server_finish(&server, pool);
@@ -818,17 +739,12 @@ static void test_rpc__a_multiplexed_connection_is_lent_at_once(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED, .config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   void *conn = pool_conn(lease);
-  struct told told[3] = {0};
+  struct done told[3] = {0};
   for (int i = 0; i < 3; i++) {
-    assert_true(pool_go(lease, "later", no_args, tell, &told[i]) > 0);
+    assert_goes(lease, "later", &told[i]);
     assert_int_equal(pool_put(lease), 0);
     lease = pool_get_for(pool, 0);
     assert_ptr_equal(pool_conn(lease), conn);
@@ -848,23 +764,18 @@ static void test_rpc__an_earlier_call_dooms_a_multiplexed_connection(void **stat
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, &vtable);
-  struct told told[3] = {0};
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED, .config.max_open = 1));
+  struct done told[3] = {0};
   /* Idle, no other call: closed at once. */
   pool_lease_t lease = pool_get(pool);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[0]) > 0);
+  assert_goes(lease, "later", &told[0]);
   assert_int_equal(pool_put(lease), 0);
   server_answer(&server, POOL_E_BROKEN);
   assert_int_equal(server.fake.closed, 1);
   /* Idle, another call under way: not lent again, and closed when that is done. */
   lease = pool_get_for(pool, 0);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[1]) > 0);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[2]) > 0);
+  assert_goes(lease, "later", &told[1]);
+  assert_goes(lease, "later", &told[2]);
   assert_int_equal(pool_put(lease), 0);
   server_answer(&server, POOL_E_BROKEN);
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
@@ -873,7 +784,7 @@ static void test_rpc__an_earlier_call_dooms_a_multiplexed_connection(void **stat
   assert_int_equal(server.fake.closed, 2);
   /* Lent to somebody else: closed when he puts it. */
   lease = pool_get_for(pool, 0);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[0]) > 0);
+  assert_goes(lease, "later", &told[0]);
   assert_int_equal(pool_put(lease), 0);
   lease = pool_get_for(pool, 0);
   assert_int_equal(server.fake.opened, 3);
@@ -890,16 +801,11 @@ static void test_rpc__unusable_and_put_during_go_is_closed_when_done(void **stat
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
     struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    vtable.reset = server_reset;
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.max_open = 1;
-    pool_t *pool = server_pool(&server, &config, &vtable);
-    struct told told = {0};
+    pool_t *pool =
+        server_start(&server, CALLABLE(.vtable.flags = flags, .vtable.reset = server_reset, .config.max_open = 1));
+    struct done told = {0};
     pool_lease_t lease = pool_get(pool);
-    assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+    assert_goes(lease, "later", &told);
     assert_int_equal(pool_mark_unusable(lease), 0);
     assert_int_equal(pool_put(lease), 0);
     assert_int_equal(server.fake.closed, 0);
@@ -907,9 +813,7 @@ static void test_rpc__unusable_and_put_during_go_is_closed_when_done(void **stat
     server_answer(&server, 0);
     assert_int_equal(server.fake.closed, 1);
     assert_int_equal(server.fake.reset, 0);
-    lease = pool_get_for(pool, 0);
-    assert_true(lease > 0);
-    assert_int_equal(pool_put(lease), 0);
+    get_and_put_now(pool);
     server_finish(&server, pool);
   }
 }
@@ -918,14 +822,10 @@ static void test_rpc__multiplexed_connections_are_reset_between_calls(void **sta
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  vtable.reset = server_reset;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
-  struct told told = {0};
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED, .vtable.reset = server_reset));
+  struct done told = {0};
   pool_lease_t lease = pool_get(pool);
-  assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+  assert_goes(lease, "later", &told);
   assert_int_equal(pool_put(lease), 0);
   server_answer(&server, 0);
   assert_int_equal(server.fake.reset, 1);
@@ -937,17 +837,14 @@ static void test_rpc__put_from_within_done(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.reset = server_reset;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
-  struct told inside = {.put = pool_get(pool)}, elsewhere = {0};
-  assert_true(pool_go(inside.put, "echo", no_args, tell, &inside) > 0);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.reset = server_reset));
+  struct done inside = {.put = pool_get(pool)}, elsewhere = {0};
+  assert_goes(inside.put, "echo", &inside);
   assert_int_equal(inside.times, 1);
   assert_int_equal(pool_len(pool), 1);
   elsewhere.put = pool_get(pool);
   pthread_t thread = thread_start(answer_main, &server);
-  assert_true(pool_go(elsewhere.put, "later", no_args, tell, &elsewhere) > 0);
+  assert_goes(elsewhere.put, "later", &elsewhere);
   thread_end(thread);
   assert_int_equal(elsewhere.times, 1);
   assert_int_equal(pool_len(pool), 1);
@@ -983,8 +880,7 @@ static void test_rpc__done_may_call_everything(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(&server, CALLABLE());
   struct again again = {.pool = pool};
   pool_lease_t lease = pool_get(pool);
   assert_true(pool_go(lease, "echo", no_args, go_again, &again) > 0);
@@ -1005,12 +901,9 @@ static void test_rpc__a_go_that_reports_and_refuses_ends_once(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.go = go_reports_and_refuses;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.go = go_reports_and_refuses));
   pool_lease_t lease = pool_get(pool);
-  struct told told[3] = {0};
+  struct done told[3] = {0};
   for (int i = 0; i < 3; i++) {
     assert_int_equal(pool_go(lease, "x", no_args, tell, &told[i]), POOL_E_BROKEN);
     assert_int_equal(told[i].times, 1);
@@ -1024,8 +917,7 @@ static void test_rpc__a_refused_go_leaves_no_call_behind(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(&server, CALLABLE());
   for (int i = 0; i < 10; i++) {
     pool_lease_t lease = pool_get(pool);
     assert_int_equal(pool_go(lease, "-1", no_args, never, NULL), POOL_E_INVALID);
@@ -1040,13 +932,12 @@ static void test_rpc__a_successful_go_leaves_the_last_failure_alone(void **state
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(&server, CALLABLE());
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
+  struct done told = {0};
   pool_error_t error = POOL_ERROR_INIT;
   assert_int_equal(pool_call(lease, "-6", no_args, NULL, NULL), POOL_E_REMOTE);
-  assert_true(pool_go(lease, "echo", no_args, tell, &told) > 0);
+  assert_goes(lease, "echo", &told);
   assert_int_equal(pool_failure(&error), POOL_E_REMOTE);
   assert_string_equal(error.message, "code -6");
   /* And a failure of go is not told with the words of an earlier one. */
@@ -1063,18 +954,15 @@ static void test_rpc__drivers_see_the_deadline(void **state)
   const int64_t timeouts_ms[] = {-1, 0, 5000};
   for (size_t i = 0; i < sizeof timeouts_ms / sizeof *timeouts_ms; i++) {
     struct server server;
-    server_init(&server);
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.call_timeout_ms = timeouts_ms[i];
-    pool_t *pool = server_pool(&server, &config, NULL);
+    pool_t *pool = server_start(&server, CALLABLE(.config.call_timeout_ms = timeouts_ms[i]));
     pool_lease_t lease = pool_get(pool);
     for (int round = 0; round < 2; round++) {
-      struct told told = {0};
+      struct done told = {0};
       int64_t before = now_ns();
       if (round == 0)
         assert_int_equal(pool_call(lease, "echo", no_args, NULL, NULL), 0);
       else
-        assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+        assert_goes(lease, "later", &told);
       int64_t after = now_ns();
       if (timeouts_ms[i] < 0) {
         assert_true(server.deadline_ns == POOL_NO_DEADLINE);
@@ -1140,21 +1028,14 @@ static void test_rpc__many_threads_share_a_multiplexed_lease(void **state)
 {
   (void)state;
   struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
+  pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED));
   struct sharing sharing = {.server = &server, .lease = pool_get(pool)};
   pthread_t threads[8], answering[2];
-  for (int i = 0; i < 2; i++)
-    answering[i] = thread_start(answer_all_main, &sharing);
-  for (int i = 0; i < 8; i++)
-    threads[i] = thread_start(share_main, &sharing);
-  for (int i = 0; i < 8; i++)
-    thread_end(threads[i]);
+  threads_start(answering, 2, answer_all_main, &sharing);
+  threads_start(threads, 8, share_main, &sharing);
+  threads_end(threads, 8);
   sharing.stop = 1;
-  for (int i = 0; i < 2; i++)
-    thread_end(answering[i]);
+  threads_end(answering, 2);
   assert_int_equal(sharing.ended, 8000);
   assert_int_equal(pool_put(sharing.lease), 0);
   assert_int_equal(pool_len(pool), 1);
@@ -1167,10 +1048,7 @@ static void test_rpc__too_many_calls_under_way_are_refused(void **state)
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
     static struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    pool_t *pool = server_pool(&server, NULL, &vtable);
+    pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = flags));
     struct sharing sharing = {.server = &server, .lease = pool_get(pool)};
     enum { MOST = 4095 };
     for (int i = 0; i < MOST; i++)
@@ -1223,25 +1101,20 @@ static void test_rpc__close_waits_for_calls_under_way(void **state)
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
     struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.max_open = 2;
-    pool_t *pool = server_pool(&server, &config, &vtable);
-    struct told told[3] = {0};
+    pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = flags, .config.max_open = 2));
+    struct done told[3] = {0};
     pool_lease_t put = pool_get(pool), kept = pool_get(pool);
-    assert_true(pool_go(put, "later", no_args, tell, &told[0]) > 0);
-    assert_true(pool_go(put, "later", no_args, tell, &told[1]) > 0);
-    assert_true(pool_go(kept, "later", no_args, tell, &told[2]) > 0);
+    assert_goes(put, "later", &told[0]);
+    assert_goes(put, "later", &told[1]);
+    assert_goes(kept, "later", &told[2]);
     assert_int_equal(pool_put(put), 0);
     struct closer closer = {.pool = pool, .result = -1};
     pthread_t thread = thread_start(close_main, &closer);
     wait_until(is_closed(pool));
     assert_int_equal(pool_close(pool, 1), 2);
     assert_int_equal(server.fake.closed, 0);
-    struct told more = {0};
-    assert_true(pool_go(kept, "echo", no_args, tell, &more) > 0); /* who has a lease may use it to the end */
+    struct done more = {0};
+    assert_goes(kept, "echo", &more); /* who has a lease may use it to the end */
     server_answer(&server, 0);
     assert_int_equal(server.fake.closed, 0);
     server_answer(&server, 0);
@@ -1262,15 +1135,11 @@ static void test_rpc__a_freed_pool_lives_until_the_last_call_is_done(void **stat
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
     struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    vtable.release = fake_release;
-    pool_t *pool = server_pool(&server, NULL, &vtable);
-    struct told told[2] = {0};
+    pool_t *pool = server_start(&server, CALLABLE(.vtable.flags = flags, .vtable.release = fake_release));
+    struct done told[2] = {0};
     pool_lease_t lease = pool_get(pool), other = pool_get(pool);
-    assert_true(pool_go(lease, "later", no_args, tell, &told[0]) > 0);
-    assert_true(pool_go(other, "later", no_args, tell, &told[1]) > 0);
+    assert_goes(lease, "later", &told[0]);
+    assert_goes(other, "later", &told[1]);
     assert_int_equal(pool_put(lease), 0);
     pool_free(pool);
     assert_int_equal(server.fake.closed, 0);
@@ -1357,26 +1226,16 @@ static void test_rpc__a_storm_of_calls(void **state)
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
     static struct storm storm;
     memset(&storm, 0, sizeof storm);
-    server_init(&storm.server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    vtable.check = fake_check;
-    vtable.reset = flags ? NULL : server_reset;
-    vtable.release = fake_release;
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.max_open = 3;
-    storm.pool = server_pool(&storm.server, &config, &vtable);
+    storm.pool = server_start(&storm.server, CALLABLE(.vtable.flags = flags, .vtable.check = fake_check,
+                                                      .vtable.reset = flags ? NULL : server_reset,
+                                                      .vtable.release = fake_release, .config.max_open = 3));
     storm.server.fake.fail_check = 50;
     pthread_t threads[6], answering[2];
-    for (int i = 0; i < 2; i++)
-      answering[i] = thread_start(storm_answer_main, &storm);
-    for (int i = 0; i < 6; i++)
-      threads[i] = thread_start(storm_main, &storm);
-    for (int i = 0; i < 6; i++)
-      thread_end(threads[i]);
+    threads_start(answering, 2, storm_answer_main, &storm);
+    threads_start(threads, 6, storm_main, &storm);
+    threads_end(threads, 6);
     storm.stop = 1;
-    for (int i = 0; i < 2; i++)
-      thread_end(answering[i]);
+    threads_end(answering, 2);
     assert_int_equal(storm.ended, storm.begun);
     assert_true(storm.server.fake.most_open <= 3);
     wait_until(stats_of(storm.pool).open == stats_of(storm.pool).idle); /* the dead are closed in the background */
@@ -1387,8 +1246,7 @@ static void test_rpc__a_storm_of_calls(void **state)
     pool_lease_t leases[3];
     for (int i = 0; i < 3; i++)
       assert_true((leases[i] = pool_get_for(storm.pool, 0)) > 0);
-    for (int i = 0; i < 3; i++)
-      assert_int_equal(pool_put(leases[i]), 0);
+    leases_put(leases, 3);
     server_finish(&storm.server, storm.pool);
     assert_int_equal(storm.server.fake.released, 1);
   }

@@ -1409,8 +1409,7 @@ static void test_step__begin_and_cancel_at_one_moment(void **state)
   (void)state;
   struct contest contest = {.pool = capped(1, 0)};
   pthread_t threads[2];
-  for (int i = 0; i < 2; i++)
-    threads[i] = thread_start(cancel_main, &contest);
+  threads_start(threads, 2, cancel_main, &contest);
   int stale = 0;
   int64_t begun = now_ns();
   for (int round = 0; round < 3000 || (stale < 100 && now_ns() - begun < INT64_C(2000000000)); round++) {
@@ -1438,8 +1437,7 @@ static void test_step__begin_and_cancel_at_one_moment(void **state)
     atomic_store(&contest.ticket, 0);
   }
   contest.stop = 1;
-  for (int i = 0; i < 2; i++)
-    thread_end(threads[i]);
+  threads_end(threads, 2);
   assert_true(stale > 0); /* else the test has not met what it is for */
   /* No ticket is in use twice. */
   pool_lease_t lease;
