@@ -1,236 +1,161 @@
 /* SPDX-License-Identifier: MIT */
 /* Details that no other test is about: a small mistake in each of them went unseen once (tests/mutants). */
 #include "engine.h"
+#include "steps.h"
 #include "virtual.h"
 #include "witness.h"
 
-/* A plan of a pool that the test maintains. */
-#define BY_HAND(...) PLAN(.config.keeper = POOL_KEEPER_MANUAL, __VA_ARGS__)
-
 /* ---- steps ---- */
-
-static pool_t *steps(const struct plan *plan)
-{
-  pool_t *pool = NULL;
-  assert_int_equal(pool_step_create(&plan->config, &pool, NULL), 0);
-  return pool;
-}
-
-static pool_lease_t begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *step)
-{
-  *step = (pool_step_t)POOL_STEP_INIT;
-  return pool_step_begin(pool, timeout_ms, ticket, step);
-}
-
-static pool_lease_t open_one(pool_t *pool)
-{
-  static int conn;
-  pool_step_t step;
-  assert_int_equal(begin(pool, 0, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
-  pool_lease_t lease = pool_step_done(step.claim, NULL, &conn, &step);
-  assert_true(lease > 0);
-  return lease;
-}
-
-/* A ticket that waits, for there is nothing. */
-static int64_t wait_for_one(pool_t *pool)
-{
-  pool_step_t step;
-  assert_int_equal(begin(pool, 60000, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_NONE);
-  assert_true(step.ticket > 0);
-  return step.ticket;
-}
-
-/* One whose own open has failed, and that waits on. */
-static int64_t fail_to_open(pool_t *pool, int64_t ticket)
-{
-  pool_step_t step;
-  assert_int_equal(begin(pool, 60000, ticket, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
-  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
-  assert_true(step.ticket > 0);
-  return step.ticket;
-}
-
-static int64_t put(pool_lease_t lease)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_end(lease, &step), 0);
-  return step.wake;
-}
 
 /* Closes a lease's connection; returns who is to be woken. */
 static int64_t put_broken(pool_lease_t lease)
 {
-  pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_mark_unusable(lease), 0);
-  assert_int_equal(pool_step_end(lease, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CLOSE);
-  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-  return step.wake;
-}
-
-static void finish_steps(pool_t *pool)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  pool_close(pool, 0);
-  while (pool_step_next(pool, &step) == 1)
-    if (step.work == POOL_WORK_CLOSE)
-      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-  pool_free(pool);
+  return step_close(lease, POOL_REASON_UNUSABLE);
 }
 
 static void test_detail__a_newcomer_leaves_what_is_idle_to_the_first_who_waited_long(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_t *pool = steps(BY_HAND(.config.max_open = 2, .config.max_idle = 2));
-  pool_lease_t one = open_one(pool), two = open_one(pool);
-  int64_t first = wait_for_one(pool), second = wait_for_one(pool);
-  assert_true(put(one) == first); /* who is told, and does not run yet */
-  assert_int_equal(put(two), 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2, .config.max_idle = 2));
+  pool_lease_t one = step_open(pool, NULL), two = step_open(pool, NULL);
+  int64_t first = step_queue(pool, 60000), second = step_queue(pool, 60000);
+  assert_true(step_put(one) == first); /* who is told, and does not run yet */
+  assert_int_equal(step_put(two), 0);
   virtual_advance(SECOND);
-  step = (pool_step_t)POOL_STEP_INIT;
-  assert_int_equal(pool_step_next(pool, &step), 1); /* the first is handed one of them */
-  assert_true(step.wake == first);
-  assert_int_equal(begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
-  assert_int_equal(begin(pool, 60000, 0, &step), 0);
+  assert_next_wakes(pool, first, &step); /* it is handed one of them */
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
+  assert_int_equal(pool_step_begin(pool, 60000, 0, &step), 0);
   int64_t newcomer = step.ticket;
   assert_true(newcomer > 0);
-  one = begin(pool, 60000, first, &step);
+  one = pool_step_begin(pool, 60000, first, &step);
   assert_true(one > 0);
-  two = begin(pool, 60000, second, &step);
+  two = pool_step_begin(pool, 60000, second, &step);
   assert_true(two > 0);
-  assert_true(put(one) == newcomer);
-  assert_true((one = begin(pool, 60000, newcomer, &step)) > 0);
-  put(one), put(two);
-  finish_steps(pool);
+  assert_true(step_put(one) == newcomer);
+  assert_true((one = pool_step_begin(pool, 60000, newcomer, &step)) > 0);
+  step_put(one), step_put(two);
+  step_finish(pool, 2);
 }
 
 static void test_detail__a_waiter_whose_open_failed_comes_back_to_its_place(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_t *pool = steps(BY_HAND(.config.max_open = 2));
-  pool_lease_t kept = open_one(pool), broken = open_one(pool);
-  int64_t first = wait_for_one(pool);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2));
+  pool_lease_t kept = step_open(pool, NULL), broken = step_open(pool, NULL);
+  int64_t first = step_queue(pool, 60000);
   virtual_advance(MILLISECOND);
-  int64_t second = wait_for_one(pool);
+  int64_t second = step_queue(pool, 60000);
   virtual_advance(MILLISECOND);
   assert_true(put_broken(broken) == first);
-  first = fail_to_open(pool, first);
-  assert_true(put(kept) == first);
-  assert_true((kept = begin(pool, 60000, first, &step)) > 0);
+  first = step_refuse(pool, first);
+  assert_true(step_put(kept) == first);
+  assert_true((kept = pool_step_begin(pool, 60000, first, &step)) > 0);
   assert_true(pool_step_cancel(second, &step) == 0);
-  put(kept);
-  finish_steps(pool);
+  step_put(kept);
+  step_finish(pool, 1);
 }
 
 static void test_detail__who_was_told_of_a_connection_that_another_took_waits_on(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_t *pool = steps(BY_HAND(.config.max_open = 2));
-  pool_lease_t lease = open_one(pool);
-  int64_t refused = fail_to_open(pool, 0);
-  assert_true(put(lease) == refused);
-  assert_true((lease = begin(pool, 0, 0, &step)) > 0);
-  assert_int_equal(begin(pool, 60000, refused, &step), 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2));
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t refused = step_refuse(pool, 0);
+  assert_true(step_put(lease) == refused);
+  assert_true((lease = pool_step_begin(pool, 0, 0, &step)) > 0);
+  assert_int_equal(pool_step_begin(pool, 60000, refused, &step), 0);
   assert_true(step.ticket == refused);
-  step = (pool_step_t)POOL_STEP_INIT;
   while (pool_step_next(pool, &step) == 1)
     assert_int_equal(step.wake, 0); /* nobody's wait ends while that one is lent */
-  assert_true(put(lease) == refused);
-  assert_true((lease = begin(pool, 60000, refused, &step)) > 0);
-  put(lease);
-  finish_steps(pool);
+  assert_true(step_put(lease) == refused);
+  assert_true((lease = pool_step_begin(pool, 60000, refused, &step)) > 0);
+  step_put(lease);
+  step_finish(pool, 1);
 }
 
 static void test_detail__who_was_refused_waits_no_longer_than_for_the_last_connection(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_t *pool = steps(BY_HAND(.config.max_open = 2));
-  pool_lease_t lease = open_one(pool);
-  int64_t refused = fail_to_open(pool, 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2));
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t refused = step_refuse(pool, 0);
   assert_true(put_broken(lease) == refused);
-  assert_int_equal(begin(pool, 60000, refused, &step), POOL_E_OPEN);
-  finish_steps(pool);
+  assert_int_equal(pool_step_begin(pool, 60000, refused, &step), POOL_E_OPEN);
+  step_finish(pool, 0);
 }
 
 static void test_detail__who_was_refused_waits_no_longer_than_for_a_check_that_fails(void **state)
 {
   (void)state;
-  pool_step_t step, check;
-  pool_t *pool = steps(BY_HAND(.config.max_open = 2, .config.check_after_ms = 0));
-  put(open_one(pool));
-  assert_int_equal(begin(pool, 0, 0, &check), 0);
-  assert_int_equal(check.work, POOL_WORK_CHECK);
-  int64_t refused = fail_to_open(pool, 0);
+  pool_step_t step = POOL_STEP_INIT, check = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2, .config.check_after_ms = 0));
+  step_put(step_open(pool, NULL));
+  assert_checks(pool, 0, 0, &check);
+  int64_t refused = step_refuse(pool, 0);
   assert_int_equal(pool_step_done(check.claim, &failed_work, NULL, &check), 0);
   assert_int_equal(check.work, POOL_WORK_CLOSE); /* which may take long */
   assert_true(check.wake == refused);
-  assert_int_equal(begin(pool, 60000, refused, &step), POOL_E_OPEN);
+  assert_int_equal(pool_step_begin(pool, 60000, refused, &step), POOL_E_OPEN);
   assert_int_equal(pool_step_done(check.claim, NULL, NULL, &step), 0);
-  finish_steps(pool);
+  step_finish(pool, 0);
 }
 
 static void test_detail__who_was_refused_looks_at_once_where_one_became_idle_meanwhile(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_t *pool = steps(BY_HAND(.config.max_open = 2));
-  pool_lease_t lease = open_one(pool);
-  assert_int_equal(begin(pool, 60000, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
-  assert_int_equal(put(lease), 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2));
+  pool_lease_t lease = step_open(pool, NULL);
+  assert_opens(pool, 60000, 0, &step);
+  assert_int_equal(step_put(lease), 0);
   assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
   assert_int_equal(step.look_again_ns, 1);
-  assert_true((lease = begin(pool, 60000, step.ticket, &step)) > 0);
-  put(lease);
-  finish_steps(pool);
+  assert_true((lease = pool_step_begin(pool, 60000, step.ticket, &step)) > 0);
+  step_put(lease);
+  step_finish(pool, 1);
 }
 
 static void test_detail__each_suspect_is_checked_in_its_turn_while_the_breaker_is_open(void **state)
 {
   (void)state;
-  pool_step_t step;
+  pool_step_t step = POOL_STEP_INIT;
   pool_t *pool =
-      steps(BY_HAND(.config.max_open = 3, .config.max_idle = 3, .config.check_after_ms = 0,
-                    .config.retry_min_ms = 100000, .config.retry_max_ms = 100000, .config.breaker_after = 1));
-  pool_lease_t one = open_one(pool), two = open_one(pool);
-  assert_int_equal(begin(pool, 0, 0, &step), 0);
+      step_pool(BY_HAND(.config.max_open = 3, .config.max_idle = 3, .config.check_after_ms = 0,
+                        .config.retry_min_ms = 100000, .config.retry_max_ms = 100000, .config.breaker_after = 1));
+  pool_lease_t one = step_open(pool, NULL), two = step_open(pool, NULL);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
   assert_true(pool_step_done(step.claim, &failed_work, NULL, &step) < 0);
-  put(one), put(two);
-  assert_int_equal(begin(pool, 0, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CHECK);
+  step_put(one), step_put(two);
+  assert_checks(pool, 0, 0, &step);
   int64_t claim = step.claim;
-  assert_int_equal(begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
   assert_true((one = pool_step_done(claim, NULL, NULL, &step)) > 0);
-  assert_int_equal(begin(pool, 0, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CHECK);
+  assert_checks(pool, 0, 0, &step);
   assert_true((two = pool_step_done(step.claim, NULL, NULL, &step)) > 0);
-  put(one), put(two);
-  finish_steps(pool);
+  step_put(one), step_put(two);
+  step_finish(pool, 2);
 }
 
 static void test_detail__opens_that_began_together_and_failed_are_one_try(void **state)
 {
   (void)state;
-  pool_step_t one, two, step;
-  pool_t *pool = steps(BY_HAND(.config.max_open = 0, .config.retry_min_ms = 1000, .config.retry_max_ms = 100000));
-  assert_int_equal(begin(pool, 0, 0, &one), 0);
-  assert_int_equal(begin(pool, 0, 0, &two), 0);
+  pool_step_t one = POOL_STEP_INIT, two = POOL_STEP_INIT, step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 0, .config.retry_min_ms = 1000, .config.retry_max_ms = 100000));
+  assert_int_equal(pool_step_begin(pool, 0, 0, &one), 0);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &two), 0);
   virtual_advance(MILLISECOND);
   assert_true(pool_step_done(one.claim, &failed_work, NULL, &step) < 0);
   virtual_advance(MILLISECOND);
   assert_true(pool_step_done(two.claim, &failed_work, NULL, &step) < 0);
   virtual_advance(SECOND);
-  pool_lease_t lease = open_one(pool);
-  put(lease);
-  finish_steps(pool);
+  pool_lease_t lease = step_open(pool, NULL);
+  step_put(lease);
+  step_finish(pool, 1);
 }
 
 /* ---- overtaking, by gets that find a connection without a search ---- */

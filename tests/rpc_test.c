@@ -1076,18 +1076,6 @@ static void test_rpc__too_many_calls_under_way_are_refused(void **state)
 
 /* ---- closing ---- */
 
-struct closer {
-  pool_t *pool;
-  _Atomic int result;
-};
-
-static void *close_main(void *data)
-{
-  struct closer *closer = data;
-  closer->result = pool_close(closer->pool, -1);
-  return NULL;
-}
-
 static bool is_closed(pool_t *pool)
 {
   pool_lease_t lease = pool_get_for(pool, 0);
@@ -1108,8 +1096,8 @@ static void test_rpc__close_waits_for_calls_under_way(void **state)
     assert_goes(put, "later", &told[1]);
     assert_goes(kept, "later", &told[2]);
     assert_int_equal(pool_put(put), 0);
-    struct closer closer = {.pool = pool, .result = -1};
-    pthread_t thread = thread_start(close_main, &closer);
+    struct closer closer;
+    closer_start(&closer, pool, -1);
     wait_until(is_closed(pool));
     assert_int_equal(pool_close(pool, 1), 2);
     assert_int_equal(server.fake.closed, 0);
@@ -1121,10 +1109,9 @@ static void test_rpc__close_waits_for_calls_under_way(void **state)
     assert_int_equal(server.fake.closed, 1);
     assert_int_equal(pool_put(kept), 0);
     assert_int_equal(pool_close(pool, 1), 1);
-    assert_int_equal(closer.result, -1);
+    assert_true(closer_waits(&closer));
     server_answer(&server, POOL_E_BROKEN);
-    thread_end(thread);
-    assert_int_equal(closer.result, 0);
+    closer_end(&closer, 0);
     assert_int_equal(server.fake.closed, 2);
     server_finish(&server, pool);
   }

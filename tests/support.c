@@ -284,3 +284,30 @@ void threads_end(const pthread_t *threads, int count)
   for (int i = 0; i < count; i++)
     thread_end(threads[i]);
 }
+
+static void *run_closer(void *data)
+{
+  struct closer *closer = data;
+  atomic_store(&closer->result, pool_close(closer->pool, closer->drain_ms));
+  return NULL;
+}
+
+void closer_start(struct closer *closer, pool_t *pool, int64_t drain_ms)
+{
+  closer->pool = pool;
+  closer->drain_ms = drain_ms;
+  atomic_store(&closer->result, 1000);
+  closer->thread = thread_start(run_closer, closer);
+}
+
+bool closer_waits(const struct closer *closer)
+{
+  return atomic_load(&closer->result) == 1000;
+}
+
+void closer_end(struct closer *closer, int expected)
+{
+  wait_until(!closer_waits(closer));
+  thread_end(closer->thread);
+  assert_int_equal(atomic_load(&closer->result), expected);
+}

@@ -106,6 +106,9 @@ struct plan {
                         .vtable.close = fake_close,                                                                    \
                         __VA_ARGS__})
 
+/* A plan of a pool that the test maintains. */
+#define BY_HAND(...) PLAN(.config.keeper = POOL_KEEPER_MANUAL, __VA_ARGS__)
+
 /* A fake server as new, and a pool of its connections; fails the test if it cannot be made. */
 pool_t *fake_start(struct fake *fake, const struct plan *plan);
 
@@ -144,6 +147,19 @@ void *thread_end(pthread_t thread);
 /* Several that do the same. */
 void threads_start(pthread_t *threads, int count, void *(*main)(void *), void *data);
 void threads_end(const pthread_t *threads, int count);
+
+/* A thread that closes a pool. */
+struct closer {
+  pool_t *pool;
+  int64_t drain_ms;
+  _Atomic int result; /* 1000: not yet */
+  pthread_t thread;
+};
+void closer_start(struct closer *closer, pool_t *pool, int64_t drain_ms);
+bool closer_waits(const struct closer *closer);
+
+/* It ends, and the close returned this. */
+void closer_end(struct closer *closer, int expected);
 
 /* What a step's work failed with. */
 static const pool_error_t failed_work __attribute__((unused)) = {sizeof failed_work, POOL_E_OPEN, 0, "refused"};

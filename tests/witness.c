@@ -48,6 +48,13 @@ void getters_queue(struct getter *getters, int count, pool_t *pool, int64_t time
     getter_queue(&getters[i], pool, timeout_ms);
 }
 
+void getter_hold_up(struct getter *getter, pool_t *pool, int64_t timeout_ms, struct gate *gate)
+{
+  gate_set(gate, false);
+  getter_start(getter, pool, timeout_ms);
+  wait_until(gate_waiting(gate) == 1);
+}
+
 pool_lease_t getter_end(struct getter *getter)
 {
   thread_end(getter->thread);

@@ -24,6 +24,9 @@ void getter_start(struct getter *getter, pool_t *pool, int64_t timeout_ms);
 void getter_queue(struct getter *getter, pool_t *pool, int64_t timeout_ms);
 void getters_queue(struct getter *getters, int count, pool_t *pool, int64_t timeout_ms);
 
+/* The same, and returns when it waits at a gate of its pool's server, which is closed for it. */
+void getter_hold_up(struct getter *getter, pool_t *pool, int64_t timeout_ms, struct gate *gate);
+
 /* Ends the thread and returns what it got. */
 pool_lease_t getter_end(struct getter *getter);
 
