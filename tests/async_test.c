@@ -8,6 +8,8 @@
 
 #include "witness.h"
 
+static struct fake fake;
+
 /* ---- threads that cannot be started ---- */
 
 static _Atomic bool no_threads;
@@ -87,7 +89,6 @@ static void pass_gate(void *user, pool_lease_t result)
 static void test_async__got_is_called_once_on_the_keeper(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN());
   struct heard told[3] = {0};
   for (int i = 0; i < 3; i++) {
@@ -112,7 +113,6 @@ static void test_async__never_calls_back_inside_the_call(void **state)
 {
   (void)state;
   for (int is_manual = 0; is_manual < 2; is_manual++) {
-    struct fake fake;
     gate_init(&keeper_gate, false);
     pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 4, .config.keeper = is_manual, .config.initial = 4));
     struct heard told[4] = {0};
@@ -136,7 +136,6 @@ static void test_async__serves_in_order_of_arrival(void **state)
 {
   (void)state;
   for (int32_t fairness_us = 0; fairness_us <= 1000000; fairness_us += 1000000) {
-    struct fake fake;
     pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.fairness_us = fairness_us));
     pool_lease_t lease = pool_get(pool);
     struct heard told[20] = {0};
@@ -159,7 +158,6 @@ static void test_async__serves_in_order_of_arrival(void **state)
 static void test_async__ends_at_its_deadline(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   struct heard told[3] = {0};
@@ -185,7 +183,6 @@ static void test_async__timeout_0_gets_what_is_idle(void **state)
 {
   (void)state;
   for (int is_manual = 0; is_manual < 2; is_manual++) {
-    struct fake fake;
     pool_t *pool = fake_start(
         &fake, PLAN(.vtable.check = fake_check, .config.max_open = 4, .config.keeper = is_manual, .config.initial = 3));
     struct heard told[4] = {0};
@@ -206,7 +203,6 @@ static void test_async__timeout_0_gets_what_is_idle(void **state)
 static void test_async__timeout_0_opens_nothing(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN());
   struct heard told = {0};
   for (int i = 1; i <= 20; i++) {
@@ -223,7 +219,6 @@ static void test_async__timeout_0_opens_nothing(void **state)
 static void test_async__timeout_0_opens_nothing_for_a_get_that_came_too_late(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool =
       fake_start(&fake, PLAN(.vtable.check = fake_check, .config.max_open = 2, .config.keeper = POOL_KEEPER_MANUAL,
                              .config.openers = 1, .config.initial = 1, .config.check_after_ms = 0));
@@ -249,7 +244,6 @@ static void test_async__timeout_0_opens_nothing_for_a_get_that_came_too_late(voi
 static void test_async__wrong_parameters_are_refused(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN());
   pool_error_t error = POOL_ERROR_INIT;
   assert_int_equal(pool_get_async(NULL, 0, never, NULL), POOL_E_INVALID);
@@ -277,7 +271,6 @@ static void test_async__wrong_parameters_are_refused(void **state)
 static void test_async__a_queued_one_is_cancelled(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   struct heard told[3] = {0};
@@ -302,7 +295,6 @@ static void test_async__cancelled_while_handed_over_the_next_gets_it(void **stat
 {
   (void)state;
   for (int resets = 0; resets < 2; resets++) {
-    struct fake fake;
     /* a put hands over */
     pool_t *pool = fake_start(&fake, PLAN(.vtable.reset = resets ? fake_reset : NULL, .config.max_open = 1,
                                           .config.keeper = POOL_KEEPER_MANUAL, .config.fairness_us = 0));
@@ -339,7 +331,6 @@ static void test_async__cancelled_while_handed_over_the_next_gets_it(void **stat
 static void test_async__what_is_no_ticket_cancels_nothing(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.keeper = POOL_KEEPER_MANUAL));
   pool_lease_t lease = pool_get(pool);
   struct heard told = {0};
@@ -380,7 +371,6 @@ static void test_async__close_ends_those_who_wait(void **state)
   (void)state;
   for (int is_manual = 0; is_manual < 2; is_manual++)
     for (int freed = 0; freed < 2; freed++) {
-      struct fake fake;
       pool_t *pool =
           fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 1, .config.keeper = is_manual));
       pool_lease_t lease = pool_get(pool);
@@ -411,7 +401,6 @@ static void test_async__an_open_that_fails_says_why(void **state)
   (void)state;
   for (int32_t openers = 0; openers < 3; openers++)
     for (int is_manual = 0; is_manual < 2; is_manual++) {
-      struct fake fake;
       pool_t *pool =
           fake_start(&fake, PLAN(.config.max_open = 2, .config.keeper = is_manual, .config.openers = openers));
       fake.fail_open = 1000000;
@@ -467,7 +456,6 @@ static void test_async__whatever_an_open_returns_ends_the_wait(void **state)
                        INT32_MIN};
   for (int32_t openers = 0; openers < 2; openers++)
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-      struct fake fake;
       pool_t *pool = fake_start(&fake, PLAN(.vtable.open = odd_open, .config.openers = openers));
       odd_code = codes[i];
       odd_opens = 0;
@@ -485,7 +473,6 @@ static void test_async__whatever_an_open_returns_ends_the_wait(void **state)
 static void test_async__openers_open_side_by_side(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 5, .config.openers = 3));
   gate_set(&fake.opening, false);
   struct heard told[5] = {0};
@@ -507,7 +494,6 @@ static void test_async__one_opener_at_rest_is_not_enough_for_two(void **state)
 {
   (void)state;
   for (int round = 0; round < 20; round++) {
-    struct fake fake;
     pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 3, .config.openers = 2));
     struct heard told[3] = {0};
     ask(pool, -1, &told[0]);
@@ -528,7 +514,6 @@ static void test_async__a_returned_connection_serves_while_an_open_hangs(void **
 {
   (void)state;
   for (int32_t openers = 0; openers < 2; openers++) {
-    struct fake fake;
     pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 2, .config.openers = openers));
     pool_lease_t lease = pool_get(pool);
     gate_set(&fake.opening, false);
@@ -559,7 +544,6 @@ static int open_first_hangs(void *context, int64_t deadline_ns, void **conn, poo
 static void test_async__a_threads_hanging_open_delays_nobody_else(void **state)
 {
   (void)state;
-  struct fake fake;
   gate_init(&first_open, false);
   opens = 0;
   pool_t *pool = fake_start(&fake, PLAN(.vtable.open = open_first_hangs, .config.max_open = 3));
@@ -583,7 +567,6 @@ static void test_async__a_threads_hanging_open_delays_nobody_else(void **state)
 static void test_async__a_thread_behind_a_failed_open_is_told(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   struct heard told = {0};
@@ -603,7 +586,6 @@ static void test_async__a_thread_behind_a_failed_open_is_told(void **state)
 static void test_async__a_failed_open_swallows_no_nudge(void **state)
 {
   (void)state;
-  struct fake fake;
   /* a put tells the first to look */
   pool_t *pool = fake_start(
       &fake, PLAN(.config.max_open = 2, .config.keeper = POOL_KEEPER_MANUAL, .config.fairness_us = 1000000000));
@@ -631,7 +613,6 @@ static void test_async__a_failed_open_swallows_no_nudge(void **state)
 static void test_async__an_expired_first_leaves_the_room_to_the_next(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.keeper = POOL_KEEPER_MANUAL));
   pool_lease_t lease = pool_get(pool);
   struct heard told = {0};
@@ -664,7 +645,6 @@ static void test_async__a_suspect_is_checked_in_the_background(void **state)
   (void)state;
   for (int64_t timeout_ms = -1; timeout_ms < 1; timeout_ms++)
     for (int dead = 0; dead < 2; dead++) {
-      struct fake fake;
       pool_t *pool = fake_start(&fake, PLAN(.vtable.check = fake_check, .vtable.call = call_breaks,
                                             .config.max_open = 3, .config.initial = 3));
       pool_lease_t lease = pool_get(pool);
@@ -708,7 +688,6 @@ static int check_and_queue(void *context, void *conn, int64_t deadline_ns, pool_
 static void test_async__a_waiter_for_which_a_connection_was_found_dead_keeps_its_place(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool =
       fake_start(&fake, PLAN(.vtable.check = check_and_queue, .vtable.call = call_breaks, .config.max_open = 2,
                              .config.keeper = POOL_KEEPER_MANUAL, .config.max_waiters = 2, .config.initial = 2,
@@ -740,7 +719,6 @@ static void test_async__a_waiter_for_which_a_connection_was_found_dead_keeps_its
 static void test_async__more_than_max_waiters_are_refused(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.max_waiters = 3));
   pool_lease_t lease = pool_get(pool);
   struct heard told[4] = {0};
@@ -764,7 +742,6 @@ static void test_async__threads_run_only_while_needed(void **state)
 {
   (void)state;
   int before = thread_count_at_rest();
-  struct fake fake;
   fake_init(&fake);
   pool_config_t config = POOL_CONFIG_INIT;
   config.initial = 3;
@@ -813,7 +790,6 @@ static void test_async__threads_run_only_while_needed(void **state)
 static void test_async__without_threads_it_says_so(void **state)
 {
   (void)state;
-  struct fake fake;
   fake_init(&fake);
   pool_config_t config = capped(2);
   pool_t *pool = fake_pool(&fake, &config, NULL);
@@ -854,7 +830,6 @@ static void test_async__without_threads_it_says_so(void **state)
 static void test_async__maintain_says_when_it_is_needed_next(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.keeper = POOL_KEEPER_MANUAL));
   assert_true(pool_maintain(pool) == INT64_MAX);
   pool_lease_t lease = pool_get(pool);
@@ -930,7 +905,6 @@ static void test_async__callbacks_may_call_everything(void **state)
   (void)state;
   for (int is_manual = 0; is_manual < 2; is_manual++)
     for (int what = 0; what < 6; what++) {
-      struct fake fake;
       pool_t *pool = fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 2,
                                             .config.keeper = is_manual, .config.initial = 2));
       struct everything all = {.pool = pool, .what = what};
@@ -975,7 +949,6 @@ struct request {
 };
 
 struct storm {
-  struct fake fake;
   pool_t *pool;
   struct request requests[STORM_THREADS * STORM_GETS];
   _Atomic int ended, stop, thread;
@@ -1057,14 +1030,14 @@ static void run_storm(pool_config_t config)
 {
   static struct storm storm;
   memset(&storm, 0, sizeof storm);
-  fake_init(&storm.fake);
+  fake_init(&fake);
   config.max_open = 4;
   pool_vtable_t vtable = fake_vtable();
   vtable.reset = config.openers ? fake_reset : NULL;
   vtable.release = fake_release;
-  storm.pool = fake_pool(&storm.fake, &config, &vtable);
-  storm.fake.good_opens = 10;
-  storm.fake.fail_open = 10;
+  storm.pool = fake_pool(&fake, &config, &vtable);
+  fake.good_opens = 10;
+  fake.fail_open = 10;
   pthread_t threads[STORM_THREADS], maintaining[2];
   threads_start(maintaining, 2, storm_maintain_main, &storm);
   threads_start(threads, STORM_THREADS, storm_main, &storm);
@@ -1079,8 +1052,8 @@ static void run_storm(pool_config_t config)
     assert_int_equal(storm.requests[i].cancelled, storm.requests[i].result == POOL_E_CANCELLED);
     cancelled += storm.requests[i].cancelled;
   }
-  storm.fake.fail_open = 0;
-  assert_true(storm.fake.most_open <= 4);
+  fake.fail_open = 0;
+  assert_true(fake.most_open <= 4);
   wait_until(stats_of(storm.pool).open == stats_of(storm.pool).idle); /* an opener may be about to finish */
   pool_stats_t stats = stats_of(storm.pool);
   assert_int_equal(stats.cancelled, cancelled);
@@ -1090,8 +1063,8 @@ static void run_storm(pool_config_t config)
   pool_lease_t leases[4];
   leases_get(storm.pool, leases, 4);
   leases_put(leases, 4);
-  fake_finish(&storm.fake, storm.pool);
-  wait_until(storm.fake.released == 1);
+  fake_finish(&fake, storm.pool);
+  wait_until(fake.released == 1);
   for (int i = 0; i < STORM_THREADS * STORM_GETS; i++)
     assert_int_equal(storm.requests[i].times, 1);
 }
@@ -1154,7 +1127,6 @@ static void test_async__a_close_in_the_middle_forgets_nobody(void **state)
 {
   (void)state;
   for (int round = 0; round < 30; round++) {
-    struct fake fake;
     pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 2));
     static struct race races[3];
     memset(races, 0, sizeof races);

@@ -5,6 +5,8 @@
 #include "virtual.h"
 #include "witness.h"
 
+static struct fake fake;
+
 /* ---- steps ---- */
 
 /* Closes a lease's connection; returns who is to be woken. */
@@ -169,7 +171,6 @@ static void *use_once(void *data)
 
 static void nobody_overtakes(bool used_elsewhere)
 {
-  struct fake fake;
   struct heard told[2] = {0};
   pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.max_idle = 2));
   pool_lease_t one = pool_get(pool), two = pool_get(pool);
@@ -212,7 +213,6 @@ static void test_detail__nobody_overtakes_with_one_that_another_thread_used_sinc
 static void test_detail__a_failed_open_refuses_none_that_came_after_it_began(void **state)
 {
   (void)state;
-  struct fake fake;
   struct heard told[2] = {0};
   pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.openers = 1));
   fake.fail_open = 1;
@@ -236,7 +236,6 @@ static void test_detail__a_failed_open_refuses_none_that_came_after_it_began(voi
 static void test_detail__a_get_without_time_has_one_opened_for_the_next(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.openers = 1));
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   wait_until(pool_len(pool) == 1);
@@ -249,7 +248,6 @@ static void test_detail__a_get_without_time_has_one_opened_for_the_next(void **s
 static void test_detail__a_get_runs_no_close_and_the_next_put_does(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .vtable.check = fake_check, .config.initial = 1,
                                            .config.check_after_ms = 0));
   fake.fail_check = 1;
@@ -280,7 +278,6 @@ static int slow_check(void *context, void *conn, int64_t deadline_ns, pool_error
 static void test_detail__a_check_has_its_own_limit_and_never_more_than_the_get_has(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, CHECKED());
   check_takes_ns = 0;
   pool_lease_t lease = pool_get_for(pool, 60000);
@@ -296,7 +293,6 @@ static void test_detail__a_check_has_its_own_limit_and_never_more_than_the_get_h
 static void test_detail__a_check_that_overran_its_limit_has_failed(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, CHECKED());
   check_takes_ns = 6 * SECOND;
   pool_lease_t lease = pool_get_for(pool, 60000);
@@ -310,7 +306,6 @@ static void test_detail__a_check_that_overran_its_limit_has_failed(void **state)
 static void test_detail__a_connection_whose_lifetime_ends_during_its_check_is_not_lent(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, CHECKED(.config.max_lifetime_ms = 10000, .config.check_timeout_ms = -1));
   check_takes_ns = 11 * SECOND;
   pool_lease_t lease = pool_get_for(pool, 60000);
@@ -323,7 +318,6 @@ static void test_detail__a_connection_whose_lifetime_ends_during_its_check_is_no
 static void test_detail__one_check_is_enough_for_an_asynchronous_get(void **state)
 {
   (void)state;
-  struct fake fake;
   struct heard told = {0};
   pool_t *pool = fake_start(&fake, CHECKED(.config.max_open = 1));
   check_takes_ns = 0;
@@ -360,7 +354,6 @@ static void test_detail__a_thread_takes_no_connection_of_the_pool_that_has_its_l
 static void test_detail__a_connection_inherits_no_lifetime_from_another_pools(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1, .config.max_lifetime_ms = 1000));
   fake_finish(&fake, pool);
   pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1, .config.idle_timeout_ms = 1000000));
@@ -375,7 +368,6 @@ static void test_detail__a_connection_inherits_no_lifetime_from_another_pools(vo
 static void test_detail__a_connection_is_not_closed_for_the_reason_of_the_one_before(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1));
   assert_int_equal(pool_flush(pool), 1);
   pool_lease_t lease = pool_get(pool);
@@ -390,7 +382,6 @@ static void test_detail__a_connection_is_not_closed_for_the_reason_of_the_one_be
 static void test_detail__a_pool_begins_anew_in_the_memory_of_another(void **state)
 {
   (void)state;
-  struct fake fake;
   pool_t *before = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.min_idle = 1));
   fake.fail_open = 1;
   pool_maintain(before);
@@ -415,7 +406,6 @@ static void hear_slowly(void *user, pool_lease_t result)
 static void test_detail__a_pool_is_released_when_its_last_thread_has_left_the_programs_callback(void **state)
 {
   (void)state;
-  struct fake fake;
   struct heard told = {0};
   gate_init(&listening, false);
   pool_t *pool = fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 1));
@@ -448,7 +438,6 @@ static void *get_for_long(void *pool)
 static void test_detail__a_pool_is_released_when_its_last_get_has_ended(void **state)
 {
   (void)state;
-  struct fake fake;
   gate_init(&listening, false);
   pool_t *pool =
       fake_start(&fake, BY_HAND(.config.max_open = 1, .vtable.release = fake_release,
@@ -478,7 +467,6 @@ static void *close_and_drain(void *pool)
 static void test_detail__a_close_that_drains_waits_for_threads_in_the_programs_callbacks(void **state)
 {
   (void)state;
-  struct fake fake;
   struct heard told = {0};
   gate_init(&listening, false);
   has_closed = 0;
@@ -534,7 +522,6 @@ static void close_own_pool(void *user, const pool_event_t *event)
 static void test_detail__a_listener_cannot_wait_for_the_pool_that_calls_it(void **state)
 {
   (void)state;
-  struct fake fake;
   outer_pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.events = close_own_pool));
   pool_lease_t lease = pool_get(outer_pool);
   refused_with = 0;
