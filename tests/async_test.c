@@ -55,20 +55,6 @@ static void never(void *user, pool_lease_t result)
   must(!"got was called");
 }
 
-static pool_config_t capped(int32_t max_open)
-{
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = max_open;
-  return config;
-}
-
-static pool_config_t manual(int32_t max_open)
-{
-  pool_config_t config = capped(max_open);
-  config.keeper = POOL_KEEPER_MANUAL;
-  return config;
-}
-
 /* Until a manual pool has nothing more to do at this moment and the condition holds. */
 #define maintain_until(pool, condition)                                                                                \
   do {                                                                                                                 \
@@ -112,18 +98,17 @@ static void test_async__got_is_called_once_on_the_keeper(void **state)
 static void test_async__never_calls_back_inside_the_call(void **state)
 {
   (void)state;
-  for (int is_manual = 0; is_manual < 2; is_manual++) {
+  for (int by_hand = 0; by_hand < 2; by_hand++) {
     gate_init(&keeper_gate, false);
-    pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 4, .config.keeper = is_manual, .config.initial = 4));
+    pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 4, .config.keeper = by_hand, .config.initial = 4));
     struct heard told[4] = {0};
     for (int i = 0; i < 4; i++) {
-      assert_true(pool_get_async(pool, -1, is_manual ? told_got : pass_gate, &told[i]) >
-                  0); /* would hang in the gate */
+      assert_true(pool_get_async(pool, -1, by_hand ? told_got : pass_gate, &told[i]) > 0); /* would hang in the gate */
       assert_int_equal(told[i].times, 0);
     }
     gate_set(&keeper_gate, true);
     for (int i = 0; i < 4; i++) {
-      wait_until((is_manual ? pool_maintain(pool) : 0, told[i].times == 1));
+      wait_until((by_hand ? pool_maintain(pool) : 0, told[i].times == 1));
       assert_int_equal(told[i].order - told[0].order, i);
       assert_int_equal(pool_put(told[i].result), 0);
     }
@@ -182,9 +167,9 @@ static void test_async__ends_at_its_deadline(void **state)
 static void test_async__timeout_0_gets_what_is_idle(void **state)
 {
   (void)state;
-  for (int is_manual = 0; is_manual < 2; is_manual++) {
+  for (int by_hand = 0; by_hand < 2; by_hand++) {
     pool_t *pool = fake_start(
-        &fake, PLAN(.vtable.check = fake_check, .config.max_open = 4, .config.keeper = is_manual, .config.initial = 3));
+        &fake, PLAN(.vtable.check = fake_check, .config.max_open = 4, .config.keeper = by_hand, .config.initial = 3));
     struct heard told[4] = {0};
     ask_all(pool, 0, told, 4);
     for (int i = 0; i < 4; i++)
@@ -192,8 +177,7 @@ static void test_async__timeout_0_gets_what_is_idle(void **state)
     for (int i = 0; i < 3; i++)
       assert_true(told[i].result > 0);
     assert_int_equal(told[3].result, POOL_E_TIMEOUT); /* although there is room */
-    for (int i = 0; i < 3; i++)
-      assert_int_equal(pool_put(told[i].result), 0);
+    put_all_given(told, 3);
     assert_int_equal(fake.opened, 3);
     fake_finish(&fake, pool);
     assert_int_equal(fake.opened, 3);
@@ -219,14 +203,11 @@ static void test_async__timeout_0_opens_nothing(void **state)
 static void test_async__timeout_0_opens_nothing_for_a_get_that_came_too_late(void **state)
 {
   (void)state;
-  pool_t *pool =
-      fake_start(&fake, PLAN(.vtable.check = fake_check, .config.max_open = 2, .config.keeper = POOL_KEEPER_MANUAL,
-                             .config.openers = 1, .config.initial = 1, .config.check_after_ms = 0));
+  pool_t *pool = fake_start(&fake, BY_HAND(.vtable.check = fake_check, .config.max_open = 2, .config.openers = 1,
+                                           .config.initial = 1, .config.check_after_ms = 0));
   struct heard told = {0};
-  gate_set(&fake.checking, false);
   struct getter getter = {.keeps = true};
-  getter_start(&getter, pool, -1);
-  wait_until(gate_waiting(&fake.checking) == 1);
+  getter_hold_up(&getter, pool, -1, &fake.checking);
   ask(pool, 0, &told);
   gate_set(&fake.checking, true);
   pool_lease_t lease = getter_end(&getter);
@@ -295,9 +276,9 @@ static void test_async__cancelled_while_handed_over_the_next_gets_it(void **stat
 {
   (void)state;
   for (int resets = 0; resets < 2; resets++) {
-    /* a put hands over */
-    pool_t *pool = fake_start(&fake, PLAN(.vtable.reset = resets ? fake_reset : NULL, .config.max_open = 1,
-                                          .config.keeper = POOL_KEEPER_MANUAL, .config.fairness_us = 0));
+    /* With this a put hands over. */
+    pool_t *pool = fake_start(
+        &fake, BY_HAND(.vtable.reset = resets ? fake_reset : NULL, .config.max_open = 1, .config.fairness_us = 0));
     pool_lease_t lease = pool_get(pool);
     struct heard told[3] = {0};
     ask_all(pool, -1, told, 3);
@@ -331,7 +312,7 @@ static void test_async__cancelled_while_handed_over_the_next_gets_it(void **stat
 static void test_async__what_is_no_ticket_cancels_nothing(void **state)
 {
   (void)state;
-  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.keeper = POOL_KEEPER_MANUAL));
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   struct heard told = {0};
   int64_t ticket = pool_get_async(pool, -1, told_got, &told);
@@ -369,10 +350,10 @@ static void test_async__what_is_no_ticket_cancels_nothing(void **state)
 static void test_async__close_ends_those_who_wait(void **state)
 {
   (void)state;
-  for (int is_manual = 0; is_manual < 2; is_manual++)
+  for (int by_hand = 0; by_hand < 2; by_hand++)
     for (int freed = 0; freed < 2; freed++) {
       pool_t *pool =
-          fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 1, .config.keeper = is_manual));
+          fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 1, .config.keeper = by_hand));
       pool_lease_t lease = pool_get(pool);
       struct heard told[5] = {0};
       ask_all(pool, -1, told, 5);
@@ -381,7 +362,7 @@ static void test_async__close_ends_those_who_wait(void **state)
       else
         assert_int_equal(pool_close(pool, 0), 1);
       for (int i = 0; i < 5; i++) {
-        wait_until((is_manual && !freed ? pool_maintain(pool) : 0, told[i].times == 1));
+        wait_until((by_hand && !freed ? pool_maintain(pool) : 0, told[i].times == 1));
         assert_int_equal(told[i].result, POOL_E_CLOSED);
         assert_int_equal(told[i].error.code, POOL_E_CLOSED);
       }
@@ -400,9 +381,8 @@ static void test_async__an_open_that_fails_says_why(void **state)
 {
   (void)state;
   for (int32_t openers = 0; openers < 3; openers++)
-    for (int is_manual = 0; is_manual < 2; is_manual++) {
-      pool_t *pool =
-          fake_start(&fake, PLAN(.config.max_open = 2, .config.keeper = is_manual, .config.openers = openers));
+    for (int by_hand = 0; by_hand < 2; by_hand++) {
+      pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 2, .config.keeper = by_hand, .config.openers = openers));
       fake.fail_open = 1000000;
       for (int i = 0; i < 3; i++) {
         struct heard told = {0};
@@ -480,12 +460,10 @@ static void test_async__openers_open_side_by_side(void **state)
   wait_until(gate_waiting(&fake.opening) == 3);
   assert_int_equal(stats_of(pool).opening, 3);
   gate_set(&fake.opening, true);
-  for (int i = 0; i < 5; i++) {
-    assert_given(&told[i]);
-  }
-  assert_true(fake.most_open <= 5);
   for (int i = 0; i < 5; i++)
-    assert_int_equal(pool_put(told[i].result), 0);
+    assert_given(&told[i]);
+  assert_true(fake.most_open <= 5);
+  put_all_given(told, 5);
   fake_finish(&fake, pool);
 }
 
@@ -503,9 +481,7 @@ static void test_async__one_opener_at_rest_is_not_enough_for_two(void **state)
     ask(pool, -1, &told[2]);
     wait_until(gate_waiting(&fake.opening) == 2);
     gate_set(&fake.opening, true);
-    for (int i = 0; i < 3; i++) {
-      put_given(&told[i]);
-    }
+    put_all_given(told, 3);
     fake_finish(&fake, pool);
   }
 }
@@ -548,8 +524,7 @@ static void test_async__a_threads_hanging_open_delays_nobody_else(void **state)
   opens = 0;
   pool_t *pool = fake_start(&fake, PLAN(.vtable.open = open_first_hangs, .config.max_open = 3));
   struct getter getter = {.keeps = true};
-  getter_start(&getter, pool, -1);
-  wait_until(gate_waiting(&first_open) == 1);
+  getter_hold_up(&getter, pool, -1, &first_open);
   struct heard told[2] = {0};
   for (int i = 0; i < 2; i++) {
     ask(pool, 9000, &told[i]);
@@ -557,8 +532,7 @@ static void test_async__a_threads_hanging_open_delays_nobody_else(void **state)
   }
   gate_set(&first_open, true);
   assert_int_equal(pool_put(getter_end(&getter)), 0);
-  for (int i = 0; i < 2; i++)
-    assert_int_equal(pool_put(told[i].result), 0);
+  put_all_given(told, 2);
   fake_finish(&fake, pool);
 }
 
@@ -586,9 +560,8 @@ static void test_async__a_thread_behind_a_failed_open_is_told(void **state)
 static void test_async__a_failed_open_swallows_no_nudge(void **state)
 {
   (void)state;
-  /* a put tells the first to look */
-  pool_t *pool = fake_start(
-      &fake, PLAN(.config.max_open = 2, .config.keeper = POOL_KEEPER_MANUAL, .config.fairness_us = 1000000000));
+  /* With this a put tells the first to look. */
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.fairness_us = 1000000000));
   pool_lease_t lease = pool_get(pool);
   gate_set(&fake.opening, false);
   fake.fail_open = 1;
@@ -613,7 +586,7 @@ static void test_async__a_failed_open_swallows_no_nudge(void **state)
 static void test_async__an_expired_first_leaves_the_room_to_the_next(void **state)
 {
   (void)state;
-  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.keeper = POOL_KEEPER_MANUAL));
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   struct heard told = {0};
   ask(pool, 300, &told);
@@ -689,9 +662,8 @@ static void test_async__a_waiter_for_which_a_connection_was_found_dead_keeps_its
 {
   (void)state;
   pool_t *pool =
-      fake_start(&fake, PLAN(.vtable.check = check_and_queue, .vtable.call = call_breaks, .config.max_open = 2,
-                             .config.keeper = POOL_KEEPER_MANUAL, .config.max_waiters = 2, .config.initial = 2,
-                             .config.fairness_us = 1000000000));
+      fake_start(&fake, BY_HAND(.vtable.check = check_and_queue, .vtable.call = call_breaks, .config.max_open = 2,
+                                .config.max_waiters = 2, .config.initial = 2, .config.fairness_us = 1000000000));
   check_pool = pool;
   check_ticket = 0;
   memset(&in_check, 0, sizeof in_check);
@@ -742,10 +714,7 @@ static void test_async__threads_run_only_while_needed(void **state)
 {
   (void)state;
   int before = thread_count_at_rest();
-  fake_init(&fake);
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = 3;
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.initial = 3));
   pool_lease_t leases[5];
   leases_get(pool, leases, 5);
   leases_put(leases, 5);
@@ -762,9 +731,7 @@ static void test_async__threads_run_only_while_needed(void **state)
   wait_until(thread_count() == before);
   fake_finish(&fake, pool);
   /* A pool that the program keeps has no keeper, ever. */
-  fake_init(&fake);
-  config.keeper = POOL_KEEPER_MANUAL;
-  pool = fake_pool(&fake, &config, NULL);
+  pool = fake_start(&fake, BY_HAND(.config.initial = 3));
   ask(pool, -1, &told);
   assert_int_equal(thread_count(), before);
   pool_maintain(pool);
@@ -772,10 +739,7 @@ static void test_async__threads_run_only_while_needed(void **state)
   assert_int_equal(thread_count(), before);
   fake_finish(&fake, pool);
   /* Openers end with their pool. */
-  fake_init(&fake);
-  config = capped(8);
-  config.openers = 4;
-  pool = fake_pool(&fake, &config, NULL);
+  pool = fake_start(&fake, PLAN(.config.max_open = 8, .config.openers = 4));
   gate_set(&fake.opening, false);
   for (int i = 0; i < 8; i++)
     ask(pool, -1, &told);
@@ -790,9 +754,7 @@ static void test_async__threads_run_only_while_needed(void **state)
 static void test_async__without_threads_it_says_so(void **state)
 {
   (void)state;
-  fake_init(&fake);
-  pool_config_t config = capped(2);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 2));
   atomic_store(&no_threads, true);
   assert_int_equal(pool_get_async(pool, -1, never, NULL), POOL_E_SYSTEM);
   assert_int_equal(pool_failure(NULL), POOL_E_SYSTEM);
@@ -802,9 +764,7 @@ static void test_async__without_threads_it_says_so(void **state)
   assert_int_equal(pool_put(lease), 0);
   fake_finish(&fake, pool);
   /* With a keeper, but nobody who could open. */
-  fake_init(&fake);
-  config = manual(2);
-  pool = fake_pool(&fake, &config, NULL);
+  pool = fake_start(&fake, BY_HAND(.config.max_open = 2));
   struct heard told[3] = {0};
   ask_all(pool, -1, told, 3);
   for (int i = 0; i < 3; i++) {
@@ -814,10 +774,7 @@ static void test_async__without_threads_it_says_so(void **state)
   }
   fake_finish(&fake, pool);
   /* Threads that would wait for openers open themselves. */
-  fake_init(&fake);
-  config = capped(2);
-  config.openers = 2;
-  pool = fake_pool(&fake, &config, NULL);
+  pool = fake_start(&fake, PLAN(.config.max_open = 2, .config.openers = 2));
   lease = pool_get_for(pool, 9000);
   assert_true(lease > 0);
   assert_int_equal(pool_put(lease), 0);
@@ -830,7 +787,7 @@ static void test_async__without_threads_it_says_so(void **state)
 static void test_async__maintain_says_when_it_is_needed_next(void **state)
 {
   (void)state;
-  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.keeper = POOL_KEEPER_MANUAL));
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
   assert_true(pool_maintain(pool) == INT64_MAX);
   pool_lease_t lease = pool_get(pool);
   struct heard told[3] = {0};
@@ -903,22 +860,22 @@ static void do_everything(void *user, pool_lease_t result)
 static void test_async__callbacks_may_call_everything(void **state)
 {
   (void)state;
-  for (int is_manual = 0; is_manual < 2; is_manual++)
+  for (int by_hand = 0; by_hand < 2; by_hand++)
     for (int what = 0; what < 6; what++) {
       pool_t *pool = fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 2,
-                                            .config.keeper = is_manual, .config.initial = 2));
+                                            .config.keeper = by_hand, .config.initial = 2));
       struct everything all = {.pool = pool, .what = what};
       struct heard other = {.put = true};
-      gate_init(&keeper_gate, is_manual);
+      gate_init(&keeper_gate, by_hand);
       ask(pool, -1, &other);
       assert_true(pool_get_async(pool, -1, do_everything, &all) > 0);
       if (what == 5) {
         pool_ref(pool); /* given up by the callback */
-        if (!is_manual)
+        if (!by_hand)
           pool_free(pool);
       }
       gate_set(&keeper_gate, true);
-      if (is_manual)
+      if (by_hand)
         pool_maintain(pool);
       wait_until(all.times == 1);
       assert_int_equal(other.times, 1);
@@ -929,7 +886,7 @@ static void test_async__callbacks_may_call_everything(void **state)
       }
       if (what != 1)
         assert_int_equal(pool_put(all.result), 0);
-      if (what != 5 || is_manual)
+      if (what != 5 || by_hand)
         fake_finish(&fake, pool);
       wait_until(fake.released == 1);
       assert_int_equal(fake.open_now, 0);
@@ -1026,16 +983,13 @@ static void *storm_maintain_main(void *data)
   return NULL;
 }
 
-static void run_storm(pool_config_t config)
+#define STORMY(...) PLAN(.config.max_open = 4, .vtable.release = fake_release, __VA_ARGS__)
+
+static void run_storm(const struct plan *plan)
 {
   static struct storm storm;
   memset(&storm, 0, sizeof storm);
-  fake_init(&fake);
-  config.max_open = 4;
-  pool_vtable_t vtable = fake_vtable();
-  vtable.reset = config.openers ? fake_reset : NULL;
-  vtable.release = fake_release;
-  storm.pool = fake_pool(&fake, &config, &vtable);
+  storm.pool = fake_start(&fake, plan);
   fake.good_opens = 10;
   fake.fail_open = 10;
   pthread_t threads[STORM_THREADS], maintaining[2];
@@ -1072,33 +1026,25 @@ static void run_storm(pool_config_t config)
 static void test_async__a_storm(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  run_storm(config);
+  run_storm(STORMY());
 }
 
 static void test_async__a_storm_that_is_fair(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.fairness_us = 0;
-  run_storm(config);
+  run_storm(STORMY(.config.fairness_us = 0));
 }
 
 static void test_async__a_storm_with_openers(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.openers = 2;
-  config.fairness_us = 50;
-  run_storm(config);
+  run_storm(STORMY(.config.openers = 2, .config.fairness_us = 50, .vtable.reset = fake_reset));
 }
 
 static void test_async__a_storm_kept_by_hand(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.keeper = POOL_KEEPER_MANUAL;
-  run_storm(config);
+  run_storm(STORMY(.config.keeper = POOL_KEEPER_MANUAL));
 }
 
 /* Gets that race with the pool's closing are called back all the same, or were refused. */

@@ -73,6 +73,11 @@ void told_got(void *user, pool_lease_t result);
     wait_until((told)->times == 1);                                                                                    \
     assert_true((told)->result > 0);                                                                                   \
   } while (0)
+#define put_all_given(told, count)                                                                                     \
+  do                                                                                                                   \
+    for (int i_ = 0; i_ < (count); i_++)                                                                               \
+      put_given(&(told)[i_]);                                                                                          \
+  while (0)
 #define put_given(told)                                                                                                \
   do {                                                                                                                 \
     assert_given(told);                                                                                                \
