@@ -19,7 +19,7 @@ target_link_libraries(jsonrpc_test PRIVATE pool_test_support pool)
 add_dependencies(jsonrpc_test pool_jsonrpc)
 add_test(NAME jsonrpc COMMAND jsonrpc_test)
 
-# The driver's own files, with the test's functions in place of the system's.
+# The driver's own files, with functions of the test in place of those of the system.
 add_library(jsonrpc_with_faults OBJECT ${POOL_JSONRPC_SOURCES})
 target_compile_definitions(jsonrpc_with_faults PRIVATE _GNU_SOURCE)
 target_compile_options(jsonrpc_with_faults PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}/jsonrpc_faults.h)
