@@ -61,6 +61,8 @@
 %ignore pool_step_end;
 %ignore pool_step_done;
 %ignore pool_step_next;
+%ignore pool_step_event_t;
+%ignore pool_step_event;
 %ignore pool_bytes_t;
 %ignore pool_bytes_new;
 %ignore pool_bytes_free;
@@ -77,6 +79,7 @@
 %ignore pool_stats_init;
 %ignore pool_lease_info_init;
 %ignore pool_step_init;
+%ignore pool_step_event_init;
 
 /* A struct knows its own size, and SWIG would leak a name. */
 %ignore size;
@@ -252,12 +255,12 @@ static void throw_failure(JNIEnv *env)
 #endif
 
 %inline %{
-/* A pool without callbacks, or NULL and why. */
-static pool_t *pool_step_new(pool_config_t *config, const char *name, pool_error_t *error)
+/* A pool without callbacks, with the abilities POOL_STEP_*, or NULL and why. */
+static pool_t *pool_step_new(pool_config_t *config, int32_t abilities, const char *name, pool_error_t *error)
 {
   pool_t *pool = NULL;
   config->name = name && *name ? name : NULL;
-  int code = pool_step_create(config, &pool, error);
+  int code = pool_step_create(config, abilities, &pool, error);
   config->name = NULL;
   return code == 0 ? pool : NULL;
 }

@@ -523,7 +523,7 @@ static void test_control__a_pool_of_steps_may_begin_paused(void **state)
   config.paused = 1;
   pool_t *pool = NULL;
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
   int64_t ticket = step.ticket;
@@ -592,7 +592,7 @@ static void test_control__evict_reaches_those_who_wait_by_steps(void **state)
   pool_t *pool = NULL;
   pool_step_t step = POOL_STEP_INIT;
   int64_t tickets[3];
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   for (int i = 0; i < 3; i++) {
     assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
     assert_true((tickets[i] = step.ticket) > 0);
@@ -623,7 +623,7 @@ static void test_control__evict_lets_no_step_wait_whose_open_fails_during_the_pa
   pool_config_t config = POOL_CONFIG_INIT;
   pool_t *pool = NULL;
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
   pool_lease_t lease = pool_step_done(step.claim, NULL, &fake, &step);
   assert_true(lease > 0); /* it might come back */

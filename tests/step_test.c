@@ -627,7 +627,7 @@ static void test_step__wrong_structs_lose_no_decision(void **state)
   pool_t *pool = capped(1, 0);
   pool_lease_t lease = step_open(pool, NULL);
   int64_t ticket = step_queue(pool, -1);
-  const size_t sizes[] = {0, 1, sizeof(size_t), sizeof(pool_step_t) - 1, SIZE_MAX, 1 << 20};
+  const size_t sizes[] = {0, 1, sizeof(size_t), offsetof(pool_step_t, due_ns) - 1, SIZE_MAX, 1 << 20};
   for (size_t i = 0; i <= sizeof sizes / sizeof *sizes; i++) {
     pool_step_t wrong = POOL_STEP_INIT;
     pool_step_t *step = i < sizeof sizes / sizeof *sizes ? &wrong : NULL;
@@ -669,17 +669,15 @@ static void test_step__wrong_parameters_are_refused(void **state)
   pool_t *pool = NULL;
   pool_error_t error = POOL_ERROR_INIT;
   pool_config_t config = POOL_CONFIG_INIT;
-  assert_int_equal(pool_step_create(NULL, NULL, &error), POOL_E_INVALID);
-  config.initial = 1;
-  assert_int_equal(pool_step_create(&config, &pool, &error), POOL_E_INVALID);
-  assert_non_null(strstr(error.message, "initial"));
-  config.initial = 0;
+  assert_int_equal(pool_step_create(NULL, 0, NULL, &error), POOL_E_INVALID);
+  assert_int_equal(pool_step_create(&config, 32, &pool, &error), POOL_E_NEWER);
+  assert_non_null(strstr(error.message, "abilities"));
   config.openers = 1;
-  assert_int_equal(pool_step_create(&config, &pool, &error), POOL_E_INVALID);
+  assert_int_equal(pool_step_create(&config, 0, &pool, &error), POOL_E_INVALID);
   assert_non_null(strstr(error.message, "openers"));
   config.openers = 0;
   config.max_open = -1;
-  assert_int_equal(pool_step_create(&config, &pool, &error), POOL_E_INVALID);
+  assert_int_equal(pool_step_create(&config, 0, &pool, &error), POOL_E_INVALID);
   assert_null(pool);
   pool = step_pool(PLAN());
   assert_int_equal(pool_step_begin(NULL, 0, 0, &step), POOL_E_INVALID);

@@ -59,6 +59,8 @@ static const pool_api_t api = {
     .step_done = pool_step_done,
     .step_next = pool_step_next,
     .step_init = pool_step_init,
+    .step_event = pool_step_event,
+    .step_event_init = pool_step_event_init,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

@@ -25,6 +25,7 @@
 #include "slot/slot.h"
 #include "decide/attention.h"
 #include "decide/count.h"
+#include "decide/event_queue.h"
 #include "decide/pool.h"
 #include "decide/step.h"
 
@@ -95,6 +96,7 @@ static void recycle(struct pool *pool)
   void (*release)(void *context) = pool->vtable.release;
   void *context = pool->context;
   event_fd_close(&pool->event_fd, &pool->lock);
+  event_queue_clear(&pool->events);
   int32_t *ends = pool->ends;
   pool->ends = NULL;
   free(ends);

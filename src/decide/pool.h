@@ -15,6 +15,7 @@
 #include "slot/idle.h"
 #include "slot/slot.h"
 #include "decide/breaker.h"
+#include "decide/event_queue.h"
 #include "decide/waiter.h"
 
 /* What a pool counts as it happens, by its name in pool_stats_t.  count.c finds out the rest when somebody asks. */
@@ -45,7 +46,8 @@ struct pool {
   char name[48];
   pool_vtable_t vtable; /* with every callback filled in */
   bool can_check, can_reset;
-  bool stepped; /* of the step API: has no callbacks */
+  bool stepped;       /* of the step API: has no callbacks */
+  bool tickets_block; /* and a ticket is that of a thread which sleeps, as a waiter in the library does */
   crew_turn_fn *turn[CREW_ROLES];
   bool checks_all;  /* before each lending */
   bool needs_watch; /* something has to do with time */
@@ -58,9 +60,10 @@ struct pool {
   /* Everything from here on is under the lock. */
   pthread_mutex_t lock __attribute__((aligned(SLOT_CACHE_LINE)));
   struct queue queue;
-  struct queue settled; /* asynchronous waiters whose callback is due */
-  struct told told;     /* threads that a step could not name */
-  bool unserved;        /* too many waits were over for one step: the next goes on and serves */
+  struct queue settled;      /* asynchronous waiters whose callback is due */
+  struct told told;          /* threads that a step could not name */
+  struct event_queue events; /* that the caller of the step API fetches */
+  bool unserved;             /* too many waits were over for one step: the next goes on and serves */
   int32_t max_open, max_idle;
   struct slot *unclean; /* slots whose reset or close is to be done in the background */
   int32_t open;         /* slots that the pool has */
@@ -83,6 +86,8 @@ struct pool {
   _Atomic int64_t looks_at_ns;    /* when the keeper looks again; it never does later */
   _Atomic int64_t looked_ns;      /* when the last look began that has ended, on clock_boot() */
   _Atomic bool chores;            /* slots are marked to be closed or checked */
+  _Atomic uint32_t looked_signal; /* what keeper_signal was when the last look of a pool of the step API began */
+  int32_t unfilled;               /* of `initial`, those that pool_step_next() has still to ask for */
   bool maintained;                /* somebody acts for the asynchronous waiters right now */
   bool gone;                      /* nobody needs the pool any more */
   struct breaker breaker;

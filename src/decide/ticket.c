@@ -54,7 +54,7 @@ struct waiter *ticket_take(struct pool *pool)
     waiter->next = waiter->previous = NULL;
     waiter->outcome = 0;
     waiter->since_ns = 0;
-    waiter->waited_ns = waiter->again_ns = 0;
+    waiter->waited_ns = waiter->again_ns = waiter->busy_ns = 0;
     waiter->error.code = 0;
     waiter->waited = waiter->counted = waiter->nudged = waiter->at_once = waiter->queued = waiter->telling = false;
     waiter->timeless = waiter->refused = waiter->starving = waiter->starved = waiter->tells_starved = false;

@@ -29,6 +29,7 @@
 #include "decide/attention.h"
 #include "decide/breaker.h"
 #include "decide/count.h"
+#include "decide/event_queue.h"
 #include "decide/life.h"
 #include "decide/lifetime.h"
 #include "decide/pool.h"
@@ -66,6 +67,7 @@ static void reset(struct pool *pool)
   memset(&pool->queue, 0, sizeof pool->queue);
   memset(&pool->settled, 0, sizeof pool->settled);
   memset(&pool->told, 0, sizeof pool->told);
+  event_queue_clear(&pool->events);
   pool->unserved = pool->resuming = false;
   keep_unclosed(pool);
   struct scan scan = scan_all(&pool->rows);
@@ -76,6 +78,7 @@ static void reset(struct pool *pool)
   pool->threads = pool->workers = pool->workers_idle = pool->workers_opening = pool->chores_doing = 0;
   pool->maintained = false;
   pool->unclean = pool->hope = NULL;
+  pool->unfilled = 0;
   pool->wished = false;
   atomic_store(&pool->suspicion, false);
   atomic_store(&pool->probing, false);

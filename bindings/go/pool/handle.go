@@ -15,9 +15,9 @@ type handle struct {
 	address uintptr
 }
 
-func newHandle(config *Config) (*handle, error) {
+func newHandle(config *Config, abilities int) (*handle, error) {
 	return makeHandle(config.native(), func(settings native.Pool_config_t, failure native.Pool_error_t) native.Struct_SS_pool {
-		return native.Pool_step_new(settings, config.Name, failure)
+		return native.Pool_step_new(settings, abilities, config.Name, failure)
 	})
 }
 

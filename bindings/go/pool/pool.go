@@ -85,7 +85,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		return nil, err
 	}
 	var err error
-	if p.handle, err = newHandle(&config); err != nil {
+	if p.handle, err = newHandle(&config, p.abilities()); err != nil {
 		return nil, err
 	}
 	if err := p.fill(config.Initial); err != nil {
@@ -101,6 +101,14 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		p.keeper.start(tick, p.keep)
 	}
 	return p, nil
+}
+
+// What this pool does for the library.
+func (p *Pool[C]) abilities() int {
+	if p.check != nil {
+		return checksStep
+	}
+	return 0
 }
 
 // Takes so many leases at one time, so that as many connections are opened, and gives them back.
