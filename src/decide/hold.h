@@ -10,8 +10,10 @@
 struct slot;
 struct step;
 
-/* A call begins on a leased connection, or ends.  begin: 0, POOL_E_STALE or POOL_E_OVERLOAD. */
+/* A call begins on a leased connection.  0, POOL_E_STALE or POOL_E_OVERLOAD. */
 int hold_begin(struct slot *slot, pool_lease_t lease);
+
+/* It ends; if its lease was put meanwhile and it was the last, the return is finished. */
 void hold_end(struct slot *slot, bool broken, struct step *step);
 
 #endif

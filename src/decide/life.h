@@ -12,8 +12,13 @@ struct step;
 
 void life_registry_lock(void);
 void life_registry_unlock(void);
+
+/* Under the lock of the registry: the pools that are in use, by `next_pool`; all that were ever made, by `next_made`.
+ */
 struct pool *life_first(void);
 struct pool *life_first_made(void);
+
+/* Memory for a pool, NULL if there is none; and then it is in use. */
 struct pool *life_take(void);
 void life_register(struct pool *pool);
 
