@@ -219,6 +219,11 @@ static void throw_failure(JNIEnv *env)
 
 /* ---- the library ---- */
 
+%include <pool/types.h>
+%include <pool/event.h>
+%include <pool/config.h>
+%include <pool/vtable.h>
+%include <pool/stats.h>
 %include <pool/pool.h>
 %include <pool/step.h>
 

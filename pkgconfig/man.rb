@@ -204,8 +204,13 @@ class Manual
 
   private
 
+  # A header whose page would have the name of a function's, as pool/stats.h, has another one.
+  def title(entry)
+    entry.kind == 'file' && @known.include?(entry.title) ? "#{entry.title}_h" : entry.title
+  end
+
   def page(entry)
-    Page.new(entry.title, @date).section('NAME', [".Nm #{entry.title}", ".Nd #{headline(entry)}"])
+    Page.new(title(entry), @date).section('NAME', [".Nm #{title(entry)}", ".Nd #{headline(entry)}"])
         .section('LIBRARY', ['libpool (\\-lpool)'])
   end
 
@@ -273,7 +278,7 @@ class Manual
   end
 
   def see_also(entry, more = [])
-    names = [*entry.references(@known), *more, 'libpool'].uniq - [entry.title]
+    names = [*entry.references(@known), *more, 'libpool'].uniq - [title(entry)]
     names.sort.each_with_index.map { |name, index| ".Xr #{name} 3#{' ,' if index < names.length - 1}" }
   end
 
@@ -316,7 +321,7 @@ class Manual
                .section('TYPES', index(@types.select { |type| type.header == entry.name } +
                                        @structs.select { |struct| struct.header == entry.name }))
                .section('CONSTANTS', constants(entry))
-               .section('SEE ALSO', see_also(entry, @files.map(&:title))).write(@folder)
+               .section('SEE ALSO', see_also(entry, @files.map { |file| title(file) })).write(@folder)
   end
 
   def index(entries)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Details that no other test is about: a small mistake in each of them went unseen once (tests/mutants). */
-#include "engine.h"
+#include "decide/pool.h"
 #include "steps.h"
 #include "virtual.h"
 #include "witness.h"

@@ -94,8 +94,31 @@ static void enter(struct diary *diary, const struct entry *entry)
   pthread_mutex_unlock(&diary->lock);
 }
 
+/* The members that an event fills, as its row says. */
+static const char *const fills[] = {
+#define EVENT(name, number, fills, ...) [number] = #fills,
+#include "run/events.def"
+};
+
+/* An event has nothing in the members that its row does not name. */
+static void check_members(const pool_event_t *event)
+{
+  must(event->event > 0 && event->event < (int32_t)(sizeof fills / sizeof *fills));
+  const char *named = fills[event->event];
+  must(event->size == sizeof *event && event->reserved == 0);
+  must(event->reason == 0 || strstr(named, "REASON"));
+  must(event->code == 0 || strstr(named, "CODE"));
+  must(event->lease == 0 || strstr(named, "LEASE"));
+  must(event->connection == 0 || strstr(named, "CONNECTION"));
+  must(event->thread == 0 || strstr(named, "THREAD"));
+  must((event->duration_ns >= 0) == (strstr(named, "DURATION") != NULL));
+  must(event->tag[0] == 0 || strstr(named, "TAG"));
+  must(event->message[0] == 0 || strstr(named, "MESSAGE"));
+}
+
 static void enter_event(void *user, const pool_event_t *event)
 {
+  check_members(event);
   struct entry entry = {.event = event->event,
                         .reason = event->reason,
                         .code = event->code,
@@ -104,7 +127,6 @@ static void enter_event(void *user, const pool_event_t *event)
                         .thread = event->thread,
                         .duration_ns = event->duration_ns,
                         .on = pthread_self()};
-  must(event->size == sizeof *event && event->reserved == 0);
   copy(entry.pool, sizeof entry.pool, event->pool);
   copy(entry.tag, sizeof entry.tag, event->tag);
   copy(entry.message, sizeof entry.message, event->message);

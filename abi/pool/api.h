@@ -32,7 +32,7 @@ extern "C" {
 typedef struct {
   size_t size; /**< of the table of the library that is running */
 
-  /* pool/pool.h */
+  /* pool/pool.h and what it includes */
   int (*create)(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **pool,
                 pool_error_t *error);
   pool_t *(*ref)(pool_t *pool);

@@ -62,7 +62,7 @@ caught "a header that needs a file that is not installed" abi/pool/step.h \
   's|^#include <pool/pool.h>|#include "../../tests/compat/1.0/pool/pool.h"|' "pool/step.h as c90" "${headers[@]}"
 caught "a header with an initialiser that C90 does not know" abi/pool/step.h \
   's/(POOL_STEP_INIT \{) sizeof.*/\1 .work = 0 }/' "pool/step.h as c90" "${headers[@]}"
-caught "an initialiser that forgets members" abi/pool/pool.h 's/(POOL_VTABLE_INIT .*), 0, 0 \}/\1 }/' \
+caught "an initialiser that forgets members" abi/pool/vtable.h 's/(POOL_VTABLE_INIT .*), 0, 0 \}/\1 }/' \
   "pool/driver.h as c90" "${headers[@]}"
 caught "a new header that does not compile" abi/pool/step.h "s/^typedef struct \\{/&/w $copy/abi/pool/zap.h
   \$a /* */" "pool/zap.h as c90" "${headers[@]}"
@@ -70,7 +70,7 @@ caught "a new header that does not compile" abi/pool/step.h "s/^typedef struct \
 caught "a struct with two fields that changed places" abi/pool/step.h \
   's/^  int64_t (ticket|wake); /  int64_t NEW\1; /; s/NEWticket/wake/; s/NEWwake/ticket/' \
   "a public struct has changed" "${structs[@]}"
-caught "a struct that grew" abi/pool/pool.h 's/^  uint32_t reserved; .*/&\n  int64_t zap;/' \
+caught "a struct that grew" abi/pool/vtable.h 's/^  uint32_t reserved; .*/&\n  int64_t zap;/' \
   "a public struct has changed" "${structs[@]}"
 
 caught "a function without documentation" abi/pool/pool.h 's/^POOL_API int pool_put/int zap_zap;\n&/' \
@@ -85,11 +85,11 @@ caught "a function that does not say how it fails" abi/pool/pool.h 's/POOL_E_|Er
   "pool_pause: the documentation does not say how it fails" "${docs[@]}"
 caught "a function that does not say since when it is there" abi/pool/api.h 's/Since 0.1\.//' \
   "pool_get_api: the documentation does not say since which release" "${docs[@]}"
-caught "a function that does not say to whom its result belongs" abi/pool/pool.h 's/Ownership|[Ff]rees|[Ff]reed//g' \
+caught "a function that does not say to whom its result belongs" abi/pool/stats.h 's/Ownership|[Ff]rees|[Ff]reed//g' \
   "pool_report: the documentation does not say to whom" "${docs[@]}"
 caught "a time without its unit" abi/pool/pool.h 's/timeout_ms\);/timeout);/' \
   "pool_get_for: the name of a time must end in its unit" "${docs[@]}"
-caught "a setting without its unit" abi/pool/pool.h 's/int64_t idle_timeout_ms;/int64_t idle_timeout;/' \
+caught "a setting without its unit" abi/pool/config.h 's/int64_t idle_timeout_ms;/int64_t idle_timeout;/' \
   "the name of a time must end in its unit" "${docs[@]}"
 
 caught "an exported function without a place in the table" abi/libpool.so.1.symbols '$a pool_zap@@POOL_1.0' \
@@ -112,7 +112,7 @@ caught "a function whose parameter became wider" abi/pool/pool.h \
 caught "a function whose result became narrower" abi/pool/pool.h \
   's/^POOL_API int64_t pool_maintain/POOL_API int32_t pool_maintain/' \
   "abi/signatures.txt and the headers differ" "${signatures[@]}"
-caught "a parameter that became const" abi/pool/pool.h \
+caught "a parameter that became const" abi/pool/stats.h \
   's/pool_stats\(pool_t \*pool, /pool_stats(const pool_t *pool, /' \
   "abi/signatures.txt and the headers differ" "${signatures[@]}"
 caught "functions that have other names in C++" abi/pool/driver.h 's/^#ifdef __cplusplus/#ifdef POOL_ZAP/' \
@@ -120,39 +120,39 @@ caught "functions that have other names in C++" abi/pool/driver.h 's/^#ifdef __c
 caught "a list that does not begin with what gives the table" abi/signatures.txt '/pool_get_api/{h;d}; ${p;x}' \
   "the first line of abi/signatures.txt must be that of pool_get_api" "${signatures[@]}"
 
-caught "two fields that changed places" abi/pool/pool.h \
+caught "two fields that changed places" abi/pool/config.h \
   's/^  int32_t (initial|min_idle); /  int32_t NEW\1; /; s/NEWinitial/min_idle/; s/NEWmin_idle/initial/' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
-caught "a new field in the middle" abi/pool/pool.h 's/^  int32_t max_open; /  int32_t zap; \/**\/\n&/' \
+caught "a new field in the middle" abi/pool/config.h 's/^  int32_t max_open; /  int32_t zap; \/**\/\n&/' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
 caught "a field of another size" abi/pool/step.h 's/^  int32_t reason; /  int64_t reason; /' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
 caught "a field that is gone" abi/pool/driver.h '/^  const char \*name;/d' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
-caught "callbacks that changed places" abi/pool/pool.h \
+caught "callbacks that changed places" abi/pool/vtable.h \
   's/^  int \(\*(check|reset)\)/  int (*NEW\1)/; s/NEWcheck/reset/; s/NEWreset/check/' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
-caught "a struct without a size that grew" abi/pool/pool.h 's/^  int64_t max_ns; .*/&\n  int64_t zap;/' \
+caught "a struct without a size that grew" abi/pool/stats.h 's/^  int64_t max_ns; .*/&\n  int64_t zap;/' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
-caught "a setting that begins as something else" abi/pool/pool.h 's/30000, -1/20000, -1/' \
+caught "a setting that begins as something else" abi/pool/config.h 's/30000, -1/20000, -1/' \
   "a struct is not what it was in 1.0" "${frozen[@]}"
-caught "a new member that does not begin as 0" abi/pool/pool.h \
+caught "a new member that does not begin as 0" abi/pool/config.h \
   's/^\} pool_config_t;/  int64_t zap;\n&/; s/(NULL, NULL, NULL) \}/\1, -1 }/' \
   "what is new must be 0 in POOL_*_INIT" "${frozen[@]}"
 caught "a new struct without a size" abi/pool/step.h \
   's/^#define POOL_WORK_NONE .*/&\ntypedef struct pool_zap {\n  int32_t zap;\n} pool_zap_t;/' \
   "what is new must be 0 in POOL_*_INIT" "${frozen[@]}"
-caught "a member that lost its sign" abi/pool/pool.h 's/^  int32_t max_waiters;/  uint32_t max_waiters;/' \
+caught "a member that lost its sign" abi/pool/config.h 's/^  int32_t max_waiters;/  uint32_t max_waiters;/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
-caught "a text that programs may write to" abi/pool/pool.h 's/^  const char \*tag; /  char *tag; /' \
+caught "a text that programs may write to" abi/pool/event.h 's/^  const char \*tag; /  char *tag; /' \
   "a type is not what it was in 1.0" "${frozen[@]}"
-caught "a callback of a vtable with a parameter more" abi/pool/pool.h \
+caught "a callback of a vtable with a parameter more" abi/pool/vtable.h \
   's/\(\*close\)\(void \*context, void \*conn,/(*close)(void *context, void *conn, int64_t deadline_ns,/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
-caught "a callback with another parameter" abi/pool/pool.h \
+caught "a callback with another parameter" abi/pool/event.h \
   's/pool_log_fn\(void \*user, int32_t/pool_log_fn(void *user, int64_t/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
-caught "a struct that must lie elsewhere" abi/pool/pool.h \
+caught "a struct that must lie elsewhere" abi/pool/config.h \
   's/^\} pool_config_t;/} __attribute__((aligned(16))) pool_config_t;/' \
   "a type is not what it was in 1.0" "${frozen[@]}"
 caught "a type that is gone" abi/pool/driver.h 's/ pool_driver_fn\(/ pool_driver_entry(/' \
@@ -160,16 +160,16 @@ caught "a type that is gone" abi/pool/driver.h 's/ pool_driver_fn\(/ pool_driver
 caught "two functions that changed places in the table and in the list" abi/signatures.txt \
   '/pool_flush/{h;d}; /pool_pause/{G}' \
   "abi/signatures.txt does not begin with that of 1.0" "${frozen[@]}"
-caught "an error code that was used again" abi/pool/pool.h 's/(#define POOL_E_OLDER +)\(-17\)/\1(-16)/' \
+caught "an error code that was used again" abi/pool/types.h 's/(#define POOL_E_OLDER +)\(-17\)/\1(-16)/' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"
 caught "a number on a line of its own" abi/pool/step.h 's|^  2 /\*\*<|  5 /**<|' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"
-caught "a number that was a name" abi/pool/pool.h 's/(POOL_NO_DEADLINE) INT64_MAX/\1 (INT64_MAX - 1)/' \
+caught "a number that was a name" abi/pool/types.h 's/(POOL_NO_DEADLINE) INT64_MAX/\1 (INT64_MAX - 1)/' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"
-caught "a new error with the number of another" abi/pool/pool.h \
+caught "a new error with the number of another" abi/pool/types.h \
   's/^#define POOL_E_OLDER .*/&\n#define POOL_E_ZAP (-17)/' \
   "two names of one kind have one number" "${frozen[@]}"
-caught "an event that is gone" abi/pool/pool.h '/#define POOL_EVENT_STARVED/d' \
+caught "an event that is gone" abi/pool/event.h '/#define POOL_EVENT_STARVED/d' \
   "a number of 1.0 has changed or is gone" "${frozen[@]}"
 caught "a function that is gone" abi/libpool.so.1.symbols '/^pool_put@/d' \
   "a function of 1.0 is gone or moved" "${frozen[@]}"
@@ -191,7 +191,7 @@ different() { # ABIDIFF_MESSAGE FILE SED_SCRIPT
   mkdir "$work/copy"
   cp -r "$source/abi" "$source/src" "$work/copy"
   sed -i -E "$3" "$copy/$2"
-  sed -i -E 's/^  int32_t open;/  int64_t zap;\n&/' "$copy/src/engine.h"
+  sed -i -E 's/^  int32_t open;/  int64_t zap;\n&/' "$copy/src/decide/pool.h"
   ! cmp -s "$copy/$2" "$source/$2" || { echo "FAILED: the mistake was not made in $2: $3"; exit 1; }
   (cd "$copy" && "$compiler" -std=gnu11 -g -O0 -w -fPIC -shared -pthread -D_GNU_SOURCE -Iabi -Isrc \
     $(find src -name '*.c' ! -name park_pthread.c) -Wl,-soname,libpool.so.1 -Wl,--version-script=abi/libpool.map \
@@ -207,7 +207,7 @@ different() { # ABIDIFF_MESSAGE FILE SED_SCRIPT
 }
 different "programs that were compiled before would not work any more" abi/libpool.map '/pool_put;/d'
 grep -q '1 Removed, 0 Changed' "$work/said" || { cat "$work/said"; echo "FAILED: what is private counts"; exit 1; }
-different "the ABI has changed" abi/pool/pool.h 's/^  int32_t initial; /  int64_t initial; /'
+different "the ABI has changed" abi/pool/config.h 's/^  int32_t initial; /  int64_t initial; /'
 note=$(sed -n "s/.*add to abi.notes.txt '\([0-9a-f]*\)'.*/\1/p" "$work/said")
 echo "$note a reason" >>"$copy/abi/notes.txt"
 "$guards/abidiff.sh" "$copy" "$copy/libpool.so" >"$work/said" || { echo "FAILED: a note is not accepted"; exit 1; }

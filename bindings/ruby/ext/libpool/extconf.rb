@@ -12,10 +12,10 @@ if with_config('system-libpool')
   pkg_config('pool') || abort('pkg-config does not know pool; is the C library installed?')
 else
   core = File.join(__dir__, 'core')
-  parks = Dir.children(core).grep(/\Apark_.*\.c\z/)
-  others = parks - [RUBY_PLATFORM.include?('linux') ? 'park_futex.c' : 'park_pthread.c']
-  $srcs = Dir.children(__dir__).grep(/\.c\z/) + (Dir.children(core).grep(/\.c\z/) - others)
-  $VPATH << '$(srcdir)/core'
+  other = RUBY_PLATFORM.include?('linux') ? 'park_pthread.c' : 'park_futex.c'
+  files = Dir.glob('**/*.c', base: core).reject { |file| File.basename(file) == other }
+  $srcs = Dir.children(__dir__).grep(/\.c\z/) + files.map { |file| File.basename(file) }
+  $VPATH.concat(files.map { |file| File.join('$(srcdir)/core', File.dirname(file)) }.uniq)
   $INCFLAGS << ' -I$(srcdir)/core'
   $defs << '-DPOOL_STATIC' << "-DPOOL_DRIVER_FOLDER='\"/usr/lib/pool\"'"
 end

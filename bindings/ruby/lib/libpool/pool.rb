@@ -11,7 +11,7 @@ module Libpool
   class Pool
     include Steering
 
-    # Settings are named as in C (pool_config_t in pool/pool.h); timeout is get_timeout_ms in seconds, nil: for ever.
+    # Settings are named as in C (pool_config_t in pool/config.h); timeout is get_timeout_ms in seconds, nil: for ever.
     #
     # close:: is called with a connection that is to be closed; without it its own method `close` is, if it has one.
     # check:: is called with a connection and tells whether it is still good: see check_after_ms and keepalive_ms.

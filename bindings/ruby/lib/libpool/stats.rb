@@ -22,7 +22,7 @@ module Libpool
     Times.include(Counts)
   end
 
-  # Counts of a pool at one moment: open, idle, leased, waiting, lent, ...; see pool_stats_t in pool/pool.h.
+  # Counts of a pool at one moment: open, idle, leased, waiting, lent, ...; see pool_stats_t in pool/stats.h.
   Stats = Native::Stats
 
   # How long something took: count, sum_ns, p50_ns to p999_ns, max_ns.
