@@ -14,8 +14,7 @@ readelf --notes --wide "$library" | awk '
   /Provider:/  { provider = $NF }
   /Name:/      { name = $2 }
   /Arguments:/ { if (provider == "libpool") print name, NF - 1 }' | sort -u >"$work/found"
-grep -ohE '#define POOL_EVENT_[A-Z_]+' "$source"/abi/pool/*.h | sed 's/.*POOL_EVENT_//' | tr 'A-Z' 'a-z' |
-  sort >"$work/events"
+sed -nE 's/^#define POOL_EVENT_([A-Z_]+) .*/\L\1/p' "$source/abi/pool/event.h" | sort >"$work/events"
 grep -oE '^EVENT\([A-Z_]+' "$source/src/run/events.def" | sed 's/EVENT(//' | tr 'A-Z' 'a-z' | sort >"$work/rows"
 cut -d ' ' -f 1 "$work/defined" >"$work/names"
 

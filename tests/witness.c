@@ -18,7 +18,7 @@ static void *get_and_put(void *data)
       atomic_store(&getter->turn, atomic_fetch_add(getter->turns, 1) + 1);
   }
   atomic_store(&getter->result, lease);
-  if (lease > 0) {
+  if (lease > 0 && !getter->keeps) {
     fake_use(lease);
     if (getter->release)
       gate_pass(getter->release);
@@ -42,6 +42,19 @@ void getter_queue(struct getter *getter, pool_t *pool, int64_t timeout_ms)
   wait_until(stats_of(pool).waiting == before + 1);
 }
 
+void getters_queue(struct getter *getters, int count, pool_t *pool, int64_t timeout_ms)
+{
+  for (int i = 0; i < count; i++)
+    getter_queue(&getters[i], pool, timeout_ms);
+}
+
+void getter_hold_up(struct getter *getter, pool_t *pool, int64_t timeout_ms, struct gate *gate)
+{
+  gate_set(gate, false);
+  getter_start(getter, pool, timeout_ms);
+  wait_until(gate_waiting(gate) == 1);
+}
+
 pool_lease_t getter_end(struct getter *getter)
 {
   thread_end(getter->thread);
@@ -50,10 +63,17 @@ pool_lease_t getter_end(struct getter *getter)
 
 void told_got(void *user, pool_lease_t result)
 {
-  struct told *told = user;
+  static _Atomic int calls;
+  struct heard *told = user;
+  told->thread = pthread_self();
+  told->order = atomic_fetch_add(&calls, 1);
   told->error = (pool_error_t)POOL_ERROR_INIT;
   if (result < 0)
     must(pool_failure(&told->error) == (int)result);
+  else
+    must(pool_conn(result));
+  if (result > 0 && told->put)
+    must(pool_put(result) == 0);
   atomic_store(&told->result, result);
   atomic_fetch_add(&told->times, 1);
 }

@@ -9,7 +9,6 @@
 #include "slot/idle.h"
 #include "slot/slot.h"
 #include "decide/attention.h"
-#include "decide/life.h"
 #include "decide/pool.h"
 
 void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once)
@@ -103,7 +102,7 @@ int32_t count_open(struct pool *pool, int32_t *threads)
   pthread_mutex_lock(&pool->lock);
   int32_t open = pool->open;
   *threads = pool->threads;
-  life_unlock(pool);
+  pthread_mutex_unlock(&pool->lock);
   return open;
 }
 
@@ -129,7 +128,7 @@ bool count_is_held_by(struct pool *pool, int32_t thread)
     held = state_of(word) == EMPTY ||
            (state_of(word) == LEASED && !(word & CALL_MASK) && atomic_load(&slot->holder) == thread);
   }
-  life_unlock(pool);
+  pthread_mutex_unlock(&pool->lock);
   return held;
 }
 
