@@ -65,7 +65,7 @@ if(POOL_HAS_GLIBC AND NOT POOL_SANITIZER)
   set_target_properties(tls_test PROPERTIES C_VISIBILITY_PRESET default) # the C library shall find the allocator
   abi_test(abi.tls tls_test $<TARGET_FILE:pool>)
   # And with what keeps copies of errors in vector registers when it is optimized.
-  add_library(pool_optimized SHARED $<FILTER:$<TARGET_OBJECTS:pool_objects>,EXCLUDE,/error\\.c\\.o$> ../src/error.c)
+  add_library(pool_optimized SHARED $<FILTER:$<TARGET_OBJECTS:pool_objects>,EXCLUDE,/error\\.c\\.o$> ../src/base/error.c)
   target_include_directories(pool_optimized PRIVATE $<TARGET_PROPERTY:pool_objects,INCLUDE_DIRECTORIES>)
   target_compile_definitions(pool_optimized PRIVATE $<TARGET_PROPERTY:pool_objects,COMPILE_DEFINITIONS>)
   target_compile_options(pool_optimized PRIVATE $<TARGET_PROPERTY:pool_objects,COMPILE_OPTIONS> -O3)
@@ -140,7 +140,7 @@ set_tests_properties(abi.ffi PROPERTIES ENVIRONMENT
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT POOL_SANITIZER)
   # The test of sized structs as a program that finds its library when it starts, so that it can be given another.
-  add_executable(sized_test.shared sized_test.c abi/signature.c ${PROJECT_SOURCE_DIR}/src/sized.c)
+  add_executable(sized_test.shared sized_test.c abi/signature.c ${PROJECT_SOURCE_DIR}/src/base/sized.c)
   target_include_directories(sized_test.shared PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(sized_test.shared PRIVATE pool_test_support pool)
   add_test(NAME abi.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER} $<TARGET_FILE:pool>

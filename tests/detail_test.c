@@ -2,7 +2,7 @@
 /* Details that no other test is about: a small mistake in each of them went unseen once (tests/mutants). */
 #include "support.h"
 
-#include "engine.h"
+#include "decide/pool.h"
 #include "virtual.h"
 
 static pool_config_t by_hand(int32_t max_open)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "due.h"
+#include "base/due.h"
 
 enum { MEMBERS = 300, STEPS = 200000 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "histogram.h"
+#include "base/histogram.h"
 
 /* ---- memory: the linker sends what the library allocates through here ---- */
 

@@ -3,7 +3,7 @@
    pool's lock for the nth time since its time was over, for each n, and then something is wanted of it. */
 #include "support.h"
 
-#include "engine.h"
+#include "decide/pool.h"
 #include "virtual.h"
 
 /* So often a thread that ends takes the lock at most, from when it wakes. */

@@ -2,7 +2,7 @@
 /* A number that is no valid lease gets an error from every function, and touches nothing. */
 #include "support.h"
 
-#include "slot.h"
+#include "slot/slot.h"
 
 static void nothing(void *user, int32_t code, pool_bytes_t reply)
 {

@@ -13,7 +13,14 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "engine.h"
+#include "base/clock.h"
+#include "decide/asker.h"
+#include "decide/lend.h"
+#include "decide/look.h"
+#include "decide/pool.h"
+#include "decide/steer.h"
+#include "decide/step.h"
+#include "decide/work.h"
 #include "virtual.h"
 
 #define TRAP_FLAG 0x100
@@ -278,7 +285,7 @@ static void stop_by_pause(void)
 /* The first half of pool_close(): nothing is lent any more, and what is idle is not closed yet. */
 static void stop_by_close(void)
 {
-  engine_close(pool);
+  steer_close(pool);
   stopped_at = state_of(atomic_load(&sought->word));
 }
 
@@ -287,10 +294,10 @@ static void search(void)
 {
   struct step asked = {0};
   struct outcome outcome = {.succeeded = true, .lend = true, .took_ns = -1};
-  first = engine_take_idle(pool, &asked);
+  first = asker_take_idle(pool, &asked);
   began_check = asked.work == POOL_WORK_CHECK;
   if (began_check)
-    first = engine_done(asked.claim, &outcome, &asked);
+    first = work_done(asked.claim, &outcome, &asked);
 }
 
 static int check_nothing(void *context, void *asked, int64_t deadline_ns, pool_error_t *error)
@@ -455,7 +462,7 @@ static struct step wanted;
 
 static void begin_inside(void)
 {
-  first = engine_begin(pool, false, false, &wanted);
+  first = asker_begin(pool, false, false, &wanted);
 }
 
 static void open_ends(void)
@@ -626,7 +633,7 @@ static void put_last(void)
 static void look_for_idle(void)
 {
   struct step asked = {0};
-  first = engine_lend_any(pool, &asked);
+  first = lend_any(pool, &asked);
 }
 
 /* `cleared`: a get has looked for one in vain before, and cleared what hints it found. */
@@ -676,7 +683,7 @@ static bool missed;
 static void take_idle(void)
 {
   struct step asked = {0};
-  first = engine_take_idle(pool, &asked);
+  first = asker_take_idle(pool, &asked);
 }
 
 static void put_two(void)
@@ -762,7 +769,7 @@ static struct look look;
 static void look_at_slots(void)
 {
   look = (struct look){.now = clock_now(), .boot = clock_boot(), .open = pool->open, .due_ns = POOL_NO_DEADLINE};
-  watch_look(pool, &look);
+  look_over(pool, &look);
 }
 
 static void test_order__a_lifetime_ends_no_later_connection(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
-#include "park.h"
+#include "base/park.h"
 
 struct sleeper {
   _Atomic uint32_t *word;

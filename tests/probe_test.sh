@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The library has a probe for every event of the header, with the arguments that src/probe.h says, and no other.
+# The library has a probe for every event of the header, with the arguments that src/run/probe.h says, and no other.
 # usage: probe_test.sh SOURCE_FOLDER LIBRARY
 set -euo pipefail
 source=$1 library=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# NAME COUNT_OF_ARGUMENTS, as src/probe.h defines them and as the notes of the library say.
-grep -oE 'PROBE[0-9]\([a-z_]+, pool,' "$source/src/probe.h" | sed -E 's/PROBE([0-9])\(([a-z_]+),.*/\2 \1/' |
+# NAME COUNT_OF_ARGUMENTS, as src/run/probe.h defines them and as the notes of the library say.
+grep -oE 'PROBE[0-9]\([a-z_]+, pool,' "$source/src/run/probe.h" | sed -E 's/PROBE([0-9])\(([a-z_]+),.*/\2 \1/' |
   sort >"$work/defined"
 readelf --notes --wide "$library" | awk '
   /Provider:/  { provider = $NF }
@@ -24,7 +24,7 @@ same() { # LEFT RIGHT ADVICE
     failed=1
   fi
 }
-same events names "the events of pool/event.h and the probes of src/probe.h differ: each event has its probe"
-same defined found "the probes of src/probe.h and the notes of the library differ: put each where its event happens"
+same events names "the events of pool/event.h and the probes of src/run/probe.h differ: each event has its probe"
+same defined found "the probes of src/run/probe.h and the notes of the library differ: put each where its event happens"
 [ "$(wc -l <"$work/found")" -ge 14 ] || { echo "FAILED: found only a few probes; is this test broken?"; failed=1; }
 exit $failed

@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-#include "engine.h"
+#include "decide/pool.h"
 
 int main(void)
 {

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine.h"
+#include "decide/pool.h"
 
 static pool_t *named_pool(struct fake *fake, const char *name)
 {

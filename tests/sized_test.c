@@ -14,7 +14,7 @@
 #include <pool/api.h>
 
 #include "abi/signature.h"
-#include "sized.h"
+#include "base/sized.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "slot.h"
+#include "slot/slot.h"
 
 /* ---- all of them ---- */
 

@@ -4,9 +4,10 @@
 
 #include <unistd.h>
 
-#include "engine.h"
-#include "park.h"
-#include "queue.h"
+#include "decide/pool.h"
+#include "decide/step.h"
+#include "base/park.h"
+#include "decide/queue.h"
 
 enum { WAITERS = 200 };
 
@@ -122,7 +123,7 @@ static void test_told__a_pause_ends_the_telling(void **state)
   pthread_mutex_unlock(&pool->lock);
   assert_ptr_equal(step.tells, pool);
   assert_true(pool_pause(pool) >= 0);
-  assert_int_equal(engine_tell(pool, signals, &step), 0);
+  assert_int_equal(queue_tell(pool, signals, &step), 0);
   assert_null(step.tells);
   assert_int_equal(pool_resume(pool), 0);
   assert_int_equal(pool_put(lease), 0);

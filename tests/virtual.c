@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clock.h"
-#include "park.h"
+#include "base/clock.h"
+#include "base/park.h"
 
 /* So often pool_maintain() may say that it is due right now before that counts as a fault. */
 #define PATIENCE 10000000

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The clock that the other tests move. */
-#include "park.h"
+#include "base/park.h"
 #include "virtual.h"
 #include "witness.h"
 

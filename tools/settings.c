@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "row.h"
+#include "api/row.h"
 
 enum { WIDTH = 118 };
 
@@ -29,7 +29,7 @@ static const struct text rows[] = {
   {{#name, kind, unit, initial, least, most, off, off_means, sentence, 0, 0}, TYPE_##kind, #section, more},
 #define POINTER(name, type, sentence)                                                                                  \
   {{#name, TEXT, "", 0, 0, 0, NO_OFF, "", sentence, 0, 0}, #type, "", ""},
-#include "settings.def"
+#include "api/settings.def"
 };
 /* clang-format on */
 

@@ -7,9 +7,9 @@
 
 #include <pool/pool.h>
 
-#include "error.h"
-#include "members.h"
-#include "sized.h"
+#include "base/error.h"
+#include "api/member.h"
+#include "base/sized.h"
 
 /* ---- a name that is nearly right ---- */
 
@@ -73,10 +73,10 @@ static const char *nearest(const char *name)
   size_t best = strlen(given) / 3 + 1;
   const char *found = NULL;
   for (int32_t i = 0; i < member_count; i++) {
-    size_t wrong = difference(given, members[i].name);
+    size_t wrong = difference(given, member_rows[i].name);
     if (wrong < best) {
       best = wrong;
-      found = members[i].name;
+      found = member_rows[i].name;
     }
   }
   return found;
@@ -247,7 +247,7 @@ int pool_setting(int32_t index, pool_setting_t *setting)
     return error_set(NULL, POOL_E_INVALID, 0, "there is no setting %d; there are %d, from 0 on", index, member_count);
   if (!setting)
     return error_set(NULL, POOL_E_INVALID, 0, "setting is NULL");
-  const struct setting_row *row = &members[index];
+  const struct setting_row *row = &member_rows[index];
   const pool_setting_t ours = {.name = row->name,
                                .unit = row_has_names(row) ? "" : row->unit,
                                .choices = row_has_names(row) ? row->unit : "",

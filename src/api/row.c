@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Needs no other file of the library, for tools/settings is made with it. */
-#include "row.h"
+#include "api/row.h"
 
 #include <stdio.h>
 #include <string.h>

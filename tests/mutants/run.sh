@@ -101,9 +101,9 @@ which_test() { # FILE: the test that failed, or that was running
 
 make_object() { # INDEX FOLDER
   local text=${texts[${files[$1]}]}
-  printf '%s\n' "${text/"${olds[$1]}"/"${news[$1]}"}" >"$2/${files[$1]}"
+  printf '%s\n' "${text/"${olds[$1]}"/"${news[$1]}"}" >"$2/mutant.c"
   "$compiler" -std=gnu11 -c -fPIC -w -pthread -fno-strict-aliasing -D_GNU_SOURCE -I"$source/abi" -I"$source/src" \
-    "$2/${files[$1]}" -o "$2/mutant.o"
+    "$2/mutant.c" -o "$2/mutant.o"
 }
 
 is_seen() { # INDEX FOLDER: says by which test

@@ -12,8 +12,8 @@ if with_config('system-libpool')
   pkg_config('pool') || abort('pkg-config does not know pool; is the C library installed?')
 else
   core = File.join(__dir__, 'core')
-  parks = Dir.children(core).grep(/\Apark_.*\.c\z/)
-  others = parks - [RUBY_PLATFORM.include?('linux') ? 'park_futex.c' : 'park_pthread.c']
+  parks = Dir.children(core).grep(/\Abase_park_.*\.c\z/)
+  others = parks - [RUBY_PLATFORM.include?('linux') ? 'base_park_futex.c' : 'base_park_pthread.c']
   $srcs = Dir.children(__dir__).grep(/\.c\z/) + (Dir.children(core).grep(/\.c\z/) - others)
   $VPATH << '$(srcdir)/core'
   $INCFLAGS << ' -I$(srcdir)/core'

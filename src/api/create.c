@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* A pool is made and given up. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pool/pool.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "slot/idle.h"
+#include "slot/slot.h"
+#include "decide/attention.h"
+#include "decide/breaker.h"
+#include "decide/chores.h"
+#include "decide/count.h"
+#include "decide/life.h"
+#include "decide/lifetime.h"
+#include "decide/look.h"
+#include "decide/overdue.h"
+#include "decide/pool.h"
+#include "decide/room.h"
+#include "decide/step.h"
+#include "run/crew.h"
+#include "run/event.h"
+#include "run/fork.h"
+#include "run/keeper.h"
+#include "run/worker.h"
+#include "api/settings.h"
+
+/* Everything but what a late reader of a former pool may still touch: its lock, its words to sleep on and its blocks.
+ */
+static void prepare(struct pool *pool, const pool_config_t *config, const pool_vtable_t *vtable, void *context)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->config = *config;
+  text_copy(pool->name, sizeof pool->name, config->name ? config->name : "pool");
+  pool->config.name = pool->name;
+  pool->stepped = vtable->open == NULL;
+  pool->can_check = pool->stepped ? config->check_after_ms >= 0 || config->keepalive_ms > 0 : vtable->check != NULL;
+  pool->turn[CREW_KEEPER] = keeper_turn;
+  pool->turn[CREW_WORKER] = worker_turn;
+  pool->checks_all = config->check_after_ms == 0;
+  pool->needs_watch = look_is_needed(config);
+  pool->trust_ns = overdue_trust_ns(config);
+  pool->coarse = overdue_may_be_coarse(config);
+  pool->can_reset = vtable->reset != NULL;
+  pool->vtable = *vtable;
+  vtable_fill(&pool->vtable);
+  pool->context = context;
+  bool careful = pool->can_reset || pool->checks_all || event_follows_leases(config);
+  pool->lend = LEASED - IDLE + (careful ? CAREFUL : 0) + (pool->stepped ? STEPPED : 0);
+  pool->max_open = config->max_open;
+  pool->max_idle = room_max_idle(config, config->max_open);
+  pool->pauses = config->paused; /* one pool_resume() starts it */
+  pool->unserved = pool->resuming = pool->evicting = false;
+  pool->unclean = NULL;
+  pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
+  atomic_store(&pool->filling, true);
+  atomic_store(&pool->resting, false);
+  atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
+  atomic_store(&pool->looked_ns, 0);
+  atomic_store(&pool->chores, false);
+  pool->hope = NULL;
+  pool->starving_ns = 0;
+  pool->refused_until_ns = 0;
+  pool->wished = false;
+  atomic_store(&pool->suspicion, false);
+  atomic_store(&pool->probing, false);
+  breaker_reset(&pool->breaker);
+  pool->references = 1;
+  pool->gone = false;
+  count_reset(pool);
+  memset(pool->homes, 0, sizeof pool->homes);
+  atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
+                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns ? ATTENTION_TIMED : 0));
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static int fill(struct pool *pool, pool_error_t *error)
+{
+  for (int32_t i = 0; i < pool->config.initial; i++) {
+    struct step step;
+    pool_error_t cause = POOL_ERROR_INIT;
+    if (!room_reserve_unasked(pool, &step))
+      return error_set(error, POOL_E_NOMEM, 0, "no memory for the initial connections");
+    pool_lease_t result = worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &cause);
+    if (result < 0)
+      return error_set(error, (int)result, cause.native, "could not open initial connection %d of %d: %s", i + 1,
+                       pool->config.initial, cause.message);
+  }
+  return 0;
+}
+
+static int create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
+                  pool_error_t *error)
+{
+  int32_t *ends = NULL;
+  if (fork_watch_error())
+    return error_set(error, POOL_E_SYSTEM, fork_watch_error(), "forks cannot be watched: %s",
+                     strerror(fork_watch_error()));
+  if (config->max_lifetime_ms > 0 && !(ends = calloc(lifetime_ring_size(config), sizeof *ends)))
+    return error_set(error, POOL_E_NOMEM, 0, "no memory for a pool");
+  struct pool *pool = life_take();
+  if (!pool) {
+    free(ends);
+    return error_set(error, POOL_E_NOMEM, 0, "no memory for a pool");
+  }
+  prepare(pool, config, vtable, context);
+  pool->ends = ends;
+  life_register(pool);
+  *out = pool;
+  event_pool(pool, POOL_EVENT_POOL_CREATED);
+  if (config->paused)
+    event_pool(pool, POOL_EVENT_POOL_PAUSED);
+  return 0;
+}
+
+/* From now on whoever needs a connection may open one, and time passes. */
+static void begin(struct pool *pool)
+{
+  atomic_store(&pool->filling, false);
+  if (pool->open > 0 || room_refills(&pool->config))
+    crew_need_keeper(pool, 0);
+}
+
+static void warn(struct pool *pool, const pool_vtable_t *vtable)
+{
+  const char *text;
+  for (size_t next = 0; (text = config_warning(&pool->config, vtable, &next));)
+    event_warning(pool, text);
+}
+
+int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
+                pool_error_t *error)
+{
+  pool_config_t settings;
+  pool_vtable_t callbacks;
+  struct pool *pool;
+  int code;
+  if (!out)
+    return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
+  if ((code = config_read(&settings, config, error)) || (code = vtable_read(&callbacks, vtable, error)) ||
+      (code = config_check_vtable(&settings, &callbacks, error)) ||
+      (code = create(&settings, &callbacks, context, &pool, error)))
+    return code;
+  warn(pool, &callbacks);
+  code = fill(pool, error);
+  if (code) {
+    pool_error_t why = POOL_ERROR_INIT;
+    pool_failure(&why);
+    vtable_keep_context(&pool->vtable); /* without a pool it stays the caller's */
+    pool_free(pool);
+    return error_set(NULL, why.code, why.native, "%s", why.message);
+  }
+  begin(pool);
+  *out = pool;
+  return 0;
+}
+
+int pool_step_create(const pool_config_t *config, pool_t **out, pool_error_t *error)
+{
+  pool_config_t settings;
+  int code;
+  if (!out)
+    return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
+  if ((code = config_read(&settings, config, error)))
+    return code;
+  if (settings.initial > 0 || settings.openers > 0)
+    return error_set(error, POOL_E_INVALID, 0, "%s must be 0 in a pool that never calls back",
+                     settings.initial > 0 ? "initial" : "openers");
+  if (settings.events || settings.log || settings.background_reset)
+    return error_set(error, POOL_E_INVALID, 0, "%s cannot be set in a pool that never calls back",
+                     settings.events ? "events"
+                     : settings.log  ? "log"
+                                     : "background_reset");
+  pool_vtable_t none = POOL_VTABLE_INIT;
+  code = create(&settings, &none, NULL, out, error);
+  if (!code)
+    begin(*out);
+  return code;
+}
+
+pool_t *pool_ref(pool_t *pool)
+{
+  if (!pool)
+    return NULL;
+  pthread_mutex_lock(&pool->lock);
+  pool->references++;
+  pthread_mutex_unlock(&pool->lock);
+  return pool;
+}
+
+/* What the caller of the step API has not asked for before he gives up the pool, nobody will ask for. */
+static void give_up_the_rest(struct pool *pool)
+{
+  struct step step;
+  struct scan cursor = {0};
+  while (pool->stepped && chores_next_unasked(pool, &cursor, &step))
+    worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
+}
+
+void pool_free(pool_t *pool)
+{
+  if (!pool)
+    return;
+  pthread_mutex_lock(&pool->lock);
+  bool last = pool->references == 1;
+  if (!last)
+    pool->references--;
+  pthread_mutex_unlock(&pool->lock);
+  if (!last)
+    return;
+  /* The last reference is held while closing, so that the pool cannot be recycled under our feet. */
+  pool_close(pool, 0);
+  give_up_the_rest(pool);
+  keeper_finish(pool);
+  pthread_mutex_lock(&pool->lock);
+  pool->references--;
+  life_unlock(pool);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Putting.  The fast path is one compare-and-swap and a look at the pool's `attention`. */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <pool/pool.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/forks.h"
+#include "slot/idle.h"
+#include "slot/slot.h"
+#include "decide/attention.h"
+#include "decide/give.h"
+#include "decide/pool.h"
+#include "decide/step.h"
+#include "run/crew.h"
+#include "run/event.h"
+#include "run/probe.h"
+#include "run/worker.h"
+
+static void do_and_wake(struct pool *pool, struct step *step)
+{
+  crew_wake(pool, step);
+  if (step->work) /* else the pool may be another by now */
+    worker_do(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+  /* Of whichever pool it is: what is unclean keeps that from being recycled. */
+  if (atomic_load(&pool->attention) & ATTENTION_UNCLEAN)
+    worker_do_unclean(pool);
+}
+
+/* A lease of the step API: its end may ask for something that only that API can tell. */
+static bool belongs_to_steps(struct slot *slot, pool_lease_t lease)
+{
+  uint64_t word = atomic_load(&slot->word);
+  return (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED &&
+         atomic_load_explicit(&slot->pool, memory_order_relaxed)->stepped;
+}
+
+static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
+{
+  struct step step = {0};
+  struct ending ending;
+  struct slot *slot = slot_find(lease);
+  if (slot && belongs_to_steps(slot, lease))
+    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this lease is of a pool without a vtable; use pool_step_end");
+  uint64_t forks = forks_count();
+  int code = slot ? give_take_back(slot, lease, &ending) : POOL_E_STALE;
+  if (code)
+    return error_code(code);
+  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  event_returned(pool, &ending);
+  free(ending.tag);
+  if (forks != forks_count())
+    return 0; /* the callback forked, and in the child the pool began anew */
+  give_settle(slot, &ending, &step);
+  do_and_wake(pool, &step);
+  return 0;
+}
+
+static __attribute__((noinline)) int put_attentively(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  struct step step = {0};
+  give_note(pool, slot, word);
+  give_idle(pool, slot, word, &step);
+  do_and_wake(pool, &step);
+  return 0;
+}
+
+/* Its bit is clear. */
+static __attribute__((noinline)) int put_unmarked(struct slot *slot, pool_lease_t lease)
+{
+  struct pool *pool = idle_mark(slot);
+  PROBE_RETURNED(pool, lease);
+  if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
+    return put_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE);
+  return 0;
+}
+
+int pool_put(pool_lease_t lease)
+{
+  struct slot *slot = slot_of(lease);
+  uint64_t word = lease_generation(lease) | LEASED;
+  uint64_t idle = generation_next(word - LEASED + IDLE);
+  if (__builtin_expect(is_sampled(lease) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
+    return put_slowly(lease);
+  struct pool *pool;
+  if (__builtin_expect(!idle_is_marked(slot, &pool), 0))
+    return put_unmarked(slot, lease);
+  PROBE_RETURNED(pool, lease);
+  if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
+    return put_attentively(pool, slot, idle);
+  return 0;
+}

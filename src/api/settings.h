@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+/* Reads a caller's settings (NULL: the defaults) into a full struct; refuses what is wrong,
+   naming the field. */
+int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error);
+
+/* Reads a caller's vtable; then fills in what he left out, so that nobody ever tests a callback for NULL. */
+int vtable_read(pool_vtable_t *vtable, const pool_vtable_t *theirs, pool_error_t *error);
+
+void vtable_fill(pool_vtable_t *vtable);
+
+/* The context will not be released with the pool. */
+void vtable_keep_context(pool_vtable_t *vtable);
+
+/* Whether a pool with these settings may be given another hard cap. */
+int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error);
+
+/* Something that is set and cannot work, from the number `*next` on, which is then that of the next; NULL: there is
+   nothing more. */
+const char *config_warning(const pool_config_t *config, const pool_vtable_t *vtable, size_t *next);
+
+/* Whether the callbacks that the settings need are there. */
+int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable, pool_error_t *error);
+
+#endif

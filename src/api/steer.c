@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* What an operator does to a running pool: flush, pause, resume, evict, resize. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "slot/idle.h"
+#include "decide/pool.h"
+#include "decide/queue.h"
+#include "decide/steer.h"
+#include "decide/step.h"
+#include "run/crew.h"
+#include "run/event.h"
+#include "run/worker.h"
+#include "api/settings.h"
+
+/* Closes what is idle and was doomed just now. */
+static void close_doomed(struct pool *pool)
+{
+  struct scan cursor = scan_all(&pool->rows);
+  struct step step;
+  while (!pool->stepped && steer_next_doomed(&cursor, &step)) {
+    crew_wake(pool, &step);
+    worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+  }
+  worker_do_unclean(pool);
+}
+
+int pool_flush(pool_t *pool)
+{
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  event_pool(pool, POOL_EVENT_POOL_FLUSHED); /* before the first that is closed because of it */
+  int count = steer_flush(pool);
+  struct step step = {0};
+  queue_hope_less(pool, &step);
+  crew_wake(pool, &step);
+  close_doomed(pool);
+  return count;
+}
+
+int pool_pause(pool_t *pool)
+{
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  bool first;
+  int busy = steer_pause(pool, &first);
+  if (busy >= 0 && first)
+    event_pool(pool, POOL_EVENT_POOL_PAUSED);
+  return busy < 0 ? error_code(busy) : busy;
+}
+
+int pool_resume(pool_t *pool)
+{
+  struct step step;
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  int left = steer_resume(pool);
+  if (left < 0)
+    return error_set(NULL, POOL_E_INVALID, 0, "%s is not paused", pool->name);
+  if (left == 0) {
+    event_pool(pool, POOL_EVENT_POOL_RESUMED);
+    steer_resumed(pool, &step);
+    crew_wake(pool, &step);
+  }
+  return left;
+}
+
+int pool_evict(pool_t *pool)
+{
+  struct step step;
+  int64_t moment = clock_now();
+  int all = 0;
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  for (int some; (some = steer_evict(pool, moment, &step)); all += some)
+    crew_wake(pool, &step);
+  return all;
+}
+
+int pool_resize(pool_t *pool, int32_t max_open)
+{
+  struct step step;
+  pool_error_t error = POOL_ERROR_INIT;
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  int code = config_check_max_open(&pool->config, max_open, &error);
+  if (code)
+    return code;
+  int left = steer_resize(pool, max_open, &step);
+  if (left < 0)
+    return error_code(left);
+  event_resized(pool, max_open); /* before what follows from it */
+  crew_wake(pool, &step);
+  close_doomed(pool);
+  return left;
+}

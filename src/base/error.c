@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sized.h"
+#include "base/text.h"
+
+/* What pool_failure() tells.  `text` is set instead of a message where the text is a constant, so that failing often
+   costs two stores and no formatting. */
+static _Thread_local struct {
+  pool_error_t error;
+  const char *text;
+} last;
+
+/* Into a caller's struct, which may be of another release; its message ends in any case. */
+static void give(pool_error_t *theirs, const pool_error_t *ours)
+{
+  if (theirs && sized_write(theirs, ours, ERROR_SIZES) == 0 && theirs->size < sizeof *ours)
+    text_cut(theirs->message, theirs->size - offsetof(pool_error_t, message));
+}
+
+int error_set(pool_error_t *error, int code, int native, const char *format, ...)
+{
+  /* Formatted aside: an argument may be the very message that is being replaced. */
+  pool_error_t made = {.size = sizeof made, .code = code, .native = native};
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(made.message, sizeof made.message, format, arguments);
+  va_end(arguments);
+  text_cut(made.message, sizeof made.message);
+  text_clean(made.message);
+  last.error = made;
+  last.text = NULL;
+  give(error, &made);
+  return code;
+}
+
+int error_code(int code)
+{
+  last.error.code = code;
+  last.text = pool_strerror(code);
+  return code;
+}
+
+void error_finish(pool_error_t *error)
+{
+  text_cut(error->message, sizeof error->message);
+  error->message[strcspn(error->message, "\r\n")] = 0; /* the rest explains, if anything */
+  text_clean(error->message);
+}
+
+int pool_failure(pool_error_t *error)
+{
+  if (last.text) {
+    snprintf(last.error.message, sizeof last.error.message, "%s", last.text);
+    last.error.native = 0;
+    last.text = NULL;
+  }
+  give(error, &last.error);
+  return last.error.code;
+}
+
+const char *pool_strerror(int64_t code)
+{
+  switch (code) {
+  case POOL_E_INVALID:
+    return "a parameter or setting is invalid";
+  case POOL_E_STALE:
+    return "no such lease: it was put back already or never given";
+  case POOL_E_CLOSED:
+    return "pool is closed";
+  case POOL_E_TIMEOUT:
+    return "the deadline passed; raise the timeout or the cap, or hold connections for less time";
+  case POOL_E_OPEN:
+    return "a connection could not be opened";
+  case POOL_E_REMOTE:
+    return "the server answered with an error";
+  case POOL_E_BROKEN:
+    return "the connection broke";
+  case POOL_E_OVERLOAD:
+    return "too many are waiting or under way already";
+  case POOL_E_CANCELLED:
+    return "cancelled";
+  case POOL_E_UNSUPPORTED:
+    return "not supported by this pool, driver or build";
+  case POOL_E_NOMEM:
+    return "out of memory or slots";
+  case POOL_E_SIZE:
+    return "the size of a struct is too small; initialise it with its POOL_*_INIT";
+  case POOL_E_NEWER:
+    return "a struct sets members that this version of the library does not know";
+  case POOL_E_VTABLE:
+    return "the vtable needs open and close";
+  case POOL_E_DRIVER:
+    return "the driver could not be loaded";
+  case POOL_E_SYSTEM:
+    return "the operating system refused a resource";
+  case POOL_E_OLDER:
+    return "a struct is of a release that this version of the library no longer understands";
+  case POOL_E_WILD:
+    return "the size of a struct is larger than any struct; initialise it with its POOL_*_INIT";
+  case POOL_E_EVICTED:
+    return "the wait was ended by pool_evict()";
+  default:
+    return code >= 0 ? "success" : "unknown error";
+  }
+}
+
+const char *pool_version(void)
+{
+#define TEXT(x)  #x
+#define VALUE(x) TEXT(x)
+  return VALUE(POOL_VERSION_MAJOR) "." VALUE(POOL_VERSION_MINOR) "." VALUE(POOL_VERSION_PATCH);
+}

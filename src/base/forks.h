@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* How often this process came to be a child of fork.  A callback may fork, and then its child returns into the library
+   with what the parent was doing.  So code that runs callbacks remembers the number and, if it has changed, leaves
+   everything alone: in the child the pool began anew. */
+#ifndef FORKS_H
+#define FORKS_H
+
+#include <stdint.h>
+
+/* Grows with each fork, on the child's side. */
+uint64_t forks_count(void);
+
+/* By the fork handler, in the child. */
+void forks_add(void);
+
+#endif

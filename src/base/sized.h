@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Structs that begin with their size: what an older or newer caller hands in is read and written within his size. */
+#ifndef SIZED_H
+#define SIZED_H
+
+#include <stddef.h>
+
+#include <pool/pool.h>
+#include <pool/step.h>
+
+/* How large a struct was in its first release, in the oldest that is still understood, and is now. */
+struct sizes {
+  size_t first, oldest, known;
+};
+
+/* Of a struct that is understood since its first release, where `last` was the last member that callers had to have. */
+#define SIZES(type, last)                                                                                              \
+  ((struct sizes){offsetof(type, last) + sizeof((type *)0)->last, offsetof(type, last) + sizeof((type *)0)->last,      \
+                  sizeof(type)})
+
+/* The public structs; of what is only written, callers must have had the first members at least. */
+#define CONFIG_SIZES     SIZES(pool_config_t, user)
+#define VTABLE_SIZES     SIZES(pool_vtable_t, reserved)
+#define ERROR_SIZES      SIZES(pool_error_t, message[0])
+#define STATS_SIZES      SIZES(pool_stats_t, open)
+#define LEASE_INFO_SIZES SIZES(pool_lease_info_t, held_ns)
+#define SETTING_SIZES    SIZES(pool_setting_t, reserved)
+#define STEP_SIZES       SIZES(pool_step_t, look_again_ns)
+
+/* Copies a caller's struct over `copy`, which holds the defaults for what he does not know.  Returns 0, POOL_E_SIZE,
+   POOL_E_WILD, POOL_E_OLDER, or POOL_E_NEWER if he sets what we do not know; then the copy is as it was. */
+int sized_read(void *copy, const void *theirs, struct sizes sizes);
+
+/* Copies ours into a caller's struct, as much as he has, and leaves his size alone.  Returns 0, POOL_E_SIZE,
+   POOL_E_WILD or POOL_E_OLDER, and then nothing was written. */
+int sized_write(void *theirs, const void *ours, struct sizes sizes);
+
+/* Whether a size can be right: 0, POOL_E_SIZE, POOL_E_WILD or POOL_E_OLDER. */
+int sized_check(size_t size, struct sizes sizes);
+
+#endif

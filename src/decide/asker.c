@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A get reads `attention` after it took a slot, never only before: so a closed or paused pool never lends.  If it must
+ * not keep the slot, it gives it back as a put would, serving the waiter that a put would serve.  While a hand-over is
+ * due (queue.c) nobody overtakes, but for a get that was scanning already when it came to be due, and that once.
+ *
+ * A ticket is a number that anybody may have made up or kept for too long.  What it names is only certain under the
+ * lock of the pool that its waiter belongs to: under that lock no ticket of the pool is given up or passes to another.
+ */
+#include "decide/asker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "decide/attention.h"
+#include "decide/count.h"
+#include "decide/give.h"
+#include "decide/lend.h"
+#include "decide/life.h"
+#include "decide/pool.h"
+#include "decide/queue.h"
+#include "decide/room.h"
+#include "decide/step.h"
+#include "decide/ticket.h"
+#include "decide/waiter.h"
+#include "decide/work.h"
+
+pool_lease_t asker_keep(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  if (!lease || !(attention_of(pool) & ATTENTION_NOT_LENDING))
+    return lease;
+  give_unused(pool, lease, step);
+  return 0;
+}
+
+pool_lease_t asker_take_idle(struct pool *pool, struct step *step)
+{
+  if (attention_of(pool) & ATTENTION_NOT_NOW)
+    return 0;
+  pool_lease_t lease = asker_keep(pool, lend_any(pool, step), step);
+  /* A waiter may have missed a block whose row had no bit for a moment (idle.h). */
+  if (step->restored && (attention_of(pool) & ATTENTION_WAITERS))
+    queue_serve_unlocked(pool, step);
+  return lease;
+}
+
+/* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
+static bool may_probe(struct pool *pool)
+{
+  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->keeper_runs)) && room_permits(pool, false);
+}
+
+/* The breaker is open: a get may still wait for what is open, but nothing is opened for it. */
+static pool_lease_t begin_tripped(struct pool *pool, struct step *step)
+{
+  step->worker_wanted = room_permits(pool, true); /* the probe is due, and perhaps nobody keeps the time */
+  return room_hopes(pool) ? POOL_E_TIMEOUT : POOL_E_OPEN;
+}
+
+/* Under the lock.  POOL_E_TIMEOUT: there is nothing for a get that does not wait. */
+static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, struct step *step)
+{
+  if (attention_closed(pool))
+    return POOL_E_CLOSED;
+  if (attention_of(pool) & ATTENTION_NOT_NOW)
+    return POOL_E_TIMEOUT;
+  /* Once more, for an open that was under way may have ended since the caller looked, and ends under the lock. */
+  pool_lease_t lease = wary ? lend_clean(pool, step) : lend_any(pool, step);
+  if (lease || step->work)
+    return lease;
+  if (pool->breaker.open && !may_probe(pool))
+    return begin_tripped(pool, step);
+  if (!room_permits(pool, false)) {
+    bool wishes = !waits && pool->unclean; /* what is closed makes room for the next */
+    pool->wished = pool->wished || wishes;
+    step->worker_wanted = step->worker_wanted || wishes;
+    return POOL_E_TIMEOUT;
+  }
+  bool helpless = pool->workers == 0 && (attention_of(pool) & ATTENTION_WORKERLESS);
+  if (pool->config.openers == 0 || helpless)
+    return room_reserve(pool, step) ? 0 : POOL_E_NOMEM;
+  pool->wished = pool->wished || (!waits && pool->workers_opening <= pool->queue.patient);
+  step->worker_wanted = true;
+  return POOL_E_TIMEOUT;
+}
+
+pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  pool_lease_t result = begin_unqueued(pool, wary, waits, step);
+  life_unlock(pool);
+  return result;
+}
+
+pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  pool_lease_t result = queue_begin(pool, waiter, step);
+  life_unlock(pool);
+  return result;
+}
+
+/* Under the lock. */
+static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+{
+  struct waiter *waiter = ticket_take(pool);
+  if (!waiter)
+    return NULL;
+  waiter->kind = kind;
+  waiter->began_ns = clock_now();
+  waiter->deadline_ns = deadline_ns;
+  pool->gets++;
+  pool->asynchronous += kind == WAITER_ASYNC;
+  return waiter;
+}
+
+struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+{
+  pthread_mutex_lock(&pool->lock);
+  struct waiter *waiter = take_ticket(pool, kind, deadline_ns);
+  pthread_mutex_unlock(&pool->lock);
+  return waiter;
+}
+
+static void give_ticket(struct pool *pool, struct waiter *waiter)
+{
+  if (waiter->kind == WAITER_TICKET && waiter->queued)
+    waiter_remove(&pool->settled, waiter); /* it ended before its holder was told */
+  pool->gets--;
+  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
+  ticket_give(waiter);
+}
+
+void asker_give_ticket(struct pool *pool, struct waiter *waiter)
+{
+  pthread_mutex_lock(&pool->lock);
+  give_ticket(pool, waiter);
+  life_unlock(pool);
+}
+
+/* The waiter of a ticket, with the lock of its pool taken; or NULL. */
+static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct pool **pool)
+{
+  struct waiter *waiter = ticket_find(ticket);
+  if (!waiter)
+    return NULL;
+  *pool = atomic_load(&waiter->pool);
+  pthread_mutex_lock(&(*pool)->lock);
+  /* Only now it is certain: under this lock no ticket of this pool is given up or passes to another. */
+  if (atomic_load(&waiter->ticket) == ticket && atomic_load(&waiter->pool) == *pool && waiter->kind == kind)
+    return waiter;
+  life_unlock(*pool);
+  return NULL;
+}
+
+pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, pool_error_t *why)
+{
+  *step = (struct step){0};
+  struct pool *owner;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &owner);
+  if (!waiter)
+    return POOL_E_STALE;
+  pool_lease_t result = POOL_E_STALE;
+  if (owner == pool) {
+    result = queue_begin(pool, waiter, step);
+    step->until_ns = waiter->deadline_ns;
+    step->since_ns = waiter->since_ns;
+    if (result < 0)
+      count_failed_get_locked(pool, result, waiter->at_once);
+    if (waiter->error.code)
+      *why = waiter->error;
+    if (result || step->work)
+      give_ticket(pool, waiter);
+  }
+  life_unlock(owner);
+  return result;
+}
+
+pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step)
+{
+  if (outcome->error->code != POOL_E_OPEN)
+    return outcome->error->code; /* the caller's own time was over */
+  struct waiter *waiter = take_ticket(pool, WAITER_TICKET, outcome->until_ns);
+  if (!waiter)
+    return POOL_E_NOMEM;
+  waiter->error = *outcome->error;
+  waiter->since_ns = outcome->since_ns;
+  pool_lease_t result = queue_wait_on(pool, waiter, step);
+  if (result)
+    give_ticket(pool, waiter);
+  else
+    step->ticket = atomic_load(&waiter->ticket);
+  return result;
+}
+
+pool_lease_t asker_cancel_ticket(int64_t ticket, struct step *step)
+{
+  *step = (struct step){0};
+  struct pool *pool;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &pool);
+  if (!waiter)
+    return POOL_E_STALE;
+  int64_t now = clock_now();
+  if (!waiter->outcome)
+    queue_settle(pool, waiter, now < waiter->deadline_ns ? POOL_E_CANCELLED : POOL_E_TIMEOUT, now);
+  pool_lease_t outcome = waiter->outcome;
+  if (outcome < 0)
+    count_failed_get_locked(pool, outcome, waiter->at_once);
+  give_ticket(pool, waiter);
+  queue_serve(pool, step);
+  life_unlock(pool);
+  return outcome == POOL_E_CANCELLED || outcome == POOL_E_TIMEOUT ? 0 : outcome;
+}
+
+int asker_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step)
+{
+  *step = (struct step){0};
+  *lease = 0;
+  struct waiter *waiter = lock_ticket(ticket, WAITER_ASYNC, pool);
+  if (!waiter)
+    return POOL_E_STALE;
+  bool ours = waiter->outcome >= 0; /* else the result stands */
+  if (ours && waiter->outcome == 0) {
+    queue_settle(*pool, waiter, POOL_E_CANCELLED, clock_now());
+    queue_serve(*pool, step);
+  } else if (ours) {
+    *lease = waiter->outcome;
+    waiter->outcome = POOL_E_CANCELLED;
+  }
+  atomic_fetch_add(&(*pool)->keeper_signal, 1);
+  life_unlock(*pool);
+  return ours ? 0 : POOL_E_STALE;
+}
+
+pool_lease_t asker_cancel_wait(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  if (waiter->telling)
+    told_remove(&pool->told, waiter); /* its memory goes away */
+  if (waiter->queued)
+    queue_settle(pool, waiter, POOL_E_CANCELLED, clock_now());
+  else if (waiter->outcome > 0)
+    pool->counts.cancelled++;
+  pool_lease_t lease = waiter->outcome > 0 ? waiter->outcome : 0;
+  queue_serve(pool, step);
+  life_unlock(pool);
+  return lease;
+}
+
+int asker_enqueue(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  int error = queue_enter_asynchronous(pool, waiter, step);
+  life_unlock(pool);
+  return error;
+}
+
+static void take_out(struct pool *pool, struct waiter *waiter, struct waiter *copy)
+{
+  memcpy(copy, waiter, sizeof *copy);
+  give_ticket(pool, waiter);
+}
+
+bool asker_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  *due_ns = queue_expire_asynchronous(pool, step);
+  struct waiter *settled = pool->settled.first;
+  if (settled) {
+    waiter_remove(&pool->settled, settled);
+    take_out(pool, settled, copy);
+    queue_serve(pool, step);
+  }
+  life_unlock(pool);
+  return settled != NULL;
+}
+
+void asker_count_wait(struct pool *pool, struct waiter *waiter)
+{
+  pthread_mutex_lock(&pool->lock);
+  queue_count_wait(pool, waiter, waiter->waited_ns);
+  life_unlock(pool);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The ways of those that ask for a connection: a thread that may sleep, a ticket of the step API, an asynchronous get.
+ */
+#ifndef ASKER_H
+#define ASKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+#include "decide/waiter.h"
+
+struct outcome;
+struct step;
+
+/* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
+   most; and to give the lease back would serve somebody, whom the step could not name beside the one that the get may
+   serve next. */
+pool_lease_t asker_keep(struct pool *pool, pool_lease_t lease, struct step *step);
+
+/* An idle connection, if nothing forbids it.  0 may come with work. */
+pool_lease_t asker_take_idle(struct pool *pool, struct step *step);
+
+/* Begins or continues a get, without a place in the queue or with one.  A lease; or 0 with work, or with the waiter
+   queued; or an error.  The caller has found nothing with asker_take_idle().  A wary get has met a dead connection and
+   rather opens than meets another; one that waits will queue if there is nothing now. */
+pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *step);
+pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* A waiter with a ticket; NULL without memory.  It keeps the pool from being recycled until it is given up. */
+struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns);
+void asker_give_ticket(struct pool *pool, struct waiter *waiter);
+
+/* asker_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment.  `why` receives
+   why an open for it failed last, if one did. */
+pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, pool_error_t *why);
+
+/* Under the lock: a get of the step API whose open failed goes on waiting, if something may still come: 0 with
+   step->ticket; or an error. */
+pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step);
+
+/* Ends a ticket of the step API.  0, the lease that it was being given, or an error. */
+pool_lease_t asker_cancel_ticket(int64_t ticket, struct step *step);
+
+/* Ends a ticket of an asynchronous get; its callback will be told.  *lease is what it was being given, or 0.  0, with
+ *pool, or POOL_E_STALE. */
+int asker_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step);
+
+/* Takes out a waiter whose thread is cancelled while it sleeps.  Returns the lease that it was being given, or 0. */
+pool_lease_t asker_cancel_wait(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Queues an asynchronous waiter.  0 or an error. */
+int asker_enqueue(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Copies the next asynchronous waiter whose callback is due, and gives up its ticket; false: none is, and *due_ns is
+   when to look again. */
+bool asker_next_settled(struct pool *pool, struct waiter *copy, int64_t *due_ns, struct step *step);
+
+/* A get that left the queue to open or check has its lease: that is how its wait ended. */
+void asker_count_wait(struct pool *pool, struct waiter *waiter);
+
+#endif

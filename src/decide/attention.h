@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* What a get or put that succeeded must still look at: one word in the pool, read by every get and put and written
+   rarely. */
+#ifndef ATTENTION_H
+#define ATTENTION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "decide/pool.h"
+
+/* Bits of pool.attention: what a get or put that succeeded must still look at. */
+enum {
+  ATTENTION_WAITERS = 1, /* somebody is in the queue */
+  ATTENTION_NUDGED = 2,  /* the first waiter was told to look and has not looked yet */
+  ATTENTION_FAIR = 4,    /* the first waiter was overtaken long enough: hand over to it, newcomers queue */
+  ATTENTION_SURPLUS = 8, /* more connections are open than may be idle */
+  ATTENTION_EXCESS = 16, /* more connections are open than may be open */
+  ATTENTION_PAUSED = 32,
+  ATTENTION_CLOSED = 64,
+  ATTENTION_TRIPPED = 128,     /* the breaker is open: one suspect connection at a time is checked */
+  ATTENTION_EVENTS = 256,      /* gets are told to somebody */
+  ATTENTION_UNCLEAN = 512,     /* a put is to close what a get left, for nobody else does */
+  ATTENTION_KEEPERLESS = 1024, /* the keeper could not be started; or a worker */
+  ATTENTION_WORKERLESS = 2048,
+  ATTENTION_TIMED = 4096, /* time limits what may be lent */
+  ATTENTION_THREADLESS = ATTENTION_KEEPERLESS | ATTENTION_WORKERLESS,
+  ATTENTION_NOT_LENDING = ATTENTION_PAUSED | ATTENTION_CLOSED,
+  ATTENTION_NOT_NOW = ATTENTION_FAIR | ATTENTION_NOT_LENDING,
+  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_TIMED | ATTENTION_THREADLESS,
+  ATTENTION_OF_PUT = ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED | ATTENTION_UNCLEAN
+};
+
+static inline uint32_t attention_of(struct pool *pool)
+{
+  return atomic_load(&pool->attention);
+}
+
+static inline bool attention_closed(struct pool *pool)
+{
+  return attention_of(pool) & ATTENTION_CLOSED;
+}
+
+/* Raises or lowers bits. */
+/* Raises or lowers bits of `attention`. */
+void attention_raise(struct pool *pool, uint32_t bits, bool on);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a pool counts of its gets: each ends in exactly one count.  A get that succeeded is counted at no cost, by the
+ * generation of its slot; one that failed is counted here, when its asker is told, by the code that it is told.
+ */
+#ifndef COUNT_H
+#define COUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+/* A get ended with an error; `at_once`: for the breaker refused it, or it had no time to wait.  The second is under the
+   lock. */
+void count_failed_get(struct pool *pool, pool_lease_t code, bool at_once);
+void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once);
+
+/* A lease that its get takes back at once is not counted as lent: before it ends, and if it could not be ended. */
+void count_vain_lease(struct pool *pool);
+void count_no_vain_lease(struct pool *pool);
+
+/* How many leases have ended; `generations` is by how much those of all slots have grown.  Under the lock. */
+int64_t count_lent(struct pool *pool, int64_t generations);
+
+/* A pool begins, or begins anew in a child of fork.  Under the lock, or before anybody else knows it. */
+void count_reset(struct pool *pool);
+
+void count_close(struct pool *pool, int32_t reason, bool succeeded);
+
+/* How many places are taken, and how many library threads the pool has. */
+int32_t count_open(struct pool *pool, int32_t *threads);
+
+/* How many connections are in use: lent, with a call under way, being opened, checked, reset or closed. */
+int32_t count_busy(struct pool *pool);
+
+/* Whether whatever is open is lent to one thread, and no call is under way on it. */
+bool count_is_held_by(struct pool *pool, int32_t thread);
+
+/* Everything that pool_stats() tells.  Under the lock, which it keeps. */
+void count_all(struct pool *pool, pool_stats_t *stats);
+
+#endif

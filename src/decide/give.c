@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shared without a lock: the words of the slots (slot.h), the hints (idle.h) and `attention`.  Everything else of a
+ * pool is under its lock.
+ *
+ * No wake-up is lost.  A put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and then
+ * scans for idle slots.  All of these are sequentially consistent, so the put sees the waiter or the waiter sees the
+ * slot.  The same holds for closing: pool_close raises ATTENTION_CLOSED and then scans.
+ *
+ * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection
+ * may have been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is
+ * harmless: it sets a bit among the hints, or serves the queue of the pool that lives there now (idempotent), or
+ * compares-and-swaps the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are
+ * reused, never freed, and why queue_serve() lends only what it finds among its own pool's slots.
+ *
+ * Every transition that frees a place (a failed open, a close, a fork) or a connection ends in queue_serve(), so
+ * waiters are told, however the place was freed.
+ */
+#include "decide/give.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "slot/idle.h"
+#include "slot/notes.h"
+#include "slot/slot.h"
+#include "decide/attention.h"
+#include "decide/count.h"
+#include "decide/dismiss.h"
+#include "decide/later.h"
+#include "decide/life.h"
+#include "decide/overdue.h"
+#include "decide/pool.h"
+#include "decide/queue.h"
+#include "decide/room.h"
+#include "decide/step.h"
+
+/* More than max_idle, or than max_open: the one that came back last goes. */
+static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  int32_t reason = room_excess(pool, 1)     ? POOL_REASON_RESIZED
+                   : room_has_surplus(pool) ? POOL_REASON_SURPLUS
+                                            : POOL_REASON_NONE;
+  bool trimmed = reason && dismiss_idle(slot, word, reason, step);
+  life_unlock(pool);
+  return trimmed;
+}
+
+void give_trim_any(struct pool *pool, struct step *step)
+{
+  struct scan scan = scan_begin(&pool->rows);
+  for (struct slot *slot; room_has_surplus(pool) && !step->work && (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    dismiss_idle(slot, word, word & DOOMED ? dismiss_reason(slot) : POOL_REASON_SURPLUS, step);
+  }
+}
+
+void give_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
+{
+  uint32_t bits = attention_of(pool);
+  if (bits & ATTENTION_CLOSED) {
+    dismiss_idle(slot, word, POOL_REASON_CLOSED, step);
+    return;
+  }
+  bool too_many = (bits & ATTENTION_EXCESS) || ((bits & ATTENTION_SURPLUS) && !(bits & ATTENTION_WAITERS));
+  if (too_many && trim(pool, slot, word, step))
+    return;
+  if ((bits & (ATTENTION_WAITERS | ATTENTION_NUDGED | ATTENTION_FAIR)) == (ATTENTION_WAITERS | ATTENTION_NUDGED))
+    return;
+  if (bits & ATTENTION_WAITERS)
+    queue_serve_unlocked(pool, step);
+}
+
+uint64_t give_become_idle(struct pool *pool, struct slot *slot)
+{
+  uint64_t word = slot_move(slot, pool->checks_all ? DUE : 0, LENT_AS | AWAITED | DUE, IDLE);
+  idle_mark(slot);
+  return word;
+}
+
+void give_settle_idle(struct slot *slot, uint64_t word, struct step *step)
+{
+  struct pool *pool = slot_pool(slot);
+  step_notice(pool, step); /* a keeper that came to rest meanwhile has not flagged it */
+  if (word & DOOMED)
+    dismiss_idle(slot, word, dismiss_reason(slot), step);
+  else
+    give_idle(pool, slot, word, step);
+}
+
+void give_make_idle(struct slot *slot, struct step *step)
+{
+  give_settle_idle(slot, give_become_idle(slot_pool(slot), slot), step);
+}
+
+static void reset_later(struct pool *pool, struct slot *slot, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  if (attention_closed(pool))
+    dismiss(slot, POOL_REASON_CLOSED, step); /* who closed it has looked for what is unclean already, perhaps */
+  else
+    later_add(pool, slot, step);
+  life_unlock(pool);
+}
+
+void give_finish(struct slot *slot, struct step *step)
+{
+  struct pool *pool = slot_pool(slot);
+  uint64_t word = atomic_load(&slot->word);
+  if (word & DOOMED) {
+    dismiss(slot, dismiss_reason(slot), step);
+    queue_hope_less(pool, step);
+  } else if (attention_closed(pool))
+    dismiss(slot, POOL_REASON_CLOSED, step);
+  else if (!pool->can_reset)
+    give_make_idle(slot, step);
+  else if (pool->config.background_reset)
+    reset_later(pool, slot, step);
+  else
+    step_ask(step, POOL_WORK_RESET, POOL_REASON_NONE, slot, word);
+}
+
+/* Whether the next user, a reset or a close could meet a call of this lease. */
+static bool waits_for_calls(struct pool *pool, uint64_t word)
+{
+  bool shared = (pool->vtable.flags & POOL_VTABLE_MULTIPLEXED) && !pool->can_reset && !(word & DOOMED);
+  return (word & CALL_MASK) && !shared;
+}
+
+static char *take_tag(struct pool *pool, struct slot *slot)
+{
+  pthread_mutex_lock(&pool->lock);
+  char *tag = extra_of(slot)->tag;
+  extra_of(slot)->tag = NULL;
+  life_unlock(pool);
+  return tag;
+}
+
+void give_note(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  if (pool->trust_ns)
+    notes_see(slot, word, clock_boot());
+}
+
+int give_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending)
+{
+  uint64_t word = atomic_load(&slot->word);
+  uint64_t next;
+  do {
+    if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
+      return POOL_E_STALE;
+    next = generation_next(without_resting(word) & ~STATE_MASK) | RETURNING;
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
+  /* Else it will not be: a look that sees it only now finds that the word has changed. */
+  bool leaked = atomic_load(&notes_of(slot)->leak) && atomic_exchange(&notes_of(slot)->leak, LEAK_NONE) == LEAK_TOLD;
+  bool matters = is_sampled(lease) || leaked || (attention_of(slot_pool(slot)) & ATTENTION_EVENTS);
+  *ending = (struct ending){.lease = lease,
+                            .held_ns = matters ? notes_held(slot, word) : -1,
+                            .connection = atomic_load(&slot->connection),
+                            .holder = atomic_load(&slot->holder),
+                            .leaked = leaked,
+                            .noticed = word & RESTING,
+                            .tag = word & CAREFUL ? take_tag(slot_pool(slot), slot) : NULL};
+  give_note(slot_pool(slot), slot, (next & GENERATION_MASK) | IDLE);
+  return 0;
+}
+
+void give_settle(struct slot *slot, const struct ending *ending, struct step *step)
+{
+  struct pool *pool = slot_pool(slot);
+  if (ending->noticed)
+    step_notice(pool, step);
+  if (is_sampled(ending->lease) && ending->held_ns >= 0) {
+    pthread_mutex_lock(&pool->lock);
+    histogram_add(&pool->use, ending->held_ns);
+    pthread_mutex_unlock(&pool->lock);
+  }
+  /* With calls under way the last of them finishes the return, and from then on the slot is not ours. */
+  uint64_t word = atomic_load(&slot->word);
+  while (waits_for_calls(pool, word))
+    if (atomic_compare_exchange_weak(&slot->word, &word, word | AWAITED))
+      return;
+  give_finish(slot, step);
+}
+
+int give_end(struct slot *slot, pool_lease_t lease, struct step *step)
+{
+  struct ending ending;
+  int code = give_take_back(slot, lease, &ending);
+  if (code)
+    return code;
+  free(ending.tag);
+  give_settle(slot, &ending, step);
+  return 0;
+}
+
+void give_unused(struct pool *pool, pool_lease_t lease, struct step *step)
+{
+  struct ending ending;
+  struct slot *slot = slot_of(lease);
+  uint64_t word = lease_generation(lease);
+  int64_t since = pool->trust_ns ? overdue_idle_since(pool, slot, word) : 0;
+  count_vain_lease(pool);
+  if (give_take_back(slot, lease, &ending)) {
+    count_no_vain_lease(pool);
+    return;
+  }
+  if (pool->trust_ns)
+    overdue_was_unused(slot, generation_next(word), since);
+  free(ending.tag);
+  give_settle(slot, &ending, step);
+}

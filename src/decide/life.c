@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a pool: made, counted, recycled.
+ *
+ * Shared: the registry, under its lock, which is taken before any other.  It has three lists: every pool that was ever
+ * made, those that are in use, and those that may serve again.
+ *
+ * Memory of a pool is never freed, because a thread that has ended a lease may still read it (give.c says why that is
+ * harmless); it serves the next pool instead.  Such a late thread may also take the lock of a pool that nobody uses,
+ * and another may be preparing it.  So a fork takes the locks of all that were ever made.  Only the fork holds two of
+ * these locks at once, and it holds the registry's, so their order does not matter.
+ */
+#include "decide/life.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event_fd.h"
+#include "base/forks.h"
+#include "base/histogram.h"
+#include "base/thread.h"
+#include "slot/idle.h"
+#include "slot/notes.h"
+#include "slot/slot.h"
+#include "decide/attention.h"
+#include "decide/pool.h"
+#include "decide/step.h"
+
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+static struct pool *made;           /* all, by next_made; only grows */
+static struct pool *pools, *newest; /* in use, in order of making */
+static struct pool *unused;         /* may serve again */
+
+void life_registry_lock(void)
+{
+  pthread_mutex_lock(&registry);
+}
+
+void life_registry_unlock(void)
+{
+  pthread_mutex_unlock(&registry);
+}
+
+struct pool *life_first(void)
+{
+  return pools;
+}
+
+struct pool *life_first_made(void)
+{
+  return made;
+}
+
+struct pool *life_take(void)
+{
+  pthread_mutex_lock(&registry);
+  struct pool *pool = unused;
+  if (pool)
+    unused = pool->next_pool;
+  pthread_mutex_unlock(&registry);
+  if (pool)
+    return pool;
+  pool = aligned_alloc(SLOT_CACHE_LINE, sizeof *pool);
+  if (!pool)
+    return NULL;
+  memset(pool, 0, sizeof *pool);
+  pthread_mutex_init(&pool->lock, NULL);
+  idle_begin(&pool->rows, &pool->block, pool);
+  pthread_mutex_lock(&registry);
+  if (!made)
+    notes_begin();
+  pool->next_made = made;
+  made = pool;
+  pthread_mutex_unlock(&registry);
+  return pool;
+}
+
+void life_register(struct pool *pool)
+{
+  pthread_mutex_lock(&registry);
+  pool->previous_pool = newest;
+  pool->next_pool = NULL;
+  if (newest)
+    newest->next_pool = pool;
+  else
+    pools = pool;
+  newest = pool;
+  pthread_mutex_unlock(&registry);
+}
+
+static void recycle(struct pool *pool)
+{
+  void (*release)(void *context) = pool->vtable.release;
+  void *context = pool->context;
+  event_fd_close(&pool->event_fd, &pool->lock);
+  int32_t *ends = pool->ends;
+  pool->ends = NULL;
+  free(ends);
+  histogram_clear(&pool->wait);
+  histogram_clear(&pool->open_time);
+  histogram_clear(&pool->check_time);
+  histogram_clear(&pool->use);
+  pthread_mutex_lock(&registry);
+  if (pool->previous_pool)
+    pool->previous_pool->next_pool = pool->next_pool;
+  else
+    pools = pool->next_pool;
+  if (pool->next_pool)
+    pool->next_pool->previous_pool = pool->previous_pool;
+  else
+    newest = pool->previous_pool;
+  pool->next_pool = unused;
+  unused = pool;
+  pthread_mutex_unlock(&registry);
+  int cancel_state = cancel_hold();
+  release(context);
+  cancel_release(cancel_state);
+}
+
+void life_unlock(struct pool *pool)
+{
+  bool gone = !pool->gone && pool->references == 0 && pool->open == 0 && pool->gets == 0 && pool->threads == 0;
+  if (gone)
+    pool->gone = true;
+  pthread_mutex_unlock(&pool->lock);
+  if (gone)
+    recycle(pool);
+}
+
+void life_get_begin(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->gets++;
+  pthread_mutex_unlock(&pool->lock);
+}
+
+void life_get_end(struct pool *pool, uint64_t forks_before)
+{
+  if (forks_before != forks_count())
+    return; /* a callback forked, and this is the child: its pools know nothing of us */
+  pthread_mutex_lock(&pool->lock);
+  pool->gets--;
+  life_unlock(pool);
+}
+
+bool life_maintain_begin(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool free = !pool->maintained;
+  pool->maintained = true;
+  pool->threads += free; /* the pool must not be recycled meanwhile */
+  pthread_mutex_unlock(&pool->lock);
+  return free;
+}
+
+void life_maintain_end(struct pool *pool, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->maintained = false;
+  life_thread_ends(pool, step);
+}
+
+void life_thread_ends(struct pool *pool, struct step *step)
+{
+  *step = (struct step){0};
+  pool->threads--;
+  if (attention_closed(pool))
+    step_tell_drainers(pool, step);
+  life_unlock(pool);
+}

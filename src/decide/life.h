@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a pool: registered, counted, unlocked, recycled. */
+#ifndef LIFE_H
+#define LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct step;
+struct pool;
+
+void life_registry_lock(void);
+void life_registry_unlock(void);
+struct pool *life_first(void);
+struct pool *life_first_made(void);
+struct pool *life_take(void);
+void life_register(struct pool *pool);
+
+/* In pool.c: gives the memory of a pool to the next; the pools that are in use; all that were ever made. */
+
+/* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
+void life_unlock(struct pool *pool);
+
+/* A slow get begins and ends: in between the pool is not recycled. */
+void life_get_begin(struct pool *pool);
+void life_get_end(struct pool *pool, uint64_t forks);
+
+/* Only one thread at a time acts for the asynchronous waiters; false if another does. */
+bool life_maintain_begin(struct pool *pool);
+void life_maintain_end(struct pool *pool, struct step *step);
+
+/* A library thread of this pool ends.  Under the lock, which it leaves. */
+void life_thread_ends(struct pool *pool, struct step *step);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections that were opened together would end together.  So each gets its end when it is opened: in the latest
+ * interval before its lifetime is over in which fewer than the quota end yet.  Of all that are open the share p % may
+ * end in one interval; there are n = 100 / p intervals and one more to choose from, so one has room, and none of them
+ * is far from the end.  Spacing instead of jitter is an idea of pgbouncer's.
+ *
+ * The ends were spread by the number that was open then.  Where fewer are open now, or the look comes late, the quota
+ * puts some off, but never beyond the limit: none that is idle gets older than max_lifetime_ms, whatever the quota.
+ */
+#include "decide/lifetime.h"
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "slot/notes.h"
+#include "slot/slot.h"
+#include "decide/look.h"
+#include "decide/pool.h"
+
+static int64_t intervals(const pool_config_t *config)
+{
+  return (100 + config->retire_percent - 1) / config->retire_percent;
+}
+
+int64_t lifetime_interval_ns(const pool_config_t *config)
+{
+  return ns_of(config->max_lifetime_ms) / (4 * intervals(config)) + 1;
+}
+
+static int32_t quota(struct pool *pool, int64_t open)
+{
+  return (int32_t)((open * pool->config.retire_percent + 99) / 100);
+}
+
+/* A lifetime reaches over 4 n intervals. */
+size_t lifetime_ring_size(const pool_config_t *config)
+{
+  return (size_t)(4 * intervals(config) + 2);
+}
+
+static int32_t *ends_in(struct pool *pool, int64_t interval)
+{
+  return &pool->ends[(uint64_t)interval % lifetime_ring_size(&pool->config)];
+}
+
+int64_t lifetime_last_end(const pool_config_t *config, int64_t limit_ns)
+{
+  return limit_ns - lifetime_interval_ns(config) / 2;
+}
+
+static int64_t choose_end(struct pool *pool, int64_t limit_ns)
+{
+  int64_t length = lifetime_interval_ns(&pool->config);
+  int64_t chosen = limit_ns / length - 1;
+  int64_t first = chosen - intervals(&pool->config);
+  int32_t most = quota(pool, pool->open);
+  while (chosen > first && *ends_in(pool, chosen) >= most)
+    chosen--;
+  int32_t place = ++*ends_in(pool, chosen);
+  int64_t end = chosen * length + length * (place < most ? place : most) / (most + 1);
+  int64_t last = lifetime_last_end(&pool->config, limit_ns); /* not before this interval */
+  return end < last ? end : last;
+}
+
+/* Its server counts from when the open began.  But one that took long must not leave a connection that is at its end
+   when it comes. */
+static int64_t limit_of(const pool_config_t *config, int64_t now, int64_t took_ns)
+{
+  int64_t lifetime = ns_of(config->max_lifetime_ms);
+  int64_t age = took_ns < 0 ? 0 : took_ns < lifetime / 4 ? took_ns : lifetime / 4;
+  return now - age + lifetime;
+}
+
+void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t took_ns)
+{
+  struct notes *notes = notes_of(slot);
+  atomic_store(&notes->checked_ns, now);
+  /* It will be idle now, or it is lent and moves. */
+  notes_see(slot, (atomic_load(&slot->word) & GENERATION_MASK) | IDLE, now);
+  if (pool->config.max_lifetime_ms > 0) {
+    int64_t limit_ns = limit_of(&pool->config, now, took_ns);
+    atomic_store(&notes->limit_ns, limit_ns);
+    atomic_store(&notes->retire_ns, choose_end(pool, limit_ns));
+  }
+}
+
+char *lifetime_end(struct pool *pool, struct slot *slot)
+{
+  int64_t end = atomic_load(&notes_of(slot)->retire_ns);
+  if (end)
+    --*ends_in(pool, end / lifetime_interval_ns(&pool->config));
+  return notes_forget(slot);
+}
+
+bool lifetime_may_retire(struct pool *pool, const struct look *look)
+{
+  int64_t interval = look->boot / lifetime_interval_ns(&pool->config);
+  if (pool->retiring_interval != interval) {
+    pool->retiring_interval = interval;
+    pool->retired = 0;
+  }
+  return pool->retired < quota(pool, look->open);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lease renews the trust in its connection for an eighth of the shortest limit, at most until the end of its
+ * lifetime. A get before that is in time, whatever the keeper does, for the connection came back after that lease.  A
+ * later one judges by the notes.  Where a note does not tell since when a connection has been idle, it counts as idle
+ * since the last moment at which it was not: the last look, or the last lease that renewed the trust.  One that is
+ * checked or closed too early costs little; one that is lent too late may be dead.  The put of a lease that renews the
+ * trust makes a note (RESTING leads it to the slow path), so that a long lease is not taken for idleness where nobody
+ * looks.
+ *
+ * The wall clock only says when to judge.  One that was set looks like a moment out of the trusted time, before or
+ * after it.
+ */
+#include "decide/overdue.h"
+
+#include "base/clock.h"
+#include "slot/notes.h"
+#include "slot/slot.h"
+#include "decide/pool.h"
+#include "decide/room.h"
+
+static int64_t shortest_limit(const pool_config_t *config)
+{
+  int64_t shortest = POOL_NO_DEADLINE;
+  set_earlier_if_on(&shortest, 0, config->idle_timeout_ms);
+  set_earlier_if_on(&shortest, 0, config->check_after_ms);
+  set_earlier_if_on(&shortest, 0, config->max_lifetime_ms);
+  return shortest;
+}
+
+int64_t overdue_trust_ns(const pool_config_t *config)
+{
+  int64_t shortest = shortest_limit(config);
+  return shortest == POOL_NO_DEADLINE ? 0 : shortest / 8;
+}
+
+bool overdue_may_be_coarse(const pool_config_t *config)
+{
+  return shortest_limit(config) >= 4 * clock_coarse_step();
+}
+
+void overdue_trust(struct pool *pool, struct slot *slot)
+{
+  struct notes *notes = notes_of(slot);
+  int64_t wall = clock_wall(pool->coarse), until = wall + pool->trust_ns;
+  int64_t now = clock_boot(), limit = atomic_load(&notes->limit_ns);
+  if (limit)
+    set_earlier(&until, wall + limit - now - (pool->coarse ? clock_coarse_step() : 0));
+  atomic_store(&notes->trusted_ns, now);
+  atomic_store(&notes->trusted_until, until);
+  atomic_fetch_or(&slot->word, RESTING);
+}
+
+int64_t overdue_idle_since(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  struct notes *notes = notes_of(slot);
+  uint64_t idle = (word & GENERATION_MASK) | IDLE;
+  /* Before the note: a look that ends after this may have seen what became of the slot since. */
+  int64_t looked = atomic_load(&pool->looked_ns);
+  uint64_t noted = atomic_load(&notes->word);
+  int64_t since = atomic_load(&notes->since_ns);
+  if (noted == idle && atomic_load(&notes->word) == idle)
+    return since;
+  int64_t trusted = atomic_load(&notes->trusted_ns);
+  /* A note of this lease is later than the idleness, and the look that made it may be, too. */
+  bool noted_later = (noted & GENERATION_MASK) == (idle & GENERATION_MASK);
+  return noted_later || looked < trusted ? trusted : looked;
+}
+
+void overdue_was_unused(struct slot *slot, uint64_t word, int64_t since)
+{
+  struct notes *notes = notes_of(slot);
+  atomic_store(&notes->trusted_until, 0);
+  atomic_store(&notes->word, 0);
+  notes_see(slot, (word & GENERATION_MASK) | IDLE, since);
+}
+
+/* Whether one more may be idle for too long than has to stay. */
+static bool is_spare(struct pool *pool, bool taken)
+{
+  return (pool->config.min_idle == 0 && pool->config.min_open == 0) || room_spare(pool, taken, 1) > 0;
+}
+
+enum verdict overdue_judge(struct pool *pool, struct slot *slot, uint64_t word, bool taken, int32_t *reason)
+{
+  const pool_config_t *config = &pool->config;
+  int64_t now = clock_boot(), limit = atomic_load(&notes_of(slot)->limit_ns);
+  *reason = POOL_REASON_LIFETIME;
+  if (limit && now >= limit)
+    return TO_BE_CLOSED;
+  int64_t idle_ns = now - overdue_idle_since(pool, slot, word);
+  *reason = POOL_REASON_IDLE;
+  if (config->idle_timeout_ms > 0 && idle_ns >= ns_of(config->idle_timeout_ms) && is_spare(pool, taken))
+    return TO_BE_CLOSED;
+  return config->check_after_ms > 0 && idle_ns >= ns_of(config->check_after_ms) ? TO_BE_CHECKED : IN_TIME;
+}

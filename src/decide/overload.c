@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When the first waiter is late, and has been for as long again, everybody will be late: a queue in order of arrival
+ * then serves only those that have all but given up.  The newest first, or refusing the late, serves some in time.
+ * Ideas: adaptive LIFO and CoDel.
+ */
+#include "decide/overload.h"
+
+#include <stdio.h>
+
+#include <pool/pool.h>
+
+#include "decide/pool.h"
+#include "decide/waiter.h"
+
+bool overload_is_late(struct pool *pool, const struct waiter *waiter, int64_t now)
+{
+  return waiter && now - waiter->since_ns >= pool->config.overload_after_ms * 1000000;
+}
+
+bool overload_is_on(struct pool *pool, int64_t now)
+{
+  if (pool->config.queue == POOL_QUEUE_FIFO)
+    return false;
+  if (!overload_is_late(pool, pool->queue.first, now))
+    pool->late_since_ns = 0;
+  else if (pool->late_since_ns == 0)
+    pool->late_since_ns = pool->queue.first->since_ns + pool->config.overload_after_ms * 1000000;
+  return pool->late_since_ns && now - pool->late_since_ns >= pool->config.overload_after_ms * 1000000;
+}
+
+void overload_blame(struct pool *pool, struct waiter *waiter)
+{
+  waiter->error.code = POOL_E_OVERLOAD;
+  waiter->error.native = 0;
+  snprintf(waiter->error.message, sizeof waiter->error.message,
+           "waited in vain for overload_after_ms, %lld ms, as everybody did before; take load away or raise max_open",
+           (long long)pool->config.overload_after_ms);
+}
+
+int64_t overload_sheds_at(struct pool *pool, const struct waiter *waiter, int64_t now)
+{
+  int64_t after = pool->config.overload_after_ms * 1000000;
+  if (pool->config.queue != POOL_QUEUE_SHED || !pool->queue.first)
+    return 0;
+  int64_t late_since = pool->late_since_ns ? pool->late_since_ns : pool->queue.first->since_ns + after;
+  int64_t moment = late_since > waiter->since_ns ? late_since + after : waiter->since_ns + after;
+  return moment > now ? moment : now + after;
+}
+
+bool overload_sheds(struct pool *pool, struct waiter *waiter, int64_t now)
+{
+  bool late = pool->config.queue == POOL_QUEUE_SHED && overload_is_on(pool, now) && overload_is_late(pool, waiter, now);
+  if (late)
+    overload_blame(pool, waiter);
+  return late;
+}

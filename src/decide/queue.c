@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue of a pool: in which order waiters are served.
+ *
+ * Order with bounded barging.  As long as the first waiter is young, a put leaves its connection idle and nudges that
+ * waiter: a thread that is running may take the connection first, which saves a context switch for each lease.  One
+ * nudge is under way at a time (ATTENTION_NUDGED); the waiter that was nudged lowers the flag before it scans, so a put
+ * that saw the flag and did nothing is seen by that scan.  A nudged waiter that succeeds, expires or is cancelled
+ * serves the next: a nudge is never swallowed. Once the first waiter has waited for fairness_us, ATTENTION_FAIR is up:
+ * puts hand their connection to it directly, newcomers queue.
+ *
+ * An asynchronous waiter does not run, so it is never nudged: a connection is handed to it, after a check in the
+ * background where one is due.
+ *
+ * Hope.  A waiter whose open failed goes on waiting as long as a connection is open, or being opened, that may still
+ * come to it.  When nothing is left that could come, those whose open failed, and all while the breaker is open, end at
+ * once with the cause.
+ *
+ * queue_serve() takes no slot on trust: it lends only what it finds among its own pool's slots, because its caller may
+ * have been looking at a slot of a former pool in the same memory (give.c).
+ */
+#include "decide/queue.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "base/thread.h"
+#include "slot/idle.h"
+#include "decide/attention.h"
+#include "decide/lend.h"
+#include "decide/life.h"
+#include "decide/overload.h"
+#include "decide/pool.h"
+#include "decide/room.h"
+#include "decide/starve.h"
+#include "decide/step.h"
+#include "decide/suspect.h"
+#include "decide/waiter.h"
+
+void queue_refresh(struct pool *pool, int64_t now)
+{
+  struct waiter *first = pool->queue.first;
+  attention_raise(pool, ATTENTION_WAITERS, first != NULL);
+  attention_raise(pool, ATTENTION_NUDGED, first != NULL && first->nudged);
+  attention_raise(pool, ATTENTION_FAIR,
+                  first != NULL && now - first->since_ns >= (int64_t)pool->config.fairness_us * 1000);
+}
+
+void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  switch (waiter->kind) {
+  case WAITER_THREAD:
+    if (step->wake.signal) {
+      told_append(&pool->told, waiter);
+      step->tells = pool;
+    } else {
+      told_remove(&pool->told, waiter);
+      atomic_store(&waiter->signal, 1);
+      step->wake.signal = &waiter->signal;
+    }
+    break;
+  case WAITER_ASYNC:
+    step_want_keeper(pool, step);
+    break;
+  case WAITER_TICKET:
+    step->wake.ticket = atomic_load(&waiter->ticket);
+    break;
+  }
+}
+
+void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns)
+{
+  if (!waiter->waited || waiter->counted)
+    return;
+  waiter->counted = true;
+  histogram_add(&pool->wait, waited_ns);
+  pool->counts.waited++;
+}
+
+static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
+{
+  if (!waiter->waited)
+    return; /* found something on the first look */
+  int64_t waited = now - waiter->since_ns;
+  pool->counts.wait_ns += waited;
+  if (waited > pool->counts.wait_max_ns)
+    pool->counts.wait_max_ns = waited;
+  if (outcome > 0)
+    queue_count_wait(pool, waiter, waited);
+}
+
+static void queue_leave(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
+{
+  waiter_remove(&pool->queue, waiter);
+  waiter->nudged = false;
+  count_outcome(pool, waiter, outcome, now);
+  queue_refresh(pool, now);
+}
+
+void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
+{
+  queue_leave(pool, waiter, outcome, now);
+  waiter->outcome = outcome;
+  waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;
+  if (waiter->kind == WAITER_ASYNC)
+    waiter_append(&pool->settled, waiter);
+}
+
+/* The same with word of it, beside whatever else the step says. */
+static void end_wait(struct pool *pool, struct waiter *waiter, int code, int64_t now, struct step *step)
+{
+  queue_settle(pool, waiter, code, now);
+  if (waiter->kind == WAITER_TICKET)
+    waiter_append(&pool->settled, waiter);
+  else
+    queue_wake(pool, waiter, step);
+}
+
+bool queue_tell_next(struct pool *pool, struct step *step)
+{
+  struct waiter *told = pool->stepped ? pool->settled.first : NULL;
+  if (!told)
+    return false;
+  waiter_remove(&pool->settled, told);
+  queue_wake(pool, told, step);
+  return true;
+}
+
+/* A worker opens for these. */
+static bool is_opened_for(const struct pool *pool, const struct waiter *waiter)
+{
+  return !waiter->timeless && (pool->config.openers > 0 || waiter->kind == WAITER_ASYNC);
+}
+
+/* How many waits one step may end, so that the lock is not held for long.  A pool of the step API is asked for the rest
+   by pool_step_next() alone, and there the end of a wait costs no system call. */
+static int32_t batch(const struct pool *pool)
+{
+  return pool->stepped ? INT32_MAX : TOLD_AT_ONCE;
+}
+
+void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment)
+{
+  /* From the newest on, and no further than those that were refused before. */
+  for (struct waiter *waiter = pool->queue.last; waiter && waiter->since_ns > pool->refused_until_ns;
+       waiter = waiter->previous)
+    if (!waiter->refused && is_opened_for(pool, waiter) && waiter->since_ns <= moment) {
+      waiter->error = *error;
+      waiter->refused = true;
+      pool->queue.refused++;
+    }
+  if (moment > pool->refused_until_ns)
+    pool->refused_until_ns = moment;
+}
+
+/* If nothing is left that could come, ends the waits of those that may not open, or whose open failed; at most so many.
+   Returns how many more it might have ended. */
+static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step *step)
+{
+  if (!pool->queue.first || (!pool->breaker.open && pool->queue.refused == 0) || room_hopes(pool))
+    return left;
+  for (struct waiter *waiter = pool->queue.first, *next; waiter && left > 0; waiter = next) {
+    next = waiter->next;
+    if (!waiter->refused && !pool->breaker.open)
+      continue;
+    if (!waiter->refused)
+      waiter->error = pool->breaker.cause;
+    end_wait(pool, waiter, waiter->error.code, now, step);
+    left--;
+  }
+  return left;
+}
+
+int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step)
+{
+  int64_t now = clock_now();
+  int32_t ended = 0, most = batch(pool);
+  for (struct waiter *waiter = pool->queue.first, *next; waiter && ended < most; waiter = next) {
+    next = waiter->next;
+    if (waiter->since_ns > moment)
+      continue;
+    waiter->error.code = POOL_E_EVICTED;
+    waiter->error.native = 0;
+    snprintf(waiter->error.message, sizeof waiter->error.message, "the wait was ended by pool_evict()");
+    end_wait(pool, waiter, POOL_E_EVICTED, now, step);
+    ended++;
+  }
+  return ended;
+}
+
+int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step)
+{
+  int32_t count = 0;
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  if (pool->unserved)
+    queue_serve(pool, step);
+  for (struct waiter *waiter; count < TOLD_AT_ONCE && (waiter = pool->told.first); count++) {
+    told_remove(&pool->told, waiter);
+    signals[count] = &waiter->signal;
+    atomic_store(&waiter->signal, 1);
+  }
+  step->tells = pool->told.first || pool->unserved ? pool : NULL;
+  life_unlock(pool);
+  return count;
+}
+
+static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
+{
+  waiter->nudged = true;
+  queue_refresh(pool, now);
+  queue_wake(pool, waiter, step);
+}
+
+/* Whether a worker, not the first waiter itself, is to use the room. */
+static bool opens_elsewhere(struct pool *pool)
+{
+  return pool->config.openers > 0 || (pool->queue.first && pool->queue.first->kind == WAITER_ASYNC);
+}
+
+/* Ends the waits at the head that are over, at most so many; returns how many more it might have ended. */
+static int32_t expire(struct pool *pool, int64_t now, int32_t left)
+{
+  /* Nobody is woken: a waiter keeps its own time, and tells then what was found here. */
+  for (struct waiter *first; left > 0 && (first = pool->queue.first) && first->deadline_ns <= now; left--) {
+    first->tells_starved = first->kind == WAITER_THREAD && starve_find(pool, first);
+    queue_settle(pool, first, POOL_E_TIMEOUT, now);
+  }
+  return left;
+}
+
+static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *step)
+{
+  for (struct waiter *first; left > 0 && overload_is_late(pool, first = pool->queue.first, now); left--) {
+    overload_blame(pool, first);
+    end_wait(pool, first, POOL_E_OVERLOAD, now, step);
+  }
+  return left;
+}
+
+int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
+{
+  int64_t now = clock_now();
+  int32_t left = TOLD_AT_ONCE;
+  for (struct waiter *first; left > 0 && (first = queue_first_due(&pool->queue)) && first->deadline_ns <= now; left--)
+    queue_settle(pool, first, POOL_E_TIMEOUT, now);
+  if (overload_is_on(pool, now) && pool->config.queue == POOL_QUEUE_SHED && shed(pool, now, left, step) == 0)
+    return now;
+  struct waiter *first = queue_first_due(&pool->queue);
+  return first ? first->deadline_ns : POOL_NO_DEADLINE;
+}
+
+static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
+{
+  pool_lease_t lease = lend_clean(pool, step);
+  if (!lease)
+    return false;
+  queue_settle(pool, waiter, lease, now);
+  queue_wake(pool, waiter, step);
+  return true;
+}
+
+/* A connection that is due is checked for a waiter that does not run; one without time to wait has only these to hope
+   for. */
+static void serve_asynchronous(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
+{
+  if (!suspect_next(pool, step) && next->timeless && !idle_any_coming(&pool->rows))
+    queue_settle(pool, next, POOL_E_TIMEOUT, now);
+}
+
+/* There is a place for it, but an open has failed since it looked: it has to know when it may try. */
+static bool waits_unknowing(struct pool *pool, const struct waiter *waiter)
+{
+  return waiter->again_ns == 0 && room_has_place(pool);
+}
+
+static void serve_next(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
+{
+  bool elsewhere = opens_elsewhere(pool), room = room_permits(pool, elsewhere || next->refused);
+  if (elsewhere && (room || room_retry_at(pool) != POOL_NO_DEADLINE))
+    step->worker_wanted = true;
+  bool direct = (attention_of(pool) & ATTENTION_FAIR) || next->kind == WAITER_ASYNC || next != pool->queue.first;
+  if (direct && hand_over(pool, next, now, step))
+    return;
+  if (next->kind == WAITER_ASYNC)
+    serve_asynchronous(pool, next, now, step);
+  else if (!next->nudged && (idle_any(&pool->rows) || (!elsewhere && (room || waits_unknowing(pool, next)))))
+    nudge(pool, next, now, step);
+}
+
+void queue_serve(struct pool *pool, struct step *step)
+{
+  pool->unserved = false;
+  if (attention_of(pool) & ATTENTION_NOT_LENDING)
+    return;
+  if (room_needs_refill(pool) || room_needs_probe(pool))
+    step->worker_wanted = true;
+  if (pool->queue.first) {
+    int64_t now = clock_now();
+    int32_t left = expire(pool, now, despair(pool, now, batch(pool), step));
+    bool overloaded = overload_is_on(pool, now);
+    if (overloaded && pool->config.queue == POOL_QUEUE_SHED)
+      left = shed(pool, now, left, step);
+    queue_refresh(pool, now);
+    if (left == 0) {
+      pool->unserved = true; /* the head may be over as well, and must not be served */
+      step->tells = pool;
+      return;
+    }
+    bool newest = overloaded && pool->config.queue == POOL_QUEUE_LIFO;
+    struct waiter *next = newest ? pool->queue.last : pool->queue.first;
+    if (next)
+      serve_next(pool, next, now, step);
+  }
+  if (step->wake.ticket == 0)
+    queue_tell_next(pool, step);
+}
+
+void queue_serve_unlocked(struct pool *pool, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  queue_serve(pool, step);
+  life_unlock(pool);
+}
+
+/* A connection that waiters may have hoped for will not come to them: if it was the last, their waits end.  In a pool
+   of the step API pool_step_next() finds that, which can say whom to wake. */
+void queue_hope_less(struct pool *pool, struct step *step)
+{
+  if (!pool->stepped && (attention_of(pool) & ATTENTION_WAITERS))
+    queue_serve_unlocked(pool, step);
+}
+
+/* A waiter looks for itself.  It is queued or about to be; 0 and no work: nothing is there. */
+static pool_lease_t look(struct pool *pool, struct waiter *waiter, bool told, struct step *step)
+{
+  /* Who has just come is running and may overtake, as long as that is fair; who has waited and woke for no reason may
+   * not. */
+  bool comes = !waiter->waited && !(attention_of(pool) & ATTENTION_FAIR);
+  if ((attention_of(pool) & ATTENTION_PAUSED) || (pool->queue.first != waiter && !told && !comes))
+    return 0;
+  pool_lease_t lease = lend_any(pool, step);
+  bool elsewhere = pool->config.openers > 0;
+  if (lease || step->work || !room_permits(pool, elsewhere || waiter->refused))
+    return lease;
+  if (elsewhere) {
+    step->worker_wanted = true;
+    return 0;
+  }
+  return room_reserve(pool, step) ? 0 : POOL_E_NOMEM;
+}
+
+/* A waiter that left the queue for a connection that could not be opened, or turned out to be dead, goes back to
+   its place. */
+static void take_place(struct pool *pool, struct waiter *waiter, int64_t now)
+{
+  if (waiter->since_ns) {
+    waiter_insert(&pool->queue, waiter);
+    if (!waiter->refused && waiter->since_ns <= pool->refused_until_ns)
+      pool->refused_until_ns = waiter->since_ns - 1; /* was not there when others were refused */
+  } else {
+    waiter->since_ns = now;
+    waiter->timeless = waiter->deadline_ns <= now;
+    waiter->thread = thread_id();
+    waiter_append(&pool->queue, waiter);
+  }
+  queue_refresh(pool, now);
+}
+
+static int enter(struct pool *pool, struct waiter *waiter)
+{
+  int64_t now = clock_now();
+  if (attention_of(pool) & ATTENTION_CLOSED)
+    return POOL_E_CLOSED;
+  if (pool->evicting && waiter->deadline_ns > now)
+    return waiter->refused ? waiter->error.code : POOL_E_EVICTED;
+  if (waiter->since_ns == 0 && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters)
+    return POOL_E_OVERLOAD;
+  take_place(pool, waiter, now);
+  return 0;
+}
+
+/* A get had so little time that no opener has begun for it: it leaves the wish for the next. */
+static void wish(struct pool *pool, const struct waiter *waiter, struct step *step)
+{
+  if (pool->config.openers == 0 || waiter->refused || pool->workers_opening >= pool->queue.patient ||
+      idle_any(&pool->rows) || !room_permits(pool, true))
+    return;
+  pool->wished = step->worker_wanted = true;
+}
+
+static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool told, int64_t now, struct step *step)
+{
+  if (attention_of(pool) & ATTENTION_CLOSED)
+    return POOL_E_CLOSED;
+  if (now >= waiter->deadline_ns) {
+    step->starved = starve_find(pool, waiter);
+    wish(pool, waiter, step);
+    return POOL_E_TIMEOUT;
+  }
+  if (overload_sheds(pool, waiter, now))
+    return POOL_E_OVERLOAD; /* before it looks: what comes back now is for those who are not late */
+  pool_lease_t result = look(pool, waiter, told, step);
+  if (result || step->work || !(pool->breaker.open || waiter->refused) || room_hopes(pool))
+    return result;
+  if (waiter->refused)
+    return waiter->error.code;
+  waiter->error = pool->breaker.cause;
+  waiter->at_once = true;
+  return POOL_E_OPEN;
+}
+
+/* When a waiter has to look again although nobody tells it to; 0: never. */
+static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, int64_t now)
+{
+  int64_t moments[] = {pool->breaker.failures > 0 && pool->breaker.retry_at_ns > now ? pool->breaker.retry_at_ns : 0,
+                       overload_sheds_at(pool, waiter, now), starve_at(pool, waiter)};
+  int64_t first = 0;
+  for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
+    if (moments[i] && (first == 0 || moments[i] < first))
+      first = moments[i];
+  return first;
+}
+
+pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  told_remove(&pool->told, waiter);
+  if (waiter->outcome) {
+    if (waiter->queued)
+      waiter_remove(&pool->settled, waiter); /* it came before it was told */
+    step->starved = waiter->tells_starved;
+    /* Whoever leaves passes on what he may have been told before he was handed something else. */
+    queue_serve(pool, step);
+    return waiter->outcome;
+  }
+  int64_t now;
+  bool told = false, comes = !waiter->queued;
+  if (comes) {
+    int error = enter(pool, waiter);
+    if (error)
+      return error;
+    now = clock_now();
+  } else {
+    told = waiter->nudged;
+    waiter->nudged = false;
+    now = clock_now();
+    queue_refresh(pool, now);
+  }
+  atomic_store(&waiter->signal, 0);
+  pool_lease_t result = outcome_of(pool, waiter, told, now, step);
+  if (result == 0 && step->work == POOL_WORK_NONE) {
+    if (comes)
+      starve_suspect(pool, waiter);
+    else if (starve_at(pool, waiter) && now >= starve_at(pool, waiter))
+      step->starved = starve_find(pool, waiter);
+    waiter->waited = true;
+    if (pool->queue.first != waiter)
+      queue_serve(pool, step);
+    step->worker_wanted = step->worker_wanted || pool->unclean; /* what is closed makes room */
+    step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
+    return 0;
+  }
+  queue_leave(pool, waiter, result, now);
+  waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;
+  queue_serve(pool, step);
+  return result;
+}
+
+pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  int64_t now = clock_now();
+  if (attention_of(pool) & ATTENTION_CLOSED)
+    return POOL_E_CLOSED;
+  if (now >= waiter->deadline_ns || pool->evicting || !room_hopes(pool))
+    return POOL_E_OPEN;
+  waiter->refused = waiter->waited = true;
+  take_place(pool, waiter, now);
+  /* What became idle before this waiter was there to be told of. */
+  step->look_again_ns = waiter->again_ns = idle_any(&pool->rows) ? now : looks_again_at(pool, waiter, now);
+  return 0;
+}
+
+int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  int error = enter(pool, waiter);
+  if (error)
+    return error;
+  waiter->waited = true;
+  bool paused = attention_of(pool) & ATTENTION_PAUSED;
+  if (waiter->timeless) {
+    /* What is idle now, after a check if need be: nothing else has the time. */
+    bool first = pool->queue.first == waiter && !paused;
+    waiter_set_deadline(&pool->queue, waiter, clock_deadline(pool->config.get_timeout_ms));
+    if (first && !hand_over(pool, waiter, waiter->since_ns, step))
+      serve_asynchronous(pool, waiter, waiter->since_ns, step);
+    else if (!first)
+      queue_settle(pool, waiter, POOL_E_TIMEOUT, waiter->since_ns);
+  } else {
+    queue_serve(pool, step);
+    waiter->at_once = waiter->outcome == POOL_E_OPEN;
+    step->worker_wanted = step->worker_wanted ||
+                          (!waiter->outcome && (room_permits(pool, true) || room_retry_at(pool) != POOL_NO_DEADLINE));
+  }
+  step_want_keeper(pool, step); /* there is a deadline to keep */
+  return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose turn it is.  Everything here is done under the pool's lock. */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+struct step;
+struct waiter;
+
+/* At most so many waits are ended, or threads named, while the lock is held once. */
+#define TOLD_AT_ONCE 64
+
+/* Brings `attention` up to date with the queue. */
+void queue_refresh(struct pool *pool, int64_t now);
+
+/* Names a waiter in the step, so that it is woken; a thread beside the first is put into the pool's list. */
+void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* A wait has ended with a lease: counts it, once. */
+void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns);
+
+/* Takes a waiter out of the queue and leaves its outcome for it to fetch. */
+void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now);
+
+/* Tells a ticket's holder, whom a step could not name, that its wait is over.  False if there is none. */
+bool queue_tell_next(struct pool *pool, struct step *step);
+
+/* A worker's open failed: refuses those that it was for, whose waits began before a moment. */
+void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment);
+
+/* Ends the waits that began before a moment, at most so many as one step may; returns how many. */
+int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step);
+
+/* Ends waits that are over and names threads to be woken, after the lock: fills `signals` and returns how many.  What a
+   signal points to may be gone by then; to wake it does not read it.  step->tells: there are more. */
+int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
+
+/* Ends the waits of asynchronous waiters that are over, some at a time.  Returns when the next is: perhaps already. */
+int64_t queue_expire_asynchronous(struct pool *pool, struct step *step);
+
+/* Gives what there is to the next waiter: hands a connection over, or tells it to look. */
+void queue_serve(struct pool *pool, struct step *step);
+void queue_serve_unlocked(struct pool *pool, struct step *step);
+
+/* Such a connection is none any more. */
+void queue_hope_less(struct pool *pool, struct step *step);
+
+/* Begins or continues a wait. */
+pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Begins the wait of a ticket whose open failed.  0, POOL_E_CLOSED or POOL_E_OPEN. */
+pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Begins the wait of an asynchronous waiter.  0 or an error. */
+int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "decide/starve.h"
+
+#include <stdatomic.h>
+
+#include <pool/pool.h>
+
+#include "base/clock.h"
+#include "slot/idle.h"
+#include "slot/slot.h"
+#include "decide/pool.h"
+#include "decide/room.h"
+#include "decide/waiter.h"
+
+/* How many may wait, and how many be open, before nobody looks any more whether all of them wait for each other. */
+#define STARVATION_LIMIT 256
+
+/* A waiter without a deadline that seems to starve looks again after so long: then it is told. */
+#define STARVED_AFTER_NS INT64_C(10000000000)
+
+static bool waits(struct pool *pool, int32_t thread)
+{
+  for (struct waiter *waiter = pool->queue.first; waiter; waiter = waiter->next)
+    if (waiter->kind == WAITER_THREAD && waiter->thread == thread)
+      return true;
+  return false;
+}
+
+static bool is_held_by_other(pool_lease_t lease, int32_t thread)
+{
+  uint64_t word = atomic_load(&slot_of(lease)->word);
+  return lease && state_of(word) == LEASED && (word & GENERATION_MASK) == lease_generation(lease) &&
+         atomic_load(&slot_of(lease)->holder) != thread;
+}
+
+/* Whether every connection is held by a thread that waits here.  *generations is how far all slots have come: it grows
+   with each lease that ends.  One lease whose holder does not wait is remembered: as long as it is out, and its holder
+   does not come to wait, nothing needs to be searched. */
+static bool starves(struct pool *pool, int32_t thread, uint64_t *generations)
+{
+  bool holds_one = false;
+  *generations = 0;
+  if (is_held_by_other(pool->witness, thread) || pool->queue.length > STARVATION_LIMIT || pool->open > STARVATION_LIMIT)
+    return false;
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    *generations += word & GENERATION_MASK;
+    if (state_of(word) == EMPTY)
+      continue;
+    pool->witness = lease_of(slot, word);
+    int32_t holder = atomic_load(&slot->holder);
+    if (state_of(word) != LEASED || !waits(pool, holder))
+      return false;
+    holds_one = holds_one || holder == thread;
+  }
+  pool->witness = 0;
+  return holds_one;
+}
+
+void starve_suspect(struct pool *pool, struct waiter *waiter)
+{
+  uint64_t generations;
+  if (waiter->kind != WAITER_THREAD || room_permits(pool, false) || !starves(pool, waiter->thread, &generations))
+    return;
+  for (struct waiter *each = pool->queue.first; each; each = each->next)
+    each->starving = true;
+  if (pool->starving != generations || pool->starving_ns == 0)
+    pool->starving_ns = clock_now();
+  pool->starving = generations;
+}
+
+/* In a pool that has too little for its waiters one may be late although leases came back all the time, till a moment
+   ago. */
+static bool has_evidence(struct pool *pool, const struct waiter *waiter)
+{
+  uint64_t generations;
+  int64_t now = clock_now();
+  return starves(pool, waiter->thread, &generations) && generations == pool->starving &&
+         now - pool->starving_ns >= (now - waiter->since_ns) / 2;
+}
+
+bool starve_find(struct pool *pool, struct waiter *waiter)
+{
+  if (!waiter->starving || !has_evidence(pool, waiter)) {
+    waiter->starving = false;
+    return false;
+  }
+  for (struct waiter *each = pool->queue.first; each; each = each->next) {
+    each->starving = false;
+    each->starved = true;
+  }
+  pool->counts.starved++;
+  return true;
+}
+
+int64_t starve_at(const struct pool *pool, const struct waiter *waiter)
+{
+  if (!waiter->starving || waiter->deadline_ns != POOL_NO_DEADLINE)
+    return 0;
+  int64_t since = waiter->since_ns > pool->starving_ns ? waiter->since_ns : pool->starving_ns;
+  return since + STARVED_AFTER_NS;
+}

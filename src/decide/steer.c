@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "decide/steer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <pool/pool.h>
+
+#include "base/clock.h"
+#include "slot/idle.h"
+#include "slot/notes.h"
+#include "slot/slot.h"
+#include "decide/attention.h"
+#include "decide/count.h"
+#include "decide/dismiss.h"
+#include "decide/life.h"
+#include "decide/pool.h"
+#include "decide/queue.h"
+#include "decide/room.h"
+#include "decide/step.h"
+
+/* Dooms whatever is open or being opened in a slot. */
+static bool doom(const struct scan *scan, struct slot *slot, uint8_t reason)
+{
+  uint64_t word = atomic_load(&slot->word);
+  for (;;) {
+    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED) || !scan_owns(scan, slot))
+      return false;
+    atomic_store(&notes_of(slot)->reason, reason);
+    if (atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED))
+      return true;
+  }
+}
+
+int32_t steer_flush(struct pool *pool)
+{
+  int32_t count = 0;
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));)
+    count += doom(&scan, slot, POOL_REASON_FLUSHED);
+  atomic_store(&pool->chores, true);
+  return count;
+}
+
+bool steer_next_doomed(struct scan *cursor, struct step *step)
+{
+  *step = (struct step){0};
+  for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
+    uint64_t word = atomic_load(&slot->word);
+    if ((word & DOOMED) && scan_owns(cursor, slot) && dismiss_idle(slot, word, dismiss_reason(slot), step) &&
+        step->work)
+      return true;
+  }
+  return false;
+}
+
+int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  int32_t left = POOL_E_CLOSED;
+  if (!attention_closed(pool)) {
+    pool->max_open = max_open;
+    pool->max_idle = room_max_idle(&pool->config, max_open);
+    room_refresh(pool);
+    left = room_excess(pool, INT32_MAX);
+    struct scan scan = scan_begin(&pool->rows);
+    for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
+      uint64_t word = atomic_load(&slot->word);
+      /* What is idle is closed by whoever comes first, as the chores are. */
+      left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
+    }
+    atomic_store(&pool->chores, true);
+    if (!pool->stepped)
+      queue_serve(pool, step);
+  }
+  life_unlock(pool);
+  return left;
+}
+
+int steer_evict(struct pool *pool, int64_t moment, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  pool->evicting = attention_of(pool) & ATTENTION_PAUSED;
+  int ended = queue_evict(pool, moment, step);
+  life_unlock(pool);
+  return ended;
+}
+
+int steer_pause(struct pool *pool, bool *first)
+{
+  int busy = POOL_E_CLOSED;
+  pthread_mutex_lock(&pool->lock);
+  *first = pool->pauses == 0;
+  if (!attention_closed(pool)) {
+    pool->pauses++;
+    attention_raise(pool, ATTENTION_PAUSED, true);
+    busy = count_busy(pool);
+  }
+  life_unlock(pool);
+  return busy;
+}
+
+int steer_resume(struct pool *pool)
+{
+  int left = POOL_E_INVALID;
+  pthread_mutex_lock(&pool->lock);
+  if (pool->pauses > 0) {
+    left = --pool->pauses;
+    pool->resuming = left == 0;
+    pool->evicting = pool->evicting && left > 0;
+    attention_raise(pool, ATTENTION_PAUSED, left > 0);
+  }
+  life_unlock(pool);
+  return left;
+}
+
+void steer_resumed(struct pool *pool, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  pool->resuming = false;
+  if (!pool->stepped)
+    queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
+  step->worker_wanted = step->worker_wanted || pool->wished; /* meanwhile */
+  life_unlock(pool);
+}
+
+/* Who closes a pool will step_ask who holds what, and for how long. */
+static void see_leases(struct pool *pool)
+{
+  int64_t now = clock_boot();
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = atomic_load(&slot->word);
+    if (state_of(word) == LEASED)
+      notes_see(slot, word, now);
+  }
+}
+
+bool steer_close(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool first = !attention_closed(pool);
+  attention_raise(pool, ATTENTION_CLOSED, true);
+  see_leases(pool);
+  life_unlock(pool);
+  return first;
+}

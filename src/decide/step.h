@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What was decided, for a runner to do: a step asks for work on a slot and names threads to be woken. */
+#ifndef STEP_H
+#define STEP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+#include <pool/step.h>
+
+#include "decide/waiter.h"
+
+struct slot;
+
+/* What a step asks for: the inner side of pool_step_t. */
+struct step {
+  int32_t work;
+  int32_t reason;
+  pool_lease_t claim;
+  struct slot *slot;
+  struct wake wake;
+  struct pool *tells;  /* of which more are to be woken: queue_tell() names them */
+  bool worker_wanted;  /* somebody should open, or do another chore */
+  bool keeper_wanted;  /* what the keeper waits for has changed */
+  bool breaker_opened; /* to be told */
+  bool breaker_closed;
+  bool starved;
+  bool restored;             /* a scan had cleared a bit for a moment, and others may have missed an idle slot */
+  int64_t until_ns;          /* of an open or check for a get of the step API: that get's deadline */
+  int64_t since_ns;          /* and since when it waits; 0: it has not been in the queue yet */
+  int64_t ticket;            /* of such a get, where it goes on waiting after its open failed */
+  int64_t look_again_ns;     /* when a failed open may be tried again; 0: none has failed */
+  _Atomic uint32_t *drained; /* who drains the pool should look */
+};
+
+void step_ask(struct step *step, int32_t work, int32_t reason, struct slot *slot, uint64_t word);
+
+/* What the keeper waits for has changed. */
+void step_want_keeper(struct pool *pool, struct step *step);
+
+/* Something moves while the keeper rests. */
+void step_notice(struct pool *pool, struct step *step);
+void step_tell_drainers(struct pool *pool, struct step *step);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A waiter is a place in a pool's queue; the queue is in order of arrival.
+ *
+ * Shared: the queue and all members of a waiter but `signal` belong to who holds the pool's lock.
+ *
+ * A waiter is queued until it is settled: given an outcome (a lease or an error) and taken out of the queue, both at
+ * one moment, under the lock.  So an expired or cancelled waiter can never be given a connection: it is no longer
+ * there.
+ *
+ * Three kinds.  A thread's waiter lives on that thread's stack, and it sleeps on `signal`.  Those of pool_get_async()
+ * and of the step API are named by tickets; they come from a table like that of the slots, and are never freed, so a
+ * stale ticket is recognised and harmless.
+ */
+#ifndef WAITER_H
+#define WAITER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+#include "base/due.h"
+
+enum waiter_kind {
+  WAITER_THREAD, /* sleeps; is woken through its signal */
+  WAITER_ASYNC,  /* the keeper acts for it and calls back */
+  WAITER_TICKET  /* of the step API: somebody is told to wake it */
+};
+
+struct pool;
+
+struct waiter {
+  struct waiter *next, *previous;
+  _Atomic uint32_t signal; /* 1: look again */
+  enum waiter_kind kind;
+  bool queued;
+  bool waited;        /* looked once and found nothing */
+  bool counted;       /* as a wait that ended with a lease */
+  bool starving;      /* every connection was held by a thread that waited, when somebody looked */
+  bool starved;       /* and nothing was put until this one's wait was over */
+  bool tells_starved; /* its thread is to tell so */
+  bool nudged;        /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
+  bool timeless;      /* came without time to wait */
+  bool refused;       /* its own open failed; `error` says why */
+  bool at_once;       /* ended by what a look found: the breaker refused it, or it had no time to wait */
+  bool telling;       /* is in the list of those to be woken */
+  struct waiter *next_told, *previous_told;
+  pool_lease_t outcome; /* once settled: a lease or an error */
+  int64_t began_ns;     /* when the get began */
+  int64_t since_ns;     /* 0: has not been in the queue yet */
+  int64_t deadline_ns;
+  int64_t again_ns;  /* when it looks again by itself; 0: it waits to be told */
+  int64_t waited_ns; /* once it is over: how long it waited */
+  int32_t thread;    /* who waits */
+  /* of those with a ticket */
+  _Atomic(struct pool *) pool;
+  _Atomic int64_t ticket;
+  uint32_t index;
+  struct due due; /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */
+  pool_got_fn *got;
+  void *user;
+  pool_error_t error; /* why an open or check for it failed last, or why its wait ended */
+};
+
+struct queue {
+  struct waiter *first, *last;
+  int32_t length;
+  int32_t patient;           /* how many have time, so that a connection may be opened for them */
+  int32_t asynchronous;      /* of these, how many are WAITER_ASYNC */
+  int32_t refused;           /* how many had an open of their own that failed */
+  struct due_heap deadlines; /* of all that are WAITER_ASYNC, for they do not keep their time themselves */
+};
+
+/* The asynchronous waiter whose deadline comes first, or NULL. */
+static inline struct waiter *queue_first_due(const struct queue *queue)
+{
+  struct due *due = queue->deadlines.first;
+  return due ? (struct waiter *)((char *)due - offsetof(struct waiter, due)) : NULL;
+}
+
+/* Threads to be woken, in order.  A thread's waiter stays here until its signal is set or its thread has come by
+   itself: until then its memory is there. */
+struct told {
+  struct waiter *first, *last;
+};
+
+void told_append(struct told *told, struct waiter *waiter);
+void told_remove(struct told *told, struct waiter *waiter);
+
+/* Whom to wake, decided under the lock and done after it. */
+struct wake {
+  _Atomic uint32_t *signal;
+  int64_t ticket;
+};
+
+void waiter_append(struct queue *queue, struct waiter *waiter);
+void waiter_insert(struct queue *queue, struct waiter *waiter); /* by its since_ns */
+void waiter_remove(struct queue *queue, struct waiter *waiter);
+
+/* Of an asynchronous waiter that is queued. */
+void waiter_set_deadline(struct queue *queue, struct waiter *waiter, int64_t deadline_ns);
+
+#endif

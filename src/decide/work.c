@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include "decide/work.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/histogram.h"
+#include "slot/notes.h"
+#include "slot/slot.h"
+#include "decide/asker.h"
+#include "decide/attention.h"
+#include "decide/count.h"
+#include "decide/dismiss.h"
+#include "decide/give.h"
+#include "decide/lend.h"
+#include "decide/life.h"
+#include "decide/lifetime.h"
+#include "decide/overdue.h"
+#include "decide/pool.h"
+#include "decide/queue.h"
+#include "decide/room.h"
+#include "decide/step.h"
+#include "decide/suspect.h"
+#include "decide/waiter.h"
+
+static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
+{
+  pool_lease_t result = 0;
+  uint64_t idle = 0;
+  pthread_mutex_lock(&pool->lock);
+  pool->opening--;
+  if (!outcome->succeeded) {
+    pool->counts.open_failures++;
+    room_note_failure(pool, outcome, step);
+    room_vacate(pool, slot, step);
+    queue_serve(pool, step);
+    if (outcome->until_ns)
+      result = asker_wait_on(pool, outcome, step);
+    if (result < 0)
+      count_failed_get_locked(pool, result, false); /* other gets are counted by event_get_ended() */
+  } else {
+    pool->counts.opened++;
+    if (outcome->took_ns >= 0)
+      histogram_add(&pool->open_time, outcome->took_ns);
+    atomic_store(&slot->conn, outcome->conn);
+    if (pool->needs_watch)
+      lifetime_begin(pool, slot, clock_boot(), outcome->took_ns);
+    if (pool->trust_ns)
+      overdue_trust(pool, slot);
+    room_note_success(pool, step);
+    if (attention_closed(pool)) {
+      dismiss(slot, POOL_REASON_CLOSED, step);
+      result = POOL_E_CLOSED;
+      if (pool->stepped && outcome->lend)
+        count_failed_get_locked(pool, POOL_E_CLOSED, false);
+    } else if (atomic_load(&slot->word) & DOOMED) {
+      dismiss(slot, dismiss_reason(slot), step); /* flushed while it was being opened */
+      queue_serve(pool, step);                   /* a waiter may have hoped for it */
+    } else if (outcome->lend && !(attention_of(pool) & ATTENTION_PAUSED)) {
+      uint64_t word = slot_move(slot, pool->lend & LENT_AS, 0, LEASED);
+      result = lease_of(slot, word);
+      queue_serve(pool, step); /* one fewer is being opened */
+    } else {
+      idle = give_become_idle(pool, slot); /* under the lock: a get that comes next finds it before it opens another */
+    }
+  }
+  life_unlock(pool);
+  if (idle)
+    give_settle_idle(slot, idle, step);
+  return result;
+}
+
+static void count_check(struct pool *pool, const struct outcome *outcome, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->counts.checks++;
+  pool->counts.check_failures += !outcome->succeeded;
+  if (outcome->took_ns >= 0)
+    histogram_add(&pool->check_time, outcome->took_ns);
+  /* Else it tells nothing: a server may refuse the new and asker_keep the old. */
+  if (outcome->succeeded && room_is_full(pool))
+    room_note_success(pool, step);
+  if (atomic_exchange(&pool->probing, false) && pool->breaker.open)
+    queue_serve(pool, step); /* the next that is suspect may be checked */
+  life_unlock(pool);
+}
+
+/* Whoever closes the slot, now or later, tells why.  Its owner writes this, and out of memory nothing is told. */
+static void keep_cause(struct pool *pool, struct slot *slot, const pool_error_t *cause)
+{
+  struct extra *extra = extra_of(slot);
+  if (!pool->config.events || !cause || (!extra->cause && !(extra->cause = malloc(sizeof *cause))))
+    return;
+  *extra->cause = *cause;
+}
+
+/* A connection that was checked in the background goes to the first waiter if that is one that cannot look for itself:
+   it may be the one that the check was for.  Returns whether it did. */
+static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  struct waiter *waiter = pool->queue.first;
+  bool given = waiter && waiter->kind == WAITER_ASYNC && !(attention_of(pool) & ATTENTION_NOT_LENDING) &&
+               !(atomic_load(&slot->word) & DOOMED);
+  if (given) {
+    if (pool->trust_ns)
+      overdue_trust(pool, slot);
+    queue_settle(pool, waiter, lease_of(slot, slot_move(slot, pool->lend & LENT_AS, DUE, LEASED)), clock_now());
+    queue_wake(pool, waiter, step);
+    queue_serve(pool, step);
+  }
+  life_unlock(pool);
+  return given;
+}
+
+int64_t work_newest(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  int64_t newest = pool->connections;
+  pthread_mutex_unlock(&pool->lock);
+  return newest;
+}
+
+static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
+{
+  int32_t reason;
+  count_check(pool, outcome, step);
+  if (!outcome->succeeded) {
+    if (!outcome->cut_short)
+      suspect_condemn(pool, outcome->newest, step);
+    keep_cause(pool, slot, outcome->error);
+    dismiss(slot, POOL_REASON_CHECK, step);
+    queue_serve_unlocked(pool, step); /* a waiter may have hoped for it */
+    return 0;
+  }
+  if (atomic_load(&pool->suspicion) && !suspect_next(pool, step))
+    atomic_store(&pool->suspicion, false);
+  if (pool->needs_watch)
+    atomic_store(&notes_of(slot)->checked_ns, clock_boot());
+  uint64_t word = atomic_load(&slot->word);
+  if (word & DOOMED) {
+    dismiss(slot, dismiss_reason(slot), step);
+    queue_serve_unlocked(pool, step); /* a waiter may have hoped for it */
+    return 0;
+  }
+  if (lend_is_over(pool, slot, word, &reason)) {
+    dismiss(slot, reason, step);
+    queue_serve_unlocked(pool, step); /* a waiter may have hoped for it */
+    return 0;
+  }
+  if (!outcome->lend) {
+    if (!hand_checked(pool, slot, step))
+      give_make_idle(slot, step);
+    return 0;
+  }
+  word = slot_move(slot, pool->lend & LENT_AS, DUE, LEASED);
+  if (pool->trust_ns)
+    overdue_trust(pool, slot);
+  step_notice(pool, step);
+  return asker_keep(pool, lease_of(slot, word), step);
+}
+
+static void done_reset(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->counts.resets++;
+  pool->counts.reset_failures += !outcome->succeeded;
+  pthread_mutex_unlock(&pool->lock);
+  if (outcome->succeeded) {
+    give_make_idle(slot, step);
+  } else {
+    keep_cause(pool, slot, outcome->error);
+    dismiss(slot, POOL_REASON_RESET, step);
+    queue_hope_less(pool, step);
+  }
+}
+
+static void done_close(struct pool *pool, struct slot *slot, bool succeeded, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  count_close(pool, atomic_load(&notes_of(slot)->reason), succeeded);
+  room_vacate(pool, slot, step);
+  queue_serve(pool, step);
+  give_trim_any(pool, step);
+  life_unlock(pool);
+}
+
+static bool is_at_work(uint64_t word)
+{
+  enum slot_state state = state_of(word);
+  return state == OPENING || state == CHECKING || state == CLOSING || (state == RETURNING && !(word & AWAITED));
+}
+
+/* One claim, one report: the generation grows with it, so of two threads that report one claim the second is stale, and
+   so is a late one when the slot has other work.  Returns the state that the slot was in, or EMPTY. */
+static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
+{
+  uint64_t word = atomic_load(&slot->word);
+  struct pool *counted = NULL;
+  do {
+    if ((word & GENERATION_MASK) != lease_generation(claim) || !is_at_work(word)) {
+      if (counted)
+        count_no_vain_lease(counted);
+      return EMPTY;
+    }
+    if (!counted)
+      count_vain_lease(counted = slot_pool(slot));
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, generation_next(word)));
+  notes_follow(slot, word, generation_next(word));
+  return state_of(word);
+}
+
+/* What was noted when the step API was asked for this work. */
+static void read_extra(struct slot *slot, enum slot_state state, struct outcome *outcome)
+{
+  struct extra *extra = extra_of(slot);
+  outcome->until_ns = atomic_exchange(&extra->until_ns, 0);
+  outcome->since_ns = atomic_load(&extra->waits_ns);
+  if (state == OPENING || state == CHECKING)
+    outcome->lend = outcome->lend && !atomic_exchange(&extra->for_nobody, 0);
+}
+
+pool_lease_t work_done(pool_lease_t claim, const struct outcome *outcome, struct step *step)
+{
+  *step = (struct step){0};
+  struct slot *slot = slot_find(claim);
+  enum slot_state state = slot ? take_report(slot, claim) : EMPTY;
+  if (state == EMPTY)
+    return POOL_E_STALE;
+  struct pool *pool = slot_pool(slot);
+  struct outcome own = *outcome;
+  if (pool->stepped)
+    read_extra(slot, state, &own);
+  switch (state) {
+  case OPENING:
+  case CHECKING:
+    return state == OPENING ? done_open(pool, slot, &own, step) : done_check(pool, slot, &own, step);
+  case RETURNING:
+    done_reset(pool, slot, outcome, step);
+    return 0;
+  default:
+    done_close(pool, slot, outcome->succeeded, step);
+    return 0;
+  }
+}

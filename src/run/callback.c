@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/callback.h"
+
+#include <stddef.h>
+
+#include "base/thread.h"
+#include "decide/pool.h"
+
+/* The callbacks that this thread is in, the innermost first. */
+static _Thread_local const struct callback *callbacks;
+
+void callback_enter(struct callback *callback, const struct pool *pool)
+{
+  callback->cancel_state = cancel_hold();
+  callback->pool = pool;
+  callback->outer = callbacks;
+  callbacks = callback;
+}
+
+void callback_leave(struct callback *callback)
+{
+  callbacks = callback->outer;
+  cancel_release(callback->cancel_state);
+}
+
+bool callback_is_inside(const struct pool *pool)
+{
+  const struct callback *callback = callbacks;
+  while (callback && callback->pool != pool)
+    callback = callback->outer;
+  return callback != NULL;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The library's own threads: a pool's keeper, which keeps the time and acts for asynchronous waiters, and its workers,
+ * which open connections and do other chores: resets, checks and closes.  Of the vtable's callbacks the keeper runs
+ * none, lest a slow server make it late.
+ *
+ * Shared: under the pool's lock, how many of them there are.  They are started when something is wanted, and end after
+ * LINGER_NS without work or when the pool is closed.
+ *
+ * A thread that wants something first bumps the word that the other sleeps on, then takes the lock and looks whether
+ * that one is there.  A thread that would end takes the lock and looks whether the word is still what it was before it
+ * looked for work the last time.  So either it sees the new work, or the first sees that it is gone and starts another.
+ *
+ * The threads are detached: nobody must wait for one that hangs in a driver's open.  The pool counts them, is not
+ * recycled while there are any, and pool_close waits for them as long as it drains.
+ */
+#include "run/crew.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/event_fd.h"
+#include "base/forks.h"
+#include "base/park.h"
+#include "decide/attention.h"
+#include "decide/chores.h"
+#include "decide/life.h"
+#include "decide/pool.h"
+#include "decide/queue.h"
+#include "decide/room.h"
+#include "decide/step.h"
+#include "run/event.h"
+
+#define LINGER_NS INT64_C(1000000000)
+
+/* After a thread could not be started, gets ask for it again so soon. */
+#define RESTART_NS INT64_C(1000000000)
+
+/* Returns 0 or an errno. */
+static int start(void *(*main)(void *), struct pool *pool)
+{
+  /* Signals are the program's business and go to its own threads; but what the thread itself does wrong, in a callback
+     of the program, is for the handler that the program has for that.  Blocked, it would end the program unheard. */
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t others, before;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  sigfillset(&others);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    sigdelset(&others, own[i]);
+  pthread_sigmask(SIG_SETMASK, &others, &before);
+  int error = pthread_create(&thread, &attributes, main, pool);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+/* Under the lock: what came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
+   to be told; then the pool is kept until that is done. */
+static bool note_start(struct pool *pool, int error, uint32_t missing)
+{
+  bool news = error && !(atomic_load(&pool->attention) & ATTENTION_THREADLESS);
+  if (error)
+    atomic_store(&pool->start_again_ns, clock_now() + RESTART_NS);
+  attention_raise(pool, missing, error != 0);
+  pool->gets += news;
+  return news;
+}
+
+static void tell_threadless(struct pool *pool, int error)
+{
+  uint64_t forks = forks_count();
+  event_threadless(pool, error);
+  life_get_end(pool, forks);
+}
+
+bool crew_leaves_chores(const struct pool *pool)
+{
+  return pool->config.keeper == POOL_KEEPER_MANUAL && pool->config.openers == 0;
+}
+
+/* ---- the loop of a thread ---- */
+
+/* Whether a thread of a pool has nothing more to do, as far as can be seen before its next turn. */
+static bool is_over(struct pool *pool, enum crew_role role, bool lingered, int64_t due_ns)
+{
+  if (role == CREW_KEEPER && pool->asynchronous > 0)
+    return false;
+  return attention_closed(pool) ||
+         (lingered && due_ns == POOL_NO_DEADLINE && !(role == CREW_KEEPER && pool->needs_watch));
+}
+
+static int64_t linger_until(const struct pool *pool, enum crew_role role)
+{
+  return role == CREW_KEEPER && pool->needs_watch ? POOL_NO_DEADLINE : clock_now() + LINGER_NS;
+}
+
+/* Under the lock: a thread leaves the crew. */
+static void leave(struct pool *pool, enum crew_role role, struct step *step)
+{
+  if (role == CREW_KEEPER)
+    atomic_store(&pool->keeper_runs, false);
+  else
+    pool->workers--;
+  life_thread_ends(pool, step);
+}
+
+/* Sleeps until somebody wants something, or it is due, or the thread has lingered: returns whether it has. */
+static bool sleep_until(struct pool *pool, enum crew_role role, uint32_t seen, int64_t due_ns)
+{
+  int64_t lingers_ns = linger_until(pool, role);
+  int64_t until = due_ns < lingers_ns ? due_ns : lingers_ns;
+  park_wait(crew_signal(pool, role), seen, until);
+  return until == lingers_ns && clock_now() >= until;
+}
+
+/* Who sleeps in a turn of the loop is counted, so that no thread is started where one is free. */
+static void count_sleeper(struct pool *pool, enum crew_role role, int32_t by)
+{
+  if (role == CREW_WORKER)
+    pool->workers_idle += by;
+}
+
+static void *serve(struct pool *pool, enum crew_role role)
+{
+  struct step step;
+  bool lingered = false;
+  uint64_t forks = forks_count();
+  for (;;) {
+    uint32_t seen = atomic_load(crew_signal(pool, role));
+    struct crew_turn turn = pool->turn[role](pool);
+    if (forks != forks_count())
+      return NULL; /* in a child this is no thread of the pool */
+    pthread_mutex_lock(&pool->lock);
+    if (is_over(pool, role, lingered || turn.enough, turn.due_ns) && atomic_load(crew_signal(pool, role)) == seen)
+      break;
+    count_sleeper(pool, role, 1);
+    pthread_mutex_unlock(&pool->lock);
+    lingered = sleep_until(pool, role, seen, turn.due_ns);
+    pthread_mutex_lock(&pool->lock);
+    count_sleeper(pool, role, -1);
+    pthread_mutex_unlock(&pool->lock);
+  }
+  leave(pool, role, &step);
+  crew_wake(pool, &step);
+  return NULL;
+}
+
+static void *keeper_main(void *pool)
+{
+  return serve(pool, CREW_KEEPER);
+}
+
+static void *worker_main(void *pool)
+{
+  return serve(pool, CREW_WORKER);
+}
+
+/* ---- who is wanted ---- */
+
+static bool want_keeper(struct pool *pool, bool *started)
+{
+  int error = 0;
+  bool news = false;
+  *started = false;
+  atomic_fetch_add(&pool->keeper_signal, 1);
+  pthread_mutex_lock(&pool->lock);
+  bool runs = atomic_load(&pool->keeper_runs);
+  if (!runs && !(attention_closed(pool) && pool->asynchronous == 0)) {
+    error = start(keeper_main, pool);
+    *started = runs = error == 0;
+    atomic_store(&pool->keeper_runs, runs);
+    pool->threads += runs;
+    news = note_start(pool, error, ATTENTION_KEEPERLESS);
+  }
+  pthread_mutex_unlock(&pool->lock);
+  if (news)
+    tell_threadless(pool, error);
+  return runs;
+}
+
+int crew_want_keeper(struct pool *pool)
+{
+  bool started;
+  return pool->config.keeper == POOL_KEEPER_MANUAL || want_keeper(pool, &started) ? 0 : POOL_E_SYSTEM;
+}
+
+void crew_need_keeper(struct pool *pool, int64_t due_ns)
+{
+  if (!pool->needs_watch || pool->stepped || atomic_load(&pool->filling))
+    return;
+  bool started = false;
+  if (pool->config.keeper == POOL_KEEPER_THREAD && !atomic_load(&pool->keeper_runs))
+    want_keeper(pool, &started); /* if it cannot be started, the next open tries again, and gets do now and then */
+  if (started)
+    return; /* it looks as it begins */
+  /* One that rests has not flagged the new connection, so nobody would tell it when that moves. */
+  bool rests = atomic_exchange(&pool->resting, false);
+  if (rests || due_ns < atomic_load(&pool->looks_at_ns)) {
+    atomic_fetch_add(&pool->keeper_signal, 1);
+    crew_wake_keeper(pool);
+  }
+}
+
+void crew_wake_keeper(struct pool *pool)
+{
+  park_wake(&pool->keeper_signal);
+  if (attention_closed(pool) && pool->config.keeper == POOL_KEEPER_MANUAL) {
+    atomic_fetch_add(&pool->drain_signal, 1); /* who drains keeps the time (close.c) */
+    park_wake(&pool->drain_signal);
+  }
+  event_fd_signal(&pool->event_fd, &pool->lock);
+}
+
+void crew_stop(struct pool *pool)
+{
+  atomic_fetch_add(&pool->keeper_signal, 1);
+  atomic_fetch_add(&pool->worker_signal, 1);
+  park_wake(&pool->keeper_signal);
+  park_wake(&pool->worker_signal);
+}
+
+/* What waits for a place that only a close makes free cannot wait for pool_maintain(), and of a closed pool nobody need
+   call that any more. */
+static bool needs_worker(struct pool *pool)
+{
+  return !crew_leaves_chores(pool) || pool->queue.asynchronous > 0 ||
+         ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) &&
+          (pool->queue.patient > 0 || pool->wished || attention_closed(pool)));
+}
+
+/* Starts a worker if one is needed.  Returns 0 or an errno; `news`: the program is to be told. */
+static int start_worker(struct pool *pool, bool again, bool *news)
+{
+  int32_t wanted = again ? 1 : chores_hands_wanted(pool);
+  if (pool->workers_idle > 0 || pool->workers >= wanted || (attention_closed(pool) && !pool->unclean))
+    return 0;
+  int error = start(worker_main, pool);
+  pool->workers += error == 0;
+  pool->threads += error == 0;
+  *news = note_start(pool, error, ATTENTION_WORKERLESS);
+  return error;
+}
+
+/* No thread can be had: waits for an open end, and what has to be closed is left to those who have no deadline. */
+static void do_without_workers(struct pool *pool, int error)
+{
+  struct step step;
+  pool_error_t cause = POOL_ERROR_INIT;
+  error_set(&cause, POOL_E_SYSTEM, error, "could not start a thread to open a connection: %s", strerror(error));
+  chores_open_failed(pool, &cause, &step);
+  step.worker_wanted = false; /* else this would begin anew */
+  crew_wake(pool, &step);
+}
+
+/* `again`: one that could not be started is started also where nothing is to be done right now, for the gets that would
+   want it open themselves meanwhile. */
+static void want_worker(struct pool *pool, bool again)
+{
+  if (pool->stepped)
+    return;
+  atomic_fetch_add(&pool->worker_signal, 1);
+  pthread_mutex_lock(&pool->lock);
+  bool needed = needs_worker(pool);
+  bool news = false;
+  int error = needed ? start_worker(pool, again, &news) : 0;
+  bool helpless = error && pool->workers == 0 && !again;
+  pthread_mutex_unlock(&pool->lock);
+  if (!needed) {
+    atomic_fetch_add(&pool->keeper_signal, 1);
+    crew_wake_keeper(pool);
+    return;
+  }
+  park_wake(&pool->worker_signal);
+  if (news)
+    tell_threadless(pool, error);
+  if (helpless)
+    do_without_workers(pool, error);
+}
+
+void crew_want_worker(struct pool *pool)
+{
+  want_worker(pool, false);
+}
+
+void crew_start_again(struct pool *pool)
+{
+  bool started;
+  int64_t now = clock_now(), due = atomic_load(&pool->start_again_ns);
+  if (now < due || !atomic_compare_exchange_strong(&pool->start_again_ns, &due, now + RESTART_NS))
+    return;
+  if (atomic_load(&pool->attention) & ATTENTION_KEEPERLESS)
+    want_keeper(pool, &started);
+  if (atomic_load(&pool->attention) & ATTENTION_WORKERLESS)
+    want_worker(pool, true);
+}
+
+static void wake_named(struct pool *pool, const struct step *step)
+{
+  if (step->wake.signal)
+    park_wake(step->wake.signal);
+  if (step->worker_wanted)
+    crew_want_worker(pool);
+  if (step->keeper_wanted)
+    crew_wake_keeper(pool);
+  if (step->drained)
+    park_wake(step->drained);
+}
+
+/* Those that a step could not name: no system call is done under the lock, and the lock is left between batches. */
+static void wake_told(struct pool *pool)
+{
+  _Atomic uint32_t *signals[TOLD_AT_ONCE];
+  struct step step;
+  do {
+    int32_t count = queue_tell(pool, signals, &step);
+    for (int32_t i = 0; i < count; i++)
+      park_wake(signals[i]);
+    wake_named(pool, &step);
+  } while (step.tells);
+}
+
+void crew_wake(struct pool *pool, const struct step *step)
+{
+  wake_named(pool, step);
+  if (step->tells)
+    wake_told(step->tells);
+}

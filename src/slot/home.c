@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "slot/home.h"
+
+#include "slot/slot.h"
+
+/* Whether the guess of a home could still come true.  If not, its thread is gone, or loses nothing. */
+static bool is_lived_in(struct home *home)
+{
+  if (atomic_load_explicit(&home->thread, memory_order_relaxed) == 0)
+    return false;
+  pool_lease_t next = atomic_load_explicit(&home->next, memory_order_relaxed);
+  uint64_t word = atomic_load_explicit(&slot_of(next)->word, memory_order_relaxed);
+  return lease_generation(next) == (word & GENERATION_MASK) ||
+         lease_generation(next) == generation_next(word & GENERATION_MASK);
+}
+
+pool_lease_t home_remember(struct home homes[], uintptr_t thread, pool_lease_t lease)
+{
+  struct home *home = home_of(homes, thread);
+  if (!is_home(home, thread) && is_lived_in(home))
+    home = home_second(homes, home);
+  if (!is_home(home, thread)) {
+    if (is_lived_in(home))
+      return lease;
+    atomic_store_explicit(&home->thread, thread, memory_order_relaxed);
+  }
+  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
+  return lease;
+}
+
+pool_lease_t home_take(const struct pool *pool, struct home homes[], uint64_t lend, uintptr_t thread)
+{
+  struct home *home = home_of(homes, thread);
+  if (!is_home(home, thread))
+    home = home_second(homes, home);
+  if (!is_home(home, thread))
+    return 0;
+  struct slot *slot = slot_of(atomic_load_explicit(&home->next, memory_order_relaxed));
+  uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+  if ((word & BELOW_GENERATION) != IDLE || !slot_is_of(slot, pool) ||
+      !atomic_compare_exchange_strong(&slot->word, &word, word + lend))
+    return 0;
+  pool_lease_t lease = lease_of(slot, word);
+  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
+  return lease;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "slot/slot.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/pages.h"
+
+struct slot slots[SLOT_LIMIT];
+
+/* Guards the free slots and the number of slots made.  Taken with a pool's lock held, never the other way round. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct slot *free_slots;
+static uint32_t slots_made = 1; /* slot 0 is never given */
+static uint64_t first_word;
+
+void slot_vacate(struct slot *slot)
+{
+  atomic_store(&slot->conn, NULL);
+  atomic_store(&slot->word, generation_next(atomic_load(&slot->word) & GENERATION_MASK) | EMPTY);
+}
+
+/* A slot passes to another pool: no lease of the pool before can be one of this, and the first is one that is timed. */
+static void begin(struct slot *slot)
+{
+  uint64_t generation = atomic_load(&slot->word) & GENERATION_MASK;
+  /* One before, for the report of the open moves it on; and one on in any case. */
+  uint64_t sampled = (generation + 2 * GENERATION_ONE + SAMPLE_MASK) & ~SAMPLE_MASK;
+  atomic_store(&slot->word, (sampled - GENERATION_ONE) & GENERATION_MASK);
+}
+
+/* Where generations begin: at random, and not at 0, lest a small number be a lease. */
+static uint64_t choose_first_word(void)
+{
+  uint32_t salt = 0;
+  if (getrandom(&salt, sizeof salt, GRND_NONBLOCK) != sizeof salt)
+    salt = (uint32_t)(((uint64_t)clock_now() ^ (uintptr_t)slots >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+  return ((salt ? salt : 1) * (SAMPLE_MASK + GENERATION_ONE)) & GENERATION_MASK;
+}
+
+static struct slot *make(void)
+{
+  if (slots_made == 1) {
+    pages_small(slots, sizeof slots);
+    first_word = choose_first_word();
+  }
+  if (slots_made == SLOT_LIMIT)
+    return NULL;
+  struct slot *slot = &slots[slots_made++];
+  atomic_store(&slot->word, first_word);
+  return slot;
+}
+
+struct slot *slot_take(struct pool *pool, bool is_new)
+{
+  pthread_mutex_lock(&lock);
+  struct slot *slot = free_slots;
+  if (slot)
+    free_slots = slot_listed(slot->next);
+  else
+    slot = make();
+  pthread_mutex_unlock(&lock);
+  if (slot && (is_new || !slot_is_of(slot, pool))) {
+    atomic_store(&slot->pool, pool);
+    begin(slot);
+  }
+  if (slot)
+    slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
+  return slot;
+}
+
+void slot_give(struct slot *slot)
+{
+  pthread_mutex_lock(&lock);
+  slot->next = slot_link(free_slots);
+  free_slots = slot;
+  pthread_mutex_unlock(&lock);
+}
+
+void slot_table_lock(void)
+{
+  pthread_mutex_lock(&lock);
+}
+
+void slot_table_unlock(void)
+{
+  pthread_mutex_unlock(&lock);
+}
+
+uint64_t slot_move(struct slot *slot, uint64_t set, uint64_t clear, enum slot_state state)
+{
+  uint64_t word = atomic_load(&slot->word);
+  uint64_t next;
+  do
+    next = (word & ~STATE_MASK & ~clear) | set | state;
+  while (!atomic_compare_exchange_weak(&slot->word, &word, next));
+  return next;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A slot is the place of one connection, and one word decides what happens to it.
+ *
+ * Shared: every slot's word, by every thread that holds or guesses a lease.
+ *
+ * The word is `generation | calls | flags | state`, and the generation has the same bits in the word as in a lease. All
+ * that matters is a single compare-and-swap on it: who moves it out of IDLE has the connection, who moves it out of
+ * LEASED with the right generation has given it back.  The generation grows each time a lease ends or a slot is
+ * vacated, and a lease carries it, so a stale, doubled or forged lease fails the comparison and touches nothing; no
+ * valid word has its two highest bits set, so neither does a number that is none.  After 2^42 leases of one slot the
+ * generation begins anew.
+ *
+ * Slow actors (a broken call, a mark, a flush, the keeper, the closing of a pool) only set flags.  The fast paths
+ * compare with a word without flags or calls, so whatever is unusual fails the comparison and takes the slow path:
+ * policies cost the fast path nothing, not even a look.
+ *
+ * All slots of the process stand in one array, so that a lease's low bits are its slot, without a look at anything. The
+ * array is zeroed memory that takes no pages before it is used.  A lease has room for 2^20 slots, and the array has
+ * POOL_SLOTS of them, a power of two: a look at a stale or forged lease is always a look at a slot.  Bits of a lease's
+ * index that no slot has are compared as if they were of its generation.  They stand where a word counts calls, so they
+ * match only a word with so many calls that these bits are set, and such a word always has RESTING as well, which no
+ * fast path compares with.  No pool has slot 0, so that no lease is 0.
+ *
+ * A pool takes a slot for each connection that it opens, and gives it back when the connection is closed.  Then the
+ * slot may pass to another pool, while threads that looked at it before still go on.  What they do is harmless:
+ *
+ * - The generation grows whenever a slot is vacated, and by one more whenever it passes to another pool.  So no word
+ * and no lease is ever the same in two pools, and whatever compares and swaps a word that it read in the one fails in
+ * the other.
+ * - Who meets a slot in a pool's blocks without the pool's lock first reads its word, then its pool (slot_is_of).  The
+ *   pool is written before the slot gets its first word there.  So if the pool is the right one, either the word is of
+ *   that pool, or it is an older one, with which no comparison succeeds any more.
+ * - A home (home.h) holds a lease that its own pool would give, so its comparison cannot succeed in another.
+ * - A put that has made the slot idle and then loses the processor may mark a block of the next pool, or a place in a
+ *   block that is another slot's: a bit that is set in vain, which a scan clears.  It looks at the `attention` of the
+ * pool whose block it has marked (idle.h says why), and serves there, which anybody may do.  Its own pool does not
+ * miss it: whoever has taken the slot from it since puts or closes it, and serves.
+ * - What else is noted of a slot (notes.h) are notes about the past.
+ *
+ * Two copies of the library in one process do not take each other's leases: each begins its generations at random.
+ */
+#ifndef SLOT_H
+#define SLOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+struct block;
+
+/* How many slots there are: a power of two, chosen when the library is built. */
+#ifndef POOL_SLOTS
+#define POOL_SLOTS (1u << 17)
+#endif
+
+#define INDEX_BITS       20 /* of a lease: a part of the ABI */
+#define SLOT_LIMIT       ((uint32_t)(POOL_SLOTS))
+#define SLOT_CACHE_LINE  64
+#define GENERATION_SHIFT INDEX_BITS
+#define GENERATION_ONE   ((uint64_t)1 << GENERATION_SHIFT)
+#define GENERATION_END   ((uint64_t)1 << 62)
+#define GENERATION_MASK  (GENERATION_END - GENERATION_ONE)
+#define BELOW_GENERATION (GENERATION_ONE - 1)
+
+enum slot_state {
+  EMPTY,     /* no connection; a slot of zeroes is empty */
+  OPENING,   /* somebody runs open */
+  IDLE,      /* may be lent */
+  LEASED,    /* lent */
+  CHECKING,  /* somebody runs check, to lend it */
+  RETURNING, /* put back, not clean yet: a call is under way or somebody runs reset */
+  CLOSING    /* somebody runs close */
+};
+
+#define STATE_MASK ((uint64_t)7)
+#define DOOMED     ((uint64_t)1 << 3) /* close it when it comes back */
+#define DUE        ((uint64_t)1 << 4) /* check it before it is lent */
+#define CAREFUL    ((uint64_t)1 << 5) /* lent by a pool that resets, or with a tag: its return takes the slow path */
+#define AWAITED    ((uint64_t)1 << 6) /* put while calls are under way: the last of them finishes the return */
+#define RESTING                                                                                                        \
+  ((uint64_t)1 << 7) /* it is to be noticed when this is lent or put: the keeper sleeps, or the put is noted */
+#define CALL_ONE  ((uint64_t)1 << 8)
+#define CALL_MASK (GENERATION_ONE - CALL_ONE)
+#define CALL_MANY (CALL_MASK & ~(uint64_t)(SLOT_LIMIT - 1)) /* where a lease might have bits of an index too high */
+
+/* On a slot that is lent, DUE is free to say something else: lent by the step API, so that no put of the other API ends
+   the lease, nor the other way round. */
+#define STEPPED DUE
+#define LENT_AS (CAREFUL | STEPPED)
+
+/* One lease in 1024 is timed, the first of a new slot among them: what that costs is as much as twenty-five leases. */
+#define SAMPLE_MASK (1023 * GENERATION_ONE)
+
+struct pool;
+struct block;
+
+struct slot {
+  _Atomic uint64_t word;
+  _Atomic(void *) conn;
+  /* The next three change only while no pool owns the slot. */
+  _Atomic(struct pool *) pool;
+  _Atomic(struct block *) block;
+  _Atomic uint64_t bit;       /* of the block's idle word */
+  uint64_t first_generation;  /* when the pool took the slot; what it has grown by since is what was lent */
+  _Atomic int64_t connection; /* which one of the pool's: counted from 1 as opens begin */
+  uint32_t next;              /* the index of the next of the pool's slots to be reset, or of free slots; 0: none */
+  _Atomic int32_t holder; /* the thread that got it last; a get that reuses its thread's last slot need not write it */
+} __attribute__((aligned(SLOT_CACHE_LINE)));
+
+_Static_assert((SLOT_LIMIT & (SLOT_LIMIT - 1)) == 0 && SLOT_LIMIT >= 1u << 10 && SLOT_LIMIT <= 1u << INDEX_BITS,
+               "POOL_SLOTS is a power of two from 2^10 to 2^20");
+_Static_assert(sizeof(struct slot) == SLOT_CACHE_LINE, "two threads with a connection each must not share a line");
+
+extern struct slot slots[SLOT_LIMIT];
+
+static inline struct slot *slot_of(int64_t lease)
+{
+  return &slots[(uint64_t)lease & (SLOT_LIMIT - 1)];
+}
+
+static inline uint32_t slot_index(const struct slot *slot)
+{
+  return (uint32_t)(slot - slots);
+}
+
+/* Slots in a list name the next by its index. */
+static inline struct slot *slot_listed(uint32_t index)
+{
+  return index ? &slots[index] : NULL;
+}
+
+static inline uint32_t slot_link(const struct slot *slot)
+{
+  return slot ? slot_index(slot) : 0;
+}
+
+/* The slot of a number that anybody may have made up, or NULL. */
+static inline struct slot *slot_find(int64_t lease)
+{
+  return (uint64_t)lease < GENERATION_END ? slot_of(lease) : NULL;
+}
+
+/* What the word of a lease's slot has above its calls, flags and state; of what is no lease, what no word has. */
+static inline uint64_t lease_generation(pool_lease_t lease)
+{
+  return (uint64_t)lease & ~(uint64_t)(SLOT_LIMIT - 1);
+}
+
+static inline pool_lease_t lease_of(const struct slot *slot, uint64_t word)
+{
+  return (pool_lease_t)((word & GENERATION_MASK) | slot_index(slot));
+}
+
+/* A word or a lease, one generation on. */
+static inline uint64_t generation_next(uint64_t word)
+{
+  return (word + GENERATION_ONE) & ~GENERATION_END;
+}
+
+/* The lease that a slot will give after this one, if nothing else happens to it. */
+static inline pool_lease_t lease_next(pool_lease_t lease)
+{
+  return (pool_lease_t)generation_next((uint64_t)lease);
+}
+
+static inline bool is_sampled(pool_lease_t lease)
+{
+  return ((uint64_t)lease & SAMPLE_MASK) == 0;
+}
+
+static inline enum slot_state state_of(uint64_t word)
+{
+  return (enum slot_state)(word & STATE_MASK);
+}
+
+/* The pool of a slot that the caller owns or holds the lock for. */
+static inline struct pool *slot_pool(const struct slot *slot)
+{
+  return atomic_load_explicit(&slot->pool, memory_order_relaxed);
+}
+
+/* What is idle and may be lent, for pool_len() and pool_stats() alike. */
+static inline bool slot_is_lendable(uint64_t word)
+{
+  return state_of(word) == IDLE && !(word & DOOMED);
+}
+
+/* Whether a slot that was met without a lock is the pool's.  After its word was read, and before that is changed. */
+static inline bool slot_is_of(const struct slot *slot, const struct pool *pool)
+{
+  return atomic_load_explicit(&slot->pool, memory_order_relaxed) == pool;
+}
+
+/* A word without RESTING, unless that belongs to its many calls. */
+static inline uint64_t without_resting(uint64_t word)
+{
+  return word & CALL_MANY ? word : word & ~RESTING;
+}
+
+/* How often the generation has grown since the pool took the slot. */
+static inline int64_t slot_ended(const struct slot *slot, uint64_t word)
+{
+  return (int64_t)((((word & GENERATION_MASK) - slot->first_generation) & GENERATION_MASK) >> GENERATION_SHIFT);
+}
+
+/* The owner of a slot leaves it empty; whatever lease or claim there was is stale. */
+void slot_vacate(struct slot *slot);
+
+/* Takes a free slot for a pool, NULL when there is none; or gives one back that is empty.  A slot that comes to another
+   pool, or to one that has given none back yet, begins with a lease that is timed. */
+struct slot *slot_take(struct pool *pool, bool is_new);
+void slot_give(struct slot *slot);
+
+void slot_table_lock(void);
+void slot_table_unlock(void);
+
+/* Moves a slot that this thread owns into another state; others may only be setting flags or ending calls. */
+uint64_t slot_move(struct slot *slot, uint64_t set, uint64_t clear, enum slot_state state);
+
+#endif

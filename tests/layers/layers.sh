@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The layers of src/: a file calls only into its own layer or a lower one, no files call each other in a circle, a header
+# includes none of a higher layer, and the prefix of a name says which file it is in.
+# usage: layers.sh SOURCE_FOLDER OBJECT...   (objects of src/LAYER/FILE.c)
+set -euo pipefail
+export LC_ALL=C
+source=$1
+shift
+layers=(base slot decide run api)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=false
+complain() {
+  echo "FAILED: $1"
+  failed=true
+}
+
+declare -A ranks
+for i in "${!layers[@]}"; do ranks[${layers[i]}]=$i; done
+
+is_upward() { # FROM TO: LAYER/FILE each
+  [ "${ranks[${1%%/*}]}" -lt "${ranks[${2%%/*}]}" ]
+}
+
+# ---- calls: NAME FILE for what is defined, and for what is used ----
+
+for object in "$@"; do
+  [[ $object =~ /src/([a-z]+/[a-z0-9_]+)\.c\.o$ ]] || continue
+  file=${BASH_REMATCH[1]}
+  [ -n "${ranks[${file%%/*}]:-}" ] || { complain "$file is in no layer"; continue; }
+  nm "$object" | awk -v file="$file" -v defined="$work/defined" -v used="$work/used" '
+    NF == 3 && $2 ~ /[TDBRC]/ { print $3, file >>defined }
+    NF == 2 && $1 == "U" { print $2, file >>used }'
+done
+[ -s "$work/defined" ] || { echo "FAILED: no objects of src/ were given"; exit 1; }
+sort -k1,1 -o "$work/defined" "$work/defined"
+sort -k1,1 -o "$work/used" "$work/used"
+join "$work/used" "$work/defined" | awk '$2 != $3 { print $2, $3, $1 }' | sort >"$work/calls"
+
+while read -r from to name; do
+  ! is_upward "$from" "$to" || complain "$from calls upward: $name is in $to"
+done <"$work/calls"
+
+if ! awk '{ print $1, $2 }' "$work/calls" | sort -u | tsort >/dev/null 2>"$work/circles"; then
+  complain "files that call each other in a circle:"
+  sed 's/^tsort: //' "$work/circles"
+fi
+
+# ---- includes ----
+
+while IFS=: read -r path include; do
+  from=${path#"$source/src/"}
+  to=${include#*\"} to=${to%%\"*}
+  [ -f "$source/src/$to" ] || { complain "$from includes \"$to\", which is no file of src/"; continue; }
+  ! is_upward "$from" "$to" || complain "$from includes upward: $to"
+done < <(grep -rE '^#include "' "$source/src" --include='*.[ch]')
+
+# ---- names ----
+
+# What a file calls its nouns, where that is not its own name.
+declare -A nouns=(
+  [slot/idle]='idle scan' [slot/slot]='slot' [slot/notes]='notes' [decide/waiter]='waiter told'
+  [api/settings]='config vtable setting' [base/park_futex]=park [base/park_pthread]=park
+)
+while read -r name file; do
+  [[ $name != pool_* ]] || { [ "${file%%/*}" = api ] || [ "$file" = base/error ] || complain "$name is in $file"; continue; }
+  for noun in ${nouns[$file]:-${file##*/}}; do
+    [[ $name != "$noun" && $name != "${noun}"_* ]] || continue 2
+  done
+  [[ $name =~ ^(slots|all_notes|extras)$ ]] || complain "$name is in $file, and its prefix does not say so"
+done <"$work/defined"
+
+$failed && exit 1
+echo "$(wc -l <"$work/calls") calls between $(awk '{ print $2 }' "$work/defined" | sort -u | wc -l) files, none upward, no circle"
