@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Asynchronous gets: who is called back, when, how often and on which thread. */
-#include "support.h"
-
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "witness.h"
+
+static struct fake fake;
 
 /* ---- threads that cannot be started ---- */
 
@@ -47,51 +49,10 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 
 /* ---- what a callback was told ---- */
 
-struct told {
-  _Atomic int times;
-  _Atomic pool_lease_t result;
-  int order; /* the how-many-th callback of the test this was */
-  pthread_t thread;
-  pool_error_t error;
-  bool put; /* put the lease from within */
-};
-
-static _Atomic int calls;
-
-static void got(void *user, pool_lease_t result)
-{
-  struct told *told = user;
-  told->thread = pthread_self();
-  told->order = atomic_fetch_add(&calls, 1);
-  told->error = (pool_error_t)POOL_ERROR_INIT;
-  if (result < 0)
-    must(pool_failure(&told->error) == (int)result);
-  else
-    must(pool_conn(result));
-  if (result > 0 && told->put)
-    must(pool_put(result) == 0);
-  atomic_store(&told->result, result);
-  atomic_fetch_add(&told->times, 1);
-}
-
 static void never(void *user, pool_lease_t result)
 {
   (void)user, (void)result;
   must(!"got was called");
-}
-
-static pool_config_t capped(int32_t max_open)
-{
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = max_open;
-  return config;
-}
-
-static pool_config_t manual(int32_t max_open)
-{
-  pool_config_t config = capped(max_open);
-  config.keeper = POOL_KEEPER_MANUAL;
-  return config;
 }
 
 /* Until a manual pool has nothing more to do at this moment and the condition holds. */
@@ -106,7 +67,7 @@ static struct gate keeper_gate;
 static void pass_gate(void *user, pool_lease_t result)
 {
   gate_pass(&keeper_gate);
-  got(user, result);
+  told_got(user, result);
 }
 
 /* ---- one after the other ---- */
@@ -114,24 +75,19 @@ static void pass_gate(void *user, pool_lease_t result)
 static void test_async__got_is_called_once_on_the_keeper(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, NULL, NULL);
-  struct told told[3] = {0};
-  int64_t tickets[3];
+  pool_t *pool = fake_start(&fake, PLAN());
+  struct heard told[3] = {0};
   for (int i = 0; i < 3; i++) {
-    tickets[i] = pool_get_async(pool, -1, got, &told[i]);
-    assert_true(tickets[i] > 0);
-    wait_until(told[i].times == 1);
-    assert_true(told[i].result > 0);
+    ask(pool, -1, &told[i]);
+    assert_given(&told[i]);
     assert_false(pthread_equal(told[i].thread, pthread_self()));
     assert_true(pthread_equal(told[i].thread, told[0].thread));
     fake_use(told[i].result);
   }
-  assert_true(tickets[0] != tickets[1] && tickets[1] != tickets[2] && tickets[0] != tickets[2]);
+  assert_true(told[0].ticket != told[1].ticket && told[1].ticket != told[2].ticket && told[0].ticket != told[2].ticket);
   for (int i = 0; i < 3; i++) {
     assert_int_equal(pool_put(told[i].result), 0);
-    assert_int_equal(pool_cancel(tickets[i]), POOL_E_STALE);
+    assert_int_equal(pool_cancel(told[i].ticket), POOL_E_STALE);
   }
   assert_int_equal(fake.opened, 3);
   fake_finish(&fake, pool);
@@ -142,21 +98,17 @@ static void test_async__got_is_called_once_on_the_keeper(void **state)
 static void test_async__never_calls_back_inside_the_call(void **state)
 {
   (void)state;
-  for (int is_manual = 0; is_manual < 2; is_manual++) {
-    struct fake fake;
-    fake_init(&fake);
+  for (int by_hand = 0; by_hand < 2; by_hand++) {
     gate_init(&keeper_gate, false);
-    pool_config_t config = is_manual ? manual(4) : capped(4);
-    config.initial = 4;
-    pool_t *pool = fake_pool(&fake, &config, NULL);
-    struct told told[4] = {0};
+    pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 4, .config.keeper = by_hand, .config.initial = 4));
+    struct heard told[4] = {0};
     for (int i = 0; i < 4; i++) {
-      assert_true(pool_get_async(pool, -1, is_manual ? got : pass_gate, &told[i]) > 0); /* would hang in the gate */
+      assert_true(pool_get_async(pool, -1, by_hand ? told_got : pass_gate, &told[i]) > 0); /* would hang in the gate */
       assert_int_equal(told[i].times, 0);
     }
     gate_set(&keeper_gate, true);
     for (int i = 0; i < 4; i++) {
-      wait_until((is_manual ? pool_maintain(pool) : 0, told[i].times == 1));
+      wait_until((by_hand ? pool_maintain(pool) : 0, told[i].times == 1));
       assert_int_equal(told[i].order - told[0].order, i);
       assert_int_equal(pool_put(told[i].result), 0);
     }
@@ -169,23 +121,18 @@ static void test_async__serves_in_order_of_arrival(void **state)
 {
   (void)state;
   for (int32_t fairness_us = 0; fairness_us <= 1000000; fairness_us += 1000000) {
-    struct fake fake;
-    fake_init(&fake);
-    pool_config_t config = capped(1);
-    config.fairness_us = fairness_us;
-    pool_t *pool = fake_pool(&fake, &config, NULL);
+    pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.fairness_us = fairness_us));
     pool_lease_t lease = pool_get(pool);
-    struct told told[20] = {0};
+    struct heard told[20] = {0};
     for (int i = 0; i < 20; i++) {
       told[i].put = true;
-      assert_true(pool_get_async(pool, 20000, got, &told[i]) > 0);
+      ask(pool, 20000, &told[i]);
     }
     assert_int_equal(stats_of(pool).waiting, 20);
     assert_int_equal(told[0].times, 0);
     assert_int_equal(pool_put(lease), 0);
     for (int i = 0; i < 20; i++) {
-      wait_until(told[i].times == 1);
-      assert_true(told[i].result > 0);
+      assert_given(&told[i]);
       assert_int_equal(told[i].order - told[0].order, i);
     }
     assert_int_equal(fake.opened, 1);
@@ -196,16 +143,13 @@ static void test_async__serves_in_order_of_arrival(void **state)
 static void test_async__ends_at_its_deadline(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = capped(1);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  struct told told[3] = {0};
+  struct heard told[3] = {0};
   int64_t begun = now_ns();
-  assert_true(pool_get_async(pool, 60, got, &told[0]) > 0);
-  assert_true(pool_get_async(pool, 20, got, &told[1]) > 0);
-  assert_true(pool_get_async(pool, 20000, got, &told[2]) > 0);
+  ask(pool, 60, &told[0]);
+  ask(pool, 20, &told[1]);
+  ask(pool, 20000, &told[2]);
   wait_until(told[1].times == 1);
   assert_true(now_ns() - begun >= 20 * 1000000);
   assert_int_equal(told[1].result, POOL_E_TIMEOUT);
@@ -216,32 +160,24 @@ static void test_async__ends_at_its_deadline(void **state)
   assert_int_equal(told[2].times, 0);
   assert_int_equal(stats_of(pool).timed_out, 2);
   assert_int_equal(pool_put(lease), 0);
-  wait_until(told[2].times == 1);
-  assert_int_equal(pool_put(told[2].result), 0);
+  put_given(&told[2]);
   fake_finish(&fake, pool);
 }
 
 static void test_async__timeout_0_gets_what_is_idle(void **state)
 {
   (void)state;
-  for (int is_manual = 0; is_manual < 2; is_manual++) {
-    struct fake fake;
-    fake_init(&fake);
-    pool_vtable_t vtable = fake_vtable();
-    vtable.check = fake_check;
-    pool_config_t config = is_manual ? manual(4) : capped(4);
-    config.initial = 3;
-    pool_t *pool = fake_pool(&fake, &config, &vtable);
-    struct told told[4] = {0};
-    for (int i = 0; i < 4; i++)
-      assert_true(pool_get_async(pool, 0, got, &told[i]) > 0);
+  for (int by_hand = 0; by_hand < 2; by_hand++) {
+    pool_t *pool = fake_start(
+        &fake, PLAN(.vtable.check = fake_check, .config.max_open = 4, .config.keeper = by_hand, .config.initial = 3));
+    struct heard told[4] = {0};
+    ask_all(pool, 0, told, 4);
     for (int i = 0; i < 4; i++)
       wait_until((pool_maintain(pool), told[i].times == 1));
     for (int i = 0; i < 3; i++)
       assert_true(told[i].result > 0);
     assert_int_equal(told[3].result, POOL_E_TIMEOUT); /* although there is room */
-    for (int i = 0; i < 3; i++)
-      assert_int_equal(pool_put(told[i].result), 0);
+    put_all_given(told, 3);
     assert_int_equal(fake.opened, 3);
     fake_finish(&fake, pool);
     assert_int_equal(fake.opened, 3);
@@ -251,12 +187,10 @@ static void test_async__timeout_0_gets_what_is_idle(void **state)
 static void test_async__timeout_0_opens_nothing(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, NULL, NULL);
-  struct told told = {0};
+  pool_t *pool = fake_start(&fake, PLAN());
+  struct heard told = {0};
   for (int i = 1; i <= 20; i++) {
-    assert_true(pool_get_async(pool, 0, got, &told) > 0);
+    ask(pool, 0, &told);
     wait_until(told.times == i);
     assert_int_equal(told.result, POOL_E_TIMEOUT);
   }
@@ -265,42 +199,18 @@ static void test_async__timeout_0_opens_nothing(void **state)
   fake_finish(&fake, pool);
 }
 
-struct getter {
-  pool_t *pool;
-  int64_t timeout_ms;
-  _Atomic pool_lease_t result;
-};
-
-static void *get_main(void *data)
-{
-  struct getter *getter = data;
-  atomic_store(&getter->result, pool_get_for(getter->pool, getter->timeout_ms));
-  return NULL;
-}
-
 /* An idle connection is to be checked for it, and another get takes that first. */
 static void test_async__timeout_0_opens_nothing_for_a_get_that_came_too_late(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_vtable_t vtable = fake_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = capped(2);
-  config.keeper = POOL_KEEPER_MANUAL;
-  config.openers = 1;
-  config.initial = 1;
-  config.check_after_ms = 0;
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
-  struct told told = {0};
-  gate_set(&fake.checking, false);
-  struct getter getter = {.pool = pool, .timeout_ms = -1};
-  pthread_t thread = thread_start(get_main, &getter);
-  wait_until(gate_waiting(&fake.checking) == 1);
-  assert_true(pool_get_async(pool, 0, got, &told) > 0);
+  pool_t *pool = fake_start(&fake, BY_HAND(.vtable.check = fake_check, .config.max_open = 2, .config.openers = 1,
+                                           .config.initial = 1, .config.check_after_ms = 0));
+  struct heard told = {0};
+  struct getter getter = {.keeps = true};
+  getter_hold_up(&getter, pool, -1, &fake.checking);
+  ask(pool, 0, &told);
   gate_set(&fake.checking, true);
-  thread_end(thread);
-  pool_lease_t lease = getter.result;
+  pool_lease_t lease = getter_end(&getter);
   assert_true(lease > 0);
   assert_int_equal(pool_pause(pool), 1);
   assert_int_equal(pool_resume(pool), 0); /* which serves the waiters */
@@ -315,9 +225,7 @@ static void test_async__timeout_0_opens_nothing_for_a_get_that_came_too_late(voi
 static void test_async__wrong_parameters_are_refused(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, NULL, NULL);
+  pool_t *pool = fake_start(&fake, PLAN());
   pool_error_t error = POOL_ERROR_INIT;
   assert_int_equal(pool_get_async(NULL, 0, never, NULL), POOL_E_INVALID);
   pool_failure(&error);
@@ -330,10 +238,9 @@ static void test_async__wrong_parameters_are_refused(void **state)
   assert_non_null(strstr(error.message, "timeout_ms"));
   assert_int_equal(pool_get_async(pool, INT64_MIN, never, NULL), POOL_E_INVALID);
   assert_int_equal(pool_maintain(NULL), POOL_E_INVALID);
-  struct told told = {0};
-  assert_true(pool_get_async(pool, INT64_MAX, got, &told) > 0); /* is for ever */
-  wait_until(told.times == 1);
-  assert_int_equal(pool_put(told.result), 0);
+  struct heard told = {0};
+  ask(pool, INT64_MAX, &told); /* is for ever */
+  put_given(&told);
   assert_int_equal(pool_close(pool, 0), 0);
   assert_int_equal(pool_get_async(pool, -1, never, NULL), POOL_E_CLOSED);
   assert_int_equal(pool_failure(NULL), POOL_E_CLOSED);
@@ -345,29 +252,21 @@ static void test_async__wrong_parameters_are_refused(void **state)
 static void test_async__a_queued_one_is_cancelled(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = capped(1);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  struct told told[3] = {0};
-  int64_t tickets[3];
-  for (int i = 0; i < 3; i++)
-    tickets[i] = pool_get_async(pool, -1, got, &told[i]);
-  assert_int_equal(pool_cancel(tickets[1]), 0);
-  wait_until(told[1].times == 1);
-  assert_int_equal(told[1].result, POOL_E_CANCELLED);
+  struct heard told[3] = {0};
+  ask_all(pool, -1, told, 3);
+  assert_int_equal(pool_cancel(told[1].ticket), 0);
+  assert_failed(&told[1], POOL_E_CANCELLED);
   assert_int_equal(told[1].error.code, POOL_E_CANCELLED);
   assert_false(pthread_equal(told[1].thread, pthread_self()));
-  assert_int_equal(pool_cancel(tickets[1]), POOL_E_STALE);
-  assert_int_equal(pool_cancel(tickets[0]), 0); /* the head: the next moves up */
+  assert_int_equal(pool_cancel(told[1].ticket), POOL_E_STALE);
+  assert_int_equal(pool_cancel(told[0].ticket), 0); /* the head: the next moves up */
   wait_until(told[0].times == 1);
   assert_int_equal(stats_of(pool).waiting, 1);
   assert_int_equal(stats_of(pool).cancelled, 2);
   assert_int_equal(pool_put(lease), 0);
-  wait_until(told[2].times == 1);
-  assert_true(told[2].result > 0);
-  assert_int_equal(pool_put(told[2].result), 0);
+  put_given(&told[2]);
   fake_finish(&fake, pool);
   assert_int_equal(told[0].times + told[1].times + told[2].times, 3);
 }
@@ -377,24 +276,18 @@ static void test_async__cancelled_while_handed_over_the_next_gets_it(void **stat
 {
   (void)state;
   for (int resets = 0; resets < 2; resets++) {
-    struct fake fake;
-    fake_init(&fake);
-    pool_vtable_t vtable = fake_vtable();
-    vtable.reset = resets ? fake_reset : NULL;
-    pool_config_t config = manual(1);
-    config.fairness_us = 0; /* a put hands over */
-    pool_t *pool = fake_pool(&fake, &config, &vtable);
+    /* With this a put hands over. */
+    pool_t *pool = fake_start(
+        &fake, BY_HAND(.vtable.reset = resets ? fake_reset : NULL, .config.max_open = 1, .config.fairness_us = 0));
     pool_lease_t lease = pool_get(pool);
-    struct told told[3] = {0};
-    int64_t tickets[3];
-    for (int i = 0; i < 3; i++)
-      tickets[i] = pool_get_async(pool, -1, got, &told[i]);
+    struct heard told[3] = {0};
+    ask_all(pool, -1, told, 3);
     pool_maintain(pool);
     assert_int_equal(pool_put(lease), 0);
     assert_int_equal(stats_of(pool).waiting, 2); /* the first has it and does not know */
     assert_int_equal(stats_of(pool).leased, 1);
-    assert_int_equal(pool_cancel(tickets[0]), 0);
-    assert_int_equal(pool_cancel(tickets[0]), POOL_E_STALE);
+    assert_int_equal(pool_cancel(told[0].ticket), 0);
+    assert_int_equal(pool_cancel(told[0].ticket), POOL_E_STALE);
     assert_int_equal(stats_of(pool).waiting, 1);
     assert_int_equal(stats_of(pool).leased, 1); /* the second has it now */
     pool_maintain(pool);
@@ -402,18 +295,16 @@ static void test_async__cancelled_while_handed_over_the_next_gets_it(void **stat
     assert_int_equal(told[0].result, POOL_E_CANCELLED);
     assert_int_equal(told[1].times, 1);
     assert_true(told[1].result > 0);
-    assert_int_equal(pool_cancel(tickets[1]), POOL_E_STALE);
+    assert_int_equal(pool_cancel(told[1].ticket), POOL_E_STALE);
     assert_int_equal(pool_put(told[1].result), 0);
-    assert_int_equal(pool_cancel(tickets[2]), 0); /* nobody is next: it is idle */
+    assert_int_equal(pool_cancel(told[2].ticket), 0); /* nobody is next: it is idle */
     assert_int_equal(pool_len(pool), 1);
     pool_maintain(pool);
     assert_int_equal(told[2].result, POOL_E_CANCELLED);
     assert_int_equal(told[2].times, 1);
     assert_int_equal(stats_of(pool).lent, 2); /* those that nobody saw do not count */
     assert_int_equal(stats_of(pool).cancelled, 2);
-    lease = pool_get_for(pool, 0);
-    assert_true(lease > 0);
-    assert_int_equal(pool_put(lease), 0);
+    get_and_put_now(pool);
     fake_finish(&fake, pool);
   }
 }
@@ -421,13 +312,10 @@ static void test_async__cancelled_while_handed_over_the_next_gets_it(void **stat
 static void test_async__what_is_no_ticket_cancels_nothing(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = manual(1);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
-  int64_t ticket = pool_get_async(pool, -1, got, &told);
+  struct heard told = {0};
+  int64_t ticket = pool_get_async(pool, -1, told_got, &told);
   const int64_t wrong[] = {0,
                            -1,
                            INT64_MIN,
@@ -462,24 +350,19 @@ static void test_async__what_is_no_ticket_cancels_nothing(void **state)
 static void test_async__close_ends_those_who_wait(void **state)
 {
   (void)state;
-  for (int is_manual = 0; is_manual < 2; is_manual++)
+  for (int by_hand = 0; by_hand < 2; by_hand++)
     for (int freed = 0; freed < 2; freed++) {
-      struct fake fake;
-      fake_init(&fake);
-      pool_vtable_t vtable = fake_vtable();
-      vtable.release = fake_release;
-      pool_config_t config = is_manual ? manual(1) : capped(1);
-      pool_t *pool = fake_pool(&fake, &config, &vtable);
+      pool_t *pool =
+          fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 1, .config.keeper = by_hand));
       pool_lease_t lease = pool_get(pool);
-      struct told told[5] = {0};
-      for (int i = 0; i < 5; i++)
-        assert_true(pool_get_async(pool, -1, got, &told[i]) > 0);
+      struct heard told[5] = {0};
+      ask_all(pool, -1, told, 5);
       if (freed)
         pool_free(pool);
       else
         assert_int_equal(pool_close(pool, 0), 1);
       for (int i = 0; i < 5; i++) {
-        wait_until((is_manual && !freed ? pool_maintain(pool) : 0, told[i].times == 1));
+        wait_until((by_hand && !freed ? pool_maintain(pool) : 0, told[i].times == 1));
         assert_int_equal(told[i].result, POOL_E_CLOSED);
         assert_int_equal(told[i].error.code, POOL_E_CLOSED);
       }
@@ -498,25 +381,20 @@ static void test_async__an_open_that_fails_says_why(void **state)
 {
   (void)state;
   for (int32_t openers = 0; openers < 3; openers++)
-    for (int is_manual = 0; is_manual < 2; is_manual++) {
-      struct fake fake;
-      fake_init(&fake);
-      pool_config_t config = is_manual ? manual(2) : capped(2);
-      config.openers = openers;
-      pool_t *pool = fake_pool(&fake, &config, NULL);
+    for (int by_hand = 0; by_hand < 2; by_hand++) {
+      pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 2, .config.keeper = by_hand, .config.openers = openers));
       fake.fail_open = 1000000;
       for (int i = 0; i < 3; i++) {
-        struct told told = {0};
-        assert_true(pool_get_async(pool, 20000, got, &told) > 0);
+        struct heard told = {0};
+        ask(pool, 20000, &told);
         maintain_until(pool, told.times == 1);
         assert_int_equal(told.result, POOL_E_OPEN);
         assert_int_equal(told.error.code, POOL_E_OPEN);
         assert_int_equal(told.error.native, 111);
         assert_non_null(strstr(told.error.message, "the fake server refuses"));
       }
-      struct told told[6] = {0};
-      for (int i = 0; i < 6; i++)
-        assert_true(pool_get_async(pool, 20000, got, &told[i]) > 0);
+      struct heard told[6] = {0};
+      ask_all(pool, 20000, told, 6);
       for (int i = 0; i < 6; i++) {
         maintain_until(pool, told[i].times == 1);
         assert_int_equal(told[i].result, POOL_E_OPEN);
@@ -524,7 +402,7 @@ static void test_async__an_open_that_fails_says_why(void **state)
       assert_int_equal(stats_of(pool).waiting, 0);
       fake.fail_open = 0;
       memset(told, 0, sizeof told);
-      assert_true(pool_get_async(pool, 20000, got, &told[0]) > 0);
+      ask(pool, 20000, &told[0]);
       maintain_until(pool, told[0].times == 1);
       assert_true(told[0].result > 0);
       assert_int_equal(pool_put(told[0].result), 0);
@@ -558,17 +436,11 @@ static void test_async__whatever_an_open_returns_ends_the_wait(void **state)
                        INT32_MIN};
   for (int32_t openers = 0; openers < 2; openers++)
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-      struct fake fake;
-      fake_init(&fake);
-      pool_vtable_t vtable = fake_vtable();
-      vtable.open = odd_open;
-      pool_config_t config = POOL_CONFIG_INIT;
-      config.openers = openers;
-      pool_t *pool = fake_pool(&fake, &config, &vtable);
+      pool_t *pool = fake_start(&fake, PLAN(.vtable.open = odd_open, .config.openers = openers));
       odd_code = codes[i];
       odd_opens = 0;
-      struct told told = {0};
-      assert_true(pool_get_async(pool, 20000, got, &told) > 0);
+      struct heard told = {0};
+      ask(pool, 20000, &told);
       wait_until(told.times == 1);
       assert_true(told.result == (codes[i] == POOL_E_TIMEOUT ? POOL_E_TIMEOUT : POOL_E_OPEN));
       assert_true(strlen(told.error.message) > 0);
@@ -581,25 +453,17 @@ static void test_async__whatever_an_open_returns_ends_the_wait(void **state)
 static void test_async__openers_open_side_by_side(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 5, .config.openers = 3));
   gate_set(&fake.opening, false);
-  pool_config_t config = capped(5);
-  config.openers = 3;
-  pool_t *pool = fake_pool(&fake, &config, NULL);
-  struct told told[5] = {0};
-  for (int i = 0; i < 5; i++)
-    assert_true(pool_get_async(pool, -1, got, &told[i]) > 0);
+  struct heard told[5] = {0};
+  ask_all(pool, -1, told, 5);
   wait_until(gate_waiting(&fake.opening) == 3);
   assert_int_equal(stats_of(pool).opening, 3);
   gate_set(&fake.opening, true);
-  for (int i = 0; i < 5; i++) {
-    wait_until(told[i].times == 1);
-    assert_true(told[i].result > 0);
-  }
-  assert_true(fake.most_open <= 5);
   for (int i = 0; i < 5; i++)
-    assert_int_equal(pool_put(told[i].result), 0);
+    assert_given(&told[i]);
+  assert_true(fake.most_open <= 5);
+  put_all_given(told, 5);
   fake_finish(&fake, pool);
 }
 
@@ -608,23 +472,16 @@ static void test_async__one_opener_at_rest_is_not_enough_for_two(void **state)
 {
   (void)state;
   for (int round = 0; round < 20; round++) {
-    struct fake fake;
-    fake_init(&fake);
-    pool_config_t config = capped(3);
-    config.openers = 2;
-    pool_t *pool = fake_pool(&fake, &config, NULL);
-    struct told told[3] = {0};
-    assert_true(pool_get_async(pool, -1, got, &told[0]) > 0);
+    pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 3, .config.openers = 2));
+    struct heard told[3] = {0};
+    ask(pool, -1, &told[0]);
     wait_until(told[0].times == 1);
     gate_set(&fake.opening, false);
-    assert_true(pool_get_async(pool, -1, got, &told[1]) > 0);
-    assert_true(pool_get_async(pool, -1, got, &told[2]) > 0);
+    ask(pool, -1, &told[1]);
+    ask(pool, -1, &told[2]);
     wait_until(gate_waiting(&fake.opening) == 2);
     gate_set(&fake.opening, true);
-    for (int i = 0; i < 3; i++) {
-      wait_until(told[i].times == 1);
-      assert_int_equal(pool_put(told[i].result), 0);
-    }
+    put_all_given(told, 3);
     fake_finish(&fake, pool);
   }
 }
@@ -633,21 +490,15 @@ static void test_async__a_returned_connection_serves_while_an_open_hangs(void **
 {
   (void)state;
   for (int32_t openers = 0; openers < 2; openers++) {
-    struct fake fake;
-    fake_init(&fake);
-    pool_config_t config = capped(2);
-    config.openers = openers;
-    pool_t *pool = fake_pool(&fake, &config, NULL);
+    pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 2, .config.openers = openers));
     pool_lease_t lease = pool_get(pool);
     gate_set(&fake.opening, false);
-    struct told told = {0};
-    assert_true(pool_get_async(pool, -1, got, &told) > 0);
+    struct heard told = {0};
+    ask(pool, -1, &told);
     wait_until(gate_waiting(&fake.opening) == 1);
     assert_int_equal(told.times, 0);
     assert_int_equal(pool_put(lease), 0);
-    wait_until(told.times == 1);
-    assert_true(told.result > 0);
-    assert_int_equal(pool_put(told.result), 0);
+    put_given(&told);
     assert_int_equal(pool_close(pool, 0), 1); /* the open under way delays nobody */
     gate_set(&fake.opening, true);
     fake_finish(&fake, pool);
@@ -669,28 +520,19 @@ static int open_first_hangs(void *context, int64_t deadline_ns, void **conn, poo
 static void test_async__a_threads_hanging_open_delays_nobody_else(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
   gate_init(&first_open, false);
   opens = 0;
-  pool_vtable_t vtable = fake_vtable();
-  vtable.open = open_first_hangs;
-  pool_config_t config = capped(3);
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
-  struct getter getter = {.pool = pool, .timeout_ms = -1};
-  pthread_t thread = thread_start(get_main, &getter);
-  wait_until(gate_waiting(&first_open) == 1);
-  struct told told[2] = {0};
+  pool_t *pool = fake_start(&fake, PLAN(.vtable.open = open_first_hangs, .config.max_open = 3));
+  struct getter getter = {.keeps = true};
+  getter_hold_up(&getter, pool, -1, &first_open);
+  struct heard told[2] = {0};
   for (int i = 0; i < 2; i++) {
-    assert_true(pool_get_async(pool, 9000, got, &told[i]) > 0);
-    wait_until(told[i].times == 1);
-    assert_true(told[i].result > 0);
+    ask(pool, 9000, &told[i]);
+    assert_given(&told[i]);
   }
   gate_set(&first_open, true);
-  thread_end(thread);
-  assert_int_equal(pool_put(getter.result), 0);
-  for (int i = 0; i < 2; i++)
-    assert_int_equal(pool_put(told[i].result), 0);
+  assert_int_equal(pool_put(getter_end(&getter)), 0);
+  put_all_given(told, 2);
   fake_finish(&fake, pool);
 }
 
@@ -699,24 +541,17 @@ static void test_async__a_threads_hanging_open_delays_nobody_else(void **state)
 static void test_async__a_thread_behind_a_failed_open_is_told(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = capped(1);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
-  assert_true(pool_get_async(pool, -1, got, &told) > 0);
-  struct getter getter = {.pool = pool, .timeout_ms = 9000};
-  pthread_t thread = thread_start(get_main, &getter);
-  wait_until(stats_of(pool).waiting == 2);
+  struct heard told = {0};
+  ask(pool, -1, &told);
+  struct getter getter = {.keeps = true};
+  getter_queue(&getter, pool, 9000);
   fake.fail_open = 1;
   assert_int_equal(pool_mark_unusable(lease), 0);
   assert_int_equal(pool_put(lease), 0);
-  wait_until(told.times == 1);
-  assert_int_equal(told.result, POOL_E_OPEN);
-  thread_end(thread);
-  assert_true(getter.result > 0);
-  assert_int_equal(pool_put(getter.result), 0);
+  assert_failed(&told, POOL_E_OPEN);
+  assert_int_equal(pool_put(getter_end(&getter)), 0);
   fake_finish(&fake, pool);
 }
 
@@ -725,17 +560,14 @@ static void test_async__a_thread_behind_a_failed_open_is_told(void **state)
 static void test_async__a_failed_open_swallows_no_nudge(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = manual(2);
-  config.fairness_us = 1000000000; /* a put tells the first to look */
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  /* With this a put tells the first to look. */
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.fairness_us = 1000000000));
   pool_lease_t lease = pool_get(pool);
   gate_set(&fake.opening, false);
   fake.fail_open = 1;
-  struct told told[2] = {0};
-  assert_true(pool_get_async(pool, -1, got, &told[0]) > 0);
-  assert_true(pool_get_async(pool, -1, got, &told[1]) > 0);
+  struct heard told[2] = {0};
+  ask(pool, -1, &told[0]);
+  ask(pool, -1, &told[1]);
   pool_maintain(pool);
   wait_until(gate_waiting(&fake.opening) == 1);
   assert_int_equal(pool_put(lease), 0);
@@ -754,24 +586,19 @@ static void test_async__a_failed_open_swallows_no_nudge(void **state)
 static void test_async__an_expired_first_leaves_the_room_to_the_next(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = manual(1);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
-  assert_true(pool_get_async(pool, 300, got, &told) > 0);
+  struct heard told = {0};
+  ask(pool, 300, &told);
   pool_maintain(pool);
-  struct getter getter = {.pool = pool, .timeout_ms = 9000};
-  pthread_t thread = thread_start(get_main, &getter);
-  wait_until(stats_of(pool).waiting == 2);
+  struct getter getter = {.keeps = true};
+  getter_queue(&getter, pool, 9000);
   gate_set(&beginning, false);
   assert_int_equal(pool_mark_unusable(lease), 0);
   assert_int_equal(pool_put(lease), 0); /* the room is the first one's, and an opener is sent for */
   maintain_until(pool, told.times == 1);
   assert_int_equal(told.result, POOL_E_TIMEOUT);
-  thread_end(thread);
-  assert_true(getter.result > 0);
+  assert_true(getter_end(&getter) > 0);
   gate_set(&beginning, true);
   assert_int_equal(pool_put(getter.result), 0);
   fake_finish(&fake, pool);
@@ -791,21 +618,15 @@ static void test_async__a_suspect_is_checked_in_the_background(void **state)
   (void)state;
   for (int64_t timeout_ms = -1; timeout_ms < 1; timeout_ms++)
     for (int dead = 0; dead < 2; dead++) {
-      struct fake fake;
-      fake_init(&fake);
-      pool_vtable_t vtable = fake_vtable();
-      vtable.check = fake_check;
-      vtable.call = call_breaks;
-      pool_config_t config = capped(3);
-      config.initial = 3;
-      pool_t *pool = fake_pool(&fake, &config, &vtable);
+      pool_t *pool = fake_start(&fake, PLAN(.vtable.check = fake_check, .vtable.call = call_breaks,
+                                            .config.max_open = 3, .config.initial = 3));
       pool_lease_t lease = pool_get(pool);
       assert_int_equal(pool_call(lease, "x", (pool_bytes_t){NULL, 0}, NULL, NULL), POOL_E_BROKEN);
       assert_int_equal(pool_put(lease), 0);
       gate_set(&fake.checking, false);
       fake.fail_check = dead;
-      struct told told = {0};
-      assert_true(pool_get_async(pool, timeout_ms, got, &told) > 0);
+      struct heard told = {0};
+      ask(pool, timeout_ms, &told);
       wait_until(gate_waiting(&fake.checking) == 1);
       assert_int_equal(told.times, 0);
       gate_set(&fake.checking, true);
@@ -826,30 +647,23 @@ static void test_async__a_suspect_is_checked_in_the_background(void **state)
 
 static pool_t *check_pool;
 static int64_t check_ticket;
-static struct told in_check;
+static struct heard in_check;
 
 /* While one is being checked for the first, another comes. */
 static int check_and_queue(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
   (void)error;
   if (!check_ticket)
-    check_ticket = pool_get_async(check_pool, -1, got, &in_check);
+    check_ticket = pool_get_async(check_pool, -1, told_got, &in_check);
   return fake_check(context, conn, deadline_ns, error);
 }
 
 static void test_async__a_waiter_for_which_a_connection_was_found_dead_keeps_its_place(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_vtable_t vtable = fake_vtable();
-  vtable.check = check_and_queue;
-  vtable.call = call_breaks;
-  pool_config_t config = manual(2);
-  config.max_waiters = 2;
-  config.initial = 2;
-  config.fairness_us = 1000000000;
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_t *pool =
+      fake_start(&fake, BY_HAND(.vtable.check = check_and_queue, .vtable.call = call_breaks, .config.max_open = 2,
+                                .config.max_waiters = 2, .config.initial = 2, .config.fairness_us = 1000000000));
   check_pool = pool;
   check_ticket = 0;
   memset(&in_check, 0, sizeof in_check);
@@ -857,8 +671,8 @@ static void test_async__a_waiter_for_which_a_connection_was_found_dead_keeps_its
   assert_int_equal(pool_put(leases[0]), 0);
   assert_int_equal(pool_call(leases[1], "x", (pool_bytes_t){NULL, 0}, NULL, NULL), POOL_E_BROKEN);
   fake.fail_check = 1;
-  struct told told = {0};
-  assert_true(pool_get_async(pool, -1, got, &told) > 0); /* the suspect is checked for it */
+  struct heard told = {0};
+  ask(pool, -1, &told); /* the suspect is checked for it */
   maintain_until(pool, told.times == 1);
   assert_true(check_ticket > 0);
   assert_true(told.result > 0);
@@ -877,22 +691,16 @@ static void test_async__a_waiter_for_which_a_connection_was_found_dead_keeps_its
 static void test_async__more_than_max_waiters_are_refused(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = capped(1);
-  config.max_waiters = 3;
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.max_waiters = 3));
   pool_lease_t lease = pool_get(pool);
-  struct told told[4] = {0};
-  int64_t tickets[3];
-  for (int i = 0; i < 3; i++)
-    assert_true((tickets[i] = pool_get_async(pool, -1, got, &told[i])) > 0);
+  struct heard told[4] = {0};
+  ask_all(pool, -1, told, 3);
   assert_int_equal(pool_get_async(pool, -1, never, NULL), POOL_E_OVERLOAD);
   assert_int_equal(pool_failure(NULL), POOL_E_OVERLOAD);
   assert_int_equal(pool_get_for(pool, 100), POOL_E_OVERLOAD);
   assert_int_equal(stats_of(pool).overloaded, 2);
-  assert_int_equal(pool_cancel(tickets[1]), 0);
-  assert_true(pool_get_async(pool, -1, got, &told[3]) > 0);
+  assert_int_equal(pool_cancel(told[1].ticket), 0);
+  ask(pool, -1, &told[3]);
   assert_int_equal(pool_close(pool, 0), 1);
   for (int i = 0; i < 4; i++)
     wait_until(told[i].times == 1);
@@ -906,46 +714,35 @@ static void test_async__threads_run_only_while_needed(void **state)
 {
   (void)state;
   int before = thread_count_at_rest();
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = 3;
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.initial = 3));
   pool_lease_t leases[5];
-  for (int i = 0; i < 5; i++)
-    leases[i] = pool_get(pool);
-  for (int i = 0; i < 5; i++)
-    assert_int_equal(pool_put(leases[i]), 0);
+  leases_get(pool, leases, 5);
+  leases_put(leases, 5);
   assert_int_equal(thread_count(), before); /* who opens himself needs no help */
-  struct told told = {.put = true};
-  assert_true(pool_get_async(pool, -1, got, &told) > 0);
+  struct heard told = {.put = true};
+  ask(pool, -1, &told);
   wait_until(told.times == 1);
-  assert_int_equal(thread_count(), before + 1);          /* the keeper; nothing had to be opened */
-  wait_until(thread_count() == before);                  /* it ends when it was not needed for a while */
-  assert_true(pool_get_async(pool, -1, got, &told) > 0); /* and is started again */
+  assert_int_equal(thread_count(), before + 1); /* the keeper; nothing had to be opened */
+  wait_until(thread_count() == before);         /* it ends when it was not needed for a while */
+  ask(pool, -1, &told);                         /* and is started again */
   wait_until(told.times == 2);
   assert_int_equal(thread_count(), before + 1);
   assert_int_equal(pool_close(pool, -1), 0);
   wait_until(thread_count() == before);
   fake_finish(&fake, pool);
   /* A pool that the program keeps has no keeper, ever. */
-  fake_init(&fake);
-  config.keeper = POOL_KEEPER_MANUAL;
-  pool = fake_pool(&fake, &config, NULL);
-  assert_true(pool_get_async(pool, -1, got, &told) > 0);
+  pool = fake_start(&fake, BY_HAND(.config.initial = 3));
+  ask(pool, -1, &told);
   assert_int_equal(thread_count(), before);
   pool_maintain(pool);
   assert_int_equal(told.times, 3);
   assert_int_equal(thread_count(), before);
   fake_finish(&fake, pool);
   /* Openers end with their pool. */
-  fake_init(&fake);
-  config = capped(8);
-  config.openers = 4;
-  pool = fake_pool(&fake, &config, NULL);
+  pool = fake_start(&fake, PLAN(.config.max_open = 8, .config.openers = 4));
   gate_set(&fake.opening, false);
   for (int i = 0; i < 8; i++)
-    assert_true(pool_get_async(pool, -1, got, &told) > 0);
+    ask(pool, -1, &told);
   wait_until(gate_waiting(&fake.opening) == 4);
   assert_int_equal(thread_count(), before + 5);
   gate_set(&fake.opening, true);
@@ -957,10 +754,7 @@ static void test_async__threads_run_only_while_needed(void **state)
 static void test_async__without_threads_it_says_so(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = capped(2);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 2));
   atomic_store(&no_threads, true);
   assert_int_equal(pool_get_async(pool, -1, never, NULL), POOL_E_SYSTEM);
   assert_int_equal(pool_failure(NULL), POOL_E_SYSTEM);
@@ -970,12 +764,9 @@ static void test_async__without_threads_it_says_so(void **state)
   assert_int_equal(pool_put(lease), 0);
   fake_finish(&fake, pool);
   /* With a keeper, but nobody who could open. */
-  fake_init(&fake);
-  config = manual(2);
-  pool = fake_pool(&fake, &config, NULL);
-  struct told told[3] = {0};
-  for (int i = 0; i < 3; i++)
-    assert_true(pool_get_async(pool, -1, got, &told[i]) > 0);
+  pool = fake_start(&fake, BY_HAND(.config.max_open = 2));
+  struct heard told[3] = {0};
+  ask_all(pool, -1, told, 3);
   for (int i = 0; i < 3; i++) {
     maintain_until(pool, told[i].times == 1);
     assert_int_equal(told[i].result, POOL_E_SYSTEM);
@@ -983,10 +774,7 @@ static void test_async__without_threads_it_says_so(void **state)
   }
   fake_finish(&fake, pool);
   /* Threads that would wait for openers open themselves. */
-  fake_init(&fake);
-  config = capped(2);
-  config.openers = 2;
-  pool = fake_pool(&fake, &config, NULL);
+  pool = fake_start(&fake, PLAN(.config.max_open = 2, .config.openers = 2));
   lease = pool_get_for(pool, 9000);
   assert_true(lease > 0);
   assert_int_equal(pool_put(lease), 0);
@@ -999,19 +787,16 @@ static void test_async__without_threads_it_says_so(void **state)
 static void test_async__maintain_says_when_it_is_needed_next(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_config_t config = manual(1);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
   assert_true(pool_maintain(pool) == INT64_MAX);
   pool_lease_t lease = pool_get(pool);
-  struct told told[3] = {0};
-  assert_true(pool_get_async(pool, -1, got, &told[0]) > 0);
+  struct heard told[3] = {0};
+  ask(pool, -1, &told[0]);
   assert_true(pool_maintain(pool) == INT64_MAX);
-  assert_true(pool_get_async(pool, 5000, got, &told[1]) > 0);
+  ask(pool, 5000, &told[1]);
   int64_t due = pool_maintain(pool);
   assert_true(due > 0 && due <= INT64_C(5000000000));
-  assert_true(pool_get_async(pool, 30, got, &told[2]) > 0);
+  ask(pool, 30, &told[2]);
   due = pool_maintain(pool);
   assert_true(due >= 0 && due <= 30 * 1000000);
   maintain_until(pool, told[2].times == 1);
@@ -1032,7 +817,7 @@ static void test_async__maintain_says_when_it_is_needed_next(void **state)
 
 struct everything {
   pool_t *pool;
-  struct told inner;
+  struct heard inner;
   int what;
   _Atomic int times;
   _Atomic pool_lease_t result;
@@ -1046,7 +831,7 @@ static void do_everything(void *user, pool_lease_t result)
   must(pool_close(all->pool, 1) == POOL_E_INVALID);
   switch (all->what) {
   case 0:
-    must(pool_get_async(all->pool, -1, got, &all->inner) > 0);
+    must(pool_get_async(all->pool, -1, told_got, &all->inner) > 0);
     break;
   case 1:
     must(result > 0 && pool_put(result) == 0);
@@ -1075,27 +860,22 @@ static void do_everything(void *user, pool_lease_t result)
 static void test_async__callbacks_may_call_everything(void **state)
 {
   (void)state;
-  for (int is_manual = 0; is_manual < 2; is_manual++)
+  for (int by_hand = 0; by_hand < 2; by_hand++)
     for (int what = 0; what < 6; what++) {
-      struct fake fake;
-      fake_init(&fake);
-      pool_vtable_t vtable = fake_vtable();
-      vtable.release = fake_release;
-      pool_config_t config = is_manual ? manual(2) : capped(2);
-      config.initial = 2;
-      pool_t *pool = fake_pool(&fake, &config, &vtable);
+      pool_t *pool = fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 2,
+                                            .config.keeper = by_hand, .config.initial = 2));
       struct everything all = {.pool = pool, .what = what};
-      struct told other = {.put = true};
-      gate_init(&keeper_gate, is_manual);
-      assert_true(pool_get_async(pool, -1, got, &other) > 0);
+      struct heard other = {.put = true};
+      gate_init(&keeper_gate, by_hand);
+      ask(pool, -1, &other);
       assert_true(pool_get_async(pool, -1, do_everything, &all) > 0);
       if (what == 5) {
         pool_ref(pool); /* given up by the callback */
-        if (!is_manual)
+        if (!by_hand)
           pool_free(pool);
       }
       gate_set(&keeper_gate, true);
-      if (is_manual)
+      if (by_hand)
         pool_maintain(pool);
       wait_until(all.times == 1);
       assert_int_equal(other.times, 1);
@@ -1106,7 +886,7 @@ static void test_async__callbacks_may_call_everything(void **state)
       }
       if (what != 1)
         assert_int_equal(pool_put(all.result), 0);
-      if (what != 5 || is_manual)
+      if (what != 5 || by_hand)
         fake_finish(&fake, pool);
       wait_until(fake.released == 1);
       assert_int_equal(fake.open_now, 0);
@@ -1126,7 +906,6 @@ struct request {
 };
 
 struct storm {
-  struct fake fake;
   pool_t *pool;
   struct request requests[STORM_THREADS * STORM_GETS];
   _Atomic int ended, stop, thread;
@@ -1204,29 +983,22 @@ static void *storm_maintain_main(void *data)
   return NULL;
 }
 
-static void run_storm(pool_config_t config)
+#define STORMY(...) PLAN(.config.max_open = 4, .vtable.release = fake_release, __VA_ARGS__)
+
+static void run_storm(const struct plan *plan)
 {
   static struct storm storm;
   memset(&storm, 0, sizeof storm);
-  fake_init(&storm.fake);
-  config.max_open = 4;
-  pool_vtable_t vtable = fake_vtable();
-  vtable.reset = config.openers ? fake_reset : NULL;
-  vtable.release = fake_release;
-  storm.pool = fake_pool(&storm.fake, &config, &vtable);
-  storm.fake.good_opens = 10;
-  storm.fake.fail_open = 10;
+  storm.pool = fake_start(&fake, plan);
+  fake.good_opens = 10;
+  fake.fail_open = 10;
   pthread_t threads[STORM_THREADS], maintaining[2];
-  for (int i = 0; i < 2; i++)
-    maintaining[i] = thread_start(storm_maintain_main, &storm);
-  for (int i = 0; i < STORM_THREADS; i++)
-    threads[i] = thread_start(storm_main, &storm);
-  for (int i = 0; i < STORM_THREADS; i++)
-    thread_end(threads[i]);
+  threads_start(maintaining, 2, storm_maintain_main, &storm);
+  threads_start(threads, STORM_THREADS, storm_main, &storm);
+  threads_end(threads, STORM_THREADS);
   wait_until(storm.ended == STORM_THREADS * STORM_GETS);
   storm.stop = 1;
-  for (int i = 0; i < 2; i++)
-    thread_end(maintaining[i]);
+  threads_end(maintaining, 2);
   put_parked(&storm);
   int64_t cancelled = 0;
   for (int i = 0; i < STORM_THREADS * STORM_GETS; i++) {
@@ -1234,8 +1006,8 @@ static void run_storm(pool_config_t config)
     assert_int_equal(storm.requests[i].cancelled, storm.requests[i].result == POOL_E_CANCELLED);
     cancelled += storm.requests[i].cancelled;
   }
-  storm.fake.fail_open = 0;
-  assert_true(storm.fake.most_open <= 4);
+  fake.fail_open = 0;
+  assert_true(fake.most_open <= 4);
   wait_until(stats_of(storm.pool).open == stats_of(storm.pool).idle); /* an opener may be about to finish */
   pool_stats_t stats = stats_of(storm.pool);
   assert_int_equal(stats.cancelled, cancelled);
@@ -1243,12 +1015,10 @@ static void run_storm(pool_config_t config)
   assert_int_equal(stats.leased, 0);
   assert_int_equal(stats.opening, 0);
   pool_lease_t leases[4];
-  for (int i = 0; i < 4; i++)
-    assert_true((leases[i] = pool_get(storm.pool)) > 0);
-  for (int i = 0; i < 4; i++)
-    assert_int_equal(pool_put(leases[i]), 0);
-  fake_finish(&storm.fake, storm.pool);
-  wait_until(storm.fake.released == 1);
+  leases_get(storm.pool, leases, 4);
+  leases_put(leases, 4);
+  fake_finish(&fake, storm.pool);
+  wait_until(fake.released == 1);
   for (int i = 0; i < STORM_THREADS * STORM_GETS; i++)
     assert_int_equal(storm.requests[i].times, 1);
 }
@@ -1256,39 +1026,31 @@ static void run_storm(pool_config_t config)
 static void test_async__a_storm(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  run_storm(config);
+  run_storm(STORMY());
 }
 
 static void test_async__a_storm_that_is_fair(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.fairness_us = 0;
-  run_storm(config);
+  run_storm(STORMY(.config.fairness_us = 0));
 }
 
 static void test_async__a_storm_with_openers(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.openers = 2;
-  config.fairness_us = 50;
-  run_storm(config);
+  run_storm(STORMY(.config.openers = 2, .config.fairness_us = 50, .vtable.reset = fake_reset));
 }
 
 static void test_async__a_storm_kept_by_hand(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.keeper = POOL_KEEPER_MANUAL;
-  run_storm(config);
+  run_storm(STORMY(.config.keeper = POOL_KEEPER_MANUAL));
 }
 
 /* Gets that race with the pool's closing are called back all the same, or were refused. */
 struct race {
   pool_t *pool;
-  struct told told[200];
+  struct heard told[200];
   int accepted;
 };
 
@@ -1297,7 +1059,7 @@ static void *race_main(void *data)
   struct race *race = data;
   for (int i = 0; i < 200; i++) {
     race->told[i].put = true;
-    int64_t ticket = pool_get_async(race->pool, -1, got, &race->told[i]);
+    int64_t ticket = pool_get_async(race->pool, -1, told_got, &race->told[i]);
     if (ticket < 0) {
       must(ticket == POOL_E_CLOSED);
       break;
@@ -1311,10 +1073,7 @@ static void test_async__a_close_in_the_middle_forgets_nobody(void **state)
 {
   (void)state;
   for (int round = 0; round < 30; round++) {
-    struct fake fake;
-    fake_init(&fake);
-    pool_config_t config = capped(2);
-    pool_t *pool = fake_pool(&fake, &config, NULL);
+    pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 2));
     static struct race races[3];
     memset(races, 0, sizeof races);
     pthread_t threads[3];

@@ -280,7 +280,7 @@ static void test_breaker__all_waiters_end_when_it_opens(void **state)
   struct getter getters[5] = {0};
   for (int i = 0; i < 5; i++)
     getter_queue(&getters[i], pool, -1);
-  struct told told = {0};
+  struct heard told = {0};
   assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
   virtual_pass(pool, 100 * MILLISECOND);
   for (int i = 0; i < 5; i++) {
@@ -302,7 +302,7 @@ static void test_breaker__fails_asynchronous_gets_too(void **state)
   pool_config_t config = retrying(1);
   pool_t *pool = make(&config);
   open_breaker(pool, 1);
-  struct told told = {0};
+  struct heard told = {0};
   assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
   assert_int_equal(told.times, 0);
   pool_maintain(pool);

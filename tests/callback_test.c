@@ -6,11 +6,11 @@
 
 /* ---- every callback fails at every n-th call; afterwards the counts are right and the pool is whole ---- */
 
-struct plan {
+struct faults {
   int fail_open, fail_check, fail_reset, fail_close;
 };
 
-static void use_with_failures(struct plan plan)
+static void use_with_failures(struct faults faults)
 {
   struct fake fake;
   fake_init(&fake);
@@ -22,13 +22,13 @@ static void use_with_failures(struct plan plan)
   pool_t *pool = fake_pool(&fake, &config, &vtable);
   int failed = 0;
   for (int i = 0; i < 200; i++) {
-    if (plan.fail_open && i % plan.fail_open == 0)
+    if (faults.fail_open && i % faults.fail_open == 0)
       fake.fail_open++;
-    if (plan.fail_check && i % plan.fail_check == 0)
+    if (faults.fail_check && i % faults.fail_check == 0)
       fake.fail_check++;
-    if (plan.fail_reset && i % plan.fail_reset == 0)
+    if (faults.fail_reset && i % faults.fail_reset == 0)
       fake.fail_reset++;
-    if (plan.fail_close && i % plan.fail_close == 0)
+    if (faults.fail_close && i % faults.fail_close == 0)
       fake.fail_close++;
     pool_lease_t leases[3];
     for (int k = 0; k < 3; k++) {
@@ -66,10 +66,10 @@ static void test_callback__may_fail_at_any_point(void **state)
 {
   (void)state;
   for (int n = 0; n < 6; n++) {
-    use_with_failures((struct plan){.fail_open = n});
-    use_with_failures((struct plan){.fail_reset = n});
-    use_with_failures((struct plan){.fail_close = n});
-    use_with_failures((struct plan){.fail_open = n, .fail_check = 2, .fail_reset = 3, .fail_close = n});
+    use_with_failures((struct faults){.fail_open = n});
+    use_with_failures((struct faults){.fail_reset = n});
+    use_with_failures((struct faults){.fail_close = n});
+    use_with_failures((struct faults){.fail_open = n, .fail_check = 2, .fail_reset = 3, .fail_close = n});
   }
 }
 

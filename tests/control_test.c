@@ -7,19 +7,9 @@
 
 static struct fake fake;
 
-static pool_t *make_with(const pool_config_t *config, pool_vtable_t *vtable)
-{
-  fake_init(&fake);
-  return fake_pool(&fake, config, vtable);
-}
-
 static pool_t *make(int32_t initial, int32_t max_open)
 {
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.keeper = POOL_KEEPER_MANUAL;
-  config.initial = initial;
-  config.max_open = max_open;
-  return make_with(&config, NULL);
+  return fake_start(&fake, BY_HAND(.config.initial = initial, .config.max_open = max_open));
 }
 
 static void test_control__null_and_closed_pools_are_refused(void **state)
@@ -79,63 +69,39 @@ static void test_control__flush_closes_what_is_lent_when_it_comes_back(void **st
   fake_finish(&fake, pool);
 }
 
-static void test_control__flush_reaches_what_is_being_opened(void **state)
+/* A get waits at a gate for its connection when that is flushed: the get is given the next, and the first is closed. */
+static void flush_reaches_what_is_at(struct gate *gate, const struct plan *plan)
 {
-  (void)state;
-  pool_t *pool = make(0, 1);
-  gate_set(&fake.opening, false);
   struct getter getter = {0};
-  getter_start(&getter, pool, -1);
-  wait_until(gate_waiting(&fake.opening) == 1);
+  pool_t *pool = fake_start(&fake, plan);
+  getter_hold_up(&getter, pool, -1, gate);
   assert_int_equal(pool_flush(pool), 1);
-  gate_set(&fake.opening, true);
+  gate_set(gate, true);
   assert_true(getter_end(&getter) > 0);
   assert_int_equal(getter.number, 1); /* not the one that was under way */
   assert_int_equal(fake.closed, 1);
   assert_int_equal(stats_of(pool).closed_flushed, 1);
+  assert_int_equal(stats_of(pool).check_failures, 0);
   fake_finish(&fake, pool);
+}
+
+static void test_control__flush_reaches_what_is_being_opened(void **state)
+{
+  (void)state;
+  flush_reaches_what_is_at(&fake.opening, BY_HAND(.config.max_open = 1));
 }
 
 static void test_control__flush_reaches_what_openers_are_opening(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.openers = 1;
-  config.max_open = 1;
-  pool_t *pool = make_with(&config, NULL);
-  gate_set(&fake.opening, false);
-  struct getter getter = {0};
-  getter_start(&getter, pool, -1);
-  wait_until(gate_waiting(&fake.opening) == 1);
-  assert_int_equal(pool_flush(pool), 1);
-  gate_set(&fake.opening, true);
-  assert_true(getter_end(&getter) > 0);
-  assert_int_equal(getter.number, 1);
-  assert_int_equal(fake.closed, 1);
-  fake_finish(&fake, pool);
+  flush_reaches_what_is_at(&fake.opening, PLAN(.config.openers = 1, .config.max_open = 1));
 }
 
 static void test_control__flush_reaches_what_is_being_checked(void **state)
 {
   (void)state;
-  pool_vtable_t vtable = fake_vtable();
-  pool_config_t config = POOL_CONFIG_INIT;
-  vtable.check = fake_check;
-  config.check_after_ms = 0;
-  config.initial = config.max_open = 1;
-  pool_t *pool = make_with(&config, &vtable);
-  gate_set(&fake.checking, false);
-  struct getter getter = {0};
-  getter_start(&getter, pool, -1);
-  wait_until(gate_waiting(&fake.checking) == 1);
-  assert_int_equal(pool_flush(pool), 1);
-  gate_set(&fake.checking, true);
-  assert_true(getter_end(&getter) > 0);
-  assert_int_equal(getter.number, 1);
-  assert_int_equal(fake.closed, 1);
-  assert_int_equal(stats_of(pool).closed_flushed, 1);
-  assert_int_equal(stats_of(pool).check_failures, 0);
-  fake_finish(&fake, pool);
+  flush_reaches_what_is_at(&fake.checking, PLAN(.vtable.check = fake_check, .config.check_after_ms = 0,
+                                                .config.initial = 1, .config.max_open = 1));
 }
 
 static void *put_it(void *data)
@@ -147,11 +113,7 @@ static void *put_it(void *data)
 static void test_control__flush_reaches_what_is_being_reset(void **state)
 {
   (void)state;
-  pool_vtable_t vtable = fake_vtable();
-  pool_config_t config = POOL_CONFIG_INIT;
-  vtable.reset = fake_reset;
-  config.max_open = 1;
-  pool_t *pool = make_with(&config, &vtable);
+  pool_t *pool = fake_start(&fake, PLAN(.vtable.reset = fake_reset, .config.max_open = 1));
   gate_set(&fake.resetting, false);
   pool_lease_t lease = pool_get(pool);
   pthread_t putter = thread_start(put_it, &lease);
@@ -168,13 +130,8 @@ static void test_control__flush_reaches_what_is_being_reset(void **state)
 static void test_control__flush_reaches_what_waits_for_its_reset(void **state)
 {
   (void)state;
-  pool_vtable_t vtable = fake_vtable();
-  pool_config_t config = POOL_CONFIG_INIT;
-  vtable.reset = fake_reset;
-  config.keeper = POOL_KEEPER_MANUAL;
-  config.background_reset = 1;
-  config.max_open = 1;
-  pool_t *pool = make_with(&config, &vtable);
+  pool_t *pool =
+      fake_start(&fake, BY_HAND(.vtable.reset = fake_reset, .config.background_reset = 1, .config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_flush(pool), 1);
@@ -191,18 +148,14 @@ static void test_control__flush_is_no_failure_of_those_who_wait_without_time(voi
 {
   (void)state;
   pool_t *pool = make(0, 1);
-  gate_set(&fake.opening, false);
   struct getter getter = {0};
-  getter_start(&getter, pool, 1000);
-  wait_until(gate_waiting(&fake.opening) == 1);
+  getter_hold_up(&getter, pool, 1000, &fake.opening);
   assert_int_equal(pool_flush(pool), 1);
   virtual_advance(SECOND + 1); /* the flushed one came too late, and there is no time for another */
   gate_set(&fake.opening, true);
   assert_int_equal(getter_end(&getter), POOL_E_TIMEOUT);
   wait_until((pool_maintain(pool), fake.closed == fake.opened));
-  pool_lease_t lease = pool_get_for(pool, 0);
-  assert_true(lease > 0);
-  assert_int_equal(pool_put(lease), 0);
+  get_and_put_now(pool);
   fake_finish(&fake, pool);
 }
 
@@ -225,10 +178,7 @@ static void test_control__flush_makes_room_for_waiters(void **state)
 static void test_control__flush_keeps_min_idle(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.keeper = POOL_KEEPER_MANUAL;
-  config.initial = config.min_idle = 3;
-  pool_t *pool = make_with(&config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.initial = 3, .config.min_idle = 3));
   assert_int_equal(pool_flush(pool), 3);
   pool_maintain(pool);
   assert_int_equal(pool_len(pool), 3);
@@ -242,6 +192,8 @@ struct storm {
   _Atomic int first_allowed, holding;
   _Atomic bool stop;
   _Atomic int64_t gets;
+  int many;
+  pthread_t users[6];
 };
 
 static void *use_fresh_ones(void *data)
@@ -261,13 +213,29 @@ static void *use_fresh_ones(void *data)
   return NULL;
 }
 
+static void storm_begin(struct storm *storm, pool_t *pool, int users)
+{
+  *storm = (struct storm){.pool = pool, .many = users};
+  threads_start(storm->users, users, use_fresh_ones, storm);
+}
+
+static void storm_goes_on(struct storm *storm) /* nobody hangs */
+{
+  int64_t gets = storm->gets;
+  wait_until(storm->gets > gets + 1000);
+}
+
+static void storm_end(struct storm *storm)
+{
+  atomic_store(&storm->stop, true);
+  threads_end(storm->users, storm->many);
+}
+
 static void test_control__nobody_is_lent_what_was_flushed(void **state)
 {
   (void)state;
-  struct storm storm = {.pool = make(2, 3)};
-  pthread_t users[4];
-  for (int i = 0; i < 4; i++)
-    users[i] = thread_start(use_fresh_ones, &storm);
+  struct storm storm;
+  storm_begin(&storm, make(2, 3), 4);
   for (int i = 0; i < 3000; i++) {
     int opened = fake.opened;
     assert_true(pool_flush(storm.pool) >= 0);
@@ -277,9 +245,7 @@ static void test_control__nobody_is_lent_what_was_flushed(void **state)
       yield_ns();
   }
   wait_until(storm.gets > 100);
-  atomic_store(&storm.stop, true);
-  for (int i = 0; i < 4; i++)
-    thread_end(users[i]);
+  storm_end(&storm);
   assert_in_range(fake.most_open, 1, 3);
   assert_in_range(stats_of(storm.pool).closed_flushed, fake.opened - 3, fake.opened);
   fake_finish(&fake, storm.pool);
@@ -345,10 +311,10 @@ static void test_control__gets_of_a_paused_pool_time_out(void **state)
   pool_t *pool = make(2, 2);
   assert_int_equal(pool_pause(pool), 0);
   struct getter getter = {0};
-  struct told told = {0}, patient = {0};
+  struct heard told = {0}, patient = {0};
   getter_queue(&getter, pool, 1000);
-  assert_true(pool_get_async(pool, 1000, told_got, &told) > 0);
-  assert_true(pool_get_async(pool, -1, told_got, &patient) > 0);
+  ask(pool, 1000, &told);
+  ask(pool, -1, &patient);
   virtual_pass(pool, SECOND - 1);
   assert_int_equal(told.times, 0);
   assert_int_equal(getter.result, 0);
@@ -371,8 +337,8 @@ static void test_control__what_is_put_while_paused_serves_nobody_yet(void **stat
   pool_lease_t lease = pool_get(pool);
   struct getter getter = {0};
   getter_queue(&getter, pool, -1);
-  struct told told = {0};
-  assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+  struct heard told = {0};
+  ask(pool, -1, &told);
   assert_int_equal(pool_pause(pool), 1);
   assert_int_equal(pool_put(lease), 0);
   virtual_pass(pool, SECOND);
@@ -391,8 +357,8 @@ static void test_control__what_is_put_while_paused_is_handed_to_nobody(void **st
   (void)state;
   pool_t *pool = make(1, 1);
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
-  assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+  struct heard told = {0};
+  ask(pool, -1, &told);
   assert_int_equal(pool_pause(pool), 1);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(stats_of(pool).waiting, 1);
@@ -437,28 +403,16 @@ static void forget(void *user, int32_t code, pool_bytes_t reply)
 /* Of two connections one is idle; the pause finds what the other is, and when it has come back, nothing. */
 static pool_t *with_one_idle(bool checks, bool resets, uint32_t flags)
 {
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.keeper = POOL_KEEPER_MANUAL;
-  config.initial = config.max_open = 2;
-  config.check_after_ms = checks ? 0 : -1;
-  pool_vtable_t vtable = fake_vtable();
-  vtable.check = checks ? fake_check : NULL;
-  vtable.reset = resets ? fake_reset : NULL;
-  vtable.go = keep_call;
-  vtable.flags = flags;
-  return make_with(&config, &vtable);
+  return fake_start(&fake,
+                    BY_HAND(.config.initial = 2, .config.max_open = 2, .config.check_after_ms = checks ? 0 : -1,
+                            .vtable.check = checks ? fake_check : NULL, .vtable.reset = resets ? fake_reset : NULL,
+                            .vtable.go = keep_call, .vtable.flags = flags));
 }
 
 static void pauses_with(pool_t *pool, int32_t busy)
 {
   assert_int_equal(pool_pause(pool), busy);
   assert_int_equal(pool_resume(pool), 0);
-}
-
-static void *put_main(void *data)
-{
-  must(pool_put(*(pool_lease_t *)data) == 0);
-  return NULL;
 }
 
 static void *flush_main(void *data)
@@ -482,8 +436,7 @@ static void test_control__a_pause_counts_what_is_being_opened(void **state)
   assert_int_equal(pool_put(lease), 0);
   pauses_with(pool, 1);
   gate_set(&fake.opening, true);
-  for (int i = 0; i < 2; i++)
-    assert_true(getter_end(&getters[i]) > 0);
+  getters_end(getters, 2);
   pauses_with(pool, 0);
   fake_finish(&fake, pool);
 }
@@ -493,9 +446,7 @@ static void test_control__a_pause_counts_what_is_being_checked(void **state)
   (void)state;
   pool_t *pool = with_one_idle(true, false, 0);
   struct getter getter = {0};
-  gate_set(&fake.checking, false);
-  getter_start(&getter, pool, -1);
-  wait_until(gate_waiting(&fake.checking) == 1);
+  getter_hold_up(&getter, pool, -1, &fake.checking);
   pauses_with(pool, 1);
   gate_set(&fake.checking, true);
   assert_true(getter_end(&getter) > 0);
@@ -509,7 +460,7 @@ static void test_control__a_pause_counts_what_is_being_reset(void **state)
   pool_t *pool = with_one_idle(false, true, 0);
   pool_lease_t lease = pool_get(pool);
   gate_set(&fake.resetting, false);
-  pthread_t putter = thread_start(put_main, &lease);
+  pthread_t putter = thread_start(put_it, &lease);
   wait_until(gate_waiting(&fake.resetting) == 1);
   pauses_with(pool, 1);
   gate_set(&fake.resetting, true);
@@ -553,12 +504,7 @@ static void test_control__a_pause_counts_calls_under_way(void **state)
 static void test_control__a_pool_may_begin_paused(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.keeper = POOL_KEEPER_MANUAL;
-  config.initial = 1;
-  config.max_open = 2;
-  config.paused = 1;
-  pool_t *pool = make_with(&config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.initial = 1, .config.max_open = 2, .config.paused = 1));
   assert_int_equal(fake.opened, 1);
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   struct getter getter = {0};
@@ -601,10 +547,9 @@ static void test_control__evict_ends_all_waits_of_now_with_an_error_of_its_own(v
   enum { MANY = 100 }; /* more than one step may end */
   static struct getter getters[MANY];
   memset(getters, 0, sizeof getters);
-  struct told told = {0};
-  for (int i = 0; i < MANY; i++)
-    getter_queue(&getters[i], pool, -1);
-  assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
+  struct heard told = {0};
+  getters_queue(getters, MANY, pool, -1);
+  ask(pool, -1, &told);
   assert_int_equal(pool_evict(pool), MANY + 1);
   for (int i = 0; i < MANY; i++) {
     assert_int_equal(getter_end(&getters[i]), POOL_E_EVICTED);
@@ -704,19 +649,13 @@ static void *pause_and_resume(void *data)
 static void test_control__many_may_pause_at_one_time(void **state)
 {
   (void)state;
-  struct storm storm = {.pool = make(2, 2)};
-  pthread_t users[3], pausers[4];
-  for (int i = 0; i < 3; i++)
-    users[i] = thread_start(use_fresh_ones, &storm);
-  for (int i = 0; i < 4; i++)
-    pausers[i] = thread_start(pause_and_resume, &storm);
-  for (int i = 0; i < 4; i++)
-    thread_end(pausers[i]);
-  int64_t gets = storm.gets;
-  wait_until(storm.gets > gets + 1000); /* nobody hangs */
-  atomic_store(&storm.stop, true);
-  for (int i = 0; i < 3; i++)
-    thread_end(users[i]);
+  struct storm storm;
+  pthread_t pausers[4];
+  storm_begin(&storm, make(2, 2), 3);
+  threads_start(pausers, 4, pause_and_resume, &storm);
+  threads_end(pausers, 4);
+  storm_goes_on(&storm);
+  storm_end(&storm);
   assert_int_equal(pool_resume(storm.pool), POOL_E_INVALID); /* all pauses were taken back */
   assert_int_equal(pool_len(storm.pool), 2);
   fake_finish(&fake, storm.pool);
@@ -741,14 +680,10 @@ static void *pause_and_look(void *data)
 static void test_control__a_pause_becomes_quiet_and_stays_so(void **state)
 {
   (void)state;
-  struct storm storm = {.pool = make(2, 2)};
-  pthread_t users[3];
-  for (int i = 0; i < 3; i++)
-    users[i] = thread_start(use_fresh_ones, &storm);
+  struct storm storm;
+  storm_begin(&storm, make(2, 2), 3);
   thread_end(thread_start(pause_and_look, &storm));
-  atomic_store(&storm.stop, true);
-  for (int i = 0; i < 3; i++)
-    thread_end(users[i]);
+  storm_end(&storm);
   fake_finish(&fake, storm.pool);
 }
 
@@ -802,8 +737,7 @@ static void test_control__lent_ones_are_closed_on_return_down_to_the_cap_and_not
   (void)state;
   pool_t *pool = make(5, 5);
   pool_lease_t leases[5];
-  for (int i = 0; i < 5; i++)
-    leases[i] = pool_get(pool);
+  leases_get(pool, leases, 5);
   assert_int_equal(pool_resize(pool, 2), 3);
   assert_int_equal(fake.closed, 0);
   struct getter getter = {0};
@@ -829,12 +763,10 @@ static void test_control__what_was_too_many_is_kept_if_the_pool_grows_again(void
   (void)state;
   pool_t *pool = make(4, 4);
   pool_lease_t leases[4];
-  for (int i = 0; i < 4; i++)
-    leases[i] = pool_get(pool);
+  leases_get(pool, leases, 4);
   assert_int_equal(pool_resize(pool, 1), 3);
   assert_int_equal(pool_resize(pool, 4), 0);
-  for (int i = 0; i < 4; i++)
-    assert_int_equal(pool_put(leases[i]), 0);
+  leases_put(leases, 4);
   assert_int_equal(pool_len(pool), 4);
   assert_int_equal(fake.closed, 0);
   fake_finish(&fake, pool);
@@ -847,8 +779,7 @@ static int idle_after_use_of(pool_t *pool, int many)
     leases[i] = pool_get_for(pool, 0);
     assert_true(leases[i] > 0);
   }
-  for (int i = 0; i < many; i++)
-    assert_int_equal(pool_put(leases[i]), 0);
+  leases_put(leases, many);
   return (int)pool_len(pool);
 }
 
@@ -862,11 +793,7 @@ static void test_control__max_idle_follows_the_cap_where_it_was_left_to_it(void 
   assert_int_equal(pool_resize(pool, 0), 0);
   assert_int_equal(idle_after_use_of(pool, 20), 10); /* the default without a cap */
   fake_finish(&fake, pool);
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.keeper = POOL_KEEPER_MANUAL;
-  config.max_idle = 2;
-  config.max_open = 3;
-  pool = make_with(&config, NULL);
+  pool = fake_start(&fake, BY_HAND(.config.max_idle = 2, .config.max_open = 3));
   assert_int_equal(pool_resize(pool, 15), 0);
   assert_int_equal(idle_after_use_of(pool, 15), 2);
   fake_finish(&fake, pool);
@@ -884,11 +811,7 @@ static void refused(pool_t *pool, int32_t max_open, const char *other)
 static void test_control__wrong_sizes_are_refused_by_name(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.keeper = POOL_KEEPER_MANUAL;
-  config.initial = config.min_idle = 3;
-  config.max_open = 5;
-  pool_t *pool = make_with(&config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.initial = 3, .config.min_idle = 3, .config.max_open = 5));
   refused(pool, 2, "min_idle");
   refused(pool, -1, "max_open");
   refused(pool, 1 << 20, "max_open");
@@ -900,11 +823,9 @@ static void test_control__wrong_sizes_are_refused_by_name(void **state)
 static void test_control__sizes_change_under_load(void **state)
 {
   (void)state;
-  struct storm storm = {.pool = make(4, 4)};
-  pthread_t users[6];
+  struct storm storm;
   uint64_t random = 11;
-  for (int i = 0; i < 6; i++)
-    users[i] = thread_start(use_fresh_ones, &storm);
+  storm_begin(&storm, make(4, 4), 6);
   for (int i = 0; i < 3000; i++) {
     assert_true(pool_resize(storm.pool, (int32_t)(random_next(&random) % 8) + 1) >= 0);
     virtual_advance(MILLISECOND);
@@ -913,13 +834,10 @@ static void test_control__sizes_change_under_load(void **state)
   }
   assert_true(pool_resize(storm.pool, 2) >= 0);
   wait_until(stats_of(storm.pool).open <= 2);
-  int64_t gets = storm.gets;
   for (int i = 0; i < 1000; i++)
     assert_in_range(stats_of(storm.pool).open, 0, 2);
-  wait_until(storm.gets > gets + 1000); /* nobody hangs */
-  atomic_store(&storm.stop, true);
-  for (int i = 0; i < 6; i++)
-    thread_end(users[i]);
+  storm_goes_on(&storm);
+  storm_end(&storm);
   assert_in_range(pool_len(storm.pool), 1, 2);
   assert_in_range(fake.most_open, 1, 8);
   fake_finish(&fake, storm.pool);
@@ -1034,7 +952,7 @@ static int64_t maintain(pool_t *pool)
 /* Reaches every place: opens, checks, resets, closes, and gets with a callback. */
 static void use_all(pool_t *pool)
 {
-  struct told told = {0};
+  struct heard told = {0};
   for (int i = 0; i < 2; i++) {
     pool_lease_t a = pool_get_for(pool, 0);
     pool_lease_t b = pool_get_for(pool, 0);
@@ -1059,19 +977,11 @@ static void test_control__callbacks_may_call_everything(void **state)
       flush, pause_and_resume_once, resize, close_now, close_and_drain, stats, leases, get, maintain};
   for (size_t deed = 0; deed < sizeof deeds / sizeof *deeds; deed++) {
     for (enum place place = 0; place < PLACES; place++) {
-      pool_vtable_t vtable = {.size = sizeof vtable,
-                              .open = meddling_open,
-                              .close = meddling_close,
-                              .check = meddling_check,
-                              .reset = meddling_reset};
-      pool_config_t config = POOL_CONFIG_INIT;
-      config.keeper = POOL_KEEPER_MANUAL;
-      config.max_open = 2;
-      config.initial = 1;
-      config.check_after_ms = 0;
-      config.events = meddling_event;
       atomic_store(&meddler.armed, false);
-      meddler.pool = make_with(&config, &vtable);
+      meddler.pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.initial = 1, .config.check_after_ms = 0,
+                                               .config.events = meddling_event, .vtable.open = meddling_open,
+                                               .vtable.close = meddling_close, .vtable.check = meddling_check,
+                                               .vtable.reset = meddling_reset));
       meddler.place = place;
       meddler.deed = deeds[deed];
       meddler.result = INT64_MIN;

@@ -531,7 +531,7 @@ static void test_corner__a_leak_after_a_long_check_is_found(void **state)
 
 /* ---- a pool that is freed in a callback ---- */
 
-static struct told told;
+static struct heard told;
 
 static pool_t *to_free;
 static void free_on_leak(void *user, const pool_event_t *event)
@@ -631,7 +631,7 @@ static void test_corner__the_late_are_shed_though_nothing_moves(void **state)
   pool_t *pool = fake_pool(fake, &config, NULL);
   pool_lease_t lease = pool_get(pool);
   struct getter getter = {0};
-  struct told asked = {0};
+  struct heard asked = {0};
   getter_queue(&getter, pool, -1);
   assert_true(pool_get_async(pool, -1, told_got, &asked) > 0);
   virtual_pass(pool, 199 * MILLISECOND);

@@ -192,14 +192,12 @@ static void *disturb(void *data)
 /* All members of the statistics that only grow. */
 static void has_not_shrunk(const pool_stats_t *before, const pool_stats_t *now)
 {
-  const int64_t *old = &before->lent, *new = &now->lent;
-  for (size_t i = 0; i < (offsetof(pool_stats_t, wait) - offsetof(pool_stats_t, lent)) / sizeof *old; i++)
-    must(new[i] >= old[i]);
-  old = &before->found_none, new = &now->found_none;
-  for (size_t i = 0; i < (sizeof *now - offsetof(pool_stats_t, found_none)) / sizeof *old; i++)
-    must(new[i] >= old[i]);
-  must(now->wait.count >= before->wait.count && now->open_time.count >= before->open_time.count);
-  must(now->check_time.count >= before->check_time.count && now->use.count >= before->use.count);
+#define GAUGE(name)            (void)0
+#define COUNTER(name)          must(now->name >= before->name)
+#define COUNT(name, kind, ...) kind(name);
+#define TIME(name, ...)        must(now->name.count >= before->name.count);
+#include "decide/counts.def"
+  must(now->wait_max_ns >= before->wait_max_ns);
 }
 
 static void *sample(void *data)

@@ -100,7 +100,7 @@ static int check_number(void *context, void *conn, int64_t deadline_ns, pool_err
   return ((struct fake_conn *)conn)->number < atomic_load(&first_good) ? -1 : code;
 }
 
-static void fake_start(void)
+static void server_start(void)
 {
   fake_init(&fake);
   atomic_store(&first_good, 0);
@@ -119,7 +119,7 @@ static pool_config_t config_of(int kind, int32_t max_open)
 
 static pool_t *pool_with(const pool_config_t *config)
 {
-  fake_start();
+  server_start();
   pool_vtable_t vtable = fake_vtable();
   vtable.check = check_number;
   vtable.abandon = fake_abandon;
@@ -136,10 +136,8 @@ static pool_t *pool_of(int kind, int32_t max_open)
 static void leave_dead(pool_t *pool, int count)
 {
   pool_lease_t leases[8];
-  for (int i = 0; i < count; i++)
-    assert_true((leases[i] = pool_get(pool)) > 0);
-  for (int i = 0; i < count; i++)
-    assert_int_equal(pool_put(leases[i]), 0);
+  leases_get(pool, leases, count);
+  leases_put(leases, count);
   gate_set(&fake.closing, false);
   atomic_store(&first_good, count);
 }
@@ -323,7 +321,7 @@ static void test_deadline__a_freed_pool_closes_what_gets_have_left(void **state)
   (void)state;
   for (int kind = 0; kind < KINDS; kind++) {
     pool_config_t config = config_of(kind, 8);
-    fake_start();
+    server_start();
     pool_vtable_t vtable = fake_vtable();
     vtable.check = check_number;
     vtable.release = fake_release;
@@ -350,7 +348,7 @@ static void test_deadline__a_get_that_gives_back_at_once_does_not_reset(void **s
     config.check_after_ms = -1;
     config.keepalive_ms = 0;
     config.idle_timeout_ms = kind == TIMED ? 3600000 : 0;
-    fake_start();
+    server_start();
     pool_vtable_t vtable = fake_vtable();
     vtable.reset = fake_reset;
     pool_t *pool = fake_pool(&fake, &config, &vtable);

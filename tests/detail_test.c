@@ -1,268 +1,163 @@
 /* SPDX-License-Identifier: MIT */
 /* Details that no other test is about: a small mistake in each of them went unseen once (tests/mutants). */
-#include "support.h"
-
 #include "decide/pool.h"
+#include "steps.h"
 #include "virtual.h"
+#include "witness.h"
 
-static pool_config_t by_hand(int32_t max_open)
-{
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = max_open;
-  config.keeper = POOL_KEEPER_MANUAL;
-  return config;
-}
-
-struct heard {
-  _Atomic int times;
-  _Atomic pool_lease_t result;
-};
-
-static void hear(void *user, pool_lease_t result)
-{
-  struct heard *heard = user;
-  heard->result = result;
-  heard->times++;
-}
+static struct fake fake;
 
 /* ---- steps ---- */
-
-static pool_t *steps(const pool_config_t *config)
-{
-  pool_t *pool = NULL;
-  assert_int_equal(pool_step_create(config, &pool, NULL), 0);
-  return pool;
-}
-
-static pool_lease_t begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *step)
-{
-  *step = (pool_step_t)POOL_STEP_INIT;
-  return pool_step_begin(pool, timeout_ms, ticket, step);
-}
-
-static pool_lease_t open_one(pool_t *pool)
-{
-  static int conn;
-  pool_step_t step;
-  assert_int_equal(begin(pool, 0, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
-  pool_lease_t lease = pool_step_done(step.claim, NULL, &conn, &step);
-  assert_true(lease > 0);
-  return lease;
-}
-
-/* A ticket that waits, for there is nothing. */
-static int64_t wait_for_one(pool_t *pool)
-{
-  pool_step_t step;
-  assert_int_equal(begin(pool, 60000, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_NONE);
-  assert_true(step.ticket > 0);
-  return step.ticket;
-}
-
-/* One whose own open has failed, and that waits on. */
-static int64_t fail_to_open(pool_t *pool, int64_t ticket)
-{
-  pool_step_t step;
-  assert_int_equal(begin(pool, 60000, ticket, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
-  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
-  assert_true(step.ticket > 0);
-  return step.ticket;
-}
-
-static int64_t put(pool_lease_t lease)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_end(lease, &step), 0);
-  return step.wake;
-}
 
 /* Closes a lease's connection; returns who is to be woken. */
 static int64_t put_broken(pool_lease_t lease)
 {
-  pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_mark_unusable(lease), 0);
-  assert_int_equal(pool_step_end(lease, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CLOSE);
-  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-  return step.wake;
-}
-
-static void finish_steps(pool_t *pool)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  pool_close(pool, 0);
-  while (pool_step_next(pool, &step) == 1)
-    if (step.work == POOL_WORK_CLOSE)
-      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-  pool_free(pool);
+  return step_close(lease, POOL_REASON_UNUSABLE);
 }
 
 static void test_detail__a_newcomer_leaves_what_is_idle_to_the_first_who_waited_long(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_config_t config = by_hand(2);
-  config.max_idle = 2;
-  pool_t *pool = steps(&config);
-  pool_lease_t one = open_one(pool), two = open_one(pool);
-  int64_t first = wait_for_one(pool), second = wait_for_one(pool);
-  assert_true(put(one) == first); /* who is told, and does not run yet */
-  assert_int_equal(put(two), 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2, .config.max_idle = 2));
+  pool_lease_t one = step_open(pool, NULL), two = step_open(pool, NULL);
+  int64_t first = step_queue(pool, 60000), second = step_queue(pool, 60000);
+  assert_true(step_put(one) == first); /* who is told, and does not run yet */
+  assert_int_equal(step_put(two), 0);
   virtual_advance(SECOND);
-  step = (pool_step_t)POOL_STEP_INIT;
-  assert_int_equal(pool_step_next(pool, &step), 1); /* the first is handed one of them */
-  assert_true(step.wake == first);
-  assert_int_equal(begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
-  assert_int_equal(begin(pool, 60000, 0, &step), 0);
+  assert_next_wakes(pool, first, &step); /* it is handed one of them */
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
+  assert_int_equal(pool_step_begin(pool, 60000, 0, &step), 0);
   int64_t newcomer = step.ticket;
   assert_true(newcomer > 0);
-  one = begin(pool, 60000, first, &step);
+  one = pool_step_begin(pool, 60000, first, &step);
   assert_true(one > 0);
-  two = begin(pool, 60000, second, &step);
+  two = pool_step_begin(pool, 60000, second, &step);
   assert_true(two > 0);
-  assert_true(put(one) == newcomer);
-  assert_true((one = begin(pool, 60000, newcomer, &step)) > 0);
-  put(one), put(two);
-  finish_steps(pool);
+  assert_true(step_put(one) == newcomer);
+  assert_true((one = pool_step_begin(pool, 60000, newcomer, &step)) > 0);
+  step_put(one), step_put(two);
+  step_finish(pool, 2);
 }
 
 static void test_detail__a_waiter_whose_open_failed_comes_back_to_its_place(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_config_t config = by_hand(2);
-  pool_t *pool = steps(&config);
-  pool_lease_t kept = open_one(pool), broken = open_one(pool);
-  int64_t first = wait_for_one(pool);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2));
+  pool_lease_t kept = step_open(pool, NULL), broken = step_open(pool, NULL);
+  int64_t first = step_queue(pool, 60000);
   virtual_advance(MILLISECOND);
-  int64_t second = wait_for_one(pool);
+  int64_t second = step_queue(pool, 60000);
   virtual_advance(MILLISECOND);
   assert_true(put_broken(broken) == first);
-  first = fail_to_open(pool, first);
-  assert_true(put(kept) == first);
-  assert_true((kept = begin(pool, 60000, first, &step)) > 0);
+  first = step_refuse(pool, first);
+  assert_true(step_put(kept) == first);
+  assert_true((kept = pool_step_begin(pool, 60000, first, &step)) > 0);
   assert_true(pool_step_cancel(second, &step) == 0);
-  put(kept);
-  finish_steps(pool);
+  step_put(kept);
+  step_finish(pool, 1);
 }
 
 static void test_detail__who_was_told_of_a_connection_that_another_took_waits_on(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_config_t config = by_hand(2);
-  pool_t *pool = steps(&config);
-  pool_lease_t lease = open_one(pool);
-  int64_t refused = fail_to_open(pool, 0);
-  assert_true(put(lease) == refused);
-  assert_true((lease = begin(pool, 0, 0, &step)) > 0);
-  assert_int_equal(begin(pool, 60000, refused, &step), 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2));
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t refused = step_refuse(pool, 0);
+  assert_true(step_put(lease) == refused);
+  assert_true((lease = pool_step_begin(pool, 0, 0, &step)) > 0);
+  assert_int_equal(pool_step_begin(pool, 60000, refused, &step), 0);
   assert_true(step.ticket == refused);
-  step = (pool_step_t)POOL_STEP_INIT;
   while (pool_step_next(pool, &step) == 1)
     assert_int_equal(step.wake, 0); /* nobody's wait ends while that one is lent */
-  assert_true(put(lease) == refused);
-  assert_true((lease = begin(pool, 60000, refused, &step)) > 0);
-  put(lease);
-  finish_steps(pool);
+  assert_true(step_put(lease) == refused);
+  assert_true((lease = pool_step_begin(pool, 60000, refused, &step)) > 0);
+  step_put(lease);
+  step_finish(pool, 1);
 }
 
 static void test_detail__who_was_refused_waits_no_longer_than_for_the_last_connection(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_config_t config = by_hand(2);
-  pool_t *pool = steps(&config);
-  pool_lease_t lease = open_one(pool);
-  int64_t refused = fail_to_open(pool, 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2));
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t refused = step_refuse(pool, 0);
   assert_true(put_broken(lease) == refused);
-  assert_int_equal(begin(pool, 60000, refused, &step), POOL_E_OPEN);
-  finish_steps(pool);
+  assert_int_equal(pool_step_begin(pool, 60000, refused, &step), POOL_E_OPEN);
+  step_finish(pool, 0);
 }
 
 static void test_detail__who_was_refused_waits_no_longer_than_for_a_check_that_fails(void **state)
 {
   (void)state;
-  pool_step_t step, check;
-  pool_config_t config = by_hand(2);
-  config.check_after_ms = 0;
-  pool_t *pool = steps(&config);
-  put(open_one(pool));
-  assert_int_equal(begin(pool, 0, 0, &check), 0);
-  assert_int_equal(check.work, POOL_WORK_CHECK);
-  int64_t refused = fail_to_open(pool, 0);
+  pool_step_t step = POOL_STEP_INIT, check = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2, .config.check_after_ms = 0));
+  step_put(step_open(pool, NULL));
+  assert_checks(pool, 0, 0, &check);
+  int64_t refused = step_refuse(pool, 0);
   assert_int_equal(pool_step_done(check.claim, &failed_work, NULL, &check), 0);
   assert_int_equal(check.work, POOL_WORK_CLOSE); /* which may take long */
   assert_true(check.wake == refused);
-  assert_int_equal(begin(pool, 60000, refused, &step), POOL_E_OPEN);
+  assert_int_equal(pool_step_begin(pool, 60000, refused, &step), POOL_E_OPEN);
   assert_int_equal(pool_step_done(check.claim, NULL, NULL, &step), 0);
-  finish_steps(pool);
+  step_finish(pool, 0);
 }
 
 static void test_detail__who_was_refused_looks_at_once_where_one_became_idle_meanwhile(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_config_t config = by_hand(2);
-  pool_t *pool = steps(&config);
-  pool_lease_t lease = open_one(pool);
-  assert_int_equal(begin(pool, 60000, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
-  assert_int_equal(put(lease), 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 2));
+  pool_lease_t lease = step_open(pool, NULL);
+  assert_opens(pool, 60000, 0, &step);
+  assert_int_equal(step_put(lease), 0);
   assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
   assert_int_equal(step.look_again_ns, 1);
-  assert_true((lease = begin(pool, 60000, step.ticket, &step)) > 0);
-  put(lease);
-  finish_steps(pool);
+  assert_true((lease = pool_step_begin(pool, 60000, step.ticket, &step)) > 0);
+  step_put(lease);
+  step_finish(pool, 1);
 }
 
 static void test_detail__each_suspect_is_checked_in_its_turn_while_the_breaker_is_open(void **state)
 {
   (void)state;
-  pool_step_t step;
-  pool_config_t config = by_hand(3);
-  config.max_idle = 3;
-  config.check_after_ms = 0;
-  config.retry_min_ms = config.retry_max_ms = 100000;
-  config.breaker_after = 1;
-  pool_t *pool = steps(&config);
-  pool_lease_t one = open_one(pool), two = open_one(pool);
-  assert_int_equal(begin(pool, 0, 0, &step), 0);
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool =
+      step_pool(BY_HAND(.config.max_open = 3, .config.max_idle = 3, .config.check_after_ms = 0,
+                        .config.retry_min_ms = 100000, .config.retry_max_ms = 100000, .config.breaker_after = 1));
+  pool_lease_t one = step_open(pool, NULL), two = step_open(pool, NULL);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
   assert_true(pool_step_done(step.claim, &failed_work, NULL, &step) < 0);
-  put(one), put(two);
-  assert_int_equal(begin(pool, 0, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CHECK);
+  step_put(one), step_put(two);
+  assert_checks(pool, 0, 0, &step);
   int64_t claim = step.claim;
-  assert_int_equal(begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
   assert_true((one = pool_step_done(claim, NULL, NULL, &step)) > 0);
-  assert_int_equal(begin(pool, 0, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CHECK);
+  assert_checks(pool, 0, 0, &step);
   assert_true((two = pool_step_done(step.claim, NULL, NULL, &step)) > 0);
-  put(one), put(two);
-  finish_steps(pool);
+  step_put(one), step_put(two);
+  step_finish(pool, 2);
 }
 
 static void test_detail__opens_that_began_together_and_failed_are_one_try(void **state)
 {
   (void)state;
-  pool_step_t one, two, step;
-  pool_config_t config = by_hand(0);
-  config.retry_min_ms = 1000;
-  config.retry_max_ms = 100000;
-  pool_t *pool = steps(&config);
-  assert_int_equal(begin(pool, 0, 0, &one), 0);
-  assert_int_equal(begin(pool, 0, 0, &two), 0);
+  pool_step_t one = POOL_STEP_INIT, two = POOL_STEP_INIT, step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(BY_HAND(.config.max_open = 0, .config.retry_min_ms = 1000, .config.retry_max_ms = 100000));
+  assert_int_equal(pool_step_begin(pool, 0, 0, &one), 0);
+  assert_int_equal(pool_step_begin(pool, 0, 0, &two), 0);
   virtual_advance(MILLISECOND);
   assert_true(pool_step_done(one.claim, &failed_work, NULL, &step) < 0);
   virtual_advance(MILLISECOND);
   assert_true(pool_step_done(two.claim, &failed_work, NULL, &step) < 0);
   virtual_advance(SECOND);
-  pool_lease_t lease = open_one(pool);
-  put(lease);
-  finish_steps(pool);
+  pool_lease_t lease = step_open(pool, NULL);
+  step_put(lease);
+  step_finish(pool, 1);
 }
 
 /* ---- overtaking, by gets that find a connection without a search ---- */
@@ -276,12 +171,8 @@ static void *use_once(void *data)
 
 static void nobody_overtakes(bool used_elsewhere)
 {
-  struct fake fake;
-  struct heard heard[2] = {0};
-  pool_config_t config = by_hand(2);
-  config.max_idle = 2;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  struct heard told[2] = {0};
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.max_idle = 2));
   pool_lease_t one = pool_get(pool), two = pool_get(pool);
   if (used_elsewhere) { /* so that the next get does not find its thread's last lease one on */
     assert_int_equal(pool_put(two), 0);
@@ -292,8 +183,7 @@ static void nobody_overtakes(bool used_elsewhere)
     pool_lease_t again[2] = {pool_get(pool), pool_get(pool)};
     one = again[0], two = again[1];
   }
-  for (int i = 0; i < 2; i++)
-    assert_true(pool_get_async(pool, 60000, hear, &heard[i]) > 0);
+  ask_all(pool, 60000, told, 2);
   virtual_advance(SECOND);
   assert_int_equal(pool_pause(pool), 2);
   assert_int_equal(pool_put(one), 0);
@@ -302,8 +192,8 @@ static void nobody_overtakes(bool used_elsewhere)
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   pool_maintain(pool);
   for (int i = 0; i < 2; i++) {
-    assert_int_equal(heard[i].times, 1);
-    assert_int_equal(pool_put(heard[i].result), 0);
+    assert_int_equal(told[i].times, 1);
+    assert_int_equal(pool_put(told[i].result), 0);
   }
   fake_finish(&fake, pool);
 }
@@ -323,26 +213,20 @@ static void test_detail__nobody_overtakes_with_one_that_another_thread_used_sinc
 static void test_detail__a_failed_open_refuses_none_that_came_after_it_began(void **state)
 {
   (void)state;
-  struct fake fake;
-  struct heard heard[2] = {0};
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  config.openers = 1;
-  fake_init(&fake);
+  struct heard told[2] = {0};
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1, .config.openers = 1));
   fake.fail_open = 1;
   gate_set(&fake.opening, false);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
-  assert_true(pool_get_async(pool, 60000, hear, &heard[0]) > 0);
+  ask(pool, 60000, &told[0]);
   wait_until(gate_waiting(&fake.opening) == 1);
   virtual_advance(MILLISECOND);
-  assert_true(pool_get_async(pool, 60000, hear, &heard[1]) > 0);
+  ask(pool, 60000, &told[1]);
   gate_set(&fake.opening, true);
-  wait_until(heard[0].times == 1);
-  assert_int_equal(heard[0].result, POOL_E_OPEN);
-  for (; heard[1].times == 0; yield_ns()) /* the next try comes after a pause */
+  assert_failed(&told[0], POOL_E_OPEN);
+  for (; told[1].times == 0; yield_ns()) /* the next try comes after a pause */
     virtual_advance(MILLISECOND);
-  assert_true(heard[1].result > 0);
-  assert_int_equal(pool_put(heard[1].result), 0);
+  assert_true(told[1].result > 0);
+  assert_int_equal(pool_put(told[1].result), 0);
   virtual_advance(2 * SECOND);
   fake_finish(&fake, pool);
 }
@@ -352,16 +236,10 @@ static void test_detail__a_failed_open_refuses_none_that_came_after_it_began(voi
 static void test_detail__a_get_without_time_has_one_opened_for_the_next(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.openers = 1;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.openers = 1));
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   wait_until(pool_len(pool) == 1);
-  pool_lease_t lease = pool_get_for(pool, 0);
-  assert_true(lease > 0);
-  assert_int_equal(pool_put(lease), 0);
+  get_and_put_now(pool);
   assert_int_equal(fake.opened, 1);
   virtual_advance(2 * SECOND);
   fake_finish(&fake, pool);
@@ -370,15 +248,9 @@ static void test_detail__a_get_without_time_has_one_opened_for_the_next(void **s
 static void test_detail__a_get_runs_no_close_and_the_next_put_does(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_config_t config = by_hand(2);
-  pool_vtable_t vtable = fake_vtable();
-  vtable.check = fake_check;
-  config.initial = 1;
-  config.check_after_ms = 0;
-  fake_init(&fake);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .vtable.check = fake_check, .config.initial = 1,
+                                           .config.check_after_ms = 0));
   fake.fail_check = 1;
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
   pool_lease_t lease = pool_get_for(pool, 1000);
   assert_true(lease > 0);
   assert_int_equal(fake_number(lease), 1);
@@ -398,21 +270,15 @@ static int slow_check(void *context, void *conn, int64_t deadline_ns, pool_error
   return fake_check(context, conn, deadline_ns, error);
 }
 
-static pool_t *checked_pool(struct fake *fake, pool_config_t config)
-{
-  pool_vtable_t vtable = fake_vtable();
-  vtable.check = slow_check;
-  config.initial = 1;
-  config.check_after_ms = 0;
-  fake_init(fake);
-  return fake_pool(fake, &config, &vtable);
-}
+/* A plan of a pool of one connection that is checked before it is lent, and of room for another. */
+#define CHECKED(...)                                                                                                   \
+  BY_HAND(.vtable.check = slow_check, .config.initial = 1, .config.check_after_ms = 0, .config.max_open = 2,           \
+          __VA_ARGS__)
 
 static void test_detail__a_check_has_its_own_limit_and_never_more_than_the_get_has(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_t *pool = checked_pool(&fake, by_hand(2));
+  pool_t *pool = fake_start(&fake, CHECKED());
   check_takes_ns = 0;
   pool_lease_t lease = pool_get_for(pool, 60000);
   assert_true(lease > 0);
@@ -427,8 +293,7 @@ static void test_detail__a_check_has_its_own_limit_and_never_more_than_the_get_h
 static void test_detail__a_check_that_overran_its_limit_has_failed(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_t *pool = checked_pool(&fake, by_hand(2));
+  pool_t *pool = fake_start(&fake, CHECKED());
   check_takes_ns = 6 * SECOND;
   pool_lease_t lease = pool_get_for(pool, 60000);
   assert_true(lease > 0);
@@ -441,11 +306,7 @@ static void test_detail__a_check_that_overran_its_limit_has_failed(void **state)
 static void test_detail__a_connection_whose_lifetime_ends_during_its_check_is_not_lent(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_config_t config = by_hand(2);
-  config.max_lifetime_ms = 10000;
-  config.check_timeout_ms = -1;
-  pool_t *pool = checked_pool(&fake, config);
+  pool_t *pool = fake_start(&fake, CHECKED(.config.max_lifetime_ms = 10000, .config.check_timeout_ms = -1));
   check_takes_ns = 11 * SECOND;
   pool_lease_t lease = pool_get_for(pool, 60000);
   assert_true(lease > 0);
@@ -457,17 +318,15 @@ static void test_detail__a_connection_whose_lifetime_ends_during_its_check_is_no
 static void test_detail__one_check_is_enough_for_an_asynchronous_get(void **state)
 {
   (void)state;
-  struct fake fake;
-  struct heard heard = {0};
-  pool_t *pool = checked_pool(&fake, by_hand(1));
+  struct heard told = {0};
+  pool_t *pool = fake_start(&fake, CHECKED(.config.max_open = 1));
   check_takes_ns = 0;
-  assert_true(pool_get_async(pool, 60000, hear, &heard) > 0);
+  ask(pool, 60000, &told);
   for (int i = 0; i < 3; i++)
     pool_maintain(pool);
-  wait_until(heard.times == 1);
-  assert_true(heard.result > 0);
+  assert_given(&told);
   assert_int_equal(fake.checked, 1);
-  assert_int_equal(pool_put(heard.result), 0);
+  assert_int_equal(pool_put(told.result), 0);
   virtual_advance(2 * SECOND);
   fake_finish(&fake, pool);
 }
@@ -478,16 +337,12 @@ static void test_detail__a_thread_takes_no_connection_of_the_pool_that_has_its_l
 {
   (void)state;
   struct fake one, two;
-  pool_config_t config = by_hand(1);
-  fake_init(&one);
-  fake_init(&two);
-  pool_t *pool = fake_pool(&one, &config, NULL);
+  pool_t *pool = fake_start(&one, BY_HAND(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   struct slot *slot = slot_of(lease);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_flush(pool), 1);
-  config.initial = 1;
-  pool_t *other = fake_pool(&two, &config, NULL);
+  pool_t *other = fake_start(&two, BY_HAND(.config.max_open = 1, .config.initial = 1));
   assert_ptr_equal(slot->pool, other);
   assert_true((lease = pool_get(pool)) > 0);
   assert_ptr_equal(((struct fake_conn *)pool_conn(lease))->fake, &one);
@@ -499,16 +354,9 @@ static void test_detail__a_thread_takes_no_connection_of_the_pool_that_has_its_l
 static void test_detail__a_connection_inherits_no_lifetime_from_another_pools(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_config_t config = by_hand(1);
-  config.initial = 1;
-  config.max_lifetime_ms = 1000;
-  fake_init(&fake);
-  fake_finish(&fake, fake_pool(&fake, &config, NULL));
-  config.max_lifetime_ms = 0;
-  config.idle_timeout_ms = 1000000;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1, .config.max_lifetime_ms = 1000));
+  fake_finish(&fake, pool);
+  pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1, .config.idle_timeout_ms = 1000000));
   virtual_advance(200 * SECOND);
   pool_lease_t lease = pool_get(pool);
   assert_true(lease > 0);
@@ -520,11 +368,7 @@ static void test_detail__a_connection_inherits_no_lifetime_from_another_pools(vo
 static void test_detail__a_connection_is_not_closed_for_the_reason_of_the_one_before(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_config_t config = by_hand(1);
-  config.initial = 1;
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.initial = 1));
   assert_int_equal(pool_flush(pool), 1);
   pool_lease_t lease = pool_get(pool);
   assert_int_equal(pool_mark_unusable(lease), 0);
@@ -538,17 +382,12 @@ static void test_detail__a_connection_is_not_closed_for_the_reason_of_the_one_be
 static void test_detail__a_pool_begins_anew_in_the_memory_of_another(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_config_t config = by_hand(2);
-  config.min_idle = 1;
-  fake_init(&fake);
+  pool_t *before = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.min_idle = 1));
   fake.fail_open = 1;
-  pool_t *before = fake_pool(&fake, &config, NULL);
   pool_maintain(before);
   assert_int_equal(stats_of(before).open_failures, 1);
   fake_finish(&fake, before);
-  fake_init(&fake);
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 2, .config.min_idle = 1));
   assert_ptr_equal(pool, before);
   assert_int_equal(stats_of(pool).open_failures, 0);
   pool_maintain(pool);
@@ -561,23 +400,17 @@ static struct gate listening;
 static void hear_slowly(void *user, pool_lease_t result)
 {
   gate_pass(&listening);
-  hear(user, result);
+  told_got(user, result);
 }
 
 static void test_detail__a_pool_is_released_when_its_last_thread_has_left_the_programs_callback(void **state)
 {
   (void)state;
-  struct fake fake;
-  struct heard heard = {0};
-  pool_config_t config = POOL_CONFIG_INIT;
-  pool_vtable_t vtable = fake_vtable();
-  vtable.release = fake_release;
-  config.max_open = 1;
-  fake_init(&fake);
+  struct heard told = {0};
   gate_init(&listening, false);
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_t *pool = fake_start(&fake, PLAN(.vtable.release = fake_release, .config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  assert_true(pool_get_async(pool, 1000, hear_slowly, &heard) > 0);
+  assert_true(pool_get_async(pool, 1000, hear_slowly, &told) > 0);
   wait_until(virtual_sleepers() == 1);
   virtual_advance(2 * SECOND);
   wait_until(gate_waiting(&listening) == 1);
@@ -587,7 +420,7 @@ static void test_detail__a_pool_is_released_when_its_last_thread_has_left_the_pr
   assert_int_equal(fake.released, 0);
   gate_set(&listening, true);
   wait_until(fake.released == 1);
-  assert_int_equal(heard.result, POOL_E_TIMEOUT);
+  assert_int_equal(told.result, POOL_E_TIMEOUT);
 }
 
 static void listen_to_failures(void *user, const pool_event_t *event)
@@ -605,15 +438,10 @@ static void *get_for_long(void *pool)
 static void test_detail__a_pool_is_released_when_its_last_get_has_ended(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_config_t config = by_hand(1);
-  pool_vtable_t vtable = fake_vtable();
-  vtable.release = fake_release;
-  config.events = listen_to_failures;
-  config.event_mask = 1 << POOL_EVENT_GET_FAILED;
-  fake_init(&fake);
   gate_init(&listening, false);
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_t *pool =
+      fake_start(&fake, BY_HAND(.config.max_open = 1, .vtable.release = fake_release,
+                                .config.events = listen_to_failures, .config.event_mask = 1 << POOL_EVENT_GET_FAILED));
   pool_lease_t lease = pool_get(pool);
   pthread_t thread = thread_start(get_for_long, pool);
   wait_until(virtual_sleepers() == 1);
@@ -639,16 +467,12 @@ static void *close_and_drain(void *pool)
 static void test_detail__a_close_that_drains_waits_for_threads_in_the_programs_callbacks(void **state)
 {
   (void)state;
-  struct fake fake;
-  struct heard heard = {0};
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  fake_init(&fake);
+  struct heard told = {0};
   gate_init(&listening, false);
   has_closed = 0;
-  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  assert_true(pool_get_async(pool, 1000, hear_slowly, &heard) > 0);
+  assert_true(pool_get_async(pool, 1000, hear_slowly, &told) > 0);
   wait_until(virtual_sleepers() == 1);
   virtual_advance(2 * SECOND);
   wait_until(gate_waiting(&listening) == 1);
@@ -678,13 +502,8 @@ static void test_detail__a_callback_knows_its_pool_after_those_of_another_pool(v
 {
   (void)state;
   struct fake outer, inner;
-  pool_config_t config = by_hand(1);
-  pool_vtable_t vtable = fake_vtable();
-  fake_init(&outer);
-  fake_init(&inner);
-  vtable.open = open_with_inner;
-  outer_pool = fake_pool(&outer, &config, &vtable);
-  inner_pool = fake_pool(&inner, &config, NULL);
+  outer_pool = fake_start(&outer, BY_HAND(.config.max_open = 1, .vtable.open = open_with_inner));
+  inner_pool = fake_start(&inner, BY_HAND(.config.max_open = 1));
   pool_lease_t lease = pool_get(outer_pool);
   assert_true(lease > 0);
   assert_int_equal(refused_with, POOL_E_INVALID);
@@ -703,11 +522,7 @@ static void close_own_pool(void *user, const pool_event_t *event)
 static void test_detail__a_listener_cannot_wait_for_the_pool_that_calls_it(void **state)
 {
   (void)state;
-  struct fake fake;
-  pool_config_t config = by_hand(1);
-  config.events = close_own_pool;
-  fake_init(&fake);
-  outer_pool = fake_pool(&fake, &config, NULL);
+  outer_pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.events = close_own_pool));
   pool_lease_t lease = pool_get(outer_pool);
   refused_with = 0;
   assert_int_equal(pool_flush(outer_pool), 1);

@@ -69,37 +69,6 @@ static pool_lease_t lease_of_another(pool_t *pool)
   return lease;
 }
 
-/* ---- a close of another thread ---- */
-
-struct closer {
-  pool_t *pool;
-  int64_t drain_ms;
-  _Atomic int result; /* 1000: not yet */
-  pthread_t thread;
-};
-
-static void *run_closer(void *data)
-{
-  struct closer *closer = data;
-  atomic_store(&closer->result, pool_close(closer->pool, closer->drain_ms));
-  return NULL;
-}
-
-static void closer_start(struct closer *closer, pool_t *pool, int64_t drain_ms)
-{
-  closer->pool = pool;
-  closer->drain_ms = drain_ms;
-  atomic_store(&closer->result, 1000);
-  closer->thread = thread_start(run_closer, closer);
-}
-
-static void closer_end(struct closer *closer, int expected)
-{
-  wait_until(atomic_load(&closer->result) != 1000);
-  thread_end(closer->thread);
-  assert_int_equal(atomic_load(&closer->result), expected);
-}
-
 /* ---- callbacks that are due ---- */
 
 struct answer {

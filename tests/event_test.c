@@ -121,7 +121,7 @@ static void test_event__asynchronous_gets_are_told_like_others(void **state)
   pool_config_t config = telling(1);
   pool_t *pool = make(&config);
   pool_lease_t lease = pool_get(pool);
-  struct told got = {0};
+  struct heard got = {0};
   assert_true(pool_get_async(pool, -1, told_got, &got) > 0);
   virtual_pass(pool, 300 * MILLISECOND);
   assert_int_equal(pool_put(lease), 0);
@@ -150,7 +150,7 @@ static void test_event__gets_that_fail(void **state)
   struct entry timed_out = told(POOL_EVENT_TIMED_OUT, 1);
   assert_int_equal(timed_out.code, POOL_E_TIMEOUT);
   assert_true(timed_out.lease == 0);
-  struct told cancelled = {0}, expired = {0};
+  struct heard cancelled = {0}, expired = {0};
   assert_int_equal(pool_cancel(pool_get_async(pool, -1, told_got, &cancelled)), 0);
   pool_maintain(pool);
   assert_int_equal(cancelled.result, POOL_E_CANCELLED);
@@ -278,7 +278,7 @@ static void test_event__a_get_that_the_breaker_refuses(void **state)
   assert_int_equal(pool_get_for(pool, 0), POOL_E_OPEN);
   assert_int_equal(stats_of(pool).failed_open, 1);
   assert_int_equal(stats_of(pool).failed_fast, 1);
-  struct told got = {0};
+  struct heard got = {0};
   assert_true(pool_get_async(pool, 10, told_got, &got) > 0);
   virtual_pass(pool, 20 * MILLISECOND);
   assert_int_equal(got.times, 1);
@@ -293,7 +293,7 @@ static void test_event__a_get_from_a_closed_pool(void **state)
   for (int asynchronous = 0; asynchronous < 2; asynchronous++) {
     pool_config_t config = telling(1);
     pool_t *pool = make(&config);
-    struct told got = {0};
+    struct heard got = {0};
     pool_close(pool, 0);
     assert_int_equal(asynchronous ? pool_get_async(pool, -1, told_got, &got) : pool_get(pool), POOL_E_CLOSED);
     ended(pool, POOL_EVENT_GET_FAILED, POOL_E_CLOSED, 0, offsetof(pool_stats_t, failed_closed));
@@ -309,7 +309,7 @@ static void test_event__a_wait_that_a_close_ends(void **state)
     pool_config_t config = telling(1);
     pool_t *pool = make(&config);
     struct getter getter = {0};
-    struct told got = {0};
+    struct heard got = {0};
     must(pool_pause(pool) == 0);
     if (asynchronous)
       assert_true(pool_get_async(pool, -1, told_got, &got) > 0);
@@ -330,7 +330,7 @@ static void test_event__a_wait_that_is_cancelled_or_runs_out(void **state)
   for (int cancelled = 0; cancelled < 2; cancelled++) {
     pool_config_t config = telling(1);
     pool_t *pool = make(&config);
-    struct told got = {0};
+    struct heard got = {0};
     must(pool_pause(pool) == 0);
     int64_t ticket = pool_get_async(pool, 70, told_got, &got);
     virtual_pass(pool, (cancelled ? 40 : 70) * MILLISECOND);

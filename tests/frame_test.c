@@ -9,7 +9,7 @@
 
 #define LIMIT 100000
 
-/* Puts bytes into a stream, as many as are given. */
+/* Puts bytes into a stream. */
 static void feed(struct frame_stream *stream, const char *text, size_t size)
 {
   while (size > 0) {
@@ -38,7 +38,7 @@ struct expected {
   const char *error;
 };
 
-/* Everything a server may do within the rules, in one stream. */
+/* One stream with everything that the protocol allows. */
 static const char all_text[] =
     "{\"id\":1,\"result\":42,\"error\":null}\n"
     "{\"result\":{\"result\":1,\"id\":[{}]},\"error\":null,\"id\":2}"
@@ -79,7 +79,7 @@ static size_t take(struct frame_stream *stream, size_t from)
   return from;
 }
 
-static void test_frame__whole(void **state)
+static void test_frame__finds_frames_in_a_whole_stream(void **state)
 {
   (void)state;
   struct frame_stream stream;
@@ -90,7 +90,7 @@ static void test_frame__whole(void **state)
   frame_free(&stream);
 }
 
-static void test_frame__byte_by_byte(void **state)
+static void test_frame__finds_frames_byte_by_byte(void **state)
 {
   (void)state;
   struct frame_stream stream;
@@ -104,7 +104,7 @@ static void test_frame__byte_by_byte(void **state)
   frame_free(&stream);
 }
 
-static void test_frame__all_splits(void **state)
+static void test_frame__finds_frames_wherever_the_stream_is_split(void **state)
 {
   (void)state;
   const size_t size = sizeof all_text - 1;
@@ -122,8 +122,8 @@ static void test_frame__all_splits(void **state)
     }
 }
 
-/* Frames of many sizes, so that they end at every place in the buffer and it grows, moves and shrinks. */
-static void test_frame__many_sizes(void **state)
+/* The frames end at many places in the buffer, and it grows, moves and shrinks. */
+static void test_frame__finds_frames_of_many_sizes(void **state)
 {
   (void)state;
   enum { LARGEST = 3000000 };
@@ -151,13 +151,13 @@ static void test_frame__many_sizes(void **state)
   size_t room;
   assert_true(stream.capacity > LARGEST / 2);
   frame_trim(&stream);
-  assert_true(stream.capacity < 100000); /* what a large reply needed was given back */
+  assert_true(stream.capacity < 100000); /* the space of a large reply was given back */
   assert_true(frame_space(&stream, &space, &room));
   frame_free(&stream);
   free(text);
 }
 
-/* A buffer that doubles would at last be twice as large as the largest object. */
+/* A buffer that only doubled would become twice as large as the largest object. */
 static void test_frame__buffer_is_no_larger_than_the_limit(void **state)
 {
   (void)state;
@@ -175,7 +175,7 @@ static void test_frame__buffer_is_no_larger_than_the_limit(void **state)
   frame_free(&stream);
 }
 
-/* The first object is skipped from `cut` on, and the others are found as ever, however many bytes come at a time. */
+/* Skips the first object from `cut` on.  The others are found, also when bytes come in pieces of this size. */
 static void skip_and_go_on(size_t cut, size_t piece)
 {
   static const char first[] = "{\"id\":9,\"result\":[\"}\\\"\",{\"id\":1}],\"error\":null}";
@@ -212,7 +212,7 @@ static void test_frame__skipped_object_leaves_the_next_one_whole(void **state)
       skip_and_go_on(cut, piece);
 }
 
-/* What was skipped still counts: a server cannot send for ever. */
+/* Skipped bytes count, so that a server cannot send for ever. */
 static void test_frame__skipped_object_keeps_the_limit(void **state)
 {
   (void)state;
@@ -231,8 +231,8 @@ static void test_frame__skipped_object_keeps_the_limit(void **state)
   frame_free(&stream);
 }
 
-/* The end of what has been looked at only grows. */
-static void test_frame__never_rescans(void **state)
+/* The place up to which bytes were scanned only grows. */
+static void test_frame__scans_each_byte_once(void **state)
 {
   (void)state;
   struct frame_stream stream;
@@ -258,7 +258,7 @@ static enum frame_outcome outcome_of(const char *text, size_t limit)
   return outcome;
 }
 
-static void test_frame__garbage(void **state)
+static void test_frame__refuses_garbage(void **state)
 {
   (void)state;
   static const char *const garbage[] = {
@@ -284,8 +284,8 @@ static void test_frame__garbage(void **state)
       fail_msg("not recognised as garbage: %s", garbage[i]);
 }
 
-/* What is not JSON although its brackets are closed ends where they do, and its spans stay within it. */
-static void test_frame__wrong_but_closed(void **state)
+/* An object that is no JSON ends at its last bracket, and its spans stay within it. */
+static void test_frame__finds_the_end_of_an_object_that_is_no_json(void **state)
 {
   (void)state;
   static const char *const wrong[] = {
@@ -306,7 +306,7 @@ static void test_frame__wrong_but_closed(void **state)
   }
 }
 
-static void test_frame__limit(void **state)
+static void test_frame__refuses_objects_above_the_limit(void **state)
 {
   (void)state;
   assert_int_equal(outcome_of("{\"a\":\"bcd\"}", 11), FRAME_FOUND);
@@ -316,8 +316,7 @@ static void test_frame__limit(void **state)
   assert_int_equal(outcome_of("        \n        {\"a\":1}", 7), FRAME_FOUND); /* white space does not count */
 }
 
-/* The limit is of each object, not of the stream. */
-static void test_frame__limit_of_each(void **state)
+static void test_frame__limit_is_of_each_object_not_of_the_stream(void **state)
 {
   (void)state;
   struct frame_stream stream;
@@ -333,18 +332,18 @@ static void test_frame__limit_of_each(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_frame__whole),
-      cmocka_unit_test(test_frame__byte_by_byte),
-      cmocka_unit_test(test_frame__all_splits),
-      cmocka_unit_test(test_frame__many_sizes),
+      cmocka_unit_test(test_frame__finds_frames_in_a_whole_stream),
+      cmocka_unit_test(test_frame__finds_frames_byte_by_byte),
+      cmocka_unit_test(test_frame__finds_frames_wherever_the_stream_is_split),
+      cmocka_unit_test(test_frame__finds_frames_of_many_sizes),
       cmocka_unit_test(test_frame__buffer_is_no_larger_than_the_limit),
       cmocka_unit_test(test_frame__skipped_object_leaves_the_next_one_whole),
       cmocka_unit_test(test_frame__skipped_object_keeps_the_limit),
-      cmocka_unit_test(test_frame__never_rescans),
-      cmocka_unit_test(test_frame__garbage),
-      cmocka_unit_test(test_frame__wrong_but_closed),
-      cmocka_unit_test(test_frame__limit),
-      cmocka_unit_test(test_frame__limit_of_each),
+      cmocka_unit_test(test_frame__scans_each_byte_once),
+      cmocka_unit_test(test_frame__refuses_garbage),
+      cmocka_unit_test(test_frame__finds_the_end_of_an_object_that_is_no_json),
+      cmocka_unit_test(test_frame__refuses_objects_above_the_limit),
+      cmocka_unit_test(test_frame__limit_is_of_each_object_not_of_the_stream),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is JSON, and what a JSON string says, compared with jansson's opinion on texts that are made at random.
+ * Checks and decodes texts that are made at random, and compares the results with those of jansson.
  */
 #include "support.h"
 
@@ -20,7 +20,7 @@ static bool check_pieces(const char *text, size_t size, size_t piece)
   return json_check_end(&check);
 }
 
-/* The verdict, which does not depend on how the text is cut. */
+/* Whether the text is JSON; the result must not depend on how the text is cut. */
 static bool is_json(const char *text, size_t size)
 {
   bool whole = check_pieces(text, size, size + 1);
@@ -253,13 +253,13 @@ static void add_value(struct text *text, int depth)
   }
 }
 
-/* A byte is changed, added or lost, mostly to one that means something. */
+/* Changes, adds or removes one byte.  The new one is mostly a byte that JSON uses. */
 static void spoil(struct text *text)
 {
   static const char bytes[] = "{}[]:,\"\\ \n0123.eE+-tfnulasr/bu\x01\x1f\x7f\x80\xbf\xc0\xc3\xe0\xed\xf0\xf4\xff";
   size_t at = roll((uint32_t)text->size);
-  char byte =
-      roll(8) ? bytes[roll(sizeof bytes - 1)] : (char)(1 + roll(255)) /* jansson overlooks a 0 after a number */;
+  char byte = roll(8) ? bytes[roll(sizeof bytes - 1)]
+                      : (char)(1 + roll(255)) /* never 0, for jansson accepts a 0 after a number */;
   switch (roll(3)) {
   case 0:
     text->data[at] = byte;
@@ -277,14 +277,14 @@ static void spoil(struct text *text)
   }
 }
 
-/* The flags with which jansson's opinion is that of RFC 8259.  It gives up on numbers beyond a double, and on names of
-   members that contain \u0000, without looking at the rest: then it has none. */
+/* With these flags jansson accepts what RFC 8259 accepts.  It does not read on after a number beyond a double, or after
+   a member's name that contains \u0000; then its result says nothing about the text. */
 static json_t *jansson(const char *text, size_t size, json_error_t *why)
 {
   return json_loadb(text, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, why);
 }
 
-static bool has_no_opinion(const json_error_t *why)
+static bool says_nothing(const json_error_t *why)
 {
   return json_error_code(why) == json_error_numeric_overflow || json_error_code(why) == json_error_null_byte_in_key;
 }
@@ -303,13 +303,13 @@ static void test_json_check__same_verdict_as_jansson(void **state)
     json_t *tree = jansson(text.data, text.size, &why);
     bool expected = tree != NULL;
     json_decref(tree);
-    if (!expected && has_no_opinion(&why))
+    if (!expected && says_nothing(&why))
       continue;
     if (check_pieces(text.data, text.size, 1 + roll(20)) != expected)
       fail_msg("jansson %s it: %.*s", expected ? "accepts" : "refuses", (int)text.size, text.data);
     accepted += expected;
   }
-  assert_true(accepted > ROUNDS / 5 && accepted < ROUNDS * 4 / 5); /* so that both verdicts were tried */
+  assert_true(accepted > ROUNDS / 5 && accepted < ROUNDS * 4 / 5); /* both results are tested */
 }
 
 static void test_json_check__strings_say_what_jansson_reads(void **state)
@@ -322,7 +322,7 @@ static void test_json_check__strings_say_what_jansson_reads(void **state)
     add_string(&text);
     json_t *tree = jansson(text.data, text.size, &why);
     assert_non_null(tree);
-    size_t size = json_unescape(said, text.data + 1, text.size - 2);
+    size_t size = json_check_unescape(said, text.data + 1, text.size - 2);
     assert_int_equal(size, json_string_length(tree));
     assert_memory_equal(said, json_string_value(tree), size);
     json_decref(tree);

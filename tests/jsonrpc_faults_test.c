@@ -3,8 +3,8 @@
  * The jsonrpc driver when memory ends at any allocation, and when something happens between any two of its steps.
  *
  * The driver's files are built into this program, with functions of this file in place of the system's.  So a test can
- * let the n-th allocation fail, for each n that there is; or be called when the n-th lock has been left by the thread
- * that calls, do there what another thread could have done, and wait until the poller has seen it.
+ * let the n-th allocation fail, for each n.  Or it can act at the moment when its call has left its n-th lock: do what
+ * another thread could do at that moment, and wait until the poller has seen it.
  *
  * The test is its own server: it holds the other ends of the connections.
  */
@@ -30,7 +30,7 @@ enum victims { EVERYBODY, OTHER_THREADS };
 
 static struct {
   _Atomic int countdown; /* at 1 the next one fails; 0: none does */
-  _Atomic bool for_ever; /* and all after it */
+  _Atomic bool for_ever; /* all after it fail as well */
   _Atomic int victims;
   _Atomic int failed;
   _Atomic int live; /* allocations of the driver that were not freed */
@@ -119,7 +119,7 @@ int fault_bytes_new(size_t size, pool_bytes_t *bytes)
   return is_to_fail() ? POOL_E_NOMEM : pool_bytes_new(size, bytes);
 }
 
-/* ---- what happens between two steps ---- */
+/* ---- events between two steps ---- */
 
 static _Thread_local int locks_held;
 static _Thread_local int steps_left; /* at 1 the next step ends with `meanwhile` */
@@ -157,7 +157,7 @@ int fault_poll(struct pollfd *set, nfds_t count, int timeout)
 static struct gate resolver;
 static _Atomic int looked_up;
 
-/* Knows one name, and thinks about it until the gate is open. */
+/* Knows one name, and answers when the gate is open. */
 int fault_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
 {
   if (strcmp(host, "slow.test") != 0 || (hints->ai_flags & AI_NUMERICHOST))
@@ -241,6 +241,27 @@ static pool_lease_t connect_to(pool_t *pool, int *peer)
   return lease;
 }
 
+/* The set-up of most tests: a pool, a lease of its connection, and the other end of that. */
+struct scene {
+  pool_t *pool;
+  pool_lease_t lease;
+  int peer; /* -1: closed already */
+};
+
+static void scene_begin(struct scene *scene)
+{
+  scene->pool = pool_of(1);
+  scene->lease = connect_to(scene->pool, &scene->peer);
+}
+
+static void scene_end(struct scene *scene)
+{
+  pool_put(scene->lease);
+  pool_end(scene->pool);
+  if (scene->peer >= 0)
+    close(scene->peer);
+}
+
 static pool_bytes_t text(const char *json)
 {
   return (pool_bytes_t){(char *)(uintptr_t)json, strlen(json)};
@@ -270,7 +291,7 @@ static void forget_requests(int peer)
 struct end {
   _Atomic int times;
   int code;
-  _Atomic int polls; /* how many there had been */
+  _Atomic int polls; /* their number at that time */
 };
 
 static void on_done(void *user, int32_t code, pool_bytes_t reply)
@@ -361,14 +382,14 @@ static int go_and_wait(pool_lease_t lease, const char *method)
   return end.code;
 }
 
-/* Lets the n-th allocation of a call fail, for all n, on one connection, which must be as good as ever after each. */
+/* Lets the n-th allocation of a call fail, for all n, on one connection.  After each call it must be good. */
 static void calls_without_memory(int (*make)(pool_lease_t lease, const char *method), const char *method, int good_code,
                                  bool for_ever)
 {
-  int peer;
-  pool_t *pool = pool_of(1);
-  pool_lease_t lease = connect_to(pool, &peer);
-  pthread_t thread = thread_start(answer_all, &peer);
+  struct scene scene;
+  scene_begin(&scene);
+  pool_lease_t lease = scene.lease;
+  pthread_t thread = thread_start(answer_all, &scene.peer);
   bool failed = true;
   for (int nth = 1; failed; nth++) {
     memory_fails(nth, for_ever, EVERYBODY);
@@ -382,9 +403,9 @@ static void calls_without_memory(int (*make)(pool_lease_t lease, const char *met
     assert_true(nth > 1 || failed);
   }
   pool_put(lease);
-  pool_end(pool);
+  pool_end(scene.pool);
   thread_end(thread);
-  close(peer);
+  close(scene.peer);
 }
 
 static void test_jsonrpc_faults__calls_without_memory_leave_the_connection_good(void **state)
@@ -397,7 +418,7 @@ static void test_jsonrpc_faults__calls_without_memory_leave_the_connection_good(
   }
 }
 
-/* The first of them starts the poller, or does not. */
+/* The first of these calls starts the poller, or fails to. */
 static void test_jsonrpc_faults__async_calls_without_memory_leave_the_connection_good(void **state)
 {
   (void)state;
@@ -408,60 +429,48 @@ static void test_jsonrpc_faults__async_calls_without_memory_leave_the_connection
   }
 }
 
-static int bad_name(pool_lease_t lease, const char *method)
-{
-  (void)method;
-  return call(lease, "\xc3");
-}
-
 static void test_jsonrpc_faults__bad_names_are_told_from_no_memory(void **state)
 {
   (void)state;
-  int peer;
-  pool_t *pool = pool_of(1);
-  pool_lease_t lease = connect_to(pool, &peer);
+  struct scene scene;
+  scene_begin(&scene);
   memory_fails(1, true, EVERYBODY);
-  assert_int_equal(bad_name(lease, NULL), POOL_E_INVALID);
-  assert_int_equal(call(lease, "good"), POOL_E_NOMEM);
+  assert_int_equal(call(scene.lease, "\xc3"), POOL_E_INVALID);
+  assert_int_equal(call(scene.lease, "good"), POOL_E_NOMEM);
   memory_is_back();
-  pool_put(lease);
-  pool_end(pool);
-  close(peer);
+  scene_end(&scene);
 }
 
-/* More calls under way than the table has room for: it grows, or does not, and each call is found again. */
+/* More calls are under way than the table has buckets.  It grows or cannot; the replies find all calls. */
 static void test_jsonrpc_faults__table_of_calls_that_cannot_grow(void **state)
 {
   (void)state;
   enum { CALLS = 100 };
-  int peer;
-  pool_t *pool = pool_of(1);
-  pool_lease_t lease = connect_to(pool, &peer);
+  struct scene scene;
+  scene_begin(&scene);
   for (int nth = 1; nth < 4 * CALLS; nth += 7) {
     struct end ends[CALLS] = {0};
     bool under_way[CALLS];
     static int id;
     memory_fails(nth, nth % 2, EVERYBODY);
     for (int i = 0; i < CALLS; i++) {
-      int64_t number = pool_go(lease, "x", text("1"), on_done, &ends[i]);
+      int64_t number = pool_go(scene.lease, "x", text("1"), on_done, &ends[i]);
       under_way[i] = number > 0;
       assert_true(under_way[i] || number == POOL_E_NOMEM);
     }
     memory_is_back();
-    forget_requests(peer);
+    forget_requests(scene.peer);
     for (int i = 0; i < CALLS; i++)
       if (under_way[i])
-        say_result(peer, ++id, "1");
+        say_result(scene.peer, ++id, "1");
     for (int i = 0; i < CALLS; i++)
       wait_until(atomic_load(&ends[i].times) == under_way[i]);
   }
-  pool_put(lease);
-  pool_end(pool);
-  close(peer);
+  scene_end(&scene);
 }
 
-/* The poller has more sockets to wait for than it has room, and no memory: the call that is one too many ends, and its
-   connection is as good as the others. */
+/* The poller has no memory for one more socket.  The call on that socket ends with POOL_E_NOMEM, and its connection
+   stays good. */
 static void test_jsonrpc_faults__poller_without_memory(void **state)
 {
   (void)state;
@@ -496,10 +505,10 @@ static void test_jsonrpc_faults__poller_without_memory(void **state)
 
 /* ---- something happens at a moment ---- */
 
-static int the_peer;
+static struct scene the_scene;
 static struct end first, second;
 
-/* Waits until the poller has run a callback, has freed what belongs to it, and waits again. */
+/* Waits until the poller has run a callback, has freed its call, and waits again. */
 static void wait_for_poller(void)
 {
   wait_until(atomic_load(&first.times) + atomic_load(&second.times) > 0);
@@ -507,42 +516,65 @@ static void wait_for_poller(void)
   wait_until(atomic_load(&polls) > atomic_load(&end->polls));
 }
 
+static void close_peer(void)
+{
+  if (the_scene.peer >= 0)
+    close(the_scene.peer);
+  the_scene.peer = -1;
+}
+
 static void server_closes(void)
 {
-  close(the_peer);
-  the_peer = -1;
+  close_peer();
   wait_for_poller();
 }
 
-/* Before the second call has an id there is no such call, and the connection breaks. */
+/* A reply to call 2.  Before the second call has its id, this reply breaks the connection. */
 static void server_answers(void)
 {
-  say_result(the_peer, 2, "1");
+  say_result(the_scene.peer, 2, "1");
   wait_for_poller();
 }
 
 static void server_talks_nonsense(void)
 {
-  say(the_peer, "nonsense");
+  say(the_scene.peer, "nonsense");
   wait_for_poller();
 }
 
-/* The poller reads because of a first call; after the n-th step of a second one something happens.  False: the second
-   call has fewer steps. */
-static bool go_and_meanwhile(int nth, void (*event)(void))
+/* A first call is under way, and the poller reads because of it. */
+static void begin_with_a_call(void)
 {
-  pool_t *pool = pool_of(1);
-  pool_lease_t lease = connect_to(pool, &the_peer);
+  scene_begin(&the_scene);
   memset(&first, 0, sizeof first);
   memset(&second, 0, sizeof second);
   int before = atomic_load(&polls_of_sockets);
-  assert_true(pool_go(lease, "x", text("1"), on_done, &first) > 0);
+  assert_true(pool_go(the_scene.lease, "x", text("1"), on_done, &first) > 0);
   wait_until(atomic_load(&polls_of_sockets) > before);
+}
+
+/* Lets the event happen after the n-th step of what this thread does next. */
+static void at_step(int nth, void (*event)(void))
+{
   meanwhile = event;
   steps_left = nth;
-  int64_t number = pool_go(lease, "x", text("1"), on_done, &second);
+}
+
+/* Whether it happened; it will not any more. */
+static bool has_happened(void)
+{
   bool happened = steps_left == 0;
   steps_left = 0;
+  return happened;
+}
+
+/* Makes a second call, and lets the event happen after its n-th step.  False: it has fewer steps. */
+static bool go_and_meanwhile(int nth, void (*event)(void))
+{
+  begin_with_a_call();
+  at_step(nth, event);
+  int64_t number = pool_go(the_scene.lease, "x", text("1"), on_done, &second);
+  bool happened = has_happened();
   if (!happened)
     server_closes();
   if (number > 0) {
@@ -552,11 +584,9 @@ static bool go_and_meanwhile(int nth, void (*event)(void))
     assert_int_equal(number, POOL_E_BROKEN);
     assert_int_equal(atomic_load(&second.times), 0);
   }
-  if (the_peer >= 0)
-    close(the_peer);
+  close_peer();
   wait_until(atomic_load(&first.times) == 1);
-  pool_put(lease);
-  pool_end(pool);
+  scene_end(&the_scene);
   return happened;
 }
 
@@ -586,32 +616,21 @@ static void test_jsonrpc_faults__nonsense_comes_at_each_step_of_go(void **state)
   at_each_step_of_go(server_talks_nonsense);
 }
 
-/* The same beside a call that waits.  Its last steps are after its end. */
+/* A call that waits has steps after its reply, too; then it succeeds. */
 static void test_jsonrpc_faults__server_disconnects_at_each_step_of_call(void **state)
 {
   (void)state;
   int nth = 1;
   for (bool happened = true; happened; nth++) {
-    pool_t *pool = pool_of(1);
-    pool_lease_t lease = connect_to(pool, &the_peer);
-    memset(&first, 0, sizeof first);
-    memset(&second, 0, sizeof second);
-    int before = atomic_load(&polls_of_sockets);
-    assert_true(pool_go(lease, "x", text("1"), on_done, &first) > 0);
-    wait_until(atomic_load(&polls_of_sockets) > before);
-    say_result(the_peer, 1, "1");
+    begin_with_a_call();
+    say_result(the_scene.peer, 1, "1");
     wait_until(atomic_load(&first.times) == 1);
-    say_result(the_peer, 2, "1");
-    meanwhile = server_closes;
-    steps_left = nth;
-    int code = call(lease, "x");
-    happened = steps_left == 0;
-    steps_left = 0;
+    say_result(the_scene.peer, 2, "1");
+    at_step(nth, server_closes);
+    int code = call(the_scene.lease, "x");
+    happened = has_happened();
     assert_true(code == 0 || code == POOL_E_BROKEN);
-    if (the_peer >= 0)
-      close(the_peer);
-    pool_put(lease);
-    pool_end(pool);
+    scene_end(&the_scene);
   }
   assert_true(nth > 3);
 }
@@ -621,17 +640,17 @@ static void test_jsonrpc_faults__server_disconnects_at_each_step_of_call(void **
 static int64_t the_deadline;
 static size_t drained;
 
-/* As a server that takes what there is whenever the client is about to wait for it. */
+/* A server that takes what was sent each time that the client begins to wait. */
 static void take_a_little(void)
 {
   char bytes[65536];
   while (now_ns() < the_deadline)
     ;
-  for (ssize_t some; (some = recv(the_peer, bytes, sizeof bytes, MSG_DONTWAIT)) > 0;)
+  for (ssize_t some; (some = recv(the_scene.peer, bytes, sizeof bytes, MSG_DONTWAIT)) > 0;)
     drained += (size_t)some;
 }
 
-/* The socket is ready each time, so nothing but the clock ends the call. */
+/* The socket is ready each time, so only the deadline ends the call. */
 static void test_jsonrpc_faults__server_that_takes_little_at_a_time_cannot_stretch_a_deadline(void **state)
 {
   (void)state;
@@ -644,7 +663,7 @@ static void test_jsonrpc_faults__server_that_takes_little_at_a_time_cannot_stret
   *(char *)args.data = ((char *)args.data)[SIZE - 1] = '"';
   assert_int_equal(prepare(&vtable, &context, &error), 0);
   assert_int_equal(vtable.open(context, POOL_NO_DEADLINE, &conn, &error), 0);
-  the_peer = accept(server.listener, NULL, NULL);
+  the_scene.peer = accept(server.listener, NULL, NULL);
   the_deadline = now_ns() + 1000000000;
   drained = 0;
   before_poll = take_a_little;
@@ -655,7 +674,7 @@ static void test_jsonrpc_faults__server_that_takes_little_at_a_time_cannot_stret
   vtable.close(context, conn, &error);
   vtable.release(context);
   free(args.data);
-  close(the_peer);
+  close(the_scene.peer);
 }
 
 /* ---- names ---- */

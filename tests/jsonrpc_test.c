@@ -2,12 +2,12 @@
 /*
  * The jsonrpc driver against servers that follow a script.
  *
- * Each test has a server: a thread of its own that runs the test's script over real sockets.  A script takes
- * connections, reads requests and says what it likes.  What goes wrong in a script ends the program, since cmocka's
- * assertions only work in the test's own thread.  Nothing here waits for a moment to pass, only for what must happen,
- * except where a deadline is what is tested.
+ * Each test has a server: a thread that runs the test's script over real sockets.  A script takes connections, reads
+ * requests and sends replies, good or bad.  A failure in a script ends the program, because cmocka's assertions only
+ * work in the test's own thread.  The tests wait for events, not for time to pass; the exceptions are tests of
+ * deadlines.
  *
- * Shared by test and script: `reached` and `gate` of the server, by which the two agree who goes first.
+ * Shared by test and script: `reached` and `gate` of the server.  With them one waits for the other.
  */
 #include "support.h"
 
@@ -28,9 +28,9 @@
 #include <pool/driver.h>
 
 #define MEBIBYTE ((size_t)1024 * 1024)
-#define PATIENCE 20 /* seconds before a script that waits in vain gives up */
+#define PATIENCE 20 /* seconds after which a script or a call that waits has failed */
 
-/* Threads are started in the child of fork here; ThreadSanitizer would end the program. */
+/* Children of fork start threads.  Without this option ThreadSanitizer would end them. */
 __attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
@@ -58,8 +58,8 @@ struct server {
   char folder[64];
   char path[100];
   pthread_t thread;
-  struct gate gate;    /* what script and test agree on */
-  _Atomic int reached; /* likewise */
+  struct gate gate;    /* the script waits here for the test */
+  _Atomic int reached; /* how far the script has come */
 };
 
 /* A connection as the server sees it. */
@@ -218,7 +218,6 @@ static void server_stop(struct server *server)
 
 /* ---- the client ---- */
 
-/* A pool of at most one connection, with a deadline for calls. */
 static pool_t *client_with(const char *address, int64_t call_timeout_ms, int32_t max_open)
 {
   pool_config_t config = POOL_CONFIG_INIT;
@@ -229,11 +228,6 @@ static pool_t *client_with(const char *address, int64_t call_timeout_ms, int32_t
   if (pool_create_driver(&config, "jsonrpc", address, &pool, &error) != 0)
     fail_msg("pool_create_driver: %s", error.message);
   return pool;
-}
-
-static pool_t *client(const struct server *server)
-{
-  return client_with(server->address, PATIENCE * 1000, 1);
 }
 
 static pool_lease_t get(pool_t *pool)
@@ -280,7 +274,8 @@ static void call_fails(pool_lease_t lease, const char *args, int code, const cha
     fail_msg("expected %d and '%s', got %d: %s", code, words, got, error.message);
 }
 
-/* A call with a deadline of its own, past the pool: all connections of the driver understand all of its vtables. */
+/* A call with a deadline of its own.  It goes past the pool: any vtable of the driver works with any of its
+   connections. */
 static int call_within(pool_lease_t lease, const char *args, int64_t timeout_ms, pool_bytes_t *reply,
                        pool_error_t *error)
 {
@@ -334,6 +329,59 @@ static void end_expect(struct end *end, int code, const char *expected)
   pool_bytes_free(&end->reply);
 }
 
+/* ---- a server and its client ---- */
+
+/* The set-up of most tests: a server that follows a script, a pool, and a lease of its connection. */
+struct scene {
+  struct server server;
+  pool_t *pool;
+  pool_lease_t lease; /* 0: no lease, or it was put already */
+};
+
+static void scene_set(struct scene *scene, enum family family, script_fn *script, int32_t max_open)
+{
+  server_start(&scene->server, family, script);
+  scene->pool = client_with(scene->server.address, PATIENCE * 1000, max_open);
+  scene->lease = 0;
+}
+
+static pool_lease_t scene_begin_within(struct scene *scene, enum family family, script_fn *script,
+                                       int64_t call_timeout_ms)
+{
+  server_start(&scene->server, family, script);
+  scene->pool = client_with(scene->server.address, call_timeout_ms, 1);
+  return scene->lease = get(scene->pool);
+}
+
+static pool_lease_t scene_begin(struct scene *scene, enum family family, script_fn *script)
+{
+  return scene_begin_within(scene, family, script, PATIENCE * 1000);
+}
+
+/* With options in the address. */
+static pool_lease_t scene_begin_with(struct scene *scene, script_fn *script, const char *options)
+{
+  char address[300];
+  server_start(&scene->server, TCP, script);
+  sprintf(address, "%s%s", scene->server.address, options);
+  scene->pool = client_with(address, PATIENCE * 1000, 1);
+  return scene->lease = get(scene->pool);
+}
+
+static void scene_put(struct scene *scene)
+{
+  pool_put(scene->lease);
+  scene->lease = 0;
+}
+
+static void scene_end(struct scene *scene)
+{
+  if (scene->lease)
+    scene_put(scene);
+  client_end(scene->pool);
+  server_stop(&scene->server);
+}
+
 /* ---- scripts that more than one test uses ---- */
 
 /* Answers each request with its args, until the client is gone. */
@@ -370,7 +418,7 @@ static int prepare(const char *address, pool_error_t *error)
   return code;
 }
 
-static void test_jsonrpc__good_addresses(void **state)
+static void test_jsonrpc__good_addresses_are_accepted(void **state)
 {
   (void)state;
   static const char *const good[] = {
@@ -391,7 +439,7 @@ static void test_jsonrpc__good_addresses(void **state)
   }
 }
 
-static void test_jsonrpc__bad_addresses(void **state)
+static void test_jsonrpc__bad_addresses_are_refused_and_explained(void **state)
 {
   (void)state;
   static const struct {
@@ -439,32 +487,17 @@ static void test_jsonrpc__bad_addresses(void **state)
 
 /* ---- calls ---- */
 
-static int count_threads(void)
-{
-  FILE *status = fopen("/proc/self/status", "r");
-  char line[256];
-  int threads = 0;
-  while (fgets(line, sizeof line, status))
-    sscanf(line, "Threads: %d", &threads);
-  fclose(status);
-  return threads;
-}
-
-/* Must be the first test that calls, since the poller never ends. */
+/* Must be the first test that calls, because the poller never ends. */
 static void test_jsonrpc__sync_calls_start_no_thread(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, TCP, echo);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
-  int before = count_threads();
+  struct scene scene;
+  pool_lease_t lease = scene_begin(&scene, TCP, echo);
+  int before = thread_count();
   for (int i = 0; i < 100; i++)
     call_expect(lease, "1", "1");
-  assert_int_equal(count_threads(), before);
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  assert_int_equal(thread_count(), before);
+  scene_end(&scene);
 }
 
 static void script_wire_format(struct server *server)
@@ -485,10 +518,8 @@ static void script_wire_format(struct server *server)
 
 static void wire_format(enum family family)
 {
-  struct server server;
-  server_start(&server, family, script_wire_format);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  struct scene scene;
+  pool_lease_t lease = scene_begin(&scene, family, script_wire_format);
   pool_bytes_t reply;
   assert_int_equal(pool_call(lease, "Arith.Mul", text("{\"A\":6,\"B\":7}"), &reply, NULL), 0);
   assert_int_equal(reply.size, 2);
@@ -496,18 +527,16 @@ static void wire_format(enum family family)
   pool_bytes_free(&reply);
   assert_int_equal(pool_call(lease, "Arith.Mul", (pool_bytes_t){NULL, 0}, NULL, NULL), 0);
   assert_int_equal(pool_call(lease, "a\"b\\c\n", text(" 123456789012345678901234567890 "), NULL, NULL), 0);
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
-static void test_jsonrpc__wire_format_tcp(void **state)
+static void test_jsonrpc__requests_are_as_go_writes_them_over_tcp(void **state)
 {
   (void)state;
   wire_format(TCP);
 }
 
-static void test_jsonrpc__wire_format_unix(void **state)
+static void test_jsonrpc__requests_are_as_go_writes_them_over_unix_sockets(void **state)
 {
   (void)state;
   wire_format(UNIX);
@@ -540,28 +569,22 @@ static void script_verbatim(struct server *server)
 static void test_jsonrpc__replies_are_verbatim(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, TCP, script_verbatim);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  struct scene scene;
+  pool_lease_t lease = scene_begin(&scene, TCP, script_verbatim);
   for (size_t i = 0; i < VERBATIM; i++)
     call_expect(lease, "1", verbatim[i]);
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
-/* The server sees only what is good, and the connection goes on. */
+/* The server receives good requests only, and the connection stays good. */
 static void test_jsonrpc__bad_args_are_not_sent(void **state)
 {
   (void)state;
   static const char *const bad[] = {" ",        "x", "{\"a\":}", "1 2", "1],\"id\":7}\n{\"method\":\"x\",\"params\":[1",
                                     "\"\xff\"", "[1"};
-  struct server server;
+  struct scene scene;
   struct end end = {0};
-  server_start(&server, TCP, echo);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, TCP, echo);
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     call_fails(lease, bad[i], POOL_E_INVALID, "not sent");
     assert_int_equal(pool_go(lease, "Test.Go", text(bad[i]), on_done, &end), POOL_E_INVALID);
@@ -569,10 +592,8 @@ static void test_jsonrpc__bad_args_are_not_sent(void **state)
   assert_int_equal(pool_call(lease, "\xff", text("1"), NULL, NULL), POOL_E_INVALID);
   call_expect(lease, "{\"a\":[1,2.50,\"\\u00e4\"]}", "{\"a\":[1,2.50,\"\\u00e4\"]}");
   assert_int_equal(atomic_load(&end.times), 0);
-  pool_put(lease);
-  assert_int_equal(stats_of(pool).opened, 1);
-  client_end(pool);
-  server_stop(&server);
+  assert_int_equal(stats_of(scene.pool).opened, 1);
+  scene_end(&scene);
 }
 
 #define LONG_ERROR 300
@@ -596,17 +617,15 @@ static void script_errors(struct server *server)
   peer_finish(peer);
 }
 
-static void test_jsonrpc__remote_errors(void **state)
+static void test_jsonrpc__errors_of_the_server_reach_the_caller(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end end;
   char expected[LONG_ERROR * 2 + 2] = "x";
   for (int i = 0; i < LONG_ERROR; i++)
     strcat(expected, "ä");
-  server_start(&server, TCP, script_errors);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, TCP, script_errors);
   call_fails(lease, "1", POOL_E_REMOTE, "divide by \"zero\"");
   call_fails(lease, "1", POOL_E_REMOTE, "{\"code\":18446744073709551615}");
   pool_error_t error = POOL_ERROR_INIT;
@@ -616,9 +635,7 @@ static void test_jsonrpc__remote_errors(void **state)
   go(lease, "1", &end);
   end_expect(&end, POOL_E_REMOTE, expected);
   call_expect(lease, "1", "\"fine\"");
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
 static void script_byte_by_byte(struct server *server)
@@ -633,22 +650,18 @@ static void script_byte_by_byte(struct server *server)
   peer_end(peer);
 }
 
-static void test_jsonrpc__byte_by_byte(void **state)
+static void test_jsonrpc__replies_may_come_byte_by_byte(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end end;
-  server_start(&server, UNIX, script_byte_by_byte);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, UNIX, script_byte_by_byte);
   for (int i = 0; i < 20; i++) {
     call_expect(lease, "1", "[\"a}\\\"\",{}]");
     go(lease, "1", &end);
     end_expect(&end, 0, "[\"a}\\\"\",{}]");
   }
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
 enum { BATCH = 50 };
@@ -667,15 +680,13 @@ static void script_backwards(struct server *server)
   peer_finish(peer);
 }
 
-static void test_jsonrpc__replies_out_of_order(void **state)
+static void test_jsonrpc__replies_may_come_out_of_order(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end ends[BATCH];
   char args[32];
-  server_start(&server, TCP, script_backwards);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, TCP, script_backwards);
   for (int i = 0; i < BATCH - 1; i++) {
     sprintf(args, "%d", i);
     go(lease, args, &ends[i]);
@@ -685,9 +696,7 @@ static void test_jsonrpc__replies_out_of_order(void **state)
     sprintf(args, "%d", i);
     end_expect(&ends[i], 0, args);
   }
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
 /* ---- many threads ---- */
@@ -710,7 +719,7 @@ static void expect_in_thread(pool_lease_t lease, const char *args)
   pool_bytes_free(&reply);
 }
 
-/* Every odd thread has an async call under way while it waits for a sync one. */
+/* Each second thread has an async call under way while it waits for a sync one. */
 static void *call_often(void *data)
 {
   struct caller *caller = data;
@@ -733,25 +742,21 @@ static void *call_often(void *data)
   return NULL;
 }
 
-static void test_jsonrpc__many_threads_on_one_lease(void **state)
+static void test_jsonrpc__many_threads_call_on_one_lease(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct caller callers[CALLERS];
   pthread_t threads[CALLERS];
-  server_start(&server, TCP, echo);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, TCP, echo);
   for (int i = 0; i < CALLERS; i++) {
     callers[i] = (struct caller){lease, i};
     threads[i] = thread_start(call_often, &callers[i]);
   }
   for (int i = 0; i < CALLERS; i++)
     thread_end(threads[i]);
-  pool_put(lease);
-  assert_int_equal(stats_of(pool).opened, 1);
-  client_end(pool);
-  server_stop(&server);
+  assert_int_equal(stats_of(scene.pool).opened, 1);
+  scene_end(&scene);
 }
 
 /* ---- deadlines ---- */
@@ -774,11 +779,9 @@ static void script_late(struct server *server)
 static void test_jsonrpc__late_replies_are_dropped(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end end;
-  server_start(&server, TCP, script_late);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, TCP, script_late);
   int64_t began = now_ns();
   call_within_fails(lease, "1", 50, POOL_E_TIMEOUT, "waiting for the reply");
   assert_true(now_ns() - began >= 50000000);
@@ -786,10 +789,8 @@ static void test_jsonrpc__late_replies_are_dropped(void **state)
   go(lease, "3", &end);
   end_expect(&end, 0, "\"next\"");
   call_expect(lease, "4", "\"last\"");
-  pool_put(lease);
-  assert_int_equal(stats_of(pool).opened, 1);
-  client_end(pool);
-  server_stop(&server);
+  assert_int_equal(stats_of(scene.pool).opened, 1);
+  scene_end(&scene);
 }
 
 /* The same with async calls, which the poller ends. */
@@ -806,13 +807,11 @@ static void script_late_async(struct server *server)
 static void test_jsonrpc__late_async_replies_are_dropped(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end end;
   pool_bytes_t reply;
   pool_error_t error = POOL_ERROR_INIT;
-  server_start(&server, TCP, script_late_async);
-  pool_t *pool = client_with(server.address, 50, 1);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin_within(&scene, TCP, script_late_async, 50);
   int64_t began = now_ns();
   go(lease, "1", &end);
   end_expect(&end, POOL_E_TIMEOUT, "");
@@ -820,12 +819,10 @@ static void test_jsonrpc__late_async_replies_are_dropped(void **state)
   assert_int_equal(call_within(lease, "2", PATIENCE * 1000, &reply, &error), 0);
   assert_string_equal(reply.data, "\"next\"");
   pool_bytes_free(&reply);
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
-/* A sync caller with much time. */
+/* A sync call with a late deadline. */
 static void *call_patiently(void *data)
 {
   pool_bytes_t reply;
@@ -847,27 +844,22 @@ static void script_patient(struct server *server)
   peer_finish(peer);
 }
 
-/* The poller keeps the deadlines of a connection also while another thread is its reader. */
-static void test_jsonrpc__async_deadline_beside_a_reader(void **state)
+static void test_jsonrpc__poller_keeps_async_deadlines_beside_a_reader(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end end;
-  server_start(&server, TCP, script_patient);
-  pool_t *pool = client_with(server.address, 100, 1);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin_within(&scene, TCP, script_patient, 100);
   pthread_t reader = thread_start(call_patiently, &lease);
-  wait_until(atomic_load(&server.reached) == 1);
+  wait_until(atomic_load(&scene.server.reached) == 1);
   go(lease, "2", &end);
   end_expect(&end, POOL_E_TIMEOUT, "");
-  gate_set(&server.gate, true);
+  gate_set(&scene.server.gate, true);
   thread_end(reader);
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
-/* Connects until nobody is taken any more. */
+/* Connects until the listener takes no more connections. */
 static size_t fill_backlog(struct server *server, int *sockets, size_t most)
 {
   struct sockaddr_storage name;
@@ -894,7 +886,7 @@ static void connect_deadline(enum family family)
   else
     listen_unix(&server, 0);
   size_t filled = fill_backlog(&server, sockets, 20);
-  pool_t *pool = client(&server);
+  pool_t *pool = client_with(server.address, PATIENCE * 1000, 1);
   int64_t began = now_ns();
   assert_int_equal(pool_get_for(pool, 100), POOL_E_TIMEOUT);
   int64_t took = now_ns() - began;
@@ -909,13 +901,13 @@ static void connect_deadline(enum family family)
   server_stop(&server);
 }
 
-static void test_jsonrpc__connect_deadline_tcp(void **state)
+static void test_jsonrpc__connecting_keeps_its_deadline_over_tcp(void **state)
 {
   (void)state;
   connect_deadline(TCP);
 }
 
-static void test_jsonrpc__connect_deadline_unix(void **state)
+static void test_jsonrpc__connecting_keeps_its_deadline_over_unix_sockets(void **state)
 {
   (void)state;
   connect_deadline(UNIX);
@@ -932,7 +924,7 @@ static void refused(const char *address, int native)
   client_end(pool);
 }
 
-static void test_jsonrpc__refused(void **state)
+static void test_jsonrpc__refused_connections_say_why(void **state)
 {
   (void)state;
   struct server server;
@@ -947,7 +939,7 @@ static void test_jsonrpc__refused(void **state)
   rmdir(server.folder);
 }
 
-static void test_jsonrpc__unknown_host(void **state)
+static void test_jsonrpc__unknown_host_is_named(void **state)
 {
   (void)state;
   pool_error_t error = POOL_ERROR_INIT;
@@ -961,14 +953,14 @@ static void test_jsonrpc__unknown_host(void **state)
 /* ---- bombs: texts that cost more than their bytes if a tree is made of them ---- */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-/* A sanitizer notes something for each byte, and keeps what is freed. */
+/* A sanitizer has notes for each byte, and keeps memory that is freed. */
 enum { LARGE_BOMB = 4 * 1024 * 1024, BOMB = 2 * 1024 * 1024, SHADOWS = 10 };
 #else
 enum { LARGE_BOMB = 60 * 1024 * 1024, BOMB = 8 * 1024 * 1024, SHADOWS = 1 };
 #endif
 
 struct bomb {
-  struct server server;
+  struct scene scene;
   const char *head, *piece, *tail;
   size_t size;
 };
@@ -984,12 +976,12 @@ static char *bomb_text(const struct bomb *bomb)
   return made;
 }
 
-/* The most memory that this process has needed since it was last asked to begin anew, in KiB. */
-static long memory_peak(bool begin_anew)
+/* The peak of this process's memory in KiB, since the last time that the peak was reset. */
+static long memory_peak(bool reset)
 {
   long peak = 0;
   char line[200];
-  if (begin_anew) {
+  if (reset) {
     FILE *refs = fopen("/proc/self/clear_refs", "w");
     assert_non_null(refs);
     fputs("5", refs);
@@ -1004,7 +996,7 @@ static long memory_peak(bool begin_anew)
   return peak;
 }
 
-/* The client may go away before it has heard everything. */
+/* The client may close the connection before it has read all of the reply. */
 static void script_bomb(struct server *server)
 {
   const struct bomb *bomb = (const struct bomb *)server;
@@ -1028,14 +1020,10 @@ static void script_bomb(struct server *server)
 static void defuse(size_t size, const char *head, const char *piece, const char *tail, int code)
 {
   struct bomb bomb = {.head = head, .piece = piece, .tail = tail, .size = size};
-  server_start(&bomb.server, UNIX, NULL);
-  bomb.server.script = script_bomb;
-  pool_t *pool = client_with(bomb.server.address, 2000, 1);
-  pool_lease_t lease = get(pool);
-  bomb.server.thread = thread_start(server_main, &bomb);
-  wait_until(gate_waiting(&bomb.server.gate) == 1); /* its text is ready */
+  pool_lease_t lease = scene_begin_within(&bomb.scene, UNIX, script_bomb, 2000);
+  wait_until(gate_waiting(&bomb.scene.server.gate) == 1); /* its text is ready */
   long before = memory_peak(true);
-  gate_set(&bomb.server.gate, true);
+  gate_set(&bomb.scene.server.gate, true);
   int64_t began = now_ns();
   pool_bytes_t reply = {NULL, 0};
   pool_error_t error = POOL_ERROR_INIT;
@@ -1043,9 +1031,7 @@ static void defuse(size_t size, const char *head, const char *piece, const char 
   int64_t took = now_ns() - began;
   long needed = memory_peak(false) - before;
   pool_bytes_free(&reply);
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&bomb.server);
+  scene_end(&bomb.scene);
   if (got != code && got != POOL_E_TIMEOUT)
     fail_msg("%s%s: %d: %s", head, piece, got, error.message);
   if (took > INT64_C(4000000000))
@@ -1066,34 +1052,29 @@ static void test_jsonrpc__bombs_cost_no_more_than_their_bytes(void **state)
   defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":1", "0", "}", 0);
   defuse(BOMB, "{\"id\":1,\"error\":null,\"result\":1", " ", "}", 0);
   defuse(BOMB, "{\"error\":null,\"result\":1,\"id\":1", "0", "}", POOL_E_BROKEN);
-  defuse(BOMB, "{\"error\":null,\"result\":1,\"id\":7", ",\"id\":1", "}", 0); /* the last one counts */
+  defuse(BOMB, "{\"error\":null,\"result\":1,\"id\":7", ",\"id\":1", "}", 0); /* of several ids the last one counts */
   defuse(BOMB, "{\"id\":1,\"result\":null,\"error\":\"", "\\u0041", "\"}", POOL_E_REMOTE);
   defuse(BOMB, "{\"id\":1,\"result\":null,\"error\":[0", ",0", "]}", POOL_E_REMOTE);
   defuse(BOMB, " ", " ", "{\"id\":1,\"result\":1,\"error\":null}", 0);
 }
 
-/* The caller's own text. */
 static void test_jsonrpc__bombs_as_args_cost_no_more_than_their_bytes(void **state)
 {
   (void)state;
   struct bomb bomb = {.head = "[{}", .piece = ",{}", .tail = "]", .size = LARGE_BOMB};
   struct end end;
   char *args = bomb_text(&bomb);
-  server_start(&bomb.server, UNIX, NULL); /* nobody reads */
-  pool_t *pool = client_with(bomb.server.address, 1000, 1);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin_within(&bomb.scene, UNIX, NULL, 1000); /* the server never reads */
   for (int async = 0; async < 2; async++) {
     long before = memory_peak(true);
     int64_t began = now_ns();
     int code = async ? (int)pool_go(lease, "Test.Go", text(args), on_done, &end)
                      : pool_call(lease, "Test.Call", text(args), NULL, NULL);
-    assert_true(code == POOL_E_TIMEOUT || code == POOL_E_BROKEN); /* a part was sent */
+    assert_true(code == POOL_E_TIMEOUT || code == POOL_E_BROKEN); /* broken: a part was sent */
     assert_true(now_ns() - began < INT64_C(3000000000));
     assert_true(memory_peak(false) - before < (long)LARGE_BOMB / 1024 / 4 * SHADOWS);
   }
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&bomb.server);
+  scene_end(&bomb.scene);
   free(args);
 }
 
@@ -1103,18 +1084,13 @@ static void test_jsonrpc__bomb_on_one_connection_delays_no_deadline_of_another(v
   (void)state;
   struct bomb bomb = {
       .head = "{\"id\":1,\"error\":null,\"result\":[{}", .piece = ",{}", .tail = "]}", .size = LARGE_BOMB};
-  struct server silent;
+  struct scene silent;
   struct end slow, timed;
-  server_start(&bomb.server, UNIX, NULL);
-  bomb.server.script = script_bomb;
-  server_start(&silent, UNIX, listen_only);
-  pool_t *pool = client_with(bomb.server.address, PATIENCE * 1000, 1);
-  pool_t *other = client_with(silent.address, 100, 1);
-  pool_lease_t lease = get(pool), waiting = get(other);
-  bomb.server.thread = thread_start(server_main, &bomb);
-  wait_until(gate_waiting(&bomb.server.gate) == 1);
+  pool_lease_t lease = scene_begin(&bomb.scene, UNIX, script_bomb);
+  pool_lease_t waiting = scene_begin_within(&silent, UNIX, listen_only, 100);
+  wait_until(gate_waiting(&bomb.scene.server.gate) == 1);
   go(lease, "1", &slow);
-  gate_set(&bomb.server.gate, true);
+  gate_set(&bomb.scene.server.gate, true);
   int64_t most = 0;
   for (int i = 0; i < 5 || atomic_load(&slow.times) == 0; i++) {
     int64_t since = now_ns();
@@ -1122,22 +1098,18 @@ static void test_jsonrpc__bomb_on_one_connection_delays_no_deadline_of_another(v
     end_expect(&timed, POOL_E_TIMEOUT, "");
     most = now_ns() - since > most ? now_ns() - since : most;
   }
-  assert_true(most < INT64_C(3000000000)); /* 100 ms, on a machine that does other things too */
+  assert_true(most < INT64_C(3000000000)); /* the deadline is 100 ms; a busy machine may be late */
   assert_int_equal(slow.code, 0);
   pool_bytes_free(&slow.reply);
-  pool_put(lease);
-  pool_put(waiting);
-  client_end(pool);
-  client_end(other);
-  server_stop(&bomb.server);
-  server_stop(&silent);
+  scene_end(&bomb.scene);
+  scene_end(&silent);
 }
 
 /* ---- broken connections ---- */
 
 enum { CAPRICIOUS = 400, BURST = 8, GOERS = 4 };
 
-/* Answers some requests of each connection, then closes it, with a request half read or not at all. */
+/* Answers some requests of each connection, then closes it, perhaps with requests unread. */
 static void script_capricious(struct server *server)
 {
   uint64_t dice = 7;
@@ -1153,8 +1125,7 @@ static void script_capricious(struct server *server)
 }
 
 struct goer {
-  struct server *server;
-  pool_t *pool;
+  struct scene *scene;
   _Atomic int started, ended;
 };
 
@@ -1169,8 +1140,8 @@ static void on_done_count(void *user, int32_t code, pool_bytes_t reply)
 static void *go_often(void *data)
 {
   struct goer *goer = data;
-  while (!atomic_load(&goer->server->reached)) {
-    pool_lease_t lease = pool_get(goer->pool);
+  while (!atomic_load(&goer->scene->server.reached)) {
+    pool_lease_t lease = pool_get(goer->scene->pool);
     if (lease <= 0)
       continue; /* the last connection is gone, or the queue of the listener was full */
     for (int i = 0; i < BURST; i++)
@@ -1181,31 +1152,30 @@ static void *go_often(void *data)
   return NULL;
 }
 
-/* The sender of a call may be the last one to learn that it has ended. */
+/* A call may end before its sender returns from pool_go(). */
 static void test_jsonrpc__each_go_ends_once_while_the_server_closes_at_random(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   pthread_t threads[GOERS];
-  server_start(&server, UNIX, script_capricious);
-  pool_t *pool = client_with(server.address, PATIENCE * 1000, 2);
   struct goer goers[GOERS];
+  scene_set(&scene, UNIX, script_capricious, 2);
   for (int i = 0; i < GOERS; i++) {
-    goers[i] = (struct goer){.server = &server, .pool = pool};
+    goers[i] = (struct goer){.scene = &scene};
     threads[i] = thread_start(go_often, &goers[i]);
   }
   for (int i = 0; i < GOERS; i++)
     thread_end(threads[i]);
-  server_stop(&server);
+  server_stop(&scene.server);
   for (int i = 0; i < GOERS; i++) {
     wait_until(atomic_load(&goers[i].ended) == atomic_load(&goers[i].started));
     assert_true(goers[i].started > 0);
   }
-  client_end(pool);
+  client_end(scene.pool);
 }
 
 struct broken {
-  struct server server;
+  struct scene scene;
   const char *reply; /* to the second request; %d is its id */
 };
 
@@ -1221,31 +1191,24 @@ static void script_broken(struct server *server)
   peer_finish(peer);
 }
 
-/* Both an async and a sync call are under way; both end, later ones fail at once, and the pool opens another
- * connection. */
+/* An async and a sync call are under way when the server sends `reply`.  Both end, later calls fail at once, and the
+   pool closes the connection. */
 static void breaks(const char *reply, const char *options, const char *words)
 {
   struct broken broken = {.reply = reply};
-  char address[300];
   struct end end;
-  server_start(&broken.server, TCP, NULL);
-  broken.server.script = script_broken;
-  broken.server.thread = thread_start(server_main, &broken);
-  sprintf(address, "%s%s", broken.server.address, options);
-  pool_t *pool = client_with(address, PATIENCE * 1000, 1);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin_with(&broken.scene, script_broken, options);
   go(lease, "1", &end);
   call_fails(lease, "2", POOL_E_BROKEN, words);
   end_expect(&end, POOL_E_BROKEN, "");
   call_fails(lease, "3", POOL_E_BROKEN, words);
   assert_true(pool_go(lease, "Test.Go", text("4"), on_done, &end) == POOL_E_BROKEN);
-  pool_put(lease);
-  assert_int_equal(stats_of(pool).open, 0);
-  client_end(pool);
-  server_stop(&broken.server);
+  scene_put(&broken.scene);
+  assert_int_equal(stats_of(broken.scene.pool).open, 0);
+  scene_end(&broken.scene);
 }
 
-static void test_jsonrpc__cut_off(void **state)
+static void test_jsonrpc__cut_off_replies_break_the_connection(void **state)
 {
   (void)state;
   breaks("", "", "closed the connection");
@@ -1253,7 +1216,7 @@ static void test_jsonrpc__cut_off(void **state)
   breaks("{\"id\":%d,\"result\":\"abc", "", "in the middle of a reply");
 }
 
-static void test_jsonrpc__garbage(void **state)
+static void test_jsonrpc__garbage_breaks_the_connection(void **state)
 {
   (void)state;
   breaks("HTTP/1.1 400 Bad Request\r\n\r\n", "", "not JSON objects");
@@ -1264,7 +1227,7 @@ static void test_jsonrpc__garbage(void **state)
   breaks("{}", "", "neither result nor error");
 }
 
-static void test_jsonrpc__unknown_ids(void **state)
+static void test_jsonrpc__unknown_ids_break_the_connection(void **state)
 {
   (void)state;
   breaks("{\"id\":3,\"result\":1,\"error\":null}", "", "no call had this id");
@@ -1277,7 +1240,7 @@ static void test_jsonrpc__unknown_ids(void **state)
   breaks("{\"result\":1,\"error\":null}", "", "no call had this id");
 }
 
-static void test_jsonrpc__too_large(void **state)
+static void test_jsonrpc__replies_above_the_limit_break_the_connection(void **state)
 {
   (void)state;
   breaks("{\"id\":%d,\"result\":\"0123456789\",\"error\":null}", "?max_reply_bytes=42",
@@ -1294,22 +1257,16 @@ static void script_exactly(struct server *server)
   peer_finish(peer);
 }
 
-static void test_jsonrpc__exactly_as_large_as_allowed(void **state)
+static void test_jsonrpc__replies_may_be_as_large_as_the_limit(void **state)
 {
   (void)state;
-  struct server server;
-  char address[300];
-  server_start(&server, TCP, script_exactly);
-  sprintf(address, "%s?max_reply_bytes=43", server.address);
-  pool_t *pool = client_with(address, PATIENCE * 1000, 1);
-  pool_lease_t lease = get(pool);
+  struct scene scene;
+  pool_lease_t lease = scene_begin_with(&scene, script_exactly, "?max_reply_bytes=43");
   call_expect(lease, "1", "\"0123456789\"");
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
-/* Two connections, both cut; then a third that is good. */
+/* Closes two connections, then echoes on a third. */
 static void script_cut_both(struct server *server)
 {
   struct peer *first = peer_take(server);
@@ -1321,26 +1278,24 @@ static void script_cut_both(struct server *server)
   echo(server);
 }
 
-static void test_jsonrpc__check_finds_the_dead(void **state)
+static void test_jsonrpc__check_finds_dead_connections(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, TCP, script_cut_both);
-  pool_t *pool = client_with(server.address, PATIENCE * 1000, 2);
-  pool_lease_t first = get(pool), second = get(pool);
+  struct scene scene;
+  scene_set(&scene, TCP, script_cut_both, 2);
+  pool_lease_t first = get(scene.pool), second = get(scene.pool);
   pool_put(second);
-  gate_set(&server.gate, true);
-  wait_until(atomic_load(&server.reached) == 1);
+  gate_set(&scene.server.gate, true);
+  wait_until(atomic_load(&scene.server.reached) == 1);
   call_fails(first, "1", POOL_E_BROKEN, "");
   pool_put(first);
-  pool_lease_t third = get(pool);
+  pool_lease_t third = get(scene.pool);
   call_expect(third, "1", "1");
   pool_put(third);
-  pool_stats_t stats = stats_of(pool);
+  pool_stats_t stats = stats_of(scene.pool);
   assert_int_equal(stats.check_failures, 1);
   assert_int_equal(stats.opened, 3);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
 /* ---- what callbacks may do ---- */
@@ -1350,9 +1305,16 @@ struct chain {
   pool_lease_t lease;
   struct end end; /* of the last call */
   int left;
-  bool put;
   _Atomic int failures;
 };
+
+/* Makes a call whose callback gets the chain.  The call and what the callback does must succeed. */
+static void chain_run(struct chain *chain, const char *args, pool_done_fn *callback)
+{
+  assert_true(pool_go(chain->lease, "Test.Go", text(args), callback, chain) > 0);
+  end_expect(&chain->end, 0, args);
+  assert_int_equal(atomic_load(&chain->failures), 0);
+}
 
 static void on_done_put(void *user, int32_t code, pool_bytes_t reply)
 {
@@ -1362,21 +1324,17 @@ static void on_done_put(void *user, int32_t code, pool_bytes_t reply)
   on_done(&chain->end, code, reply);
 }
 
-static void test_jsonrpc__put_in_done(void **state)
+static void test_jsonrpc__callback_may_put(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, TCP, echo);
-  pool_t *pool = client(&server);
+  struct scene scene;
+  scene_set(&scene, TCP, echo, 1);
   for (int i = 0; i < 50; i++) {
-    struct chain chain = {.lease = get(pool)};
-    assert_true(pool_go(chain.lease, "Test.Go", text("7"), on_done_put, &chain) > 0);
-    end_expect(&chain.end, 0, "7");
-    assert_int_equal(atomic_load(&chain.failures), 0);
+    struct chain chain = {.lease = get(scene.pool)};
+    chain_run(&chain, "7", on_done_put);
   }
-  assert_int_equal(stats_of(pool).opened, 1);
-  client_end(pool);
-  server_stop(&server);
+  assert_int_equal(stats_of(scene.pool).opened, 1);
+  scene_end(&scene);
 }
 
 static void on_done_close(void *user, int32_t code, pool_bytes_t reply)
@@ -1388,19 +1346,15 @@ static void on_done_close(void *user, int32_t code, pool_bytes_t reply)
   on_done(&chain->end, code, reply);
 }
 
-/* The connection is closed inside the callback. */
-static void test_jsonrpc__close_in_done(void **state)
+static void test_jsonrpc__callback_may_close_the_connection(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, TCP, echo);
-  pool_t *pool = client(&server);
-  struct chain chain = {.pool = pool, .lease = get(pool)};
-  assert_true(pool_go(chain.lease, "Test.Go", text("7"), on_done_close, &chain) > 0);
-  end_expect(&chain.end, 0, "7");
-  assert_int_equal(atomic_load(&chain.failures), 0);
-  server_stop(&server); /* the server sees the end of the connection */
-  client_end(pool);
+  struct scene scene;
+  scene_set(&scene, TCP, echo, 1);
+  struct chain chain = {.pool = scene.pool, .lease = get(scene.pool)};
+  chain_run(&chain, "7", on_done_close);
+  server_stop(&scene.server); /* returns when the server has seen the end of the connection */
+  client_end(scene.pool);
 }
 
 static void script_gated_echo(struct server *server)
@@ -1410,24 +1364,22 @@ static void script_gated_echo(struct server *server)
   echo_peer(peer);
 }
 
-/* The connection was put and is unusable, so the end of the call closes it, before the callback. */
-static void test_jsonrpc__closed_by_the_end_of_the_call(void **state)
+/* The end of the call closes the connection before the callback runs. */
+static void test_jsonrpc__end_of_a_call_closes_an_unusable_connection(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end end;
-  server_start(&server, TCP, script_gated_echo);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, TCP, script_gated_echo);
   go(lease, "7", &end);
   pool_mark_unusable(lease);
-  pool_put(lease);
-  assert_int_equal(stats_of(pool).closed, 0);
-  gate_set(&server.gate, true);
+  scene_put(&scene);
+  assert_int_equal(stats_of(scene.pool).closed, 0);
+  gate_set(&scene.server.gate, true);
   end_expect(&end, 0, "7");
-  assert_int_equal(stats_of(pool).closed, 1);
-  server_stop(&server);
-  client_end(pool);
+  assert_int_equal(stats_of(scene.pool).closed, 1);
+  server_stop(&scene.server);
+  client_end(scene.pool);
 }
 
 enum { SHORT_LIVES = 200 };
@@ -1446,20 +1398,16 @@ static void on_done_discard(void *user, int32_t code, pool_bytes_t reply)
   on_done(&chain->end, code, reply);
 }
 
-/* The callback may have closed the connection before pool_go() has returned. */
-static void test_jsonrpc__close_in_done_races_with_go(void **state)
+static void test_jsonrpc__callback_may_close_the_connection_before_go_returns(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, UNIX, script_short_lives);
-  pool_t *pool = client(&server);
+  struct scene scene;
+  scene_set(&scene, UNIX, script_short_lives, 1);
   for (int i = 0; i < SHORT_LIVES; i++) {
-    struct chain chain = {.lease = get(pool)};
-    assert_true(pool_go(chain.lease, "Test.Go", text("7"), on_done_discard, &chain) > 0);
-    end_expect(&chain.end, 0, "7");
+    struct chain chain = {.lease = get(scene.pool)};
+    chain_run(&chain, "7", on_done_discard);
   }
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
 static void on_done_free(void *user, int32_t code, pool_bytes_t reply)
@@ -1470,16 +1418,14 @@ static void on_done_free(void *user, int32_t code, pool_bytes_t reply)
   on_done(&chain->end, code, reply);
 }
 
-static void test_jsonrpc__free_in_done(void **state)
+static void test_jsonrpc__callback_may_free_the_pool(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, UNIX, echo);
-  pool_t *pool = client(&server);
-  struct chain chain = {.pool = pool, .lease = get(pool)};
-  assert_true(pool_go(chain.lease, "Test.Go", text("7"), on_done_free, &chain) > 0);
-  end_expect(&chain.end, 0, "7");
-  server_stop(&server);
+  struct scene scene;
+  scene_set(&scene, UNIX, echo, 1);
+  struct chain chain = {.pool = scene.pool, .lease = get(scene.pool)};
+  chain_run(&chain, "7", on_done_free);
+  server_stop(&scene.server);
 }
 
 /* Calls, waits for the reply, and starts the next one on the same connection. */
@@ -1501,20 +1447,16 @@ static void on_done_go_on(void *user, int32_t code, pool_bytes_t reply)
     atomic_fetch_add(&chain->failures, 1);
 }
 
-static void test_jsonrpc__call_and_go_in_done(void **state)
+static void test_jsonrpc__callback_may_call_and_go(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, TCP, echo);
-  pool_t *pool = client(&server);
-  struct chain chain = {.lease = get(pool), .left = 100};
+  struct scene scene;
+  struct chain chain = {.lease = scene_begin(&scene, TCP, echo), .left = 100};
   assert_true(pool_go(chain.lease, "Test.Go", text("[2]"), on_done_go_on, &chain) > 0);
   call_expect(chain.lease, "[3]", "[3]");
   end_expect(&chain.end, 0, "[2]");
   assert_int_equal(atomic_load(&chain.failures), 0);
-  pool_put(chain.lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
 /* ---- large requests and replies ---- */
@@ -1548,29 +1490,25 @@ static void script_slow_echo(struct server *server)
 
 static void large_both_ways(enum family family)
 {
-  struct server server;
+  struct scene scene;
   struct end end;
   char *args = long_text(8 * MEBIBYTE);
-  server_start(&server, family, script_slow_echo);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, family, script_slow_echo);
   call_expect(lease, args, args);
   go(lease, args, &end); /* the reply to this one comes while the next one is sent */
   call_expect(lease, args, args);
   end_expect(&end, 0, args);
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
   free(args);
 }
 
-static void test_jsonrpc__large_both_ways_tcp(void **state)
+static void test_jsonrpc__large_requests_and_replies_pass_over_tcp(void **state)
 {
   (void)state;
   large_both_ways(TCP);
 }
 
-static void test_jsonrpc__large_both_ways_unix(void **state)
+static void test_jsonrpc__large_requests_and_replies_pass_over_unix_sockets(void **state)
 {
   (void)state;
   large_both_ways(UNIX);
@@ -1593,8 +1531,8 @@ static void answer_late_and_large(struct peer *peer, uint64_t id)
   free(large);
 }
 
-/* Does not read a request before the client has read a large reply, to a call that has timed out already, so that
-   nobody waits for it. */
+/* Reads a large request only after the client has read a large reply.  The reply is to a call that has timed out, so no
+   call waits for it. */
 static void script_congested(struct server *server)
 {
   struct peer *peer = peer_take(server);
@@ -1607,20 +1545,16 @@ static void script_congested(struct server *server)
 static void test_jsonrpc__stuck_writer_reads(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   char *args = long_text(8 * MEBIBYTE);
-  server_start(&server, UNIX, script_congested);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, UNIX, script_congested);
   call_within_fails(lease, "1", 30, POOL_E_TIMEOUT, "waiting");
   call_expect(lease, args, args);
-  pool_put(lease);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
   free(args);
 }
 
-/* The same after another thread's reply has come. */
+/* The same, with a reply to a third call before the large one. */
 static void script_congested_late(struct server *server)
 {
   struct peer *peer = peer_take(server);
@@ -1645,26 +1579,21 @@ static void *call_large(void *data)
   return NULL;
 }
 
-/* The reader leaves while the writer is stuck, and the writer must take over. */
-static void test_jsonrpc__reader_leaves_a_stuck_writer(void **state)
+static void test_jsonrpc__stuck_writer_reads_after_the_reader_has_left(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   char *args = long_text(8 * MEBIBYTE);
-  server_start(&server, UNIX, script_congested_late);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, UNIX, script_congested_late);
   call_within_fails(lease, "1", 30, POOL_E_TIMEOUT, "waiting");
   pthread_t reader = thread_start(call_patiently, &lease);
-  wait_until(atomic_load(&server.reached) == 1);
+  wait_until(atomic_load(&scene.server.reached) == 1);
   struct large_call large = {lease, args};
   pthread_t writer = thread_start(call_large, &large);
   thread_end(reader);
   thread_end(writer);
-  pool_put(lease);
-  assert_int_equal(stats_of(pool).opened, 1);
-  client_end(pool);
-  server_stop(&server);
+  assert_int_equal(stats_of(scene.pool).opened, 1);
+  scene_end(&scene);
   free(args);
 }
 
@@ -1675,48 +1604,40 @@ static void script_never_reads(struct server *server)
   peer_end(peer);
 }
 
-static void test_jsonrpc__deadline_in_mid_request(void **state)
+static void test_jsonrpc__deadline_within_a_request_breaks_the_connection(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end end = {0};
   char *args = long_text(MEBIBYTE);
-  server_start(&server, UNIX, script_never_reads);
-  pool_t *pool = client_with(server.address, 500, 1);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin_within(&scene, UNIX, script_never_reads, 500);
   call_fails(lease, args, POOL_E_BROKEN, "a part of the request");
   call_fails(lease, "1", POOL_E_BROKEN, "a part of the request");
   assert_int_equal(pool_go(lease, "Test.Go", text("1"), on_done, &end), POOL_E_BROKEN);
-  pool_put(lease);
-  assert_int_equal(stats_of(pool).open, 0);
-  gate_set(&server.gate, true);
-  client_end(pool);
-  server_stop(&server);
+  scene_put(&scene);
+  assert_int_equal(stats_of(scene.pool).open, 0);
+  gate_set(&scene.server.gate, true);
+  scene_end(&scene);
   free(args);
 }
 
-static void test_jsonrpc__deadline_in_mid_go(void **state)
+static void test_jsonrpc__deadline_within_an_async_request_breaks_the_connection(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end first, second = {0};
   char *args = long_text(MEBIBYTE);
-  server_start(&server, UNIX, script_never_reads);
-  pool_t *pool = client_with(server.address, 500, 1);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin_within(&scene, UNIX, script_never_reads, 500);
   go(lease, "1", &first);
   assert_int_equal(pool_go(lease, "Test.Go", text(args), on_done, &second), POOL_E_BROKEN);
   wait_until(atomic_load(&first.times) == 1);
   assert_true(first.code == POOL_E_TIMEOUT || first.code == POOL_E_BROKEN);
   assert_int_equal(atomic_load(&second.times), 0);
-  pool_put(lease);
-  gate_set(&server.gate, true);
-  client_end(pool);
-  server_stop(&server);
+  gate_set(&scene.server.gate, true);
+  scene_end(&scene);
   free(args);
 }
 
-/* Who waits for his turn to write keeps his deadline, too, and leaves the connection as it is. */
 static void *write_large(void *data)
 {
   struct large_call *call = data;
@@ -1724,48 +1645,42 @@ static void *write_large(void *data)
   return NULL;
 }
 
-static void test_jsonrpc__deadline_in_the_queue_of_writers(void **state)
+static void test_jsonrpc__callers_keep_their_deadlines_in_the_queue_of_writers(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   pthread_t writers[4];
   char *args = long_text(MEBIBYTE);
-  server_start(&server, UNIX, script_never_reads);
-  pool_t *pool = client_with(server.address, 500, 1);
-  struct large_call large = {get(pool), args};
+  struct large_call large = {scene_begin_within(&scene, UNIX, script_never_reads, 500), args};
   for (int i = 0; i < 4; i++)
     writers[i] = thread_start(write_large, &large);
   for (int i = 0; i < 4; i++)
     thread_end(writers[i]);
-  pool_put(large.lease);
-  gate_set(&server.gate, true);
-  client_end(pool);
-  server_stop(&server);
+  gate_set(&scene.server.gate, true);
+  scene_end(&scene);
   free(args);
 }
 
 /* ---- closing while calls are under way ---- */
 
-static void test_jsonrpc__pool_freed_with_calls_under_way(void **state)
+static void test_jsonrpc__pool_may_be_freed_with_calls_under_way(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end ends[BATCH];
-  server_start(&server, TCP, listen_only);
-  pool_t *pool = client_with(server.address, 200, 1);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin_within(&scene, TCP, listen_only, 200);
   for (int i = 0; i < BATCH; i++)
     go(lease, "1", &ends[i]);
   pool_mark_unusable(lease);
-  pool_put(lease);
-  pool_free(pool);
+  scene_put(&scene);
+  pool_free(scene.pool);
   for (int i = 0; i < BATCH; i++)
     end_expect(&ends[i], POOL_E_TIMEOUT, "");
-  server_stop(&server);
-  assert_int_equal(atomic_load(&server.reached), BATCH);
+  server_stop(&scene.server);
+  assert_int_equal(atomic_load(&scene.server.reached), BATCH);
 }
 
-/* The vtable itself, for what the pool never does: close while calls are under way. */
+/* Uses the vtable itself, because the pool never closes a connection while a call waits. */
 static void *call_vtable(void *data)
 {
   void **arguments = data;
@@ -1802,7 +1717,7 @@ static void test_jsonrpc__close_ends_calls(void **state)
 
 /* ---- fork ---- */
 
-/* What the child does: everything, on a connection of its own.  Returns its exit code. */
+/* The child makes calls of both kinds on a connection of its own.  Returns its exit code. */
 static int be_a_child(pool_t *pool, pool_lease_t of_the_parent)
 {
   pool_bytes_t reply = {NULL, 0};
@@ -1834,8 +1749,7 @@ static void expect_a_good_child(pid_t child)
   require(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* Two connections of the parent with calls under way; they are answered when the child's connection has come and gone.
- */
+/* Two connections of the parent have calls under way.  They are answered when the child's connection has ended. */
 static void script_fork(struct server *server)
 {
   struct peer *first = peer_take(server), *second = peer_take(server), *of_the_child = calloc(1, sizeof *second);
@@ -1853,30 +1767,28 @@ static void script_fork(struct server *server)
 }
 
 /* Forks while a sync call is the reader of a connection and the poller that of another. */
-static void test_jsonrpc__fork_with_calls_under_way(void **state)
+static void test_jsonrpc__child_calls_after_a_fork_with_calls_under_way(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct end async, alone;
-  server_start(&server, TCP, script_fork);
-  pool_t *pool = client_with(server.address, PATIENCE * 1000, 2);
-  pool_lease_t first = get(pool), second = get(pool);
+  scene_set(&scene, TCP, script_fork, 2);
+  pool_lease_t first = get(scene.pool), second = get(scene.pool);
   pthread_t reader = thread_start(call_patiently, &first);
-  wait_until(atomic_load(&server.reached) == 1); /* the sync call is the reader, not the poller */
+  wait_until(atomic_load(&scene.server.reached) == 1); /* the sync call is the reader before the poller could be */
   go(first, "2", &async);
   go(second, "3", &alone);
-  wait_until(atomic_load(&server.reached) == 2);
+  wait_until(atomic_load(&scene.server.reached) == 2);
   pid_t child = fork();
   if (child == 0)
-    _exit(be_a_child(pool, first));
+    _exit(be_a_child(scene.pool, first));
   expect_a_good_child(child);
   thread_end(reader);
   end_expect(&async, 0, "\"async\"");
   end_expect(&alone, 0, "\"alone\"");
   pool_put(first);
   pool_put(second);
-  client_end(pool);
-  server_stop(&server);
+  scene_end(&scene);
 }
 
 static void script_fork_in_done(struct server *server)
@@ -1898,22 +1810,18 @@ static void on_done_fork(void *user, int32_t code, pool_bytes_t reply)
   on_done(&chain->end, code, reply);
 }
 
-static void test_jsonrpc__fork_in_done(void **state)
+static void test_jsonrpc__callback_may_fork(void **state)
 {
   (void)state;
-  struct server server;
-  server_start(&server, UNIX, script_fork_in_done);
-  pool_t *pool = client(&server);
-  struct chain chain = {.pool = pool, .lease = get(pool)};
-  assert_true(pool_go(chain.lease, "Test.Go", text("1"), on_done_fork, &chain) > 0);
-  end_expect(&chain.end, 0, "1");
-  call_expect(chain.lease, "2", "2");
-  pool_put(chain.lease);
-  client_end(pool);
-  server_stop(&server);
+  struct scene scene;
+  pool_lease_t lease = scene_begin(&scene, UNIX, script_fork_in_done);
+  struct chain chain = {.pool = scene.pool, .lease = lease};
+  chain_run(&chain, "1", on_done_fork);
+  call_expect(lease, "2", "2");
+  scene_end(&scene);
 }
 
-/* AddressSanitizer's allocator does not survive in a child if another thread allocates during fork. */
+/* With AddressSanitizer no other thread may allocate during fork: the child's allocator would hang. */
 #if defined(__SANITIZE_ADDRESS__)
 enum { FORKS = 5, BUSY = 0 };
 #else
@@ -1926,7 +1834,7 @@ static void *echo_main(void *data)
   return NULL;
 }
 
-/* Echoes on all connections at one time. */
+/* Echoes on all connections at the same time. */
 static void script_echo_for_forks(struct server *server)
 {
   pthread_t threads[FORKS + 1];
@@ -1936,16 +1844,14 @@ static void script_echo_for_forks(struct server *server)
     thread_end(threads[i]);
 }
 
-/* Forks while the parent's threads and its poller are busy; the parent's calls go on undisturbed. */
-static void test_jsonrpc__fork_while_busy(void **state)
+/* The parent's threads and its poller call while it forks, and their calls succeed. */
+static void test_jsonrpc__child_calls_after_a_fork_of_a_busy_parent(void **state)
 {
   (void)state;
-  struct server server;
+  struct scene scene;
   struct caller callers[CALLERS];
   pthread_t threads[CALLERS];
-  server_start(&server, TCP, script_echo_for_forks);
-  pool_t *pool = client(&server);
-  pool_lease_t lease = get(pool);
+  pool_lease_t lease = scene_begin(&scene, TCP, script_echo_for_forks);
   for (int i = 0; i < BUSY; i++) {
     callers[i] = (struct caller){lease, i};
     threads[i] = thread_start(call_often, &callers[i]);
@@ -1953,67 +1859,65 @@ static void test_jsonrpc__fork_while_busy(void **state)
   for (int i = 0; i < FORKS; i++) {
     pid_t child = fork();
     if (child == 0)
-      _exit(be_a_child(pool, lease));
+      _exit(be_a_child(scene.pool, lease));
     expect_a_good_child(child);
   }
   for (int i = 0; i < BUSY; i++)
     thread_end(threads[i]);
   call_expect(lease, "[3]", "[3]");
-  pool_put(lease);
-  assert_int_equal(stats_of(pool).opened, 1);
-  client_end(pool);
-  server_stop(&server);
+  assert_int_equal(stats_of(scene.pool).opened, 1);
+  scene_end(&scene);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_jsonrpc__sync_calls_start_no_thread),
-      cmocka_unit_test(test_jsonrpc__good_addresses),
-      cmocka_unit_test(test_jsonrpc__bad_addresses),
-      cmocka_unit_test(test_jsonrpc__wire_format_tcp),
-      cmocka_unit_test(test_jsonrpc__wire_format_unix),
+      cmocka_unit_test(test_jsonrpc__good_addresses_are_accepted),
+      cmocka_unit_test(test_jsonrpc__bad_addresses_are_refused_and_explained),
+      cmocka_unit_test(test_jsonrpc__requests_are_as_go_writes_them_over_tcp),
+      cmocka_unit_test(test_jsonrpc__requests_are_as_go_writes_them_over_unix_sockets),
       cmocka_unit_test(test_jsonrpc__replies_are_verbatim),
       cmocka_unit_test(test_jsonrpc__bad_args_are_not_sent),
-      cmocka_unit_test(test_jsonrpc__remote_errors),
-      cmocka_unit_test(test_jsonrpc__byte_by_byte),
-      cmocka_unit_test(test_jsonrpc__replies_out_of_order),
-      cmocka_unit_test(test_jsonrpc__many_threads_on_one_lease),
+      cmocka_unit_test(test_jsonrpc__errors_of_the_server_reach_the_caller),
+      cmocka_unit_test(test_jsonrpc__replies_may_come_byte_by_byte),
+      cmocka_unit_test(test_jsonrpc__replies_may_come_out_of_order),
+      cmocka_unit_test(test_jsonrpc__many_threads_call_on_one_lease),
       cmocka_unit_test(test_jsonrpc__late_replies_are_dropped),
       cmocka_unit_test(test_jsonrpc__late_async_replies_are_dropped),
-      cmocka_unit_test(test_jsonrpc__async_deadline_beside_a_reader),
-      cmocka_unit_test(test_jsonrpc__connect_deadline_tcp),
-      cmocka_unit_test(test_jsonrpc__connect_deadline_unix),
-      cmocka_unit_test(test_jsonrpc__refused),
-      cmocka_unit_test(test_jsonrpc__unknown_host),
+      cmocka_unit_test(test_jsonrpc__poller_keeps_async_deadlines_beside_a_reader),
+      cmocka_unit_test(test_jsonrpc__connecting_keeps_its_deadline_over_tcp),
+      cmocka_unit_test(test_jsonrpc__connecting_keeps_its_deadline_over_unix_sockets),
+      cmocka_unit_test(test_jsonrpc__refused_connections_say_why),
+      cmocka_unit_test(test_jsonrpc__unknown_host_is_named),
       cmocka_unit_test(test_jsonrpc__bombs_cost_no_more_than_their_bytes),
       cmocka_unit_test(test_jsonrpc__bombs_as_args_cost_no_more_than_their_bytes),
       cmocka_unit_test(test_jsonrpc__bomb_on_one_connection_delays_no_deadline_of_another),
       cmocka_unit_test(test_jsonrpc__each_go_ends_once_while_the_server_closes_at_random),
-      cmocka_unit_test(test_jsonrpc__cut_off),
-      cmocka_unit_test(test_jsonrpc__garbage),
-      cmocka_unit_test(test_jsonrpc__unknown_ids),
-      cmocka_unit_test(test_jsonrpc__too_large),
-      cmocka_unit_test(test_jsonrpc__exactly_as_large_as_allowed),
-      cmocka_unit_test(test_jsonrpc__check_finds_the_dead),
-      cmocka_unit_test(test_jsonrpc__put_in_done),
-      cmocka_unit_test(test_jsonrpc__close_in_done),
-      cmocka_unit_test(test_jsonrpc__close_in_done_races_with_go),
-      cmocka_unit_test(test_jsonrpc__closed_by_the_end_of_the_call),
-      cmocka_unit_test(test_jsonrpc__free_in_done),
-      cmocka_unit_test(test_jsonrpc__call_and_go_in_done),
-      cmocka_unit_test(test_jsonrpc__large_both_ways_tcp),
-      cmocka_unit_test(test_jsonrpc__large_both_ways_unix),
+      cmocka_unit_test(test_jsonrpc__cut_off_replies_break_the_connection),
+      cmocka_unit_test(test_jsonrpc__garbage_breaks_the_connection),
+      cmocka_unit_test(test_jsonrpc__unknown_ids_break_the_connection),
+      cmocka_unit_test(test_jsonrpc__replies_above_the_limit_break_the_connection),
+      cmocka_unit_test(test_jsonrpc__replies_may_be_as_large_as_the_limit),
+      cmocka_unit_test(test_jsonrpc__check_finds_dead_connections),
+      cmocka_unit_test(test_jsonrpc__callback_may_put),
+      cmocka_unit_test(test_jsonrpc__callback_may_close_the_connection),
+      cmocka_unit_test(test_jsonrpc__callback_may_close_the_connection_before_go_returns),
+      cmocka_unit_test(test_jsonrpc__end_of_a_call_closes_an_unusable_connection),
+      cmocka_unit_test(test_jsonrpc__callback_may_free_the_pool),
+      cmocka_unit_test(test_jsonrpc__callback_may_call_and_go),
+      cmocka_unit_test(test_jsonrpc__large_requests_and_replies_pass_over_tcp),
+      cmocka_unit_test(test_jsonrpc__large_requests_and_replies_pass_over_unix_sockets),
       cmocka_unit_test(test_jsonrpc__stuck_writer_reads),
-      cmocka_unit_test(test_jsonrpc__reader_leaves_a_stuck_writer),
-      cmocka_unit_test(test_jsonrpc__deadline_in_mid_request),
-      cmocka_unit_test(test_jsonrpc__deadline_in_mid_go),
-      cmocka_unit_test(test_jsonrpc__deadline_in_the_queue_of_writers),
-      cmocka_unit_test(test_jsonrpc__pool_freed_with_calls_under_way),
+      cmocka_unit_test(test_jsonrpc__stuck_writer_reads_after_the_reader_has_left),
+      cmocka_unit_test(test_jsonrpc__deadline_within_a_request_breaks_the_connection),
+      cmocka_unit_test(test_jsonrpc__deadline_within_an_async_request_breaks_the_connection),
+      cmocka_unit_test(test_jsonrpc__callers_keep_their_deadlines_in_the_queue_of_writers),
+      cmocka_unit_test(test_jsonrpc__pool_may_be_freed_with_calls_under_way),
       cmocka_unit_test(test_jsonrpc__close_ends_calls),
-      cmocka_unit_test(test_jsonrpc__fork_with_calls_under_way),
-      cmocka_unit_test(test_jsonrpc__fork_in_done),
-      cmocka_unit_test(test_jsonrpc__fork_while_busy),
+      cmocka_unit_test(test_jsonrpc__child_calls_after_a_fork_with_calls_under_way),
+      cmocka_unit_test(test_jsonrpc__callback_may_fork),
+      cmocka_unit_test(test_jsonrpc__child_calls_after_a_fork_of_a_busy_parent),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

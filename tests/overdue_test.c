@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "steps.h"
 #include "virtual.h"
 #include "witness.h"
 
@@ -48,26 +49,6 @@ static int timed_close(void *context, void *conn, pool_error_t *error)
 static struct server server;
 static struct fake *const fake = &server.fake;
 
-static int threads_before;
-
-static pool_t *make(const pool_config_t *config)
-{
-  threads_before = thread_count_at_rest();
-  memset(&server, 0, sizeof server);
-  fake_init(fake);
-  pool_vtable_t vtable = POOL_VTABLE_INIT;
-  vtable.open = timed_open;
-  vtable.close = timed_close;
-  vtable.check = timed_check;
-  return fake_pool(fake, config, &vtable);
-}
-
-static void end(pool_t *pool)
-{
-  virtual_advance(0); /* one that sleeps beyond its moment wakes */
-  fake_finish(fake, pool);
-}
-
 /* ---- who keeps the time ---- */
 
 static const struct keeping {
@@ -77,15 +58,53 @@ static const struct keeping {
 } keepings[] = {{"a thread", POOL_KEEPER_THREAD, 0, false},   {"a thread and openers", POOL_KEEPER_THREAD, 2, false},
                 {"the program", POOL_KEEPER_MANUAL, 0, true}, {"the program and openers", POOL_KEEPER_MANUAL, 2, true},
                 {"nobody", POOL_KEEPER_MANUAL, 0, false},     {"nobody and openers", POOL_KEEPER_MANUAL, 2, false}};
-#define KEEPINGS (sizeof keepings / sizeof *keepings)
+/* The program, the first that nobody keeps, and the end. */
+#define PROGRAM  (keepings + 2)
+#define NOBODY   (keepings + 4)
+#define KEEPINGS (keepings + sizeof keepings / sizeof *keepings)
 
-static pool_config_t kept_by(const struct keeping *keeping)
+/* Those of the test that runs. */
+static const struct keeping *keeping;
+static pool_t *pool;
+static pool_config_t config;
+static int threads_before;
+
+#define LIMIT (800 * MILLISECOND)
+
+enum { IDLE_TIMEOUT = 1, CHECK_AFTER = 2, LIFETIME = 4, ALL_POLICIES = 8 };
+
+static void set_policies(int policies)
 {
-  pool_config_t config = POOL_CONFIG_INIT;
+  if (policies & IDLE_TIMEOUT)
+    config.idle_timeout_ms = LIMIT / MILLISECOND;
+  if (policies & CHECK_AFTER)
+    config.check_after_ms = LIMIT / MILLISECOND;
+  if (policies & LIFETIME)
+    config.max_lifetime_ms = 4 * LIMIT / MILLISECOND;
+}
+
+/* A plan of a pool on this server. */
+#define TIMED(...)                                                                                                     \
+  PLAN(.vtable.open = timed_open, .vtable.close = timed_close, .vtable.check = timed_check, .config.max_idle = 100,    \
+       __VA_ARGS__)
+
+/* A pool with these policies, kept as `keeping` says. */
+static void start(int policies, const struct plan *plan)
+{
+  threads_before = thread_count_at_rest();
+  memset(&server, 0, sizeof server);
+  fake_init(fake);
+  config = plan->config;
   config.keeper = keeping->keeper;
   config.openers = keeping->openers;
-  config.max_idle = 100;
-  return config;
+  set_policies(policies);
+  pool = fake_pool(fake, &config, &plan->vtable);
+}
+
+static void end(void)
+{
+  virtual_advance(0); /* one that sleeps beyond its moment wakes */
+  fake_finish(fake, pool);
 }
 
 /* The library's threads have done what there is to do; the others are those that the process had before. */
@@ -95,7 +114,7 @@ static bool all_sleep(void)
 }
 
 /* Lets time pass with those who keep it: each of them has done what is due before it goes on. */
-static void pass(pool_t *pool, const struct keeping *keeping, int64_t ns)
+static void pass(int64_t ns)
 {
   int64_t end_ns = virtual_now() + ns;
   if (keeping->maintained)
@@ -115,24 +134,24 @@ static void pass(pool_t *pool, const struct keeping *keeping, int64_t ns)
 static int64_t slack_ns;
 
 /* What a get got is not overdue. */
-static void assert_in_time(const pool_config_t *config, pool_lease_t lease)
+static void assert_in_time(pool_lease_t lease)
 {
   assert_true(lease > 0);
   int number = fake_number(lease);
   int64_t now = clock_boot(),
           idle_ns = server.put_ns[number] ? now - server.put_ns[number] : now - server.opened_ns[number];
-  if (config->max_lifetime_ms > 0)
-    assert_in_range(now - server.opened_ns[number], 0, config->max_lifetime_ms * MILLISECOND - 1);
-  if (config->idle_timeout_ms > 0)
-    assert_in_range(idle_ns, 0, config->idle_timeout_ms * MILLISECOND + slack_ns - 1);
-  if (config->check_after_ms > 0 && idle_ns >= config->check_after_ms * MILLISECOND + slack_ns)
+  if (config.max_lifetime_ms > 0)
+    assert_in_range(now - server.opened_ns[number], 0, config.max_lifetime_ms * MILLISECOND - 1);
+  if (config.idle_timeout_ms > 0)
+    assert_in_range(idle_ns, 0, config.idle_timeout_ms * MILLISECOND + slack_ns - 1);
+  if (config.check_after_ms > 0 && idle_ns >= config.check_after_ms * MILLISECOND + slack_ns)
     assert_true(server.checked_ns[number] == now);
 }
 
-static pool_lease_t get(pool_t *pool, const pool_config_t *config)
+static pool_lease_t get(void)
 {
   pool_lease_t lease = pool_get(pool);
-  assert_in_time(config, lease);
+  assert_in_time(lease);
   fake_use(lease);
   return lease;
 }
@@ -143,33 +162,22 @@ static void put(pool_lease_t lease)
   assert_int_equal(pool_put(lease), 0);
 }
 
-static void get_and_put(pool_t *pool, const pool_config_t *config)
+static void get_and_put(void)
 {
-  put(get(pool, config));
+  put(get());
 }
 
 /* Several at a time, so that all that are idle are lent. */
-static void get_and_put_all(pool_t *pool, const pool_config_t *config)
+static void get_and_put_all(void)
 {
   pool_lease_t leases[5];
   for (int i = 0; i < 5; i++)
-    leases[i] = get(pool, config);
+    leases[i] = get();
   for (int i = 0; i < 5; i++)
     put(leases[i]);
 }
 
-/* ---- policies ---- */
-
-#define LIMIT (800 * MILLISECOND)
-
-enum { IDLE_TIMEOUT = 1, CHECK_AFTER = 2, LIFETIME = 4, ALL_POLICIES = 8 };
-
-static void set_policies(pool_config_t *config, int policies)
-{
-  config->idle_timeout_ms = policies & IDLE_TIMEOUT ? LIMIT / MILLISECOND : 0;
-  config->check_after_ms = policies & CHECK_AFTER ? LIMIT / MILLISECOND : -1;
-  config->max_lifetime_ms = policies & LIFETIME ? 4 * LIMIT / MILLISECOND : 0;
-}
+/* ---- stops ---- */
 
 static void freeze(int64_t ns)
 {
@@ -178,37 +186,34 @@ static void freeze(int64_t ns)
 
 /* Stops a program that was in the middle of its work, in one way or another, and looks at what it gets when it goes on.
  */
-static void stop_and_get(const struct keeping *keeping, int policies, void stop(int64_t ns), int64_t ns, bool thaws)
+static void stop_and_get(int policies, void stop(int64_t ns), int64_t ns, bool thaws)
 {
-  pool_config_t config = kept_by(keeping);
-  set_policies(&config, policies);
-  config.initial = 5;
-  pool_t *pool = make(&config);
+  start(policies, TIMED(.config.initial = 5));
   for (int i = 0; i < 20; i++) {
-    get_and_put_all(pool, &config);
-    pass(pool, keeping, LIMIT / 20 + i * MILLISECOND);
+    get_and_put_all();
+    pass(LIMIT / 20 + i * MILLISECOND);
   }
-  get_and_put_all(pool, &config);
+  get_and_put_all();
   stop(ns);
   if (thaws) /* a keeper that wakes first must not take the stop for use */
-    pass(pool, keeping, 0);
-  get_and_put_all(pool, &config);
+    pass(0);
+  get_and_put_all();
   int opened = fake->opened, checked = fake->checked;
-  get_and_put_all(pool, &config);
+  get_and_put_all();
   assert_int_equal(fake->opened, opened); /* what was got just now is good */
   assert_int_equal(fake->checked, checked);
-  end(pool);
+  end();
 }
 
 static void stop_in_every_way(void stop(int64_t ns))
 {
   static const int64_t lengths[] = {LIMIT / 2,           LIMIT - MILLISECOND, LIMIT,
                                     LIMIT + MILLISECOND, 3 * LIMIT,           100000 * LIMIT};
-  for (size_t k = 0; k < KEEPINGS; k++)
+  for (keeping = keepings; keeping < KEEPINGS; keeping++)
     for (int policies = 1; policies < ALL_POLICIES; policies++)
       for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
         for (int thaws = 0; thaws <= 1; thaws++)
-          stop_and_get(&keepings[k], policies, stop, lengths[l], thaws);
+          stop_and_get(policies, stop, lengths[l], thaws);
 }
 
 static void test_overdue__nothing_overdue_is_lent_after_a_stop(void **state)
@@ -226,28 +231,22 @@ static void test_overdue__nothing_overdue_is_lent_after_the_machine_slept(void *
 static void test_overdue__one_that_was_idle_all_the_time_is_judged_to_the_nanosecond(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++)
+  for (keeping = keepings; keeping < KEEPINGS; keeping++)
     for (int late = 0; late <= 1; late++) {
-      pool_config_t config = kept_by(&keepings[k]);
-      config.check_after_ms = LIMIT / MILLISECOND;
-      config.initial = 1;
-      pool_t *pool = make(&config);
-      pass(pool, &keepings[k], 0); /* a keeper has looked */
+      start(CHECK_AFTER, TIMED(.config.initial = 1));
+      pass(0); /* a keeper has looked */
       virtual_freeze(LIMIT - 1 + late);
-      get_and_put(pool, &config);
+      get_and_put();
       assert_int_equal(fake->checked, late);
       assert_int_equal(fake->opened, 1);
-      end(pool);
+      end();
     }
 }
 
 /* Random use of a few connections, with stops of all lengths; each get is looked at. */
-static void use_at_random(const struct keeping *keeping, int policies, uint64_t *random)
+static void use_at_random(int policies, uint64_t *random)
 {
-  pool_config_t config = kept_by(keeping);
-  set_policies(&config, policies);
-  config.max_open = 4;
-  pool_t *pool = make(&config);
+  start(policies, TIMED(.config.max_open = 4));
   pool_lease_t leases[4] = {0};
   slack_ns = keeping->maintained || keeping->keeper == POOL_KEEPER_THREAD ? LIMIT / 4 : 0;
   for (int i = 0; i < 300; i++) {
@@ -256,11 +255,11 @@ static void use_at_random(const struct keeping *keeping, int policies, uint64_t 
       put(leases[which]);
       leases[which] = 0;
     } else {
-      leases[which] = get(pool, &config);
+      leases[which] = get();
     }
     switch (random_next(random) % 8) {
     case 0:
-      pass(pool, keeping, random_next(random) % (2 * LIMIT));
+      pass(random_next(random) % (2 * LIMIT));
       break;
     case 1:
       virtual_freeze(random_next(random) % (2 * LIMIT));
@@ -270,17 +269,17 @@ static void use_at_random(const struct keeping *keeping, int policies, uint64_t 
       break;
     case 3:
       virtual_freeze(random_next(random) % LIMIT);
-      pass(pool, keeping, 0);
+      pass(0);
       break;
     default:
-      pass(pool, keeping, random_next(random) % (LIMIT / 8));
+      pass(random_next(random) % (LIMIT / 8));
     }
   }
   for (int i = 0; i < 4; i++)
     if (leases[i])
       put(leases[i]);
   slack_ns = 0;
-  end(pool);
+  end();
 }
 
 static void test_overdue__nothing_overdue_is_lent_in_any_history(void **state)
@@ -288,9 +287,9 @@ static void test_overdue__nothing_overdue_is_lent_in_any_history(void **state)
   (void)state;
   uint64_t random = 11;
   for (int round = 0; round < 5; round++)
-    for (size_t k = 0; k < KEEPINGS; k++)
+    for (keeping = keepings; keeping < KEEPINGS; keeping++)
       for (int policies = 1; policies < ALL_POLICIES; policies++)
-        use_at_random(&keepings[k], policies, &random);
+        use_at_random(policies, &random);
 }
 
 /* ---- what is in use is left alone ---- */
@@ -298,64 +297,58 @@ static void test_overdue__nothing_overdue_is_lent_in_any_history(void **state)
 static void test_overdue__what_is_used_is_neither_checked_nor_closed(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++)
+  for (keeping = keepings; keeping < KEEPINGS; keeping++)
     for (int64_t pause_ns = MILLISECOND; pause_ns <= LIMIT * 3 / 4; pause_ns *= 3) {
-      pool_config_t config = kept_by(&keepings[k]);
-      set_policies(&config, IDLE_TIMEOUT | CHECK_AFTER);
-      pool_t *pool = make(&config);
+      start(IDLE_TIMEOUT | CHECK_AFTER, TIMED());
       for (int i = 0; i < 100; i++) {
-        get_and_put(pool, &config);
-        pass(pool, &keepings[k], pause_ns);
+        get_and_put();
+        pass(pause_ns);
       }
       assert_int_equal(fake->opened, 1);
       assert_int_equal(fake->checked, 0);
-      end(pool);
+      end();
     }
 }
 
 static void test_overdue__long_leases_are_not_idleness_though_nobody_looks(void **state)
 {
   (void)state;
-  for (size_t k = 4; k < KEEPINGS; k++) {
-    pool_config_t config = kept_by(&keepings[k]);
-    set_policies(&config, IDLE_TIMEOUT | CHECK_AFTER);
-    pool_t *pool = make(&config);
+  for (keeping = NOBODY; keeping < KEEPINGS; keeping++) {
+    start(IDLE_TIMEOUT | CHECK_AFTER, TIMED());
     for (int i = 0; i < 10; i++) {
-      pool_lease_t lease = get(pool, &config);
+      pool_lease_t lease = get();
       virtual_advance((i + 1) * LIMIT / 3);
       put(lease);
       virtual_advance(LIMIT / 6);
     }
     assert_int_equal(fake->opened, 1);
     assert_int_equal(fake->checked, 0);
-    end(pool);
+    end();
   }
 }
 
 static void test_overdue__a_long_lease_is_not_idleness_where_somebody_looks(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < 4; k++) {
-    pool_config_t config = kept_by(&keepings[k]);
-    set_policies(&config, IDLE_TIMEOUT | CHECK_AFTER);
-    pool_t *pool = make(&config);
+  for (keeping = keepings; keeping < NOBODY; keeping++) {
+    start(IDLE_TIMEOUT | CHECK_AFTER, TIMED());
     for (int i = 0; i < 10; i++) {
-      pool_lease_t lease = get(pool, &config);
+      pool_lease_t lease = get();
       for (int j = 0; j <= 2 * i; j++) {
-        get_and_put(pool, &config); /* another, which never stands still */
-        pass(pool, &keepings[k], LIMIT / 6);
+        get_and_put(); /* another, which never stands still */
+        pass(LIMIT / 6);
       }
       put(lease);
       for (int j = 0; j < 3; j++) {
-        pass(pool, &keepings[k], LIMIT / 6);
-        pool_lease_t other = get(pool, &config);
-        get_and_put(pool, &config);
+        pass(LIMIT / 6);
+        pool_lease_t other = get();
+        get_and_put();
         put(other);
       }
     }
     assert_int_equal(fake->opened, 2);
     assert_int_equal(fake->checked, 0);
-    end(pool);
+    end();
   }
 }
 
@@ -363,41 +356,35 @@ static void test_overdue__a_wall_clock_that_is_set_changes_nothing(void **state)
 {
   (void)state;
   static const int64_t jumps[] = {3600 * SECOND, -3600 * SECOND, LIMIT, -LIMIT, LIMIT / 16, -LIMIT / 16};
-  for (size_t k = 0; k < KEEPINGS; k++)
+  for (keeping = keepings; keeping < KEEPINGS; keeping++)
     for (size_t j = 0; j < sizeof jumps / sizeof *jumps; j++) {
-      pool_config_t config = kept_by(&keepings[k]);
-      set_policies(&config, IDLE_TIMEOUT | CHECK_AFTER);
-      pool_t *pool = make(&config);
+      start(IDLE_TIMEOUT | CHECK_AFTER, TIMED());
       for (int i = 0; i < 20; i++) {
-        get_and_put(pool, &config);
+        get_and_put();
         virtual_set_wall(jumps[j]);
-        pass(pool, &keepings[k], LIMIT / 10);
+        pass(LIMIT / 10);
       }
       assert_int_equal(fake->opened, 1);
       assert_int_equal(fake->checked, 0);
       virtual_freeze(2 * LIMIT);
-      get_and_put(pool, &config);
+      get_and_put();
       assert_int_equal(fake->opened, 2);
-      end(pool);
+      end();
     }
 }
 
 static void test_overdue__those_that_min_idle_keeps_are_lent_however_idle(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++) {
-    pool_config_t config = kept_by(&keepings[k]);
-    config.idle_timeout_ms = LIMIT / MILLISECOND;
-    config.initial = config.min_idle = 1;
-    config.max_open = 1;
-    pool_t *pool = make(&config);
-    pass(pool, &keepings[k], 0);
+  for (keeping = keepings; keeping < KEEPINGS; keeping++) {
+    start(IDLE_TIMEOUT, TIMED(.config.initial = 1, .config.min_idle = 1, .config.max_open = 1));
+    pass(0);
     for (int i = 0; i < 5; i++) {
       virtual_freeze(3 * LIMIT);
       assert_int_equal(pool_put(pool_get(pool)), 0);
     }
     assert_int_equal(fake->opened, 1);
-    end(pool);
+    end();
   }
 }
 
@@ -406,35 +393,29 @@ static void test_overdue__those_that_min_idle_keeps_are_lent_however_idle(void *
 static void test_overdue__a_get_that_changed_its_mind_makes_nothing_young(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++) {
-    pool_config_t config = kept_by(&keepings[k]);
-    config.check_after_ms = LIMIT / MILLISECOND;
-    pool_t *pool = make(&config);
-    get_and_put(pool, &config);
-    get_and_put(pool, &config); /* the fast way from now on */
+  for (keeping = keepings; keeping < KEEPINGS; keeping++) {
+    start(CHECK_AFTER, TIMED());
+    get_and_put();
+    get_and_put(); /* the fast way from now on */
     virtual_freeze(LIMIT * 9 / 10);
     pool_pause(pool);
     assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
     pool_resume(pool);
     virtual_freeze(LIMIT / 10 + MILLISECOND);
-    get_and_put(pool, &config);
+    get_and_put();
     assert_int_equal(fake->checked, 1);
-    end(pool);
+    end();
   }
 }
 
 static void test_overdue__who_waits_is_not_handed_what_is_overdue(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++)
+  for (keeping = keepings; keeping < KEEPINGS; keeping++)
     for (int32_t fairness_us = 0; fairness_us <= 1000; fairness_us += 1000) {
-      pool_config_t config = kept_by(&keepings[k]);
-      set_policies(&config, CHECK_AFTER | IDLE_TIMEOUT);
-      config.fairness_us = fairness_us;
-      config.max_open = 1;
-      pool_t *pool = make(&config);
-      get_and_put(pool, &config);
-      get_and_put(pool, &config);
+      start(CHECK_AFTER | IDLE_TIMEOUT, TIMED(.config.fairness_us = fairness_us, .config.max_open = 1));
+      get_and_put();
+      get_and_put();
       pool_pause(pool);
       struct getter getter = {0};
       getter_queue(&getter, pool, -1);
@@ -442,22 +423,18 @@ static void test_overdue__who_waits_is_not_handed_what_is_overdue(void **state)
       pool_resume(pool);
       assert_true(getter_end(&getter) > 0);
       assert_int_equal(getter.number, 1);
-      end(pool);
+      end();
     }
 }
 
 static void test_overdue__who_waits_is_handed_what_was_put_after_a_long_lease(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++)
+  for (keeping = keepings; keeping < KEEPINGS; keeping++)
     for (int32_t fairness_us = 0; fairness_us <= 1000; fairness_us += 1000) {
-      pool_config_t config = kept_by(&keepings[k]);
-      set_policies(&config, CHECK_AFTER | IDLE_TIMEOUT);
-      config.fairness_us = fairness_us;
-      config.max_open = 1;
-      pool_t *pool = make(&config);
-      get_and_put(pool, &config); /* a first lease is timed, and noted in any case */
-      pool_lease_t lease = get(pool, &config);
+      start(CHECK_AFTER | IDLE_TIMEOUT, TIMED(.config.fairness_us = fairness_us, .config.max_open = 1));
+      get_and_put(); /* a first lease is timed, and noted in any case */
+      pool_lease_t lease = get();
       struct getter getter = {0};
       getter_queue(&getter, pool, -1);
       virtual_freeze(2 * LIMIT);
@@ -465,86 +442,76 @@ static void test_overdue__who_waits_is_handed_what_was_put_after_a_long_lease(vo
       assert_true(getter_end(&getter) > 0);
       assert_int_equal(getter.number, 0);
       assert_int_equal(fake->checked, 0);
-      end(pool);
+      end();
     }
 }
 
 static void test_overdue__a_thread_s_last_one_may_have_been_another_s_since(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++) {
-    pool_config_t config = kept_by(&keepings[k]);
-    set_policies(&config, CHECK_AFTER);
-    pool_t *pool = make(&config);
-    get_and_put(pool, &config);
-    get_and_put(pool, &config);
+  for (keeping = keepings; keeping < KEEPINGS; keeping++) {
+    start(CHECK_AFTER, TIMED());
+    get_and_put();
+    get_and_put();
     struct getter getter = {0};
     getter_start(&getter, pool, -1);
     assert_true(getter_end(&getter) > 0);
     virtual_freeze(LIMIT);
-    get_and_put(pool, &config);
+    get_and_put();
     assert_int_equal(fake->checked, 1);
-    end(pool);
+    end();
   }
 }
 
 static void test_overdue__what_is_too_old_is_not_checked_first(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++) {
-    pool_config_t config = kept_by(&keepings[k]);
-    set_policies(&config, CHECK_AFTER | LIFETIME);
-    config.initial = 1;
-    pool_t *pool = make(&config);
-    pass(pool, &keepings[k], 2 * LIMIT); /* its check is due */
+  for (keeping = keepings; keeping < KEEPINGS; keeping++) {
+    start(CHECK_AFTER | LIFETIME, TIMED(.config.initial = 1));
+    pass(2 * LIMIT); /* its check is due */
     virtual_freeze(2 * LIMIT);
-    get_and_put(pool, &config);
+    get_and_put();
     assert_int_equal(fake->checked, 0);
     assert_int_equal(fake->opened, 2);
-    end(pool);
+    end();
   }
 }
 
 static void test_overdue__an_asynchronous_get_is_not_given_what_is_overdue(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++) {
-    pool_config_t config = kept_by(&keepings[k]);
-    set_policies(&config, CHECK_AFTER);
-    pool_t *pool = make(&config);
-    get_and_put(pool, &config);
-    get_and_put(pool, &config);
+  for (keeping = keepings; keeping < KEEPINGS; keeping++) {
+    start(CHECK_AFTER, TIMED());
+    get_and_put();
+    get_and_put();
     virtual_freeze(2 * LIMIT);
-    struct told told = {0};
-    assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
-    wait_until((keepings[k].keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
-    assert_in_time(&config, told.result);
+    struct heard told = {0};
+    ask(pool, -1, &told);
+    wait_until((keeping->keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
+    assert_in_time(told.result);
     assert_in_range(fake->checked, 1, 2); /* the keeper may have it checked once more before it is lent */
     assert_int_equal(pool_put(told.result), 0);
-    end(pool);
+    end();
   }
 }
 
 static void test_overdue__an_asynchronous_get_takes_the_place_of_what_is_too_old(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < KEEPINGS; k++)
+  for (keeping = keepings; keeping < KEEPINGS; keeping++)
     for (int policies = IDLE_TIMEOUT; policies <= LIFETIME; policies += LIFETIME - IDLE_TIMEOUT) {
-      pool_config_t config = kept_by(&keepings[k]);
-      set_policies(&config, policies);
-      config.max_open = 1;
-      pool_t *pool = make(&config);
-      get_and_put(pool, &config);
-      get_and_put(pool, &config);
+      start(policies, TIMED(.config.max_open = 1));
+      get_and_put();
+      get_and_put();
       virtual_freeze(4 * LIMIT);
-      struct told told = {0};
-      assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
-      wait_until((keepings[k].keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
-      assert_in_time(&config, told.result);
+      struct heard told = {0};
+      ask(pool, -1, &told);
+      wait_until((keeping->keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
+      assert_in_time(told.result);
       assert_int_equal(fake_number(told.result), 1);
       assert_int_equal(fake->checked, 0);
       assert_int_equal(pool_put(told.result), 0);
-      end(pool);
+      end();
     }
 }
 
@@ -552,47 +519,28 @@ static void test_overdue__an_asynchronous_get_takes_the_place_of_what_is_too_old
 
 static int connections[2];
 
-static pool_lease_t step_open(pool_t *pool, void *conn)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
-  return pool_step_done(step.claim, NULL, conn, &step);
-}
-
-static void step_end(pool_lease_t lease)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_end(lease, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_NONE);
-}
-
 static void test_overdue__a_step_asks_for_the_check_or_close_first(void **state)
 {
   (void)state;
   for (int policies = 1; policies < ALL_POLICIES; policies++)
     for (int suspended = 0; suspended <= 1; suspended++) {
-      pool_config_t config = POOL_CONFIG_INIT;
       pool_step_t step = POOL_STEP_INIT;
-      pool_error_t error = POOL_ERROR_INIT;
-      pool_t *pool;
-      set_policies(&config, policies);
-      assert_int_equal(pool_step_create(&config, &pool, &error), 0);
-      step_end(step_open(pool, &connections[0]));
+      config = PLAN()->config;
+      set_policies(policies);
+      pool = step_pool(&(struct plan){.config = config});
+      step_put(step_open(pool, &connections[0]));
       for (int i = 0; i < 5; i++) {
         virtual_advance(LIMIT / 4);
         pool_lease_t lease = pool_step_begin(pool, 0, 0, &step);
         assert_true(lease > 0 && step.work == POOL_WORK_NONE);
-        step_end(lease);
+        step_put(lease);
       }
       suspended ? virtual_suspend(4 * LIMIT) : virtual_freeze(4 * LIMIT);
-      assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
+      assert_works(pool, 0, 0, policies == CHECK_AFTER ? POOL_WORK_CHECK : POOL_WORK_CLOSE, &step);
       assert_true(step.conn == &connections[0]);
       if (policies == CHECK_AFTER) {
-        assert_int_equal(step.work, POOL_WORK_CHECK);
-        step_end(pool_step_done(step.claim, NULL, NULL, &step));
+        step_put(pool_step_done(step.claim, NULL, NULL, &step));
       } else {
-        assert_int_equal(step.work, POOL_WORK_CLOSE);
         assert_int_equal(step.reason, policies & LIFETIME ? POOL_REASON_LIFETIME : POOL_REASON_IDLE);
         assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
       }
@@ -604,14 +552,7 @@ static void test_overdue__a_step_asks_for_the_check_or_close_first(void **state)
 
 #define LIFE (4000 * MILLISECOND)
 
-static pool_config_t mortal(const struct keeping *keeping, int32_t percent, int32_t many)
-{
-  pool_config_t config = kept_by(keeping);
-  config.max_lifetime_ms = LIFE / MILLISECOND;
-  config.retire_percent = percent;
-  config.initial = config.min_idle = many;
-  return config;
-}
+#define MORTAL(...) TIMED(.config.max_lifetime_ms = LIFE / MILLISECOND, __VA_ARGS__)
 
 /* None that was idle stayed open beyond its limit. */
 static void assert_none_too_old(void)
@@ -624,7 +565,7 @@ static void assert_none_too_old(void)
 
 enum shrinking { BY_RESIZE, BY_FLUSH, BY_TRIM, GROWING, WAYS };
 
-static void shrink(pool_t *pool, enum shrinking way, const pool_config_t *config)
+static void shrink(enum shrinking way)
 {
   pool_lease_t leases[60];
   switch (way) {
@@ -636,13 +577,13 @@ static void shrink(pool_t *pool, enum shrinking way, const pool_config_t *config
     break;
   case BY_TRIM:
     for (int i = 0; i < 40; i++)
-      pool_mark_unusable(leases[i] = get(pool, config));
+      pool_mark_unusable(leases[i] = get());
     for (int i = 0; i < 40; i++)
       put(leases[i]);
     break;
   default:
     for (int i = 0; i < 60; i++)
-      leases[i] = get(pool, config);
+      leases[i] = get();
     for (int i = 0; i < 60; i++)
       put(leases[i]);
   }
@@ -652,22 +593,20 @@ static void test_overdue__none_gets_older_than_its_lifetime_when_the_pool_change
 {
   (void)state;
   static const int32_t percents[] = {1, 2, 10, 33, 100};
-  const struct keeping *keeping = &keepings[2];
+  keeping = PROGRAM;
   for (int way = 0; way < WAYS; way++)
     for (size_t p = 0; p < sizeof percents / sizeof *percents; p++)
       for (int64_t when_ns = LIFE / 10; when_ns < LIFE; when_ns += LIFE / 10) {
-        pool_config_t config = mortal(keeping, percents[p], way == BY_TRIM ? 50 : 40);
-        config.min_idle = 0;
-        config.max_idle = 60;
-        pool_t *pool = make(&config);
-        pass(pool, keeping, when_ns);
-        shrink(pool, way, &config);
+        start(0, MORTAL(.config.retire_percent = percents[p], .config.initial = way == BY_TRIM ? 50 : 40,
+                        .config.max_idle = 60));
+        pass(when_ns);
+        shrink(way);
         if (way != GROWING)
           assert_true(stats_of(pool).open <= 40);
-        pass(pool, keeping, 3 * LIFE);
+        pass(3 * LIFE);
         assert_none_too_old();
         assert_int_equal(stats_of(pool).open, 0);
-        end(pool);
+        end();
       }
 }
 
@@ -675,92 +614,85 @@ static void test_overdue__none_gets_older_than_its_lifetime_when_the_pool_change
 static void test_overdue__the_limit_wins_where_few_are_left(void **state)
 {
   (void)state;
-  const struct keeping *keeping = &keepings[2];
+  keeping = PROGRAM;
   for (int percent = 1; percent <= 10; percent += 9) {
-    pool_config_t config = mortal(keeping, percent, 40);
-    config.min_idle = 0;
-    pool_t *pool = make(&config);
-    pass(pool, keeping, LIFE / 2);
+    start(0, MORTAL(.config.retire_percent = percent, .config.initial = 40));
+    pass(LIFE / 2);
     assert_int_equal(pool_resize(pool, 30), 0);
-    pass(pool, keeping, LIFE / 2);
+    pass(LIFE / 2);
     assert_none_too_old();
     assert_int_equal(stats_of(pool).open, 0);
     assert_int_equal(stats_of(pool).closed_lifetime, 30);
-    end(pool);
+    end();
   }
 }
 
 static void test_overdue__after_a_day_of_sleep_all_that_are_too_old_go_at_once(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < 4; k++)
+  for (keeping = keepings; keeping < NOBODY; keeping++)
     for (int frozen = 0; frozen <= 1; frozen++) {
-      pool_config_t config = mortal(&keepings[k], 10, 40);
-      pool_t *pool = make(&config);
-      pass(pool, &keepings[k], LIFE / 2);
+      start(0, MORTAL(.config.initial = 40, .config.min_idle = 40));
+      pass(LIFE / 2);
       frozen ? virtual_freeze(86400 * SECOND) : virtual_suspend(86400 * SECOND);
       int64_t woke_ns = clock_boot();
-      pass(pool, &keepings[k], 0);
-      pass(pool, &keepings[k], LIFE / 2); /* a thread sleeps on until the moment it knows of */
+      pass(0);
+      pass(LIFE / 2); /* a thread sleeps on until the moment it knows of */
       assert_true(stats_of(pool).closed_lifetime >= 40);
       for (int i = 0; i < 40; i++)
-        assert_in_range(server.closed_ns[i], woke_ns, woke_ns + (k < 2 && !frozen ? LIFE / 2 : 0));
-      end(pool);
+        assert_in_range(server.closed_ns[i], woke_ns, woke_ns + (keeping < PROGRAM && !frozen ? LIFE / 2 : 0));
+      end();
     }
 }
 
 static void test_overdue__a_stop_that_ends_before_the_limit_keeps_the_ends_apart(void **state)
 {
   (void)state;
-  const struct keeping *keeping = &keepings[2];
-  pool_config_t config = mortal(keeping, 10, 40);
-  pool_t *pool = make(&config);
-  pass(pool, keeping, LIFE / 2);
+  keeping = PROGRAM;
+  start(0, MORTAL(.config.initial = 40, .config.min_idle = 40));
+  pass(LIFE / 2);
   virtual_freeze(LIFE * 3 / 10); /* some should have gone by now */
   pool_maintain(pool);
   assert_int_equal(fake->closed, 4);
-  pass(pool, keeping, LIFE / 5);
+  pass(LIFE / 5);
   assert_none_too_old();
-  end(pool);
+  end();
 }
 
 static void test_overdue__one_that_is_lent_at_its_limit_is_closed_when_it_comes_back(void **state)
 {
   (void)state;
-  for (size_t k = 0; k < 4; k++) {
-    pool_config_t config = mortal(&keepings[k], 10, 0);
-    pool_t *pool = make(&config);
-    pool_lease_t lease = get(pool, &config);
-    pass(pool, &keepings[k], 2 * LIFE);
+  for (keeping = keepings; keeping < NOBODY; keeping++) {
+    start(0, MORTAL());
+    pool_lease_t lease = get();
+    pass(2 * LIFE);
     assert_int_equal(fake->closed, 0);
     put(lease);
     assert_int_equal(fake->closed, 1);
-    end(pool);
+    end();
   }
 }
 
 static void test_overdue__a_lifetime_counts_from_when_the_open_began(void **state)
 {
   (void)state;
-  const struct keeping *keeping = &keepings[2];
+  keeping = PROGRAM;
   for (int64_t takes_ns = 0; takes_ns <= LIFE / 4; takes_ns += LIFE / 8) {
-    pool_config_t config = mortal(keeping, 10, 0);
-    pool_t *pool = make(&config);
+    start(0, MORTAL());
     server.open_takes_ns = takes_ns;
-    get_and_put(pool, &config);
-    pass(pool, keeping, 2 * LIFE);
+    get_and_put();
+    pass(2 * LIFE);
     assert_none_too_old();
-    end(pool);
+    end();
   }
   /* One whose open took longer than a lifetime is of use all the same. */
-  pool_config_t config = mortal(keeping, 10, 0);
-  pool_t *pool = make(&config);
+  start(0, MORTAL());
   server.open_takes_ns = 2 * LIFE;
   assert_int_equal(pool_put(pool_get(pool)), 0);
-  pass(pool, keeping, LIFE / 4);
+  pass(LIFE / 4);
   assert_int_equal(pool_put(pool_get(pool)), 0);
   assert_int_equal(fake->opened, 1);
-  end(pool);
+  end();
 }
 
 int main(void)

@@ -44,7 +44,7 @@ static void test_overload__too_many_waiters_are_refused(void **state)
   pool_t *pool = make(POOL_QUEUE_FIFO, 2);
   pool_lease_t lease = pool_get(pool);
   struct getter getter = {0};
-  struct told told = {0}, refused = {0};
+  struct heard told = {0}, refused = {0};
   getter_queue(&getter, pool, -1);
   assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
   assert_int_equal(pool_get(pool), POOL_E_OVERLOAD);
@@ -128,7 +128,7 @@ static void test_overload__the_newest_first_for_asynchronous_gets_too(void **sta
   (void)state;
   pool_t *pool = make(POOL_QUEUE_LIFO, 0);
   pool_lease_t lease = pool_get(pool);
-  struct told told[3] = {0};
+  struct heard told[3] = {0};
   for (int i = 0; i < 3; i++)
     assert_true(pool_get_async(pool, -1, told_got, &told[i]) > 0);
   virtual_pass(pool, 201 * MILLISECOND);
@@ -149,7 +149,7 @@ static void test_overload__the_late_are_shed(void **state)
   pool_t *pool = make(POOL_QUEUE_SHED, 0);
   pool_lease_t lease = pool_get(pool);
   struct getter late[2] = {0}, young = {0};
-  struct told told = {0};
+  struct heard told = {0};
   turns = 0;
   queue(late, 2, pool);
   assert_true(pool_get_async(pool, -1, told_got, &told) > 0);
@@ -216,7 +216,7 @@ static void test_overload__who_is_over_never_gets_a_connection(void **state)
   for (int32_t kind = POOL_QUEUE_FIFO; kind <= POOL_QUEUE_SHED; kind++) {
     pool_t *pool = make(kind, 0);
     pool_lease_t lease = pool_get(pool);
-    struct told expires = {0}, cancelled = {0}, served = {0};
+    struct heard expires = {0}, cancelled = {0}, served = {0};
     struct getter getter = {0};
     assert_true(pool_get_async(pool, 50, told_got, &expires) > 0);
     int64_t ticket = pool_get_async(pool, -1, told_got, &cancelled);

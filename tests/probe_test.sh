@@ -15,6 +15,7 @@ readelf --notes --wide "$library" | awk '
   /Name:/      { name = $2 }
   /Arguments:/ { if (provider == "libpool") print name, NF - 1 }' | sort -u >"$work/found"
 sed -nE 's/^#define POOL_EVENT_([A-Z_]+) .*/\L\1/p' "$source/abi/pool/event.h" | sort >"$work/events"
+grep -oE '^EVENT\([A-Z_]+' "$source/src/run/events.def" | sed 's/EVENT(//' | tr 'A-Z' 'a-z' | sort >"$work/rows"
 cut -d ' ' -f 1 "$work/defined" >"$work/names"
 
 failed=0
@@ -24,7 +25,8 @@ same() { # LEFT RIGHT ADVICE
     failed=1
   fi
 }
-same events names "the events of pool/event.h and the probes of src/run/probe.h differ: each event has its probe"
+same events rows "the events of the headers and the rows of src/run/events.def differ: each event has its row"
+same events names "the events of the headers and the probes of src/run/probe.h differ: each event has its probe"
 same defined found "the probes of src/run/probe.h and the notes of the library differ: put each where its event happens"
 [ "$(wc -l <"$work/found")" -ge 14 ] || { echo "FAILED: found only a few probes; is this test broken?"; failed=1; }
 exit $failed

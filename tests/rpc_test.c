@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls over leased connections: what becomes of the reply, and what becomes of the connection. */
-#include "support.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "witness.h"
 
 /* ---- a server that can be called ---- */
 
@@ -21,12 +21,14 @@ struct server {
   _Atomic int overlaps; /* calls that met another callback on their connection */
 };
 
-static void server_init(struct server *server)
+static struct server server;
+
+static void server_init(void)
 {
-  memset(server, 0, sizeof *server);
-  fake_init(&server->fake);
-  gate_init(&server->calling, true);
-  pthread_mutex_init(&server->lock, NULL);
+  memset(&server, 0, sizeof server);
+  fake_init(&server.fake);
+  gate_init(&server.calling, true);
+  pthread_mutex_init(&server.lock, NULL);
 }
 
 static pool_bytes_t bytes_of(const char *text)
@@ -52,16 +54,16 @@ static const pool_bytes_t no_args = {NULL, 0};
 static int server_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
                        int64_t deadline_ns, pool_error_t *error)
 {
-  struct server *server = context;
+  (void)context;
   struct fake_conn *on = conn;
-  atomic_fetch_add(&server->fake.calls, 1);
+  atomic_fetch_add(&server.fake.calls, 1);
   atomic_fetch_add(&on->users, 1);
   must(atomic_load(&on->is_open));
-  pthread_mutex_lock(&server->lock);
-  server->deadline_ns = deadline_ns;
-  pthread_mutex_unlock(&server->lock);
+  pthread_mutex_lock(&server.lock);
+  server.deadline_ns = deadline_ns;
+  pthread_mutex_unlock(&server.lock);
   if (strcmp(method, "gate") == 0)
-    gate_pass(&server->calling);
+    gate_pass(&server.calling);
   int code = atoi(method);
   if (code != 0) {
     error->native = 42;
@@ -79,9 +81,9 @@ static int server_call(void *context, void *conn, const char *method, pool_bytes
 /* "later" is kept until somebody answers it; a number below 0 is refused with it; all others are answered at once. */
 static int server_go(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
 {
-  struct server *server = context;
+  (void)context;
   struct fake_conn *on = conn;
-  atomic_fetch_add(&server->fake.calls, 1);
+  atomic_fetch_add(&server.fake.calls, 1);
   must(atomic_load(&on->is_open));
   int code = atoi(method);
   if (code != 0)
@@ -95,43 +97,42 @@ static int server_go(void *context, void *conn, const char *method, pool_bytes_t
     return 0;
   }
   atomic_fetch_add(&on->users, 1);
-  pthread_mutex_lock(&server->lock);
-  must(server->pending_count < PENDING_LIMIT);
-  server->deadline_ns = pool_call_deadline(call);
-  server->pending_conn[server->pending_count] = on;
-  server->pending[server->pending_count++] = call;
-  pthread_mutex_unlock(&server->lock);
+  pthread_mutex_lock(&server.lock);
+  must(server.pending_count < PENDING_LIMIT);
+  server.deadline_ns = pool_call_deadline(call);
+  server.pending_conn[server.pending_count] = on;
+  server.pending[server.pending_count++] = call;
+  pthread_mutex_unlock(&server.lock);
   return 0;
 }
 
-static int server_pending(struct server *server)
+static int server_pending(void)
 {
-  pthread_mutex_lock(&server->lock);
-  int count = server->pending_count;
-  pthread_mutex_unlock(&server->lock);
+  pthread_mutex_lock(&server.lock);
+  int count = server.pending_count;
+  pthread_mutex_unlock(&server.lock);
   return count;
 }
 
 /* Takes the oldest call that waits for an answer; NULL if there is none. */
-static pool_call_t *server_take(struct server *server)
+static pool_call_t *server_take(void)
 {
   pool_call_t *call = NULL;
-  pthread_mutex_lock(&server->lock);
-  if (server->pending_count > 0) {
-    call = server->pending[0];
-    atomic_fetch_sub(&server->pending_conn[0]->users, 1);
-    server->pending_count--;
-    memmove(server->pending, server->pending + 1, sizeof *server->pending * (size_t)server->pending_count);
-    memmove(server->pending_conn, server->pending_conn + 1,
-            sizeof *server->pending_conn * (size_t)server->pending_count);
+  pthread_mutex_lock(&server.lock);
+  if (server.pending_count > 0) {
+    call = server.pending[0];
+    atomic_fetch_sub(&server.pending_conn[0]->users, 1);
+    server.pending_count--;
+    memmove(server.pending, server.pending + 1, sizeof *server.pending * (size_t)server.pending_count);
+    memmove(server.pending_conn, server.pending_conn + 1, sizeof *server.pending_conn * (size_t)server.pending_count);
   }
-  pthread_mutex_unlock(&server->lock);
+  pthread_mutex_unlock(&server.lock);
   return call;
 }
 
-static pool_call_t *server_answer(struct server *server, int32_t code)
+static pool_call_t *server_answer(int32_t code)
 {
-  pool_call_t *call = server_take(server);
+  pool_call_t *call = server_take();
   must(call);
   must(pool_call_done(call, code, bytes_of("answer")) == 0);
   return call;
@@ -140,36 +141,30 @@ static pool_call_t *server_answer(struct server *server, int32_t code)
 static int server_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
   (void)error;
-  struct server *server = context;
   struct fake_conn *on = conn;
   if (atomic_load(&on->users) != 0)
-    atomic_fetch_add(&server->overlaps, 1);
+    atomic_fetch_add(&server.overlaps, 1);
   return fake_reset(context, conn, deadline_ns, error);
 }
 
-static pool_vtable_t server_vtable(void)
+/* A plan, see there, of connections that can be called. */
+#define CALLABLE(...) PLAN(.vtable.call = server_call, .vtable.go = server_go, __VA_ARGS__)
+
+static pool_t *server_start(const struct plan *plan)
 {
-  pool_vtable_t vtable = fake_vtable();
-  vtable.call = server_call;
-  vtable.go = server_go;
-  return vtable;
+  server_init();
+  return fake_pool(&server.fake, &plan->config, &plan->vtable);
 }
 
-static pool_t *server_pool(struct server *server, const pool_config_t *config, const pool_vtable_t *vtable)
+static void server_finish(pool_t *pool)
 {
-  pool_vtable_t plain = server_vtable();
-  return fake_pool(&server->fake, config, vtable ? vtable : &plain);
-}
-
-static void server_finish(struct server *server, pool_t *pool)
-{
-  assert_int_equal(server_pending(server), 0);
-  fake_finish(&server->fake, pool);
-  assert_int_equal(server->overlaps, 0);
+  assert_int_equal(server_pending(), 0);
+  fake_finish(&server.fake, pool);
+  assert_int_equal(server.overlaps, 0);
 }
 
 /* What a done was told. */
-struct told {
+struct done {
   _Atomic int times;
   _Atomic int32_t code;
   char text[64];
@@ -179,7 +174,7 @@ struct told {
 
 static void tell(void *user, int32_t code, pool_bytes_t reply)
 {
-  struct told *told = user;
+  struct done *told = user;
   atomic_store(&told->code, code);
   snprintf(told->text, sizeof told->text, "%s", reply.data ? (char *)reply.data : "");
   pool_bytes_free(&reply);
@@ -188,6 +183,9 @@ static void tell(void *user, int32_t code, pool_bytes_t reply)
     must(pool_put(told->put) == 0);
   atomic_fetch_add(&told->times, 1);
 }
+
+/* A call without args is under way, or was answered at once. */
+#define assert_goes(lease, method, done) assert_true(pool_go(lease, method, no_args, tell, done) > 0)
 
 static void never(void *user, int32_t code, pool_bytes_t reply)
 {
@@ -200,9 +198,7 @@ static void never(void *user, int32_t code, pool_bytes_t reply)
 static void test_rpc__a_reply_belongs_to_the_caller(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(CALLABLE());
   pool_lease_t lease = pool_get(pool);
   pool_bytes_t reply = no_args;
   assert_int_equal(pool_call(lease, "echo", args_of("hello"), &reply, NULL), 0);
@@ -221,21 +217,19 @@ static void test_rpc__a_reply_belongs_to_the_caller(void **state)
   assert_null(reply.data);
   assert_int_equal(reply.size, 0);
   assert_int_equal(pool_put(lease), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__a_reply_of_no_interest_is_freed(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(CALLABLE());
   pool_lease_t lease = pool_get(pool);
   for (int i = 0; i < 10; i++)
     assert_int_equal(pool_call(lease, "echo", args_of("leaks if nobody frees it"), NULL, NULL), 0);
   assert_int_equal(server.fake.calls, 10);
   assert_int_equal(pool_put(lease), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__bytes_have_limits(void **state)
@@ -254,13 +248,7 @@ static void test_rpc__bytes_have_limits(void **state)
 static void test_rpc__a_remote_error_leaves_the_connection_good(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = 2;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.check = fake_check, .config.initial = 2));
   pool_lease_t lease = pool_get(pool);
   void *conn = pool_conn(lease);
   pool_bytes_t reply = args_of("untouched");
@@ -285,7 +273,7 @@ static void test_rpc__a_remote_error_leaves_the_connection_good(void **state)
   assert_int_equal(server.fake.closed, 0);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_put(other), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static int call_without_words(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
@@ -300,11 +288,7 @@ static int call_without_words(void *context, void *conn, const char *method, poo
 static void test_rpc__a_drivers_message_may_be_missing_or_endless(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.call = call_without_words;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.call = call_without_words));
   pool_lease_t lease = pool_get(pool);
   pool_error_t error = POOL_ERROR_INIT;
   assert_int_equal(pool_call(lease, "silent", no_args, NULL, &error), POOL_E_REMOTE);
@@ -326,7 +310,7 @@ static void test_rpc__a_drivers_message_may_be_missing_or_endless(void **state)
   assert_int_equal(pool_call(lease, "endless", no_args, NULL, &unsized), POOL_E_REMOTE);
   assert_int_equal(unsized.code, 7);
   assert_int_equal(pool_put(lease), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 /* What a driver must not say counts as broken, whatever it means elsewhere. */
@@ -355,11 +339,7 @@ static void test_rpc__each_outcome_decides_about_the_connection(void **state)
 {
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
-    struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    pool_t *pool = server_pool(&server, NULL, &vtable);
+    pool_t *pool = server_start(CALLABLE(.vtable.flags = flags));
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
       int closed = server.fake.closed;
       char method[16];
@@ -376,7 +356,7 @@ static void test_rpc__each_outcome_decides_about_the_connection(void **state)
       assert_int_equal(server.fake.closed, closed + expected);
       assert_int_equal(pool_len(pool), !expected);
     }
-    server_finish(&server, pool);
+    server_finish(pool);
   }
 }
 
@@ -385,24 +365,20 @@ static void test_rpc__each_outcome_of_go_decides_about_the_connection(void **sta
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++)
     for (int refused = 0; refused < 2; refused++) {
-      struct server server;
-      server_init(&server);
-      pool_vtable_t vtable = server_vtable();
-      vtable.flags = flags;
-      pool_t *pool = server_pool(&server, NULL, &vtable);
+      pool_t *pool = server_start(CALLABLE(.vtable.flags = flags));
       for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
         int closed = server.fake.closed;
         char method[16];
         snprintf(method, sizeof method, "%d", outcomes[i].said);
         pool_lease_t lease = pool_get(pool);
-        struct told told = {0};
+        struct done told = {0};
         if (refused) {
           assert_int_equal(pool_go(lease, method, no_args, never, NULL), outcomes[i].heard);
           assert_int_equal(pool_failure(NULL), outcomes[i].heard);
         } else {
-          assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+          assert_goes(lease, "later", &told);
           assert_int_equal(told.times, 0);
-          server_answer(&server, outcomes[i].said);
+          server_answer(outcomes[i].said);
           assert_int_equal(told.times, 1);
           assert_int_equal(told.code, outcomes[i].heard);
           assert_string_equal(told.text, "answer");
@@ -412,20 +388,14 @@ static void test_rpc__each_outcome_of_go_decides_about_the_connection(void **sta
         bool expected = flags ? outcomes[i].closed_if_multiplexed : outcomes[i].closed;
         assert_int_equal(server.fake.closed, closed + expected);
       }
-      server_finish(&server, pool);
+      server_finish(pool);
     }
 }
 
 static void test_rpc__after_a_break_idle_siblings_are_checked(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = config.max_open = 4;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.check = fake_check, .config.initial = 4, .config.max_open = 4));
   pool_lease_t leases[4];
   leases[0] = pool_get(pool);
   leases[1] = pool_get(pool); /* lent: its own next call will show whether it is good */
@@ -446,20 +416,14 @@ static void test_rpc__after_a_break_idle_siblings_are_checked(void **state)
   assert_int_equal(server.fake.checked, 2); /* once is enough */
   for (int i = 1; i < 4; i++)
     assert_int_equal(pool_put(leases[i]), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 /* What a user of pool_conn() does who has seen it break. */
 static void test_rpc__a_connection_marked_as_broken_has_its_idle_siblings_checked(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = config.max_open = 3;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.check = fake_check, .config.initial = 3, .config.max_open = 3));
   pool_lease_t broken = pool_get(pool), unusable = pool_get(pool);
   assert_int_equal(pool_mark_unusable(unusable), 0);
   pool_lease_t third = pool_get(pool);
@@ -478,39 +442,26 @@ static void test_rpc__a_connection_marked_as_broken_has_its_idle_siblings_checke
   third = pool_get(pool);
   assert_int_equal(server.fake.checked, 1); /* a stale lease says nothing */
   assert_int_equal(pool_put(third), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__what_is_suspect_is_checked_in_the_background_where_there_is_one(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = config.max_open = 3;
-  config.keepalive_ms = 3600000;
-  config.keeper = POOL_KEEPER_MANUAL;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.check = fake_check, .config.initial = 3, .config.max_open = 3,
+                                       .config.keepalive_ms = 3600000, .config.keeper = POOL_KEEPER_MANUAL));
   pool_lease_t broken = pool_get(pool);
   assert_int_equal(pool_mark_broken(broken), 0);
   assert_true(pool_maintain(pool) > 0);
   assert_int_equal(server.fake.checked, 2);
   assert_int_equal(pool_put(broken), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__a_get_meets_one_dead_sibling_at_most(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.check = fake_check;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.initial = config.max_open = 4;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.check = fake_check, .config.initial = 4, .config.max_open = 4));
   pool_lease_t lease = pool_get(pool);
   assert_int_equal(pool_call(lease, "-7", no_args, NULL, NULL), POOL_E_BROKEN);
   assert_int_equal(pool_put(lease), 0);
@@ -523,7 +474,7 @@ static void test_rpc__a_get_meets_one_dead_sibling_at_most(void **state)
   assert_int_equal(stats_of(pool).check_failures, 1);
   wait_until(stats_of(pool).open == 1);
   assert_int_equal(pool_put(lease), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__without_callbacks_calls_are_unsupported(void **state)
@@ -550,9 +501,7 @@ static void test_rpc__without_callbacks_calls_are_unsupported(void **state)
 static void test_rpc__wrong_parameters_reach_no_driver(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(CALLABLE());
   pool_lease_t lease = pool_get(pool);
   pool_bytes_t without_data = {NULL, 3};
   pool_error_t error = POOL_ERROR_INIT;
@@ -572,17 +521,13 @@ static void test_rpc__wrong_parameters_reach_no_driver(void **state)
   assert_int_equal(server.fake.calls, 0);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_len(pool), 1);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__what_is_no_lease_reaches_no_connection(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, NULL);
+  pool_t *pool = server_start(CALLABLE(.config.max_open = 1));
   pool_lease_t stale = pool_get(pool);
   assert_int_equal(pool_put(stale), 0);
   pool_lease_t lease = pool_get(pool); /* the same connection, by another lease */
@@ -616,7 +561,7 @@ static void test_rpc__what_is_no_lease_reaches_no_connection(void **state)
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_call(lease, "echo", no_args, NULL, NULL), POOL_E_STALE); /* idle is not lent */
   assert_int_equal(server.fake.calls, 1);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 struct caller {
@@ -635,14 +580,8 @@ static void *call_main(void *data)
 static void test_rpc__a_put_during_a_call_takes_effect_after_it(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
+  pool_t *pool = server_start(CALLABLE(.vtable.reset = server_reset, .config.max_open = 1));
   gate_set(&server.calling, false);
-  pool_vtable_t vtable = server_vtable();
-  vtable.reset = server_reset;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, &vtable);
   struct caller caller = {.lease = pool_get(pool), .method = "gate"};
   pthread_t thread = thread_start(call_main, &caller);
   wait_until(gate_waiting(&server.calling) == 1);
@@ -655,31 +594,26 @@ static void test_rpc__a_put_during_a_call_takes_effect_after_it(void **state)
   thread_end(thread);
   assert_int_equal(caller.result, 0);
   assert_int_equal(server.fake.reset, 1);
-  pool_lease_t lease = pool_get_for(pool, 0);
-  assert_true(lease > 0);
-  assert_int_equal(pool_put(lease), 0);
+  get_and_put_now(pool);
   assert_int_equal(server.fake.opened, 1);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 /* ---- pool_go ---- */
 
 static void *answer_main(void *data)
 {
-  struct server *server = data;
-  must_soon(server_pending(server) > 0);
-  server_answer(server, 0);
-  return NULL;
+  must_soon(server_pending() > 0);
+  server_answer(0);
+  return data;
 }
 
 static void test_rpc__done_is_called_once(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(CALLABLE());
   pool_lease_t lease = pool_get(pool);
-  struct told inside = {0}, remote = {0}, elsewhere = {0};
+  struct done inside = {0}, remote = {0}, elsewhere = {0};
   int64_t first = pool_go(lease, "echo", args_of("at once"), tell, &inside);
   assert_true(first > 0);
   assert_int_equal(inside.times, 1);
@@ -691,28 +625,26 @@ static void test_rpc__done_is_called_once(void **state)
   assert_int_equal(remote.times, 1);
   assert_int_equal(remote.code, POOL_E_REMOTE);
   assert_string_equal(remote.text, "no such thing");
-  pthread_t thread = thread_start(answer_main, &server);
-  assert_true(pool_go(lease, "later", no_args, tell, &elsewhere) > 0);
+  pthread_t thread = thread_start(answer_main, NULL);
+  assert_goes(lease, "later", &elsewhere);
   thread_end(thread);
   assert_int_equal(elsewhere.times, 1);
   assert_string_equal(elsewhere.text, "answer");
   assert_false(pthread_equal(elsewhere.thread, pthread_self()));
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_len(pool), 1);
-  server_finish(&server, pool);
+  server_finish(pool);
   assert_int_equal(inside.times + remote.times + elsewhere.times, 3);
 }
 
 static void test_rpc__a_second_report_is_stale(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(CALLABLE());
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
-  assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
-  pool_call_t *call = server_answer(&server, 0);
+  struct done told = {0};
+  assert_goes(lease, "later", &told);
+  pool_call_t *call = server_answer(0);
   assert_int_equal(pool_call_done(call, 0, bytes_of("leaks if not freed")), POOL_E_STALE);
   assert_int_equal(pool_call_done(call, POOL_E_BROKEN, no_args), POOL_E_STALE);
   assert_int_equal(pool_failure(NULL), POOL_E_STALE);
@@ -723,31 +655,27 @@ static void test_rpc__a_second_report_is_stale(void **state)
   assert_int_equal(pool_len(pool), 1); /* the late "broken" was of no effect */
   assert_true(pool_call_deadline(NULL) == POOL_NO_DEADLINE);
   assert_true(pool_call_deadline((pool_call_t *)1) == POOL_NO_DEADLINE);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 /* The memory of a call serves other calls; a second report must not end one of those. */
 static void test_rpc__a_second_report_reaches_no_later_call(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED));
   pool_lease_t lease = pool_get(pool);
-  struct told first = {0}, later[200];
+  struct done first = {0}, later[200];
   memset(later, 0, sizeof later);
-  assert_true(pool_go(lease, "later", no_args, tell, &first) > 0);
-  pool_call_t *call = server_answer(&server, 0);
+  assert_goes(lease, "later", &first);
+  pool_call_t *call = server_answer(0);
   for (int i = 0; i < 200; i++) {
-    assert_true(pool_go(lease, "later", no_args, tell, &later[i]) > 0);
+    assert_goes(lease, "later", &later[i]);
     assert_int_equal(pool_call_done(call, POOL_E_BROKEN, bytes_of("late")), POOL_E_STALE);
     if (i % 3 == 0)
-      server_answer(&server, 0);
+      server_answer(0);
   }
-  while (server_pending(&server) > 0)
-    server_answer(&server, 0);
+  while (server_pending() > 0)
+    server_answer(0);
   assert_int_equal(first.times, 1);
   for (int i = 0; i < 200; i++) {
     assert_int_equal(later[i].times, 1);
@@ -755,80 +683,49 @@ static void test_rpc__a_second_report_reaches_no_later_call(void **state)
   }
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_len(pool), 1);
-  server_finish(&server, pool);
-}
-
-struct getter {
-  pool_t *pool;
-  int64_t timeout_ms;
-  _Atomic pool_lease_t lease;
-};
-
-static void *get_main(void *data)
-{
-  struct getter *getter = data;
-  getter->lease = pool_get_for(getter->pool, getter->timeout_ms);
-  return NULL;
+  server_finish(pool);
 }
 
 static void test_rpc__a_connection_put_during_go_is_nobodys_until_done(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.reset = server_reset;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.reset = server_reset, .config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
-  struct told told[2] = {0};
-  assert_true(pool_go(lease, "later", no_args, tell, &told[0]) > 0);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[1]) > 0);
+  struct done told[2] = {0};
+  assert_goes(lease, "later", &told[0]);
+  assert_goes(lease, "later", &told[1]);
   assert_int_equal(pool_put(lease), 0);
   assert_null(pool_conn(lease));
   assert_int_equal(pool_mark_unusable(lease), POOL_E_STALE);
   assert_int_equal(pool_go(lease, "later", no_args, never, NULL), POOL_E_STALE);
-  struct getter getters[2] = {{pool, 20000, 0}, {pool, 20000, 0}};
-  pthread_t threads[2];
-  for (int i = 0; i < 2; i++) {
-    threads[i] = thread_start(get_main, &getters[i]);
-    wait_until(stats_of(pool).waiting == i + 1);
-  }
+  struct getter getters[2] = {{.keeps = true}, {.keeps = true}};
+  getters_queue(getters, 2, pool, 20000);
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   assert_int_equal(pool_len(pool), 0);
-  server_answer(&server, 0);
+  server_answer(0);
   assert_int_equal(told[0].times, 1);
   assert_int_equal(server.fake.reset, 0); /* one more is under way */
   assert_int_equal(stats_of(pool).waiting, 2);
-  server_answer(&server, 0);
+  server_answer(0);
   assert_int_equal(server.fake.reset, 1);
-  thread_end(threads[0]); /* the first waiter has it */
-  assert_true(getters[0].lease > 0);
-  assert_int_equal(getters[1].lease, 0);
-  assert_int_equal(pool_put(getters[0].lease), 0);
-  thread_end(threads[1]);
-  assert_int_equal(pool_put(getters[1].lease), 0);
+  assert_true(getter_end(&getters[0]) > 0); /* the first waiter has it */
+  assert_int_equal(getters[1].result, 0);
+  assert_int_equal(pool_put(getters[0].result), 0);
+  assert_int_equal(pool_put(getter_end(&getters[1])), 0);
   assert_int_equal(server.fake.opened, 1);
   assert_int_equal(server.fake.closed, 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__a_multiplexed_connection_is_lent_at_once(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED, .config.max_open = 1));
   pool_lease_t lease = pool_get(pool);
   void *conn = pool_conn(lease);
-  struct told told[3] = {0};
+  struct done told[3] = {0};
   for (int i = 0; i < 3; i++) {
-    assert_true(pool_go(lease, "later", no_args, tell, &told[i]) > 0);
+    assert_goes(lease, "later", &told[i]);
     assert_int_equal(pool_put(lease), 0);
     lease = pool_get_for(pool, 0);
     assert_ptr_equal(pool_conn(lease), conn);
@@ -836,123 +733,99 @@ static void test_rpc__a_multiplexed_connection_is_lent_at_once(void **state)
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_len(pool), 1);
   for (int i = 0; i < 3; i++)
-    server_answer(&server, 0);
+    server_answer(0);
   for (int i = 0; i < 3; i++)
     assert_int_equal(told[i].times, 1);
   assert_int_equal(pool_len(pool), 1);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 /* A call of an earlier lease breaks a multiplexed connection, wherever it is by then. */
 static void test_rpc__an_earlier_call_dooms_a_multiplexed_connection(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  pool_t *pool = server_pool(&server, &config, &vtable);
-  struct told told[3] = {0};
+  pool_t *pool = server_start(CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED, .config.max_open = 1));
+  struct done told[3] = {0};
   /* Idle, no other call: closed at once. */
   pool_lease_t lease = pool_get(pool);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[0]) > 0);
+  assert_goes(lease, "later", &told[0]);
   assert_int_equal(pool_put(lease), 0);
-  server_answer(&server, POOL_E_BROKEN);
+  server_answer(POOL_E_BROKEN);
   assert_int_equal(server.fake.closed, 1);
   /* Idle, another call under way: not lent again, and closed when that is done. */
   lease = pool_get_for(pool, 0);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[1]) > 0);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[2]) > 0);
+  assert_goes(lease, "later", &told[1]);
+  assert_goes(lease, "later", &told[2]);
   assert_int_equal(pool_put(lease), 0);
-  server_answer(&server, POOL_E_BROKEN);
+  server_answer(POOL_E_BROKEN);
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   assert_int_equal(server.fake.closed, 1);
-  server_answer(&server, 0);
+  server_answer(0);
   assert_int_equal(server.fake.closed, 2);
   /* Lent to somebody else: closed when he puts it. */
   lease = pool_get_for(pool, 0);
-  assert_true(pool_go(lease, "later", no_args, tell, &told[0]) > 0);
+  assert_goes(lease, "later", &told[0]);
   assert_int_equal(pool_put(lease), 0);
   lease = pool_get_for(pool, 0);
   assert_int_equal(server.fake.opened, 3);
-  server_answer(&server, POOL_E_BROKEN);
+  server_answer(POOL_E_BROKEN);
   assert_non_null(pool_conn(lease));
   assert_int_equal(server.fake.closed, 2);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(server.fake.closed, 3);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__unusable_and_put_during_go_is_closed_when_done(void **state)
 {
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
-    struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    vtable.reset = server_reset;
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.max_open = 1;
-    pool_t *pool = server_pool(&server, &config, &vtable);
-    struct told told = {0};
+    pool_t *pool = server_start(CALLABLE(.vtable.flags = flags, .vtable.reset = server_reset, .config.max_open = 1));
+    struct done told = {0};
     pool_lease_t lease = pool_get(pool);
-    assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+    assert_goes(lease, "later", &told);
     assert_int_equal(pool_mark_unusable(lease), 0);
     assert_int_equal(pool_put(lease), 0);
     assert_int_equal(server.fake.closed, 0);
     assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
-    server_answer(&server, 0);
+    server_answer(0);
     assert_int_equal(server.fake.closed, 1);
     assert_int_equal(server.fake.reset, 0);
-    lease = pool_get_for(pool, 0);
-    assert_true(lease > 0);
-    assert_int_equal(pool_put(lease), 0);
-    server_finish(&server, pool);
+    get_and_put_now(pool);
+    server_finish(pool);
   }
 }
 
 static void test_rpc__multiplexed_connections_are_reset_between_calls(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  vtable.reset = server_reset;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
-  struct told told = {0};
+  pool_t *pool = server_start(CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED, .vtable.reset = server_reset));
+  struct done told = {0};
   pool_lease_t lease = pool_get(pool);
-  assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+  assert_goes(lease, "later", &told);
   assert_int_equal(pool_put(lease), 0);
-  server_answer(&server, 0);
+  server_answer(0);
   assert_int_equal(server.fake.reset, 1);
   assert_int_equal(pool_len(pool), 1);
-  server_finish(&server, pool); /* no reset met a call */
+  server_finish(pool); /* no reset met a call */
 }
 
 static void test_rpc__put_from_within_done(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.reset = server_reset;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
-  struct told inside = {.put = pool_get(pool)}, elsewhere = {0};
-  assert_true(pool_go(inside.put, "echo", no_args, tell, &inside) > 0);
+  pool_t *pool = server_start(CALLABLE(.vtable.reset = server_reset));
+  struct done inside = {.put = pool_get(pool)}, elsewhere = {0};
+  assert_goes(inside.put, "echo", &inside);
   assert_int_equal(inside.times, 1);
   assert_int_equal(pool_len(pool), 1);
   elsewhere.put = pool_get(pool);
-  pthread_t thread = thread_start(answer_main, &server);
-  assert_true(pool_go(elsewhere.put, "later", no_args, tell, &elsewhere) > 0);
+  pthread_t thread = thread_start(answer_main, NULL);
+  assert_goes(elsewhere.put, "later", &elsewhere);
   thread_end(thread);
   assert_int_equal(elsewhere.times, 1);
   assert_int_equal(pool_len(pool), 1);
   assert_int_equal(server.fake.reset, 2);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 struct again {
@@ -982,16 +855,14 @@ static void go_again(void *user, int32_t code, pool_bytes_t reply)
 static void test_rpc__done_may_call_everything(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(CALLABLE());
   struct again again = {.pool = pool};
   pool_lease_t lease = pool_get(pool);
   assert_true(pool_go(lease, "echo", no_args, go_again, &again) > 0);
   assert_int_equal(again.rounds, 21);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_get(pool), POOL_E_CLOSED);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static int go_reports_and_refuses(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
@@ -1004,28 +875,22 @@ static int go_reports_and_refuses(void *context, void *conn, const char *method,
 static void test_rpc__a_go_that_reports_and_refuses_ends_once(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.go = go_reports_and_refuses;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
+  pool_t *pool = server_start(CALLABLE(.vtable.go = go_reports_and_refuses));
   pool_lease_t lease = pool_get(pool);
-  struct told told[3] = {0};
+  struct done told[3] = {0};
   for (int i = 0; i < 3; i++) {
     assert_int_equal(pool_go(lease, "x", no_args, tell, &told[i]), POOL_E_BROKEN);
     assert_int_equal(told[i].times, 1);
   }
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(stats_of(pool).open, pool_len(pool)); /* no call is left on it */
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__a_refused_go_leaves_no_call_behind(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(CALLABLE());
   for (int i = 0; i < 10; i++) {
     pool_lease_t lease = pool_get(pool);
     assert_int_equal(pool_go(lease, "-1", no_args, never, NULL), POOL_E_INVALID);
@@ -1033,20 +898,18 @@ static void test_rpc__a_refused_go_leaves_no_call_behind(void **state)
     assert_int_equal(pool_len(pool), 1);
   }
   assert_int_equal(pool_close(pool, -1), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__a_successful_go_leaves_the_last_failure_alone(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_t *pool = server_pool(&server, NULL, NULL);
+  pool_t *pool = server_start(CALLABLE());
   pool_lease_t lease = pool_get(pool);
-  struct told told = {0};
+  struct done told = {0};
   pool_error_t error = POOL_ERROR_INIT;
   assert_int_equal(pool_call(lease, "-6", no_args, NULL, NULL), POOL_E_REMOTE);
-  assert_true(pool_go(lease, "echo", no_args, tell, &told) > 0);
+  assert_goes(lease, "echo", &told);
   assert_int_equal(pool_failure(&error), POOL_E_REMOTE);
   assert_string_equal(error.message, "code -6");
   /* And a failure of go is not told with the words of an earlier one. */
@@ -1054,7 +917,7 @@ static void test_rpc__a_successful_go_leaves_the_last_failure_alone(void **state
   assert_int_equal(pool_failure(&error), POOL_E_REMOTE);
   assert_string_not_equal(error.message, "code -6");
   assert_int_equal(pool_put(lease), 0);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__drivers_see_the_deadline(void **state)
@@ -1062,19 +925,15 @@ static void test_rpc__drivers_see_the_deadline(void **state)
   (void)state;
   const int64_t timeouts_ms[] = {-1, 0, 5000};
   for (size_t i = 0; i < sizeof timeouts_ms / sizeof *timeouts_ms; i++) {
-    struct server server;
-    server_init(&server);
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.call_timeout_ms = timeouts_ms[i];
-    pool_t *pool = server_pool(&server, &config, NULL);
+    pool_t *pool = server_start(CALLABLE(.config.call_timeout_ms = timeouts_ms[i]));
     pool_lease_t lease = pool_get(pool);
     for (int round = 0; round < 2; round++) {
-      struct told told = {0};
+      struct done told = {0};
       int64_t before = now_ns();
       if (round == 0)
         assert_int_equal(pool_call(lease, "echo", no_args, NULL, NULL), 0);
       else
-        assert_true(pool_go(lease, "later", no_args, tell, &told) > 0);
+        assert_goes(lease, "later", &told);
       int64_t after = now_ns();
       if (timeouts_ms[i] < 0) {
         assert_true(server.deadline_ns == POOL_NO_DEADLINE);
@@ -1083,17 +942,16 @@ static void test_rpc__drivers_see_the_deadline(void **state)
         assert_true(server.deadline_ns <= after + timeouts_ms[i] * 1000000);
       }
       if (round == 1)
-        server_answer(&server, 0);
+        server_answer(0);
     }
     assert_int_equal(pool_put(lease), 0);
-    server_finish(&server, pool);
+    server_finish(pool);
   }
 }
 
 /* ---- many calls ---- */
 
 struct sharing {
-  struct server *server;
   pool_lease_t lease;
   _Atomic int ended, stop;
 };
@@ -1126,7 +984,7 @@ static void *answer_all_main(void *data)
   struct sharing *sharing = data;
   for (;;) {
     bool stop = atomic_load(&sharing->stop);
-    pool_call_t *call = server_take(sharing->server);
+    pool_call_t *call = server_take();
     if (call)
       must(pool_call_done(call, POOL_E_REMOTE, bytes_of("x")) == 0);
     else if (stop)
@@ -1139,39 +997,27 @@ static void *answer_all_main(void *data)
 static void test_rpc__many_threads_share_a_multiplexed_lease(void **state)
 {
   (void)state;
-  struct server server;
-  server_init(&server);
-  pool_vtable_t vtable = server_vtable();
-  vtable.flags = POOL_VTABLE_MULTIPLEXED;
-  pool_t *pool = server_pool(&server, NULL, &vtable);
-  struct sharing sharing = {.server = &server, .lease = pool_get(pool)};
+  pool_t *pool = server_start(CALLABLE(.vtable.flags = POOL_VTABLE_MULTIPLEXED));
+  struct sharing sharing = {.lease = pool_get(pool)};
   pthread_t threads[8], answering[2];
-  for (int i = 0; i < 2; i++)
-    answering[i] = thread_start(answer_all_main, &sharing);
-  for (int i = 0; i < 8; i++)
-    threads[i] = thread_start(share_main, &sharing);
-  for (int i = 0; i < 8; i++)
-    thread_end(threads[i]);
+  threads_start(answering, 2, answer_all_main, &sharing);
+  threads_start(threads, 8, share_main, &sharing);
+  threads_end(threads, 8);
   sharing.stop = 1;
-  for (int i = 0; i < 2; i++)
-    thread_end(answering[i]);
+  threads_end(answering, 2);
   assert_int_equal(sharing.ended, 8000);
   assert_int_equal(pool_put(sharing.lease), 0);
   assert_int_equal(pool_len(pool), 1);
   assert_int_equal(server.fake.opened, 1);
-  server_finish(&server, pool);
+  server_finish(pool);
 }
 
 static void test_rpc__too_many_calls_under_way_are_refused(void **state)
 {
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
-    static struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    pool_t *pool = server_pool(&server, NULL, &vtable);
-    struct sharing sharing = {.server = &server, .lease = pool_get(pool)};
+    pool_t *pool = server_start(CALLABLE(.vtable.flags = flags));
+    struct sharing sharing = {.lease = pool_get(pool)};
     enum { MOST = 4095 };
     for (int i = 0; i < MOST; i++)
       assert_true(pool_go(sharing.lease, "later", no_args, count_ended, &sharing) > 0);
@@ -1182,33 +1028,21 @@ static void test_rpc__too_many_calls_under_way_are_refused(void **state)
       assert_int_equal(error.code, POOL_E_OVERLOAD);
     }
     assert_non_null(pool_conn(sharing.lease));
-    server_answer(&server, 0);
+    server_answer(0);
     assert_int_equal(pool_call(sharing.lease, "echo", no_args, NULL, NULL), 0);
     assert_int_equal(pool_mark_unusable(sharing.lease), 0); /* the flags beside the count are not hurt by it */
     assert_int_equal(pool_put(sharing.lease), 0);
-    while (server_pending(&server) > 0) {
+    while (server_pending() > 0) {
       assert_int_equal(server.fake.closed, 0);
-      server_answer(&server, 0);
+      server_answer(0);
     }
     assert_int_equal(sharing.ended, MOST);
     assert_int_equal(server.fake.closed, 1);
-    server_finish(&server, pool);
+    server_finish(pool);
   }
 }
 
 /* ---- closing ---- */
-
-struct closer {
-  pool_t *pool;
-  _Atomic int result;
-};
-
-static void *close_main(void *data)
-{
-  struct closer *closer = data;
-  closer->result = pool_close(closer->pool, -1);
-  return NULL;
-}
 
 static bool is_closed(pool_t *pool)
 {
@@ -1222,38 +1056,31 @@ static void test_rpc__close_waits_for_calls_under_way(void **state)
 {
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
-    struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.max_open = 2;
-    pool_t *pool = server_pool(&server, &config, &vtable);
-    struct told told[3] = {0};
+    pool_t *pool = server_start(CALLABLE(.vtable.flags = flags, .config.max_open = 2));
+    struct done told[3] = {0};
     pool_lease_t put = pool_get(pool), kept = pool_get(pool);
-    assert_true(pool_go(put, "later", no_args, tell, &told[0]) > 0);
-    assert_true(pool_go(put, "later", no_args, tell, &told[1]) > 0);
-    assert_true(pool_go(kept, "later", no_args, tell, &told[2]) > 0);
+    assert_goes(put, "later", &told[0]);
+    assert_goes(put, "later", &told[1]);
+    assert_goes(kept, "later", &told[2]);
     assert_int_equal(pool_put(put), 0);
-    struct closer closer = {.pool = pool, .result = -1};
-    pthread_t thread = thread_start(close_main, &closer);
+    struct closer closer;
+    closer_start(&closer, pool, -1);
     wait_until(is_closed(pool));
     assert_int_equal(pool_close(pool, 1), 2);
     assert_int_equal(server.fake.closed, 0);
-    struct told more = {0};
-    assert_true(pool_go(kept, "echo", no_args, tell, &more) > 0); /* who has a lease may use it to the end */
-    server_answer(&server, 0);
+    struct done more = {0};
+    assert_goes(kept, "echo", &more); /* who has a lease may use it to the end */
+    server_answer(0);
     assert_int_equal(server.fake.closed, 0);
-    server_answer(&server, 0);
+    server_answer(0);
     assert_int_equal(server.fake.closed, 1);
     assert_int_equal(pool_put(kept), 0);
     assert_int_equal(pool_close(pool, 1), 1);
-    assert_int_equal(closer.result, -1);
-    server_answer(&server, POOL_E_BROKEN);
-    thread_end(thread);
-    assert_int_equal(closer.result, 0);
+    assert_true(closer_waits(&closer));
+    server_answer(POOL_E_BROKEN);
+    closer_end(&closer, 0);
     assert_int_equal(server.fake.closed, 2);
-    server_finish(&server, pool);
+    server_finish(pool);
   }
 }
 
@@ -1261,24 +1088,19 @@ static void test_rpc__a_freed_pool_lives_until_the_last_call_is_done(void **stat
 {
   (void)state;
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
-    struct server server;
-    server_init(&server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    vtable.release = fake_release;
-    pool_t *pool = server_pool(&server, NULL, &vtable);
-    struct told told[2] = {0};
+    pool_t *pool = server_start(CALLABLE(.vtable.flags = flags, .vtable.release = fake_release));
+    struct done told[2] = {0};
     pool_lease_t lease = pool_get(pool), other = pool_get(pool);
-    assert_true(pool_go(lease, "later", no_args, tell, &told[0]) > 0);
-    assert_true(pool_go(other, "later", no_args, tell, &told[1]) > 0);
+    assert_goes(lease, "later", &told[0]);
+    assert_goes(other, "later", &told[1]);
     assert_int_equal(pool_put(lease), 0);
     pool_free(pool);
     assert_int_equal(server.fake.closed, 0);
-    server_answer(&server, 0);
+    server_answer(0);
     assert_int_equal(told[0].times, 1);
     assert_int_equal(server.fake.closed, 1);
     assert_int_equal(server.fake.released, 0);
-    server_answer(&server, POOL_E_REMOTE);
+    server_answer(POOL_E_REMOTE);
     assert_int_equal(told[1].times, 1);
     assert_int_equal(server.fake.closed, 1);
     assert_int_equal(pool_call(other, "echo", no_args, NULL, NULL), 0);
@@ -1292,7 +1114,6 @@ static void test_rpc__a_freed_pool_lives_until_the_last_call_is_done(void **stat
 /* ---- everything at once ---- */
 
 struct storm {
-  struct server server;
   pool_t *pool;
   _Atomic int begun, ended, stop;
 };
@@ -1339,7 +1160,7 @@ static void *storm_answer_main(void *data)
   uint64_t seed = (uint64_t)(uintptr_t)&seed | 1;
   for (;;) {
     bool stop = atomic_load(&storm->stop);
-    pool_call_t *call = server_take(&storm->server);
+    pool_call_t *call = server_take();
     if (!call && stop)
       return NULL;
     if (!call) {
@@ -1357,40 +1178,29 @@ static void test_rpc__a_storm_of_calls(void **state)
   for (uint32_t flags = 0; flags <= POOL_VTABLE_MULTIPLEXED; flags++) {
     static struct storm storm;
     memset(&storm, 0, sizeof storm);
-    server_init(&storm.server);
-    pool_vtable_t vtable = server_vtable();
-    vtable.flags = flags;
-    vtable.check = fake_check;
-    vtable.reset = flags ? NULL : server_reset;
-    vtable.release = fake_release;
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.max_open = 3;
-    storm.pool = server_pool(&storm.server, &config, &vtable);
-    storm.server.fake.fail_check = 50;
+    storm.pool = server_start(CALLABLE(.vtable.flags = flags, .vtable.check = fake_check,
+                                       .vtable.reset = flags ? NULL : server_reset, .vtable.release = fake_release,
+                                       .config.max_open = 3));
+    server.fake.fail_check = 50;
     pthread_t threads[6], answering[2];
-    for (int i = 0; i < 2; i++)
-      answering[i] = thread_start(storm_answer_main, &storm);
-    for (int i = 0; i < 6; i++)
-      threads[i] = thread_start(storm_main, &storm);
-    for (int i = 0; i < 6; i++)
-      thread_end(threads[i]);
+    threads_start(answering, 2, storm_answer_main, &storm);
+    threads_start(threads, 6, storm_main, &storm);
+    threads_end(threads, 6);
     storm.stop = 1;
-    for (int i = 0; i < 2; i++)
-      thread_end(answering[i]);
+    threads_end(answering, 2);
     assert_int_equal(storm.ended, storm.begun);
-    assert_true(storm.server.fake.most_open <= 3);
+    assert_true(server.fake.most_open <= 3);
     wait_until(stats_of(storm.pool).open == stats_of(storm.pool).idle); /* the dead are closed in the background */
     pool_stats_t stats = stats_of(storm.pool);
     assert_int_equal(stats.waiting, 0);
     assert_int_equal(stats.leased, 0);
-    storm.server.fake.fail_check = 0;
+    server.fake.fail_check = 0;
     pool_lease_t leases[3];
     for (int i = 0; i < 3; i++)
       assert_true((leases[i] = pool_get_for(storm.pool, 0)) > 0);
-    for (int i = 0; i < 3; i++)
-      assert_int_equal(pool_put(leases[i]), 0);
-    server_finish(&storm.server, storm.pool);
-    assert_int_equal(storm.server.fake.released, 1);
+    leases_put(leases, 3);
+    server_finish(storm.pool);
+    assert_int_equal(server.fake.released, 1);
   }
 }
 

@@ -1,103 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* The step API: every decision is handed out, none is lost, and whoever must be told is named. */
-#include "support.h"
+#include "steps.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static pool_t *step_pool(const pool_config_t *config)
-{
-  pool_t *pool = NULL;
-  pool_error_t error = POOL_ERROR_INIT;
-  if (pool_step_create(config, &pool, &error) != 0)
-    fail_msg("pool_step_create: %s", error.message);
-  return pool;
-}
-
 static pool_t *capped(int32_t max_open, int32_t fairness_us)
 {
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = max_open;
-  config.fairness_us = fairness_us;
-  return step_pool(&config);
+  return step_pool(PLAN(.config.max_open = max_open, .config.fairness_us = fairness_us));
 }
 
 /* One failure to open opens the breaker, for longer than any test takes. */
 static pool_t *breaking(int32_t max_open, const char *name)
 {
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.name = name;
-  config.max_open = max_open;
-  config.retry_min_ms = 60000;
-  config.retry_max_ms = 60000;
-  config.breaker_after = 1;
-  return step_pool(&config);
+  return step_pool(PLAN(.config.name = name, .config.max_open = max_open, .config.retry_min_ms = 60000,
+                        .config.retry_max_ms = 60000, .config.breaker_after = 1));
 }
+
+/* A waiter may be overtaken for longer than any test takes. */
+#define LONG_US 100000000
 
 static int connections[64]; /* their addresses stand for connections */
-
-static uint32_t slot_number(int64_t lease)
-{
-  return (uint32_t)lease & 0xfffff;
-}
-
-/* A get that has to open. */
-static pool_lease_t open_one(pool_t *pool, void *conn)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
-  assert_int_equal(step.ticket, 0);
-  pool_lease_t claim = step.claim;
-  pool_lease_t lease = pool_step_done(claim, NULL, conn, &step);
-  assert_true(lease > 0);
-  assert_int_equal(step.work, POOL_WORK_NONE);
-  assert_int_equal(slot_number(lease), slot_number(claim));
-  return lease;
-}
-
-/* A get that has to wait. */
-static int64_t queue_one(pool_t *pool, int64_t timeout_ms)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_begin(pool, timeout_ms, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_NONE);
-  assert_true(step.ticket > 0);
-  assert_int_equal(step.wake, 0);
-  return step.ticket;
-}
-
-/* Ends a lease that nothing is to be done about; returns whom to wake. */
-static int64_t end_one(pool_lease_t lease)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_end(lease, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_NONE);
-  return step.wake;
-}
-
-/* Closes what a closed pool still holds and frees it. */
-static void finish(pool_t *pool, int expected)
-{
-  pool_step_t step = POOL_STEP_INIT;
-  int closed = 0;
-  assert_int_equal(pool_close(pool, 0), expected);
-  while (pool_step_next(pool, &step) == 1) {
-    if (step.work == POOL_WORK_NONE)
-      continue;
-    assert_int_equal(step.work, POOL_WORK_CLOSE);
-    assert_int_equal(step.reason, POOL_REASON_CLOSED);
-    assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-    closed++;
-  }
-  assert_int_equal(closed, expected);
-  assert_int_equal(pool_close(pool, -1), 0);
-  pool_stats_t stats = stats_of(pool);
-  assert_int_equal(stats.open, 0);
-  assert_int_equal(stats.opened, stats.closed);
-  pool_free(pool);
-}
 
 static void test_step__the_life_of_a_connection(void **state)
 {
@@ -105,8 +29,7 @@ static void test_step__the_life_of_a_connection(void **state)
   pool_t *pool = capped(2, 1000);
   pool_step_t step = POOL_STEP_INIT;
   step.conn = &step;
-  assert_int_equal(pool_step_begin(pool, 5000, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_opens(pool, 5000, 0, &step);
   assert_int_equal(step.reason, POOL_REASON_NONE);
   assert_null(step.conn);
   assert_int_equal(step.ticket, 0);
@@ -123,7 +46,7 @@ static void test_step__the_life_of_a_connection(void **state)
   assert_int_equal(step.work, POOL_WORK_NONE);
   assert_ptr_equal(pool_conn(lease), &connections[0]);
   assert_int_equal(pool_step_done(claim, NULL, NULL, &step), POOL_E_STALE);
-  assert_int_equal(end_one(lease), 0); /* and nothing was to be reset */
+  assert_int_equal(step_put(lease), 0); /* and nothing was to be reset */
   assert_int_equal(pool_step_end(lease, &step), POOL_E_STALE);
   assert_int_equal(pool_len(pool), 1);
   pool_lease_t again = pool_step_begin(pool, 0, 0, &step);
@@ -140,10 +63,10 @@ static void test_step__the_life_of_a_connection(void **state)
   assert_int_equal(stats_of(pool).open, 0);
   assert_int_equal(stats_of(pool).close_failures, 1);
   assert_int_equal(stats_of(pool).lent, 2);
-  lease = open_one(pool, NULL); /* who keeps his connections elsewhere needs no pointer */
+  lease = step_open(pool, NULL); /* who keeps his connections elsewhere needs no pointer */
   assert_null(pool_conn(lease));
-  assert_int_equal(end_one(lease), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(lease), 0);
+  step_finish(pool, 1);
 }
 
 static void test_step__an_open_that_fails_takes_no_place(void **state)
@@ -152,8 +75,7 @@ static void test_step__an_open_that_fails_takes_no_place(void **state)
   pool_t *pool = capped(1, 1000);
   pool_step_t step = POOL_STEP_INIT;
   for (int i = 0; i < 20; i++) {
-    assert_int_equal(pool_step_begin(pool, i % 2 ? -1 : 0, 0, &step), 0);
-    assert_int_equal(step.work, POOL_WORK_OPEN);
+    assert_opens(pool, i % 2 ? -1 : 0, 0, &step);
     pool_lease_t claim = step.claim;
     assert_int_equal(pool_step_done(claim, &failed_work, &connections[0], &step), POOL_E_OPEN);
     assert_int_equal(step.work, POOL_WORK_NONE);
@@ -161,26 +83,25 @@ static void test_step__an_open_that_fails_takes_no_place(void **state)
     assert_int_equal(stats_of(pool).open, 0);
   }
   assert_int_equal(stats_of(pool).open_failures, 20);
-  assert_int_equal(end_one(open_one(pool, NULL)), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(step_open(pool, NULL)), 0);
+  step_finish(pool, 1);
 }
 
 static void test_step__tickets_are_served_in_order(void **state)
 {
   (void)state;
-  for (int32_t fairness_us = 0; fairness_us <= 100000000; fairness_us += 100000000) {
-    pool_t *pool = capped(1, fairness_us);
+  for (int overtaking = 0; overtaking < 2; overtaking++) {
+    pool_t *pool = capped(1, overtaking ? LONG_US : 0);
     pool_step_t step = POOL_STEP_INIT;
-    pool_lease_t lease = open_one(pool, &connections[0]);
+    pool_lease_t lease = step_open(pool, &connections[0]);
     assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
     assert_int_equal(step.ticket, 0);
     int64_t tickets[3];
-    for (int i = 0; i < 3; i++)
-      tickets[i] = queue_one(pool, -1);
+    step_queue_all(pool, tickets, 3);
     assert_int_equal(pool_step_begin(pool, -1, tickets[1], &step), 0); /* whoever looks without being told waits on */
     assert_int_equal(step.ticket, tickets[1]);
     for (int i = 0; i < 3; i++) {
-      assert_int_equal(end_one(lease), tickets[i]);
+      assert_int_equal(step_put(lease), tickets[i]);
       lease = pool_step_begin(pool, -1, tickets[i], &step);
       assert_true(lease > 0);
       assert_int_equal(step.ticket, 0);
@@ -189,27 +110,25 @@ static void test_step__tickets_are_served_in_order(void **state)
       assert_int_equal(pool_step_begin(pool, -1, tickets[i], &step), POOL_E_STALE);
       assert_int_equal(pool_step_cancel(tickets[i], &step), POOL_E_STALE);
     }
-    assert_int_equal(end_one(lease), 0);
+    assert_int_equal(step_put(lease), 0);
     assert_int_equal(stats_of(pool).waited, 3);
-    finish(pool, 1);
+    step_finish(pool, 1);
   }
 }
 
 static void test_step__each_put_wakes_one(void **state)
 {
   (void)state;
-  for (int32_t fairness_us = 0; fairness_us <= 100000000; fairness_us += 100000000) {
-    pool_t *pool = capped(3, fairness_us);
+  for (int overtaking = 0; overtaking < 2; overtaking++) {
+    pool_t *pool = capped(3, overtaking ? LONG_US : 0);
     pool_lease_t leases[3];
     int64_t tickets[3];
     pool_step_t step = POOL_STEP_INIT;
-    for (int i = 0; i < 3; i++)
-      leases[i] = open_one(pool, &connections[i]);
-    for (int i = 0; i < 3; i++)
-      tickets[i] = queue_one(pool, -1);
+    step_open_all(pool, leases, 3, connections);
+    step_queue_all(pool, tickets, 3);
     int64_t woken[3];
     for (int i = 0; i < 3; i++)
-      woken[i] = end_one(leases[i]);
+      woken[i] = step_put(leases[i]);
     assert_int_equal(woken[0], tickets[0]);
     /* Each is told by the put, or by the one before it that was told. */
     for (int i = 0; i < 3; i++) {
@@ -219,33 +138,29 @@ static void test_step__each_put_wakes_one(void **state)
     }
     assert_int_equal(step.wake, 0);
     for (int i = 0; i < 3; i++)
-      assert_int_equal(end_one(leases[i]), 0);
-    finish(pool, 3);
+      assert_int_equal(step_put(leases[i]), 0);
+    step_finish(pool, 3);
   }
 }
 
 static void test_step__a_failed_open_wakes_the_next(void **state)
 {
   (void)state;
-  for (int32_t fairness_us = 0; fairness_us <= 100000000; fairness_us += 100000000) {
-    pool_t *pool = capped(1, fairness_us);
+  for (int overtaking = 0; overtaking < 2; overtaking++) {
+    pool_t *pool = capped(1, overtaking ? LONG_US : 0);
     pool_step_t step = POOL_STEP_INIT, other = POOL_STEP_INIT;
-    assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-    assert_int_equal(step.work, POOL_WORK_OPEN);
-    int64_t first = queue_one(pool, -1), second = queue_one(pool, -1);
+    assert_opens(pool, -1, 0, &step);
+    int64_t first = step_queue(pool, -1), second = step_queue(pool, -1);
     assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
     assert_int_equal(step.wake, first);
-    assert_int_equal(pool_step_begin(pool, -1, first, &step), 0);
-    assert_int_equal(step.work, POOL_WORK_OPEN);
-    assert_int_equal(step.ticket, 0);
+    assert_opens(pool, -1, first, &step);
     assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
     assert_int_equal(step.wake, second);
-    assert_int_equal(pool_step_begin(pool, -1, second, &other), 0);
-    assert_int_equal(other.work, POOL_WORK_OPEN);
+    assert_opens(pool, -1, second, &other);
     pool_lease_t lease = pool_step_done(other.claim, NULL, &connections[0], &step);
     assert_true(lease > 0);
-    assert_int_equal(end_one(lease), 0);
-    finish(pool, 1);
+    assert_int_equal(step_put(lease), 0);
+    step_finish(pool, 1);
   }
 }
 
@@ -254,8 +169,8 @@ static void test_step__a_finished_close_wakes_the_next(void **state)
   (void)state;
   pool_t *pool = capped(1, 1000);
   pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t lease = open_one(pool, &connections[0]);
-  int64_t ticket = queue_one(pool, -1);
+  pool_lease_t lease = step_open(pool, &connections[0]);
+  int64_t ticket = step_queue(pool, -1);
   assert_int_equal(pool_mark_unusable(lease), 0);
   assert_int_equal(pool_step_end(lease, &step), 0);
   assert_int_equal(step.work, POOL_WORK_CLOSE);
@@ -266,36 +181,31 @@ static void test_step__a_finished_close_wakes_the_next(void **state)
   assert_int_equal(early.ticket, ticket);
   assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   assert_int_equal(step.wake, ticket);
-  assert_int_equal(pool_step_begin(pool, -1, ticket, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_opens(pool, -1, ticket, &step);
   assert_true((lease = pool_step_done(step.claim, NULL, NULL, &step)) > 0);
-  assert_int_equal(end_one(lease), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(lease), 0);
+  step_finish(pool, 1);
 }
 
 static void test_step__the_end_of_an_open_lets_the_next_open(void **state)
 {
   (void)state;
   for (int failed = 0; failed < 2; failed++) {
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.max_opening = 1;
-    pool_t *pool = step_pool(&config);
+    pool_t *pool = step_pool(PLAN(.config.max_opening = 1));
     pool_step_t step = POOL_STEP_INIT;
-    assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
-    assert_int_equal(step.work, POOL_WORK_OPEN);
+    assert_opens(pool, 0, 0, &step);
     pool_lease_t claim = step.claim;
     assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
-    int64_t ticket = queue_one(pool, -1);
+    int64_t ticket = step_queue(pool, -1);
     pool_lease_t lease = pool_step_done(claim, failed ? &failed_work : NULL, NULL, &step);
     assert_int_equal(lease > 0, !failed);
     assert_int_equal(step.wake, ticket);
-    assert_int_equal(pool_step_begin(pool, -1, ticket, &step), 0);
-    assert_int_equal(step.work, POOL_WORK_OPEN);
+    assert_opens(pool, -1, ticket, &step);
     pool_lease_t other = pool_step_done(step.claim, NULL, NULL, &step);
-    assert_int_equal(end_one(other), 0);
+    assert_int_equal(step_put(other), 0);
     if (!failed)
-      assert_int_equal(end_one(lease), 0);
-    finish(pool, failed ? 1 : 2);
+      assert_int_equal(step_put(lease), 0);
+    step_finish(pool, failed ? 1 : 2);
   }
 }
 
@@ -306,44 +216,36 @@ static void test_step__the_hard_cap_holds(void **state)
   pool_step_t steps[20];
   for (int i = 0; i < 20; i++) {
     steps[i] = (pool_step_t)POOL_STEP_INIT;
-    assert_int_equal(pool_step_begin(pool, -1, 0, &steps[i]), 0);
-    assert_int_equal(steps[i].work, POOL_WORK_OPEN);
+    assert_opens(pool, -1, 0, &steps[i]);
     for (int j = 0; j < i; j++)
       assert_true(slot_number(steps[i].claim) != slot_number(steps[j].claim));
   }
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
-  int64_t ticket = queue_one(pool, -1);
+  int64_t ticket = step_queue(pool, -1);
   for (int i = 0; i < 20; i++) {
     pool_lease_t lease = pool_step_done(steps[i].claim, NULL, &connections[i], &steps[i]);
     assert_true(lease > 0);
     assert_int_equal(steps[i].wake, 0);
     assert_ptr_equal(pool_conn(lease), &connections[i]);
-    assert_int_equal(end_one(lease), i == 0 ? ticket : 0);
+    assert_int_equal(step_put(lease), i == 0 ? ticket : 0);
     if (i == 0) {
       assert_int_equal(pool_step_cancel(ticket, &step), 0);
       assert_int_equal(step.wake, 0);
     }
   }
-  finish(pool, 20);
+  step_finish(pool, 20);
 }
 
 static void test_step__what_is_too_much_is_closed(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_idle = 1;
-  pool_t *pool = step_pool(&config);
-  pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t first = open_one(pool, &connections[0]), second = open_one(pool, &connections[1]);
-  assert_int_equal(end_one(first), 0);
-  assert_int_equal(pool_step_end(second, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CLOSE);
-  assert_int_equal(step.reason, POOL_REASON_SURPLUS);
-  assert_ptr_equal(step.conn, &connections[1]);
-  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  pool_t *pool = step_pool(PLAN(.config.max_idle = 1));
+  pool_lease_t first = step_open(pool, &connections[0]), second = step_open(pool, &connections[1]);
+  assert_int_equal(step_put(first), 0);
+  step_close(second, POOL_REASON_SURPLUS);
   assert_int_equal(pool_len(pool), 1);
-  finish(pool, 1);
+  step_finish(pool, 1);
 }
 
 /* ---- which API a lease is of ---- */
@@ -353,9 +255,9 @@ static void test_step__no_other_api_lends_or_ends(void **state)
 {
   (void)state;
   pool_t *pool = capped(2, 1000);
-  pool_lease_t lease = open_one(pool, &connections[0]);
+  pool_lease_t lease = step_open(pool, &connections[0]);
   for (int i = 0; i < 3; i++) {
-    assert_int_equal(end_one(lease), 0);
+    assert_int_equal(step_put(lease), 0);
     assert_int_equal(pool_get(pool), POOL_E_UNSUPPORTED);
     assert_int_equal(pool_get_for(pool, 0), POOL_E_UNSUPPORTED);
     pool_step_t step = POOL_STEP_INIT;
@@ -364,8 +266,8 @@ static void test_step__no_other_api_lends_or_ends(void **state)
     assert_int_equal(pool_put(lease), POOL_E_UNSUPPORTED);
     assert_ptr_equal(pool_conn(lease), &connections[0]);
   }
-  assert_int_equal(end_one(lease), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(lease), 0);
+  step_finish(pool, 1);
 }
 
 /* ---- what a failure says ---- */
@@ -386,7 +288,7 @@ static void test_step__the_cause_of_a_failed_open_is_told_while_the_breaker_is_o
   assert_int_equal(pool_step_begin(pool, 1000, 0, &step), POOL_E_OPEN);
   pool_failure(&error);
   assert_string_equal(error.message, "prices: not tried, for opens keep failing: connection refused");
-  finish(pool, 0);
+  step_finish(pool, 0);
 }
 
 static void test_step__maintaining_leaves_those_who_failed_to_be_named(void **state)
@@ -396,16 +298,16 @@ static void test_step__maintaining_leaves_those_who_failed_to_be_named(void **st
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
   pool_lease_t claim = step.claim;
-  int64_t tickets[2] = {queue_one(pool, -1), queue_one(pool, -1)};
+  int64_t tickets[2];
+  step_queue_all(pool, tickets, 2);
   assert_int_equal(pool_step_done(claim, &failed_work, NULL, &step), POOL_E_OPEN);
   assert_int_equal(step.wake, tickets[0]);
   assert_true(pool_maintain(pool) >= 0);
-  assert_int_equal(pool_step_next(pool, &step), 1);
-  assert_int_equal(step.wake, tickets[1]);
+  assert_next_wakes(pool, tickets[1], &step);
   for (int i = 0; i < 2; i++)
     assert_int_equal(pool_step_begin(pool, -1, tickets[i], &step), POOL_E_OPEN);
   assert_int_equal(pool_step_next(pool, &step), 0);
-  finish(pool, 0);
+  step_finish(pool, 0);
 }
 
 static void test_step__a_callers_own_short_deadline_says_nothing_about_the_server(void **state)
@@ -416,8 +318,7 @@ static void test_step__a_callers_own_short_deadline_says_nothing_about_the_serve
   assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
   pool_error_t failure = {sizeof failure, POOL_E_TIMEOUT, 0, "too late"};
   assert_int_equal(pool_step_done(step.claim, &failure, NULL, &step), POOL_E_TIMEOUT);
-  assert_int_equal(pool_step_begin(pool, 1000, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_opens(pool, 1000, 0, &step);
   assert_int_equal(pool_step_done(step.claim, NULL, &connections[0], &step) > 0, 1);
   pool_close(pool, 0);
   pool_free(pool);
@@ -433,37 +334,30 @@ static void test_step__a_failure_of_a_wrong_size_is_refused_and_nothing_is_done(
   pool_error_t failure = {0};
   assert_int_equal(pool_step_done(claim, &failure, NULL, &step), POOL_E_SIZE);
   assert_int_equal(stats_of(pool).opening, 1);
-  assert_int_equal(end_one(pool_step_done(claim, NULL, &connections[0], &step)), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(pool_step_done(claim, NULL, &connections[0], &step)), 0);
+  step_finish(pool, 1);
 }
 
 static void test_step__how_long_work_took_is_counted(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.check_after_ms = 0;
-  pool_t *pool = step_pool(&config);
-  assert_int_equal(end_one(open_one(pool, &connections[0])), 0);
+  pool_t *pool = step_pool(PLAN(.config.check_after_ms = 0));
+  assert_int_equal(step_put(step_open(pool, &connections[0])), 0);
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CHECK);
-  assert_int_equal(end_one(pool_step_done(step.claim, NULL, NULL, &step)), 0);
+  assert_checks(pool, 0, 0, &step);
+  assert_int_equal(step_put(pool_step_done(step.claim, NULL, NULL, &step)), 0);
   pool_stats_t stats = stats_of(pool);
   assert_int_equal(stats.open_time.count, 1);
   assert_int_equal(stats.check_time.count, 1);
   assert_in_range(stats.open_time.max_ns, 1, INT64_C(60000000000));
   assert_in_range(stats.check_time.max_ns, 1, INT64_C(60000000000));
-  finish(pool, 1);
+  step_finish(pool, 1);
 }
 
 static void test_step__who_waits_for_another_try_is_told_when(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  config.retry_min_ms = 5000;
-  config.retry_max_ms = 60000;
-  pool_t *pool = step_pool(&config);
+  pool_t *pool = step_pool(PLAN(.config.max_open = 1, .config.retry_min_ms = 5000, .config.retry_max_ms = 60000));
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 60000, 0, &step), 0);
   assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
@@ -473,7 +367,7 @@ static void test_step__who_waits_for_another_try_is_told_when(void **state)
   assert_in_range(step.look_again_ns, 1, INT64_C(5000000000));
   assert_int_equal(pool_step_cancel(step.ticket, &step), 0);
   assert_int_equal(step.look_again_ns, 0);
-  finish(pool, 0);
+  step_finish(pool, 0);
 }
 
 /* ---- cancelling, expiring ---- */
@@ -481,22 +375,22 @@ static void test_step__who_waits_for_another_try_is_told_when(void **state)
 static void test_step__a_cancelled_ticket_is_gone(void **state)
 {
   (void)state;
-  pool_t *pool = capped(1, 100000000);
+  pool_t *pool = capped(1, LONG_US);
   pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t lease = open_one(pool, NULL);
-  int64_t first = queue_one(pool, -1), second = queue_one(pool, -1), third = queue_one(pool, -1);
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t first = step_queue(pool, -1), second = step_queue(pool, -1), third = step_queue(pool, -1);
   assert_int_equal(pool_step_cancel(second, &step), 0);
   assert_int_equal(step.wake, 0);
   assert_int_equal(pool_step_cancel(second, &step), POOL_E_STALE);
   assert_int_equal(pool_step_begin(pool, -1, second, &step), POOL_E_STALE);
-  assert_int_equal(end_one(lease), first);
+  assert_int_equal(step_put(lease), first);
   assert_int_equal(pool_step_cancel(first, &step), 0); /* told, and goes: the next must be told instead */
   assert_int_equal(step.wake, third);
   assert_true((lease = pool_step_begin(pool, -1, third, &step)) > 0);
-  assert_int_equal(end_one(lease), 0);
+  assert_int_equal(step_put(lease), 0);
   assert_int_equal(stats_of(pool).cancelled, 2);
   assert_int_equal(stats_of(pool).waiting, 0);
-  finish(pool, 1);
+  step_finish(pool, 1);
 }
 
 static void test_step__cancel_returns_the_lease_that_was_given(void **state)
@@ -504,54 +398,51 @@ static void test_step__cancel_returns_the_lease_that_was_given(void **state)
   (void)state;
   pool_t *pool = capped(1, 0);
   pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t lease = open_one(pool, &connections[0]);
-  int64_t first = queue_one(pool, -1), second = queue_one(pool, -1);
-  assert_int_equal(end_one(lease), first);
+  pool_lease_t lease = step_open(pool, &connections[0]);
+  int64_t first = step_queue(pool, -1), second = step_queue(pool, -1);
+  assert_int_equal(step_put(lease), first);
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT); /* it is the first one's already */
   lease = pool_step_cancel(first, &step);
   assert_true(lease > 0);
   assert_ptr_equal(pool_conn(lease), &connections[0]);
   assert_int_equal(step.wake, 0);
   assert_int_equal(pool_step_cancel(first, &step), POOL_E_STALE);
-  assert_int_equal(end_one(lease), second);
+  assert_int_equal(step_put(lease), second);
   assert_true((lease = pool_step_begin(pool, -1, second, &step)) > 0);
-  assert_int_equal(end_one(lease), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(lease), 0);
+  step_finish(pool, 1);
 }
 
 static void test_step__an_expired_ticket_gets_nothing(void **state)
 {
   (void)state;
-  for (int32_t fairness_us = 0; fairness_us <= 100000000; fairness_us += 100000000) {
-    pool_t *pool = capped(1, fairness_us);
+  for (int overtaking = 0; overtaking < 2; overtaking++) {
+    pool_t *pool = capped(1, overtaking ? LONG_US : 0);
     pool_step_t step = POOL_STEP_INIT;
-    pool_lease_t lease = open_one(pool, NULL);
-    int64_t expiring = queue_one(pool, 1), silent = queue_one(pool, 1), patient = queue_one(pool, -1);
+    pool_lease_t lease = step_open(pool, NULL);
+    int64_t expiring = step_queue(pool, 1), silent = step_queue(pool, 1), patient = step_queue(pool, -1);
     int64_t until = now_ns() + 2000000;
     wait_until(now_ns() > until);
     assert_int_equal(pool_step_begin(pool, 1, expiring, &step), POOL_E_TIMEOUT);
     assert_int_equal(step.ticket, 0);
     assert_int_equal(pool_step_begin(pool, 1, expiring, &step), POOL_E_STALE);
-    assert_int_equal(end_one(lease), patient); /* who forgets to cancel stands in nobody's way */
+    assert_int_equal(step_put(lease), patient); /* who forgets to cancel stands in nobody's way */
     assert_true((lease = pool_step_begin(pool, -1, patient, &step)) > 0);
     assert_int_equal(pool_step_cancel(silent, &step), 0);
     assert_int_equal(pool_step_cancel(silent, &step), POOL_E_STALE);
-    assert_int_equal(end_one(lease), 0);
+    assert_int_equal(step_put(lease), 0);
     assert_int_equal(stats_of(pool).timed_out, 2);
-    finish(pool, 1);
+    step_finish(pool, 1);
   }
 }
 
 static void test_step__more_than_max_waiters_are_refused(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 1;
-  config.max_waiters = 2;
-  pool_t *pool = step_pool(&config);
+  pool_t *pool = step_pool(PLAN(.config.max_open = 1, .config.max_waiters = 2));
   pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t lease = open_one(pool, NULL);
-  int64_t first = queue_one(pool, -1), second = queue_one(pool, -1);
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t first = step_queue(pool, -1), second = step_queue(pool, -1);
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), POOL_E_OVERLOAD);
   assert_int_equal(step.ticket, 0);
   assert_int_equal(pool_failure(NULL), POOL_E_OVERLOAD);
@@ -559,11 +450,11 @@ static void test_step__more_than_max_waiters_are_refused(void **state)
   assert_int_equal(pool_step_begin(pool, -1, first, &step), 0);         /* who is in, is in */
   assert_int_equal(step.ticket, first);
   assert_int_equal(pool_step_cancel(first, &step), 0);
-  int64_t third = queue_one(pool, -1);
+  int64_t third = step_queue(pool, -1);
   assert_int_equal(pool_step_cancel(second, &step), 0);
   assert_int_equal(pool_step_cancel(third, &step), 0);
-  assert_int_equal(end_one(lease), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(lease), 0);
+  step_finish(pool, 1);
 }
 
 /* ---- closing ---- */
@@ -571,18 +462,15 @@ static void test_step__more_than_max_waiters_are_refused(void **state)
 static void test_step__close_tells_everybody(void **state)
 {
   (void)state;
-  for (int32_t fairness_us = 0; fairness_us <= 100000000; fairness_us += 100000000) {
-    pool_t *pool = capped(4, fairness_us);
+  for (int overtaking = 0; overtaking < 2; overtaking++) {
+    pool_t *pool = capped(4, overtaking ? LONG_US : 0);
     pool_step_t step = POOL_STEP_INIT, opening = POOL_STEP_INIT;
     pool_lease_t leases[3];
-    for (int i = 0; i < 3; i++)
-      leases[i] = open_one(pool, &connections[i]);
-    assert_int_equal(pool_step_begin(pool, -1, 0, &opening), 0);
-    assert_int_equal(opening.work, POOL_WORK_OPEN);
+    step_open_all(pool, leases, 3, connections);
+    assert_opens(pool, -1, 0, &opening);
     int64_t tickets[3];
-    for (int i = 0; i < 3; i++)
-      tickets[i] = queue_one(pool, -1);
-    assert_int_equal(end_one(leases[0]), tickets[0]); /* told or given; then the pool is closed */
+    step_queue_all(pool, tickets, 3);
+    assert_int_equal(step_put(leases[0]), tickets[0]); /* told or given; then the pool is closed */
     assert_int_equal(pool_step_next(pool, &step), 0);
     assert_int_equal(pool_close(pool, 0), 4);
     assert_int_equal(pool_close(pool, 1), 4); /* closes nothing by itself */
@@ -600,7 +488,7 @@ static void test_step__close_tells_everybody(void **state)
         closed++;
       }
     }
-    if (fairness_us == 0) { /* the first was given a lease before the pool was closed, and may use it */
+    if (!overtaking) { /* the first was given a lease before the pool was closed, and may use it */
       assert_int_equal(told, 2);
       assert_int_equal(closed, 0);
       assert_true((leases[0] = pool_step_begin(pool, -1, tickets[0], &step)) > 0);
@@ -614,12 +502,8 @@ static void test_step__close_tells_everybody(void **state)
     assert_int_equal(pool_step_begin(pool, -1, tickets[1], &step), POOL_E_STALE);
     assert_int_equal(pool_step_cancel(tickets[2], &step), POOL_E_CLOSED);
     assert_int_equal(pool_step_cancel(tickets[2], &step), POOL_E_STALE);
-    for (int i = fairness_us == 0 ? 0 : 1; i < 3; i++) {
-      assert_int_equal(pool_step_end(leases[i], &step), 0);
-      assert_int_equal(step.work, POOL_WORK_CLOSE);
-      assert_int_equal(step.reason, POOL_REASON_CLOSED);
-      assert_ptr_equal(step.conn, &connections[i]);
-      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+    for (int i = overtaking; i < 3; i++) {
+      step_close(leases[i], POOL_REASON_CLOSED);
     }
     assert_int_equal(pool_step_done(opening.claim, NULL, &connections[3], &step), POOL_E_CLOSED);
     assert_int_equal(step.work, POOL_WORK_CLOSE);
@@ -627,7 +511,7 @@ static void test_step__close_tells_everybody(void **state)
     assert_ptr_equal(step.conn, &connections[3]);
     assert_int_equal(pool_close(pool, 0), 1);
     assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-    finish(pool, 0);
+    step_finish(pool, 0);
   }
 }
 
@@ -635,39 +519,25 @@ static void test_step__everything_that_was_flushed_is_closed(void **state)
 {
   (void)state;
   pool_t *pool = capped(5, 1000);
-  pool_step_t step = POOL_STEP_INIT;
   pool_lease_t leases[5];
-  for (int i = 0; i < 5; i++)
-    leases[i] = open_one(pool, &connections[i]);
+  step_open_all(pool, leases, 5, connections);
   for (int i = 0; i < 4; i++)
-    assert_int_equal(end_one(leases[i]), 0);
+    assert_int_equal(step_put(leases[i]), 0);
   assert_int_equal(pool_flush(pool), 5);
-  int closed = 0;
-  for (; pool_step_next(pool, &step) == 1; closed++) {
-    assert_int_equal(step.work, POOL_WORK_CLOSE);
-    assert_int_equal(step.reason, POOL_REASON_FLUSHED);
-    assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-  }
-  assert_int_equal(closed, 4);
-  assert_int_equal(pool_step_end(leases[4], &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CLOSE);
-  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-  finish(pool, 0);
+  assert_int_equal(step_close_next(pool, POOL_REASON_FLUSHED), 4);
+  step_close(leases[4], POOL_REASON_FLUSHED);
+  step_finish(pool, 0);
 }
 
 static void test_step__next_finds_the_checks_that_a_broken_connection_asks_for(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = 3;
-  config.keepalive_ms = 3600000;
-  pool_t *pool = step_pool(&config);
+  pool_t *pool = step_pool(PLAN(.config.max_open = 3, .config.keepalive_ms = 3600000));
   pool_step_t step = POOL_STEP_INIT;
   pool_lease_t leases[3];
-  for (int i = 0; i < 3; i++)
-    leases[i] = open_one(pool, &connections[i]);
+  step_open_all(pool, leases, 3, connections);
   for (int i = 0; i < 2; i++)
-    end_one(leases[i]);
+    step_put(leases[i]);
   assert_int_equal(pool_step_next(pool, &step), 0);
   assert_int_equal(pool_mark_broken(leases[0]), POOL_E_STALE);
   assert_int_equal(pool_step_next(pool, &step), 0);
@@ -680,11 +550,8 @@ static void test_step__next_finds_the_checks_that_a_broken_connection_asks_for(v
   }
   assert_int_equal(pool_step_next(pool, &step), 0);
   assert_true(pool_maintain(pool) > 0);
-  assert_int_equal(pool_step_end(leases[2], &step), 0);
-  assert_int_equal(step.work, POOL_WORK_CLOSE);
-  assert_int_equal(step.reason, POOL_REASON_UNUSABLE);
-  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-  finish(pool, 2);
+  step_close(leases[2], POOL_REASON_UNUSABLE);
+  step_finish(pool, 2);
 }
 
 static void test_step__who_waits_is_told_after_a_pause_and_a_resize(void **state)
@@ -692,38 +559,20 @@ static void test_step__who_waits_is_told_after_a_pause_and_a_resize(void **state
   (void)state;
   pool_t *pool = capped(1, 1000);
   pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t lease = open_one(pool, &connections[0]);
+  pool_lease_t lease = step_open(pool, &connections[0]);
   assert_int_equal(pool_pause(pool), 1);
-  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-  int64_t ticket = step.ticket;
-  assert_true(ticket > 0);
-  assert_int_equal(end_one(lease), 0);
+  int64_t ticket = step_queue(pool, -1);
+  assert_int_equal(step_put(lease), 0);
   assert_int_equal(pool_resume(pool), 0);
-  assert_int_equal(pool_step_next(pool, &step), 1);
-  assert_true(step.wake == ticket);
+  assert_next_wakes(pool, ticket, &step);
   lease = pool_step_begin(pool, -1, ticket, &step);
   assert_true(lease > 0);
-  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-  ticket = step.ticket;
-  assert_true(ticket > 0);
+  ticket = step_queue(pool, -1);
   assert_int_equal(pool_resize(pool, 2), 0);
-  assert_int_equal(pool_step_next(pool, &step), 1);
-  assert_true(step.wake == ticket);
+  assert_next_wakes(pool, ticket, &step);
   assert_int_equal(pool_step_cancel(ticket, &step), 0);
-  assert_int_equal(end_one(lease), 0);
-  finish(pool, 1);
-}
-
-struct closer {
-  pool_t *pool;
-  _Atomic int result;
-};
-
-static void *close_main(void *data)
-{
-  struct closer *closer = data;
-  closer->result = pool_close(closer->pool, -1);
-  return NULL;
+  assert_int_equal(step_put(lease), 0);
+  step_finish(pool, 1);
 }
 
 static void test_step__a_draining_close_is_told(void **state)
@@ -731,20 +580,19 @@ static void test_step__a_draining_close_is_told(void **state)
   (void)state;
   pool_t *pool = capped(2, 1000);
   pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t lease = open_one(pool, NULL), idle = open_one(pool, NULL);
-  assert_int_equal(end_one(idle), 0);
-  struct closer closer = {.pool = pool, .result = -1};
-  pthread_t thread = thread_start(close_main, &closer);
+  pool_lease_t lease = step_open(pool, NULL), idle = step_open(pool, NULL);
+  assert_int_equal(step_put(idle), 0);
+  struct closer closer;
+  closer_start(&closer, pool, -1);
   wait_until(pool_step_next(pool, &step) == 1);
   assert_int_equal(step.work, POOL_WORK_CLOSE);
   assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
   assert_int_equal(pool_step_end(lease, &step), 0);
   assert_int_equal(step.work, POOL_WORK_CLOSE);
-  assert_int_equal(closer.result, -1);
+  assert_true(closer_waits(&closer));
   assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-  thread_end(thread);
-  assert_int_equal(closer.result, 0);
-  finish(pool, 0);
+  closer_end(&closer, 0);
+  step_finish(pool, 0);
 }
 
 static void test_step__a_freed_pool_leaves_nothing_behind(void **state)
@@ -755,22 +603,17 @@ static void test_step__a_freed_pool_leaves_nothing_behind(void **state)
     pool_step_t step = POOL_STEP_INIT;
     pool_lease_t leases[20];
     for (int i = 0; i < 20; i++)
-      leases[i] = open_one(pool, NULL);
-    int64_t ticket = queue_one(pool, -1);
+      leases[i] = step_open(pool, NULL);
+    int64_t ticket = step_queue(pool, -1);
     for (int i = 0; i < round % 20; i++)
-      end_one(leases[i]);
+      step_put(leases[i]);
     pool_free(pool); /* with idle connections, leases and a ticket */
     pool_lease_t given = pool_step_cancel(ticket, &step);
     assert_true(given == POOL_E_CLOSED || given > 0);
-    if (given > 0) {
-      assert_int_equal(pool_step_end(given, &step), 0);
-      assert_int_equal(step.work, POOL_WORK_CLOSE);
-      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
-    }
+    if (given > 0)
+      step_close(given, POOL_REASON_CLOSED);
     for (int i = round % 20; i < 20; i++) {
-      assert_int_equal(pool_step_end(leases[i], &step), 0);
-      assert_int_equal(step.work, POOL_WORK_CLOSE);
-      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+      step_close(leases[i], POOL_REASON_CLOSED);
       assert_int_equal(pool_step_end(leases[i], &step), POOL_E_STALE);
     }
   }
@@ -782,8 +625,8 @@ static void test_step__wrong_structs_lose_no_decision(void **state)
 {
   (void)state;
   pool_t *pool = capped(1, 0);
-  pool_lease_t lease = open_one(pool, NULL);
-  int64_t ticket = queue_one(pool, -1);
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t ticket = step_queue(pool, -1);
   const size_t sizes[] = {0, 1, sizeof(size_t), sizeof(pool_step_t) - 1, SIZE_MAX, 1 << 20};
   for (size_t i = 0; i <= sizeof sizes / sizeof *sizes; i++) {
     pool_step_t wrong = POOL_STEP_INIT;
@@ -815,8 +658,8 @@ static void test_step__wrong_structs_lose_no_decision(void **state)
   assert_int_equal(newer.step.size, sizeof newer);
   assert_int_equal(newer.more, 77);
   lease = pool_step_begin(pool, -1, ticket, &newer.step);
-  assert_int_equal(end_one(lease), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(lease), 0);
+  step_finish(pool, 1);
 }
 
 static void test_step__wrong_parameters_are_refused(void **state)
@@ -838,13 +681,13 @@ static void test_step__wrong_parameters_are_refused(void **state)
   config.max_open = -1;
   assert_int_equal(pool_step_create(&config, &pool, &error), POOL_E_INVALID);
   assert_null(pool);
-  pool = step_pool(NULL);
+  pool = step_pool(PLAN());
   assert_int_equal(pool_step_begin(NULL, 0, 0, &step), POOL_E_INVALID);
   assert_int_equal(pool_step_begin(pool, -2, 0, &step), POOL_E_INVALID);
   assert_int_equal(pool_step_begin(pool, INT64_MIN, 0, &step), POOL_E_INVALID);
   assert_int_equal(pool_step_next(NULL, &step), POOL_E_INVALID);
-  assert_int_equal(end_one(open_one(pool, NULL)), 0);
-  finish(pool, 1);
+  assert_int_equal(step_put(step_open(pool, NULL)), 0);
+  step_finish(pool, 1);
 }
 
 static void test_step__what_is_no_ticket_or_claim_is_stale(void **state)
@@ -852,8 +695,8 @@ static void test_step__what_is_no_ticket_or_claim_is_stale(void **state)
   (void)state;
   pool_t *pool = capped(1, 0), *other = capped(1, 0);
   pool_step_t step = POOL_STEP_INIT;
-  pool_lease_t lease = open_one(pool, NULL), others = open_one(other, NULL);
-  int64_t ticket = queue_one(pool, -1);
+  pool_lease_t lease = step_open(pool, NULL), others = step_open(other, NULL);
+  int64_t ticket = step_queue(pool, -1);
   const int64_t wrong[] = {-1,         INT64_MIN,  INT64_MAX,          -ticket,
                            ticket + 1, ticket - 1, ticket + (1 << 20), (int64_t)((uint64_t)ticket | UINT64_C(1) << 62),
                            1,          1 << 20,    POOL_E_TIMEOUT};
@@ -870,13 +713,13 @@ static void test_step__what_is_no_ticket_or_claim_is_stale(void **state)
   assert_int_equal(pool_step_begin(other, -1, ticket, &step), POOL_E_STALE);
   assert_int_equal(pool_cancel(ticket), POOL_E_STALE); /* is for pool_get_async() */
   assert_int_equal(stats_of(pool).waiting, 1);
-  assert_int_equal(end_one(lease), ticket);
+  assert_int_equal(step_put(lease), ticket);
   lease = pool_step_begin(pool, -1, ticket, &step);
-  assert_int_equal(end_one(lease), 0);
+  assert_int_equal(step_put(lease), 0);
   assert_int_equal(pool_step_done(lease, NULL, NULL, &step), POOL_E_STALE);
-  assert_int_equal(end_one(others), 0);
-  finish(pool, 1);
-  finish(other, 1);
+  assert_int_equal(step_put(others), 0);
+  step_finish(pool, 1);
+  step_finish(other, 1);
   assert_int_equal(pool_step_end(lease, &step), POOL_E_STALE);
   assert_int_equal(pool_step_cancel(ticket, &step), POOL_E_STALE);
 }
@@ -916,14 +759,14 @@ static void test_step__the_two_kinds_of_pool_do_not_mix(void **state)
   assert_int_equal(pool_get(without), POOL_E_UNSUPPORTED);
   assert_int_equal(pool_get_for(without, 0), POOL_E_UNSUPPORTED);
   assert_int_equal(pool_get_async(without, -1, never, NULL), POOL_E_UNSUPPORTED);
-  pool_lease_t lease = open_one(without, &connections[0]);
-  assert_int_equal(end_one(lease), 0);
+  pool_lease_t lease = step_open(without, &connections[0]);
+  assert_int_equal(step_put(lease), 0);
   assert_int_equal(pool_get(without), POOL_E_UNSUPPORTED); /* also when one is idle */
   assert_true((lease = pool_step_begin(without, 0, 0, &step)) > 0);
   assert_int_equal(pool_call(lease, "x", no_args, NULL, NULL), POOL_E_UNSUPPORTED);
   assert_int_equal(pool_go(lease, "x", no_args, never_done, NULL), POOL_E_UNSUPPORTED);
   assert_true(pool_maintain(without) == INT64_MAX);
-  assert_int_equal(end_one(lease), 0);
+  assert_int_equal(step_put(lease), 0);
   assert_int_equal(pool_len(without), 1);
 
   assert_int_equal(pool_step_begin(with, -1, 0, &step), POOL_E_UNSUPPORTED);
@@ -945,9 +788,9 @@ static void test_step__the_two_kinds_of_pool_do_not_mix(void **state)
   assert_true((lease = pool_step_begin(without, 0, 0, &step)) > 0);
   assert_int_equal(pool_put(lease), POOL_E_UNSUPPORTED); /* could not say what is to be done, nor whom to wake */
   assert_ptr_equal(pool_conn(lease), &connections[0]);
-  assert_int_equal(end_one(lease), 0);
+  assert_int_equal(step_put(lease), 0);
   assert_int_equal(pool_put(lease), POOL_E_STALE);
-  finish(without, 1);
+  step_finish(without, 1);
   assert_int_equal(pool_close(with, 0), 0);
   assert_int_equal(pool_step_next(with, &step), POOL_E_UNSUPPORTED);
   fake_finish(&fake, with);
@@ -1167,11 +1010,8 @@ static void run_world(int users, int cap, int opening_cap, int32_t fairness_us, 
 {
   static struct world world;
   memset(&world, 0, sizeof world);
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = cap;
-  config.max_opening = opening_cap;
-  config.fairness_us = fairness_us;
-  world.pool = step_pool(&config);
+  world.pool =
+      step_pool(PLAN(.config.max_open = cap, .config.max_opening = opening_cap, .config.fairness_us = fairness_us));
   world.users = users;
   world.cap = cap;
   world.opening_cap = opening_cap;
@@ -1195,7 +1035,7 @@ static void run_world(int users, int cap, int opening_cap, int32_t fairness_us, 
   assert_int_equal(stats.waiting, 0);
   assert_int_equal(stats.leased, 0);
   assert_int_equal(stats.open, stats.idle);
-  finish(world.pool, (int)stats.open);
+  step_finish(world.pool, (int)stats.open);
 }
 
 static void test_step__a_world_of_users(void **state)
@@ -1203,7 +1043,7 @@ static void test_step__a_world_of_users(void **state)
   (void)state;
   for (uint64_t seed = 1; seed <= 10; seed++) {
     run_world(10, 3, 0, 0, seed * 4711);
-    run_world(10, 3, 0, 100000000, seed * 4711);
+    run_world(10, 3, 0, LONG_US, seed * 4711);
     run_world(30, 5, 1, 0, seed * 4711);
     run_world(30, 5, 2, 1000, seed * 4711);
     run_world(5, 1, 0, 20, seed * 4711);
@@ -1354,22 +1194,17 @@ static void test_step__a_crowd_of_threads(void **state)
     pthread_mutex_init(&crowd.lock, NULL);
     pthread_cond_init(&crowd.changed, NULL);
     crowd.cap = 3;
-    pool_config_t config = POOL_CONFIG_INIT;
-    config.max_open = 3;
-    config.max_opening = i == 1;
-    config.fairness_us = fairness_us[i];
-    crowd.pool = step_pool(&config);
+    crowd.pool =
+        step_pool(PLAN(.config.max_open = 3, .config.max_opening = i == 1, .config.fairness_us = fairness_us[i]));
     pthread_t threads[THREADS];
-    for (int j = 0; j < THREADS; j++)
-      threads[j] = thread_start(crowd_main, &crowd);
-    for (int j = 0; j < THREADS; j++)
-      thread_end(threads[j]);
+    threads_start(threads, THREADS, crowd_main, &crowd);
+    threads_end(threads, THREADS);
     pool_stats_t stats = stats_of(crowd.pool);
     assert_int_equal(stats.waiting, 0);
     assert_int_equal(stats.leased, 0);
     assert_int_equal(stats.open, stats.idle);
     assert_int_equal(stats.open, crowd.open);
-    finish(crowd.pool, (int)stats.open);
+    step_finish(crowd.pool, (int)stats.open);
   }
 }
 
@@ -1409,8 +1244,7 @@ static void test_step__begin_and_cancel_at_one_moment(void **state)
   (void)state;
   struct contest contest = {.pool = capped(1, 0)};
   pthread_t threads[2];
-  for (int i = 0; i < 2; i++)
-    threads[i] = thread_start(cancel_main, &contest);
+  threads_start(threads, 2, cancel_main, &contest);
   int stale = 0;
   int64_t begun = now_ns();
   for (int round = 0; round < 3000 || (stale < 100 && now_ns() - begun < INT64_C(2000000000)); round++) {
@@ -1438,8 +1272,7 @@ static void test_step__begin_and_cancel_at_one_moment(void **state)
     atomic_store(&contest.ticket, 0);
   }
   contest.stop = 1;
-  for (int i = 0; i < 2; i++)
-    thread_end(threads[i]);
+  threads_end(threads, 2);
   assert_true(stale > 0); /* else the test has not met what it is for */
   /* No ticket is in use twice. */
   pool_lease_t lease;
@@ -1448,7 +1281,7 @@ static void test_step__begin_and_cancel_at_one_moment(void **state)
   enum { MANY = 300 };
   int64_t tickets[MANY];
   for (int i = 0; i < MANY; i++) {
-    tickets[i] = queue_one(contest.pool, -1);
+    tickets[i] = step_queue(contest.pool, -1);
     for (int j = 0; j < i; j++)
       assert_true(slot_number(tickets[i]) != slot_number(tickets[j]));
   }
@@ -1456,7 +1289,7 @@ static void test_step__begin_and_cancel_at_one_moment(void **state)
   for (int i = 0; i < MANY; i++)
     assert_int_equal(pool_step_cancel(tickets[i], &step), 0);
   end_quietly(lease);
-  finish(contest.pool, 1);
+  step_finish(contest.pool, 1);
 }
 
 int main(void)

@@ -237,6 +237,12 @@ pool_t *fake_pool(struct fake *fake, const pool_config_t *config, const pool_vta
   return pool;
 }
 
+pool_t *fake_start(struct fake *fake, const struct plan *plan)
+{
+  fake_init(fake);
+  return fake_pool(fake, &plan->config, &plan->vtable);
+}
+
 void fake_finish(struct fake *fake, pool_t *pool)
 {
   assert_int_equal(pool_close(pool, 10000), 0);
@@ -265,4 +271,43 @@ void *thread_end(pthread_t thread)
   void *result;
   assert_int_equal(pthread_join(thread, &result), 0);
   return result;
+}
+
+void threads_start(pthread_t *threads, int count, void *(*main)(void *), void *data)
+{
+  for (int i = 0; i < count; i++)
+    threads[i] = thread_start(main, data);
+}
+
+void threads_end(const pthread_t *threads, int count)
+{
+  for (int i = 0; i < count; i++)
+    thread_end(threads[i]);
+}
+
+static void *run_closer(void *data)
+{
+  struct closer *closer = data;
+  atomic_store(&closer->result, pool_close(closer->pool, closer->drain_ms));
+  return NULL;
+}
+
+void closer_start(struct closer *closer, pool_t *pool, int64_t drain_ms)
+{
+  closer->pool = pool;
+  closer->drain_ms = drain_ms;
+  atomic_store(&closer->result, 1000);
+  closer->thread = thread_start(run_closer, closer);
+}
+
+bool closer_waits(const struct closer *closer)
+{
+  return atomic_load(&closer->result) == 1000;
+}
+
+void closer_end(struct closer *closer, int expected)
+{
+  wait_until(!closer_waits(closer));
+  thread_end(closer->thread);
+  assert_int_equal(atomic_load(&closer->result), expected);
 }

@@ -93,17 +93,73 @@ void fake_use(pool_lease_t lease);
 /* A pool on a fake server; fails the test if it cannot be made. */
 pool_t *fake_pool(struct fake *fake, const pool_config_t *config, const pool_vtable_t *vtable);
 
+/* What a test asks of its pool.  PLAN() is the default: a fake server's open and close.  A test names what is special
+ * to it: PLAN(.config.max_open = 1, .vtable.check = fake_check). */
+struct plan {
+  pool_config_t config;
+  pool_vtable_t vtable;
+};
+#define PLAN(...)                                                                                                      \
+  (&(const struct plan){.config = POOL_CONFIG_INIT,                                                                    \
+                        .vtable = POOL_VTABLE_INIT,                                                                    \
+                        .vtable.open = fake_open,                                                                      \
+                        .vtable.close = fake_close,                                                                    \
+                        __VA_ARGS__})
+
+/* A plan of a pool that the test maintains. */
+#define BY_HAND(...) PLAN(.config.keeper = POOL_KEEPER_MANUAL, __VA_ARGS__)
+
+/* A fake server as new, and a pool of its connections; fails the test if it cannot be made. */
+pool_t *fake_start(struct fake *fake, const struct plan *plan);
+
 /* Whose connection it is, in order of opening, from 0. */
 int fake_number(pool_lease_t lease);
 
 /* The pool is closed and freed, and nothing is left open or was misused. */
 void fake_finish(struct fake *fake, pool_t *pool);
 
+/* So many leases are taken one after the other, and put in the same order. */
+#define leases_get(pool, leases, count)                                                                                \
+  do                                                                                                                   \
+    for (int i_ = 0; i_ < (count); i_++)                                                                               \
+      assert_true(((leases)[i_] = pool_get(pool)) > 0);                                                                \
+  while (0)
+#define leases_put(leases, count)                                                                                      \
+  do                                                                                                                   \
+    for (int i_ = 0; i_ < (count); i_++)                                                                               \
+      assert_int_equal(pool_put((leases)[i_]), 0);                                                                     \
+  while (0)
+
+/* There is a connection for a get without time, and it is put. */
+#define get_and_put_now(pool)                                                                                          \
+  do {                                                                                                                 \
+    pool_lease_t lease_ = pool_get_for(pool, 0);                                                                       \
+    assert_true(lease_ > 0);                                                                                           \
+    assert_int_equal(pool_put(lease_), 0);                                                                             \
+  } while (0)
+
 pool_stats_t stats_of(pool_t *pool);
 
 /* Starts a thread; fails the test if it cannot. */
 pthread_t thread_start(void *(*main)(void *), void *data);
 void *thread_end(pthread_t thread);
+
+/* Several that do the same. */
+void threads_start(pthread_t *threads, int count, void *(*main)(void *), void *data);
+void threads_end(const pthread_t *threads, int count);
+
+/* A thread that closes a pool. */
+struct closer {
+  pool_t *pool;
+  int64_t drain_ms;
+  _Atomic int result; /* 1000: not yet */
+  pthread_t thread;
+};
+void closer_start(struct closer *closer, pool_t *pool, int64_t drain_ms);
+bool closer_waits(const struct closer *closer);
+
+/* It ends, and the close returned this. */
+void closer_end(struct closer *closer, int expected);
 
 /* What a step's work failed with. */
 static const pool_error_t failed_work __attribute__((unused)) = {sizeof failed_work, POOL_E_OPEN, 0, "refused"};

@@ -18,7 +18,7 @@ static void *get_and_put(void *data)
       atomic_store(&getter->turn, atomic_fetch_add(getter->turns, 1) + 1);
   }
   atomic_store(&getter->result, lease);
-  if (lease > 0) {
+  if (lease > 0 && !getter->keeps) {
     fake_use(lease);
     if (getter->release)
       gate_pass(getter->release);
@@ -42,6 +42,19 @@ void getter_queue(struct getter *getter, pool_t *pool, int64_t timeout_ms)
   wait_until(stats_of(pool).waiting == before + 1);
 }
 
+void getters_queue(struct getter *getters, int count, pool_t *pool, int64_t timeout_ms)
+{
+  for (int i = 0; i < count; i++)
+    getter_queue(&getters[i], pool, timeout_ms);
+}
+
+void getter_hold_up(struct getter *getter, pool_t *pool, int64_t timeout_ms, struct gate *gate)
+{
+  gate_set(gate, false);
+  getter_start(getter, pool, timeout_ms);
+  wait_until(gate_waiting(gate) == 1);
+}
+
 pool_lease_t getter_end(struct getter *getter)
 {
   thread_end(getter->thread);
@@ -50,10 +63,17 @@ pool_lease_t getter_end(struct getter *getter)
 
 void told_got(void *user, pool_lease_t result)
 {
-  struct told *told = user;
+  static _Atomic int calls;
+  struct heard *told = user;
+  told->thread = pthread_self();
+  told->order = atomic_fetch_add(&calls, 1);
   told->error = (pool_error_t)POOL_ERROR_INIT;
   if (result < 0)
     must(pool_failure(&told->error) == (int)result);
+  else
+    must(pool_conn(result));
+  if (result > 0 && told->put)
+    must(pool_put(result) == 0);
   atomic_store(&told->result, result);
   atomic_fetch_add(&told->times, 1);
 }
@@ -74,8 +94,31 @@ static void enter(struct diary *diary, const struct entry *entry)
   pthread_mutex_unlock(&diary->lock);
 }
 
+/* The members that an event fills, as its row says. */
+static const char *const fills[] = {
+#define EVENT(name, number, fills, ...) [number] = #fills,
+#include "run/events.def"
+};
+
+/* An event has nothing in the members that its row does not name. */
+static void check_members(const pool_event_t *event)
+{
+  must(event->event > 0 && event->event < (int32_t)(sizeof fills / sizeof *fills));
+  const char *named = fills[event->event];
+  must(event->size == sizeof *event && event->reserved == 0);
+  must(event->reason == 0 || strstr(named, "REASON"));
+  must(event->code == 0 || strstr(named, "CODE"));
+  must(event->lease == 0 || strstr(named, "LEASE"));
+  must(event->connection == 0 || strstr(named, "CONNECTION"));
+  must(event->thread == 0 || strstr(named, "THREAD"));
+  must((event->duration_ns >= 0) == (strstr(named, "DURATION") != NULL));
+  must(event->tag[0] == 0 || strstr(named, "TAG"));
+  must(event->message[0] == 0 || strstr(named, "MESSAGE"));
+}
+
 static void enter_event(void *user, const pool_event_t *event)
 {
+  check_members(event);
   struct entry entry = {.event = event->event,
                         .reason = event->reason,
                         .code = event->code,
@@ -84,7 +127,6 @@ static void enter_event(void *user, const pool_event_t *event)
                         .thread = event->thread,
                         .duration_ns = event->duration_ns,
                         .on = pthread_self()};
-  must(event->size == sizeof *event && event->reserved == 0);
   copy(entry.pool, sizeof entry.pool, event->pool);
   copy(entry.tag, sizeof entry.tag, event->tag);
   copy(entry.message, sizeof entry.message, event->message);

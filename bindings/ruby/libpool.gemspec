@@ -13,6 +13,6 @@ Gem::Specification.new do |spec|
   spec.authors = ['The libpool authors']
   spec.license = 'MIT'
   spec.required_ruby_version = '>= 3.1'
-  spec.files = Dir['lib/**/*.rb', 'ext/**/*.{c,h,rb}', 'README.md', 'LICENSE']
+  spec.files = Dir['lib/**/*.rb', 'ext/**/*.{c,h,def,rb}', 'README.md', 'LICENSE']
   spec.extensions = ['ext/libpool/extconf.rb']
 end

@@ -9,7 +9,6 @@
 #include "slot/idle.h"
 #include "slot/slot.h"
 #include "decide/attention.h"
-#include "decide/life.h"
 #include "decide/pool.h"
 
 void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once)
@@ -79,6 +78,12 @@ void count_reset(struct pool *pool)
   atomic_store(&pool->lent_in_vain, 0);
 }
 
+void count_reset_times(struct pool *pool)
+{
+#define TIME(name, ...) histogram_clear(&pool->name);
+#include "decide/counts.def"
+}
+
 void count_close(struct pool *pool, int32_t reason, bool succeeded)
 {
   struct counts *counts = &pool->counts;
@@ -97,7 +102,7 @@ int32_t count_open(struct pool *pool, int32_t *threads)
   pthread_mutex_lock(&pool->lock);
   int32_t open = pool->open;
   *threads = pool->threads;
-  life_unlock(pool);
+  pthread_mutex_unlock(&pool->lock);
   return open;
 }
 
@@ -123,23 +128,19 @@ bool count_is_held_by(struct pool *pool, int32_t thread)
     held = state_of(word) == EMPTY ||
            (state_of(word) == LEASED && !(word & CALL_MASK) && atomic_load(&slot->holder) == thread);
   }
-  life_unlock(pool);
+  pthread_mutex_unlock(&pool->lock);
   return held;
 }
-
-#define COPY_COUNT(name) stats->name = pool->counts.name;
 
 void count_all(struct pool *pool, pool_stats_t *stats)
 {
   *stats = (pool_stats_t)POOL_STATS_INIT;
-  COUNTS(COPY_COUNT)
+#define KEPT(name, ...) stats->name = pool->counts.name;
+#define TIME(name, ...) histogram_summary(&pool->name, &stats->name);
+#include "decide/counts.def"
   stats->open = pool->open;
   stats->opening = pool->opening;
   stats->waiting = pool->queue.length;
-  histogram_summary(&pool->wait, &stats->wait);
-  histogram_summary(&pool->open_time, &stats->open_time);
-  histogram_summary(&pool->check_time, &stats->check_time);
-  histogram_summary(&pool->use, &stats->use);
   stats->idle = stats->leased = 0;
   bool closed = atomic_load(&pool->attention) & ATTENTION_CLOSED;
   int64_t generations = pool->ended;

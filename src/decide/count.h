@@ -40,4 +40,7 @@ bool count_is_held_by(struct pool *pool, int32_t thread);
 /* Everything that pool_stats() tells.  Under the lock, which it keeps. */
 void count_all(struct pool *pool, pool_stats_t *stats);
 
+/* Forgets how long things took, and gives the memory for that back. */
+void count_reset_times(struct pool *pool);
+
 #endif

@@ -19,12 +19,12 @@
 
 #include "base/event_fd.h"
 #include "base/forks.h"
-#include "base/histogram.h"
 #include "base/thread.h"
 #include "slot/idle.h"
 #include "slot/notes.h"
 #include "slot/slot.h"
 #include "decide/attention.h"
+#include "decide/count.h"
 #include "decide/pool.h"
 #include "decide/step.h"
 
@@ -98,10 +98,7 @@ static void recycle(struct pool *pool)
   int32_t *ends = pool->ends;
   pool->ends = NULL;
   free(ends);
-  histogram_clear(&pool->wait);
-  histogram_clear(&pool->open_time);
-  histogram_clear(&pool->check_time);
-  histogram_clear(&pool->use);
+  count_reset_times(pool);
   pthread_mutex_lock(&registry);
   if (pool->previous_pool)
     pool->previous_pool->next_pool = pool->next_pool;

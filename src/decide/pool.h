@@ -17,43 +17,10 @@
 #include "decide/breaker.h"
 #include "decide/waiter.h"
 
-/* What a pool counts, by its name in pool_stats_t: all but what can be counted when somebody asks. */
-#define COUNTS(EACH)                                                                                                   \
-  EACH(opened)                                                                                                         \
-  EACH(closed)                                                                                                         \
-  EACH(open_failures)                                                                                                  \
-  EACH(checks)                                                                                                         \
-  EACH(check_failures)                                                                                                 \
-  EACH(resets)                                                                                                         \
-  EACH(reset_failures)                                                                                                 \
-  EACH(close_failures)                                                                                                 \
-  EACH(closed_unusable)                                                                                                \
-  EACH(closed_surplus)                                                                                                 \
-  EACH(closed_idle)                                                                                                    \
-  EACH(closed_lifetime)                                                                                                \
-  EACH(closed_flushed)                                                                                                 \
-  EACH(closed_resized)                                                                                                 \
-  EACH(waited)                                                                                                         \
-  EACH(timed_out)                                                                                                      \
-  EACH(overloaded)                                                                                                     \
-  EACH(cancelled)                                                                                                      \
-  EACH(failed_fast)                                                                                                    \
-  EACH(breaker_opened)                                                                                                 \
-  EACH(leaked)                                                                                                         \
-  EACH(starved)                                                                                                        \
-  EACH(wait_ns)                                                                                                        \
-  EACH(wait_max_ns)                                                                                                    \
-  EACH(found_none)                                                                                                     \
-  EACH(failed_open)                                                                                                    \
-  EACH(failed_closed)                                                                                                  \
-  EACH(failed_nomem)                                                                                                   \
-  EACH(failed_system)                                                                                                  \
-  EACH(evicted)
-
-#define COUNT_MEMBER(name) int64_t name;
-
+/* What a pool counts as it happens, by its name in pool_stats_t.  count.c finds out the rest when somebody asks. */
 struct counts {
-  COUNTS(COUNT_MEMBER)
+#define KEPT(name, ...) int64_t name;
+#include "decide/counts.def"
 };
 
 /* What a library thread of a pool is for, and one turn of its work (crew.c). */

@@ -32,23 +32,94 @@ static bool is_wanted(const pool_config_t *config, int32_t event)
   return config->events && (config->event_mask == 0 || (config->event_mask & 1 << event));
 }
 
-static void tell(struct pool *pool, pool_event_t event)
+/* ---- kinds of what is told ---- */
+
+/* The members of pool_event_t that a kind fills. */
+enum {
+  NOTHING = 0,
+  REASON = 1,
+  CODE = 2,
+  LEASE = 4,
+  CONNECTION = 8,
+  THREAD = 16,
+  DURATION = 32,
+  TAG = 64,
+  MESSAGE = 128
+};
+
+struct kind {
+  int32_t event; /* POOL_EVENT_*, or 0 */
+  int32_t fills;
+  int32_t level;
+  const char *line; /* or NULL */
+};
+
+enum { /* events stand at their numbers, the lines behind them */
+#define EVENT(name, number, ...) KIND_##name = number,
+#define LINE(name, ...)          KIND_##name,
+#include "run/events.def"
+};
+
+static const struct kind kinds[] = {
+#define EVENT(name, number, fills, level, line, sentence) [KIND_##name] = {number, fills, level, line},
+#define LINE(name, event, fills, level, line, sentence)   [KIND_##name] = {event, fills, level, line},
+#include "run/events.def"
+};
+
+#define EVENT(name, number, ...)                                                                                       \
+  _Static_assert(POOL_EVENT_##name == number, "src/run/events.def has the number of each event");
+#include "run/events.def"
+
+/* ---- lines ---- */
+
+#define LINE_SIZE 400
+
+static bool begins(const char *text, const char *with)
 {
-  if (!is_wanted(&pool->config, event.event))
-    return;
-  event.size = sizeof event;
-  event.pool = pool->name;
-  event.tag = event.tag ? event.tag : "";
-  event.message = event.message ? event.message : "";
+  return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Writes what a name in braces stands for.  Returns how long that is, as snprintf() does. */
+static int write_value(char *to, size_t room, const char *name, const pool_event_t *event)
+{
+  if (begins(name, "{lease}"))
+    return snprintf(to, room, "%lld", (long long)event->lease);
+  if (begins(name, "{thread}"))
+    return snprintf(to, room, "%lld", (long long)event->thread);
+  if (begins(name, "{ms}"))
+    return snprintf(to, room, "%lld", (long long)(event->duration_ns / 1000000));
+  if (begins(name, "{tag}"))
+    return snprintf(to, room, "%s%s", event->tag[0] ? ", " : "", event->tag);
+  return snprintf(to, room, "%s", event->message);
+}
+
+/* What there is no room for is cut off. */
+static void write_line(char *to, const struct pool *pool, const char *line, const pool_event_t *event)
+{
+  size_t used = (size_t)snprintf(to, LINE_SIZE, "%s: ", pool->name);
+  while (*line && used < LINE_SIZE - 1) {
+    if (*line == '{') {
+      used += (size_t)write_value(to + used, LINE_SIZE - used, line, event);
+      line = strchr(line, '}') + 1;
+    } else {
+      to[used++] = *line++;
+    }
+  }
+  to[used < LINE_SIZE - 1 ? used : LINE_SIZE - 1] = 0;
+  text_cut(to, LINE_SIZE);
+}
+
+/* ---- telling ---- */
+
+static void call_events(struct pool *pool, const pool_event_t event)
+{
   struct callback callback;
   callback_enter(&callback, pool);
   pool->config.events(pool->config.user, &event);
   callback_leave(&callback);
 }
 
-#define LINE_SIZE 400
-
-static void log_line(struct pool *pool, int32_t level, const char *line)
+static void call_log(struct pool *pool, int32_t level, const char *line)
 {
   struct callback callback;
   callback_enter(&callback, pool);
@@ -56,61 +127,73 @@ static void log_line(struct pool *pool, int32_t level, const char *line)
   callback_leave(&callback);
 }
 
-#define LOG(pool, level, format, ...)                                                                                  \
-  do                                                                                                                   \
-    if ((pool)->config.log) {                                                                                          \
-      char line_[LINE_SIZE];                                                                                           \
-      snprintf(line_, sizeof line_, "%s: " format, (pool)->name, __VA_ARGS__);                                         \
-      text_cut(line_, sizeof line_);                                                                                   \
-      log_line(pool, level, line_);                                                                                    \
-    }                                                                                                                  \
-  while (0)
+/* Tells one kind, with what `event` has of the members that its kind fills. */
+static void tell(struct pool *pool, int number, pool_event_t event)
+{
+  const struct kind *kind = &kinds[number];
+  bool wanted = kind->event && is_wanted(&pool->config, kind->event);
+  bool logged = kind->line && pool->config.log;
+  if (!wanted && !logged)
+    return;
+  event.size = sizeof event;
+  event.event = kind->event;
+  event.pool = pool->name;
+  event.tag = event.tag ? event.tag : "";
+  event.message = event.message ? event.message : "";
+  if (!(kind->fills & DURATION))
+    event.duration_ns = -1;
+  if (wanted)
+    call_events(pool, event);
+  if (logged) {
+    char line[LINE_SIZE];
+    write_line(line, pool, kind->line, &event);
+    call_log(pool, kind->level, line);
+  }
+}
+
+/* ---- connections and leases ---- */
 
 void event_opening(struct pool *pool, int64_t connection)
 {
   PROBE_OPENING(pool, connection);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_OPENING, .connection = connection, .duration_ns = -1});
+  tell(pool, KIND_OPENING, (pool_event_t){.connection = connection});
 }
 
 void event_opened(struct pool *pool, int64_t connection, int64_t took_ns)
 {
   PROBE_OPENED(pool, took_ns, connection);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_OPENED, .connection = connection, .duration_ns = took_ns});
+  tell(pool, KIND_OPENED, (pool_event_t){.connection = connection, .duration_ns = took_ns});
 }
 
 void event_open_failed(struct pool *pool, int64_t connection, const pool_error_t *error, int64_t took_ns)
 {
   PROBE_OPEN_FAILED(pool, error->code, error->message, connection);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_OPEN_FAILED,
-                            .connection = connection,
-                            .code = error->code,
-                            .duration_ns = took_ns,
-                            .message = error->message});
-  LOG(pool, POOL_LOG_WARN, "could not open a connection: %s", error->message);
+  tell(
+      pool, KIND_OPEN_FAILED,
+      (pool_event_t){.connection = connection, .code = error->code, .duration_ns = took_ns, .message = error->message});
 }
 
 void event_closed(struct pool *pool, int64_t connection, int32_t reason, const pool_error_t *cause, int64_t took_ns)
 {
   PROBE_CLOSED(pool, reason, connection);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_CLOSED,
-                            .connection = connection,
-                            .reason = reason,
-                            .code = cause ? cause->code : 0,
-                            .duration_ns = took_ns,
-                            .message = cause ? cause->message : NULL});
+  tell(pool, KIND_CLOSED,
+       (pool_event_t){.connection = connection,
+                      .reason = reason,
+                      .code = cause ? cause->code : 0,
+                      .duration_ns = took_ns,
+                      .message = cause ? cause->message : NULL});
 }
 
 void event_close_failed(struct pool *pool, const pool_error_t *error)
 {
-  LOG(pool, POOL_LOG_WARN, "could not close a connection: %s", error->message);
+  tell(pool, KIND_CLOSE_FAILED, (pool_event_t){.message = error->message});
 }
 
-/* What a get or its lease is told with. */
-static pool_event_t of_lease(int32_t event, pool_lease_t lease, int64_t duration_ns)
+/* What is told of a lease that a get has got. */
+static pool_event_t of_lease(pool_lease_t lease, int64_t duration_ns)
 {
   struct slot *slot = slot_of(lease);
-  return (pool_event_t){.event = event,
-                        .lease = lease,
+  return (pool_event_t){.lease = lease,
                         .connection = atomic_load(&slot->connection),
                         .thread = atomic_load(&slot->holder),
                         .duration_ns = duration_ns};
@@ -119,7 +202,7 @@ static pool_event_t of_lease(int32_t event, pool_lease_t lease, int64_t duration
 void event_lent(struct pool *pool, pool_lease_t lease, int64_t took_ns)
 {
   PROBE_LENT(pool, lease);
-  tell(pool, of_lease(POOL_EVENT_LENT, lease, took_ns));
+  tell(pool, KIND_LENT, of_lease(lease, took_ns));
 }
 
 void event_returned(struct pool *pool, const struct ending *ending)
@@ -132,21 +215,16 @@ void event_returned(struct pool *pool, const struct ending *ending)
   PROBE_RETURNED(pool, ending->lease);
   if (ending->leaked) {
     PROBE_LEAK_RETURNED(pool, ending->lease, ending->holder, ending->held_ns, ending->tag, ending->connection);
-    event.event = POOL_EVENT_LEAK_RETURNED;
-    tell(pool, event);
-    LOG(pool, POOL_LOG_INFO, "lease %lld of thread %d%s%s came back after %lld ms", (long long)ending->lease,
-        (int)ending->holder, ending->tag ? ", " : "", ending->tag ? ending->tag : "",
-        (long long)(ending->held_ns / 1000000));
+    tell(pool, KIND_LEAK_RETURNED, event);
   }
-  event.event = POOL_EVENT_RETURNED;
-  tell(pool, event);
+  tell(pool, KIND_RETURNED, event);
 }
 
 static void waited(struct pool *pool, pool_lease_t lease, int64_t waited_ns)
 {
-  pool_event_t event = of_lease(POOL_EVENT_WAITED, lease, waited_ns);
+  pool_event_t event = of_lease(lease, waited_ns);
   PROBE_WAITED(pool, lease, waited_ns, event.connection);
-  tell(pool, event);
+  tell(pool, KIND_WAITED, event);
 }
 
 static int32_t event_of_failure(pool_lease_t code)
@@ -178,11 +256,8 @@ static void failed(struct pool *pool, pool_lease_t code, int64_t took_ns)
   if (!is_wanted(&pool->config, event))
     return;
   pool_failure(&why);
-  tell(pool, (pool_event_t){.event = event,
-                            .code = (int32_t)code,
-                            .thread = thread_id(),
-                            .duration_ns = took_ns,
-                            .message = why.message});
+  tell(pool, event,
+       (pool_event_t){.code = (int32_t)code, .thread = thread_id(), .duration_ns = took_ns, .message = why.message});
   error_set(NULL, why.code, why.native, "%s", why.message);
 }
 
@@ -202,15 +277,12 @@ void event_get_ended(struct pool *pool, pool_lease_t result, const struct waiter
 void event_leaked(struct pool *pool, const struct leak *leak)
 {
   PROBE_LEAKED(pool, leak->lease, leak->holder, leak->held_ns, leak->tag, leak->connection);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_LEAKED,
-                            .lease = leak->lease,
-                            .connection = leak->connection,
-                            .thread = leak->holder,
-                            .duration_ns = leak->held_ns,
-                            .tag = leak->tag});
-  LOG(pool, POOL_LOG_WARN, "lease %lld of thread %d%s%s is out for %lld ms already; was its put forgotten?",
-      (long long)leak->lease, (int)leak->holder, leak->tag[0] ? ", " : "", leak->tag,
-      (long long)(leak->held_ns / 1000000));
+  tell(pool, KIND_LEAKED,
+       (pool_event_t){.lease = leak->lease,
+                      .connection = leak->connection,
+                      .thread = leak->holder,
+                      .duration_ns = leak->held_ns,
+                      .tag = leak->tag});
 }
 
 /* ---- the pool ---- */
@@ -233,7 +305,7 @@ void event_pool(struct pool *pool, int32_t event)
   default:
     PROBE_POOL_CLOSED(pool);
   }
-  tell(pool, (pool_event_t){.event = event, .duration_ns = -1});
+  tell(pool, event, (pool_event_t){0});
 }
 
 void event_resized(struct pool *pool, int32_t max_open)
@@ -241,28 +313,30 @@ void event_resized(struct pool *pool, int32_t max_open)
   char message[40];
   snprintf(message, sizeof message, "max_open is %d now", max_open);
   PROBE_POOL_RESIZED(pool, max_open);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_POOL_RESIZED, .duration_ns = -1, .message = message});
+  tell(pool, KIND_POOL_RESIZED, (pool_event_t){.message = message});
 }
 
 void event_warning(struct pool *pool, const char *message)
 {
   PROBE_WARNING(pool, message);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_WARNING, .duration_ns = -1, .message = message});
-  LOG(pool, POOL_LOG_WARN, "%s", message);
+  tell(pool, KIND_WARNING, (pool_event_t){.message = message});
 }
 
 void event_drain_own(struct pool *pool, const pool_lease_info_t *lease)
 {
-  LOG(pool, POOL_LOG_WARN,
-      "pool_close waits for lease %lld%s%s, which the thread that closes holds itself; put it first",
-      (long long)lease->lease, lease->tag[0] ? ", " : "", lease->tag);
+  tell(pool, KIND_DRAIN_OWN, (pool_event_t){.lease = lease->lease, .tag = lease->tag});
 }
 
 void event_drain_waits(struct pool *pool, const pool_lease_info_t *lease, int64_t waited_ms)
 {
-  LOG(pool, POOL_LOG_WARN, "pool_close has waited for %lld ms; lease %lld of thread %lld%s%s is out for %lld ms",
-      (long long)waited_ms, (long long)lease->lease, (long long)lease->thread, lease->tag[0] ? ", " : "", lease->tag,
-      (long long)(lease->held_ns / 1000000));
+  char message[40];
+  snprintf(message, sizeof message, "%lld ms", (long long)waited_ms);
+  tell(pool, KIND_DRAIN_WAITS,
+       (pool_event_t){.lease = lease->lease,
+                      .thread = lease->thread,
+                      .duration_ns = lease->held_ns,
+                      .tag = lease->tag,
+                      .message = message});
 }
 
 /* ---- the rest ---- */
@@ -272,24 +346,20 @@ static void breaker_opened(struct pool *pool)
   pool_error_t cause;
   room_cause(pool, &cause);
   PROBE_BREAKER_OPENED(pool, cause.message);
-  tell(pool, (pool_event_t){
-                 .event = POOL_EVENT_BREAKER_OPENED, .code = cause.code, .duration_ns = -1, .message = cause.message});
-  LOG(pool, POOL_LOG_ERROR, "opens keep failing; gets fail at once until one succeeds: %s", cause.message);
+  tell(pool, KIND_BREAKER_OPENED, (pool_event_t){.code = cause.code, .message = cause.message});
 }
 
 static void breaker_closed(struct pool *pool)
 {
   PROBE_BREAKER_CLOSED(pool);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_BREAKER_CLOSED, .duration_ns = -1});
-  LOG(pool, POOL_LOG_INFO, "%s", "the server is back");
+  tell(pool, KIND_BREAKER_CLOSED, (pool_event_t){0});
 }
 
 static void starved(struct pool *pool)
 {
   static const char message[] = "every connection is held by a thread that itself waits for one";
   PROBE_STARVED(pool);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_STARVED, .thread = thread_id(), .duration_ns = -1, .message = message});
-  LOG(pool, POOL_LOG_ERROR, "%s", message);
+  tell(pool, KIND_STARVED, (pool_event_t){.thread = thread_id(), .message = message});
 }
 
 void event_of_step(struct pool *pool, const struct step *step)
@@ -308,6 +378,5 @@ void event_threadless(struct pool *pool, int error)
   snprintf(message, sizeof message, "could not start a thread, so what is to be done in the background waits: %s",
            strerror(error));
   PROBE_WARNING(pool, message);
-  tell(pool, (pool_event_t){.event = POOL_EVENT_WARNING, .code = POOL_E_SYSTEM, .duration_ns = -1, .message = message});
-  LOG(pool, POOL_LOG_ERROR, "%s", message);
+  tell(pool, KIND_THREADLESS, (pool_event_t){.code = POOL_E_SYSTEM, .message = message});
 }

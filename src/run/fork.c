@@ -86,10 +86,7 @@ static void reset(struct pool *pool)
   atomic_store(&pool->chores, false);
   breaker_reset(&pool->breaker);
   count_reset(pool);
-  histogram_clear(&pool->wait);
-  histogram_clear(&pool->open_time);
-  histogram_clear(&pool->check_time);
-  histogram_clear(&pool->use);
+  count_reset_times(pool);
   /* What the program decided holds in the child as well. */
   atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_TIMED);
 }

@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
+	"unicode"
 
 	"libpool.example/go/pool"
 )
@@ -247,19 +249,31 @@ func (s *stage) expect(counts map[string]int64) {
 	})
 }
 
+// The pool's counts by the names that the scenarios give them, which are C's.
 func (s *stage) counts() map[string]int64 {
 	stats := s.pool.Stats()
 	_, hanging, destroyed := s.factory.counts()
 	if stats.Opening != hanging {
 		stats.Opening = -1 // the pool counts those that hang a moment before
 	}
-	return map[string]int64{
-		"open": stats.Open, "idle": stats.Idle, "leased": stats.Leased, "opening": stats.Opening, "waiting": stats.Waiting,
-		"lent": stats.Lent, "opened": stats.Opened, "closed": stats.Closed, "open_failures": stats.OpenFailures,
-		"waited": stats.Waited, "timed_out": stats.TimedOut, "overloaded": stats.Overloaded, "cancelled": stats.Cancelled,
-		"closed_unusable": stats.ClosedUnusable, "closed_surplus": stats.ClosedSurplus, "closed_idle": stats.ClosedIdle,
-		"closed_lifetime": stats.ClosedLifetime, "closed_flushed": stats.ClosedFlushed,
-		"closed_resized": stats.ClosedResized, "failed_open": stats.FailedOpen, "failed_fast": stats.FailedFast,
-		"destroyed": destroyed,
+	counts := map[string]int64{"destroyed": destroyed}
+	fields := reflect.ValueOf(stats)
+	for i := 0; i < fields.NumField(); i++ {
+		if count, is := fields.Field(i).Interface().(int64); is {
+			counts[snake(fields.Type().Field(i).Name)] = count
+		}
 	}
+	return counts
+}
+
+// snake makes OpenFailures open_failures.
+func snake(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
 }

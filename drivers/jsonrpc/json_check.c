@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "json_check.h"
 
-/* What is expected next.  The states of a number are first, since they index a table. */
+/* What may come next.  The states of a number are first, because they index a table. */
 enum state {
   MINUS, /* after '-' */
   ZERO,  /* after a leading 0 */
@@ -11,7 +11,7 @@ enum state {
   MARK, /* after 'e' */
   SIGN, /* after the sign of the exponent */
   EXPONENT,
-  NUMBER_END, /* the byte does not belong to the number any more */
+  NUMBER_END, /* the number has ended before this byte */
   NUMBER_WRONG,
   VALUE,
   VALUE_OR_END, /* after '[' */
@@ -29,7 +29,7 @@ enum state {
   WRONG
 };
 
-/* Bytes as a number sees them. */
+/* The kinds of bytes that a number tells apart. */
 enum digit { NOUGHT, ONE_TO_NINE, DOT, E, PLUS, DASH, OTHER, DIGIT_KINDS };
 
 static const unsigned char next_of_number[NUMBER_END][DIGIT_KINDS] = {
@@ -113,8 +113,8 @@ static bool begin_string(struct json_check *check, bool is_key)
   return become(check, STRING);
 }
 
-/* The first byte of a character that has more; which bytes may be the second one depends on it, so that each character
-   is written in one way, and is none of the surrogates. */
+/* The first byte of a character that has more bytes.  It decides which second bytes are allowed, so that overlong forms
+   and surrogates are refused. */
 static bool begin_character(struct json_check *check, unsigned char byte)
 {
   if (byte < 0xc2 || byte > 0xf4)
@@ -169,12 +169,12 @@ static bool in_escape(struct json_check *check, unsigned char byte)
   }
 }
 
-/* 16: it is none. */
+/* The value of a hexadecimal digit.  16: the byte is no digit. */
 static uint32_t hex_digit(unsigned char byte)
 {
   if (is_digit(byte))
     return byte - '0';
-  byte |= 0x20; /* the lower case of a letter */
+  byte |= 0x20; /* makes a letter lower case */
   return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10u : 16;
 }
 
@@ -234,7 +234,7 @@ static bool in_literal(struct json_check *check, unsigned char byte)
   return *check->rest || become(check, AFTER_VALUE);
 }
 
-/* ---- all of them ---- */
+/* ---- values ---- */
 
 static bool begin_value(struct json_check *check, unsigned char byte)
 {
@@ -300,7 +300,7 @@ static bool take(struct json_check *check, unsigned char byte)
   }
 }
 
-/* The first byte at or after `at` that means something in a string. */
+/* The first byte at or after `at` that is not an ordinary ASCII character of a string. */
 static size_t skip_plain(const unsigned char *bytes, size_t at, size_t size)
 {
   while (at < size && bytes[at] >= ' ' && bytes[at] < 0x80 && bytes[at] != '"' && bytes[at] != '\\')
@@ -339,7 +339,7 @@ bool json_check_end(struct json_check *check)
   return false;
 }
 
-/* ---- what a string says ---- */
+/* ---- decoding a string ---- */
 
 static uint32_t read_digits(const char *text)
 {
@@ -363,7 +363,7 @@ static size_t write_character(char *to, uint32_t point)
   return more + 1;
 }
 
-/* An escape after its backslash; goes past it. */
+/* Decodes an escape.  *from is after its backslash, and is moved after the escape. */
 static uint32_t read_escape(const char **from)
 {
   static const char letters[] = "b\bf\fn\nr\rt\t";
@@ -383,7 +383,7 @@ static uint32_t read_escape(const char **from)
   return 0x10000 + ((unit - 0xd800) << 10) + (read_digits(text + 7) - 0xdc00);
 }
 
-size_t json_unescape(char *to, const char *from, size_t size)
+size_t json_check_unescape(char *to, const char *from, size_t size)
 {
   const char *end = from + size;
   char *at = to;

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #define CAPACITY_FIRST ((size_t)16 * 1024)
-#define CAPACITY_KEPT  ((size_t)1024 * 1024) /* a larger buffer is given back once it is empty */
+#define CAPACITY_KEPT  ((size_t)1024 * 1024) /* a larger buffer is not kept when it is empty */
 #define SPACE_LEAST    ((size_t)4 * 1024)
 
-/* There is a buffer from the beginning, so that without memory the stream can always go on. */
+/* A stream always has a buffer, so it can skip an object without memory. */
 bool frame_init(struct frame_stream *stream, size_t limit)
 {
   *stream = (struct frame_stream){.limit = limit, .data = malloc(CAPACITY_FIRST), .capacity = CAPACITY_FIRST};
@@ -29,7 +29,7 @@ static void move_to_front(struct frame_stream *stream)
   stream->begin = 0;
 }
 
-/* What a skipped object consists of is not kept. */
+/* Drops the bytes of a skipped object, and counts them. */
 static void empty(struct frame_stream *stream)
 {
   stream->skipped += stream->end - stream->begin;
@@ -60,7 +60,7 @@ void frame_trim(struct frame_stream *stream)
   resize(stream, CAPACITY_FIRST);
 }
 
-/* Twice as much, but no more than the largest object needs. */
+/* Doubles the buffer, up to the size that the largest object needs. */
 static size_t larger_capacity(const struct frame_stream *stream)
 {
   size_t twice = stream->capacity * 2, enough = stream->limit + SPACE_LEAST, least = stream->end + SPACE_LEAST;
@@ -108,7 +108,7 @@ static void start_object(struct frame_stream *stream)
   json_check_start(&stream->check);
 }
 
-/* A value cannot begin at 0, where the object's bracket is. */
+/* 0: no value has begun, for the object's bracket is at 0. */
 static void start_value(struct frame_stream *stream, size_t at)
 {
   if (stream->value.begin == 0)
@@ -166,7 +166,7 @@ static void end_string(struct frame_stream *stream, size_t at)
   }
 }
 
-/* The first byte at or after `at` that means something in a string. */
+/* The first byte at or after `at` that is not an ordinary character of a string. */
 static size_t skip_plain(const char *data, size_t at, size_t end)
 {
   while (at < end && data[at] != '"' && data[at] != '\\' && (unsigned char)data[at] >= ' ')
@@ -174,7 +174,7 @@ static size_t skip_plain(const char *data, size_t at, size_t end)
   return at;
 }
 
-/* Goes to the end of the string or of the bytes.  False: no string has such a byte. */
+/* Scans up to the end of the string or of the bytes.  False: a byte cannot be in a string. */
 static bool scan_string(struct frame_stream *stream)
 {
   while (stream->in_string && stream->scanned < stream->end) {
@@ -193,7 +193,7 @@ static bool scan_string(struct frame_stream *stream)
   return true;
 }
 
-/* A byte of a number, of true, false or null. */
+/* Scans a byte of a number, of true, false or null. */
 static bool scan_bare(struct frame_stream *stream, char byte, size_t at)
 {
   if (!(byte >= '0' && byte <= '9') && !(byte >= 'a' && byte <= 'z') && byte != '-' && byte != '+' && byte != '.' &&
@@ -222,7 +222,7 @@ static void close_bracket(struct frame_stream *stream, size_t at)
     stream->value.end = at + 1;
 }
 
-/* One byte of an object, outside strings.  False: no object has it there. */
+/* Scans one byte of an object, outside strings.  False: the byte cannot be there. */
 static bool scan_byte(struct frame_stream *stream, char byte, size_t at)
 {
   switch (byte) {
@@ -250,7 +250,7 @@ static bool scan_byte(struct frame_stream *stream, char byte, size_t at)
   }
 }
 
-/* Looks for the first byte of an object.  False: there is something else. */
+/* Looks for the first byte of an object.  False: another byte came. */
 static bool scan_between(struct frame_stream *stream)
 {
   while (stream->scanned < stream->end && is_space(stream->data[stream->scanned]))
@@ -265,7 +265,7 @@ static bool scan_between(struct frame_stream *stream)
   return true;
 }
 
-/* Checks what was scanned since the last time. */
+/* Checks the bytes that were scanned since the last check. */
 static void check_scanned(struct frame_stream *stream)
 {
   size_t done = stream->checked;
@@ -273,7 +273,7 @@ static void check_scanned(struct frame_stream *stream)
   json_check_feed(&stream->check, stream->data + stream->begin + done, stream->checked - done);
 }
 
-/* Goes on to the end of the object or of the bytes. */
+/* Scans up to the end of the object or of the bytes.  False: a byte cannot be in an object. */
 static bool scan_object(struct frame_stream *stream)
 {
   while (stream->depth > 0 && stream->scanned < stream->end) {
@@ -289,7 +289,7 @@ static bool scan_object(struct frame_stream *stream)
   return true;
 }
 
-/* Goes on to the end of one object. */
+/* Scans up to the end of the object under way, or of the next one. */
 static enum frame_outcome next_object(struct frame_stream *stream)
 {
   if (stream->depth == 0 && !scan_between(stream))
@@ -309,7 +309,7 @@ enum frame_outcome frame_next(struct frame_stream *stream, struct frame *frame)
 {
   enum frame_outcome outcome;
   while ((outcome = next_object(stream)) == FRAME_FOUND && stream->skipping)
-    ; /* the next one begins at `scanned` */
+    ; /* the skipped object has ended; the next one begins at `scanned` */
   if (outcome != FRAME_FOUND)
     return outcome;
   *frame = stream->found;

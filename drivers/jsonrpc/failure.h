@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What an operation says when it fails: a code, the system's number and a message. */
+#ifndef FAILURE_H
+#define FAILURE_H
+
+#include <stddef.h>
+
+#include <pool/pool.h>
+
+/* Fills in *error and returns the code. */
+int failure_set(pool_error_t *error, int code, int native, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* How many bytes of a text of `size` bytes to show, at most `most`, so that no UTF-8 character is cut. */
+int failure_whole_characters(const char *text, size_t size, size_t most);
+
+#endif

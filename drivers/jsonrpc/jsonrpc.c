@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver "jsonrpc": calls to servers that speak the protocol of Go's package net/rpc/jsonrpc, over TCP or Unix
+ * sockets.
+ *
+ * A file calls only files below it in this list:
+ *
+ *   jsonrpc     the vtable
+ *   call        sync and async calls
+ *   poller      the thread for async calls
+ *   writer      who sends: one request at a time
+ *   request     the bytes of a request
+ *   reader      who receives: one thread for all calls on the connection
+ *   reply       what was received, and which call it ends
+ *   connection  one server; the calls on it, its end
+ *   inbox       what callers leave for the poller
+ *   pending     a call under way; the table of them
+ *   connect     a socket to the server
+ *   lookup      the addresses of a name
+ *   address     HOST:PORT, [IPV6]:PORT or unix:/PATH
+ *   thread      starts a thread
+ *   deadline    waits that end in time
+ *   failure     codes and messages
+ *   frame       finds the replies in a stream
+ *   json_check  is this JSON?
+ *
+ * What threads share is said in connection.h, inbox.h and lookup.h.
+ */
+#include <pool/driver.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "call.h"
+#include "connect.h"
+#include "connection.h"
+#include "failure.h"
+#include "inbox.h"
+
+static int jsonrpc_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  const struct address *address = context;
+  int descriptor = -1;
+  int code = connect_to(address, deadline_ns, &descriptor, error);
+  if (code)
+    return code;
+  struct connection *connection = connection_new(address->limit);
+  if (!connection) {
+    close(descriptor);
+    return failure_set(error, POOL_E_NOMEM, ENOMEM, "no memory for a connection");
+  }
+  connection->descriptor = descriptor;
+  *conn = connection;
+  return 0;
+}
+
+static int jsonrpc_close(void *context, void *conn, pool_error_t *error)
+{
+  struct connection *connection = conn;
+  (void)context, (void)error;
+  connection_break(connection, 0, "the connection was closed");
+  inbox_forget(connection);
+  connection_release(connection);
+  return 0;
+}
+
+static int jsonrpc_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
+{
+  struct connection *connection = conn;
+  char byte;
+  (void)context, (void)deadline_ns;
+  pthread_mutex_lock(&connection->lock);
+  bool broken = connection->broken;
+  pthread_mutex_unlock(&connection->lock);
+  if (broken)
+    return failure_set(error, POOL_E_BROKEN, 0, "the connection broke while nobody used it");
+  ssize_t seen = recv(connection->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (seen > 0 || (seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)))
+    return 0;
+  return failure_set(error, POOL_E_BROKEN, seen < 0 ? errno : 0, "%s",
+                     seen < 0 ? strerror(errno) : "the server closed the connection");
+}
+
+static void jsonrpc_abandon(void *context, void *conn)
+{
+  struct connection *connection = conn;
+  (void)context;
+  close(connection->descriptor);
+  if (connection->unstick >= 0)
+    close(connection->unstick);
+}
+
+static int jsonrpc_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+                        int64_t deadline_ns, pool_error_t *error)
+{
+  (void)context;
+  return call_sync(conn, method, args, reply, deadline_ns, error);
+}
+
+static int jsonrpc_go(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
+{
+  (void)context;
+  return call_async(conn, method, args, call);
+}
+
+static void jsonrpc_release(void *context)
+{
+  free(context);
+}
+
+static int jsonrpc_prepare(const char *text, pool_vtable_t *vtable, void **context, pool_error_t *error)
+{
+  struct address *address = calloc(1, sizeof *address);
+  if (!address)
+    return failure_set(error, POOL_E_NOMEM, 0, "no memory for an address");
+  int code = address_read(address, text, error);
+  if (code) {
+    free(address);
+    return code;
+  }
+  vtable->open = jsonrpc_open;
+  vtable->close = jsonrpc_close;
+  vtable->check = jsonrpc_check;
+  vtable->abandon = jsonrpc_abandon;
+  vtable->call = jsonrpc_call;
+  vtable->go = jsonrpc_go;
+  vtable->release = jsonrpc_release;
+  vtable->flags = POOL_VTABLE_MULTIPLEXED;
+  *context = address;
+  return 0;
+}
+
+POOL_API pool_driver_fn pool_driver_jsonrpc;
+
+int pool_driver_jsonrpc(uint32_t version, pool_driver_t *driver)
+{
+  if (version != POOL_DRIVER_VERSION || driver->size < sizeof *driver)
+    return POOL_E_UNSUPPORTED;
+  inbox_watch_forks();
+  driver->name = "jsonrpc";
+  driver->prepare = jsonrpc_prepare;
+  return 0;
+}
