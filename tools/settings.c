@@ -122,7 +122,7 @@ static void print_default(const struct setting_row *row)
   if (row->kind == TEXT)
     printf("pool");
   else if (row->off == row->initial)
-    printf("%s", row->off_means);
+    print_sentence(row->off_means);
   else if (row_has_names(row))
     printf("%.*s", (int)strcspn(row->unit, " "), row->unit);
   else if (strcmp(row->unit, "ms") == 0 && row->initial % 1000 == 0)

@@ -28,7 +28,7 @@ type Config struct {
 	Initial       int           // opened by New; default 0
 	MinIdle       int           // so many are kept idle, opened in the background; default 0
 	MinOpen       int           // so many are kept open, idle and lent together; default 0
-	MaxIdle       int           // more than that are closed on release; default: as many as MaxOpen, or 10
+	MaxIdle       int           // more than that are closed on release; default: as many as MaxOpen; without, see the guide
 	MaxOpen       int           // hard cap on connections open, being opened or being closed; default: none
 	MaxOpening    int           // at most so many are being opened at one time; default: no limit
 	MaxWaiters    int           // at most so many wait, the next gets ErrOverload; default: no limit

@@ -48,7 +48,7 @@ public abstract class Settings<B extends Settings<B>> {
     return set("paused", paused ? 1 : 0);
   }
 
-  /** More than that are closed on return; -1: as many as maxOpen or, where there is no hard cap, 10. */
+  /** More than that are closed on return; -1: as many as maxOpen; where there is no hard cap, see the guide. */
   public B maxIdle(int maxIdle) {
     return set("max_idle", maxIdle);
   }

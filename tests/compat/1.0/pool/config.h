@@ -61,8 +61,8 @@ typedef struct {
   /** So many are kept idle: opened in the background as others are lent or closed; 0 to 1048568.  After a failed open
       they are opened again after a second, or when retry_min_ms says. */
   int32_t min_idle;
-  /** More than that are closed on return; 1 or more, or -1 (as many as max_open).  Where there is no max_open, -1
-      means the most of 10, twice min_idle and min_open. */
+  /** More than that are closed on return; where there is no max_open, -1 means the most of 10, twice min_idle and
+      min_open; 1 or more, or -1 (as many as max_open) */
   int32_t max_idle;
   /** So many are kept open, idle and lent together: what min_idle is for a pool whose load comes in steps; 0 to
       1048568.  They are opened in the background as those of min_idle are, and not closed by idle_timeout_ms.  At
