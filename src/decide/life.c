@@ -116,9 +116,9 @@ static void recycle(struct pool *pool)
   cancel_release(cancel_state);
 }
 
-void life_unlock(struct pool *pool)
+void life_unlock_unowned(struct pool *pool)
 {
-  bool gone = !pool->gone && pool->references == 0 && pool->open == 0 && pool->gets == 0 && pool->threads == 0;
+  bool gone = !pool->gone && pool->open == 0 && pool->gets == 0 && pool->threads == 0;
   if (gone)
     pool->gone = true;
   pthread_mutex_unlock(&pool->lock);
