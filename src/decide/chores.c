@@ -25,7 +25,7 @@
 static bool tend(struct pool *pool, struct slot *slot, struct step *step)
 {
   int32_t reason;
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   if (state_of(word) != IDLE || !slot_is_of(slot, pool))
     return false;
   if (word & DOOMED)
@@ -176,7 +176,7 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
   if (!cursor->row)
     *cursor = scan_all(&pool->rows);
   for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if (scan_owns(cursor, slot) && dismiss_idle(slot, word, POOL_REASON_CLOSED, step) && step->work)
       return true;
   }

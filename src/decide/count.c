@@ -111,9 +111,9 @@ int32_t count_busy(struct pool *pool)
   int32_t count = 0;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     /* An idle slot with calls is a multiplexed one that was put before they were done. */
-    count += state_of(word) != EMPTY && (state_of(word) != IDLE || (word & CALL_MASK));
+    count += state_of(word) != EMPTY && (state_of(word) != IDLE || slot_has_calls(word));
   }
   return count;
 }
@@ -124,9 +124,9 @@ bool count_is_held_by(struct pool *pool, int32_t thread)
   pthread_mutex_lock(&pool->lock);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; held && (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     held = state_of(word) == EMPTY ||
-           (state_of(word) == LEASED && !(word & CALL_MASK) && atomic_load(&slot->holder) == thread);
+           (state_of(word) == LEASED && !slot_has_calls(word) && atomic_load(&slot->holder) == thread);
   }
   pthread_mutex_unlock(&pool->lock);
   return held;
@@ -146,7 +146,7 @@ void count_all(struct pool *pool, pool_stats_t *stats)
   int64_t generations = pool->ended;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     stats->idle += !closed && slot_is_lendable(word);
     stats->leased += state_of(word) == LEASED;
     generations += slot_ended(slot, word);

@@ -44,7 +44,7 @@ bool later_take(struct pool *pool, struct step *step)
   attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean && (attention_of(pool) & ATTENTION_UNCLEAN));
   if (!pool->unclean && pool->config.openers == 0)
     pool->wished = false; /* it was for a place */
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   if (state_of(word) == CLOSING)
     step_ask(step, POOL_WORK_CLOSE, atomic_load(&notes_of(slot)->reason), slot, word);
   else if (word & DOOMED)

@@ -77,7 +77,7 @@ void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t t
   struct notes *notes = notes_of(slot);
   atomic_store(&notes->checked_ns, now);
   /* It will be idle now, or it is lent and moves. */
-  notes_see(slot, (atomic_load(&slot->word) & GENERATION_MASK) | IDLE, now);
+  notes_see(slot, slot_idle_word(slot_word(slot)), now);
   if (pool->config.max_lifetime_ms > 0) {
     int64_t limit_ns = limit_of(&pool->config, now, took_ns);
     atomic_store(&notes->limit_ns, limit_ns);

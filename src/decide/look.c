@@ -82,10 +82,9 @@ static int64_t tick(const pool_config_t *config)
 /* Sets flags on a word, if the slot has not moved since it was read. */
 static bool mark(struct slot *slot, uint64_t *word, uint64_t flags)
 {
-  while (!atomic_compare_exchange_weak(&slot->word, word, *word | flags))
+  while (!slot_raise(slot, word, flags))
     if ((*word & STATE_AND_GENERATION) != atomic_load(&notes_of(slot)->word))
       return false;
-  *word |= flags;
   return true;
 }
 
@@ -104,14 +103,12 @@ static bool retire(struct slot *slot, uint64_t *seen, int64_t end, struct look *
 {
   uint64_t word = *seen;
   do {
-    enum slot_state state = state_of(word);
-    if (state == EMPTY || state == OPENING || state == CLOSING || (word & DOOMED) ||
-        atomic_load(&notes_of(slot)->retire_ns) != end)
+    if (!slot_stays(word) || state_of(word) == OPENING || atomic_load(&notes_of(slot)->retire_ns) != end)
       return false;
     atomic_store(&notes_of(slot)->reason, POOL_REASON_LIFETIME);
-  } while (!atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED));
-  if (word == *seen)
-    *seen |= DOOMED;
+  } while (!slot_raise(slot, &word, DOOMED));
+  if (word == (*seen | DOOMED))
+    *seen = word;
   look->chores = look->chores || state_of(word) == IDLE;
   return true;
 }
@@ -193,7 +190,7 @@ static bool rest(struct pool *pool)
   atomic_store(&pool->resting, true);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     bool moves = state_of(word) == IDLE || state_of(word) == LEASED;
     if (moves && scan_owns(&scan, slot) &&
         (atomic_load(&notes_of(slot)->word) != (word & STATE_AND_GENERATION) ||
@@ -216,7 +213,7 @@ void look_over(struct pool *pool, struct look *look)
   atomic_store(&pool->resting, false);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if (!scan_owns(&scan, slot))
       continue;
     if (state_of(word) == CHECKING || state_of(word) == RETURNING)
@@ -284,7 +281,7 @@ bool look_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
   pthread_mutex_lock(&pool->lock);
   for (struct slot *slot; !found && cursor->block && (slot = scan_next(cursor));) {
     struct notes *notes = notes_of(slot);
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     uint8_t state = LEAK_FOUND;
     found = atomic_load(&notes->leak) == LEAK_FOUND && state_of(word) == LEASED &&
             atomic_compare_exchange_strong(&notes->leak, &state, LEAK_TOLD);

@@ -50,10 +50,8 @@ bool room_permits(struct pool *pool, bool again)
 /* While the breaker is open, what is being opened is a question, not a hope: it may hang as the last ones did. */
 static bool is_hopeful(const struct pool *pool, const struct slot *slot)
 {
-  uint64_t word = atomic_load(&slot->word);
-  enum slot_state state = state_of(word);
-  return state != EMPTY && state != CLOSING && !(word & DOOMED) && !(state == OPENING && pool->breaker.open) &&
-         slot_is_of(slot, pool);
+  uint64_t word = slot_word(slot);
+  return slot_stays(word) && !(state_of(word) == OPENING && pool->breaker.open) && slot_is_of(slot, pool);
 }
 
 /* The slot that was hopeful when somebody looked mostly still is, so slots are searched seldom. */
@@ -147,7 +145,7 @@ void room_vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
   free(lifetime_end(pool, slot));
   slot_vacate(slot);
-  pool->ended += slot_ended(slot, atomic_load(&slot->word));
+  pool->ended += slot_ended(slot, slot_word(slot));
   idle_give_slot(slot);
   pool->open--;
   room_refresh(pool);
@@ -192,7 +190,7 @@ static bool is_telling(struct pool *pool, const struct outcome *outcome)
 {
   int32_t code = outcome->error && outcome->lend ? outcome->error->code : POOL_E_OPEN;
   return code == POOL_E_OPEN ||
-         (code == POOL_E_TIMEOUT && (!outcome->cut_short || outcome->took_ns >= pool->config.retry_max_ms * 1000000));
+         (code == POOL_E_TIMEOUT && (!outcome->cut_short || outcome->took_ns >= ns_of(pool->config.retry_max_ms)));
 }
 
 void room_note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)

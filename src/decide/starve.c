@@ -28,9 +28,7 @@ static bool waits(struct pool *pool, int32_t thread)
 
 static bool is_held_by_other(pool_lease_t lease, int32_t thread)
 {
-  uint64_t word = atomic_load(&slot_of(lease)->word);
-  return lease && state_of(word) == LEASED && (word & GENERATION_MASK) == lease_generation(lease) &&
-         atomic_load(&slot_of(lease)->holder) != thread;
+  return lease && slot_is_lease(slot_word(slot_of(lease)), lease) && atomic_load(&slot_of(lease)->holder) != thread;
 }
 
 /* Whether every connection is held by a thread that waits here.  *generations is how far all slots have come: it grows
@@ -44,7 +42,7 @@ static bool starves(struct pool *pool, int32_t thread, uint64_t *generations)
     return false;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     *generations += word & GENERATION_MASK;
     if (state_of(word) == EMPTY)
       continue;

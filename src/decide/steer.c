@@ -22,14 +22,13 @@
 /* Dooms whatever is open or being opened in a slot. */
 static bool doom(const struct scan *scan, struct slot *slot, uint8_t reason)
 {
-  uint64_t word = atomic_load(&slot->word);
-  for (;;) {
-    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED) || !scan_owns(scan, slot))
-      return false;
+  uint64_t word = slot_word(slot);
+  while (slot_stays(word) && scan_owns(scan, slot)) {
     atomic_store(&notes_of(slot)->reason, reason);
-    if (atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED))
+    if (slot_raise(slot, &word, DOOMED))
       return true;
   }
+  return false;
 }
 
 int32_t steer_flush(struct pool *pool)
@@ -46,7 +45,7 @@ bool steer_next_doomed(struct scan *cursor, struct step *step)
 {
   *step = (struct step){0};
   for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if ((word & DOOMED) && scan_owns(cursor, slot) && dismiss_idle(slot, word, dismiss_reason(slot), step) &&
         step->work)
       return true;
@@ -66,7 +65,7 @@ int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
     left = room_excess(pool, INT32_MAX);
     struct scan scan = scan_begin(&pool->rows);
     for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
-      uint64_t word = atomic_load(&slot->word);
+      uint64_t word = slot_word(slot);
       /* What is idle is closed by whoever comes first, as the chores are. */
       left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
     }
@@ -133,7 +132,7 @@ static void see_leases(struct pool *pool)
   int64_t now = clock_boot();
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if (state_of(word) == LEASED)
       notes_see(slot, word, now);
   }

@@ -41,7 +41,7 @@ static int watch_error;
 static void abandon(struct pool *pool, struct slot *slot)
 {
   void *conn = atomic_load(&slot->conn);
-  enum slot_state state = state_of(atomic_load(&slot->word));
+  enum slot_state state = state_of(slot_word(slot));
   if (state != EMPTY) {
     free(lifetime_end(pool, slot));
     slot_vacate(slot);
@@ -56,7 +56,7 @@ static void abandon(struct pool *pool, struct slot *slot)
 static void keep_unclosed(struct pool *pool)
 {
   for (struct slot *slot = pool->unclean; slot; slot = slot_listed(slot->next))
-    atomic_store(&slot->word, (atomic_load(&slot->word) & ~STATE_MASK) | RETURNING);
+    slot_move(slot, 0, 0, RETURNING);
 }
 
 static void reset(struct pool *pool)
