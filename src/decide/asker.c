@@ -50,7 +50,8 @@ pool_lease_t asker_take_idle(struct pool *pool, struct step *step)
 /* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
 static bool may_probe(struct pool *pool)
 {
-  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->keeper_runs)) && room_permits(pool, false);
+  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->crew.keeper_runs)) &&
+         room_permits(pool, false);
 }
 
 /* The breaker is open: a get may still wait for what is open, but nothing is opened for it. */
@@ -74,15 +75,15 @@ static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, str
   if (pool->breaker.open && !may_probe(pool))
     return begin_tripped(pool, step);
   if (!room_permits(pool, false)) {
-    bool wishes = !waits && pool->unclean; /* what is closed makes room for the next */
-    pool->wished = pool->wished || wishes;
+    bool wishes = !waits && pool->chores.unclean; /* what is closed makes room for the next */
+    pool->chores.wished = pool->chores.wished || wishes;
     step->worker_wanted = step->worker_wanted || wishes;
     return POOL_E_TIMEOUT;
   }
-  bool helpless = pool->workers == 0 && (attention_of(pool) & ATTENTION_WORKERLESS);
+  bool helpless = pool->crew.workers == 0 && (attention_of(pool) & ATTENTION_WORKERLESS);
   if (pool->config.openers == 0 || helpless)
     return room_reserve(pool, step) ? 0 : POOL_E_NOMEM;
-  pool->wished = pool->wished || (!waits && pool->workers_opening <= pool->queue.patient);
+  pool->chores.wished = pool->chores.wished || (!waits && pool->crew.opening <= pool->queue.patient);
   step->worker_wanted = true;
   return POOL_E_TIMEOUT;
 }
@@ -114,8 +115,8 @@ static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int6
   waiter->kind = kind;
   waiter->began_ns = clock_now();
   waiter->deadline_ns = deadline_ns;
-  pool->gets++;
-  pool->asynchronous += kind == WAITER_ASYNC;
+  pool->users.gets++;
+  pool->users.asynchronous += kind == WAITER_ASYNC;
   return waiter;
 }
 
@@ -131,8 +132,8 @@ static void give_ticket(struct pool *pool, struct waiter *waiter)
 {
   if (waiter->kind == WAITER_TICKET && waiter->queued)
     waiter_remove(&pool->settled, waiter); /* it ended before its holder was told */
-  pool->gets--;
-  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
+  pool->users.gets--;
+  pool->users.asynchronous -= waiter->kind == WAITER_ASYNC;
   ticket_give(waiter);
 }
 

@@ -100,8 +100,8 @@ void count_close(struct pool *pool, int32_t reason, bool succeeded)
 int32_t count_open(struct pool *pool, int32_t *threads)
 {
   pthread_mutex_lock(&pool->lock);
-  int32_t open = pool->open;
-  *threads = pool->threads;
+  int32_t open = pool->room.open;
+  *threads = pool->crew.threads;
   pthread_mutex_unlock(&pool->lock);
   return open;
 }
@@ -138,8 +138,8 @@ void count_all(struct pool *pool, pool_stats_t *stats)
 #define KEPT(name, ...) stats->name = pool->counts.name;
 #define TIME(name, ...) histogram_summary(&pool->name, &stats->name);
 #include "decide/counts.def"
-  stats->open = pool->open;
-  stats->opening = pool->opening;
+  stats->open = pool->room.open;
+  stats->opening = pool->room.opening;
   stats->waiting = pool->queue.length;
   stats->idle = stats->leased = 0;
   bool closed = atomic_load(&pool->attention) & ATTENTION_CLOSED;

@@ -26,7 +26,7 @@
    hangs. */
 static bool may_check(struct pool *pool)
 {
-  return !(attention_of(pool) & ATTENTION_TRIPPED) || !atomic_exchange(&pool->probing, true);
+  return !(attention_of(pool) & ATTENTION_TRIPPED) || !atomic_exchange(&pool->suspicion.probing, true);
 }
 
 bool lend_to_check(struct pool *pool, struct slot *slot, uint64_t *word, struct step *step)
@@ -35,7 +35,7 @@ bool lend_to_check(struct pool *pool, struct slot *slot, uint64_t *word, struct 
   if (begun)
     step_ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, *word);
   else
-    atomic_store(&pool->probing, false);
+    atomic_store(&pool->suspicion.probing, false);
   return begun;
 }
 
@@ -71,7 +71,7 @@ static void take_check_back(struct pool *pool, struct slot *slot, struct step *s
   step->work = POOL_WORK_NONE;
   step->claim = 0;
   step->slot = NULL;
-  atomic_store(&pool->probing, false);
+  atomic_store(&pool->suspicion.probing, false);
   uint64_t word = slot_move(slot, DUE, 0, IDLE);
   idle_mark(slot);
   if (word & DOOMED)

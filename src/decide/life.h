@@ -9,14 +9,19 @@
 struct step;
 struct pool;
 
+/* The registry; its pools that are in use, and all that were ever made, each the first of its list. */
 void life_registry_lock(void);
 void life_registry_unlock(void);
 struct pool *life_first(void);
 struct pool *life_first_made(void);
+
+/* The memory of a pool that nobody uses, or new memory; NULL: there is none. */
 struct pool *life_take(void);
 void life_register(struct pool *pool);
 
-/* In pool.c: gives the memory of a pool to the next; the pools that are in use; all that were ever made. */
+/* All parts of a pool but what its program decided are as in a new one.  Under the lock, or in a child of fork, where
+   no other thread is; all slots were given back. */
+void life_begin_anew(struct pool *pool);
 
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
 void life_unlock(struct pool *pool);

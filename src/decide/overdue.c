@@ -56,7 +56,7 @@ int64_t overdue_idle_since(struct pool *pool, struct slot *slot, uint64_t word)
   struct notes *notes = notes_of(slot);
   uint64_t idle = slot_idle_word(word);
   /* Before the note: a look that ends after this may have seen what became of the slot since. */
-  int64_t looked = atomic_load(&pool->looked_ns);
+  int64_t looked = atomic_load(&pool->looks.last_ns);
   uint64_t noted = atomic_load(&notes->word);
   int64_t since = atomic_load(&notes->since_ns);
   if (noted == idle && atomic_load(&notes->word) == idle)

@@ -386,10 +386,10 @@ static int enter(struct pool *pool, struct waiter *waiter)
 /* A get had so little time that no opener has begun for it: it leaves the wish for the next. */
 static void wish(struct pool *pool, const struct waiter *waiter, struct step *step)
 {
-  if (pool->config.openers == 0 || waiter->refused || pool->workers_opening >= pool->queue.patient ||
+  if (pool->config.openers == 0 || waiter->refused || pool->crew.opening >= pool->queue.patient ||
       idle_any(&pool->rows) || !room_permits(pool, true))
     return;
-  pool->wished = step->worker_wanted = true;
+  pool->chores.wished = step->worker_wanted = true;
 }
 
 static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool told, int64_t now, struct step *step)
@@ -459,7 +459,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     waiter->waited = true;
     if (pool->queue.first != waiter)
       queue_serve(pool, step);
-    step->worker_wanted = step->worker_wanted || pool->unclean; /* what is closed makes room */
+    step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
     step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
     return 0;
   }

@@ -37,7 +37,7 @@ int32_t steer_flush(struct pool *pool)
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     count += doom(&scan, slot, POOL_REASON_FLUSHED);
-  atomic_store(&pool->chores, true);
+  atomic_store(&pool->chores.marked, true);
   return count;
 }
 
@@ -69,7 +69,7 @@ int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
       /* What is idle is closed by whoever comes first, as the chores are. */
       left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
     }
-    atomic_store(&pool->chores, true);
+    atomic_store(&pool->chores.marked, true);
     if (!pool->stepped)
       queue_serve(pool, step);
   }
@@ -107,7 +107,7 @@ int steer_resume(struct pool *pool)
   pthread_mutex_lock(&pool->lock);
   if (pool->pauses > 0) {
     left = --pool->pauses;
-    pool->resuming = left == 0;
+    pool->chores.resuming = left == 0;
     pool->evicting = pool->evicting && left > 0;
     attention_raise(pool, ATTENTION_PAUSED, left > 0);
   }
@@ -119,10 +119,10 @@ void steer_resumed(struct pool *pool, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  pool->resuming = false;
+  pool->chores.resuming = false;
   if (!pool->stepped)
     queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
-  step->worker_wanted = step->worker_wanted || pool->wished; /* meanwhile */
+  step->worker_wanted = step->worker_wanted || pool->chores.wished; /* meanwhile */
   life_unlock(pool);
 }
 

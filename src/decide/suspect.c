@@ -35,11 +35,11 @@ void suspect_condemn(struct pool *pool, int64_t newest, struct step *step)
       marked = slot_raise(slot, &word, suspect ? DOOMED : DUE);
     }
     if (marked && suspect) {
-      atomic_store(&pool->chores, true);
+      atomic_store(&pool->chores.marked, true);
       step->worker_wanted = true;
     }
   }
-  atomic_store(&pool->suspicion, false);
+  atomic_store(&pool->suspicion.lasts, false);
 }
 
 void suspect_all(struct pool *pool, struct step *step)
@@ -55,7 +55,7 @@ void suspect_all(struct pool *pool, struct step *step)
   /* In the background one after the other: the first that turns out to be dead speaks for the others.  Where each is
      checked before it is lent there is no need, and no end: they are always suspect. */
   if (pool->needs_watch && !pool->checks_all)
-    atomic_store(&pool->suspicion, suspect_next(pool, step));
+    atomic_store(&pool->suspicion.lasts, suspect_next(pool, step));
 }
 
 bool suspect_next(struct pool *pool, struct step *step)
@@ -66,7 +66,7 @@ bool suspect_next(struct pool *pool, struct step *step)
     if (!slot_is_lendable(word) || !(word & DUE) || !scan_owns(&scan, slot) ||
         atomic_exchange(&notes_of(slot)->wants_check, CHECK_SUSPECT))
       continue;
-    atomic_store(&pool->chores, true);
+    atomic_store(&pool->chores.marked, true);
     step->worker_wanted = true;
     return true;
   }

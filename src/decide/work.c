@@ -31,7 +31,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
   pool_lease_t result = 0;
   uint64_t idle = 0;
   pthread_mutex_lock(&pool->lock);
-  pool->opening--;
+  pool->room.opening--;
   if (!outcome->succeeded) {
     pool->counts.open_failures++;
     room_note_failure(pool, outcome, step);
@@ -83,7 +83,7 @@ static void count_check(struct pool *pool, const struct outcome *outcome, struct
   /* Else it tells nothing: a server may refuse the new and asker_keep the old. */
   if (outcome->succeeded && room_is_full(pool))
     room_note_success(pool, step);
-  if (atomic_exchange(&pool->probing, false) && pool->breaker.open)
+  if (atomic_exchange(&pool->suspicion.probing, false) && pool->breaker.open)
     queue_serve(pool, step); /* the next that is suspect may be checked */
   life_unlock(pool);
 }
@@ -136,8 +136,8 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
     queue_serve_unlocked(pool, step); /* a waiter may have hoped for it */
     return 0;
   }
-  if (atomic_load(&pool->suspicion) && !suspect_next(pool, step))
-    atomic_store(&pool->suspicion, false);
+  if (atomic_load(&pool->suspicion.lasts) && !suspect_next(pool, step))
+    atomic_store(&pool->suspicion.lasts, false);
   if (pool->needs_watch)
     atomic_store(&notes_of(slot)->checked_ns, clock_boot());
   uint64_t word = slot_word(slot);
