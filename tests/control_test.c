@@ -598,8 +598,10 @@ static void test_control__evict_reaches_those_who_wait_by_steps(void **state)
     assert_true((tickets[i] = step.ticket) > 0);
   }
   assert_int_equal(pool_evict(pool), 3);
-  for (int i = 0; i < 3; i++) {
-    assert_int_equal(pool_step_next(pool, &step), 1);
+  step.wake = 0;
+  for (int i = 0; i < 3; i++) { /* each step names one of them */
+    if (step.wake == 0)
+      assert_int_equal(pool_step_next(pool, &step), 1);
     assert_true(step.wake == tickets[i]);
     assert_int_equal(pool_step_begin(pool, -1, tickets[i], &step), POOL_E_EVICTED);
   }

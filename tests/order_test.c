@@ -462,6 +462,7 @@ static struct step wanted;
 
 static void begin_inside(void)
 {
+  wanted = (struct step){0};
   first = asker_begin(pool, false, false, &wanted);
 }
 

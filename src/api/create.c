@@ -22,6 +22,7 @@
 #include "decide/look.h"
 #include "decide/overdue.h"
 #include "decide/pool.h"
+#include "decide/queue.h"
 #include "decide/room.h"
 #include "decide/step.h"
 #include "run/crew.h"
@@ -186,8 +187,11 @@ static void give_up_the_rest(struct pool *pool)
 {
   struct step step;
   struct scan cursor = {0};
-  while (pool->stepped && chores_next_unasked(pool, &cursor, &step))
+  while (pool->stepped && chores_next_unasked(pool, &cursor, &step)) {
+    if (step.tells)
+      queue_tell_ticket(pool, &step);
     worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
+  }
 }
 
 void pool_free(pool_t *pool)

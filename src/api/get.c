@@ -146,7 +146,7 @@ static bool is_over(const struct get *get)
 static pool_lease_t try(struct get *get)
 {
   for (;;) {
-    struct step step;
+    struct step step = {0};
     pool_lease_t result = asker_begin(get->pool, get->wary, get->timeout_ms != 0, &step);
     get->waiter.at_once = result == POOL_E_OPEN || (result == POOL_E_TIMEOUT && get->timeout_ms == 0);
     result = pursue(get, result, &step);
@@ -197,6 +197,7 @@ static pool_lease_t wait(struct get *get)
   pool_lease_t result = get->waiter.refused ? 0 : spin(get->pool, &step);
   result = pursue(get, result, &step);
   while (result == 0) {
+    step = (struct step){0};
     result = asker_wait(get->pool, &get->waiter, &step);
     bool queued = result == 0 && step.work == POOL_WORK_NONE;
     if (step.starved)

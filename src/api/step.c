@@ -23,6 +23,7 @@
 #include "decide/lend.h"
 #include "decide/overdue.h"
 #include "decide/pool.h"
+#include "decide/queue.h"
 #include "decide/step.h"
 #include "decide/waiter.h"
 #include "decide/work.h"
@@ -66,7 +67,8 @@ static int write_step(pool_step_t *theirs, const struct step *step, int64_t tick
   ours.claim = step->claim;
   ours.conn = step->slot ? atomic_load_explicit(&step->slot->conn, memory_order_relaxed) : NULL;
   ours.ticket = ticket;
-  ours.wake = step->wake.ticket;
+  struct step rest;
+  ours.wake = step->tells ? queue_tell_ticket(step->tells, &rest) : 0;
   ours.look_again_ns = ticket ? left_until(step->look_again_ns, now) : 0;
   note_asked(step, now);
   /* Those who sleep in the library (in pool_close) are its own affair. */
@@ -134,13 +136,6 @@ static bool must_queue(struct pool *pool)
   return atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_NOT_NOW;
 }
 
-/* Who was told of a connection that was given back. */
-static void wake_too(struct step *step, int64_t ticket)
-{
-  if (!step->wake.ticket)
-    step->wake.ticket = ticket;
-}
-
 /* The slot that this thread used last, else any, else a new one. */
 static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct step *step)
 {
@@ -148,15 +143,10 @@ static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct
       must_queue(pool) ? 0 : keep(pool, home_take(pool, pool->homes, pool->lend, this_stepping_thread()), step);
   if (lease || step->work)
     return lease;
-  int64_t told = step->wake.ticket;
   lease = asker_take_idle(pool, step);
-  wake_too(step, told);
   if (lease || step->work || timeout_ms)
     return lease;
-  told = step->wake.ticket;
-  lease = asker_begin(pool, false, false, step);
-  wake_too(step, told);
-  return lease;
+  return asker_begin(pool, false, false, step);
 }
 
 static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, int64_t timeout_ms, int64_t ticket,
@@ -177,11 +167,9 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
       return finish_begin(pool, &step, theirs, result, 0);
     ticket = atomic_load(&waiter->ticket);
   }
-  int64_t told = step.wake.ticket;
   pool_error_t why;
   why.code = 0;
   pool_lease_t result = asker_begin_ticket(pool, ticket, &step, &why);
-  wake_too(&step, told);
   result = finish_begin(pool, &step, theirs, result, result == 0 && step.work == POOL_WORK_NONE ? ticket : 0);
   return result == POOL_E_TIMEOUT ? failure_timed_out(pool, &why) : result;
 }
@@ -252,7 +240,7 @@ static __attribute__((noinline)) int end_attentively(struct pool *pool, struct s
   struct step step = {0};
   give_note(pool, slot, word);
   give_idle(pool, slot, word, &step);
-  bool nothing = step.work == POOL_WORK_NONE && !step.wake.ticket && !step.drained;
+  bool nothing = step.work == POOL_WORK_NONE && !step.tells && !step.drained;
   return nothing ? 0 : (int)finish(&step, theirs, 0, 0);
 }
 

@@ -163,12 +163,7 @@ void chores_open_done(struct pool *pool, int code, const pool_error_t *error, in
 static bool next_closing(struct pool *pool, struct scan *cursor, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  struct waiter *waiter = pool->queue.first;
-  if (waiter) {
-    queue_settle(pool, waiter, POOL_E_CLOSED, clock_now());
-    queue_wake(pool, waiter, step);
-  }
-  bool found = waiter || later_take(pool, step);
+  bool found = queue_end(pool, POOL_E_CLOSED, step) || later_take(pool, step);
   life_unlock(pool);
   if (found)
     return true;
@@ -196,11 +191,8 @@ bool chores_next_unasked(struct pool *pool, struct scan *cursor, struct step *st
     return true;
   }
   pthread_mutex_lock(&pool->lock);
-  bool found = queue_tell_next(pool, step);
-  if (!found) {
-    queue_serve(pool, step);
-    found = step->wake.ticket != 0;
-  }
+  queue_serve(pool, step);
+  bool found = step->tells != NULL;
   if (!found && (room_needs_refill(pool) || room_needs_probe(pool)) && room_reserve(pool, step)) {
     atomic_store(&extra_of(step->slot)->for_nobody, 1);
     found = true;

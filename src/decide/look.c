@@ -259,12 +259,12 @@ void look_take(struct pool *pool, struct look *look, struct step *step)
   if (wants_retry(pool)) {
     if (pool->breaker.retry_at_ns > look->now)
       look->due_ns = look->due_ns < pool->breaker.retry_at_ns ? look->due_ns : pool->breaker.retry_at_ns;
-    else if (room_permits(pool, true)) /* else whoever makes room serves */
-      look->chores = !pool->stepped || pool->breaker.open || (pool->queue.first && !pool->queue.first->nudged);
-    if (!pool->stepped)
-      queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
+    else if (room_permits(pool, true)) /* else the step that makes room serves */
+      look->chores = !pool->stepped || pool->breaker.open;
+    queue_serve(pool, step);
   }
-  look->chores = look->chores || room_needs_refill(pool) || (pool->stepped && atomic_load(&pool->chores.marked));
+  look->chores = look->chores || room_needs_refill(pool) ||
+                 (pool->stepped && (atomic_load(&pool->chores.marked) || pool->told.first));
   life_unlock(pool);
   look_over(pool, look);
   queue_hope_less(pool, step); /* what is too old may have been the last */

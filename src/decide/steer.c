@@ -70,8 +70,7 @@ int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
       left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
     }
     atomic_store(&pool->chores.marked, true);
-    if (!pool->stepped)
-      queue_serve(pool, step);
+    queue_serve(pool, step);
   }
   life_unlock(pool);
   return left;
@@ -120,8 +119,7 @@ void steer_resumed(struct pool *pool, struct step *step)
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
   pool->chores.resuming = false;
-  if (!pool->stepped)
-    queue_serve(pool, step); /* else pool_step_next() does, which can say whom to wake */
+  queue_serve(pool, step);
   step->worker_wanted = step->worker_wanted || pool->chores.wished; /* meanwhile */
   life_unlock(pool);
 }

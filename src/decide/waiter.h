@@ -93,12 +93,6 @@ struct told {
 void told_append(struct told *told, struct waiter *waiter);
 void told_remove(struct told *told, struct waiter *waiter);
 
-/* Whom to wake, decided under the lock and done after it. */
-struct wake {
-  _Atomic uint32_t *signal;
-  int64_t ticket;
-};
-
 void waiter_append(struct queue *queue, struct waiter *waiter);
 void waiter_insert(struct queue *queue, struct waiter *waiter); /* by its since_ns */
 void waiter_remove(struct queue *queue, struct waiter *waiter);

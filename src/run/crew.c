@@ -304,8 +304,8 @@ void crew_start_again(struct pool *pool)
 
 static void wake_named(struct pool *pool, const struct step *step)
 {
-  if (step->wake.signal)
-    park_wake(step->wake.signal);
+  if (step->signal)
+    park_wake(step->signal);
   if (step->worker_wanted)
     crew_want_worker(pool);
   if (step->keeper_wanted)
@@ -330,6 +330,6 @@ static void wake_told(struct pool *pool)
 void crew_wake(struct pool *pool, const struct step *step)
 {
   wake_named(pool, step);
-  if (step->tells)
+  if (step->tells && !step->tells->stepped) /* else the next step of its program tells them */
     wake_told(step->tells);
 }

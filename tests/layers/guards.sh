@@ -24,7 +24,7 @@ caught() {
       "$work/copy/src/$2" -o "$work/copy/o/src/$2.o"
     objects+=("$work/copy/o/src/$2.o")
   fi
-  if "$source/tests/layers/layers.sh" "$work/copy" "${objects[@]}" >"$work/said" 2>&1 ||
+  if "$source/tests/layers/layers.sh" "$work/copy" src "${objects[@]}" >"$work/said" 2>&1 ||
     ! grep -qF "FAILED: $1" "$work/said"; then
     cat "$work/said"
     echo "FAILED: the test of the layers does not say '$1'"
