@@ -167,8 +167,8 @@ pool_lease_t lend_clean(struct pool *pool, struct step *step)
 void lend_note(pool_lease_t lease)
 {
   struct slot *slot = slot_of(lease);
-  atomic_store_explicit(&slot->holder, thread_id(), memory_order_relaxed);
+  slot_set_holder(slot, thread_id());
   struct pool *pool = slot_pool(slot);
-  if (is_sampled(lease) || (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS))
+  if (is_sampled(lease) || (attention_hint(pool) & ATTENTION_EVENTS))
     notes_see(slot, lease_generation(lease) | LEASED, clock_boot());
 }

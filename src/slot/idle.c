@@ -42,9 +42,16 @@ int32_t idle_hint_count(struct row *row)
   return count;
 }
 
+/* Relaxed: it never changes after idle_begin(). */
+static struct block *first_block(const struct row *row)
+{
+  return atomic_load_explicit(&row->block[0], memory_order_relaxed);
+}
+
+/* Relaxed, for a scan follows; and whoever looks here looks again. */
 bool idle_hint(struct row *row)
 {
-  struct block *first = atomic_load_explicit(&row->block[0], memory_order_relaxed);
+  struct block *first = first_block(row);
   if (atomic_load_explicit(&first->idle, memory_order_relaxed))
     return true;
   uint32_t idle = atomic_load_explicit(&row->idle, memory_order_relaxed) & ~first->bit;
@@ -57,7 +64,7 @@ bool idle_hint(struct row *row)
 
 static inline struct scan begin(struct row *row, bool all, bool cleans)
 {
-  struct block *block = atomic_load_explicit(&row->block[0], memory_order_relaxed);
+  struct block *block = first_block(row);
   return (struct scan){.row = row,
                        .block = block,
                        .blocks = atomic_load(all ? &row->used : &row->idle) & ~block->bit,

@@ -233,6 +233,12 @@ static inline bool slot_is_lendable(uint64_t word)
   return state_of(word) == IDLE && !(word & DOOMED);
 }
 
+/* The thread that got the slot says so.  Relaxed, for this is told to people, and orders nothing. */
+static inline void slot_set_holder(struct slot *slot, int32_t thread)
+{
+  atomic_store_explicit(&slot->holder, thread, memory_order_relaxed);
+}
+
 /* Whether a slot that was met without a lock is the pool's.  After its word was read, and before that is changed. */
 static inline bool slot_is_of(const struct slot *slot, const struct pool *pool)
 {
