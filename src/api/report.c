@@ -57,7 +57,7 @@ static size_t read_all(struct reading *readings, size_t room)
   life_registry_lock();
   for (struct pool *pool = life_first(); pool; pool = pool->next_pool) {
     pthread_mutex_lock(&pool->lock);
-    bool used = pool->references > 0 || pool->open > 0;
+    bool used = pool->references > 0 || pool->room.open > 0;
     if (used && count < room)
       read_locked(pool, &readings[count]);
     count += used;

@@ -75,8 +75,8 @@ static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int6
   waiter->kind = kind;
   waiter->began_ns = clock_now();
   waiter->deadline_ns = deadline_ns;
-  pool->gets++;
-  pool->asynchronous += kind == WAITER_ASYNC;
+  pool->users.gets++;
+  pool->users.asynchronous += kind == WAITER_ASYNC;
   return waiter;
 }
 
@@ -91,8 +91,8 @@ struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64
 static void give_ticket(struct pool *pool, struct waiter *waiter)
 {
   told_remove(&pool->told, waiter); /* it ended before its holder was told */
-  pool->gets--;
-  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
+  pool->users.gets--;
+  pool->users.asynchronous -= waiter->kind == WAITER_ASYNC;
   ticket_give(waiter);
 }
 

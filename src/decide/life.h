@@ -18,9 +18,13 @@ void life_registry_unlock(void);
 struct pool *life_first(void);
 struct pool *life_first_made(void);
 
-/* Memory for a pool, NULL if there is none; and then it is in use. */
+/* The memory of a pool that nobody uses, or new memory; NULL: there is none.  And then it is in use. */
 struct pool *life_take(void);
 void life_register(struct pool *pool);
+
+/* All parts of a pool but what its program decided are as in a new one.  Under the lock, or in a child of fork, where
+   no other thread is; all slots were given back. */
+void life_begin_anew(struct pool *pool);
 
 void life_unlock_unowned(struct pool *pool);
 

@@ -54,7 +54,7 @@ static int64_t choose_end(struct pool *pool, int64_t limit_ns)
   int64_t length = lifetime_interval_ns(&pool->config);
   int64_t chosen = limit_ns / length - 1;
   int64_t first = chosen - intervals(&pool->config);
-  int32_t most = quota(pool, pool->open);
+  int32_t most = quota(pool, pool->room.open);
   while (chosen > first && *ends_in(pool, chosen) >= most)
     chosen--;
   int32_t place = ++*ends_in(pool, chosen);
@@ -77,7 +77,7 @@ void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t t
   struct notes *notes = notes_of(slot);
   atomic_store(&notes->checked_ns, now);
   /* It will be idle now, or it is lent and moves. */
-  notes_see(slot, (atomic_load(&slot->word) & GENERATION_MASK) | IDLE, now);
+  notes_see(slot, slot_idle_word(slot_word(slot)), now);
   if (pool->config.max_lifetime_ms > 0) {
     int64_t limit_ns = limit_of(&pool->config, now, took_ns);
     atomic_store(&notes->limit_ns, limit_ns);
@@ -96,9 +96,9 @@ char *lifetime_end(struct pool *pool, struct slot *slot)
 bool lifetime_may_retire(struct pool *pool, const struct look *look)
 {
   int64_t interval = look->boot / lifetime_interval_ns(&pool->config);
-  if (pool->retiring_interval != interval) {
-    pool->retiring_interval = interval;
-    pool->retired = 0;
+  if (pool->looks.retiring_interval != interval) {
+    pool->looks.retiring_interval = interval;
+    pool->looks.retired = 0;
   }
-  return pool->retired < quota(pool, look->open);
+  return pool->looks.retired < quota(pool, look->open);
 }

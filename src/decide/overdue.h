@@ -18,7 +18,8 @@
    limits that. */
 static inline bool overdue_is_doubtful(struct pool *pool, pool_lease_t lease)
 {
-  struct notes *notes = &all_notes[(uint64_t)lease & (SLOT_LIMIT - 1)];
+  struct notes *notes = notes_of(slot_of(lease));
+  /* Relaxed, for the lease's own compare-and-swap came before, and an older moment is one that was trusted as well. */
   int64_t until = atomic_load_explicit(&notes->trusted_until, memory_order_relaxed);
   return (uint64_t)(until - clock_wall(pool->coarse) - 1) >= (uint64_t)pool->trust_ns;
 }

@@ -415,7 +415,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     waiter->waited = true;
     if (pool->queue.first != waiter)
       queue_serve(pool, step);
-    step->worker_wanted = step->worker_wanted || pool->unclean; /* what is closed makes room */
+    step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
     step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
     return 0;
   }

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "decide/waiter.h"
 
+#include <string.h>
+
 #include "base/due.h"
+
+void waiter_reset(struct waiter *waiter)
+{
+  memset(waiter, 0, offsetof(struct waiter, pool));
+}
 
 static void count(struct queue *queue, struct waiter *waiter, int32_t by)
 {

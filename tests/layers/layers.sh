@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The layers of src/: a file calls only into its own layer or a lower one, no files call each other in a circle, a header
-# includes none of a higher layer, and the prefix of a name says which file it is in.  Likewise for drivers/, where the
-# folder of a driver is one layer.
+# includes none of a higher layer, the prefix of a name says which file it is in, and the word of a slot is touched in
+# slot/ alone.  Likewise for drivers/, where the folder of a driver is one layer.
 # usage: layers.sh SOURCE_FOLDER src|drivers OBJECT...   (objects of TREE/LAYER/FILE.c)
 set -euo pipefail
 export LC_ALL=C
@@ -61,6 +61,13 @@ while IFS=: read -r path include; do
   [ -f "$source/$tree/$to" ] || { complain "$from includes \"$to\", which is no file of $tree/"; continue; }
   ! is_upward "$from" "$to" || complain "$from includes upward: $to"
 done < <(grep -rE '^#include "' "$source/$tree" --include='*.[ch]')
+
+# ---- the word of a slot ----
+
+while read -r path; do
+  file=${path#"$source/$tree/"}
+  [ "${file%%/*}" = slot ] || complain "$file touches the word of a slot"
+done < <(grep -rlE '(slot|slot_of\([^)]*\))->word' "$source/$tree" --include='*.[ch]')
 
 # ---- names ----
 
