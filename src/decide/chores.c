@@ -63,6 +63,7 @@ static bool chores_next_marked(struct pool *pool, struct scan *cursor, struct st
 
 static bool open_is_wanted(struct pool *pool, bool for_waiters)
 {
+  assert_locked(pool);
   if (pool->chores.resuming || !room_permits(pool, true))
     return false;
   if (room_needs_probe(pool) || room_needs_refill(pool))
@@ -114,6 +115,7 @@ static bool next_open(struct pool *pool, bool for_waiters, struct step *step)
 
 int32_t chores_hands_wanted(struct pool *pool)
 {
+  assert_locked(pool);
   bool chores = pool->chores.unclean || atomic_load(&pool->chores.marked);
   bool opens = open_is_wanted(pool, true) || room_retry_at(pool) != POOL_NO_DEADLINE;
   return (opens ? chores_hands(pool) : pool->crew.opening) + (chores ? chores_hands(pool) : pool->chores.doing);

@@ -102,6 +102,7 @@ static void waiting_reset(struct pool *pool)
 
 void life_begin_anew(struct pool *pool)
 {
+  assert_locked(pool);
   waiting_reset(pool);
   room_reset(&pool->room);
   breaker_reset(&pool->breaker);
@@ -148,6 +149,7 @@ static void recycle(struct pool *pool)
 
 void life_unlock(struct pool *pool)
 {
+  assert_locked(pool);
   bool gone =
       !pool->gone && pool->references == 0 && pool->room.open == 0 && pool->users.gets == 0 && pool->crew.threads == 0;
   if (gone)
@@ -192,6 +194,7 @@ void life_maintain_end(struct pool *pool, struct step *step)
 
 void life_thread_ends(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   *step = (struct step){0};
   pool->crew.threads--;
   if (attention_closed(pool))
