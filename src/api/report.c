@@ -27,7 +27,6 @@ static void read_bounds(const struct histogram *histogram, int64_t *at_most)
     at_most[i] = histogram_at_most(histogram, report_bound_ns(i));
 }
 
-/* Under the pool's lock. */
 static void read_locked(struct pool *pool, struct reading *reading)
 {
   assert_locked(pool);

@@ -66,7 +66,6 @@ pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *s
   return result;
 }
 
-/* Under the lock. */
 static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
   assert_locked(pool);

@@ -89,6 +89,7 @@ void chores_done(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
   pool->chores.doing--;
+  assert_that(pool->chores.doing >= 0);
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -154,6 +155,7 @@ void chores_open_done(struct pool *pool, int code, const pool_error_t *error, in
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
   pool->crew.opening--;
+  assert_that(pool->crew.opening >= 0);
   /* Where opens are tried again, the waiters wait for that. */
   if (code && pool->config.retry_min_ms <= 0) {
     queue_refuse_older(pool, error, began);

@@ -99,6 +99,7 @@ static void queue_leave(struct pool *pool, struct waiter *waiter, pool_lease_t o
 void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
   assert_locked(pool);
+  assert_that(outcome && !waiter->outcome); /* (I10) */
   queue_leave(pool, waiter, outcome, now);
   waiter->outcome = outcome;
   waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;

@@ -22,12 +22,12 @@ static inline bool room_refills(const pool_config_t *config)
 /* How many may be idle, where the hard cap is max_open. */
 int32_t room_max_idle(const pool_config_t *config, int32_t max_open);
 
-/* Under the lock: whether the caps allow one connection more, and whether it may be opened now (`again`: see
+/* Whether the caps allow one connection more, and whether it may be opened now (`again`: see
    breaker_permits()); whether too few are idle; takes a place for an open, false without memory. */
 bool room_has_place(struct pool *pool);
 bool room_permits(struct pool *pool, bool again);
 
-/* Under the lock: whether a connection is open, or being opened, that may still come to a waiter. */
+/* Whether a connection is open, or being opened, that may still come to a waiter. */
 bool room_hopes(struct pool *pool);
 bool room_needs_refill(struct pool *pool);
 
@@ -53,7 +53,7 @@ bool room_has_surplus(struct pool *pool);
  */
 int32_t room_excess(struct pool *pool, int32_t enough);
 
-/* When a worker is to try again for those that wait; POOL_NO_DEADLINE: it need not.  Under the lock. */
+/* When a worker is to try again for those that wait; POOL_NO_DEADLINE: it need not. */
 int64_t room_retry_at(struct pool *pool);
 void room_note_success(struct pool *pool, struct step *step);
 void room_note_failure(struct pool *pool, const struct outcome *outcome, struct step *step);

@@ -62,7 +62,7 @@ static int start(void *(*main)(void *), struct pool *pool)
   return error;
 }
 
-/* Under the lock: what came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
+/* What came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
    to be told; then the pool is kept until that is done. */
 static bool note_start(struct pool *pool, int error, uint32_t missing)
 {
@@ -103,7 +103,7 @@ static int64_t linger_until(const struct pool *pool, enum crew_role role)
   return role == CREW_KEEPER && pool->needs_watch ? POOL_NO_DEADLINE : clock_now() + LINGER_NS;
 }
 
-/* Under the lock: a thread leaves the crew. */
+/* A thread leaves the crew. */
 static void leave(struct pool *pool, enum crew_role role, struct step *step)
 {
   assert_locked(pool);
@@ -111,6 +111,7 @@ static void leave(struct pool *pool, enum crew_role role, struct step *step)
     atomic_store(&pool->crew.keeper_runs, false);
   else
     pool->crew.workers--;
+  assert_that(pool->crew.workers >= pool->crew.idle);
   life_thread_ends(pool, step);
 }
 
