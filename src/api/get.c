@@ -77,7 +77,7 @@ static __attribute__((noinline)) pool_lease_t invalid_get(const struct pool *poo
 static pool_lease_t spin(struct pool *pool, struct step *step)
 {
   for (int round = 0; round < SPIN_ROUNDS; round++) {
-    if (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_NOT_NOW)
+    if (attention_hint(pool) & ATTENTION_NOT_NOW)
       break;
     for (int i = 0; i < SPIN_PAUSES; i++)
       pause_processor();
@@ -224,7 +224,7 @@ static int failed(const struct get *get, int code)
 /* Only where somebody listens is there a clock on this way; 0: there is none. */
 static int64_t began_ns(struct pool *pool)
 {
-  return atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS ? clock_now() : 0;
+  return attention_hint(pool) & ATTENTION_EVENTS ? clock_now() : 0;
 }
 
 static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease, int64_t began_ns)

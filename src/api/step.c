@@ -77,7 +77,7 @@ static int64_t left_until(int64_t moment_ns, int64_t now)
    worker. A pool in which nothing has to do with time has no sleeper. */
 static bool wants_sleeper(struct pool *pool, const struct step *step)
 {
-  return step->worker_wanted || (step->keeper_wanted && pool->needs_watch) || atomic_load(&pool->chores);
+  return step->worker_wanted || (step->keeper_wanted && pool->needs_watch) || atomic_load(&pool->chores.marked);
 }
 
 /* The ticket to be told first.  *more: others are to be told, or there is something else to do. */
@@ -101,7 +101,7 @@ static void describe(pool_step_t *ours, struct pool *pool, const struct step *st
   ours->work = step->work;
   ours->reason = step->reason;
   ours->claim = step->claim;
-  ours->conn = step->slot ? atomic_load_explicit(&step->slot->conn, memory_order_relaxed) : NULL;
+  ours->conn = step->slot ? slot_conn(step->slot) : NULL;
   ours->ticket = ticket;
   ours->wake = tell(pool, step, &more);
   ours->look_again_ns = ticket ? left_until(step->look_again_ns, now) : 0;
@@ -133,12 +133,12 @@ static int check_step(pool_step_t *theirs)
 static bool has_vtable(int64_t number, bool lease)
 {
   struct slot *slot = slot_find(number);
-  uint64_t word = slot ? atomic_load(&slot->word) : 0;
-  if (!slot || (word & GENERATION_MASK) != lease_generation(number))
+  uint64_t word = slot ? slot_word(slot) : 0;
+  if (!slot || !slot_is_at(word, number))
     return false;
   enum slot_state state = state_of(word);
   bool valid = lease ? state == LEASED : state != EMPTY && state != IDLE && state != LEASED;
-  return valid && !atomic_load_explicit(&slot->pool, memory_order_relaxed)->stepped;
+  return valid && !slot_pool(slot)->stepped;
 }
 
 static int refuse_vtable(void)
@@ -197,7 +197,7 @@ static pool_lease_t keep(struct pool *pool, pool_lease_t lease, struct step *ste
 
 static bool must_queue(struct pool *pool)
 {
-  return atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_NOT_NOW;
+  return attention_hint(pool) & ATTENTION_NOT_NOW;
 }
 
 /* The slot that this thread used last, else any, else a new one. */
@@ -338,24 +338,21 @@ static __attribute__((noinline)) int end_unmarked(struct slot *slot, pool_lease_
   struct pool *pool = idle_mark(slot);
   PROBE_RETURNED(pool, lease);
   if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
-    return end_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE, theirs);
+    return end_attentively(pool, slot, slot_put_word(lease), theirs);
   return 0;
 }
 
 int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
 {
   struct slot *slot = slot_of(lease);
-  uint64_t word = lease_generation(lease) | STEPPED | LEASED;
-  uint64_t idle = generation_next(lease_generation(lease)) | IDLE;
-  if (__builtin_expect(
-          is_sampled(lease) || !write_nothing(theirs) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
+  if (__builtin_expect(is_sampled(lease) || !write_nothing(theirs) || !slot_put(slot, lease, STEPPED), 0))
     return end_slowly(lease, theirs);
   struct pool *pool;
   if (__builtin_expect(!idle_is_marked(slot, &pool), 0))
     return end_unmarked(slot, lease, theirs);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
-    return end_attentively(pool, slot, idle, theirs);
+    return end_attentively(pool, slot, slot_put_word(lease), theirs);
   return 0;
 }
 
@@ -398,8 +395,8 @@ static void need_sleeper(struct pool *pool, struct slot *slot, const struct outc
   if (!pool->needs_watch)
     return;
   int64_t due_ns = outcome->succeeded ? look_first_due(&pool->config, slot) : POOL_NO_DEADLINE;
-  bool rests = atomic_exchange(&pool->resting, false);
-  if (rests || due_ns < atomic_load(&pool->looks_at_ns))
+  bool rests = atomic_exchange(&pool->looks.resting, false);
+  if (rests || due_ns < atomic_load(&pool->looks.next_ns))
     step_want_keeper(pool, step);
 }
 
@@ -407,7 +404,7 @@ static void need_sleeper(struct pool *pool, struct slot *slot, const struct outc
 static pool_lease_t fail_to_fill(struct pool *pool, const pool_error_t *cause)
 {
   pthread_mutex_lock(&pool->lock);
-  int32_t number = pool->config.initial - pool->unfilled;
+  int32_t number = pool->config.initial - pool->chores.unfilled;
   pthread_mutex_unlock(&pool->lock);
   return error_set(NULL, cause->code, cause->native, "could not open initial connection %d of %d: %s", number,
                    pool->config.initial, cause->message);
@@ -473,9 +470,9 @@ static int64_t due_in(struct pool *pool)
 {
   if (!pool->needs_watch || attention_closed(pool))
     return POOL_NO_DEADLINE;
-  if (atomic_load(&pool->keeper_signal) != atomic_load(&pool->looked_signal))
+  if (atomic_load(&pool->keeper_signal) != atomic_load(&pool->looks.signal))
     return 0;
-  int64_t due_ns = atomic_load(&pool->looks_at_ns), now = clock_now();
+  int64_t due_ns = atomic_load(&pool->looks.next_ns), now = clock_now();
   return due_ns == POOL_NO_DEADLINE ? due_ns : due_ns > now ? due_ns - now : 0;
 }
 

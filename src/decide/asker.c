@@ -55,7 +55,7 @@ pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *
   struct asking asking = {.wary = wary, .waits = waits};
   pthread_mutex_lock(&pool->lock);
   /* Takes once more, for an open that was under way may have ended since the caller looked, and ends under the lock. */
-  pool_lease_t result = answer(pool, &asking, clock_now(), step);
+  pool_lease_t result = answer(pool, &asking, 0, step); /* the time is a waiter's */
   life_unlock(pool);
   return result || step->work ? result : POOL_E_TIMEOUT;
 }
@@ -68,9 +68,9 @@ pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *s
   return result;
 }
 
-/* Under the lock. */
 static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
+  assert_locked(pool);
   struct waiter *waiter = ticket_take(pool);
   if (!waiter)
     return NULL;
@@ -78,8 +78,8 @@ static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int6
   waiter->began_ns = clock_now();
   waiter->deadline_ns = deadline_ns;
   waiter->thread = thread_id();
-  pool->gets++;
-  pool->asynchronous += kind == WAITER_ASYNC;
+  pool->users.gets++;
+  pool->users.asynchronous += kind == WAITER_ASYNC;
   return waiter;
 }
 
@@ -93,9 +93,10 @@ struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64
 
 static void give_ticket(struct pool *pool, struct waiter *waiter)
 {
+  assert_locked(pool);
   told_remove(&pool->told, waiter); /* it ended before its holder was told */
-  pool->gets--;
-  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
+  pool->users.gets--;
+  pool->users.asynchronous -= waiter->kind == WAITER_ASYNC;
   ticket_give(waiter);
 }
 
@@ -157,6 +158,7 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
 
 pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
+  assert_locked(pool);
   if (outcome->error->code != POOL_E_OPEN)
     return outcome->error->code; /* the caller's own time was over */
   struct waiter *waiter = take_ticket(pool, WAITER_TICKET, outcome->until_ns);
@@ -198,7 +200,7 @@ pool_lease_t asker_cancel_ticket(int64_t ticket, struct pool **pool, struct past
   if (outcome < 0)
     count_failed_get_locked(*pool, outcome, waiter->at_once);
   note_past(past, waiter);
-  (*pool)->gets++; /* the caller's */
+  (*pool)->users.gets++; /* the caller's */
   give_ticket(*pool, waiter);
   queue_serve(*pool, step);
   pthread_mutex_unlock(&(*pool)->lock);

@@ -42,7 +42,13 @@ static inline bool attention_closed(struct pool *pool)
   return attention_of(pool) & ATTENTION_CLOSED;
 }
 
-/* Raises or lowers bits. */
+/* The same where nothing hangs on the moment: a hint whether to look closer, or whether somebody listens.  Relaxed, for
+   what must not be missed is looked at by attention_of(), after a slot was taken. */
+static inline uint32_t attention_hint(struct pool *pool)
+{
+  return atomic_load_explicit(&pool->attention, memory_order_relaxed);
+}
+
 /* Raises or lowers bits of `attention`. */
 void attention_raise(struct pool *pool, uint32_t bits, bool on);
 

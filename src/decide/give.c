@@ -55,7 +55,7 @@ void give_trim_any(struct pool *pool, struct step *step)
 {
   struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; room_has_surplus(pool) && !step->work && (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     dismiss_idle(slot, word, word & DOOMED ? dismiss_reason(slot) : POOL_REASON_SURPLUS, step);
   }
 }
@@ -111,7 +111,7 @@ static void reset_later(struct pool *pool, struct slot *slot, struct step *step)
 void give_finish(struct slot *slot, struct step *step)
 {
   struct pool *pool = slot_pool(slot);
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   if (word & DOOMED) {
     dismiss(slot, dismiss_reason(slot), step);
     queue_hope_less(pool, step);
@@ -129,7 +129,7 @@ void give_finish(struct slot *slot, struct step *step)
 static bool waits_for_calls(struct pool *pool, uint64_t word)
 {
   bool shared = (pool->vtable.flags & POOL_VTABLE_MULTIPLEXED) && !pool->can_reset && !(word & DOOMED);
-  return (word & CALL_MASK) && !shared;
+  return slot_has_calls(word) && !shared;
 }
 
 static char *take_tag(struct pool *pool, struct slot *slot)
@@ -149,13 +149,9 @@ void give_note(struct pool *pool, struct slot *slot, uint64_t word)
 
 int give_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending)
 {
-  uint64_t word = atomic_load(&slot->word);
-  uint64_t next;
-  do {
-    if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
-      return POOL_E_STALE;
-    next = generation_next(without_resting(word) & ~STATE_MASK) | RETURNING;
-  } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
+  uint64_t word, next;
+  if (!slot_take_back(slot, lease, &word, &next))
+    return POOL_E_STALE;
   /* Else it will not be: a look that sees it only now finds that the word has changed. */
   bool leaked = atomic_load(&notes_of(slot)->leak) && atomic_exchange(&notes_of(slot)->leak, LEAK_NONE) == LEAK_TOLD;
   bool matters = is_sampled(lease) || leaked || (attention_of(slot_pool(slot)) & ATTENTION_EVENTS);
@@ -166,7 +162,7 @@ int give_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending)
                             .leaked = leaked,
                             .noticed = word & RESTING,
                             .tag = word & CAREFUL ? take_tag(slot_pool(slot), slot) : NULL};
-  give_note(slot_pool(slot), slot, (next & GENERATION_MASK) | IDLE);
+  give_note(slot_pool(slot), slot, slot_idle_word(next));
   return 0;
 }
 
@@ -181,9 +177,9 @@ void give_settle(struct slot *slot, const struct ending *ending, struct step *st
     pthread_mutex_unlock(&pool->lock);
   }
   /* With calls under way the last of them finishes the return, and from then on the slot is not ours. */
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   while (waits_for_calls(pool, word))
-    if (atomic_compare_exchange_weak(&slot->word, &word, word | AWAITED))
+    if (slot_raise(slot, &word, AWAITED))
       return;
   give_finish(slot, step);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The layers of src/: a file calls only into its own layer or a lower one, no files call each other in a circle, a header
-# includes none of a higher layer, and the prefix of a name says which file it is in.  Likewise for drivers/, where the
-# folder of a driver is one layer.
+# includes none of a higher layer, the prefix of a name says which file it is in, and the word of a slot is touched in
+# slot/ alone.  Likewise for drivers/, where the folder of a driver is one layer.
 # usage: layers.sh SOURCE_FOLDER src|drivers OBJECT...   (objects of TREE/LAYER/FILE.c)
 set -euo pipefail
 export LC_ALL=C
@@ -62,6 +62,13 @@ while IFS=: read -r path include; do
   ! is_upward "$from" "$to" || complain "$from includes upward: $to"
 done < <(grep -rE '^#include "' "$source/$tree" --include='*.[ch]')
 
+# ---- the word of a slot ----
+
+while read -r path; do
+  file=${path#"$source/$tree/"}
+  [ "${file%%/*}" = slot ] || complain "$file touches the word of a slot"
+done < <(grep -rlE '(slot|slot_of\([^)]*\))->word' "$source/$tree" --include='*.[ch]')
+
 # ---- names ----
 
 # What a file calls its nouns, where that is not its own name.
@@ -76,6 +83,17 @@ while read -r name file; do
   done
   [[ $name =~ ^(slots|all_notes|extras)$ ]] || complain "$name is in $file, and its prefix does not say so"
 done <"$work/defined"
+
+# ---- the map ----
+
+if [ "$tree" = src ]; then
+  while read -r path; do
+    name=$(basename "$path")
+    case $name in *.def) ;; *) name=${name%.*} ;; esac
+    grep -qF "\`$name\`" "$source/src/README.md" || [[ $name == @(report_*|park_*) ]] ||
+      complain "src/README.md has no word of ${path#"$source/src/"}"
+  done < <(find "$source/src" -mindepth 2 -type f)
+fi
 
 $failed && exit 1
 echo "$(wc -l <"$work/calls") calls between $(awk '{ print $2 }' "$work/defined" | sort -u | wc -l) files, none upward, no circle"
