@@ -27,9 +27,9 @@ static void read_bounds(const struct histogram *histogram, int64_t *at_most)
     at_most[i] = histogram_at_most(histogram, report_bound_ns(i));
 }
 
-/* Under the pool's lock. */
 static void read_locked(struct pool *pool, struct reading *reading)
 {
+  assert_locked(pool);
   reading->pool = pool;
   reading->number = 1;
   memcpy(reading->name, pool->name, sizeof reading->name);

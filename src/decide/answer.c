@@ -168,6 +168,7 @@ static bool has_nothing_to_come(struct pool *pool, const struct waiter *waiter)
 
 pool_lease_t answer(struct pool *pool, const struct asking *asking, int64_t now, struct step *step)
 {
+  assert_locked(pool);
   struct waiter *waiter = asking->waiter;
   if (attention_closed(pool))
     return POOL_E_CLOSED;

@@ -66,9 +66,9 @@ pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *s
   return result;
 }
 
-/* Under the lock. */
 static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
+  assert_locked(pool);
   struct waiter *waiter = ticket_take(pool);
   if (!waiter)
     return NULL;
@@ -90,6 +90,7 @@ struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64
 
 static void give_ticket(struct pool *pool, struct waiter *waiter)
 {
+  assert_locked(pool);
   told_remove(&pool->told, waiter); /* it ended before its holder was told */
   pool->users.gets--;
   pool->users.asynchronous -= waiter->kind == WAITER_ASYNC;
@@ -142,6 +143,7 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
 
 pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
+  assert_locked(pool);
   if (outcome->error->code != POOL_E_OPEN)
     return outcome->error->code; /* the caller's own time was over */
   struct waiter *waiter = take_ticket(pool, WAITER_TICKET, outcome->until_ns);

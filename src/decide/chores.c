@@ -63,6 +63,7 @@ static bool chores_next_marked(struct pool *pool, struct scan *cursor, struct st
 
 static bool open_is_wanted(struct pool *pool, bool for_waiters)
 {
+  assert_locked(pool);
   if (pool->chores.resuming || !room_permits(pool, true))
     return false;
   if (room_needs_probe(pool) || room_needs_refill(pool))
@@ -88,6 +89,7 @@ void chores_done(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
   pool->chores.doing--;
+  assert_that(pool->chores.doing >= 0);
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -114,6 +116,7 @@ static bool next_open(struct pool *pool, bool for_waiters, struct step *step)
 
 int32_t chores_hands_wanted(struct pool *pool)
 {
+  assert_locked(pool);
   bool chores = pool->chores.unclean || atomic_load(&pool->chores.marked);
   bool opens = open_is_wanted(pool, true) || room_retry_at(pool) != POOL_NO_DEADLINE;
   return (opens ? chores_hands(pool) : pool->crew.opening) + (chores ? chores_hands(pool) : pool->chores.doing);
@@ -152,6 +155,7 @@ void chores_open_done(struct pool *pool, int code, const pool_error_t *error, in
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
   pool->crew.opening--;
+  assert_that(pool->crew.opening >= 0);
   /* Where opens are tried again, the waiters wait for that. */
   if (code && pool->config.retry_min_ms <= 0) {
     queue_refuse_older(pool, error, began);

@@ -13,6 +13,7 @@
 
 void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once)
 {
+  assert_locked(pool);
   struct counts *counts = &pool->counts;
   switch (code) {
   case POOL_E_TIMEOUT:
@@ -65,6 +66,7 @@ void count_no_vain_lease(struct pool *pool)
    the last answer stands: it was not too many either. */
 int64_t count_lent(struct pool *pool, int64_t generations)
 {
+  assert_locked(pool);
   int64_t lent = generations - pool->counts.closed - pool->counts.open_failures - atomic_load(&pool->lent_in_vain);
   if (lent > pool->lent)
     pool->lent = lent;
@@ -86,6 +88,7 @@ void count_reset_times(struct pool *pool)
 
 void count_close(struct pool *pool, int32_t reason, bool succeeded)
 {
+  assert_locked(pool);
   struct counts *counts = &pool->counts;
   counts->closed++;
   counts->close_failures += !succeeded;
@@ -134,6 +137,7 @@ bool count_is_held_by(struct pool *pool, int32_t thread)
 
 void count_all(struct pool *pool, pool_stats_t *stats)
 {
+  assert_locked(pool);
   *stats = (pool_stats_t)POOL_STATS_INIT;
 #define KEPT(name, ...) stats->name = pool->counts.name;
 #define TIME(name, ...) histogram_summary(&pool->name, &stats->name);

@@ -18,6 +18,7 @@
 
 void later_add(struct pool *pool, struct slot *slot, struct step *step)
 {
+  assert_locked(pool);
   slot->next = slot_link(pool->chores.unclean);
   pool->chores.unclean = slot;
   step->worker_wanted = true;
@@ -37,6 +38,7 @@ void later_leave(struct pool *pool, struct step *step)
 
 bool later_take(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   struct slot *slot = pool->chores.unclean;
   if (!slot)
     return false;

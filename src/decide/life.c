@@ -102,6 +102,7 @@ static void waiting_reset(struct pool *pool)
 
 void life_begin_anew(struct pool *pool)
 {
+  assert_locked(pool);
   waiting_reset(pool);
   room_reset(&pool->room);
   breaker_reset(&pool->breaker);
@@ -146,9 +147,19 @@ static void recycle(struct pool *pool)
   cancel_release(cancel_state);
 }
 
+/* Whether somebody may still come to the pool, with nothing but its pointer (I13). */
+static bool is_needed(const struct pool *pool)
+{
+  assert_that(pool->references >= 0 && pool->room.open >= 0 && pool->users.gets >= 0 && pool->crew.threads >= 0);
+  bool needed = pool->references > 0 || pool->room.open > 0 || pool->users.gets > 0 || pool->crew.threads > 0;
+  assert_that(needed || (!pool->queue.first && !pool->settled.first && !pool->told.first && !pool->chores.unclean));
+  return needed;
+}
+
 void life_unlock_unowned(struct pool *pool)
 {
-  bool gone = !pool->gone && pool->room.open == 0 && pool->users.gets == 0 && pool->crew.threads == 0;
+  assert_locked(pool);
+  bool gone = !pool->gone && !is_needed(pool);
   if (gone)
     pool->gone = true;
   pthread_mutex_unlock(&pool->lock);
@@ -191,6 +202,7 @@ void life_maintain_end(struct pool *pool, struct step *step)
 
 void life_thread_ends(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   *step = (struct step){0};
   pool->crew.threads--;
   if (attention_closed(pool))

@@ -74,6 +74,7 @@ static int64_t limit_of(const pool_config_t *config, int64_t now, int64_t took_n
 
 void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t took_ns)
 {
+  assert_locked(pool);
   struct notes *notes = notes_of(slot);
   atomic_store(&notes->checked_ns, now);
   /* It will be idle now, or it is lent and moves. */
@@ -85,11 +86,18 @@ void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t t
   }
 }
 
+static void leave_interval(struct pool *pool, int64_t interval)
+{
+  int32_t left = --*ends_in(pool, interval);
+  assert_that(left >= 0);
+}
+
 char *lifetime_end(struct pool *pool, struct slot *slot)
 {
+  assert_locked(pool);
   int64_t end = atomic_load(&notes_of(slot)->retire_ns);
   if (end)
-    --*ends_in(pool, end / lifetime_interval_ns(&pool->config));
+    leave_interval(pool, end / lifetime_interval_ns(&pool->config));
   return notes_forget(slot);
 }
 

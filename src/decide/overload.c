@@ -21,6 +21,7 @@ bool overload_is_late(struct pool *pool, const struct waiter *waiter, int64_t no
 
 bool overload_is_on(struct pool *pool, int64_t now)
 {
+  assert_locked(pool);
   if (pool->config.queue == POOL_QUEUE_FIFO)
     return false;
   if (!overload_is_late(pool, pool->queue.first, now))
@@ -51,6 +52,7 @@ int64_t overload_sheds_at(struct pool *pool, const struct waiter *waiter, int64_
 
 bool overload_sheds(struct pool *pool, struct waiter *waiter, int64_t now)
 {
+  assert_locked(pool);
   bool late = pool->config.queue == POOL_QUEUE_SHED && overload_is_on(pool, now) && overload_is_late(pool, waiter, now);
   if (late)
     overload_blame(pool, waiter);

@@ -3,6 +3,7 @@
 #ifndef POOL_H
 #define POOL_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -11,7 +12,9 @@
 
 #include <pool/pool.h>
 
+#include "base/contract.h"
 #include "base/histogram.h"
+#include "base/thread.h"
 #include "slot/home.h"
 #include "slot/idle.h"
 #include "slot/slot.h"
@@ -210,5 +213,17 @@ struct pool {
   /* Under the lock of the registry (life.c). */
   struct pool *next_pool, *previous_pool, *next_made;
 };
+
+/* Whether this thread holds the lock of a pool; where that is not known, whether one does. */
+static inline bool holds_lock(const struct pool *pool)
+{
+#ifdef __GLIBC__ /* only its mutex says who has it */
+  return pool->lock.__data.__owner == thread_id();
+#else
+  return pthread_mutex_trylock((pthread_mutex_t *)&pool->lock) == EBUSY;
+#endif
+}
+
+#define assert_locked(pool) assert_that(holds_lock(pool))
 
 #endif

@@ -36,6 +36,7 @@ int32_t room_max_idle(const pool_config_t *config, int32_t max_open)
 
 bool room_has_place(struct pool *pool)
 {
+  assert_locked(pool);
   return !(attention_of(pool) & ATTENTION_NOT_LENDING) && !pool->filling &&
          (pool->max_open == 0 || pool->room.open < pool->max_open) &&
          (pool->config.max_opening == 0 || pool->room.opening < pool->config.max_opening);
@@ -58,6 +59,7 @@ static bool is_hopeful(const struct pool *pool, const struct slot *slot)
 /* The slot that was hopeful when somebody looked mostly still is, so slots are searched seldom. */
 bool room_hopes(struct pool *pool)
 {
+  assert_locked(pool);
   if (pool->room.hope && is_hopeful(pool, pool->room.hope))
     return true;
   struct scan scan = scan_all(&pool->rows);
@@ -83,6 +85,7 @@ static bool lacks_open(struct pool *pool)
 
 bool room_needs_refill(struct pool *pool)
 {
+  assert_locked(pool);
   return room_refills(&pool->config) && room_permits(pool, true) &&
          (pool->room.refill_at_ns == 0 || clock_now() >= pool->room.refill_at_ns) &&
          (lacks_idle(pool) || lacks_open(pool));
@@ -111,11 +114,13 @@ bool room_needs_probe(struct pool *pool)
 
 bool room_is_full(struct pool *pool)
 {
+  assert_locked(pool);
   return pool->max_open > 0 && pool->room.open - pool->room.opening >= pool->max_open;
 }
 
 void room_refresh(struct pool *pool)
 {
+  assert_locked(pool);
   attention_raise(pool, ATTENTION_SURPLUS, pool->room.open > pool->max_idle);
   attention_raise(pool, ATTENTION_EXCESS, pool->max_open > 0 && pool->room.open > pool->max_open);
   attention_raise(pool, ATTENTION_TRIPPED, pool->breaker.open);
@@ -123,6 +128,7 @@ void room_refresh(struct pool *pool)
 
 bool room_reserve(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   struct slot *slot = idle_take_slot(&pool->rows, pool, pool->ended == 0);
   if (!slot)
     return false;
@@ -145,6 +151,7 @@ bool room_reserve_unasked(struct pool *pool, struct step *step)
 
 void room_vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
+  assert_locked(pool);
   free(lifetime_end(pool, slot));
   slot_vacate(slot);
   pool->ended += slot_ended(slot, slot_word(slot));
@@ -157,6 +164,7 @@ void room_vacate(struct pool *pool, struct slot *slot, struct step *step)
 
 bool room_has_surplus(struct pool *pool)
 {
+  assert_locked(pool);
   if (!(attention_of(pool) & ATTENTION_SURPLUS) || pool->queue.first || idle_hint_count(&pool->rows) <= pool->max_idle)
     return false;
   return idle_count(&pool->rows, pool->max_idle + 1, STALE_BITS) > pool->max_idle;
@@ -164,6 +172,7 @@ bool room_has_surplus(struct pool *pool)
 
 int32_t room_excess(struct pool *pool, int32_t enough)
 {
+  assert_locked(pool);
   if (!(attention_of(pool) & ATTENTION_EXCESS))
     return 0;
   int32_t staying = idle_count_staying(&pool->rows, sum(pool->max_open, enough));
@@ -172,6 +181,7 @@ int32_t room_excess(struct pool *pool, int32_t enough)
 
 int64_t room_retry_at(struct pool *pool)
 {
+  assert_locked(pool);
   int32_t waiting = pool->config.openers > 0 ? pool->queue.patient : pool->queue.asynchronous;
   return waiting > 0 && pool->breaker.failures > 0 && !attention_closed(pool) ? pool->breaker.retry_at_ns
                                                                               : POOL_NO_DEADLINE;
@@ -179,6 +189,7 @@ int64_t room_retry_at(struct pool *pool)
 
 void room_note_success(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   pool->room.refill_at_ns = 0;
   if (pool->breaker.failures == 0)
     return;
@@ -197,6 +208,7 @@ static bool is_telling(struct pool *pool, const struct outcome *outcome)
 
 void room_note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
+  assert_locked(pool);
   static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
   if (pool->config.retry_min_ms <= 0)
     pool->room.refill_at_ns = clock_now() + REFILL_PAUSE_NS;

@@ -59,6 +59,7 @@ static bool starves(struct pool *pool, int32_t thread, uint64_t *generations)
 
 void starve_suspect(struct pool *pool, struct waiter *waiter)
 {
+  assert_locked(pool);
   uint64_t generations;
   if (waiter->kind != WAITER_THREAD || room_permits(pool, false) || !starves(pool, waiter->thread, &generations))
     return;
@@ -81,6 +82,7 @@ static bool has_evidence(struct pool *pool, const struct waiter *waiter)
 
 bool starve_find(struct pool *pool, struct waiter *waiter)
 {
+  assert_locked(pool);
   if (!waiter->starving || !has_evidence(pool, waiter)) {
     waiter->starving = false;
     return false;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/contract.h"
 #include "base/due.h"
 
 void waiter_reset(struct waiter *waiter)
@@ -12,6 +13,7 @@ void waiter_reset(struct waiter *waiter)
 
 static void count(struct queue *queue, struct waiter *waiter, int32_t by)
 {
+  assert_that(waiter->queued == (by < 0));
   queue->length += by;
   queue->refused += waiter->refused ? by : 0;
   if (!waiter->timeless) {

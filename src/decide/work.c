@@ -32,6 +32,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
   uint64_t idle = 0;
   pthread_mutex_lock(&pool->lock);
   pool->room.opening--;
+  assert_that(pool->room.opening >= 0);
   if (!outcome->succeeded) {
     pool->counts.open_failures++;
     room_note_failure(pool, outcome, step);

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/contract.h"
 #include "base/thread.h"
 #include "decide/pool.h"
 
@@ -19,6 +20,7 @@ void callback_enter(struct callback *callback, const struct pool *pool)
 
 void callback_leave(struct callback *callback)
 {
+  assert_that(callbacks == callback);
   callbacks = callback->outer;
   cancel_release(callback->cancel_state);
 }

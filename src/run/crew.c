@@ -62,10 +62,11 @@ static int start(void *(*main)(void *), struct pool *pool)
   return error;
 }
 
-/* Under the lock: what came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
+/* What came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
    to be told; then the pool is kept until that is done. */
 static bool note_start(struct pool *pool, int error, uint32_t missing)
 {
+  assert_locked(pool);
   bool news = error && !(atomic_load(&pool->attention) & ATTENTION_THREADLESS);
   if (error)
     atomic_store(&pool->crew.start_again_ns, clock_now() + RESTART_NS);
@@ -102,13 +103,15 @@ static int64_t linger_until(const struct pool *pool, enum crew_role role)
   return role == CREW_KEEPER && pool->needs_watch ? POOL_NO_DEADLINE : clock_now() + LINGER_NS;
 }
 
-/* Under the lock: a thread leaves the crew. */
+/* A thread leaves the crew. */
 static void leave(struct pool *pool, enum crew_role role, struct step *step)
 {
+  assert_locked(pool);
   if (role == CREW_KEEPER)
     atomic_store(&pool->crew.keeper_runs, false);
   else
     pool->crew.workers--;
+  assert_that(pool->crew.workers >= pool->crew.idle);
   life_thread_ends(pool, step);
 }
 
@@ -231,6 +234,7 @@ void crew_stop(struct pool *pool)
    call that any more. */
 static bool needs_worker(struct pool *pool)
 {
+  assert_locked(pool);
   return !crew_leaves_chores(pool) || pool->queue.asynchronous > 0 ||
          ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) &&
           (pool->queue.patient > 0 || pool->chores.wished || attention_closed(pool)));
@@ -239,6 +243,7 @@ static bool needs_worker(struct pool *pool)
 /* Starts a worker if one is needed.  Returns 0 or an errno; `news`: the program is to be told. */
 static int start_worker(struct pool *pool, bool again, bool *news)
 {
+  assert_locked(pool);
   int32_t wanted = again ? 1 : chores_hands_wanted(pool);
   if (pool->crew.idle > 0 || pool->crew.workers >= wanted || (attention_closed(pool) && !pool->chores.unclean))
     return 0;

@@ -35,9 +35,10 @@
 /* Why forks cannot be watched, an errno; written before anybody else runs. */
 static int watch_error;
 
-static void abandon(struct pool *pool, struct slot *slot)
+/* Returns the connection that is to be abandoned, or NULL. */
+static void *give_up(struct pool *pool, struct slot *slot)
 {
-  void *conn = atomic_load(&slot->conn);
+  void *conn = slot_conn(slot);
   enum slot_state state = state_of(slot_word(slot));
   if (state != EMPTY) {
     free(lifetime_end(pool, slot));
@@ -45,8 +46,7 @@ static void abandon(struct pool *pool, struct slot *slot)
   }
   idle_give_slot(slot);
   /* What another thread was closing may be freed already; its descriptor, if there is one, is lost to the child. */
-  if (conn && state != CLOSING)
-    pool->vtable.abandon(pool->context, conn);
+  return state != CLOSING ? conn : NULL;
 }
 
 /* What a get left to be closed nobody has begun to close. */
@@ -56,18 +56,30 @@ static void keep_unclosed(struct pool *pool)
     slot_move(slot, 0, 0, RETURNING);
 }
 
+static void abandon_all(struct pool *pool)
+{
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    pthread_mutex_lock(&pool->lock);
+    void *conn = give_up(pool, slot);
+    pthread_mutex_unlock(&pool->lock);
+    if (conn)
+      pool->vtable.abandon(pool->context, conn);
+  }
+}
+
 static void reset(struct pool *pool)
 {
   event_fd_after_fork(&pool->event_fd);
   keep_unclosed(pool);
-  struct scan scan = scan_all(&pool->rows);
-  for (struct slot *slot; (slot = scan_next(&scan));)
-    abandon(pool, slot);
+  abandon_all(pool);
+  pthread_mutex_lock(&pool->lock);
   idle_reset(&pool->rows);
   /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
   life_begin_anew(pool);
   /* What the program decided holds in the child as well. */
   atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_TIMED);
+  pthread_mutex_unlock(&pool->lock);
 }
 
 static void before_fork(void)

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/contract.h"
 #include "base/pages.h"
 
 struct slot slots[SLOT_LIMIT];
@@ -18,6 +19,7 @@ static uint64_t first_word;
 
 void slot_vacate(struct slot *slot)
 {
+  assert_that(state_of(slot_word(slot)) != EMPTY);
   atomic_store(&slot->conn, NULL);
   atomic_store(&slot->word, generation_next(slot_word(slot) & GENERATION_MASK) | EMPTY);
 }
@@ -73,6 +75,7 @@ struct slot *slot_take(struct pool *pool, bool is_new)
 
 void slot_give(struct slot *slot)
 {
+  assert_that(state_of(slot_word(slot)) == EMPTY);
   pthread_mutex_lock(&lock);
   slot->next = slot_link(free_slots);
   free_slots = slot;
@@ -128,6 +131,7 @@ uint64_t slot_end_call(struct slot *slot, uint64_t flags, bool *last)
 {
   uint64_t word = slot_word(slot);
   uint64_t next;
+  assert_that(slot_has_calls(word));
   do {
     next = (word - CALL_ONE) | flags;
     *last = (word & AWAITED) && !slot_has_calls(next);
@@ -156,6 +160,7 @@ bool slot_take_idle(struct slot *slot, uint64_t word)
 
 bool slot_begin_close(struct slot *slot, uint64_t *word)
 {
+  assert_that(state_of(*word) != EMPTY && state_of(*word) != IDLE);
   uint64_t state = slot_has_calls(*word) ? AWAITED | RETURNING : CLOSING;
   uint64_t next = (*word & ~(STATE_MASK | AWAITED | DUE)) | DOOMED | state;
   bool begun = atomic_compare_exchange_weak(&slot->word, word, next);
@@ -176,6 +181,7 @@ uint64_t slot_move(struct slot *slot, uint64_t set, uint64_t clear, enum slot_st
 {
   uint64_t word = slot_word(slot);
   uint64_t next;
+  assert_that(state_of(word) != IDLE);
   do
     next = (word & ~STATE_MASK & ~clear) | set | state;
   while (!atomic_compare_exchange_weak(&slot->word, &word, next));
