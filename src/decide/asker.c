@@ -53,7 +53,7 @@ pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *
   struct asking asking = {.wary = wary, .waits = waits};
   pthread_mutex_lock(&pool->lock);
   /* Takes once more, for an open that was under way may have ended since the caller looked, and ends under the lock. */
-  pool_lease_t result = answer(pool, &asking, clock_now(), step);
+  pool_lease_t result = answer(pool, &asking, 0, step); /* the time is a waiter's */
   life_unlock(pool);
   return result || step->work ? result : POOL_E_TIMEOUT;
 }

@@ -10,7 +10,7 @@
 struct slot;
 struct step;
 
-/* A call ends. */
+/* A call ends; if its lease was put meanwhile and it was the last, the return is finished. */
 void hold_end(struct slot *slot, bool broken, struct step *step);
 
 #endif

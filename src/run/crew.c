@@ -332,7 +332,7 @@ static void wake_told(struct pool *pool)
   } while (step.tells);
 }
 
-void crew_wake(struct pool *pool, const struct step *step)
+void crew_wake_those(struct pool *pool, const struct step *step)
 {
   wake_named(pool, step);
   if (step->tells && !step->tells->stepped) /* else the next step of its program tells them */

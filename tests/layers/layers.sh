@@ -84,5 +84,16 @@ while read -r name file; do
   [[ $name =~ ^(slots|all_notes|extras)$ ]] || complain "$name is in $file, and its prefix does not say so"
 done <"$work/defined"
 
+# ---- the map ----
+
+if [ "$tree" = src ]; then
+  while read -r path; do
+    name=$(basename "$path")
+    case $name in *.def) ;; *) name=${name%.*} ;; esac
+    grep -qF "\`$name\`" "$source/src/README.md" || [[ $name == @(report_*|park_*) ]] ||
+      complain "src/README.md has no word of ${path#"$source/src/"}"
+  done < <(find "$source/src" -mindepth 2 -type f)
+fi
+
 $failed && exit 1
 echo "$(wc -l <"$work/calls") calls between $(awk '{ print $2 }' "$work/defined" | sort -u | wc -l) files, none upward, no circle"
