@@ -205,7 +205,7 @@ void pool_free(pool_t *pool)
   pthread_mutex_unlock(&pool->lock);
   if (!last)
     return;
-  /* The last reference is held while closing, so that the pool cannot be recycled under our feet. */
+  /* The last reference is held while closing, so that the pool is not recycled meanwhile (I13). */
   pool_close(pool, 0);
   give_up_the_rest(pool);
   keeper_finish(pool);

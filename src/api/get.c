@@ -391,6 +391,7 @@ static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
   pool_lease_t lease = home_take_next(pool->homes, pool->lend, this_thread());
   if (__builtin_expect(!lease, 0))
     return get_slowly(pool, timeout_ms);
+  /* After the slot was taken (I9). */
   uint32_t attention = atomic_load(&pool->attention) & ATTENTION_OF_GET;
   if (__builtin_expect(attention || is_sampled(lease), 0))
     return attention == ATTENTION_LIMITED && !is_sampled(lease) ? get_limited(pool, lease, timeout_ms)
