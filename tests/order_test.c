@@ -368,7 +368,7 @@ static pool_step_t step, other_step;
 
 static void make_stepped(const pool_config_t *config)
 {
-  assert_int_equal(pool_step_create(config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(config, 0, &pool, NULL), 0);
 }
 
 static void open_idle(int count)
