@@ -77,6 +77,13 @@
 %ignore pool_stats_init;
 %ignore pool_lease_info_init;
 %ignore pool_step_init;
+%ignore pool_setting_init;
+%ignore pool_setting_t;
+%ignore type; /* of it: a keyword of Go */
+%ignore pool_setting;
+%ignore pool_config_set;
+%ignore pool_config_get;
+%ignore pool_config_get_number;
 
 /* A struct knows its own size, and SWIG would leak a name. */
 %ignore size;
@@ -103,6 +110,9 @@
 %typemap(out) char *pool_report_text "$result = libpool_text($1);"
 %typemap(ret) pool_stats_t * "if (!$1) libpool_checked(pool_failure(NULL));"
 %ignore pool_config_t;
+%ignore pool_config_set_number;
+%ignore pool_config_set_text;
+%ignore pool_config_check;
 %ignore pool_error_t;
 %ignore pool_step_new;
 %ignore pool_driver_new;
@@ -211,6 +221,9 @@ static void throw_failure(JNIEnv *env)
 %throws_if(result < 0, pool_tag)
 %throws_if(result < 0, pool_mark_unusable)
 %throws_if(result < 0, pool_mark_broken)
+%throws_if(result < 0, pool_config_set_number)
+%throws_if(result < 0, pool_config_set_text)
+%throws_if(result < 0, pool_config_check)
 %throws_if(!result, pool_step_new)
 %throws_if(!result, pool_driver_new)
 %throws_if(!result, pool_statistics)
@@ -237,6 +250,12 @@ static void throw_failure(JNIEnv *env)
       *config = initial;
     return config;
   }
+
+  ~pool_config_t()
+  {
+    free((char *)self->name);
+    free(self);
+  }
 }
 
 %extend pool_error_t {
@@ -252,14 +271,23 @@ static void throw_failure(JNIEnv *env)
 #endif
 
 %inline %{
-/* A pool without callbacks, or NULL and why. */
+/* What the struct keeps of the text is a copy, freed with it. */
+static int pool_config_set_text(pool_config_t *config, const char *name, const char *text, pool_error_t *error)
+{
+  const char *before = config->name;
+  char *copy = text ? strdup(text) : NULL;
+  int code = pool_config_set(config, name, copy, error);
+  free(copy && config->name == copy ? (char *)before : copy);
+  return code;
+}
+
+/* A pool without callbacks, or NULL and why.  A name that is given goes before that of the settings. */
 static pool_t *pool_step_new(pool_config_t *config, const char *name, pool_error_t *error)
 {
   pool_t *pool = NULL;
-  config->name = name && *name ? name : NULL;
-  int code = pool_step_create(config, &pool, error);
-  config->name = NULL;
-  return code == 0 ? pool : NULL;
+  pool_config_t named = *config;
+  named.name = name && *name ? name : named.name;
+  return pool_step_create(&named, &pool, error) == 0 ? pool : NULL;
 }
 
 /* A pool of connections that a driver of the library opens, or NULL and why. */
@@ -267,10 +295,9 @@ static pool_t *pool_driver_new(pool_config_t *config, const char *name, const ch
                                pool_error_t *error)
 {
   pool_t *pool = NULL;
-  config->name = name && *name ? name : NULL;
-  int code = pool_create_driver(config, driver, address, &pool, error);
-  config->name = NULL;
-  return code == 0 ? pool : NULL;
+  pool_config_t named = *config;
+  named.name = name && *name ? name : named.name;
+  return pool_create_driver(&named, driver, address, &pool, error) == 0 ? pool : NULL;
 }
 
 /* What pool_report() writes, or NULL. */

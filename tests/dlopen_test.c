@@ -228,6 +228,33 @@ static void *work(void *data)
   return NULL;
 }
 
+/* A program that loads the library knows neither its settings nor their defaults. */
+static void test_dlopen__settings_are_listed_and_set_by_name(void **state)
+{
+  (void)state;
+  void *library = load(library_path);
+  const pool_api_t *api = api_of(library);
+  assert_true(POOL_API_HAS(api, setting_init));
+  pool_config_t config;
+  pool_setting_t setting;
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(api->config_init(&config, sizeof config), 0);
+  assert_int_equal(api->setting_init(&setting, sizeof setting), 0);
+  int count = api->setting(0, &setting);
+  for (int i = 0; i < count; i++) {
+    int64_t value = -5;
+    assert_int_equal(api->setting(i, &setting), count);
+    if (setting.type == POOL_SETTING_TEXT)
+      continue;
+    assert_int_equal(api->config_get_number(&config, setting.name, &value, &error), 0);
+    assert_int_equal(value, setting.standard);
+    assert_int_equal(api->config_set_number(&config, setting.name, setting.most, &error), 0);
+  }
+  assert_int_equal(api->config_set(&config, "max_opne", "1", &error), POOL_E_INVALID);
+  assert_string_equal(error.message, "no setting is called \"max_opne\"; did you mean max_open?");
+  dlclose(library);
+}
+
 static void test_dlopen__two_plugins_pool_at_once(void **state)
 {
   (void)state;
@@ -411,6 +438,7 @@ int main(int count, char **arguments)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_dlopen__an_unknown_version_has_no_table),
+      cmocka_unit_test(test_dlopen__settings_are_listed_and_set_by_name),
       cmocka_unit_test(test_dlopen__two_plugins_pool_at_once),
       cmocka_unit_test(test_dlopen__one_plugin_goes_while_the_other_pools),
       cmocka_unit_test(test_dlopen__the_keeper_outlives_dlclose),

@@ -379,7 +379,33 @@ static void test_ffi__structs_are_made_without_their_macros(void **state)
   EXPECT_DEFAULTS("pool_error_init", pool_error_t, message[0], POOL_ERROR_INIT);
   EXPECT_DEFAULTS("pool_stats_init", pool_stats_t, open, POOL_STATS_INIT);
   EXPECT_DEFAULTS("pool_lease_info_init", pool_lease_info_t, held_ns, POOL_LEASE_INFO_INIT);
+  EXPECT_DEFAULTS("pool_setting_init", pool_setting_t, reserved, POOL_SETTING_INIT);
   EXPECT_DEFAULTS("pool_step_init", pool_step_t, look_again_ns, POOL_STEP_INIT);
+}
+
+/* Settings by their names, in a struct of which nothing is known but its size. */
+static void test_ffi__settings(void **state)
+{
+  (void)state;
+  static int64_t config[128];
+  pool_setting_t setting = POOL_SETTING_INIT;
+  pool_bytes_t text = {NULL, 0};
+  int64_t value = 0;
+  assert_int_equal(NUMBER("pool_config_init", P(config), N(sizeof(pool_config_t))), 0);
+  assert_int_equal(NUMBER("pool_config_set", P(config), P("queue"), P("shed"), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_config_set_number", P(config), P("max_open"), N(3), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_config_get_number", P(config), P("max_open"), P(&value), P(NULL)), 0);
+  assert_int_equal(value, 3);
+  assert_int_equal(NUMBER("pool_config_get", P(config), P("queue"), P(&text), P(NULL)), 0);
+  assert_string_equal(text.data, "shed");
+  CALL("pool_bytes_free", P(&text));
+  assert_int_equal(NUMBER("pool_config_check", P(config), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_config_set_number", P(config), P("initial"), N(4), P(NULL)), 0);
+  FAILS(POOL_E_INVALID, "pool_config_check", P(config), P(NULL));
+  int64_t count = NUMBER("pool_setting", N(0), P(&setting));
+  assert_true(count > 20);
+  assert_int_equal(NUMBER("pool_setting", N(count - 1), P(&setting)), count);
+  FAILS(POOL_E_INVALID, "pool_setting", N(count), P(&setting));
 }
 
 /* A whole pool by nothing but names, sizes and offsets, the settings of a release to come among them. */
@@ -571,8 +597,8 @@ static int64_t wrong_number(enum kind kind, int variant)
 /* What of them can only succeed. */
 static bool is_total(const char *name)
 {
-  static const char *const total[] = {"pool_free", "pool_bytes_free", "pool_len", "pool_strerror",
-                                      "pool_call_deadline"};
+  static const char *const total[] = {"pool_free",          "pool_bytes_free",  "pool_len", "pool_strerror",
+                                      "pool_call_deadline", "pool_config_check" /* of NULL, the defaults */};
   for (size_t i = 0; i < sizeof total / sizeof *total; i++)
     if (strcmp(name, total[i]) == 0)
       return true;
@@ -656,6 +682,12 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   assert_int_equal(NUMBER("pool_step_create", P(NULL), P(&stepped), P(NULL)), 0);
 
   FAILS(POOL_E_INVALID, "pool_close", P(pool), N(-2));
+  FAILS(POOL_E_INVALID, "pool_config_set", P(&config), P("max_open"), P("many"), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_config_set", P(&config), P("max_opn"), P("1"), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_config_set_number", P(&config), P("max_open"), N(-1), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_config_get", P(&config), P("nothing"), P(&text), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_config_get_number", P(&config), P("name"), P(&result), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_setting", N(-1), P(NULL));
   FAILS(POOL_E_INVALID, "pool_resize", P(pool), N(-1));
   FAILS(POOL_E_INVALID, "pool_resize", P(pool), N(INT32_MAX));
   FAILS(POOL_E_INVALID, "pool_leases", P(pool), P(NULL), N(1));
@@ -712,6 +744,7 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
 static void test_ffi__the_message_names_what_is_null(void **state)
 {
   (void)state;
+  pool_config_t config = POOL_CONFIG_INIT;
   pool_step_t step = POOL_STEP_INIT;
   pool_bytes_t text = {NULL, 0};
   pool_vtable_t vtable = vtable_of_closures();
@@ -745,6 +778,12 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("stats", "pool_stats", P(pool), P(NULL));
   IS_NAMED("text", "pool_report", P(pool), N(POOL_FORMAT_TEXT), P(NULL));
   IS_NAMED("feature", "pool_supports", P(NULL));
+  IS_NAMED("config", "pool_config_set", P(NULL), P("max_open"), P("1"), P(NULL));
+  IS_NAMED("name", "pool_config_set", P(&config), P(NULL), P("1"), P(NULL));
+  IS_NAMED("text", "pool_config_set", P(&config), P("max_open"), P(NULL), P(NULL));
+  IS_NAMED("text", "pool_config_get", P(&config), P("max_open"), P(NULL), P(NULL));
+  IS_NAMED("value", "pool_config_get_number", P(&config), P("max_open"), P(NULL), P(NULL));
+  IS_NAMED("setting", "pool_setting", N(0), P(NULL));
   IS_NAMED("config", "pool_config_init", P(NULL), N(sizeof(pool_config_t)));
   IS_NAMED("name", "pool_driver_prepare", P(NULL), P("quiet"), P(&vtable), P(&context), P(NULL));
   IS_NAMED("address", "pool_driver_prepare", P("frozen"), P(NULL), P(&vtable), P(&context), P(NULL));
@@ -797,6 +836,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ffi__drivers),
       cmocka_unit_test(test_ffi__steps),
       cmocka_unit_test(test_ffi__structs_are_made_without_their_macros),
+      cmocka_unit_test(test_ffi__settings),
       cmocka_unit_test(test_ffi__a_pool_is_made_without_a_macro),
       cmocka_unit_test(test_ffi__success_leaves_an_error_alone),
       cmocka_unit_test(test_ffi__errors_of_getting),

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
-# Which file may call which: read from the objects of the library.
-add_test(NAME layers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/layers.sh ${PROJECT_SOURCE_DIR}
+# Which file may call which: read from the objects of the library and of the driver.
+add_test(NAME layers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/layers.sh ${PROJECT_SOURCE_DIR} src
                              $<TARGET_OBJECTS:pool_objects> COMMAND_EXPAND_LISTS)
 add_test(NAME layers.guards COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/guards.sh ${PROJECT_SOURCE_DIR}
                                     ${CMAKE_C_COMPILER} $<TARGET_OBJECTS:pool_objects> COMMAND_EXPAND_LISTS)
 set_tests_properties(layers layers.guards PROPERTIES LABELS layers)
+if(POOL_DRIVERS)
+  add_test(NAME layers.jsonrpc COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/layers.sh ${PROJECT_SOURCE_DIR} drivers
+                                       $<TARGET_OBJECTS:pool_jsonrpc> COMMAND_EXPAND_LISTS)
+  set_tests_properties(layers.jsonrpc PROPERTIES LABELS layers)
+endif()

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/sized.h"
+#include "api/member.h"
 
 /* What the caller has and this library does not know becomes 0, which means in every release what it meant before. */
 static int fill(void *theirs, size_t size, const void *defaults, struct sizes sizes, const char *name)
@@ -24,8 +25,7 @@ static int fill(void *theirs, size_t size, const void *defaults, struct sizes si
 
 int pool_config_init(pool_config_t *config, size_t size)
 {
-  static const pool_config_t defaults = POOL_CONFIG_INIT;
-  return fill(config, size, &defaults, CONFIG_SIZES, "config");
+  return fill(config, size, &member_defaults, CONFIG_SIZES, "config");
 }
 
 int pool_vtable_init(pool_vtable_t *vtable, size_t size)
@@ -50,6 +50,12 @@ int pool_lease_info_init(pool_lease_info_t *info, size_t size)
 {
   static const pool_lease_info_t defaults = POOL_LEASE_INFO_INIT;
   return fill(info, size, &defaults, LEASE_INFO_SIZES, "info");
+}
+
+int pool_setting_init(pool_setting_t *setting, size_t size)
+{
+  static const pool_setting_t defaults = POOL_SETTING_INIT;
+  return fill(setting, size, &defaults, SETTING_SIZES, "setting");
 }
 
 int pool_step_init(pool_step_t *step, size_t size)

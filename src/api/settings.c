@@ -5,98 +5,8 @@
 
 #include "base/error.h"
 #include "base/sized.h"
-#include "slot/slot.h"
 #include "decide/room.h"
-
-/* Slots come in groups, and the first group does not exist. */
-#define OPEN_LIMIT ((int32_t)((1u << INDEX_BITS) - 8))
-
-/* A year: whoever means longer means -1. */
-#define TIMEOUT_LIMIT_MS INT64_C(31536000000)
-
-#define EVENTS_KNOWN ((1 << (POOL_EVENT_WARNING + 1)) - 2)
-
-static int too_small(pool_error_t *error, const char *field, int64_t value, const char *least)
-{
-  return error_set(error, POOL_E_INVALID, 0, "%s is %lld; it must be %s", field, (long long)value, least);
-}
-
-static int check_counts(const pool_config_t *config, pool_error_t *error)
-{
-  if (config->initial < 0)
-    return too_small(error, "initial", config->initial, "0 or more");
-  if (config->min_idle < 0 || config->min_idle > OPEN_LIMIT)
-    return error_set(error, POOL_E_INVALID, 0, "min_idle is %d; it must be 0 to %d", config->min_idle, OPEN_LIMIT);
-  if (config->max_idle == 0 || config->max_idle < -1)
-    return too_small(error, "max_idle", config->max_idle, "1 or more, or -1 for as many as max_open");
-  if (config->min_open < 0 || config->min_open > OPEN_LIMIT)
-    return error_set(error, POOL_E_INVALID, 0, "min_open is %d; it must be 0 to %d", config->min_open, OPEN_LIMIT);
-  if (config->max_open < 0)
-    return too_small(error, "max_open", config->max_open, "1 or more, or 0 for no hard cap");
-  if (config->max_open > OPEN_LIMIT)
-    return error_set(error, POOL_E_INVALID, 0, "max_open is %d; it must be at most %d", config->max_open, OPEN_LIMIT);
-  if (config->max_opening < 0)
-    return too_small(error, "max_opening", config->max_opening, "1 or more, or 0 for no limit");
-  if (config->max_waiters < 0)
-    return too_small(error, "max_waiters", config->max_waiters, "1 or more, or 0 for no limit");
-  if (config->openers < 0 || config->openers > 1024)
-    return too_small(error, "openers", config->openers, "0 to 1024");
-  if (config->keeper != POOL_KEEPER_THREAD && config->keeper != POOL_KEEPER_MANUAL)
-    return too_small(error, "keeper", config->keeper, "POOL_KEEPER_THREAD or POOL_KEEPER_MANUAL");
-  return 0;
-}
-
-static int check_times(const pool_config_t *config, pool_error_t *error)
-{
-  if (config->check_timeout_ms == 0 || config->check_timeout_ms < -1 || config->check_timeout_ms > TIMEOUT_LIMIT_MS)
-    return too_small(error, "check_timeout_ms", config->check_timeout_ms, "1 to a year, or -1 for no limit");
-  if (config->fairness_us < 0)
-    return too_small(error, "fairness_us", config->fairness_us, "0 or more");
-  if (config->get_timeout_ms == 0)
-    return too_small(error, "get_timeout_ms", 0, "1 or more, or -1 for ever; pool_get_for(pool, 0) is for not waiting");
-  if (config->get_timeout_ms < -1 || config->get_timeout_ms > TIMEOUT_LIMIT_MS)
-    return too_small(error, "get_timeout_ms", config->get_timeout_ms, "1 to a year, or -1 for ever");
-  if (config->call_timeout_ms < -1 || config->call_timeout_ms > TIMEOUT_LIMIT_MS)
-    return too_small(error, "call_timeout_ms", config->call_timeout_ms, "0 to a year, or -1 for ever");
-  return 0;
-}
-
-/* Times that may be off, as -1 and for most of them as 0. */
-static int check_policy_times(const pool_config_t *config, pool_error_t *error)
-{
-  struct {
-    const char *name;
-    int64_t value;
-  } times[] = {{"idle_timeout_ms", config->idle_timeout_ms}, {"max_lifetime_ms", config->max_lifetime_ms},
-               {"check_after_ms", config->check_after_ms},   {"keepalive_ms", config->keepalive_ms},
-               {"leak_after_ms", config->leak_after_ms},     {"retry_min_ms", config->retry_min_ms}};
-  for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-    if (times[i].value < -1 || times[i].value > TIMEOUT_LIMIT_MS)
-      return too_small(error, times[i].name, times[i].value, "0 to a year, or -1 for never");
-  if (config->retry_max_ms < 0 || config->retry_max_ms > TIMEOUT_LIMIT_MS)
-    return too_small(error, "retry_max_ms", config->retry_max_ms, "0 to a year");
-  if (config->overload_after_ms < 1 || config->overload_after_ms > TIMEOUT_LIMIT_MS)
-    return too_small(error, "overload_after_ms", config->overload_after_ms, "1 to a year");
-  return 0;
-}
-
-static int check_choices(const pool_config_t *config, pool_error_t *error)
-{
-  if (config->queue < POOL_QUEUE_FIFO || config->queue > POOL_QUEUE_SHED)
-    return too_small(error, "queue", config->queue, "POOL_QUEUE_FIFO, POOL_QUEUE_LIFO or POOL_QUEUE_SHED");
-  if (config->retire_percent < 1 || config->retire_percent > 100)
-    return too_small(error, "retire_percent", config->retire_percent, "1 to 100");
-  if (config->breaker_after < 0)
-    return too_small(error, "breaker_after", config->breaker_after, "1 or more, or 0 for never");
-  if (config->background_reset < 0 || config->background_reset > 1)
-    return too_small(error, "background_reset", config->background_reset, "0 or 1");
-  if (config->paused < 0 || config->paused > 1)
-    return too_small(error, "paused", config->paused, "0 or 1");
-  if (config->event_mask & ~EVENTS_KNOWN)
-    return error_set(error, POOL_E_NEWER, 0,
-                     "event_mask asks for events that this version of the library does not know");
-  return 0;
-}
+#include "api/member.h"
 
 static int contradiction(pool_error_t *error, const char *field, int64_t value, const char *other, int64_t limit)
 {
@@ -136,8 +46,9 @@ static int check_against_each_other(const pool_config_t *config, const char *why
 
 int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error)
 {
-  if (max_open < 0 || max_open > OPEN_LIMIT)
-    return error_set(error, POOL_E_INVALID, 0, "max_open is %d; it must be 0 to %d", max_open, OPEN_LIMIT);
+  int code = member_check(member_find("max_open"), max_open, error);
+  if (code)
+    return code;
   if (max_open > 0 && config->min_idle > max_open)
     return contradiction(error, "min_idle", config->min_idle, "max_open", max_open);
   if (max_open > 0 && config->min_open > max_open)
@@ -159,17 +70,22 @@ int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable
 
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error)
 {
-  *config = (pool_config_t)POOL_CONFIG_INIT;
+  *config = member_defaults;
   int code = theirs ? sized_read(config, theirs, CONFIG_SIZES) : 0;
   if (code)
     return error_set(error, code, 0, "pool_config_t: %s", pool_strerror(code));
-  if ((code = check_counts(config, error)) || (code = check_times(config, error)) ||
-      (code = check_policy_times(config, error)) || (code = check_choices(config, error)))
+  if ((code = member_check_all(config, error)))
     return code;
   const char *why = config->max_idle != -1 ? ""
                     : config->max_open > 0 ? " (the value of max_open)"
                                            : " (the default where there is no max_open)";
   return check_against_each_other(config, why, error);
+}
+
+int pool_config_check(const pool_config_t *config, pool_error_t *error)
+{
+  pool_config_t copy;
+  return config_read(&copy, config, error);
 }
 
 /* ---- what is set in vain ----
@@ -208,12 +124,11 @@ static void look_for_vain_times(const pool_config_t *c, struct vain list[MOST_VA
   memcpy(list, found, sizeof found);
 }
 
-#define IS_SET(setting) (c->setting != defaults.setting)
+#define IS_SET(setting) (c->setting != member_defaults.setting)
 
 /* What needs something else. */
 static void look_for_vain_others(const pool_config_t *c, const pool_vtable_t *vtable, struct vain list[MOST_VAIN])
 {
-  static const pool_config_t defaults = POOL_CONFIG_INIT;
   const struct vain found[] = {
       {IS_SET(retire_percent) && c->max_lifetime_ms <= 0, "retire_percent changes nothing without max_lifetime_ms"},
       {IS_SET(check_timeout_ms) && !vtable->check, "check_timeout_ms changes nothing: the vtable has no check"},

@@ -59,6 +59,13 @@ static const pool_api_t api = {
     .step_done = pool_step_done,
     .step_next = pool_step_next,
     .step_init = pool_step_init,
+    .config_set = pool_config_set,
+    .config_set_number = pool_config_set_number,
+    .config_get = pool_config_get,
+    .config_get_number = pool_config_get_number,
+    .config_check = pool_config_check,
+    .setting = pool_setting,
+    .setting_init = pool_setting_init,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

@@ -24,6 +24,7 @@ struct sizes {
 #define ERROR_SIZES      SIZES(pool_error_t, message[0])
 #define STATS_SIZES      SIZES(pool_stats_t, open)
 #define LEASE_INFO_SIZES SIZES(pool_lease_info_t, held_ns)
+#define SETTING_SIZES    SIZES(pool_setting_t, reserved)
 #define STEP_SIZES       SIZES(pool_step_t, look_again_ns)
 
 /* Copies a caller's struct over `copy`, which holds the defaults for what he does not know.  Returns 0, POOL_E_SIZE,

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "decide/answer.h"
 #include "decide/attention.h"
 #include "decide/count.h"
 #include "decide/give.h"
@@ -30,7 +31,7 @@
 
 pool_lease_t asker_keep(struct pool *pool, pool_lease_t lease, struct step *step)
 {
-  if (!lease || !(attention_of(pool) & ATTENTION_NOT_LENDING))
+  if (!lease || !(attention_of(pool) & ATTENTION_NOT_LENDING)) /* after it was taken (I9) */
     return lease;
   give_unused(pool, lease, step);
   return 0;
@@ -47,75 +48,35 @@ pool_lease_t asker_take_idle(struct pool *pool, struct step *step)
   return lease;
 }
 
-/* Whether a get that finds the breaker open may be the probe: if nobody else comes to be it. */
-static bool may_probe(struct pool *pool)
-{
-  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->keeper_runs)) && room_permits(pool, false);
-}
-
-/* The breaker is open: a get may still wait for what is open, but nothing is opened for it. */
-static pool_lease_t begin_tripped(struct pool *pool, struct step *step)
-{
-  step->worker_wanted = room_permits(pool, true); /* the probe is due, and perhaps nobody keeps the time */
-  return room_hopes(pool) ? POOL_E_TIMEOUT : POOL_E_OPEN;
-}
-
-/* Under the lock.  POOL_E_TIMEOUT: there is nothing for a get that does not wait. */
-static pool_lease_t begin_unqueued(struct pool *pool, bool wary, bool waits, struct step *step)
-{
-  if (attention_closed(pool))
-    return POOL_E_CLOSED;
-  if (attention_of(pool) & ATTENTION_NOT_NOW)
-    return POOL_E_TIMEOUT;
-  /* Once more, for an open that was under way may have ended since the caller looked, and ends under the lock. */
-  pool_lease_t lease = wary ? lend_clean(pool, step) : lend_any(pool, step);
-  if (lease || step->work)
-    return lease;
-  if (pool->breaker.open && !may_probe(pool))
-    return begin_tripped(pool, step);
-  if (!room_permits(pool, false)) {
-    bool wishes = !waits && pool->unclean; /* what is closed makes room for the next */
-    pool->wished = pool->wished || wishes;
-    step->worker_wanted = step->worker_wanted || wishes;
-    return POOL_E_TIMEOUT;
-  }
-  bool helpless = pool->workers == 0 && (attention_of(pool) & ATTENTION_WORKERLESS);
-  if (pool->config.openers == 0 || helpless)
-    return room_reserve(pool, step) ? 0 : POOL_E_NOMEM;
-  pool->wished = pool->wished || (!waits && pool->workers_opening <= pool->queue.patient);
-  step->worker_wanted = true;
-  return POOL_E_TIMEOUT;
-}
-
 pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *step)
 {
-  *step = (struct step){0};
+  struct asking asking = {.wary = wary, .waits = waits};
   pthread_mutex_lock(&pool->lock);
-  pool_lease_t result = begin_unqueued(pool, wary, waits, step);
+  /* Takes once more, for an open that was under way may have ended since the caller looked, and ends under the lock. */
+  pool_lease_t result = answer(pool, &asking, 0, step); /* the time is a waiter's */
   life_unlock(pool);
-  return result;
+  return result || step->work ? result : POOL_E_TIMEOUT;
 }
 
 pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *step)
 {
-  *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
   pool_lease_t result = queue_begin(pool, waiter, step);
   life_unlock(pool);
   return result;
 }
 
-/* Under the lock. */
 static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
+  assert_locked(pool);
   struct waiter *waiter = ticket_take(pool);
   if (!waiter)
     return NULL;
   waiter->kind = kind;
   waiter->began_ns = clock_now();
   waiter->deadline_ns = deadline_ns;
-  pool->gets++;
-  pool->asynchronous += kind == WAITER_ASYNC;
+  pool->users.gets++;
+  pool->users.asynchronous += kind == WAITER_ASYNC;
   return waiter;
 }
 
@@ -129,10 +90,10 @@ struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64
 
 static void give_ticket(struct pool *pool, struct waiter *waiter)
 {
-  if (waiter->kind == WAITER_TICKET && waiter->queued)
-    waiter_remove(&pool->settled, waiter); /* it ended before its holder was told */
-  pool->gets--;
-  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
+  assert_locked(pool);
+  told_remove(&pool->told, waiter); /* it ended before its holder was told */
+  pool->users.gets--;
+  pool->users.asynchronous -= waiter->kind == WAITER_ASYNC;
   ticket_give(waiter);
 }
 
@@ -160,7 +121,6 @@ static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct 
 
 pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, pool_error_t *why)
 {
-  *step = (struct step){0};
   struct pool *owner;
   struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &owner);
   if (!waiter)
@@ -183,6 +143,7 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
 
 pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
+  assert_locked(pool);
   if (outcome->error->code != POOL_E_OPEN)
     return outcome->error->code; /* the caller's own time was over */
   struct waiter *waiter = take_ticket(pool, WAITER_TICKET, outcome->until_ns);

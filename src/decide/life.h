@@ -6,20 +6,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "decide/pool.h"
+
 struct step;
-struct pool;
 
 void life_registry_lock(void);
 void life_registry_unlock(void);
+
+/* Under the lock of the registry: the pools that are in use, by `next_pool`; all that were ever made, by `next_made`.
+ */
 struct pool *life_first(void);
 struct pool *life_first_made(void);
+
+/* The memory of a pool that nobody uses, or new memory; NULL: there is none.  And then it is in use. */
 struct pool *life_take(void);
 void life_register(struct pool *pool);
 
-/* In pool.c: gives the memory of a pool to the next; the pools that are in use; all that were ever made. */
+/* All parts of a pool but what its program decided are as in a new one.  Under the lock, or in a child of fork, where
+   no other thread is; all slots were given back. */
+void life_begin_anew(struct pool *pool);
+
+void life_unlock_unowned(struct pool *pool);
 
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
-void life_unlock(struct pool *pool);
+static inline void life_unlock(struct pool *pool)
+{
+  assert_locked(pool);
+  assert_that(pool->references >= 0);
+  if (pool->references == 0)
+    life_unlock_unowned(pool);
+  else
+    pthread_mutex_unlock(&pool->lock);
+}
 
 /* A slow get begins and ends: in between the pool is not recycled. */
 void life_get_begin(struct pool *pool);

@@ -29,6 +29,7 @@
 #include "base/histogram.h"
 #include "base/thread.h"
 #include "slot/idle.h"
+#include "decide/answer.h"
 #include "decide/attention.h"
 #include "decide/lend.h"
 #include "decide/life.h"
@@ -42,6 +43,7 @@
 
 void queue_refresh(struct pool *pool, int64_t now)
 {
+  assert_locked(pool);
   struct waiter *first = pool->queue.first;
   attention_raise(pool, ATTENTION_WAITERS, first != NULL);
   attention_raise(pool, ATTENTION_NUDGED, first != NULL && first->nudged);
@@ -51,28 +53,22 @@ void queue_refresh(struct pool *pool, int64_t now)
 
 void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
 {
-  switch (waiter->kind) {
-  case WAITER_THREAD:
-    if (step->wake.signal) {
-      told_append(&pool->told, waiter);
-      step->tells = pool;
-    } else {
-      told_remove(&pool->told, waiter);
-      atomic_store(&waiter->signal, 1);
-      step->wake.signal = &waiter->signal;
-    }
-    break;
-  case WAITER_ASYNC:
+  assert_locked(pool);
+  if (waiter->kind == WAITER_ASYNC) {
     step_want_keeper(pool, step);
-    break;
-  case WAITER_TICKET:
-    step->wake.ticket = atomic_load(&waiter->ticket);
-    break;
+  } else if (waiter->kind == WAITER_THREAD && !step->signal) {
+    told_remove(&pool->told, waiter);
+    atomic_store(&waiter->signal, 1);
+    step->signal = &waiter->signal;
+  } else {
+    told_append(&pool->told, waiter);
+    step->tells = pool;
   }
 }
 
 void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns)
 {
+  assert_locked(pool);
   if (!waiter->waited || waiter->counted)
     return;
   waiter->counted = true;
@@ -102,6 +98,8 @@ static void queue_leave(struct pool *pool, struct waiter *waiter, pool_lease_t o
 
 void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
+  assert_locked(pool);
+  assert_that(outcome && !waiter->outcome); /* (I10) */
   queue_leave(pool, waiter, outcome, now);
   waiter->outcome = outcome;
   waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;
@@ -110,40 +108,21 @@ void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome
 }
 
 /* The same with word of it, beside whatever else the step says. */
-static void end_wait(struct pool *pool, struct waiter *waiter, int code, int64_t now, struct step *step)
+static void end_wait(struct pool *pool, struct waiter *waiter, pool_lease_t code, int64_t now, struct step *step)
 {
   queue_settle(pool, waiter, code, now);
-  if (waiter->kind == WAITER_TICKET)
-    waiter_append(&pool->settled, waiter);
-  else
-    queue_wake(pool, waiter, step);
-}
-
-bool queue_tell_next(struct pool *pool, struct step *step)
-{
-  struct waiter *told = pool->stepped ? pool->settled.first : NULL;
-  if (!told)
-    return false;
-  waiter_remove(&pool->settled, told);
-  queue_wake(pool, told, step);
-  return true;
+  queue_wake(pool, waiter, step);
 }
 
 /* A worker opens for these. */
 static bool is_opened_for(const struct pool *pool, const struct waiter *waiter)
 {
-  return !waiter->timeless && (pool->config.openers > 0 || waiter->kind == WAITER_ASYNC);
-}
-
-/* How many waits one step may end, so that the lock is not held for long.  A pool of the step API is asked for the rest
-   by pool_step_next() alone, and there the end of a wait costs no system call. */
-static int32_t batch(const struct pool *pool)
-{
-  return pool->stepped ? INT32_MAX : TOLD_AT_ONCE;
+  return !waiter->timeless && answer_opens_elsewhere(pool, waiter);
 }
 
 void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment)
 {
+  assert_locked(pool);
   /* From the newest on, and no further than those that were refused before. */
   for (struct waiter *waiter = pool->queue.last; waiter && waiter->since_ns > pool->refused_until_ns;
        waiter = waiter->previous)
@@ -174,11 +153,23 @@ static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step
   return left;
 }
 
-int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step)
+bool queue_end(struct pool *pool, int code, struct step *step)
 {
   int64_t now = clock_now();
-  int32_t ended = 0, most = batch(pool);
-  for (struct waiter *waiter = pool->queue.first, *next; waiter && ended < most; waiter = next) {
+  int32_t ended = 0;
+  for (; pool->queue.first && ended < TOLD_AT_ONCE; ended++)
+    end_wait(pool, pool->queue.first, code, now, step);
+  if (pool->told.first)
+    step->tells = pool;
+  return ended > 0 || step->tells;
+}
+
+int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step)
+{
+  assert_locked(pool);
+  int64_t now = clock_now();
+  int32_t ended = 0;
+  for (struct waiter *waiter = pool->queue.first, *next; waiter && ended < TOLD_AT_ONCE; waiter = next) {
     next = waiter->next;
     if (waiter->since_ns > moment)
       continue;
@@ -189,6 +180,12 @@ int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step)
     ended++;
   }
   return ended;
+}
+
+/* The list changed hands, or is about to: whether the caller has to come again. */
+static void note_rest(struct pool *pool, struct step *step)
+{
+  step->tells = pool->told.first || pool->unserved ? pool : NULL;
 }
 
 int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step)
@@ -203,9 +200,23 @@ int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], s
     signals[count] = &waiter->signal;
     atomic_store(&waiter->signal, 1);
   }
-  step->tells = pool->told.first || pool->unserved ? pool : NULL;
+  note_rest(pool, step);
   life_unlock(pool);
   return count;
+}
+
+int64_t queue_tell_ticket(struct pool *pool, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  if (pool->unserved)
+    queue_serve(pool, step);
+  struct waiter *waiter = pool->told.first;
+  if (waiter)
+    told_remove(&pool->told, waiter);
+  int64_t ticket = waiter ? atomic_load(&waiter->ticket) : 0;
+  note_rest(pool, step);
+  life_unlock(pool);
+  return ticket;
 }
 
 static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
@@ -213,12 +224,6 @@ static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct 
   waiter->nudged = true;
   queue_refresh(pool, now);
   queue_wake(pool, waiter, step);
-}
-
-/* Whether a worker, not the first waiter itself, is to use the room. */
-static bool opens_elsewhere(struct pool *pool)
-{
-  return pool->config.openers > 0 || (pool->queue.first && pool->queue.first->kind == WAITER_ASYNC);
 }
 
 /* Ends the waits at the head that are over, at most so many; returns how many more it might have ended. */
@@ -243,6 +248,7 @@ static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *s
 
 int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   int64_t now = clock_now();
   int32_t left = TOLD_AT_ONCE;
   for (struct waiter *first; left > 0 && (first = queue_first_due(&pool->queue)) && first->deadline_ns <= now; left--)
@@ -263,12 +269,13 @@ static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, str
   return true;
 }
 
-/* A connection that is due is checked for a waiter that does not run; one without time to wait has only these to hope
-   for. */
+/* An asynchronous waiter does not run: the ladder is walked for it. */
 static void serve_asynchronous(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
 {
-  if (!suspect_next(pool, step) && next->timeless && !idle_any_coming(&pool->rows))
-    queue_settle(pool, next, POOL_E_TIMEOUT, now);
+  struct asking asking = {.waiter = next, .told = true, .waits = true};
+  pool_lease_t result = answer(pool, &asking, now, step);
+  if (result)
+    end_wait(pool, next, result, now, step);
 }
 
 /* There is a place for it, but an open has failed since it looked: it has to know when it may try. */
@@ -277,30 +284,41 @@ static bool waits_unknowing(struct pool *pool, const struct waiter *waiter)
   return waiter->again_ns == 0 && room_has_place(pool);
 }
 
-static void serve_next(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
+/* A waiter that runs is told to look for itself, if it would find something. */
+static void serve_running(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
 {
-  bool elsewhere = opens_elsewhere(pool), room = room_permits(pool, elsewhere || next->refused);
+  bool elsewhere = answer_opens_elsewhere(pool, pool->queue.first);
+  bool room = room_permits(pool, elsewhere || next->refused);
   if (elsewhere && (room || room_retry_at(pool) != POOL_NO_DEADLINE))
     step->worker_wanted = true;
-  bool direct = (attention_of(pool) & ATTENTION_FAIR) || next->kind == WAITER_ASYNC || next != pool->queue.first;
+  bool direct = (attention_of(pool) & ATTENTION_FAIR) || next != pool->queue.first;
   if (direct && hand_over(pool, next, now, step))
     return;
+  if (!next->nudged && (idle_any(&pool->rows) || (!elsewhere && (room || waits_unknowing(pool, next)))))
+    nudge(pool, next, now, step);
+}
+
+static void serve_next(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
+{
   if (next->kind == WAITER_ASYNC)
     serve_asynchronous(pool, next, now, step);
-  else if (!next->nudged && (idle_any(&pool->rows) || (!elsewhere && (room || waits_unknowing(pool, next)))))
-    nudge(pool, next, now, step);
+  else
+    serve_running(pool, next, now, step);
 }
 
 void queue_serve(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   pool->unserved = false;
+  if (pool->told.first)
+    step->tells = pool; /* by an earlier step, which has not come to it yet */
   if (attention_of(pool) & ATTENTION_NOT_LENDING)
     return;
   if (room_needs_refill(pool) || room_needs_probe(pool))
     step->worker_wanted = true;
   if (pool->queue.first) {
     int64_t now = clock_now();
-    int32_t left = expire(pool, now, despair(pool, now, batch(pool), step));
+    int32_t left = expire(pool, now, despair(pool, now, TOLD_AT_ONCE, step));
     bool overloaded = overload_is_on(pool, now);
     if (overloaded && pool->config.queue == POOL_QUEUE_SHED)
       left = shed(pool, now, left, step);
@@ -315,8 +333,6 @@ void queue_serve(struct pool *pool, struct step *step)
     if (next)
       serve_next(pool, next, now, step);
   }
-  if (step->wake.ticket == 0)
-    queue_tell_next(pool, step);
 }
 
 void queue_serve_unlocked(struct pool *pool, struct step *step)
@@ -326,31 +342,11 @@ void queue_serve_unlocked(struct pool *pool, struct step *step)
   life_unlock(pool);
 }
 
-/* A connection that waiters may have hoped for will not come to them: if it was the last, their waits end.  In a pool
-   of the step API pool_step_next() finds that, which can say whom to wake. */
+/* A connection that waiters may have hoped for will not come to them: if it was the last, their waits end. */
 void queue_hope_less(struct pool *pool, struct step *step)
 {
-  if (!pool->stepped && (attention_of(pool) & ATTENTION_WAITERS))
+  if (attention_of(pool) & ATTENTION_WAITERS)
     queue_serve_unlocked(pool, step);
-}
-
-/* A waiter looks for itself.  It is queued or about to be; 0 and no work: nothing is there. */
-static pool_lease_t look(struct pool *pool, struct waiter *waiter, bool told, struct step *step)
-{
-  /* Who has just come is running and may overtake, as long as that is fair; who has waited and woke for no reason may
-   * not. */
-  bool comes = !waiter->waited && !(attention_of(pool) & ATTENTION_FAIR);
-  if ((attention_of(pool) & ATTENTION_PAUSED) || (pool->queue.first != waiter && !told && !comes))
-    return 0;
-  pool_lease_t lease = lend_any(pool, step);
-  bool elsewhere = pool->config.openers > 0;
-  if (lease || step->work || !room_permits(pool, elsewhere || waiter->refused))
-    return lease;
-  if (elsewhere) {
-    step->worker_wanted = true;
-    return 0;
-  }
-  return room_reserve(pool, step) ? 0 : POOL_E_NOMEM;
 }
 
 /* A waiter that left the queue for a connection that could not be opened, or turned out to be dead, goes back to
@@ -383,36 +379,6 @@ static int enter(struct pool *pool, struct waiter *waiter)
   return 0;
 }
 
-/* A get had so little time that no opener has begun for it: it leaves the wish for the next. */
-static void wish(struct pool *pool, const struct waiter *waiter, struct step *step)
-{
-  if (pool->config.openers == 0 || waiter->refused || pool->workers_opening >= pool->queue.patient ||
-      idle_any(&pool->rows) || !room_permits(pool, true))
-    return;
-  pool->wished = step->worker_wanted = true;
-}
-
-static pool_lease_t outcome_of(struct pool *pool, struct waiter *waiter, bool told, int64_t now, struct step *step)
-{
-  if (attention_of(pool) & ATTENTION_CLOSED)
-    return POOL_E_CLOSED;
-  if (now >= waiter->deadline_ns) {
-    step->starved = starve_find(pool, waiter);
-    wish(pool, waiter, step);
-    return POOL_E_TIMEOUT;
-  }
-  if (overload_sheds(pool, waiter, now))
-    return POOL_E_OVERLOAD; /* before it looks: what comes back now is for those who are not late */
-  pool_lease_t result = look(pool, waiter, told, step);
-  if (result || step->work || !(pool->breaker.open || waiter->refused) || room_hopes(pool))
-    return result;
-  if (waiter->refused)
-    return waiter->error.code;
-  waiter->error = pool->breaker.cause;
-  waiter->at_once = true;
-  return POOL_E_OPEN;
-}
-
 /* When a waiter has to look again although nobody tells it to; 0: never. */
 static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
@@ -427,12 +393,11 @@ static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, in
 
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step)
 {
+  assert_locked(pool);
   told_remove(&pool->told, waiter);
   if (waiter->outcome) {
-    if (waiter->queued)
-      waiter_remove(&pool->settled, waiter); /* it came before it was told */
     step->starved = waiter->tells_starved;
-    /* Whoever leaves passes on what he may have been told before he was handed something else. */
+    /* This waiter may have been nudged and then handed a lease: the nudge is passed on (I11). */
     queue_serve(pool, step);
     return waiter->outcome;
   }
@@ -450,7 +415,9 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     queue_refresh(pool, now);
   }
   atomic_store(&waiter->signal, 0);
-  pool_lease_t result = outcome_of(pool, waiter, told, now, step);
+  /* It is in the queue, and ATTENTION_WAITERS is up, before it looks (I8). */
+  struct asking asking = {.waiter = waiter, .told = told, .waits = true};
+  pool_lease_t result = answer(pool, &asking, now, step);
   if (result == 0 && step->work == POOL_WORK_NONE) {
     if (comes)
       starve_suspect(pool, waiter);
@@ -459,7 +426,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     waiter->waited = true;
     if (pool->queue.first != waiter)
       queue_serve(pool, step);
-    step->worker_wanted = step->worker_wanted || pool->unclean; /* what is closed makes room */
+    step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
     step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
     return 0;
   }
@@ -471,12 +438,14 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
 
 pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step *step)
 {
+  assert_locked(pool);
   int64_t now = clock_now();
   if (attention_of(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
-  if (now >= waiter->deadline_ns || pool->evicting || !room_hopes(pool))
+  waiter->refused = true;
+  if (now >= waiter->deadline_ns || pool->evicting || answer_is_hopeless(pool, waiter))
     return POOL_E_OPEN;
-  waiter->refused = waiter->waited = true;
+  waiter->waited = true;
   take_place(pool, waiter, now);
   /* What became idle before this waiter was there to be told of. */
   step->look_again_ns = waiter->again_ns = idle_any(&pool->rows) ? now : looks_again_at(pool, waiter, now);
@@ -485,6 +454,7 @@ pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step
 
 int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step)
 {
+  assert_locked(pool);
   int error = enter(pool, waiter);
   if (error)
     return error;
@@ -492,11 +462,10 @@ int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct st
   bool paused = attention_of(pool) & ATTENTION_PAUSED;
   if (waiter->timeless) {
     /* What is idle now, after a check if need be: nothing else has the time. */
-    bool first = pool->queue.first == waiter && !paused;
     waiter_set_deadline(&pool->queue, waiter, clock_deadline(pool->config.get_timeout_ms));
-    if (first && !hand_over(pool, waiter, waiter->since_ns, step))
+    if (pool->queue.first == waiter && !paused)
       serve_asynchronous(pool, waiter, waiter->since_ns, step);
-    else if (!first)
+    else
       queue_settle(pool, waiter, POOL_E_TIMEOUT, waiter->since_ns);
   } else {
     queue_serve(pool, step);

@@ -18,7 +18,8 @@ struct waiter;
 /* Brings `attention` up to date with the queue. */
 void queue_refresh(struct pool *pool, int64_t now);
 
-/* Names a waiter in the step, so that it is woken; a thread beside the first is put into the pool's list. */
+/* A waiter is to be woken: the first thread is named in the step, others and tickets wait in the pool's list `told`
+   until the lock is left. */
 void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* A wait has ended with a lease: counts it, once. */
@@ -27,11 +28,11 @@ void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_n
 /* Takes a waiter out of the queue and leaves its outcome for it to fetch. */
 void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now);
 
-/* Tells a ticket's holder, whom a step could not name, that its wait is over.  False if there is none. */
-bool queue_tell_next(struct pool *pool, struct step *step);
-
 /* A worker's open failed: refuses those that it was for, whose waits began before a moment. */
 void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment);
+
+/* Ends all waits, some at a time.  False: there are none, and nobody to tell of it any more. */
+bool queue_end(struct pool *pool, int code, struct step *step);
 
 /* Ends the waits that began before a moment, at most so many as one step may; returns how many. */
 int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step);
@@ -39,6 +40,9 @@ int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step);
 /* Ends waits that are over and names threads to be woken, after the lock: fills `signals` and returns how many.  What a
    signal points to may be gone by then; to wake it does not read it.  step->tells: there are more. */
 int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
+
+/* The same for a pool of the step API: takes the next ticket from the list, 0 if there is none. */
+int64_t queue_tell_ticket(struct pool *pool, struct step *step);
 
 /* Ends the waits of asynchronous waiters that are over, some at a time.  Returns when the next is: perhaps already. */
 int64_t queue_expire_asynchronous(struct pool *pool, struct step *step);

@@ -20,11 +20,11 @@ struct step {
   int32_t reason;
   pool_lease_t claim;
   struct slot *slot;
-  struct wake wake;
-  struct pool *tells;  /* of which more are to be woken: queue_tell() names them */
-  bool worker_wanted;  /* somebody should open, or do another chore */
-  bool keeper_wanted;  /* what the keeper waits for has changed */
-  bool breaker_opened; /* to be told */
+  _Atomic uint32_t *signal; /* of the thread to be woken first */
+  struct pool *tells;       /* of which more are to be woken: queue_tell() names them */
+  bool worker_wanted;       /* somebody should open, or do another chore */
+  bool keeper_wanted;       /* what the keeper waits for has changed */
+  bool breaker_opened;      /* to be told */
   bool breaker_closed;
   bool starved;
   bool restored;             /* a scan had cleared a bit for a moment, and others may have missed an idle slot */

@@ -9,6 +9,7 @@
 #include <pool/pool.h>
 
 #include "decide/pool.h"
+#include "decide/step.h"
 
 struct step;
 
@@ -40,7 +41,13 @@ void crew_want_worker(struct pool *pool);
 /* Threads that could not be started are tried again, once in a while. */
 void crew_start_again(struct pool *pool);
 
+void crew_wake_those(struct pool *pool, const struct step *step);
+
 /* Wakes whom a step names, and sends for workers. */
-void crew_wake(struct pool *pool, const struct step *step);
+static inline void crew_wake(struct pool *pool, const struct step *step)
+{
+  if (step->signal || step->worker_wanted || step->keeper_wanted || step->drained || step->tells)
+    crew_wake_those(pool, step);
+}
 
 #endif

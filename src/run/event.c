@@ -127,14 +127,9 @@ static void call_log(struct pool *pool, int32_t level, const char *line)
   callback_leave(&callback);
 }
 
-/* Tells one kind, with what `event` has of the members that its kind fills. */
-static void tell(struct pool *pool, int number, pool_event_t event)
+static __attribute__((noinline)) void tell_listeners(struct pool *pool, const struct kind *kind, pool_event_t event,
+                                                     bool wanted, bool logged)
 {
-  const struct kind *kind = &kinds[number];
-  bool wanted = kind->event && is_wanted(&pool->config, kind->event);
-  bool logged = kind->line && pool->config.log;
-  if (!wanted && !logged)
-    return;
   event.size = sizeof event;
   event.event = kind->event;
   event.pool = pool->name;
@@ -149,6 +144,17 @@ static void tell(struct pool *pool, int number, pool_event_t event)
     write_line(line, pool, kind->line, &event);
     call_log(pool, kind->level, line);
   }
+}
+
+/* Tells one kind, with what `event` has of the members that its kind fills.  Inline, so that no event is made where
+   nobody listens. */
+static inline void tell(struct pool *pool, int number, pool_event_t event)
+{
+  const struct kind *kind = &kinds[number];
+  bool wanted = kind->event && is_wanted(&pool->config, kind->event);
+  bool logged = kind->line && pool->config.log;
+  if (__builtin_expect(wanted || logged, 0))
+    tell_listeners(pool, kind, event, wanted, logged);
 }
 
 /* ---- connections and leases ---- */

@@ -9,13 +9,25 @@ for tool in abidw abidiff; do
   command -v $tool >/dev/null || { echo "FAILED: $tool is missing (Debian: apt-get install abigail-tools)"; exit 1; }
 done
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
 write() { # BASELINE LIBRARY HEADER_FOLDER
   if ! grep -q '\.debug_info' <<<"$(readelf --section-headers --wide "$2")"; then
     echo "FAILED: $2 was built without -g, so its types cannot be compared"
     exit 1
   fi
+  # abidw knows the headers by their names alone, and src/decide/pool.h has that of a public one, which has no structs.
+  if grep -q '^} pool_' "$3/pool.h"; then
+    echo "FAILED: a struct in pool.h is not compared; it belongs in another header"
+    exit 1
+  fi
+  local headers=$work/headers
+  rm -rf "$headers"
+  cp -r "$3" "$headers"
+  rm "$headers/pool.h"
   abidw --no-corpus-path --no-show-locs --no-comp-dir-path --exported-interfaces-only --drop-private-types \
-    --headers-dir "$3" --out-file "$1" "$2"
+    --headers-dir "$headers" --out-file "$1" "$2"
   # Where it was built is nobody's affair.
   sed -i -E "s#path='[^']*/#path='#" "$1"
 }
@@ -26,8 +38,6 @@ if [ "$1" = --write ]; then
 fi
 
 source=$1 library=$2 headers=${3:-$1/abi/pool}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 baseline=$source/abi/$(uname -m)-linux.abi
 if [ ! -f "$baseline" ]; then
   echo "FAILED: there is no baseline for this kind of machine: tools/refresh-abi makes abi/${baseline##*/}"

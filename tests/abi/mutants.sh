@@ -125,13 +125,15 @@ grown=$work/grown
 mkdir "$grown" "$grown/tests"
 cp -r "$source/abi" "$source/src" "$grown"
 cp -r "$source/tests/compat" "$grown/tests"
-sed -i -E 's/^\} pool_(error|event|config|vtable|stats|lease_info|step|driver)_t;/  int64_t zap;\n&/
+sed -i -E 's/^\} pool_(error|event|config|vtable|stats|lease_info|setting|step|driver)_t;/  int64_t zap;\n&/
   s/^\} pool_api_t;/  int (*zap)(void);\n&/' "$grown"/abi/pool/*.h
+sed -i 's/^KEPT(opened,/KEPT(zap, COUNTER, ONE, "zap_total", NULL, "Zaps")\n&/' "$grown/src/decide/counts.def"
 sed -i '$a POOL_9.9 { global: pool_zap; } POOL_1.0;' "$grown/abi/libpool.map"
 sed -i '$a pool_zap@@POOL_9.9' "$grown/abi/libpool.so.1.symbols"
 echo '__attribute__((visibility("default"))) int pool_zap(void) { return 0; }' >>"$grown/src/api/table.c"
 "$source/tests/abi/frozen.sh" "$grown" "$compiler"
-"$compiler" -std=gnu11 -w -fPIC -shared -pthread -D_GNU_SOURCE -I"$grown/abi" -I"$grown/src" \
+# Asserts that rows and members are as many would see it.
+"$compiler" -std=gnu11 -w -fPIC -shared -pthread -D_GNU_SOURCE "-D_Static_assert(...)=" -I"$grown/abi" -I"$grown/src" \
   $(find "$grown/src" -name '*.c' ! -name park_pthread.c) "${link_options[@]}" -Wl,-soname,libpool.so.1 \
   -Wl,--version-script="$grown/abi/libpool.map" -o "$library"
 run 1.0 || { echo "FAILED: a library whose structs have grown does not serve the callers of 1.0"; exit 1; }

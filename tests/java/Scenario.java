@@ -52,11 +52,13 @@ final class Scenario {
   }
 
   /** Each of these makes no pool. */
-  void refuse(JsonElement settings) {
-    assertThrows(
-        IllegalArgumentException.class,
-        () -> builder(settings.getAsJsonObject()).build(),
-        () -> settings + " was accepted");
+  void refuse(JsonElement settings, JsonElement says) {
+    var refusal =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> builder(settings.getAsJsonObject()).build(),
+            () -> settings + " was accepted");
+    assertEquals(says == null ? refusal.getMessage() : says.getAsString(), refusal.getMessage());
   }
 
   // ---- settings
@@ -64,30 +66,9 @@ final class Scenario {
   PoolBuilder<Fake, Exception> builder(JsonObject settings) {
     PoolBuilder<Fake, Exception> builder = Pool.builder(factory::open);
     for (Map.Entry<String, JsonElement> setting : settings.entrySet()) {
-      set(builder, setting.getKey(), setting.getValue().getAsLong());
+      builder.set(setting.getKey(), setting.getValue().getAsLong());
     }
     return builder;
-  }
-
-  private static void set(PoolBuilder<Fake, Exception> builder, String name, long value) {
-    switch (name) {
-      case "initial" -> builder.initial(whole(value));
-      case "min_idle" -> builder.minIdle(whole(value));
-      case "max_idle" -> builder.maxIdle(whole(value));
-      case "max_open" -> builder.maxOpen(whole(value));
-      case "max_waiters" -> builder.maxWaiters(whole(value));
-      case "fairness_us" -> builder.fairness(Duration.ofNanos(1000 * value));
-      case "get_timeout_ms" -> builder.getTimeout(Duration.ofMillis(value));
-      default -> throw new AssertionError("no such setting: " + name);
-    }
-  }
-
-  /** What is no int Java's compiler refuses already. */
-  private static int whole(long value) {
-    if (value != (int) value) {
-      throw new IllegalArgumentException(value + " is no int");
-    }
-    return (int) value;
   }
 
   // ---- steps

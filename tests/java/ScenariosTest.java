@@ -51,14 +51,15 @@ class ScenariosTest {
   }
 
   private static void run(JsonObject scenario) throws Exception {
-    Set<String> words = Set.of("name", "only", "pool", "steps", "refused", "check");
+    Set<String> words = Set.of("name", "only", "pool", "steps", "refused", "says", "check");
     for (String word : scenario.keySet()) {
       assertTrue(words.contains(word) || (scenario.has("check") && NUMBERS.contains(word)), () -> "unknown: " + word);
     }
     if (scenario.has("check")) {
       new ScenarioChecks(scenario).run(scenario.get("check").getAsString());
     } else if (scenario.has("refused")) {
-      scenario.getAsJsonArray("refused").forEach(settings -> new Scenario().refuse(settings));
+      JsonElement says = scenario.get("says");
+      scenario.getAsJsonArray("refused").forEach(settings -> new Scenario().refuse(settings, says));
     } else {
       assertTrue(scenario.has("steps"), "there is nothing to do");
       new Scenario().run(scenario);

@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The layers of src/: a file calls only into its own layer or a lower one, no files call each other in a circle, a header
-# includes none of a higher layer, and the prefix of a name says which file it is in.
-# usage: layers.sh SOURCE_FOLDER OBJECT...   (objects of src/LAYER/FILE.c)
+# includes none of a higher layer, the prefix of a name says which file it is in, and the word of a slot is touched in
+# slot/ alone.  Invariants that comments cite are those of decide/pool.h.  Likewise for drivers/, where the folder of a
+# driver is one layer.
+# usage: layers.sh SOURCE_FOLDER src|drivers OBJECT...   (objects of TREE/LAYER/FILE.c)
 set -euo pipefail
 export LC_ALL=C
-source=$1
-shift
-layers=(base slot decide run api)
+source=$1 tree=$2
+shift 2
+case $tree in
+src) layers=(base slot decide run api) public='api/*|base/error' beside=false ;;
+drivers) layers=(jsonrpc) public=jsonrpc/jsonrpc beside=true ;; # its files include those beside them
+*) echo "FAILED: the layers of $tree/ are not known"; exit 1 ;;
+esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=false
@@ -26,14 +32,14 @@ is_upward() { # FROM TO: LAYER/FILE each
 # ---- calls: NAME FILE for what is defined, and for what is used ----
 
 for object in "$@"; do
-  [[ $object =~ /src/([a-z]+/[a-z0-9_]+)\.c\.o$ ]] || continue
+  [[ $object =~ /$tree/([a-z]+/[a-z0-9_]+)\.c\.o$ ]] || continue
   file=${BASH_REMATCH[1]}
   [ -n "${ranks[${file%%/*}]:-}" ] || { complain "$file is in no layer"; continue; }
   nm "$object" | awk -v file="$file" -v defined="$work/defined" -v used="$work/used" '
     NF == 3 && $2 ~ /[TDBRC]/ { print $3, file >>defined }
     NF == 2 && $1 == "U" { print $2, file >>used }'
 done
-[ -s "$work/defined" ] || { echo "FAILED: no objects of src/ were given"; exit 1; }
+[ -s "$work/defined" ] || { echo "FAILED: no objects of $tree/ were given"; exit 1; }
 sort -k1,1 -o "$work/defined" "$work/defined"
 sort -k1,1 -o "$work/used" "$work/used"
 join "$work/used" "$work/defined" | awk '$2 != $3 { print $2, $3, $1 }' | sort >"$work/calls"
@@ -50,11 +56,28 @@ fi
 # ---- includes ----
 
 while IFS=: read -r path include; do
-  from=${path#"$source/src/"}
+  from=${path#"$source/$tree/"}
   to=${include#*\"} to=${to%%\"*}
-  [ -f "$source/src/$to" ] || { complain "$from includes \"$to\", which is no file of src/"; continue; }
+  ! $beside || to=${from%/*}/$to
+  [ -f "$source/$tree/$to" ] || { complain "$from includes \"$to\", which is no file of $tree/"; continue; }
   ! is_upward "$from" "$to" || complain "$from includes upward: $to"
-done < <(grep -rE '^#include "' "$source/src" --include='*.[ch]')
+done < <(grep -rE '^#include "' "$source/$tree" --include='*.[ch]')
+
+# ---- the word of a slot ----
+
+while read -r path; do
+  file=${path#"$source/$tree/"}
+  [ "${file%%/*}" = slot ] || complain "$file touches the word of a slot"
+done < <(grep -rlE '(slot|slot_of\([^)]*\))->word' "$source/$tree" --include='*.[ch]')
+
+# ---- invariants: numbered in one place, and each of them cited ----
+
+if [ "$tree" = src ]; then
+  grep -oE '^ \* - I[0-9]+:' "$source/src/decide/pool.h" | tr -d ' *:-' | sort -u >"$work/numbered"
+  grep -rhoE '\(I[0-9]+\)' "$source/src" --include='*.[ch]' | tr -d '()' | sort -u >"$work/cited"
+  while read -r number; do complain "$number is cited, and is none of the invariants"; done < <(comm -13 "$work/numbered" "$work/cited")
+  while read -r number; do complain "$number is cited nowhere"; done < <(comm -23 "$work/numbered" "$work/cited")
+fi
 
 # ---- names ----
 
@@ -64,12 +87,23 @@ declare -A nouns=(
   [api/settings]='config vtable setting' [base/park_futex]=park [base/park_pthread]=park
 )
 while read -r name file; do
-  [[ $name != pool_* ]] || { [ "${file%%/*}" = api ] || [ "$file" = base/error ] || complain "$name is in $file"; continue; }
+  [[ $name != pool_* ]] || { [[ $file == @($public) ]] || complain "$name is in $file"; continue; }
   for noun in ${nouns[$file]:-${file##*/}}; do
     [[ $name != "$noun" && $name != "${noun}"_* ]] || continue 2
   done
   [[ $name =~ ^(slots|all_notes|extras)$ ]] || complain "$name is in $file, and its prefix does not say so"
 done <"$work/defined"
+
+# ---- the map ----
+
+if [ "$tree" = src ]; then
+  while read -r path; do
+    name=$(basename "$path")
+    case $name in *.def) ;; *) name=${name%.*} ;; esac
+    grep -qF "\`$name\`" "$source/src/README.md" || [[ $name == @(report_*|park_*) ]] ||
+      complain "src/README.md has no word of ${path#"$source/src/"}"
+  done < <(find "$source/src" -mindepth 2 -type f)
+fi
 
 $failed && exit 1
 echo "$(wc -l <"$work/calls") calls between $(awk '{ print $2 }' "$work/defined" | sort -u | wc -l) files, none upward, no circle"

@@ -4,8 +4,8 @@ package pool
 
 import (
 	"context"
-	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"libpool.example/go/internal/native"
@@ -28,7 +28,7 @@ type Config struct {
 	Initial       int           // opened by New; default 0
 	MinIdle       int           // so many are kept idle, opened in the background; default 0
 	MinOpen       int           // so many are kept open, idle and lent together; default 0
-	MaxIdle       int           // more than that are closed on release; default: as many as MaxOpen, or 10
+	MaxIdle       int           // more than that are closed on release; default: as many as MaxOpen; without, see the guide
 	MaxOpen       int           // hard cap on connections open, being opened or being closed; default: none
 	MaxOpening    int           // at most so many are being opened at one time; default: no limit
 	MaxWaiters    int           // at most so many wait, the next gets ErrOverload; default: no limit
@@ -48,13 +48,13 @@ type Config struct {
 	RetryMin      time.Duration // back-off after a failed open, doubling up to RetryMax; default: none
 	RetryMax      time.Duration // default 5 s
 	OverloadAfter time.Duration // the pool is overloaded when the first waits so long, for so long; default 100 ms
+
+	// Settings has any settings of the library by the names that they have there, as in {"max_open": "20"}; they go
+	// before the others.
+	Settings map[string]string
 }
 
 const (
-	defaultTimeout   = 30 * time.Second
-	defaultFairness  = time.Millisecond
-	defaultCheck     = 5 * time.Second
-	defaultMaxIdle   = 10
 	refillTick       = 100 * time.Millisecond
 	leastTick        = time.Millisecond
 	lifetimeFraction = 40
@@ -62,100 +62,172 @@ const (
 	driverOpeners    = 2
 )
 
-// What the library cannot know; it checks the rest itself, in the same words.
-func (c *Config) check(opens, checks bool) error {
-	invalid := func(format string, values ...any) error {
-		return &Error{Kind: ErrInvalid, Message: fmt.Sprintf(format, values...)}
-	}
-	idle, why := c.maxIdle()
-	switch {
-	case !opens:
-		return invalid("open is nil")
-	case c.CheckAfter > 0 && !checks:
-		return invalid("check_after is set, but there is no check")
-	case c.Keepalive > 0 && !checks:
-		return invalid("keepalive is set, but there is no check")
-	case c.Initial < 0:
-		return invalid("initial is %d; it must be 0 or more", c.Initial)
-	case c.Initial > idle:
-		return invalid("initial is %d, which is more than max_idle, %d%s", c.Initial, idle, why)
-	case c.MaxOpen > 0 && c.Initial > c.MaxOpen:
-		return invalid("initial is %d, which is more than max_open, %d", c.Initial, c.MaxOpen)
-	}
-	return nil
+// The settings as the library has them, and the first that it refused.
+type settings struct {
+	native.Pool_config_t
+	failure native.Pool_error_t
+	err     error
 }
 
-func (c *Config) maxIdle() (int, string) {
-	switch {
-	case c.MaxIdle > 0:
-		return c.MaxIdle, ""
-	case c.MaxOpen > 0:
-		return c.MaxOpen, " (as many as max_open)"
-	case c.MinIdle > defaultMaxIdle && c.MinIdle >= c.MinOpen:
-		return c.MinIdle, " (as many as min_idle)"
-	case c.MinOpen > defaultMaxIdle:
-		return c.MinOpen, " (as many as min_open)"
-	}
-	return defaultMaxIdle, " (its default)"
+func newSettings() *settings {
+	return &settings{Pool_config_t: native.NewPool_config_t(), failure: native.NewPool_error_t()}
 }
 
-// How long a get takes at most; 0: no limit.
-func (c *Config) timeout() time.Duration {
+func (s *settings) free() {
+	native.DeletePool_config_t(s.Pool_config_t)
+	native.DeletePool_error_t(s.failure)
+}
+
+func (s *settings) note(code int) {
+	if code != 0 && s.err == nil {
+		s.err = failureOf(int64(s.failure.GetCode()), s.failure.GetMessage())
+	}
+}
+
+func (s *settings) number(name string, value int64) {
+	s.note(native.Pool_config_set_number(s.Pool_config_t, name, value, s.failure))
+}
+
+func (s *settings) text(name, text string) {
+	if strings.ContainsRune(name, 0) || strings.ContainsRune(text, 0) {
+		s.err = &Error{Kind: ErrInvalid, Message: "a setting contains a zero byte"}
+		return
+	}
+	s.note(native.Pool_config_set_text(s.Pool_config_t, name, text, s.failure))
+}
+
+// A zero means the default.
+func (s *settings) count(name string, value int) {
+	if value != 0 {
+		s.number(name, int64(value))
+	}
+}
+
+// Of what is off at 0 a negative value means that.
+func (s *settings) countOrOff(name string, value int64) {
+	if value != 0 {
+		s.number(name, max(value, 0))
+	}
+}
+
+func (s *settings) time(name string, value time.Duration) {
 	switch {
-	case c.GetTimeout == 0:
-		return defaultTimeout
-	case c.GetTimeout < 0:
+	case value < 0:
+		s.number(name, -1)
+	case value > 0:
+		s.number(name, roundUp(value))
+	}
+}
+
+func (c *Config) settings() *settings {
+	s := newSettings()
+	s.count("initial", c.Initial)
+	s.count("min_idle", c.MinIdle)
+	s.count("min_open", c.MinOpen)
+	s.count("max_idle", c.MaxIdle)
+	s.count("max_open", c.MaxOpen)
+	s.count("max_opening", c.MaxOpening)
+	s.count("max_waiters", c.MaxWaiters)
+	s.count("queue", c.Queue)
+	s.count("retire_percent", c.RetirePercent)
+	if c.Paused {
+		s.number("paused", 1)
+	}
+	s.countOrOff("breaker_after", int64(c.BreakerAfter))
+	s.countOrOff("fairness_us", int64(c.Fairness/time.Microsecond))
+	if c.CheckAfter == Always {
+		s.number("check_after_ms", 0)
+	} else {
+		s.time("check_after_ms", c.CheckAfter)
+	}
+	s.time("get_timeout_ms", c.GetTimeout)
+	s.time("call_timeout_ms", c.CallTimeout)
+	s.time("idle_timeout_ms", c.IdleTimeout)
+	s.time("max_lifetime_ms", c.MaxLifetime)
+	s.time("check_timeout_ms", c.CheckTimeout)
+	s.time("keepalive_ms", c.Keepalive)
+	s.time("leak_after_ms", c.LeakAfter)
+	s.time("retry_min_ms", c.RetryMin)
+	s.time("retry_max_ms", c.RetryMax)
+	s.time("overload_after_ms", c.OverloadAfter)
+	for name, text := range c.Settings {
+		s.text(name, text)
+	}
+	return s
+}
+
+// The same for a pool whose connections a driver opens: the library has threads for that.
+func (c *Config) settingsForDriver() *settings {
+	s := c.settings()
+	if s.GetOpeners() == 0 {
+		s.SetOpeners(driverOpeners)
+	}
+	if s.GetKeeper() != native.POOL_KEEPER_THREAD && s.err == nil {
+		s.err = &Error{Kind: ErrInvalid, Message: "keeper is manual; of a pool of a driver it must be thread"}
+	}
+	return s
+}
+
+// What the library cannot do without callbacks: this package does it itself.
+type duties struct {
+	initial  int
+	paused   bool
+	limit    int64         // of a get in milliseconds; -1: none
+	timeout  time.Duration // the same; 0: none
+	patience time.Duration // the same, or where there is none the library's default
+	checks   time.Duration // how long a check may take; 0: no limit
+	respite  time.Duration // of who was told in vain
+	tick     time.Duration // how often to look at what time does to connections, at least; 0: it does nothing
+}
+
+// Takes over from the library.
+func (s *settings) takeOver(checks bool) (duties, error) {
+	s.note(native.Pool_config_check(s.Pool_config_t, s.failure))
+	switch {
+	case s.err != nil:
+		return duties{}, s.err
+	case s.GetCheck_after_ms() >= 0 && !checks:
+		return duties{}, &Error{Kind: ErrInvalid, Message: "check_after_ms is set, but there is no check"}
+	case s.GetKeepalive_ms() > 0 && !checks:
+		return duties{}, &Error{Kind: ErrInvalid, Message: "keepalive_ms is set, but there is no check"}
+	}
+	d := duties{initial: s.GetInitial(), paused: s.GetPaused() != 0, limit: s.GetGet_timeout_ms(),
+		timeout: limited(s.GetGet_timeout_ms()), checks: limited(s.GetCheck_timeout_ms()),
+		respite: time.Duration(s.GetFairness_us()) * time.Microsecond / respites, tick: s.tick()}
+	if d.patience = d.timeout; d.patience == 0 {
+		standard := newSettings()
+		defer standard.free()
+		d.patience = limited(standard.GetGet_timeout_ms())
+	}
+	s.SetInitial(0)
+	s.SetPaused(0)
+	s.SetKeeper(native.POOL_KEEPER_MANUAL)
+	return d, nil
+}
+
+// A time of the library; 0: no limit.
+func limited(ms int64) time.Duration {
+	if ms < 0 {
 		return 0
 	}
-	return c.GetTimeout
+	return time.Duration(ms) * time.Millisecond
 }
 
-// The same as the library counts it; -1: no limit.
-func (c *Config) limit() int64 {
-	if timeout := c.timeout(); timeout > 0 {
-		return max(int64(timeout/time.Millisecond), 1)
-	}
-	return -1
-}
-
-// How long a check takes at most; 0: no limit.
-func (c *Config) checkTimeout() time.Duration {
-	switch {
-	case c.CheckTimeout == 0:
-		return defaultCheck
-	case c.CheckTimeout < 0:
-		return 0
-	}
-	return c.CheckTimeout
-}
-
-// How long the first waiter may be overtaken.
-func (c *Config) fairness() time.Duration {
-	switch {
-	case c.Fairness == 0:
-		return defaultFairness
-	case c.Fairness < 0:
-		return 0
-	}
-	return c.Fairness
-}
-
-// How often to look at what time does to connections, at least; 0: it does nothing.
-func (c *Config) tick() time.Duration {
+func (s *settings) tick() time.Duration {
 	tick := time.Duration(math.MaxInt64)
-	shorten := func(by, fraction time.Duration) {
-		if by > 0 && by/fraction < tick {
+	shorten := func(ms int64, fraction time.Duration) {
+		if by := limited(ms); by > 0 && by/fraction < tick {
 			tick = by / fraction
 		}
 	}
-	shorten(c.IdleTimeout, 4)
-	shorten(c.CheckAfter, 4)
-	shorten(c.Keepalive, 4)
-	shorten(c.LeakAfter, 4)
-	shorten(c.MaxLifetime, lifetimeFraction)
-	shorten(c.RetryMin, 1)
-	if c.MinIdle > 0 || c.MinOpen > 0 {
-		shorten(refillTick, 1)
+	shorten(s.GetIdle_timeout_ms(), 4)
+	shorten(s.GetCheck_after_ms(), 4)
+	shorten(s.GetKeepalive_ms(), 4)
+	shorten(s.GetLeak_after_ms(), 4)
+	shorten(s.GetMax_lifetime_ms(), lifetimeFraction)
+	shorten(s.GetRetry_min_ms(), 1)
+	if s.GetMin_idle() > 0 || s.GetMin_open() > 0 {
+		shorten(int64(refillTick/time.Millisecond), 1)
 	}
 	if tick == math.MaxInt64 {
 		return 0
@@ -164,66 +236,6 @@ func (c *Config) tick() time.Duration {
 		return leastTick
 	}
 	return tick
-}
-
-func (c *Config) native() native.Pool_config_t {
-	config := native.NewPool_config_t()
-	config.SetKeeper(native.POOL_KEEPER_MANUAL)
-	config.SetMin_idle(saturate(c.MinIdle))
-	config.SetMin_open(saturate(c.MinOpen))
-	if c.MaxIdle != 0 {
-		config.SetMax_idle(saturate(c.MaxIdle))
-	}
-	config.SetMax_open(saturate(c.MaxOpen))
-	config.SetMax_opening(saturate(c.MaxOpening))
-	config.SetMax_waiters(saturate(c.MaxWaiters))
-	config.SetQueue(saturate(c.Queue))
-	if c.RetirePercent != 0 {
-		config.SetRetire_percent(saturate(c.RetirePercent))
-	}
-	if c.BreakerAfter != 0 {
-		config.SetBreaker_after(saturate(max(c.BreakerAfter, 0)))
-	}
-	if c.Fairness != 0 {
-		config.SetFairness_us(saturate(max(int(c.Fairness/time.Microsecond), 0)))
-	}
-	if c.CheckAfter == Always {
-		config.SetCheck_after_ms(0)
-	} else {
-		setTime(config.SetCheck_after_ms, c.CheckAfter)
-	}
-	setTime(config.SetGet_timeout_ms, c.GetTimeout)
-	setTime(config.SetCall_timeout_ms, c.CallTimeout)
-	setTime(config.SetIdle_timeout_ms, c.IdleTimeout)
-	setTime(config.SetMax_lifetime_ms, c.MaxLifetime)
-	setTime(config.SetCheck_timeout_ms, c.CheckTimeout)
-	setTime(config.SetKeepalive_ms, c.Keepalive)
-	setTime(config.SetLeak_after_ms, c.LeakAfter)
-	setTime(config.SetRetry_min_ms, c.RetryMin)
-	setTime(config.SetRetry_max_ms, c.RetryMax)
-	setTime(config.SetOverload_after_ms, c.OverloadAfter)
-	return config
-}
-
-// The same for a pool whose connections a driver opens: the library has threads for that.
-func (c *Config) nativeForDriver() native.Pool_config_t {
-	config := c.native()
-	config.SetInitial(saturate(c.Initial))
-	if c.Paused {
-		config.SetPaused(1)
-	}
-	config.SetOpeners(driverOpeners)
-	config.SetKeeper(native.POOL_KEEPER_THREAD)
-	return config
-}
-
-func setTime(set func(int64), value time.Duration) {
-	switch {
-	case value < 0:
-		set(-1)
-	case value > 0:
-		set(roundUp(value))
-	}
 }
 
 func roundUp(value time.Duration) int64 {

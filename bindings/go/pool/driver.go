@@ -52,11 +52,16 @@ func OpenDriver(config Config, driver, address string) (*DriverPool, error) {
 	if err := mail.open(); err != nil {
 		return nil, err
 	}
-	handle, err := newDriverHandle(&config, driver, address)
+	settings := config.settingsForDriver()
+	defer settings.free()
+	if settings.err != nil {
+		return nil, settings.err
+	}
+	handle, err := newDriverHandle(settings, config.Name, driver, address)
 	if err != nil {
 		return nil, err
 	}
-	return &DriverPool{handle: handle, timeout: config.timeout()}, nil
+	return &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms())}, nil
 }
 
 // Get lends a connection; it waits and ends as Pool.Get does.

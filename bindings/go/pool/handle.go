@@ -15,27 +15,17 @@ type handle struct {
 	address uintptr
 }
 
-func newHandle(config *Config) (*handle, error) {
-	return makeHandle(config.native(), func(settings native.Pool_config_t, failure native.Pool_error_t) native.Struct_SS_pool {
-		return native.Pool_step_new(settings, config.Name, failure)
-	})
+func newHandle(settings *settings, name string) (*handle, error) {
+	return handleOf(native.Pool_step_new(settings.Pool_config_t, name, settings.failure), settings)
 }
 
-func newDriverHandle(config *Config, driver, address string) (*handle, error) {
-	settings := config.nativeForDriver()
-	return makeHandle(settings, func(settings native.Pool_config_t, failure native.Pool_error_t) native.Struct_SS_pool {
-		return native.Pool_driver_new(settings, config.Name, driver, address, failure)
-	})
+func newDriverHandle(settings *settings, name, driver, address string) (*handle, error) {
+	return handleOf(native.Pool_driver_new(settings.Pool_config_t, name, driver, address, settings.failure), settings)
 }
 
-func makeHandle(settings native.Pool_config_t,
-	create func(native.Pool_config_t, native.Pool_error_t) native.Struct_SS_pool) (*handle, error) {
-	defer native.DeletePool_config_t(settings)
-	failure := native.NewPool_error_t()
-	defer native.DeletePool_error_t(failure)
-	pool := create(settings, failure)
+func handleOf(pool native.Struct_SS_pool, settings *settings) (*handle, error) {
 	if pool.Swigcptr() == 0 {
-		return nil, failureOf(int64(failure.GetCode()), failure.GetMessage())
+		return nil, failureOf(int64(settings.failure.GetCode()), settings.failure.GetMessage())
 	}
 	h := &handle{pool: pool, address: pool.Swigcptr()}
 	// It may have connections to close, and others have finalizers, too.

@@ -26,23 +26,20 @@ import (
 
 // Pool lends connections of one kind.  All its methods may be called by any goroutine at any time.
 type Pool[C any] struct {
-	handle  *handle
-	open    func(context.Context) (C, error)
-	close   func(C) error
-	check   func(context.Context, C) error
-	reset   func(C) error
-	timeout time.Duration // of a get; 0: none
-	limit   int64         // the same for the library; -1: none
-	checks  time.Duration // how long a check may take; 0: no limit
-	table   table[C]
-	queue   queue
-	keeper  keeper
-	chores  sync.Mutex // guards refilling
+	handle *handle
+	open   func(context.Context) (C, error)
+	close  func(C) error
+	check  func(context.Context, C) error
+	reset  func(C) error
+	duties
+	table  table[C]
+	queue  queue
+	keeper keeper
+	chores sync.Mutex // guards refilling
 	// A connection is being opened to keep it idle; the library does not count these, so it is one at a time.
 	refilling bool
 	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
 	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
-	respite   time.Duration         // of who was told in vain
 	closed    atomic.Bool
 	emptied   sync.Once
 	drained   chan struct{}
@@ -73,32 +70,36 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 // fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
 // deadline.  A connection that comes too late is kept for the next caller.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
-	p := &Pool[C]{open: open, timeout: config.timeout(), limit: config.limit(), checks: config.checkTimeout(),
-		respite: config.fairness() / respites, drained: make(chan struct{})}
+	p := &Pool[C]{open: open, drained: make(chan struct{})}
 	for _, option := range options {
 		if option == nil {
 			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
 		}
 		option(p)
 	}
-	if err := config.check(open != nil, p.check != nil); err != nil {
-		return nil, err
+	if open == nil {
+		return nil, &Error{Kind: ErrInvalid, Message: "open is nil"}
 	}
+	settings := config.settings()
+	defer settings.free()
 	var err error
-	if p.handle, err = newHandle(&config); err != nil {
+	if p.duties, err = settings.takeOver(p.check != nil); err != nil {
 		return nil, err
 	}
-	if err := p.fill(config.Initial); err != nil {
+	if p.handle, err = newHandle(settings, config.Name); err != nil {
+		return nil, err
+	}
+	if err := p.fill(p.initial); err != nil {
 		over, cancel := context.WithCancel(context.Background())
 		cancel()
 		p.Close(over)
 		return nil, err
 	}
-	if config.Paused { // not before, for the first connections are opened by gets
+	if p.paused { // not before, for the first connections are opened by gets
 		p.handle.pause()
 	}
-	if tick := config.tick(); tick > 0 {
-		p.keeper.start(tick, p.keep)
+	if p.tick > 0 {
+		p.keeper.start(p.tick, p.keep)
 	}
 	return p, nil
 }

@@ -218,24 +218,45 @@ func TestInitialConnectionsAreOpened(t *testing.T) {
 	}
 }
 
+func TestSettingsAreSetByTheirNames(t *testing.T) {
+	settings := map[string]string{"max_open": "2", "initial": "2", "get_timeout_ms": "10", "name": "prices", "queue": "lifo"}
+	p, f := newPool(t, pool.Config{MaxOpen: 5, Settings: settings})
+	if f.opened.Load() != 2 {
+		t.Errorf("%d opened", f.opened.Load())
+	}
+	one, other := get(t, p), get(t, p)
+	_, err := p.Get(context.Background())
+	expect(t, err, pool.ErrTimeout)
+	if report, _ := p.Report(pool.JSON); !strings.Contains(report, "prices") {
+		t.Errorf("%q has not the name", report)
+	}
+	release(t, one)
+	release(t, other)
+}
+
 func TestWrongSettingsAreNamed(t *testing.T) {
 	open := new(factory).open
 	for text, config := range map[string]pool.Config{
-		"initial is -1":              {Initial: -1},
-		"initial is 3":               {Initial: 3, MaxOpen: 2},
-		"initial is 11":              {Initial: 11},
-		"max_open is -1":             {MaxOpen: -1},
-		"max_open is 2147483647":     {MaxOpen: math.MaxInt64},
-		"max_idle is -2":             {MaxIdle: -2},
-		"min_idle is -1":             {MinIdle: -1},
-		"max_opening":                {MaxOpening: math.MinInt64},
-		"max_waiters":                {MaxWaiters: -5},
-		"queue is 7":                 {Queue: 7},
-		"retire_percent is 101":      {RetirePercent: 101},
-		"get_timeout_ms":             {GetTimeout: math.MaxInt64},
-		"min_idle is 3":              {MinIdle: 3, MaxOpen: 2},
-		"check_after is set, but th": {CheckAfter: pool.Always},
-		"keepalive is set, but ther": {Keepalive: time.Second},
+		"initial is -1":                            {Initial: -1},
+		"initial is 3":                             {Initial: 3, MaxOpen: 2},
+		"initial is 11":                            {Initial: 11},
+		"max_open is -1":                           {MaxOpen: -1},
+		"max_open is 92233720368547":               {MaxOpen: math.MaxInt64},
+		"max_idle is -2":                           {MaxIdle: -2},
+		"min_idle is -1":                           {MinIdle: -1},
+		"max_opening":                              {MaxOpening: math.MinInt64},
+		"max_waiters":                              {MaxWaiters: -5},
+		"queue is 7":                               {Queue: 7},
+		"retire_percent is 101":                    {RetirePercent: 101},
+		"get_timeout_ms":                           {GetTimeout: math.MaxInt64},
+		"min_idle is 3":                            {MinIdle: 3, MaxOpen: 2},
+		"check_after_ms is set, but":               {CheckAfter: pool.Always},
+		"keepalive_ms is set, but t":               {Keepalive: time.Second},
+		"\"max_opn\"; did you mean max_open?":      {Settings: map[string]string{"max_opn": "1"}},
+		"max_open is \"many\"; it must be 1 to ":   {Settings: map[string]string{"max_open": "many"}},
+		"queue is \"random\"; it must be fifo (0)": {Settings: map[string]string{"queue": "random"}},
+		"contains a zero byte":                     {Settings: map[string]string{"max_open": "1\x002"}},
+		"openers":                                  {Settings: map[string]string{"openers": "1"}},
 	} {
 		_, err := pool.New(config, open)
 		expect(t, err, pool.ErrInvalid)

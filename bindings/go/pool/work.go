@@ -314,7 +314,7 @@ func (p *Pool[C]) nextChore() step {
 
 func (p *Pool[C]) runAlone(next step) {
 	defer p.shield()
-	ctx, cancel := context.WithTimeout(context.Background(), p.patience())
+	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
 	defer cancel()
 	result := new(outcome[C])
 	work := new(job)
@@ -331,13 +331,6 @@ func (p *Pool[C]) runAlone(next step) {
 		}
 	}()
 	p.run(ctx, next, work, result)
-}
-
-func (p *Pool[C]) patience() time.Duration {
-	if p.timeout > 0 {
-		return p.timeout
-	}
-	return defaultTimeout
 }
 
 // One round of the keeper.

@@ -206,7 +206,7 @@ func randomCancellations(t *testing.T, c *oneCase) {
 	if served.Load() == 0 || failed.Load() == 0 || stats.Cancelled == 0 || stats.Waited == 0 {
 		t.Errorf("%d served, %d failed, %+v: that tests nothing", served.Load(), failed.Load(), stats)
 	}
-	leases := make([]lease, c.Pool.MaxOpen)
+	leases := make([]lease, int(c.Pool["max_open"]))
 	for each := range leases {
 		leases[each] = s.lend()
 	}
@@ -250,7 +250,7 @@ func randomContext(random *rand.Rand, contexts chan<- interruption) (context.Con
 
 func manyWaiters(t *testing.T, c *oneCase) {
 	s := newStage(t, c.Pool.config())
-	leases := make([]lease, c.Pool.MaxOpen)
+	leases := make([]lease, int(c.Pool["max_open"]))
 	for each := range leases {
 		leases[each] = s.lend()
 	}
@@ -282,7 +282,7 @@ func manyWaiters(t *testing.T, c *oneCase) {
 	s.eventually("all are served", func() bool { return s.pool.Stats().Lent == int64(c.Waiters+len(leases)) })
 	group.Wait()
 	opened, _, _ := s.factory.counts()
-	s.equal("opened", opened, int64(c.Pool.MaxOpen))
+	s.equal("opened", opened, int64(int(c.Pool["max_open"])))
 	if count := threads(t); count > c.ThreadsAtMost {
 		t.Errorf("%d threads of the system, after %d have been served", count, c.Waiters)
 	}

@@ -9,8 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"strconv"
 	"testing"
-	"time"
 
 	"libpool.example/go/pool"
 )
@@ -31,6 +31,7 @@ type oneCase struct {
 	Pool          settings
 	Steps         []step
 	Refused       []settings
+	Says          string
 	Check         string
 	Cancellations int64
 	Workers       int
@@ -39,34 +40,14 @@ type oneCase struct {
 }
 
 // The settings of a pool by their names in C.
-type settings struct {
-	Initial      int
-	MinIdle      int    `json:"min_idle"`
-	MaxIdle      int    `json:"max_idle"`
-	MaxOpen      int    `json:"max_open"`
-	MaxWaiters   int    `json:"max_waiters"`
-	FairnessUs   *int64 `json:"fairness_us"`
-	GetTimeoutMs *int64 `json:"get_timeout_ms"`
-}
+type settings map[string]int64
 
-// In C a zero is a value; in Go it means the default.
-func (s *settings) config() pool.Config {
-	config := pool.Config{Initial: s.Initial, MinIdle: s.MinIdle, MaxIdle: s.MaxIdle, MaxOpen: s.MaxOpen,
-		MaxWaiters: s.MaxWaiters, GetTimeout: -1} // the contexts of the gets have deadlines
-	if s.FairnessUs != nil {
-		config.Fairness = orNever(time.Duration(*s.FairnessUs) * time.Microsecond)
-	}
-	if s.GetTimeoutMs != nil {
-		config.GetTimeout = orNever(time.Duration(*s.GetTimeoutMs) * time.Millisecond)
+func (s settings) config() pool.Config {
+	config := pool.Config{GetTimeout: -1, Settings: map[string]string{}} // the contexts of the gets have deadlines
+	for name, value := range s {
+		config.Settings[name] = strconv.FormatInt(value, 10)
 	}
 	return config
-}
-
-func orNever(value time.Duration) time.Duration {
-	if value == 0 {
-		return -1
-	}
-	return value
 }
 
 func TestScenarios(t *testing.T) {
@@ -122,7 +103,7 @@ func (c *oneCase) run(t *testing.T) {
 		check(t, c)
 	case len(c.Refused) > 0:
 		for _, each := range c.Refused {
-			refused(t, each.config(), new(factory))
+			refused(t, each.config(), new(factory), c.Says)
 		}
 	case len(c.Steps) > 0:
 		s := newStage(t, c.Pool.config())
@@ -134,12 +115,15 @@ func (c *oneCase) run(t *testing.T) {
 	}
 }
 
-func refused(t *testing.T, config pool.Config, f *factory) {
+func refused(t *testing.T, config pool.Config, f *factory, says string) {
 	t.Helper()
 	_, err := pool.New(config, f.open)
 	var failure *pool.Error
 	if !errors.Is(err, pool.ErrInvalid) || !errors.As(err, &failure) || failure.Message == "" {
 		t.Errorf("%+v: got %v", config, err)
+	}
+	if says != "" && err.Error() != says {
+		t.Errorf("%q is not %q", err, says)
 	}
 	if f.opened != 0 {
 		t.Errorf("%+v: %d opened", config, f.opened)

@@ -65,7 +65,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     maxOpen = config.getMax_open();
     checkTimeoutNs = config.getCheck_timeout_ms() < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(config.getCheck_timeout_ms());
     worksAtReturn = resetter != null || leakReport != null;
-    long shortestMs = builder.shortestMs(config);
+    long shortestMs = Settings.shortestMs(config);
     keeper = shortestMs > 0 ? new Keeper(this, shortestMs) : null;
   }
 

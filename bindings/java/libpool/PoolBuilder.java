@@ -70,9 +70,13 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
     Config config = config();
     try {
       check(config);
+      int initial = config.getInitial();
+      boolean paused = config.getPaused() != 0;
+      config.setInitial(0); // the library opens nothing, and these are opened by gets
+      config.setPaused(0);
       Pool<C, X> pool = new Pool<>(this, config);
       pool.fill(initial);
-      if (paused) { // not before, for the first connections are opened by gets
+      if (paused) {
         pool.pause();
       }
       return pool;
@@ -81,19 +85,10 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
     }
   }
 
-  /** What the library cannot know: it is told of no callbacks, and opens nothing. */
+  /** What the library cannot know: it is told of no callbacks. */
   private void check(Config config) {
+    Core.pool_config_check(config);
     require(checker != null || config.getCheck_after_ms() < 0, "check_after_ms is set, but there is no checker");
     require(checker != null || config.getKeepalive_ms() <= 0, "keepalive_ms is set, but there is no checker");
-    require(initial >= 0, "initial is " + initial + "; it must be 0 or more");
-    int limit = maxIdle != -1 ? maxIdle : maxOpen > 0 ? maxOpen : Math.max(10, Math.max(minIdle, minOpen));
-    require(initial <= limit || limit < 0, "initial is " + initial + ", which is more than max_idle, " + limit);
-    require(initial <= maxOpen || maxOpen <= 0, "initial is " + initial + ", which is more than max_open, " + maxOpen);
-  }
-
-  private static void require(boolean right, String message) {
-    if (!right) {
-      throw new IllegalArgumentException(message);
-    }
   }
 }

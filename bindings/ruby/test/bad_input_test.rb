@@ -11,12 +11,16 @@ class BadInputTest < Minitest::Test
     error = assert_raises(ArgumentError) { Libpool::Pool.new }
     assert_equal 'a pool needs a block that opens a connection', error.message
     error = assert_raises(ArgumentError) { pool_of(-1) }
-    assert_equal 'max_open is -1; it must be 1 or more, or 0 for no hard cap', error.message
-    assert_equal 'unknown keyword: :maximum', assert_raises(ArgumentError) { pool_of(1, maximum: 3) }.message
+    assert_equal 'max_open is -1; it must be 1 to 1048568, or 0 (no hard cap)', error.message
+    error = assert_raises(ArgumentError) { pool_of(1, max_idel: 3) }
+    assert_equal 'no setting is called "max_idel"; did you mean max_idle?', error.message
+    assert_raises(ArgumentError) { pool_of(1, maximum: 3) }
     assert_raises(TypeError) { pool_of('5') }
     assert_raises(TypeError) { pool_of(nil) }
-    assert_raises(RangeError) { pool_of(1 << 40) }
-    assert_raises(ArgumentError) { pool_of(1, queue: :random) }
+    assert_raises(ArgumentError) { pool_of(1 << 40) }
+    assert_raises(RangeError) { pool_of(1 << 64) }
+    error = assert_raises(ArgumentError) { pool_of(1, queue: :random) }
+    assert_equal 'queue is "random"; it must be fifo (0), lifo (1) or shed (2)', error.message
     assert_raises(ArgumentError) { pool_of(1, keeper: :nobody) }
     assert_raises(ArgumentError) { pool_of(1, name: "a\0b") }
     assert_raises(TypeError) { pool_of(1, close: 3) }

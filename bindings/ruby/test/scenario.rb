@@ -19,9 +19,7 @@ class Scenario
 
   # A pool with settings named as in C.
   def self.pool(settings, **more, &open)
-    names = settings.transform_keys(&:to_sym)
-    names[:timeout] = seconds(names.delete(:get_timeout_ms)) if names.key?(:get_timeout_ms)
-    Libpool::Pool.new(**names, **more, &open)
+    Libpool::Pool.new(**settings.transform_keys(&:to_sym), **more, &open)
   end
 
   def self.seconds(milliseconds)

@@ -14,7 +14,7 @@ class ScenariosTest < Minitest::Test
   include ScenarioChecks
 
   LANGUAGES = %w[go ruby java].freeze
-  WORDS = %w[name only pool steps refused check cancellations workers waiters threads_at_most].freeze
+  WORDS = %w[name only pool steps refused says check cancellations workers waiters threads_at_most].freeze
 
   def self.define(test)
     define_method("test_#{test['name'].gsub(/\W+/, '_')}") { run_case(test) }
@@ -36,14 +36,15 @@ class ScenariosTest < Minitest::Test
     if test['steps']
       Scenario.new(self, test.fetch('pool')).run(test['steps'])
     elsif test['refused']
-      test['refused'].each { |settings| assert_refused(settings) }
+      test['refused'].each { |settings| assert_refused(settings, test['says']) }
     else
       send("check_#{test['check']}", test)
     end
   end
 
-  def assert_refused(settings)
+  def assert_refused(settings, says)
     error = assert_raises(ArgumentError, RangeError, settings.to_s) { Scenario.pool(settings) { flunk 'it opened' } }
     refute_empty error.message
+    assert_equal says, error.message if says
   end
 end

@@ -300,6 +300,26 @@ static void use_steps(void)
   pool_free(pool);
 }
 
+/* ---- settings by name ---- */
+
+static void use_settings(void)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_setting_t setting = POOL_SETTING_INIT;
+  pool_bytes_t text = {NULL, 0};
+  int64_t value = 0;
+  EXPECT(pool_config_set(&config, "queue", "shed", NULL) == 0 && config.queue == POOL_QUEUE_SHED);
+  EXPECT(pool_config_set(&config, "max_open", "5", NULL) == 0 && config.max_open == 5);
+  EXPECT(pool_config_set(&config, "max_open", "many", NULL) == POOL_E_INVALID && config.max_open == 5);
+  EXPECT(pool_config_set_number(&config, "idle_timeout_ms", 1000, NULL) == 0 && config.idle_timeout_ms == 1000);
+  EXPECT(pool_config_get_number(&config, "max_open", &value, NULL) == 0 && value == 5);
+  EXPECT(pool_config_get(&config, "queue", &text, NULL) == 0 && strcmp(text.data, "shed") == 0);
+  pool_bytes_free(&text);
+  EXPECT(pool_config_check(&config, NULL) == 0);
+  EXPECT(pool_setting(1, &setting) >= 28 && strcmp(setting.name, "initial") == 0);
+  EXPECT(setting.type == POOL_SETTING_NUMBER && setting.least == 0 && setting.standard == 0);
+}
+
 /* ---- the table ---- */
 
 static void use_table(void)
@@ -320,6 +340,7 @@ int main(int count, char **arguments)
   use_vtable();
   use_driver(arguments[1]);
   use_steps();
+  use_settings();
   use_table();
   return failures > 0;
 }

@@ -12,10 +12,10 @@ if with_config('system-libpool')
   pkg_config('pool') || abort('pkg-config does not know pool; is the C library installed?')
 else
   core = File.join(__dir__, 'core')
-  other = RUBY_PLATFORM.include?('linux') ? 'park_pthread.c' : 'park_futex.c'
-  files = Dir.glob('**/*.c', base: core).reject { |file| File.basename(file) == other }
-  $srcs = Dir.children(__dir__).grep(/\.c\z/) + files.map { |file| File.basename(file) }
-  $VPATH.concat(files.map { |file| File.join('$(srcdir)/core', File.dirname(file)) }.uniq)
+  parks = Dir.children(core).grep(/\Abase_park_.*\.c\z/)
+  others = parks - [RUBY_PLATFORM.include?('linux') ? 'base_park_futex.c' : 'base_park_pthread.c']
+  $srcs = Dir.children(__dir__).grep(/\.c\z/) + (Dir.children(core).grep(/\.c\z/) - others)
+  $VPATH << '$(srcdir)/core'
   $INCFLAGS << ' -I$(srcdir)/core'
   $defs << '-DPOOL_STATIC' << "-DPOOL_DRIVER_FOLDER='\"/usr/lib/pool\"'"
 end

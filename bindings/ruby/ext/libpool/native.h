@@ -63,7 +63,13 @@ extern uint64_t libpool_forks;
 
 /* ---- settings.c ---- */
 
-pool_t *settings_create(struct libpool *self, VALUE options);
+/* Settings that the binding obeys itself. */
+struct duties {
+  int32_t initial;
+  bool begins_paused, keeps_time;
+};
+
+pool_t *settings_create(struct libpool *self, VALUE options, struct duties *duties);
 pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address);
 
 /* Seconds as milliseconds, rounded up; nil: -1, for ever. */

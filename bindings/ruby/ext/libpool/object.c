@@ -117,14 +117,17 @@ struct libpool *libpool_new(VALUE object)
 
 /* ---- methods ---- */
 
-/* Creates the pool: see lib/libpool/pool.rb. */
+/* Creates the pool, and returns what lib/libpool/pool.rb is to do: how many to open, and whether to pause it and to keep
+   its time. */
 static VALUE create(VALUE object, VALUE options, VALUE open)
 {
   struct libpool *self = libpool_new(object);
   Check_Type(options, T_HASH);
   self->open = open;
-  self->pool = settings_create(self, options);
-  return Qnil;
+  struct duties duties;
+  self->pool = settings_create(self, options, &duties);
+  return rb_ary_new_from_args(3, INT2NUM(duties.initial), duties.begins_paused ? Qtrue : Qfalse,
+                              duties.keeps_time ? Qtrue : Qfalse);
 }
 
 static int64_t timeout_of(struct libpool *self, int argc, VALUE *argv)

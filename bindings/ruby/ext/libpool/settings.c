@@ -1,63 +1,59 @@
 /* SPDX-License-Identifier: MIT */
-/* The settings, named as in C, from keywords. */
+/* The settings from keywords: the library knows their names, and says what is wrong. */
 #include "native.h"
 
 #include <math.h>
 #include <pool/driver.h>
-#include <stddef.h>
 #include <string.h>
 
-enum { DEFAULT_OPENERS = 2 };
+enum { DEFAULT_OPENERS = 2, TEXTS = 8 };
 
 #define TIMEOUT_LIMIT_S 31622400.0 /* a year, as in C */
-
-static const struct setting {
-  const char *name;
-  size_t offset;
-  bool wide; /* int64_t */
-} settings[] = {
-#define SMALL(name)                                                                                                    \
-  {                                                                                                                    \
-#name, offsetof(pool_config_t, name), false                                                                        \
-  }
-#define WIDE(name)                                                                                                     \
-  {                                                                                                                    \
-#name, offsetof(pool_config_t, name), true                                                                         \
-  }
-    SMALL(min_idle),       SMALL(min_open),       SMALL(max_idle),         SMALL(max_open),       SMALL(max_opening),
-    SMALL(max_waiters),    SMALL(fairness_us),    SMALL(retire_percent),   SMALL(breaker_after),  WIDE(get_timeout_ms),
-    WIDE(idle_timeout_ms), WIDE(max_lifetime_ms), WIDE(check_after_ms),    WIDE(keepalive_ms),    WIDE(leak_after_ms),
-    WIDE(retry_min_ms),    WIDE(retry_max_ms),    WIDE(overload_after_ms), WIDE(call_timeout_ms), SMALL(openers),
-    WIDE(check_timeout_ms)};
 
 struct reading {
   struct libpool *self;
   pool_config_t config;
-  VALUE name; /* on the stack, so that its text stays where it is */
+  VALUE texts[TEXTS]; /* on the stack, so that they stay where they are */
+  int count;
 };
 
-static bool read_number(pool_config_t *config, const char *name, VALUE value)
+/* POOL_SETTING_*; of a name that is none, as of a number. */
+static int32_t type_of(const char *name)
 {
-  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-    if (strcmp(settings[i].name, name) != 0)
-      continue;
-    char *field = (char *)config + settings[i].offset;
-    if (settings[i].wide)
-      *(int64_t *)field = NUM2LL(value);
-    else
-      *(int32_t *)field = NUM2INT(value);
-    return true;
-  }
-  return false;
+  pool_setting_t setting = POOL_SETTING_INIT;
+  for (int32_t i = 0; pool_setting(i, &setting) > 0; i++)
+    if (strcmp(setting.name, name) == 0)
+      return setting.type;
+  return POOL_SETTING_NUMBER;
 }
 
-static int32_t read_queue(VALUE value)
+/* A conversion may run anything, a collection that moves names too: they are asked for afterwards. */
+static int set_number(struct reading *reading, ID id, VALUE value)
 {
-  const char *names[] = {"fifo", "lifo", "shed"};
-  for (int32_t i = 0; i < 3; i++)
-    if (SYMBOL_P(value) && SYM2ID(value) == rb_intern(names[i]))
-      return i;
-  rb_raise(rb_eArgError, "queue is %+" PRIsVALUE "; it must be :fifo, :lifo or :shed", value);
+  int64_t number = NUM2LL(value);
+  return pool_config_set_number(&reading->config, rb_id2name(id), number, NULL);
+}
+
+static int set_text(struct reading *reading, ID id, VALUE value)
+{
+  if (reading->count == TEXTS)
+    rb_raise(rb_eArgError, "too many settings that are texts");
+  VALUE *kept = &reading->texts[reading->count++];
+  *kept = SYMBOL_P(value) ? rb_sym2str(value) : value;
+  const char *text = StringValueCStr(*kept);
+  return pool_config_set(&reading->config, rb_id2name(id), text, NULL);
+}
+
+static void set(struct reading *reading, ID id, VALUE value)
+{
+  int32_t type = type_of(rb_id2name(id));
+  if (type == POOL_SETTING_TEXT && NIL_P(value))
+    return; /* the default */
+  if (value == Qtrue || value == Qfalse)
+    value = INT2FIX(value == Qtrue);
+  bool is_text =
+      type == POOL_SETTING_TEXT || SYMBOL_P(value) || (type == POOL_SETTING_CHOICE && RB_TYPE_P(value, T_STRING));
+  libpool_checked(is_text ? set_text(reading, id, value) : set_number(reading, id, value));
 }
 
 static bool read_proc(struct libpool *self, const char *name, VALUE value)
@@ -77,17 +73,12 @@ static bool read_proc(struct libpool *self, const char *name, VALUE value)
 static int read_one(VALUE key, VALUE value, VALUE data)
 {
   struct reading *reading = (struct reading *)data;
-  const char *name = rb_id2name(SYM2ID(rb_to_symbol(key)));
+  ID id = SYM2ID(rb_to_symbol(key));
+  const char *name = rb_id2name(id);
   if (strcmp(name, "timeout") == 0)
     reading->config.get_timeout_ms = settings_timeout_ms(value);
-  else if (strcmp(name, "name") == 0)
-    reading->config.name = NIL_P(reading->name = value) ? NULL : StringValueCStr(reading->name);
-  else if (strcmp(name, "queue") == 0)
-    reading->config.queue = read_queue(value);
-  else if (strcmp(name, "paused") == 0)
-    reading->config.paused = RTEST(value);
-  else if (!read_proc(reading->self, name, value) && !read_number(&reading->config, name, value))
-    rb_raise(rb_eArgError, "unknown keyword: :%s", name);
+  else if (!read_proc(reading->self, name, value))
+    set(reading, id, value);
   return ST_CONTINUE;
 }
 
@@ -101,35 +92,54 @@ int64_t settings_timeout_ms(VALUE seconds)
   return (int64_t)ceil(value * 1000);
 }
 
+/* The texts are used until here. */
+static void finish(struct libpool *self, struct reading *reading)
+{
+  for (int i = 0; i < reading->count; i++)
+    RB_GC_GUARD(reading->texts[i]);
+  self->get_timeout_ms = reading->config.get_timeout_ms;
+  self->check_timeout_ms = reading->config.check_timeout_ms;
+}
+
 pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address)
 {
-  struct reading reading = {self, POOL_CONFIG_INIT, Qnil};
+  struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
   reading.config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
   rb_hash_foreach(options, read_one, (VALUE)&reading);
   if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon))
     rb_raise(rb_eArgError, "a driver needs no blocks");
   if (reading.config.openers < 1)
     rb_raise(rb_eArgError, "openers is %d; it must be at least 1", (int)reading.config.openers);
+  if (reading.config.keeper != POOL_KEEPER_THREAD)
+    rb_raise(rb_eArgError, "keeper is manual; of a pool of a driver it must be thread");
   pool_t *pool = NULL;
   libpool_checked(pool_create_driver(&reading.config, driver, address, &pool, NULL));
-  RB_GC_GUARD(reading.name);
-  self->get_timeout_ms = reading.config.get_timeout_ms;
+  finish(self, &reading);
   return pool;
 }
 
-pool_t *settings_create(struct libpool *self, VALUE options)
+/* What the library cannot do without callbacks is done in Ruby. */
+static struct duties take_over(pool_config_t *config)
 {
-  struct reading reading = {self, POOL_CONFIG_INIT, Qnil};
-  reading.config.keeper = POOL_KEEPER_MANUAL;
+  libpool_checked(pool_config_check(config, NULL));
+  struct duties duties = {
+      .initial = config->initial, .begins_paused = config->paused, .keeps_time = config->keeper == POOL_KEEPER_THREAD};
+  config->initial = config->paused = 0;
+  config->keeper = POOL_KEEPER_MANUAL;
+  return duties;
+}
+
+pool_t *settings_create(struct libpool *self, VALUE options, struct duties *duties)
+{
+  struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
   rb_hash_foreach(options, read_one, (VALUE)&reading);
+  *duties = take_over(&reading.config);
   bool checks = reading.config.check_after_ms >= 0 || reading.config.keepalive_ms > 0;
   if (checks && NIL_P(self->check))
     rb_raise(rb_eArgError, "%s is set, but there is no check",
              reading.config.check_after_ms >= 0 ? "check_after_ms" : "keepalive_ms");
   pool_t *pool = NULL;
   libpool_checked(pool_step_create(&reading.config, &pool, NULL));
-  RB_GC_GUARD(reading.name);
-  self->get_timeout_ms = reading.config.get_timeout_ms;
-  self->check_timeout_ms = reading.config.check_timeout_ms;
+  finish(self, &reading);
   return pool;
 }

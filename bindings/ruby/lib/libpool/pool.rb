@@ -19,16 +19,13 @@ module Libpool
     # initial:: so many are opened at once.
     # paused:: true: the pool begins as after pause, and one resume starts it.
     # keeper:: :thread, or :manual: then the program calls maintain.
-    def initialize(initial: 0, paused: false, keeper: :thread, **settings, &open)
+    def initialize(**settings, &open)
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
-      unless %i[thread manual].include?(keeper)
-        raise ArgumentError, "keeper is #{keeper.inspect}; it must be :thread or :manual"
-      end
 
-      create({ close: method(:close_connection) }.merge(settings), open)
-      @interval = keeper == :thread ? Keeper.interval(settings) : nil
+      initial, paused, keeps_time = create({ close: method(:close_connection) }.merge(settings), open)
+      @interval = keeps_time ? Keeper.interval(settings) : nil
       start_keeper
-      open_initial(Integer(initial), settings)
+      open_initial(initial)
       pause if paused # not before, for the first connections are opened by checkouts
     end
 
@@ -88,12 +85,7 @@ module Libpool
       tidy # the keeper has ended
     end
 
-    def open_initial(count, settings)
-      limit = [settings[:max_idle], settings[:max_open]].compact.select(&:positive?).min
-      limit ||= [10, settings[:min_idle].to_i, settings[:min_open].to_i].max # what may be idle where nothing says
-      raise ArgumentError, "initial is #{count}; it must be at least 0" if count.negative?
-      raise ArgumentError, "initial is #{count}, which is more than #{limit}" if count > limit
-
+    def open_initial(count)
       leases = []
       take_initial(leases, count)
       leases.each(&:checkin)

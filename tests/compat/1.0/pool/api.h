@@ -32,7 +32,7 @@ extern "C" {
 typedef struct {
   size_t size; /**< of the table of the library that is running */
 
-  /* pool/pool.h */
+  /* pool/pool.h and what it includes */
   int (*create)(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **pool,
                 pool_error_t *error);
   pool_t *(*ref)(pool_t *pool);
@@ -89,6 +89,15 @@ typedef struct {
   pool_lease_t (*step_done)(pool_lease_t claim, const pool_error_t *failure, void *conn, pool_step_t *step);
   int (*step_next)(pool_t *pool, pool_step_t *step);
   int (*step_init)(pool_step_t *step, size_t size);
+
+  /* pool/config.h */
+  int (*config_set)(pool_config_t *config, const char *name, const char *text, pool_error_t *error);
+  int (*config_set_number)(pool_config_t *config, const char *name, int64_t value, pool_error_t *error);
+  int (*config_get)(const pool_config_t *config, const char *name, pool_bytes_t *text, pool_error_t *error);
+  int (*config_get_number)(const pool_config_t *config, const char *name, int64_t *value, pool_error_t *error);
+  int (*config_check)(const pool_config_t *config, pool_error_t *error);
+  int (*setting)(int32_t index, pool_setting_t *setting);
+  int (*setting_init)(pool_setting_t *setting, size_t size);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */

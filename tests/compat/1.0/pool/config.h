@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_CONFIG_H
+#define POOL_CONFIG_H
+
+/**
+ * @file config.h
+ * The settings of a pool: as members of a struct, or by name.  pool/pool.h includes this.
+ */
+
+#include <pool/event.h>
+#include <pool/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define POOL_KEEPER_THREAD 0 /**< library threads keep time and do what is due; started when something needs them */
+#define POOL_KEEPER_MANUAL 1 /**< the program calls pool_maintain() */
+
+#define POOL_QUEUE_FIFO 0 /**< waiters are served in order of arrival, always */
+#define POOL_QUEUE_LIFO 1 /**< the newest first while the pool is overloaded: some in time are better than all late */
+#define POOL_QUEUE_SHED 2 /**< while the pool is overloaded, the late get POOL_E_OVERLOAD as others put or come */
+
+#define POOL_SETTING_NUMBER 0 /**< a number, from least to most, or off */
+#define POOL_SETTING_CHOICE 1 /**< one of several, with the names in choices */
+#define POOL_SETTING_TEXT   2 /**< a text */
+
+/** What can be known of a setting.  The texts are static. */
+typedef struct {
+  size_t size;
+  const char *name;      /**< as the member of pool_config_t is called */
+  const char *unit;      /**< what is counted: "ms", "us", "percent", "connections" and so on; "": nothing */
+  const char *choices;   /**< of POOL_SETTING_CHOICE the names, with a space between, in the order of their numbers */
+  const char *off_means; /**< what `off` means, "no limit" for example; "": the setting cannot be off */
+  const char *sentence;  /**< what the setting is for */
+  int64_t standard;      /**< the default; of a text 0 */
+  int64_t least;         /**< the range, without `off` */
+  int64_t most;
+  int64_t off;      /**< the value that means off, where off_means says so; of times that may be 0, -1 is the same */
+  int32_t type;     /**< POOL_SETTING_* */
+  int32_t reserved; /**< 0 */
+} pool_setting_t;
+/* clang-format off */
+#define POOL_SETTING_INIT { sizeof(pool_setting_t), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0 }
+/* clang-format on */
+
+/** Settings of a pool.  Begin with POOL_CONFIG_INIT and change what you need; the library copies what it keeps.
+    Times that end a thing on their own (idle_timeout_ms and so on) are kept by library threads or pool_maintain(), to
+    within a quarter of themselves while connections are in use.  Where those are late, because the program or the
+    machine was stopped or nobody calls pool_maintain(), a get finds that out: what is overdue by idle_timeout_ms,
+    max_lifetime_ms or check_after_ms is not lent; where it is not known since when a connection has been idle, it may
+    be checked or closed too early.  Leave room between min_idle and max_idle. */
+typedef struct {
+  size_t size;
+  /* rows: members, which tools/settings makes of src/api/settings.def */
+  /** Shown in messages and reports, so best one for each pool.  At most 47 bytes are kept, with a question mark for
+      what is no text of one line.  NULL means "pool". */
+  const char *name;
+  /** Opened by pool_create(), which fails whole if one of them fails */
+  int32_t initial;
+  /** So many are kept idle: opened in the background as others are lent or closed; 0 to 1048568.  After a failed open
+      they are opened again after a second, or when retry_min_ms says. */
+  int32_t min_idle;
+  /** More than that are closed on return; where there is no max_open, -1 means the most of 10, twice min_idle and
+      min_open; 1 or more, or -1 (as many as max_open) */
+  int32_t max_idle;
+  /** So many are kept open, idle and lent together: what min_idle is for a pool whose load comes in steps; 0 to
+      1048568.  They are opened in the background as those of min_idle are, and not closed by idle_timeout_ms.  At
+      most max_open and max_idle. */
+  int32_t min_open;
+  /** The hard cap on connections open, being opened or being closed; pool_resize() changes it while the pool runs; 1
+      to 1048568, or 0 (no hard cap) */
+  int32_t max_open;
+  /** At most so many are being opened at one time: spares a server that has just come back; 1 or more, or 0 (no
+      limit) */
+  int32_t max_opening;
+  /** At most so many wait for a connection, the next gets POOL_E_OVERLOAD; 1 or more, or 0 (no limit) */
+  int32_t max_waiters;
+  /** Up to so many library threads open connections; without, a thread opens what it needs; 1 to 1024, or 0 (none).
+      With openers a caller takes a returned or an opened connection, whichever comes first. */
+  int32_t openers;
+  /** Who keeps the time: library threads, or the program with pool_maintain(); thread (0) or manual (1).
+      POOL_KEEPER_*. */
+  int32_t keeper;
+  /** For how long the first waiter may be overtaken by running threads; 1 or more, or 0 (never).  Then it is handed
+      the next connection directly. */
+  int32_t fairness_us;
+  /** What happens when every waiter is late: they are served in order of arrival, or the newest first, or the late
+      are refused; fifo (0), lifo (1) or shed (2).  POOL_QUEUE_*. */
+  int32_t queue;
+  /** Of those open, at most so many per cent (rounded up) are retired in one interval, a fortieth of the lifetime
+      with 10; 1 to 100.  That holds as long as none gets older than max_lifetime_ms.  There are 400 / retire_percent
+      intervals (rounded) to a lifetime. */
+  int32_t retire_percent;
+  /** After so many failed opens in a row (with retry_min_ms) the breaker opens: one open at a time is tried; 1 or
+      more, or 0 (never).  Gets for which nothing is left that could come fail at once then. */
+  int32_t breaker_after;
+  /** A library thread (or pool_maintain()) runs the vtable's reset, not the thread that puts; false (0) or true
+      (1) */
+  int32_t background_reset;
+  /** The pool begins paused, as after one pool_pause(); the initial connections are opened; false (0) or true (1) */
+  int32_t paused;
+  /** Which events to tell: bits 1 << POOL_EVENT_*; 0: all */
+  int32_t event_mask;
+  /** How long pool_get() takes at most: one deadline for queue, open and check together; 1 to a year, or -1 (for
+      ever).  pool_get_for(pool, 0) is for not waiting. */
+  int64_t get_timeout_ms;
+  /** How long a pool_call() or pool_go() takes at most; 0 to a year, or -1 (for ever) */
+  int64_t call_timeout_ms;
+  /** Idle for so long, a connection is closed, down to min_idle and min_open; 1 to a year, or 0 or -1 (never) */
+  int64_t idle_timeout_ms;
+  /** No connection gets older, but one that is lent is closed on return; set it some seconds below the server's or
+      firewall's own limit; 1 to a year, or 0 or -1 (no limit).  They are retired a bit earlier, evenly, see
+      retire_percent. */
+  int64_t max_lifetime_ms;
+  /** Idle for so long, a connection is checked before it is lent; 0: always; 0 to a year, or -1 (never) */
+  int64_t check_after_ms;
+  /** How long a check takes at most; one that takes longer has failed; 1 to a year, or -1 (no limit).  It never takes
+      longer than its get has left. */
+  int64_t check_timeout_ms;
+  /** Idle for so long, a connection is checked in the background; 1 to a year, or 0 or -1 (never) */
+  int64_t keepalive_ms;
+  /** A lease that is out for so long is reported, see events and log; 1 to a year, or 0 or -1 (never) */
+  int64_t leak_after_ms;
+  /** After a failed open the next waits so long, doubling up to retry_max_ms, less up to a half at random; 1 to a
+      year, or 0 or -1 (no back-off and no breaker) */
+  int64_t retry_min_ms;
+  /** The longest wait after a failed open, at least retry_min_ms; 0 to a year */
+  int64_t retry_max_ms;
+  /** The pool is overloaded when the first waiter has waited so long, and that has been so for as long again; for
+      queue; 1 to a year */
+  int64_t overload_after_ms;
+  /** Receives events, or NULL */
+  pool_event_fn *events;
+  /** Receives lines for people, or NULL */
+  pool_log_fn *log;
+  /** Handed to events and log; it must live as long as the vtable's context */
+  void *user;
+  /* end of rows */
+} pool_config_t;
+/* clang-format off */
+/* rows: init */
+#define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, 0, 0, 1000, 0, 10, 5, 0, 0, 0, \
+                           30000, -1, 0, 0, -1, 5000, 0, 0, 0, 5000, 100, NULL, NULL, NULL }
+/* end of rows */
+/* clang-format on */
+
+#ifndef POOL_NO_FUNCTIONS
+
+/**
+ * Makes a struct of settings what POOL_CONFIG_INIT makes it, in a caller's memory of any release: what there is beyond
+ * `size` is not written, and what the caller has and this library does not know becomes 0.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_INVALID (config is NULL), POOL_E_SIZE, POOL_E_WILD; nothing was written then.  Since 0.1.
+ *
+ * @param size how many bytes the struct has
+ */
+POOL_API int pool_config_init(pool_config_t *config, size_t size);
+
+/**
+ * Sets a setting by its name from a text, as from a file of settings or a URL.  A number is written in digits, perhaps
+ * behind a minus, with nothing before or after it, and counts what the unit at the end of the name says: "5000" for
+ * get_timeout_ms.  A choice is one of its names, "shed" for queue, "true" for paused, or the number of one.  What must
+ * fit to other settings is seen by pool_config_check() and when the pool is made.
+ *
+ * Blocks: no.  Ownership: the text of `name` is not copied; it must stay until the pool is made.  Threads: any, one at a
+ * time for one struct.  From a callback: yes.
+ * Errors: POOL_E_INVALID: config, name or text is NULL; there is no such setting, and the message has the name that is
+ * nearly right, if there is one; the text is no value of the setting, and the message says what it may be.
+ * POOL_E_NEWER: event_mask has bits that this library does not know.  POOL_E_SIZE, POOL_E_WILD: of the struct, which may
+ * also be of a release before the setting.  Nothing was changed then.  Since 0.1.
+ *
+ * @param name as the member is called
+ */
+POOL_API int pool_config_set(pool_config_t *config, const char *name, const char *text, pool_error_t *error);
+
+/**
+ * The same from a number; a text cannot be set so.
+ *
+ * Blocks: no.  Threads: any, one at a time for one struct.  From a callback: yes.  Errors: those of pool_config_set();
+ * nothing was changed then.  Since 0.1.
+ */
+POOL_API int pool_config_set_number(pool_config_t *config, const char *name, int64_t value, pool_error_t *error);
+
+/**
+ * Reads a setting as the text that pool_config_set() would take: a choice as its name.
+ *
+ * Blocks: no.  Ownership: the text, which ends in a zero byte that its size does not count, is freed with
+ * pool_bytes_free().  Threads: any, while none changes the struct.  From a callback: yes.
+ * Errors: POOL_E_INVALID (a parameter is NULL, or there is no such setting), POOL_E_SIZE, POOL_E_WILD, POOL_E_NOMEM.
+ * Since 0.1.
+ */
+POOL_API int pool_config_get(const pool_config_t *config, const char *name, pool_bytes_t *text, pool_error_t *error);
+
+/**
+ * The same as a number; of a setting that is a text there is none.
+ *
+ * Blocks: no.  Threads: any, while none changes the struct.  From a callback: yes.
+ * Errors: POOL_E_INVALID (a parameter is NULL, there is no such setting, or it is a text), POOL_E_SIZE, POOL_E_WILD.
+ * Since 0.1.
+ */
+POOL_API int pool_config_get_number(const pool_config_t *config, const char *name, int64_t *value,
+                                    pool_error_t *error);
+
+/**
+ * Whether pool_create() would take these settings: each by itself, and those that must fit to each other.  What needs a
+ * callback is seen only when there is a vtable.
+ *
+ * Blocks: no.  Threads: any, while none changes the struct.  From a callback: yes.
+ * Errors: POOL_E_INVALID (message names the setting), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.  Since 0.1.
+ *
+ * @param config settings, or NULL for the defaults
+ */
+POOL_API int pool_config_check(const pool_config_t *config, pool_error_t *error);
+
+/**
+ * Tells of the settings that have names, one after the other, from index 0 on.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Returns how many there are, so the next index is one as long as it is less; or POOL_E_INVALID (no such index, or
+ * setting is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.  Idea: sqlite3_keyword_name() of SQLite.
+ *
+ * @param setting begins as POOL_SETTING_INIT
+ */
+POOL_API int pool_setting(int32_t index, pool_setting_t *setting);
+
+/**
+ * What pool_config_init() does, for POOL_SETTING_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_setting_init(pool_setting_t *setting, size_t size);
+
+#endif /* POOL_NO_FUNCTIONS */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_VTABLE_H
+#define POOL_VTABLE_H
+
+/**
+ * @file vtable.h
+ * Kinds of connections: the callbacks that open, close and use one, and what these may call.
+ *
+ * For those who write callbacks or a driver.  pool/pool.h includes this.
+ */
+
+#include <pool/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A call under way, in the hands of a driver: see pool_vtable_t::go. */
+typedef struct pool_call pool_call_t;
+
+/** The connection takes many calls at one time, from any threads: it may be lent while calls of an earlier lease are
+    still under way, and a call that timed out leaves it good. */
+#define POOL_VTABLE_MULTIPLEXED 1u
+
+/**
+ * The callbacks for one kind of connection; `context` is the pointer that was given to pool_create().  `open` and
+ * `close` are required, the others may be NULL.  Each runs on the thread that needs it (that of a pool_get, pool_put,
+ * pool_close, ..., or one of the library's openers) and under no lock.  For one connection at most one of open, check,
+ * reset and close runs at one time, and none of them while a call is under way, except that the check of a multiplexed
+ * connection may meet calls.  Idea from the function tables of ADBC drivers: checked and filled once, then called
+ * freely.
+ */
+typedef struct {
+  size_t size;
+  /** Opens a connection before the deadline and stores it (not NULL).  Returns 0, or not 0 with *error filled:
+      POOL_E_TIMEOUT and POOL_E_NOMEM are passed on as such, everything else reaches the caller as POOL_E_OPEN. */
+  int (*open)(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
+  /** Closes a connection.  The place is free afterwards whatever is returned; not 0, with *error filled, is a failed
+      close: it is counted, and log has a line. */
+  int (*close)(void *context, void *conn, pool_error_t *error);
+  /** Returns 0 if the connection is still good, or not 0 with *error filled: then it is closed.  Called before lending
+      one that is under suspicion. */
+  int (*check)(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
+  /** Makes a returned connection clean for its next user and returns 0, or not 0 with *error filled: then it is
+      closed. */
+  int (*reset)(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
+  /** Called in the child after fork, from within fork(): frees descriptors and sends nothing.  Must only do what is
+      safe there: close(2) is.  NULL leaves the connection as it is. */
+  void (*abandon)(void *context, void *conn);
+  /** Makes a call and waits for its reply, whose data comes from pool_bytes_new().  0; POOL_E_REMOTE with the server's
+      error in *error; POOL_E_INVALID, POOL_E_UNSUPPORTED, POOL_E_OVERLOAD, POOL_E_NOMEM or POOL_E_SYSTEM: not sent;
+      POOL_E_TIMEOUT; else the connection is broken. */
+  int (*call)(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+              int64_t deadline_ns, pool_error_t *error);
+  /** Starts a call and returns 0; whoever learns its end calls pool_call_done() exactly once, on any thread, from
+     within go if need be.  Not 0, with the meaning of `call`: nothing was started and pool_call_done() must not be
+     called. */
+  int (*go)(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call);
+  /** Called once, when the pool is gone and no callback will follow: frees the context. */
+  void (*release)(void *context);
+  uint32_t flags;    /**< POOL_VTABLE_*; unknown bits are refused */
+  uint32_t reserved; /**< 0 */
+} pool_vtable_t;
+/* clang-format off */
+#define POOL_VTABLE_INIT { sizeof(pool_vtable_t), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+/* clang-format on */
+
+#ifndef POOL_NO_FUNCTIONS
+
+/**
+ * Ends a call that a driver's `go` was given; for drivers.  The user's callback, and a reset or close of the connection
+ * where that was waiting for the call, may run inside: hold no lock, and use the connection afterwards only if the
+ * driver itself keeps it alive.
+ *
+ * Blocks: no.  Ownership: the reply, from pool_bytes_new() or empty, goes to the receiver.  Threads: any.
+ * From a callback: yes.  Errors: POOL_E_STALE if the call is done already, POOL_E_INVALID (call is NULL); the reply is
+ * then freed.  Since 0.1.
+ *
+ * @param code 0 or a POOL_E_* with the meanings of pool_vtable_t::call
+ */
+POOL_API int pool_call_done(pool_call_t *call, int32_t code, pool_bytes_t reply);
+
+/**
+ * The deadline of a call; for drivers.  Blocks: no.  Threads: any, until pool_call_done().  From a callback: yes.
+ * Returns a moment in ns on CLOCK_MONOTONIC, or POOL_NO_DEADLINE.  Errors: none.  Since 0.1.
+ */
+POOL_API int64_t pool_call_deadline(const pool_call_t *call);
+
+/**
+ * Allocates bytes for a reply; for drivers.  Blocks: no.  Threads: any.  From a callback: yes.
+ * Ownership: freed with pool_bytes_free().  Errors: POOL_E_INVALID, POOL_E_NOMEM.  Since 0.1.
+ */
+POOL_API int pool_bytes_new(size_t size, pool_bytes_t *bytes);
+
+/**
+ * Looks whether a socket could serve somebody new: for the check and reset of drivers.  A connection on which bytes
+ * wait to be read carries somebody's late reply and must not be lent again.
+ *
+ * Blocks: never, also if the socket would.  Threads: any.  From a callback: yes.
+ * Returns 0 if the socket is connected and nothing is to be read; the number of unread bytes (a waiting datagram counts
+ * as one at least, for it may be empty); POOL_E_BROKEN at the end of file, after an error of the socket (it is taken
+ * from the socket and is `native` of pool_failure()) or if the socket is not connected, a listening one for example;
+ * POOL_E_INVALID if it is no socket.  Since 0.1.  Idea: connCheck of Go's MySQL driver.
+ */
+POOL_API int64_t pool_socket_idle(int fd);
+
+/**
+ * What pool_config_init() does, for POOL_VTABLE_INIT.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_vtable_init(pool_vtable_t *vtable, size_t size);
+
+#endif /* POOL_NO_FUNCTIONS */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
