@@ -66,7 +66,7 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   pool->chores.unfilled = pool->stepped ? config->initial : 0;
   memset(pool->homes, 0, sizeof pool->homes);
   atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
-                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns ? ATTENTION_TIMED : 0));
+                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns || config->max_uses > 0 ? ATTENTION_LIMITED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -230,7 +230,7 @@ void pool_free(pool_t *pool)
   pthread_mutex_unlock(&pool->lock);
   if (!last)
     return;
-  /* The last reference is held while closing, so that the pool cannot be recycled under our feet. */
+  /* The last reference is held while closing, so that the pool is not recycled meanwhile (I13). */
   pool_close(pool, 0);
   give_up_the_rest(pool);
   keeper_finish(pool);

@@ -33,7 +33,7 @@
 
 pool_lease_t asker_keep(struct pool *pool, pool_lease_t lease, struct step *step)
 {
-  if (!lease || !(attention_of(pool) & ATTENTION_NOT_LENDING))
+  if (!lease || !(attention_of(pool) & ATTENTION_NOT_LENDING)) /* after it was taken (I9) */
     return lease;
   give_unused(pool, lease, step);
   return 0;

@@ -3,9 +3,9 @@
  * Shared without a lock: the words of the slots (slot.h), the hints (idle.h) and `attention`.  Everything else of a
  * pool is under its lock.
  *
- * No wake-up is lost.  A put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and then
- * scans for idle slots.  All of these are sequentially consistent, so the put sees the waiter or the waiter sees the
- * slot.  The same holds for closing: pool_close raises ATTENTION_CLOSED and then scans.
+ * No wake-up is lost (I8).  A put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and
+ * then scans for idle slots.  All of these are sequentially consistent, so the put sees the waiter or the waiter sees
+ * the slot.  The same holds for closing: pool_close raises ATTENTION_CLOSED and then scans.
  *
  * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection
  * may have been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is
@@ -13,8 +13,8 @@
  * compares-and-swaps the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are
  * reused, never freed, and why queue_serve() lends only what it finds among its own pool's slots.
  *
- * Every transition that frees a place (a failed open, a close, a fork) or a connection ends in queue_serve(), so
- * waiters are told, however the place was freed.
+ * Every transition that frees a place (a failed open, a close) or a connection ends in queue_serve(), so waiters are
+ * told, however the place was freed (I12).
  */
 #include "decide/give.h"
 
@@ -38,6 +38,7 @@
 #include "decide/queue.h"
 #include "decide/room.h"
 #include "decide/step.h"
+#include "decide/uses.h"
 
 /* More than max_idle, or than max_open: the one that came back last goes. */
 static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
@@ -195,6 +196,7 @@ void give_unused(struct pool *pool, pool_lease_t lease, struct step *step)
     count_no_vain_lease(pool);
     return;
   }
+  uses_skip(slot);
   if (pool->trust_ns)
     overdue_was_unused(slot, generation_next(word), since);
   free(ending.tag);

@@ -151,18 +151,17 @@ static void recycle(struct pool *pool)
   cancel_release(cancel_state);
 }
 
-/* Whether somebody may still come to the pool, with nothing but its pointer (I13). */
+/* Whether somebody may still come to a pool that has no owner, with nothing but its pointer (I13). */
 static bool is_needed(const struct pool *pool)
 {
-  assert_that(pool->references >= 0 && pool->room.open >= 0 && pool->users.gets >= 0 && pool->crew.threads >= 0);
-  bool needed = pool->references > 0 || pool->room.open > 0 || pool->users.gets > 0 || pool->crew.threads > 0;
+  assert_that(pool->room.open >= 0 && pool->users.gets >= 0 && pool->crew.threads >= 0);
+  bool needed = pool->room.open > 0 || pool->users.gets > 0 || pool->crew.threads > 0;
   assert_that(needed || (!pool->queue.first && !pool->settled.first && !pool->told.first && !pool->chores.unclean));
   return needed;
 }
 
 void life_unlock_unowned(struct pool *pool)
 {
-  assert_locked(pool);
   bool gone = !pool->gone && !is_needed(pool);
   if (gone)
     pool->gone = true;

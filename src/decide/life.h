@@ -31,6 +31,8 @@ void life_unlock_unowned(struct pool *pool);
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
 static inline void life_unlock(struct pool *pool)
 {
+  assert_locked(pool);
+  assert_that(pool->references >= 0);
   if (pool->references == 0)
     life_unlock_unowned(pool);
   else

@@ -1,5 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool, its members grouped by the code that may touch them. */
+/*
+ * A pool, its members grouped by the code that may touch them, and what always holds.
+ *
+ * Code that relies on one of these cites its number.  The file in brackets has the argument.
+ *
+ * The word of a slot:
+ * - I1: A slot has one owner at most: the thread whose compare-and-swap took it.  Only the owner changes the state.
+ *   Others raise flags and count calls. [slot/slot.h]
+ * - I2: No word and no lease comes twice, in one pool or in two, so a compare-and-swap with one that is over fails.
+ *   [slot/slot.h]
+ * - I3: A fast path compares with a word without calls and unusual flags, so whatever is unusual takes the slow way.
+ *   [slot/slot.h]
+ * - I4: A slot that was met without the lock is the pool's if its word was read first, then its pool, and the word is
+ *   still the same when it is changed. [slot/slot.h]
+ * - I5: Slots, blocks and pools are used again, never freed.  A thread that comes too late does no harm to the next.
+ *   [decide/give.c]
+ *
+ * Hints:
+ * - I6: An idle slot never stays without its bit. [slot/idle.h]
+ * - I7: A home names a slot of its own pool or none that can be lent by it: a guess that the word proves. [slot/home.h]
+ *
+ * Those that wait:
+ * - I8: No wake-up is lost: a put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and
+ *   then scans. [decide/give.c]
+ * - I9: A get reads `attention` after it took a slot: a pool that is closed or paused lends nothing. [decide/asker.c]
+ * - I10: A waiter is in the queue until it has its outcome, and both change at one moment.  One that has expired or was
+ *   cancelled is given nothing. [decide/waiter.h]
+ * - I11: No nudge is swallowed: a waiter that may have been nudged and leaves serves the next. [decide/queue.c]
+ * - I12: Whatever frees a place or a connection serves the queue. [decide/give.c]
+ *
+ * The pool:
+ * - I13: A pool is recycled when it has no owner, slot, slow get, ticket and thread any more. [decide/life.c]
+ * - I14: Under the lock no callback runs, and no thread is put to sleep or woken by park.h. [src/README.md]
+ * - I15: Locks are taken in one order: the registry's, a pool's, those of the tables.  Only a fork holds two of one
+ *   kind, the pools'. [decide/life.c]
+ */
 #ifndef POOL_H
 #define POOL_H
 
@@ -231,5 +266,10 @@ static inline bool holds_lock(const struct pool *pool)
 }
 
 #define assert_locked(pool) assert_that(holds_lock(pool))
+#ifdef __GLIBC__
+#define assert_unlocked(pool) assert_that(!holds_lock(pool))
+#else
+#define assert_unlocked(pool) ((void)(pool)) /* another thread may hold it */
+#endif
 
 #endif

@@ -397,7 +397,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
   told_remove(&pool->told, waiter);
   if (waiter->outcome) {
     step->starved = waiter->tells_starved;
-    /* Whoever leaves passes on what he may have been told before he was handed something else. */
+    /* This waiter may have been nudged and then handed a lease: the nudge is passed on (I11). */
     queue_serve(pool, step);
     return waiter->outcome;
   }
@@ -415,6 +415,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     queue_refresh(pool, now);
   }
   atomic_store(&waiter->signal, 0);
+  /* It is in the queue, and ATTENTION_WAITERS is up, before it looks (I8). */
   struct asking asking = {.waiter = waiter, .told = told, .waits = true};
   pool_lease_t result = answer(pool, &asking, now, step);
   if (result == 0 && step->work == POOL_WORK_NONE) {

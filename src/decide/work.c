@@ -24,6 +24,7 @@
 #include "decide/room.h"
 #include "decide/step.h"
 #include "decide/suspect.h"
+#include "decide/uses.h"
 #include "decide/waiter.h"
 
 static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
@@ -184,13 +185,13 @@ static void done_close(struct pool *pool, struct slot *slot, bool succeeded, str
   pthread_mutex_lock(&pool->lock);
   count_close(pool, atomic_load(&notes_of(slot)->reason), succeeded);
   room_vacate(pool, slot, step);
-  queue_serve(pool, step);
+  queue_serve(pool, step); /* (I12) */
   give_trim_any(pool, step);
   life_unlock(pool);
 }
 
-/* One claim, one report: the generation grows with it, so of two threads that report one claim the second is stale, and
-   so is a late one when the slot has other work.  Returns the state that the slot was in, or EMPTY. */
+/* One claim, one report (I2): the generation grows with it, so of two threads that report one claim the second is
+   stale, and so is a late one when the slot has other work.  Returns the state that the slot was in, or EMPTY. */
 static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
 {
   uint64_t word = slot_word(slot);
@@ -202,6 +203,7 @@ static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
     count_no_vain_lease(pool);
     return EMPTY;
   }
+  uses_skip(slot);
   notes_follow(slot, word, generation_next(word));
   return state_of(word);
 }

@@ -12,6 +12,7 @@ static _Thread_local const struct callback *callbacks;
 
 void callback_enter(struct callback *callback, const struct pool *pool)
 {
+  assert_unlocked(pool); /* (I14) */
   callback->cancel_state = cancel_hold();
   callback->pool = pool;
   callback->outer = callbacks;

@@ -322,6 +322,7 @@ static void wake_named(struct pool *pool, const struct step *step)
 /* Those that a step could not name: no system call is done under the lock, and the lock is left between batches. */
 static void wake_told(struct pool *pool)
 {
+  assert_unlocked(pool); /* (I14) */
   _Atomic uint32_t *signals[TOLD_AT_ONCE];
   struct step step;
   do {

@@ -2,7 +2,7 @@
 /*
  * What becomes of all pools in a fork.
  *
- * Shared: everything; so the forking thread first takes every lock, in the usual order, and the child's copy is
+ * Shared: everything; so the forking thread first takes every lock, in the usual order (I15), and the child's copy is
  * consistent. The child leaves the locks and resets each pool: it has its full capacity, all leases and tickets of the
  * parent are stale, and what the parent has open is handed to the driver's abandon, which sends nothing.
  *
@@ -78,7 +78,7 @@ static void reset(struct pool *pool)
   /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
   life_begin_anew(pool);
   /* What the program decided holds in the child as well. */
-  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_TIMED);
+  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_LIMITED);
   pthread_mutex_unlock(&pool->lock);
 }
 

@@ -26,7 +26,7 @@ struct slot *idle_clean(const struct scan *scan)
   struct block *block = scan->block;
   if (atomic_fetch_and(&block->idle, ~scan->bit) & scan->bit)
     atomic_fetch_sub(&block->row->count, 1);
-  /* By its place: another slot may have come to be there. */
+  /* After its bit was cleared (I6), and by its place: another slot may have come to be there (I5). */
   struct slot *slot = slot_at(block, scan->bit);
   if (!slot || state_of(slot_word(slot)) != IDLE)
     return NULL;

@@ -28,7 +28,7 @@ void slot_vacate(struct slot *slot)
 static void begin(struct slot *slot)
 {
   uint64_t generation = slot_word(slot) & GENERATION_MASK;
-  /* One before, for the report of the open moves it on; and one on in any case. */
+  /* One before, for the report of the open moves it on; and one on in any case (I2). */
   uint64_t sampled = (generation + 2 * GENERATION_ONE + SAMPLE_MASK) & ~SAMPLE_MASK;
   atomic_store(&slot->word, (sampled - GENERATION_ONE) & GENERATION_MASK);
 }

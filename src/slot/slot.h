@@ -239,7 +239,8 @@ static inline void slot_set_holder(struct slot *slot, int32_t thread)
   atomic_store_explicit(&slot->holder, thread, memory_order_relaxed);
 }
 
-/* Whether a slot that was met without a lock is the pool's.  After its word was read, and before that is changed. */
+/* Whether a slot that was met without a lock is the pool's.  After its word was read, and before that is changed (I4).
+ */
 static inline bool slot_is_of(const struct slot *slot, const struct pool *pool)
 {
   return slot_pool(slot) == pool;
@@ -271,7 +272,8 @@ static inline int64_t slot_ended(const struct slot *slot, uint64_t word)
 
 /* ---- changes of the word ---- */
 
-/* The fast way to end a lease: true if its word has these flags and no others, and no calls.  Then the slot is idle. */
+/* The fast way to end a lease: true if its word has these flags and no others, and no calls (I3).  Then the slot is
+   idle. */
 static inline bool slot_put(struct slot *slot, pool_lease_t lease, uint64_t flags)
 {
   uint64_t word = lease_generation(lease) | flags | LEASED;
@@ -324,7 +326,7 @@ bool slot_begin_close(struct slot *slot, uint64_t *word);
  *before is the word that it had. */
 bool slot_end_work(struct slot *slot, int64_t claim, uint64_t *before);
 
-/* The owner of a slot leaves it empty; whatever lease or claim there was is stale. */
+/* The owner of a slot leaves it empty; whatever lease or claim there was is stale (I2). */
 void slot_vacate(struct slot *slot);
 
 /* Takes a free slot for a pool, NULL when there is none; or gives one back that is empty.  A slot that comes to another
@@ -335,7 +337,7 @@ void slot_give(struct slot *slot);
 void slot_table_lock(void);
 void slot_table_unlock(void);
 
-/* Moves a slot that this thread owns into another state; others may only be setting flags or ending calls. */
+/* Moves a slot that this thread owns into another state; others may only be setting flags or ending calls (I1). */
 uint64_t slot_move(struct slot *slot, uint64_t set, uint64_t clear, enum slot_state state);
 
 #endif
