@@ -34,6 +34,18 @@ static int64_t number_of(const pool_config_t *config, const char *name)
   return value;
 }
 
+/* All but what lies between members and behind them. */
+static void assert_same(const pool_config_t *one, const pool_config_t *other)
+{
+  pool_setting_t setting = POOL_SETTING_INIT;
+  assert_ptr_equal(one->name, other->name);
+  assert_ptr_equal(one->user, other->user);
+  assert_true(one->size == other->size && one->events == other->events && one->log == other->log);
+  for (int32_t i = 0; pool_setting(i, &setting) > 0; i++)
+    if (is_number(&setting))
+      assert_int_equal(number_of(one, setting.name), number_of(other, setting.name));
+}
+
 static const char *text_of(const pool_config_t *config, const char *name)
 {
   static char copy[100];
@@ -79,7 +91,7 @@ static void test_settings__the_function_and_the_macro_make_the_same_struct(void 
   pool_config_t made;
   memset(&made, 0xff, sizeof made);
   assert_int_equal(pool_config_init(&made, sizeof made), 0);
-  assert_memory_equal(&made, &initial, sizeof made);
+  assert_same(&made, &initial);
 }
 
 /* ---- right values ---- */
@@ -96,7 +108,7 @@ static void takes(const pool_setting_t *setting, int64_t value)
   assert_int_equal(number_of(&config, setting->name), value);
   pool_config_t again = POOL_CONFIG_INIT;
   assert_int_equal(pool_config_set(&again, setting->name, text_of(&config, setting->name), &error), 0);
-  assert_memory_equal(&again, &config, sizeof config);
+  assert_same(&again, &config);
 }
 
 static void takes_its_range(const pool_setting_t *setting)
@@ -168,7 +180,7 @@ static void refused(const pool_config_t *config, const pool_config_t *before, in
   assert_int_equal(code, expected);
   assert_int_equal(refusal.code, expected);
   assert_null(strpbrk(refusal.message, "\r\n"));
-  assert_memory_equal(config, before, sizeof *config);
+  assert_same(config, before);
 }
 
 static void refuse_text(const char *name, const char *text)
@@ -374,7 +386,7 @@ static int check(const char *const pairs[])
   refusal = (pool_error_t)POOL_ERROR_INIT;
   pool_config_t before = config;
   int code = pool_config_check(&config, &refusal);
-  assert_memory_equal(&config, &before, sizeof config);
+  assert_same(&config, &before);
   return code;
 }
 

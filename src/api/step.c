@@ -25,6 +25,7 @@
 #include "decide/pool.h"
 #include "decide/queue.h"
 #include "decide/step.h"
+#include "decide/uses.h"
 #include "decide/waiter.h"
 #include "decide/work.h"
 #include "run/crew.h"
@@ -187,12 +188,13 @@ static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_
   return begin_slowly(pool, timeout_ms, ticket, 0, theirs);
 }
 
-/* A get that succeeded, if what it took is not overdue. */
-static __attribute__((noinline)) pool_lease_t begin_in_time(struct pool *pool, int64_t timeout_ms, pool_lease_t lease,
+/* A get that succeeded, if what it took is within its limits. */
+static __attribute__((noinline)) pool_lease_t begin_limited(struct pool *pool, int64_t timeout_ms, pool_lease_t lease,
                                                             pool_step_t *theirs)
 {
-  if (overdue_is_doubtful(pool, lease))
+  if (pool->trust_ns && overdue_is_doubtful(pool, lease))
     return begin_slowly(pool, timeout_ms, 0, lease, theirs);
+  uses_see(pool, lease);
   PROBE_LENT(pool, lease);
   return lease;
 }
@@ -204,10 +206,10 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   pool_lease_t lease = must_queue(pool) ? 0 : home_take_next(pool->homes, pool->lend, this_stepping_thread());
   if (__builtin_expect(!lease, 0))
     return begin_checked(pool, timeout_ms, 0, theirs);
-  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_TIMED);
+  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_LIMITED);
   if (__builtin_expect(attention || is_sampled(lease), 0))
-    return attention == ATTENTION_TIMED && !is_sampled(lease) ? begin_in_time(pool, timeout_ms, lease, theirs)
-                                                              : begin_slowly(pool, timeout_ms, 0, lease, theirs);
+    return attention == ATTENTION_LIMITED && !is_sampled(lease) ? begin_limited(pool, timeout_ms, lease, theirs)
+                                                                : begin_slowly(pool, timeout_ms, 0, lease, theirs);
   PROBE_LENT(pool, lease);
   return lease;
 }

@@ -98,6 +98,7 @@ void count_close(struct pool *pool, int32_t reason, bool succeeded)
   counts->closed_lifetime += reason == POOL_REASON_LIFETIME;
   counts->closed_flushed += reason == POOL_REASON_FLUSHED;
   counts->closed_resized += reason == POOL_REASON_RESIZED;
+  counts->closed_uses += reason == POOL_REASON_USES;
 }
 
 int32_t count_open(struct pool *pool, int32_t *threads)

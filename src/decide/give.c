@@ -38,6 +38,7 @@
 #include "decide/queue.h"
 #include "decide/room.h"
 #include "decide/step.h"
+#include "decide/uses.h"
 
 /* More than max_idle, or than max_open: the one that came back last goes. */
 static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
@@ -206,6 +207,7 @@ void give_unused(struct pool *pool, pool_lease_t lease, struct step *step)
     count_no_vain_lease(pool);
     return;
   }
+  uses_skip(slot);
   if (pool->trust_ns)
     overdue_was_unused(slot, generation_next(word), since);
   free(ending.tag);

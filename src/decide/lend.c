@@ -21,6 +21,7 @@
 #include "decide/overdue.h"
 #include "decide/pool.h"
 #include "decide/step.h"
+#include "decide/uses.h"
 
 /* While the breaker is open, connections that are suspect are checked one at a time: not every get has to meet one that
    hangs. */
@@ -169,6 +170,7 @@ void lend_note(pool_lease_t lease)
   struct slot *slot = slot_of(lease);
   slot_set_holder(slot, thread_id());
   struct pool *pool = slot_pool(slot);
+  uses_see(pool, lease);
   if (is_sampled(lease) || (attention_hint(pool) & ATTENTION_EVENTS))
     notes_see(slot, lease_generation(lease) | LEASED, clock_boot());
 }

@@ -24,6 +24,7 @@
 #include "decide/room.h"
 #include "decide/step.h"
 #include "decide/suspect.h"
+#include "decide/uses.h"
 #include "decide/waiter.h"
 
 static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
@@ -202,6 +203,7 @@ static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
     count_no_vain_lease(pool);
     return EMPTY;
   }
+  uses_skip(slot);
   notes_follow(slot, word, generation_next(word));
   return state_of(word);
 }

@@ -78,7 +78,7 @@ static void reset(struct pool *pool)
   /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
   life_begin_anew(pool);
   /* What the program decided holds in the child as well. */
-  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_TIMED);
+  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_LIMITED);
   pthread_mutex_unlock(&pool->lock);
 }
 

@@ -85,6 +85,8 @@ char *notes_forget(struct slot *slot)
   forget_int64(&notes->checked_ns);
   forget_int64(&notes->trusted_ns);
   forget_int64(&notes->trusted_until);
+  if (atomic_load(&notes->unused))
+    atomic_store(&notes->unused, 0);
   forget_flag(&notes->reason);
   forget_flag(&notes->wants_check);
   forget_flag(&notes->leak);
