@@ -1,51 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Asynchronous gets: who is called back, when, how often and on which thread. */
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "threadless.h"
 #include "witness.h"
 
 static struct fake fake;
-
-/* ---- threads that cannot be started ---- */
-
-static _Atomic bool no_threads;
-
-/* What a thread passes before it begins to run. */
-static struct gate beginning;
-
-struct delayed {
-  void *(*main)(void *);
-  void *data;
-};
-
-static void *delayed_main(void *data)
-{
-  struct delayed delayed = *(struct delayed *)data;
-  free(data);
-  gate_pass(&beginning);
-  return delayed.main(delayed.data);
-}
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *data)
-{
-  union {
-    void *object;
-    int (*function)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-  } next = {.object = dlsym(RTLD_NEXT, "pthread_create")};
-  if (atomic_load(&no_threads))
-    return EAGAIN;
-  struct delayed *delayed = malloc(sizeof *delayed);
-  must(delayed);
-  *delayed = (struct delayed){main, data};
-  int error = next.function(thread, attributes, delayed_main, delayed);
-  if (error)
-    free(delayed);
-  return error;
-}
 
 /* ---- what a callback was told ---- */
 
@@ -593,13 +554,13 @@ static void test_async__an_expired_first_leaves_the_room_to_the_next(void **stat
   pool_maintain(pool);
   struct getter getter = {.keeps = true};
   getter_queue(&getter, pool, 9000);
-  gate_set(&beginning, false);
+  gate_set(&thread_beginning, false);
   assert_int_equal(pool_mark_unusable(lease), 0);
   assert_int_equal(pool_put(lease), 0); /* the room is the first one's, and an opener is sent for */
   maintain_until(pool, told.times == 1);
   assert_int_equal(told.result, POOL_E_TIMEOUT);
   assert_true(getter_end(&getter) > 0);
-  gate_set(&beginning, true);
+  gate_set(&thread_beginning, true);
   assert_int_equal(pool_put(getter.result), 0);
   fake_finish(&fake, pool);
 }
@@ -1095,7 +1056,6 @@ static void test_async__a_close_in_the_middle_forgets_nobody(void **state)
 
 int main(void)
 {
-  gate_init(&beginning, true);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_async__got_is_called_once_on_the_keeper),
       cmocka_unit_test(test_async__never_calls_back_inside_the_call),

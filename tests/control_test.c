@@ -2,6 +2,7 @@
 /* Flushing, pausing and resizing a pool that is in use. */
 #include <string.h>
 
+#include "steps.h"
 #include "virtual.h"
 #include "witness.h"
 
@@ -114,10 +115,8 @@ static void test_control__flush_reaches_what_is_being_reset(void **state)
 {
   (void)state;
   pool_t *pool = fake_start(&fake, PLAN(.vtable.reset = fake_reset, .config.max_open = 1));
-  gate_set(&fake.resetting, false);
   pool_lease_t lease = pool_get(pool);
-  pthread_t putter = thread_start(put_it, &lease);
-  wait_until(gate_waiting(&fake.resetting) == 1);
+  pthread_t putter = thread_hold_up(&fake.resetting, put_it, &lease);
   assert_int_equal(pool_flush(pool), 1);
   gate_set(&fake.resetting, true);
   thread_end(putter);
@@ -415,10 +414,28 @@ static void pauses_with(pool_t *pool, int32_t busy)
   assert_int_equal(pool_resume(pool), 0);
 }
 
+static void *get_main(void *data)
+{
+  pool_lease_t lease = pool_get(data);
+  must(lease > 0 && pool_put(lease) == 0);
+  return NULL;
+}
+
 static void *flush_main(void *data)
 {
   must(pool_flush(data) > 0);
   return NULL;
+}
+
+/* While a thread is held up at a gate with one of them, and after it. */
+static void pause_counts_one_at(pool_t *pool, struct gate *gate, void *(*main)(void *), void *data)
+{
+  pthread_t thread = thread_hold_up(gate, main, data);
+  pauses_with(pool, 1);
+  gate_set(gate, true);
+  thread_end(thread);
+  pauses_with(pool, 0);
+  fake_finish(&fake, pool);
 }
 
 static void test_control__a_pause_counts_what_is_being_opened(void **state)
@@ -428,10 +445,8 @@ static void test_control__a_pause_counts_what_is_being_opened(void **state)
   struct getter getters[2] = {0};
   getter_start(&getters[0], pool, -1);
   wait_until(getters[0].result > 0);
-  gate_set(&fake.opening, false);
   pool_lease_t lease = pool_get(pool);
-  getter_start(&getters[1], pool, -1);
-  wait_until(gate_waiting(&fake.opening) == 1);
+  getter_hold_up(&getters[1], pool, -1, &fake.opening);
   pauses_with(pool, 2);
   assert_int_equal(pool_put(lease), 0);
   pauses_with(pool, 1);
@@ -445,13 +460,7 @@ static void test_control__a_pause_counts_what_is_being_checked(void **state)
 {
   (void)state;
   pool_t *pool = with_one_idle(true, false, 0);
-  struct getter getter = {0};
-  getter_hold_up(&getter, pool, -1, &fake.checking);
-  pauses_with(pool, 1);
-  gate_set(&fake.checking, true);
-  assert_true(getter_end(&getter) > 0);
-  pauses_with(pool, 0);
-  fake_finish(&fake, pool);
+  pause_counts_one_at(pool, &fake.checking, get_main, pool);
 }
 
 static void test_control__a_pause_counts_what_is_being_reset(void **state)
@@ -459,28 +468,14 @@ static void test_control__a_pause_counts_what_is_being_reset(void **state)
   (void)state;
   pool_t *pool = with_one_idle(false, true, 0);
   pool_lease_t lease = pool_get(pool);
-  gate_set(&fake.resetting, false);
-  pthread_t putter = thread_start(put_it, &lease);
-  wait_until(gate_waiting(&fake.resetting) == 1);
-  pauses_with(pool, 1);
-  gate_set(&fake.resetting, true);
-  thread_end(putter);
-  pauses_with(pool, 0);
-  fake_finish(&fake, pool);
+  pause_counts_one_at(pool, &fake.resetting, put_it, &lease);
 }
 
 static void test_control__a_pause_counts_what_is_being_closed(void **state)
 {
   (void)state;
   pool_t *pool = make(1, 1);
-  gate_set(&fake.closing, false);
-  pthread_t flusher = thread_start(flush_main, pool);
-  wait_until(gate_waiting(&fake.closing) == 1);
-  pauses_with(pool, 1);
-  gate_set(&fake.closing, true);
-  thread_end(flusher);
-  pauses_with(pool, 0);
-  fake_finish(&fake, pool);
+  pause_counts_one_at(pool, &fake.closing, flush_main, pool);
 }
 
 /* Also after the lease was put. */
@@ -519,20 +514,13 @@ static void test_control__a_pool_may_begin_paused(void **state)
 static void test_control__a_pool_of_steps_may_begin_paused(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.paused = 1;
-  pool_t *pool = NULL;
+  pool_t *pool = step_pool(PLAN(.config.paused = 1));
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT);
-  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-  int64_t ticket = step.ticket;
-  assert_true(ticket > 0);
+  int64_t ticket = step_queue(pool, -1);
   assert_int_equal(pool_resume(pool), 0);
-  assert_int_equal(pool_step_next(pool, &step), 1);
-  assert_true(step.wake == ticket);
-  assert_int_equal(pool_step_begin(pool, -1, ticket, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_next_wakes(pool, ticket, &step);
+  assert_opens(pool, -1, ticket, &step);
   assert_int_equal(pool_step_done(step.claim, &(pool_error_t)POOL_ERROR_INIT, NULL, &step), POOL_E_OPEN);
   pool_free(pool);
 }
@@ -587,16 +575,10 @@ static void test_control__a_paused_evicted_and_flushed_pool_is_clear(void **stat
 static void test_control__evict_reaches_those_who_wait_by_steps(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.paused = 1;
-  pool_t *pool = NULL;
+  pool_t *pool = step_pool(PLAN(.config.paused = 1));
   pool_step_t step = POOL_STEP_INIT;
   int64_t tickets[3];
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
-  for (int i = 0; i < 3; i++) {
-    assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-    assert_true((tickets[i] = step.ticket) > 0);
-  }
+  step_queue_all(pool, tickets, 3);
   assert_int_equal(pool_evict(pool), 3);
   step.wake = 0;
   for (int i = 0; i < 3; i++) { /* each step names one of them */
@@ -611,8 +593,7 @@ static void test_control__evict_reaches_those_who_wait_by_steps(void **state)
   assert_int_equal(step.ticket, 0);
   assert_int_equal(stats_of(pool).evicted, 4);
   assert_int_equal(pool_resume(pool), 0);
-  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_opens(pool, -1, 0, &step);
   assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
   pool_free(pool);
 }
@@ -620,19 +601,15 @@ static void test_control__evict_reaches_those_who_wait_by_steps(void **state)
 static void test_control__evict_lets_no_step_wait_whose_open_fails_during_the_pause(void **state)
 {
   (void)state;
-  pool_config_t config = POOL_CONFIG_INIT;
-  pool_t *pool = NULL;
+  pool_t *pool = step_pool(PLAN());
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
-  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
-  pool_lease_t lease = pool_step_done(step.claim, NULL, &fake, &step);
-  assert_true(lease > 0); /* it might come back */
-  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+  pool_lease_t lease = step_open(pool, &fake); /* it might come back */
+  assert_opens(pool, -1, 0, &step);
   assert_int_equal(pool_pause(pool), 2);
   assert_int_equal(pool_evict(pool), 0);
   assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
   assert_int_equal(step.ticket, 0);
-  assert_int_equal(pool_step_end(lease, &step), 0);
+  step_put(lease);
   pool_free(pool);
 }
 

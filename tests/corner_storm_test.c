@@ -112,7 +112,7 @@ static void test_corner__maintaining_does_not_put_the_keeper_to_sleep(void **sta
     pool_vtable_t vtable = fake_vtable();
     pool_t *pool = fake_pool(&fake, &config, &vtable);
     pool_lease_t held = pool_get(pool);
-    wait_until(atomic_load(&pool->resting));
+    wait_until(atomic_load(&pool->looks.resting));
     atomic_store(&stop, false);
     atomic_store(&passes, 0);
     pthread_t thread = thread_start(maintain_it, pool);

@@ -1,89 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* A deadline is a deadline: no get that has one runs a close or a reset, whatever it meets.  Here these never end
    unless the test lets them, so that a get that runs one does not return. */
-#include "support.h"
-
-#include <dlfcn.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "threadless.h"
+
 #define MILLISECOND INT64_C(1000000)
 
 enum { GET_MS = 100 };
-
-/* ---- threads that cannot be had ---- */
-
-static _Atomic bool no_threads;
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *data)
-{
-  union {
-    void *object;
-    int (*function)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-  } next = {.object = dlsym(RTLD_NEXT, "pthread_create")};
-  return atomic_load(&no_threads) ? EAGAIN : next.function(thread, attributes, main, data);
-}
-
-/* ---- who gets in time ---- */
-
-/* A thread of the test's own, begun before none can be had any more. */
-struct getter {
-  pool_t *pool;
-  int64_t timeout_ms;
-  pool_lease_t lease;
-  pool_error_t failure;
-  int64_t took_ns;
-  _Atomic bool told, done;
-  pthread_t thread;
-};
-
-static void *run_getter(void *data)
-{
-  struct getter *getter = data;
-  must_soon(atomic_load(&getter->told));
-  int64_t began = now_ns();
-  getter->lease = pool_get_for(getter->pool, getter->timeout_ms);
-  getter->took_ns = now_ns() - began;
-  if (getter->lease < 0)
-    pool_failure(&getter->failure);
-  atomic_store(&getter->done, true);
-  return NULL;
-}
-
-static void getter_prepare(struct getter *getter)
-{
-  memset(getter, 0, sizeof *getter);
-  getter->failure = (pool_error_t)POOL_ERROR_INIT;
-  getter->thread = thread_start(run_getter, getter);
-}
-
-static void getter_go(struct getter *getter, pool_t *pool, int64_t timeout_ms)
-{
-  getter->pool = pool;
-  getter->timeout_ms = timeout_ms;
-  atomic_store(&getter->told, true);
-}
-
-static pool_lease_t getter_end(struct getter *getter)
-{
-  wait_until(atomic_load(&getter->done));
-  thread_end(getter->thread);
-  return getter->lease;
-}
-
-static pool_lease_t get_beside(pool_t *pool, int64_t timeout_ms)
-{
-  struct getter getter;
-  getter_prepare(&getter);
-  getter_go(&getter, pool, timeout_ms);
-  getter_end(&getter);
-  if (timeout_ms >= 0)
-    assert_in_range(getter.took_ns, 0, (timeout_ms + 400) * MILLISECOND);
-  return getter.lease;
-}
 
 /* ---- pools of all kinds ---- */
 
@@ -100,40 +27,24 @@ static int check_number(void *context, void *conn, int64_t deadline_ns, pool_err
   return ((struct fake_conn *)conn)->number < atomic_load(&first_good) ? -1 : code;
 }
 
-static void server_start(void)
+static int kind;
+static pool_t *pool;
+
+/* A plan of a pool of the kind that is tested. */
+#define OF_KIND(...)                                                                                                   \
+  PLAN(.config.check_after_ms = 0, .config.openers = kind == OPENERS || kind == MANUAL_OPENERS ? 2 : 0,                \
+       .config.keepalive_ms = kind == TIMED ? 3600000 : 0,                                                             \
+       .config.keeper = kind == MANUAL || kind == MANUAL_OPENERS ? POOL_KEEPER_MANUAL : POOL_KEEPER_THREAD,            \
+       .vtable.check = check_number, .vtable.abandon = fake_abandon, __VA_ARGS__)
+
+static void start(const struct plan *plan)
 {
-  fake_init(&fake);
   atomic_store(&first_good, 0);
-}
-
-static pool_config_t config_of(int kind, int32_t max_open)
-{
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.max_open = max_open;
-  config.check_after_ms = 0;
-  config.openers = kind == OPENERS || kind == MANUAL_OPENERS ? 2 : 0;
-  config.keepalive_ms = kind == TIMED ? 3600000 : 0;
-  config.keeper = kind == MANUAL || kind == MANUAL_OPENERS ? POOL_KEEPER_MANUAL : POOL_KEEPER_THREAD;
-  return config;
-}
-
-static pool_t *pool_with(const pool_config_t *config)
-{
-  server_start();
-  pool_vtable_t vtable = fake_vtable();
-  vtable.check = check_number;
-  vtable.abandon = fake_abandon;
-  return fake_pool(&fake, config, &vtable);
-}
-
-static pool_t *pool_of(int kind, int32_t max_open)
-{
-  pool_config_t config = config_of(kind, max_open);
-  return pool_with(&config);
+  pool = fake_start(&fake, plan);
 }
 
 /* So many are idle, and dead if somebody looks; and who closes one does not come back. */
-static void leave_dead(pool_t *pool, int count)
+static void leave_dead(int count)
 {
   pool_lease_t leases[8];
   leases_get(pool, leases, count);
@@ -142,9 +53,99 @@ static void leave_dead(pool_t *pool, int count)
   atomic_store(&first_good, count);
 }
 
+static void start_with_dead(int32_t max_open, int dead)
+{
+  start(OF_KIND(.config.max_open = max_open));
+  leave_dead(dead);
+}
+
 static void let_close(void)
 {
   gate_set(&fake.closing, true);
+}
+
+/* ---- who gets in time ---- */
+
+/* A thread of the test's own, begun before none can be had any more. */
+struct getter {
+  int64_t timeout_ms;
+  pool_lease_t lease;
+  pool_error_t failure;
+  int64_t took_ns;
+  _Atomic bool told, done;
+  pthread_t thread;
+};
+
+static void *run_getter(void *data)
+{
+  struct getter *getter = data;
+  must_soon(atomic_load(&getter->told));
+  int64_t began = now_ns();
+  getter->lease = pool_get_for(pool, getter->timeout_ms);
+  getter->took_ns = now_ns() - began;
+  if (getter->lease < 0)
+    pool_failure(&getter->failure);
+  atomic_store(&getter->done, true);
+  return NULL;
+}
+
+static void getter_prepare(struct getter *getter)
+{
+  memset(getter, 0, sizeof *getter);
+  getter->failure = (pool_error_t)POOL_ERROR_INIT;
+  getter->thread = thread_start(run_getter, getter);
+}
+
+static void getter_go(struct getter *getter, int64_t timeout_ms)
+{
+  getter->timeout_ms = timeout_ms;
+  atomic_store(&getter->told, true);
+}
+
+static pool_lease_t getter_end(struct getter *getter)
+{
+  wait_until(atomic_load(&getter->done));
+  thread_end(getter->thread);
+  return getter->lease;
+}
+
+static pool_lease_t get_beside(int64_t timeout_ms)
+{
+  struct getter getter;
+  getter_prepare(&getter);
+  getter_go(&getter, timeout_ms);
+  getter_end(&getter);
+  if (timeout_ms >= 0)
+    assert_in_range(getter.took_ns, 0, (timeout_ms + 400) * MILLISECOND);
+  return getter.lease;
+}
+
+/* A get beside those that do not come back has a connection, and has closed nothing. */
+static pool_lease_t get_without_a_close(void)
+{
+  pool_lease_t lease = get_beside(2000);
+  assert_true(lease > 0);
+  assert_int_equal(atomic_load(&fake.closed), 0);
+  return lease;
+}
+
+static void put(pool_lease_t lease)
+{
+  assert_int_equal(pool_put(lease), 0);
+}
+
+static void end(void)
+{
+  fake_finish(&fake, pool);
+}
+
+/* Those who close come back, and one get more has a place. */
+static pool_lease_t get_after_the_close(void)
+{
+  let_close();
+  pool_lease_t lease = get_beside(5000);
+  assert_true(lease > 0);
+  return lease;
 }
 
 /* ---- dead connections ---- */
@@ -152,117 +153,102 @@ static void let_close(void)
 static void test_deadline__a_get_that_meets_a_dead_connection_does_not_close_it(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++)
+  for (kind = 0; kind < KINDS; kind++)
     for (int dead = 1; dead <= 4; dead++) {
-      pool_t *pool = pool_of(kind, 8);
-      leave_dead(pool, dead);
-      pool_lease_t lease = get_beside(pool, 2000);
-      assert_true(lease > 0);
+      start_with_dead(8, dead);
+      pool_lease_t lease = get_without_a_close();
       assert_int_equal(fake_number(lease), dead); /* a new one */
-      assert_int_equal(atomic_load(&fake.closed), 0);
       let_close();
-      assert_int_equal(pool_put(lease), 0);
-      fake_finish(&fake, pool);
+      put(lease);
+      end();
     }
 }
 
 static void test_deadline__a_get_that_needs_the_place_of_a_dead_one_ends_in_time(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
-    pool_t *pool = pool_of(kind, 1);
-    leave_dead(pool, 1);
-    assert_int_equal(get_beside(pool, GET_MS), POOL_E_TIMEOUT);
-    assert_int_equal(get_beside(pool, GET_MS), POOL_E_TIMEOUT); /* which has to come from the queue */
-    assert_int_equal(get_beside(pool, 0), POOL_E_TIMEOUT);
-    let_close();
-    pool_lease_t lease = get_beside(pool, 5000); /* now it gets the place */
-    assert_true(lease > 0);
-    assert_int_equal(pool_put(lease), 0);
-    fake_finish(&fake, pool);
+  for (kind = 0; kind < KINDS; kind++) {
+    start_with_dead(1, 1);
+    assert_int_equal(get_beside(GET_MS), POOL_E_TIMEOUT);
+    assert_int_equal(get_beside(GET_MS), POOL_E_TIMEOUT); /* which has to come from the queue */
+    assert_int_equal(get_beside(0), POOL_E_TIMEOUT);
+    put(get_after_the_close()); /* now it gets the place */
+    end();
   }
 }
 
 static void test_deadline__a_get_without_time_waits_for_no_close(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
-    pool_t *pool = pool_of(kind, 1);
-    leave_dead(pool, 1);
-    assert_int_equal(get_beside(pool, 0), POOL_E_TIMEOUT);
-    let_close();
-    pool_lease_t lease = get_beside(pool, 5000);
-    assert_true(lease > 0);
-    assert_int_equal(pool_put(lease), 0);
-    fake_finish(&fake, pool);
+  for (kind = 0; kind < KINDS; kind++) {
+    start_with_dead(1, 1);
+    assert_int_equal(get_beside(0), POOL_E_TIMEOUT);
+    put(get_after_the_close());
+    end();
   }
 }
 
 static void test_deadline__many_gets_that_meet_dead_ones_end_in_time(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
-    pool_t *pool = pool_of(kind, 20); /* openers may open more than are taken, and those may be taken for dead */
+  for (kind = 0; kind < KINDS; kind++) {
     struct getter getters[4];
-    leave_dead(pool, 4);
+    start_with_dead(20, 4); /* openers may open more than are taken, and those may be taken for dead */
     for (int i = 0; i < 4; i++)
       getter_prepare(&getters[i]);
     for (int i = 0; i < 4; i++)
-      getter_go(&getters[i], pool, 3000);
+      getter_go(&getters[i], 3000);
     for (int i = 0; i < 4; i++)
       if (getter_end(&getters[i]) < 0)
         fail_msg("kind %d: %s", kind, getters[i].failure.message);
     let_close();
     for (int i = 0; i < 4; i++)
-      assert_int_equal(pool_put(getters[i].lease), 0);
-    fake_finish(&fake, pool);
+      put(getters[i].lease);
+    end();
   }
 }
 
 /* ---- what else a get may have to leave ---- */
 
+/* A get is held up at a gate, and its connection can be closed by nobody yet. */
+static void hold_up(struct getter *getter, struct gate *gate, int64_t timeout_ms)
+{
+  gate_set(&fake.closing, false);
+  gate_set(gate, false);
+  getter_prepare(getter);
+  getter_go(getter, timeout_ms);
+  wait_until(gate_waiting(gate) == 1);
+}
+
+static void flush_at(struct gate *gate)
+{
+  struct getter getter;
+  hold_up(&getter, gate, GET_MS);
+  assert_int_equal(pool_flush(pool), 1);
+  gate_set(gate, true);
+  assert_int_equal(getter_end(&getter), POOL_E_TIMEOUT);
+  pool_lease_t lease = get_after_the_close();
+  assert_int_equal(fake_number(lease), 1);
+  put(lease);
+  end();
+}
+
 static void test_deadline__what_was_flushed_while_it_was_opened_is_not_closed_by_the_get(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
-    pool_t *pool = pool_of(kind, 1);
-    struct getter getter;
-    gate_set(&fake.opening, false);
-    gate_set(&fake.closing, false);
-    getter_prepare(&getter);
-    getter_go(&getter, pool, GET_MS);
-    wait_until(gate_waiting(&fake.opening) == 1);
-    assert_int_equal(pool_flush(pool), 1);
-    gate_set(&fake.opening, true);
-    assert_int_equal(getter_end(&getter), POOL_E_TIMEOUT);
-    let_close();
-    pool_lease_t lease = get_beside(pool, 5000);
-    assert_int_equal(fake_number(lease), 1);
-    assert_int_equal(pool_put(lease), 0);
-    fake_finish(&fake, pool);
+  for (kind = 0; kind < KINDS; kind++) {
+    start(OF_KIND(.config.max_open = 1));
+    flush_at(&fake.opening);
   }
 }
 
 static void test_deadline__what_was_flushed_while_it_was_checked_is_not_closed_by_the_get(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
-    pool_t *pool = pool_of(kind, 1);
-    struct getter getter;
-    leave_dead(pool, 1);
+  for (kind = 0; kind < KINDS; kind++) {
+    start_with_dead(1, 1);
     atomic_store(&first_good, 0);
-    gate_set(&fake.checking, false);
-    getter_prepare(&getter);
-    getter_go(&getter, pool, GET_MS);
-    wait_until(gate_waiting(&fake.checking) == 1);
-    assert_int_equal(pool_flush(pool), 1);
-    gate_set(&fake.checking, true);
-    assert_int_equal(getter_end(&getter), POOL_E_TIMEOUT);
-    let_close();
-    pool_lease_t lease = get_beside(pool, 5000);
-    assert_int_equal(fake_number(lease), 1);
-    assert_int_equal(pool_put(lease), 0);
-    fake_finish(&fake, pool);
+    flush_at(&fake.checking);
   }
 }
 
@@ -270,24 +256,22 @@ static void test_deadline__what_was_flushed_while_it_was_checked_is_not_closed_b
 static void test_deadline__what_is_too_old_is_not_closed_by_the_get(void **state)
 {
   (void)state;
+  kind = MANUAL;
   for (int lifetimes = 0; lifetimes < 2; lifetimes++) {
-    pool_config_t config = config_of(MANUAL, 8);
-    config.check_after_ms = -1;
-    config.idle_timeout_ms = lifetimes ? 0 : 20;
-    config.max_lifetime_ms = lifetimes ? 20 : 0;
-    pool_t *pool = pool_with(&config);
-    leave_dead(pool, 3);
+    start(OF_KIND(.config.max_open = 8, .config.check_after_ms = -1, .config.idle_timeout_ms = lifetimes ? 0 : 20,
+                  .config.max_lifetime_ms = lifetimes ? 20 : 0));
+    leave_dead(3);
     int64_t began = now_ns();
     wait_until(now_ns() - began > 60 * MILLISECOND);
-    pool_lease_t first = get_beside(pool, 2000), second = get_beside(pool, 2000);
+    pool_lease_t first = get_beside(2000), second = get_beside(2000);
     assert_true(fake_number(first) >= 3 && fake_number(second) >= 3);
     assert_int_equal(atomic_load(&fake.closed), 0);
     let_close();
-    assert_int_equal(pool_put(first), 0);
-    assert_int_equal(pool_put(second), 0);
+    put(first);
+    put(second);
     pool_maintain(pool);
     assert_in_range(atomic_load(&fake.closed), 3, 5);
-    fake_finish(&fake, pool);
+    end();
   }
 }
 
@@ -295,43 +279,32 @@ static void test_deadline__what_is_too_old_is_not_closed_by_the_get(void **state
 static void test_deadline__what_comes_when_the_pool_is_closed_is_not_closed_by_the_get(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++)
+  for (kind = 0; kind < KINDS; kind++)
     for (int checks = 0; checks < 2; checks++) {
-      pool_t *pool = pool_of(kind, 1);
       struct gate *gate = checks ? &fake.checking : &fake.opening;
       struct getter getter;
-      if (checks)
-        leave_dead(pool, 1);
+      start_with_dead(1, checks);
       atomic_store(&first_good, 0);
-      gate_set(&fake.closing, false);
-      gate_set(gate, false);
-      getter_prepare(&getter);
-      getter_go(&getter, pool, 2000);
-      wait_until(gate_waiting(gate) == 1);
+      hold_up(&getter, gate, 2000);
       assert_int_equal(pool_close(pool, 0), 1);
       gate_set(gate, true);
       assert_int_equal(getter_end(&getter), POOL_E_CLOSED);
       let_close();
-      fake_finish(&fake, pool);
+      end();
     }
 }
 
 static void test_deadline__a_freed_pool_closes_what_gets_have_left(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
-    pool_config_t config = config_of(kind, 8);
-    server_start();
-    pool_vtable_t vtable = fake_vtable();
-    vtable.check = check_number;
-    vtable.release = fake_release;
-    pool_t *pool = fake_pool(&fake, &config, &vtable);
-    leave_dead(pool, 3);
-    pool_lease_t lease = get_beside(pool, 2000);
+  for (kind = 0; kind < KINDS; kind++) {
+    start(OF_KIND(.config.max_open = 8, .vtable.release = fake_release));
+    leave_dead(3);
+    pool_lease_t lease = get_beside(2000);
     assert_true(lease > 0);
     let_close();
     pool_free(pool);
-    assert_int_equal(pool_put(lease), 0);
+    put(lease);
     wait_until(atomic_load(&fake.released) == 1);
     assert_int_equal(atomic_load(&fake.closed), 4);
     assert_int_equal(atomic_load(&fake.misuse), 0);
@@ -343,16 +316,11 @@ static void test_deadline__a_freed_pool_closes_what_gets_have_left(void **state)
 static void test_deadline__a_get_that_gives_back_at_once_does_not_reset(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
-    pool_config_t config = config_of(kind, 1);
-    config.check_after_ms = -1;
-    config.keepalive_ms = 0;
-    config.idle_timeout_ms = kind == TIMED ? 3600000 : 0;
-    server_start();
-    pool_vtable_t vtable = fake_vtable();
-    vtable.reset = fake_reset;
-    pool_t *pool = fake_pool(&fake, &config, &vtable);
-    assert_int_equal(pool_put(pool_get(pool)), 0);
+  for (kind = 0; kind < KINDS; kind++) {
+    start(OF_KIND(.config.max_open = 1, .config.check_after_ms = -1, .config.keepalive_ms = 0,
+                  .config.idle_timeout_ms = kind == TIMED ? 3600000 : 0, .vtable.check = NULL,
+                  .vtable.reset = fake_reset));
+    put(pool_get(pool));
     gate_set(&fake.resetting, false);
     assert_int_equal(pool_pause(pool), 0);
     int64_t began = now_ns();
@@ -363,8 +331,8 @@ static void test_deadline__a_get_that_gives_back_at_once_does_not_reset(void **s
     pool_lease_t lease = pool_get_for(pool, 5000);
     assert_true(lease > 0);
     assert_int_equal(fake_number(lease), 0);
-    assert_int_equal(pool_put(lease), 0);
-    fake_finish(&fake, pool);
+    put(lease);
+    end();
   }
 }
 
@@ -373,30 +341,28 @@ static void test_deadline__a_get_that_gives_back_at_once_does_not_reset(void **s
 static void test_deadline__the_next_put_closes_where_nobody_maintains(void **state)
 {
   (void)state;
-  pool_t *pool = pool_of(MANUAL, 8);
-  leave_dead(pool, 3);
-  pool_lease_t lease = get_beside(pool, 2000);
-  assert_true(lease > 0);
-  assert_int_equal(atomic_load(&fake.closed), 0);
+  kind = MANUAL;
+  start_with_dead(8, 3);
+  pool_lease_t lease = get_without_a_close();
   let_close();
-  assert_int_equal(pool_put(lease), 0);
+  put(lease);
   assert_in_range(atomic_load(&fake.closed), 1, 3);
   pool_maintain(pool);
   assert_int_equal(atomic_load(&fake.closed), 3);
-  fake_finish(&fake, pool);
+  end();
 }
 
 static void test_deadline__maintaining_closes_what_gets_have_left(void **state)
 {
   (void)state;
-  pool_t *pool = pool_of(MANUAL, 8);
-  leave_dead(pool, 3);
-  pool_lease_t lease = get_beside(pool, 2000);
+  kind = MANUAL;
+  start_with_dead(8, 3);
+  pool_lease_t lease = get_beside(2000);
   let_close();
   pool_maintain(pool);
   assert_int_equal(atomic_load(&fake.closed), 3);
-  assert_int_equal(pool_put(lease), 0);
-  fake_finish(&fake, pool);
+  put(lease);
+  end();
 }
 
 /* ---- no thread can be had ---- */
@@ -404,20 +370,19 @@ static void test_deadline__maintaining_closes_what_gets_have_left(void **state)
 static void test_deadline__holds_where_no_thread_can_be_had(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
+  for (kind = 0; kind < KINDS; kind++) {
     struct getter getter;
     getter_prepare(&getter);
     atomic_store(&no_threads, true);
-    pool_t *pool = pool_of(kind, 8);
-    leave_dead(pool, 3);
-    getter_go(&getter, pool, 2000);
+    start_with_dead(8, 3);
+    getter_go(&getter, 2000);
     pool_lease_t lease = getter_end(&getter);
     assert_true(lease > 0);
     assert_int_equal(atomic_load(&fake.closed), 0);
     let_close();
-    assert_int_equal(pool_put(lease), 0); /* nobody else would */
+    put(lease); /* nobody else would */
     assert_in_range(atomic_load(&fake.closed), 1, 3);
-    fake_finish(&fake, pool);
+    end();
     atomic_store(&no_threads, false);
   }
 }
@@ -425,18 +390,17 @@ static void test_deadline__holds_where_no_thread_can_be_had(void **state)
 static void test_deadline__a_place_comes_back_where_no_thread_can_be_had(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
+  for (kind = 0; kind < KINDS; kind++) {
     atomic_store(&no_threads, true);
-    pool_t *pool = pool_of(kind, 1);
-    leave_dead(pool, 1);
+    start_with_dead(1, 1);
     let_close();
     pool_lease_t lease = pool_get_for(pool, GET_MS); /* has no place, and closes when its time is over */
     if (lease < 0)
       lease = pool_get_for(pool, GET_MS);
     assert_true(lease > 0);
     assert_int_equal(atomic_load(&fake.closed), 1);
-    assert_int_equal(pool_put(lease), 0);
-    fake_finish(&fake, pool);
+    put(lease);
+    end();
     atomic_store(&no_threads, false);
   }
 }
@@ -444,26 +408,26 @@ static void test_deadline__a_place_comes_back_where_no_thread_can_be_had(void **
 static void test_deadline__nothing_is_left_open_where_no_thread_can_be_had(void **state)
 {
   (void)state;
-  for (int kind = 0; kind < KINDS; kind++) {
+  for (kind = 0; kind < KINDS; kind++) {
     struct getter getter;
     getter_prepare(&getter);
     atomic_store(&no_threads, true);
-    pool_t *pool = pool_of(kind, 1);
+    start(OF_KIND(.config.max_open = 1));
     gate_set(&fake.opening, false);
-    getter_go(&getter, pool, 2000);
+    getter_go(&getter, 2000);
     wait_until(gate_waiting(&fake.opening) == 1);
     assert_int_equal(pool_close(pool, 0), 1);
     gate_set(&fake.opening, true);
     assert_int_equal(getter_end(&getter), POOL_E_CLOSED);
     assert_int_equal(atomic_load(&fake.open_now), 0); /* by then, for nobody else need come */
-    fake_finish(&fake, pool);
+    end();
     atomic_store(&no_threads, false);
   }
 }
 
 /* ---- children ---- */
 
-static void run_child(pool_t *pool, int closing)
+static void run_child(int closing)
 {
   let_close();
   must(atomic_load(&fake.abandoned) == 4 - closing); /* three dead ones and one that is lent */
@@ -481,10 +445,9 @@ static void test_deadline__a_child_has_nothing_to_close_of_its_parent(void **sta
 #ifdef __SANITIZE_THREAD__
   return; /* which ends a child that starts a thread */
 #endif
-  for (int kind = 0; kind < KINDS; kind++) {
-    pool_t *pool = pool_of(kind, 8);
-    leave_dead(pool, 3);
-    pool_lease_t lease = get_beside(pool, 2000);
+  for (kind = 0; kind < KINDS; kind++) {
+    start_with_dead(8, 3);
+    pool_lease_t lease = get_beside(2000);
     assert_true(lease > 0);
     int closing = kind == MANUAL ? 0 : kind == OPENERS || kind == MANUAL_OPENERS ? 2 : 1; /* by library threads */
     wait_until(gate_waiting(&fake.closing) == closing);
@@ -492,15 +455,15 @@ static void test_deadline__a_child_has_nothing_to_close_of_its_parent(void **sta
     pid_t child = fork();
     if (child == 0) {
       gate_init(&fake.closing, true);
-      run_child(pool, closing);
+      run_child(closing);
     }
     pthread_mutex_unlock(&fake.closing.lock);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     let_close();
-    assert_int_equal(pool_put(lease), 0);
-    fake_finish(&fake, pool);
+    put(lease);
+    end();
   }
 }
 

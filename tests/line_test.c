@@ -230,7 +230,8 @@ static void test_line__texts_are_cut_between_characters(void **state)
     assert_int_equal(pool_tag(lease, text), 0);
     assert_int_equal(pool_leases(pool, &info, 1), 1);
     assert_whole(info.tag, 45);
-    for (size_t size = offsetof(pool_lease_info_t, tag) + 8; size < sizeof info; size += 8) {
+    for (size_t size = offsetof(pool_lease_info_t, tag) + 8; size <= offsetof(pool_lease_info_t, connection);
+         size += 8) {
       info.size = size; /* of a release to come that has less room, or of one whose tag was shorter */
       assert_int_equal(pool_leases(pool, &info, 1), 1);
       assert_whole(info.tag, size - offsetof(pool_lease_info_t, tag) - 3);

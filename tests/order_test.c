@@ -468,7 +468,7 @@ static void begin_inside(void)
 
 static void open_ends(void)
 {
-  reserved = pool->opening;
+  reserved = pool->room.opening;
   other_step = (pool_step_t)POOL_STEP_INIT;
   code = (int)pool_step_done(claim, NULL, (void *)++opened, &other_step);
 }
@@ -769,7 +769,7 @@ static struct look look;
 
 static void look_at_slots(void)
 {
-  look = (struct look){.now = clock_now(), .boot = clock_boot(), .open = pool->open, .due_ns = POOL_NO_DEADLINE};
+  look = (struct look){.now = clock_now(), .boot = clock_boot(), .open = pool->room.open, .due_ns = POOL_NO_DEADLINE};
   look_over(pool, &look);
 }
 
@@ -844,7 +844,7 @@ static void test_order__the_keeper_rests_only_if_each_move_will_wake_it(void **s
     if (!was_interrupted)
       break;
     assert_true(first > 0);
-    if (atomic_load(&pool->resting) && !(word_of(first) & RESTING))
+    if (atomic_load(&pool->looks.resting) && !(word_of(first) & RESTING))
       fail_msg("at %ld the keeper rested though a lease had begun that will not wake it", nth);
     assert_int_equal(pool_put(first), 0);
   }

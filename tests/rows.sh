@@ -14,7 +14,8 @@ fail() {
 "$source/tools/rows" --check
 
 # Each row has its line.
-for name in $(sed -nE 's/^(KEPT|FOUND|TIME|EVENT)\(([A-Za-z_]+),.*/\2/p' "$source"/src/{api/counts,run/events}.def); do
+names=$(sed -nE 's/^(KEPT|FOUND|TIME|EVENT)\(([A-Za-z_]+),.*/\2/p' "$source"/src/{decide/counts,run/events}.def)
+for name in $names; do
   grep -q "^| \`$name\` | " "$page" || fail "docs/guide.md has no line about $name"
 done
 

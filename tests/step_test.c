@@ -627,7 +627,8 @@ static void test_step__wrong_structs_lose_no_decision(void **state)
   pool_t *pool = capped(1, 0);
   pool_lease_t lease = step_open(pool, NULL);
   int64_t ticket = step_queue(pool, -1);
-  const size_t sizes[] = {0, 1, sizeof(size_t), sizeof(pool_step_t) - 1, SIZE_MAX, 1 << 20};
+  const size_t first = offsetof(pool_step_t, look_again_ns) + sizeof(int64_t); /* of the first release */
+  const size_t sizes[] = {0, 1, sizeof(size_t), first - 1, SIZE_MAX, 1 << 20};
   for (size_t i = 0; i <= sizeof sizes / sizeof *sizes; i++) {
     pool_step_t wrong = POOL_STEP_INIT;
     pool_step_t *step = i < sizeof sizes / sizeof *sizes ? &wrong : NULL;

@@ -273,6 +273,14 @@ void *thread_end(pthread_t thread)
   return result;
 }
 
+pthread_t thread_hold_up(struct gate *gate, void *(*main)(void *), void *data)
+{
+  gate_set(gate, false);
+  pthread_t thread = thread_start(main, data);
+  wait_until(gate_waiting(gate) == 1);
+  return thread;
+}
+
 void threads_start(pthread_t *threads, int count, void *(*main)(void *), void *data)
 {
   for (int i = 0; i < count; i++)

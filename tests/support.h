@@ -144,6 +144,9 @@ pool_stats_t stats_of(pool_t *pool);
 pthread_t thread_start(void *(*main)(void *), void *data);
 void *thread_end(pthread_t thread);
 
+/* The same, and returns when it waits at a gate, which is closed for it. */
+pthread_t thread_hold_up(struct gate *gate, void *(*main)(void *), void *data);
+
 /* Several that do the same. */
 void threads_start(pthread_t *threads, int count, void *(*main)(void *), void *data);
 void threads_end(const pthread_t *threads, int count);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The library's own threads: what they leave to the program's signal handlers, and what becomes of a pool whose threads
- * the system refuses.  The clock is virtual. */
-#include "support.h"
-
-#include <dlfcn.h>
+ * the system no_threads.  The clock is virtual. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,22 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "threadless.h"
 #include "virtual.h"
-
-/* ---- a system that may refuse threads ---- */
-
-static _Atomic bool refuses;
-static _Atomic int tries;
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*main)(void *), void *data)
-{
-  union {
-    void *object;
-    int (*function)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-  } next = {.object = dlsym(RTLD_NEXT, "pthread_create")};
-  tries++;
-  return atomic_load(&refuses) ? EAGAIN : next.function(thread, attributes, main, data);
-}
 
 static _Atomic int errors;
 static char last_error[400];
@@ -57,8 +40,8 @@ static pool_config_t settings(void)
   config.log = log_errors;
   config.events = count_warnings;
   config.event_mask = 1 << POOL_EVENT_WARNING;
-  refuses = true;
-  errors = tries = warnings = 0;
+  no_threads = true;
+  errors = thread_tries = warnings = 0;
   return config;
 }
 
@@ -84,20 +67,20 @@ static void test_thread__a_missing_keeper_is_told_once_and_gets_bring_it_back(vo
   assert_int_equal(warnings, 1);
   assert_non_null(strstr(last_error, "could not start a thread"));
   assert_non_null(strstr(last_error, strerror(EAGAIN)));
-  int before = tries;
+  int before = thread_tries;
   for (int i = 0; i < 100; i++)
     get_and_put(pool); /* they work, and do not try again and again */
-  assert_int_equal(tries, before);
+  assert_int_equal(thread_tries, before);
   for (int i = 0; i < 3; i++) {
     virtual_advance(2 * SECOND);
     get_and_put(pool); /* nothing is opened here, but time has passed */
   }
-  assert_int_equal(tries, before + 3);
+  assert_int_equal(thread_tries, before + 3);
   assert_int_equal(errors, 1);
-  refuses = false;
+  no_threads = false;
   virtual_advance(2 * SECOND);
   get_and_put(pool);
-  assert_int_equal(tries, before + 4);
+  assert_int_equal(thread_tries, before + 4);
   wait_until(virtual_sleepers() == 1);                     /* the keeper */
   wait_until((virtual_advance(SECOND), fake.closed == 1)); /* what it was wanted for */
   fake_finish(&fake, pool);
@@ -114,7 +97,7 @@ static void test_thread__is_told_again_after_it_was_there(void **state)
   pool_t *opening = fake_pool(&fake, &config, NULL);
   get_and_put(opening);
   assert_int_equal(errors, 1);
-  refuses = false;
+  no_threads = false;
   virtual_advance(2 * SECOND);
   pool_lease_t leases[2] = {pool_get(opening), pool_get(opening)};
   assert_true(leases[0] > 0 && leases[1] > 0);
@@ -122,7 +105,7 @@ static void test_thread__is_told_again_after_it_was_there(void **state)
     assert_int_equal(pool_put(leases[i]), 0);
   wait_until((virtual_advance(SECOND), thread_count() == before)); /* openers that were started have ended */
   assert_int_equal(errors, 1);
-  refuses = true;
+  no_threads = true;
   pool_lease_t more[3];
   for (int i = 0; i < 3; i++) {
     if (i == 2)
@@ -133,7 +116,7 @@ static void test_thread__is_told_again_after_it_was_there(void **state)
   assert_int_equal(errors, 2);
   for (int i = 0; i < 3; i++)
     assert_int_equal(pool_put(more[i]), 0);
-  refuses = false;
+  no_threads = false;
   fake_finish(&fake, opening);
 }
 
@@ -154,7 +137,7 @@ static void test_thread__without_openers_gets_open_themselves(void **state)
   assert_int_equal(errors, 1);
   for (int i = 0; i < 4; i++)
     assert_int_equal(pool_put(leases[i]), 0);
-  refuses = false;
+  no_threads = false;
   fake_finish(&fake, pool);
 }
 
@@ -176,7 +159,7 @@ static void test_thread__an_asynchronous_get_is_refused_and_the_next_tries_again
   assert_int_equal(pool_get_async(pool, -1, got, NULL), POOL_E_SYSTEM);
   assert_int_equal(pool_get_async(pool, -1, got, NULL), POOL_E_SYSTEM);
   assert_int_equal(errors, 1);
-  refuses = false;
+  no_threads = false;
   assert_true(pool_get_async(pool, -1, got, NULL) > 0);
   wait_until(got_lease > 0);
   assert_int_equal(pool_put(got_lease), 0);
@@ -220,7 +203,7 @@ static void test_thread__faults_are_not_blocked_but_all_other_signals(void **sta
   fake_init(&fake);
   pool_config_t config = settings();
   pool_vtable_t vtable = fake_vtable();
-  refuses = false;
+  no_threads = false;
   config.openers = 1;
   vtable.open = open_and_look;
   pool_t *pool = fake_pool(&fake, &config, &vtable);
@@ -256,7 +239,7 @@ static void test_thread__a_crash_in_a_callback_reaches_the_programs_handler(void
     pool_config_t config = POOL_CONFIG_INIT;
     pool_vtable_t vtable = fake_vtable();
     pool_t *pool;
-    refuses = false;
+    no_threads = false;
     must(sigaction(SIGSEGV, &action, NULL) == 0);
     config.openers = 1;
     vtable.open = open_and_crash;

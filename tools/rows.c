@@ -2,11 +2,11 @@
 /*
  * Writes what the rows of src/decide/counts.def and src/run/events.def say into a text: rows < TEXT > FILLED
  *
- * The lines from one <!-- table: counts --> or <!-- table: events --> to the next <!-- end of table --> become a table.  A line
- * that begins with @count, @span or @times becomes a line for each number, duration or pool_times_t of pool_stats_t; in
- * it $name is the member's name, $camel and $Camel the same in Java's and Go's way, $Getter as SWIG begins it, and
- * $said and $Said the sentence with the settings and functions named so.  A comma before a line that begins with a
- * closing parenthesis is left out, for Java takes none there.
+ * What stands between <!-- table: counts --> or <!-- table: events --> and <!-- end of table --> becomes a table.  A
+ * line that begins with @count, @span or @times becomes a line for each number, duration or pool_times_t of
+ * pool_stats_t.  In it $name is the member's name, $camel and $Camel the same in Java's and Go's way, and $Getter as
+ * SWIG begins it; $said and $Said are the sentence, with the settings and functions named in that way.  A comma before
+ * a line that begins with a closing parenthesis is left out, for Java takes none there.
  */
 #include <ctype.h>
 #include <stdbool.h>

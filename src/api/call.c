@@ -81,13 +81,13 @@ int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_by
   if (!method || (args.size > 0 && !args.data))
     return error_set(error, POOL_E_INVALID, 0, "%s", method ? "args have a size but no data" : "method is NULL");
   struct slot *slot = slot_find(lease);
-  int code = slot ? hold_begin(slot, lease) : POOL_E_STALE;
+  int code = slot ? slot_begin_call(slot, lease) : POOL_E_STALE;
   if (code)
     return error_set(error, code, 0, "%s", pool_strerror(code));
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = slot_pool(slot);
   pool_bytes_t got = {NULL, 0};
   pool_error_t why = POOL_ERROR_INIT;
-  void *conn = atomic_load_explicit(&slot->conn, memory_order_relaxed);
+  void *conn = slot_conn(slot);
   uint64_t forks = forks_count();
   struct callback callback;
   callback_enter(&callback, pool);
@@ -117,12 +117,12 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   if (!call)
     return error_code(POOL_E_NOMEM);
   struct slot *slot = slot_find(lease);
-  int code = slot ? hold_begin(slot, lease) : POOL_E_STALE;
+  int code = slot ? slot_begin_call(slot, lease) : POOL_E_STALE;
   if (code) {
     call_give(call);
     return error_code(code);
   }
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = slot_pool(slot);
   call->slot = slot;
   call->pool = pool;
   call->forks = forks_count();
@@ -134,7 +134,7 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   uint64_t forks = call->forks;
   struct callback callback;
   callback_enter(&callback, pool);
-  code = pool->vtable.go(pool->context, atomic_load_explicit(&slot->conn, memory_order_relaxed), method, args, name);
+  code = pool->vtable.go(pool->context, slot_conn(slot), method, args, name);
   callback_leave(&callback);
   if (code == 0)
     return number; /* the call may be done, and its memory another's, by now */

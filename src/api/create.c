@@ -16,9 +16,7 @@
 #include "slot/idle.h"
 #include "slot/slot.h"
 #include "decide/attention.h"
-#include "decide/breaker.h"
 #include "decide/chores.h"
-#include "decide/count.h"
 #include "decide/life.h"
 #include "decide/lifetime.h"
 #include "decide/look.h"
@@ -59,27 +57,14 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   pool->max_open = config->max_open;
   pool->max_idle = room_max_idle(config, config->max_open);
   pool->pauses = config->paused; /* one pool_resume() starts it */
-  pool->unserved = pool->resuming = pool->evicting = false;
-  pool->unclean = NULL;
-  pool->refill_at_ns = pool->late_since_ns = pool->witness = pool->retiring_interval = pool->retired = 0;
+  pool->evicting = false;
   atomic_store(&pool->filling, true);
-  atomic_store(&pool->resting, false);
-  atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
-  atomic_store(&pool->looked_ns, 0);
-  atomic_store(&pool->chores, false);
-  pool->hope = NULL;
-  pool->starving_ns = 0;
-  pool->refused_until_ns = 0;
-  pool->wished = false;
-  atomic_store(&pool->suspicion, false);
-  atomic_store(&pool->probing, false);
-  breaker_reset(&pool->breaker);
   pool->references = 1;
   pool->gone = false;
-  count_reset(pool);
+  life_begin_anew(pool);
   memset(pool->homes, 0, sizeof pool->homes);
   atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
-                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns ? ATTENTION_TIMED : 0));
+                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns || config->max_uses > 0 ? ATTENTION_LIMITED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -126,7 +111,7 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
 static void begin(struct pool *pool)
 {
   atomic_store(&pool->filling, false);
-  if (pool->open > 0 || room_refills(&pool->config))
+  if (pool->room.open > 0 || room_refills(&pool->config))
     crew_need_keeper(pool, 0);
 }
 
@@ -220,7 +205,7 @@ void pool_free(pool_t *pool)
   pthread_mutex_unlock(&pool->lock);
   if (!last)
     return;
-  /* The last reference is held while closing, so that the pool cannot be recycled under our feet. */
+  /* The last reference is held while closing, so that the pool is not recycled meanwhile (I13). */
   pool_close(pool, 0);
   give_up_the_rest(pool);
   keeper_finish(pool);

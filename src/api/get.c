@@ -33,6 +33,7 @@
 #include "decide/pool.h"
 #include "decide/room.h"
 #include "decide/step.h"
+#include "decide/uses.h"
 #include "decide/waiter.h"
 #include "run/crew.h"
 #include "run/event.h"
@@ -79,7 +80,7 @@ static __attribute__((noinline)) pool_lease_t invalid_get(const struct pool *poo
 static pool_lease_t spin(struct pool *pool, struct step *step)
 {
   for (int round = 0; round < SPIN_ROUNDS; round++) {
-    if (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_NOT_NOW)
+    if (attention_hint(pool) & ATTENTION_NOT_NOW)
       break;
     for (int i = 0; i < SPIN_PAUSES; i++)
       pause_processor();
@@ -254,7 +255,7 @@ static int failed(const struct get *get, int code)
 /* Only where somebody listens is there a clock on this way; 0: there is none. */
 static int64_t began_ns(struct pool *pool)
 {
-  return atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS ? clock_now() : 0;
+  return attention_hint(pool) & ATTENTION_EVENTS ? clock_now() : 0;
 }
 
 static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease, int64_t began_ns)
@@ -375,11 +376,12 @@ static __attribute__((noinline)) pool_lease_t get_attentively(struct pool *pool,
   return lease ? hand_out(pool, lease, began) : get_patiently(pool, timeout_ms, began, &step);
 }
 
-/* A get that succeeded, if what it took is not overdue. */
-static __attribute__((noinline)) pool_lease_t get_in_time(struct pool *pool, pool_lease_t lease, int64_t timeout_ms)
+/* A get that succeeded, if what it took is within its limits. */
+static __attribute__((noinline)) pool_lease_t get_limited(struct pool *pool, pool_lease_t lease, int64_t timeout_ms)
 {
-  if (overdue_is_doubtful(pool, lease))
+  if (pool->trust_ns && overdue_is_doubtful(pool, lease))
     return get_attentively(pool, lease, timeout_ms);
+  uses_see(pool, lease);
   PROBE_LENT(pool, lease);
   return lease;
 }
@@ -389,10 +391,11 @@ static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
   pool_lease_t lease = home_take_next(pool->homes, pool->lend, this_thread());
   if (__builtin_expect(!lease, 0))
     return get_slowly(pool, timeout_ms);
+  /* After the slot was taken (I9). */
   uint32_t attention = atomic_load(&pool->attention) & ATTENTION_OF_GET;
   if (__builtin_expect(attention || is_sampled(lease), 0))
-    return attention == ATTENTION_TIMED && !is_sampled(lease) ? get_in_time(pool, lease, timeout_ms)
-                                                              : get_attentively(pool, lease, timeout_ms);
+    return attention == ATTENTION_LIMITED && !is_sampled(lease) ? get_limited(pool, lease, timeout_ms)
+                                                                : get_attentively(pool, lease, timeout_ms);
   PROBE_LENT(pool, lease);
   return lease;
 }

@@ -24,26 +24,14 @@
 #include "decide/suspect.h"
 #include "run/crew.h"
 
-/* The pool is read while the lease is certainly good: later it may be put by another thread. */
-static int mark_unusable(pool_lease_t lease, struct pool **pool)
-{
-  struct slot *slot = slot_find(lease);
-  *pool = slot ? atomic_load_explicit(&slot->pool, memory_order_relaxed) : NULL;
-  uint64_t word = slot ? atomic_load(&slot->word) : 0;
-  do
-    if (!slot || (word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
-      return error_code(POOL_E_STALE);
-  while (!atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED));
-  return 0;
-}
-
 static int mark(pool_lease_t lease, bool suspects)
 {
-  struct pool *pool;
   struct step step = {0};
-  int code = mark_unusable(lease, &pool);
-  if (code)
-    return code;
+  struct slot *slot = slot_find(lease);
+  /* The pool is read while the lease is certainly good: later it may be put by another thread. */
+  struct pool *pool = slot ? slot_pool(slot) : NULL;
+  if (!slot || !slot_flag_lease(slot, lease, DOOMED))
+    return error_code(POOL_E_STALE);
   if (suspects)
     suspect_all(pool, &step);
   queue_hope_less(pool, &step);
@@ -69,29 +57,24 @@ void *pool_conn(pool_lease_t lease)
     return NULL;
   void *conn = atomic_load(&slot->conn);
   /* Looked at after reading: if the lease is still good now, what was read was its own. */
-  uint64_t word = atomic_load(&slot->word);
-  return (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED ? conn : NULL;
+  return slot_is_lease(slot_word(slot), lease) ? conn : NULL;
 }
 
 static int set_tag(struct slot *slot, pool_lease_t lease, char **tag)
 {
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
-  int code = POOL_E_STALE;
+  struct pool *pool = slot_pool(slot);
   if (!pool)
-    return code;
+    return POOL_E_STALE;
   pthread_mutex_lock(&pool->lock);
-  uint64_t word = atomic_load(&slot->word);
-  while (code && (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED)
-    if (atomic_compare_exchange_weak(&slot->word, &word, word | CAREFUL))
-      code = 0;
+  bool good = slot_flag_lease(slot, lease, CAREFUL);
   /* The lease may end now, but only its end takes the tag away, and needs the lock for that. */
-  if (code == 0) {
+  if (good) {
     char *old = extra_of(slot)->tag;
     extra_of(slot)->tag = *tag;
     *tag = old;
   }
   life_unlock(pool);
-  return code;
+  return good ? 0 : POOL_E_STALE;
 }
 
 int pool_tag(pool_lease_t lease, const char *text)
@@ -143,7 +126,7 @@ int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
   int64_t now = clock_boot();
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if (state_of(word) != LEASED)
       continue;
     if ((size_t)count++ >= room)

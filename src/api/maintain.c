@@ -22,7 +22,7 @@ int64_t pool_maintain(pool_t *pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   int64_t due = keeper_maintain(pool);
   /* A keeper that sleeps knows only what it saw itself. */
-  if (atomic_load(&pool->keeper_runs)) {
+  if (atomic_load(&pool->crew.keeper_runs)) {
     atomic_fetch_add(&pool->keeper_signal, 1);
     park_wake(&pool->keeper_signal);
   }
@@ -39,7 +39,7 @@ int pool_event_fd(pool_t *pool)
                                    : "this pool has a keeper thread; set keeper to POOL_KEEPER_MANUAL");
   pthread_mutex_lock(&pool->lock);
   /* A get that asked before there was a descriptor to signal may be served already. */
-  bool made = atomic_load(&pool->event_fd) || event_fd_make(&pool->event_fd, pool->asynchronous > 0);
+  bool made = atomic_load(&pool->event_fd) || event_fd_make(&pool->event_fd, pool->users.asynchronous > 0);
   int error = errno;
   int fd = atomic_load(&pool->event_fd) - 1;
   pthread_mutex_unlock(&pool->lock);

@@ -27,7 +27,7 @@ static void do_and_wake(struct pool *pool, struct step *step)
   crew_wake(pool, step);
   if (step->work) /* else the pool may be another by now */
     worker_do(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
-  /* Of whichever pool it is: what is unclean keeps that from being recycled. */
+  /* Of whichever pool it is by now (I5): what is unclean keeps that from being recycled (I13). */
   if (atomic_load(&pool->attention) & ATTENTION_UNCLEAN)
     worker_do_unclean(pool);
 }
@@ -35,9 +35,7 @@ static void do_and_wake(struct pool *pool, struct step *step)
 /* A lease of the step API: its end may ask for something that only that API can tell. */
 static bool belongs_to_steps(struct slot *slot, pool_lease_t lease)
 {
-  uint64_t word = atomic_load(&slot->word);
-  return (word & GENERATION_MASK) == lease_generation(lease) && state_of(word) == LEASED &&
-         atomic_load_explicit(&slot->pool, memory_order_relaxed)->stepped;
+  return slot_is_lease(slot_word(slot), lease) && slot_pool(slot)->stepped;
 }
 
 static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
@@ -51,7 +49,7 @@ static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
   int code = slot ? give_take_back(slot, lease, &ending) : POOL_E_STALE;
   if (code)
     return error_code(code);
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
+  struct pool *pool = slot_pool(slot);
   event_returned(pool, &ending);
   free(ending.tag);
   if (forks != forks_count())
@@ -76,22 +74,20 @@ static __attribute__((noinline)) int put_unmarked(struct slot *slot, pool_lease_
   struct pool *pool = idle_mark(slot);
   PROBE_RETURNED(pool, lease);
   if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
-    return put_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE);
+    return put_attentively(pool, slot, slot_put_word(lease));
   return 0;
 }
 
 int pool_put(pool_lease_t lease)
 {
   struct slot *slot = slot_of(lease);
-  uint64_t word = lease_generation(lease) | LEASED;
-  uint64_t idle = generation_next(word - LEASED + IDLE);
-  if (__builtin_expect(is_sampled(lease) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
+  if (__builtin_expect(is_sampled(lease) || !slot_put(slot, lease, 0), 0))
     return put_slowly(lease);
   struct pool *pool;
   if (__builtin_expect(!idle_is_marked(slot, &pool), 0))
     return put_unmarked(slot, lease);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
-    return put_attentively(pool, slot, idle);
+    return put_attentively(pool, slot, slot_put_word(lease));
   return 0;
 }

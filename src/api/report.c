@@ -27,9 +27,9 @@ static void read_bounds(const struct histogram *histogram, int64_t *at_most)
     at_most[i] = histogram_at_most(histogram, report_bound_ns(i));
 }
 
-/* Under the pool's lock. */
 static void read_locked(struct pool *pool, struct reading *reading)
 {
+  assert_locked(pool);
   reading->pool = pool;
   reading->number = 1;
   memcpy(reading->name, pool->name, sizeof reading->name);
@@ -57,7 +57,7 @@ static size_t read_all(struct reading *readings, size_t room)
   life_registry_lock();
   for (struct pool *pool = life_first(); pool; pool = pool->next_pool) {
     pthread_mutex_lock(&pool->lock);
-    bool used = pool->references > 0 || pool->open > 0;
+    bool used = pool->references > 0 || pool->room.open > 0;
     if (used && count < room)
       read_locked(pool, &readings[count]);
     count += used;

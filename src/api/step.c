@@ -25,6 +25,7 @@
 #include "decide/pool.h"
 #include "decide/queue.h"
 #include "decide/step.h"
+#include "decide/uses.h"
 #include "decide/waiter.h"
 #include "decide/work.h"
 #include "run/crew.h"
@@ -65,7 +66,7 @@ static int write_step(pool_step_t *theirs, const struct step *step, int64_t tick
   ours.work = step->work;
   ours.reason = step->reason;
   ours.claim = step->claim;
-  ours.conn = step->slot ? atomic_load_explicit(&step->slot->conn, memory_order_relaxed) : NULL;
+  ours.conn = step->slot ? slot_conn(step->slot) : NULL;
   ours.ticket = ticket;
   struct step rest;
   ours.wake = step->tells ? queue_tell_ticket(step->tells, &rest) : 0;
@@ -91,12 +92,12 @@ static int check_step(pool_step_t *theirs)
 static bool has_vtable(int64_t number, bool lease)
 {
   struct slot *slot = slot_find(number);
-  uint64_t word = slot ? atomic_load(&slot->word) : 0;
-  if (!slot || (word & GENERATION_MASK) != lease_generation(number))
+  uint64_t word = slot ? slot_word(slot) : 0;
+  if (!slot || !slot_is_at(word, number))
     return false;
   enum slot_state state = state_of(word);
   bool valid = lease ? state == LEASED : state != EMPTY && state != IDLE && state != LEASED;
-  return valid && !atomic_load_explicit(&slot->pool, memory_order_relaxed)->stepped;
+  return valid && !slot_pool(slot)->stepped;
 }
 
 static int refuse_vtable(void)
@@ -133,7 +134,7 @@ static pool_lease_t keep(struct pool *pool, pool_lease_t lease, struct step *ste
 
 static bool must_queue(struct pool *pool)
 {
-  return atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_NOT_NOW;
+  return attention_hint(pool) & ATTENTION_NOT_NOW;
 }
 
 /* The slot that this thread used last, else any, else a new one. */
@@ -187,12 +188,13 @@ static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_
   return begin_slowly(pool, timeout_ms, ticket, 0, theirs);
 }
 
-/* A get that succeeded, if what it took is not overdue. */
-static __attribute__((noinline)) pool_lease_t begin_in_time(struct pool *pool, int64_t timeout_ms, pool_lease_t lease,
+/* A get that succeeded, if what it took is within its limits. */
+static __attribute__((noinline)) pool_lease_t begin_limited(struct pool *pool, int64_t timeout_ms, pool_lease_t lease,
                                                             pool_step_t *theirs)
 {
-  if (overdue_is_doubtful(pool, lease))
+  if (pool->trust_ns && overdue_is_doubtful(pool, lease))
     return begin_slowly(pool, timeout_ms, 0, lease, theirs);
+  uses_see(pool, lease);
   PROBE_LENT(pool, lease);
   return lease;
 }
@@ -204,10 +206,10 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   pool_lease_t lease = must_queue(pool) ? 0 : home_take_next(pool->homes, pool->lend, this_stepping_thread());
   if (__builtin_expect(!lease, 0))
     return begin_checked(pool, timeout_ms, 0, theirs);
-  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_TIMED);
+  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_LIMITED);
   if (__builtin_expect(attention || is_sampled(lease), 0))
-    return attention == ATTENTION_TIMED && !is_sampled(lease) ? begin_in_time(pool, timeout_ms, lease, theirs)
-                                                              : begin_slowly(pool, timeout_ms, 0, lease, theirs);
+    return attention == ATTENTION_LIMITED && !is_sampled(lease) ? begin_limited(pool, timeout_ms, lease, theirs)
+                                                                : begin_slowly(pool, timeout_ms, 0, lease, theirs);
   PROBE_LENT(pool, lease);
   return lease;
 }
@@ -249,24 +251,21 @@ static __attribute__((noinline)) int end_unmarked(struct slot *slot, pool_lease_
   struct pool *pool = idle_mark(slot);
   PROBE_RETURNED(pool, lease);
   if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
-    return end_attentively(pool, slot, generation_next(lease_generation(lease)) | IDLE, theirs);
+    return end_attentively(pool, slot, slot_put_word(lease), theirs);
   return 0;
 }
 
 int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
 {
   struct slot *slot = slot_of(lease);
-  uint64_t word = lease_generation(lease) | STEPPED | LEASED;
-  uint64_t idle = generation_next(lease_generation(lease)) | IDLE;
-  if (__builtin_expect(
-          is_sampled(lease) || !write_nothing(theirs) || !atomic_compare_exchange_strong(&slot->word, &word, idle), 0))
+  if (__builtin_expect(is_sampled(lease) || !write_nothing(theirs) || !slot_put(slot, lease, STEPPED), 0))
     return end_slowly(lease, theirs);
   struct pool *pool;
   if (__builtin_expect(!idle_is_marked(slot, &pool), 0))
     return end_unmarked(slot, lease, theirs);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
-    return end_attentively(pool, slot, idle, theirs);
+    return end_attentively(pool, slot, slot_put_word(lease), theirs);
   return 0;
 }
 

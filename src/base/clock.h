@@ -25,18 +25,18 @@ static inline int64_t clock_from_boot(int64_t moment_ns)
   return moment_ns == POOL_NO_DEADLINE ? moment_ns : moment_ns - clock_boot() + clock_now();
 }
 
+static inline int64_t ns_of(int64_t ms)
+{
+  return ms * 1000000;
+}
+
 /* The moment timeout_ms from now; -1 and whatever is too far away are POOL_NO_DEADLINE. */
 static inline int64_t clock_deadline(int64_t timeout_ms)
 {
   int64_t now = clock_now();
   if (timeout_ms < 0 || timeout_ms > (POOL_NO_DEADLINE - now) / 1000000)
     return POOL_NO_DEADLINE;
-  return now + timeout_ms * 1000000;
-}
-
-static inline int64_t ns_of(int64_t ms)
-{
-  return ms * 1000000;
+  return now + ns_of(timeout_ms);
 }
 
 static inline void set_earlier(int64_t *due, int64_t moment)

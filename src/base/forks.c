@@ -5,6 +5,7 @@
 
 static _Atomic uint64_t forks;
 
+/* Relaxed: it changes only where a thread is alone. */
 uint64_t forks_count(void)
 {
   return atomic_load_explicit(&forks, memory_order_relaxed);

@@ -54,7 +54,7 @@ static long wait_old(_Atomic uint32_t *word, uint32_t seen, const struct moment 
 #if defined(LONG_IS_SHORT) && defined(SYS_futex_time64) && defined(SYS_futex)
 static void wait_until(_Atomic uint32_t *word, uint32_t seen, const struct moment *until)
 {
-  static atomic_bool refused;
+  static atomic_bool refused; /* relaxed: at worst the call is refused once more */
   if (!atomic_load_explicit(&refused, memory_order_relaxed)) {
     long result = syscall(SYS_futex_time64, word, WAIT_BITSET_PRIVATE, seen, until, NULL, MATCH_ANY);
     if (result == 0 || (errno != ENOSYS && errno != EPERM))

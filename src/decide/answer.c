@@ -40,10 +40,10 @@ static bool is_asynchronous(const struct waiter *waiter)
 /* A get had so little time that no worker has begun for it: it leaves the wish for the next. */
 static void wish(struct pool *pool, const struct waiter *waiter, struct step *step)
 {
-  if (pool->config.openers == 0 || waiter->refused || pool->workers_opening >= pool->queue.patient ||
+  if (pool->config.openers == 0 || waiter->refused || pool->crew.opening >= pool->queue.patient ||
       idle_any(&pool->rows) || !room_permits(pool, true))
     return;
-  pool->wished = step->worker_wanted = true;
+  pool->chores.wished = step->worker_wanted = true;
 }
 
 static pool_lease_t end_in_time(struct pool *pool, struct waiter *waiter, struct step *step)
@@ -85,7 +85,8 @@ static pool_lease_t take(struct pool *pool, const struct asking *asking, struct 
 /* Whether an asker that finds the breaker open may be the probe: if nobody else comes to be it. */
 static bool may_probe(struct pool *pool)
 {
-  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->keeper_runs)) && room_permits(pool, false);
+  return pool->config.openers == 0 && (pool->stepped || !atomic_load(&pool->crew.keeper_runs)) &&
+         room_permits(pool, false);
 }
 
 bool answer_opens_elsewhere(const struct pool *pool, const struct waiter *waiter)
@@ -96,22 +97,23 @@ bool answer_opens_elsewhere(const struct pool *pool, const struct waiter *waiter
 /* No worker can be had, so the asker opens itself. */
 static bool is_helpless(struct pool *pool, const struct waiter *waiter)
 {
-  return !is_asynchronous(waiter) && pool->workers == 0 && (attention_of(pool) & ATTENTION_WORKERLESS);
+  return !is_asynchronous(waiter) && pool->crew.workers == 0 && (attention_of(pool) & ATTENTION_WORKERLESS);
 }
 
 /* A get that does not wait leaves the wish for a connection to the next: for a place, which what is closed makes free.
  */
 static void wish_for_place(struct pool *pool, const struct asking *asking, struct step *step)
 {
-  if (asking->waiter || asking->waits || !pool->unclean)
+  if (asking->waiter || asking->waits || !pool->chores.unclean)
     return;
-  pool->wished = step->worker_wanted = true;
+  pool->chores.wished = step->worker_wanted = true;
 }
 
 /* A worker is to open.  Where an open has failed it waits for the moment to try again. */
 static pool_lease_t open_elsewhere(struct pool *pool, const struct asking *asking, struct step *step)
 {
-  pool->wished = pool->wished || (!asking->waiter && !asking->waits && pool->workers_opening <= pool->queue.patient);
+  pool->chores.wished =
+      pool->chores.wished || (!asking->waiter && !asking->waits && pool->crew.opening <= pool->queue.patient);
   step->worker_wanted = true;
   return 0;
 }
@@ -166,6 +168,7 @@ static bool has_nothing_to_come(struct pool *pool, const struct waiter *waiter)
 
 pool_lease_t answer(struct pool *pool, const struct asking *asking, int64_t now, struct step *step)
 {
+  assert_locked(pool);
   struct waiter *waiter = asking->waiter;
   if (attention_closed(pool))
     return POOL_E_CLOSED;

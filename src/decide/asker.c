@@ -31,7 +31,7 @@
 
 pool_lease_t asker_keep(struct pool *pool, pool_lease_t lease, struct step *step)
 {
-  if (!lease || !(attention_of(pool) & ATTENTION_NOT_LENDING))
+  if (!lease || !(attention_of(pool) & ATTENTION_NOT_LENDING)) /* after it was taken (I9) */
     return lease;
   give_unused(pool, lease, step);
   return 0;
@@ -66,17 +66,17 @@ pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *s
   return result;
 }
 
-/* Under the lock. */
 static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
+  assert_locked(pool);
   struct waiter *waiter = ticket_take(pool);
   if (!waiter)
     return NULL;
   waiter->kind = kind;
   waiter->began_ns = clock_now();
   waiter->deadline_ns = deadline_ns;
-  pool->gets++;
-  pool->asynchronous += kind == WAITER_ASYNC;
+  pool->users.gets++;
+  pool->users.asynchronous += kind == WAITER_ASYNC;
   return waiter;
 }
 
@@ -90,9 +90,10 @@ struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64
 
 static void give_ticket(struct pool *pool, struct waiter *waiter)
 {
+  assert_locked(pool);
   told_remove(&pool->told, waiter); /* it ended before its holder was told */
-  pool->gets--;
-  pool->asynchronous -= waiter->kind == WAITER_ASYNC;
+  pool->users.gets--;
+  pool->users.asynchronous -= waiter->kind == WAITER_ASYNC;
   ticket_give(waiter);
 }
 
@@ -142,6 +143,7 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
 
 pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
+  assert_locked(pool);
   if (outcome->error->code != POOL_E_OPEN)
     return outcome->error->code; /* the caller's own time was over */
   struct waiter *waiter = take_ticket(pool, WAITER_TICKET, outcome->until_ns);

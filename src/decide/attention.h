@@ -24,11 +24,11 @@ enum {
   ATTENTION_UNCLEAN = 512,     /* a put is to close what a get left, for nobody else does */
   ATTENTION_KEEPERLESS = 1024, /* the keeper could not be started; or a worker */
   ATTENTION_WORKERLESS = 2048,
-  ATTENTION_TIMED = 4096, /* time limits what may be lent */
+  ATTENTION_LIMITED = 4096, /* time, or how often it was lent, limits what may be lent */
   ATTENTION_THREADLESS = ATTENTION_KEEPERLESS | ATTENTION_WORKERLESS,
   ATTENTION_NOT_LENDING = ATTENTION_PAUSED | ATTENTION_CLOSED,
   ATTENTION_NOT_NOW = ATTENTION_FAIR | ATTENTION_NOT_LENDING,
-  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_TIMED | ATTENTION_THREADLESS,
+  ATTENTION_OF_GET = ATTENTION_NOT_NOW | ATTENTION_EVENTS | ATTENTION_LIMITED | ATTENTION_THREADLESS,
   ATTENTION_OF_PUT = ATTENTION_WAITERS | ATTENTION_SURPLUS | ATTENTION_EXCESS | ATTENTION_CLOSED | ATTENTION_UNCLEAN
 };
 
@@ -42,7 +42,13 @@ static inline bool attention_closed(struct pool *pool)
   return attention_of(pool) & ATTENTION_CLOSED;
 }
 
-/* Raises or lowers bits. */
+/* The same where nothing hangs on the moment: a hint whether to look closer, or whether somebody listens.  Relaxed, for
+   what must not be missed is looked at by attention_of(), after a slot was taken. */
+static inline uint32_t attention_hint(struct pool *pool)
+{
+  return atomic_load_explicit(&pool->attention, memory_order_relaxed);
+}
+
 /* Raises or lowers bits of `attention`. */
 void attention_raise(struct pool *pool, uint32_t bits, bool on);
 

@@ -25,7 +25,7 @@
 static bool tend(struct pool *pool, struct slot *slot, struct step *step)
 {
   int32_t reason;
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   if (state_of(word) != IDLE || !slot_is_of(slot, pool))
     return false;
   if (word & DOOMED)
@@ -55,7 +55,7 @@ static bool chores_next_marked(struct pool *pool, struct scan *cursor, struct st
       if (tend(pool, slot, step))
         return true;
     /* Lowered before the scan: what is marked meanwhile is seen by it, or raises it again. */
-    if (!atomic_exchange(&pool->chores, false))
+    if (!atomic_exchange(&pool->chores.marked, false))
       return false;
     *cursor = scan_all(&pool->rows);
   }
@@ -63,23 +63,24 @@ static bool chores_next_marked(struct pool *pool, struct scan *cursor, struct st
 
 static bool open_is_wanted(struct pool *pool, bool for_waiters)
 {
-  if (pool->resuming || !room_permits(pool, true))
+  assert_locked(pool);
+  if (pool->chores.resuming || !room_permits(pool, true))
     return false;
   if (room_needs_probe(pool) || room_needs_refill(pool))
     return true;
   if (!for_waiters)
     return false;
-  int32_t wanting = pool->config.openers > 0 ? pool->queue.patient + pool->wished : pool->queue.asynchronous;
-  return wanting > pool->workers_opening && !idle_any(&pool->rows);
+  int32_t wanting = pool->config.openers > 0 ? pool->queue.patient + pool->chores.wished : pool->queue.asynchronous;
+  return wanting > pool->crew.opening && !idle_any(&pool->rows);
 }
 
 /* A hand for a chore: false if there is none to do, or all are busy with others. */
 static bool take_hand(struct pool *pool, const struct scan *cursor)
 {
   pthread_mutex_lock(&pool->lock);
-  bool pending = pool->unclean || cursor->block || atomic_load(&pool->chores);
-  bool taken = pending && pool->chores_doing < chores_hands(pool);
-  pool->chores_doing += taken;
+  bool pending = pool->chores.unclean || cursor->block || atomic_load(&pool->chores.marked);
+  bool taken = pending && pool->chores.doing < chores_hands(pool);
+  pool->chores.doing += taken;
   pthread_mutex_unlock(&pool->lock);
   return taken;
 }
@@ -87,7 +88,8 @@ static bool take_hand(struct pool *pool, const struct scan *cursor)
 void chores_done(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
-  pool->chores_doing--;
+  pool->chores.doing--;
+  assert_that(pool->chores.doing >= 0);
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -102,10 +104,10 @@ static bool next_open_is_wanted(struct pool *pool, bool for_waiters)
 static bool next_open(struct pool *pool, bool for_waiters, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  bool wanted = !pool->stepped && pool->workers_opening < chores_hands(pool) && open_is_wanted(pool, for_waiters) &&
+  bool wanted = !pool->stepped && pool->crew.opening < chores_hands(pool) && open_is_wanted(pool, for_waiters) &&
                 room_reserve(pool, step);
-  pool->workers_opening += wanted;
-  pool->wished = pool->wished && pool->workers_opening <= pool->queue.patient;
+  pool->crew.opening += wanted;
+  pool->chores.wished = pool->chores.wished && pool->crew.opening <= pool->queue.patient;
   if (wanted && open_is_wanted(pool, for_waiters))
     step->worker_wanted = true; /* another worker can help */
   life_unlock(pool);
@@ -114,9 +116,10 @@ static bool next_open(struct pool *pool, bool for_waiters, struct step *step)
 
 int32_t chores_hands_wanted(struct pool *pool)
 {
-  bool chores = pool->unclean || atomic_load(&pool->chores);
+  assert_locked(pool);
+  bool chores = pool->chores.unclean || atomic_load(&pool->chores.marked);
   bool opens = open_is_wanted(pool, true) || room_retry_at(pool) != POOL_NO_DEADLINE;
-  return (opens ? chores_hands(pool) : pool->workers_opening) + (chores ? chores_hands(pool) : pool->chores_doing);
+  return (opens ? chores_hands(pool) : pool->crew.opening) + (chores ? chores_hands(pool) : pool->chores.doing);
 }
 
 bool chores_next(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step)
@@ -125,7 +128,7 @@ bool chores_next(struct pool *pool, struct scan *cursor, bool for_waiters, struc
   if (take_hand(pool, cursor)) {
     pthread_mutex_lock(&pool->lock);
     bool found = later_take(pool, step);
-    bool more = pool->unclean != NULL;
+    bool more = pool->chores.unclean != NULL;
     life_unlock(pool);
     if (found || chores_next_marked(pool, cursor, step)) {
       /* While this one is busy, another may open, or reset what else there is. */
@@ -143,7 +146,7 @@ void chores_open_failed(struct pool *pool, const pool_error_t *error, struct ste
   pthread_mutex_lock(&pool->lock);
   queue_refuse_older(pool, error, clock_now());
   queue_serve(pool, step);
-  attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean || (attention_of(pool) & ATTENTION_UNCLEAN));
+  attention_raise(pool, ATTENTION_UNCLEAN, pool->chores.unclean || (attention_of(pool) & ATTENTION_UNCLEAN));
   life_unlock(pool);
 }
 
@@ -151,7 +154,8 @@ void chores_open_done(struct pool *pool, int code, const pool_error_t *error, in
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  pool->workers_opening--;
+  pool->crew.opening--;
+  assert_that(pool->crew.opening >= 0);
   /* Where opens are tried again, the waiters wait for that. */
   if (code && pool->config.retry_min_ms <= 0) {
     queue_refuse_older(pool, error, began);
@@ -171,7 +175,7 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
   if (!cursor->row)
     *cursor = scan_all(&pool->rows);
   for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if (scan_owns(cursor, slot) && dismiss_idle(slot, word, POOL_REASON_CLOSED, step) && step->work)
       return true;
   }
@@ -185,7 +189,8 @@ bool chores_next_unasked(struct pool *pool, struct scan *cursor, struct step *st
     return next_closing(pool, cursor, step);
   struct scan marked = {0};
   if (chores_next_marked(pool, &marked, step)) {
-    atomic_store(&pool->chores, true); /* the next call begins anew, for this scan ends with the first that it finds */
+    atomic_store(&pool->chores.marked,
+                 true); /* the next call begins anew, for this scan ends with the first that it finds */
     atomic_store(&extra_of(step->slot)->for_nobody, step->work == POOL_WORK_CHECK);
     return true;
   }

@@ -13,6 +13,7 @@
 
 void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once)
 {
+  assert_locked(pool);
   struct counts *counts = &pool->counts;
   switch (code) {
   case POOL_E_TIMEOUT:
@@ -65,6 +66,7 @@ void count_no_vain_lease(struct pool *pool)
    the last answer stands: it was not too many either. */
 int64_t count_lent(struct pool *pool, int64_t generations)
 {
+  assert_locked(pool);
   int64_t lent = generations - pool->counts.closed - pool->counts.open_failures - atomic_load(&pool->lent_in_vain);
   if (lent > pool->lent)
     pool->lent = lent;
@@ -86,6 +88,7 @@ void count_reset_times(struct pool *pool)
 
 void count_close(struct pool *pool, int32_t reason, bool succeeded)
 {
+  assert_locked(pool);
   struct counts *counts = &pool->counts;
   counts->closed++;
   counts->close_failures += !succeeded;
@@ -95,13 +98,14 @@ void count_close(struct pool *pool, int32_t reason, bool succeeded)
   counts->closed_lifetime += reason == POOL_REASON_LIFETIME;
   counts->closed_flushed += reason == POOL_REASON_FLUSHED;
   counts->closed_resized += reason == POOL_REASON_RESIZED;
+  counts->closed_uses += reason == POOL_REASON_USES;
 }
 
 int32_t count_open(struct pool *pool, int32_t *threads)
 {
   pthread_mutex_lock(&pool->lock);
-  int32_t open = pool->open;
-  *threads = pool->threads;
+  int32_t open = pool->room.open;
+  *threads = pool->crew.threads;
   pthread_mutex_unlock(&pool->lock);
   return open;
 }
@@ -111,9 +115,9 @@ int32_t count_busy(struct pool *pool)
   int32_t count = 0;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     /* An idle slot with calls is a multiplexed one that was put before they were done. */
-    count += state_of(word) != EMPTY && (state_of(word) != IDLE || (word & CALL_MASK));
+    count += state_of(word) != EMPTY && (state_of(word) != IDLE || slot_has_calls(word));
   }
   return count;
 }
@@ -124,9 +128,9 @@ bool count_is_held_by(struct pool *pool, int32_t thread)
   pthread_mutex_lock(&pool->lock);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; held && (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     held = state_of(word) == EMPTY ||
-           (state_of(word) == LEASED && !(word & CALL_MASK) && atomic_load(&slot->holder) == thread);
+           (state_of(word) == LEASED && !slot_has_calls(word) && atomic_load(&slot->holder) == thread);
   }
   pthread_mutex_unlock(&pool->lock);
   return held;
@@ -134,19 +138,20 @@ bool count_is_held_by(struct pool *pool, int32_t thread)
 
 void count_all(struct pool *pool, pool_stats_t *stats)
 {
+  assert_locked(pool);
   *stats = (pool_stats_t)POOL_STATS_INIT;
 #define KEPT(name, ...) stats->name = pool->counts.name;
 #define TIME(name, ...) histogram_summary(&pool->name, &stats->name);
 #include "decide/counts.def"
-  stats->open = pool->open;
-  stats->opening = pool->opening;
+  stats->open = pool->room.open;
+  stats->opening = pool->room.opening;
   stats->waiting = pool->queue.length;
   stats->idle = stats->leased = 0;
   bool closed = atomic_load(&pool->attention) & ATTENTION_CLOSED;
   int64_t generations = pool->ended;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     stats->idle += !closed && slot_is_lendable(word);
     stats->leased += state_of(word) == LEASED;
     generations += slot_ended(slot, word);

@@ -26,12 +26,14 @@ int64_t count_lent(struct pool *pool, int64_t generations);
 /* A pool begins, or begins anew in a child of fork.  Under the lock, or before anybody else knows it. */
 void count_reset(struct pool *pool);
 
+/* A connection was closed.  Under the lock. */
 void count_close(struct pool *pool, int32_t reason, bool succeeded);
 
 /* How many places are taken, and how many library threads the pool has. */
 int32_t count_open(struct pool *pool, int32_t *threads);
 
-/* How many connections are in use: lent, with a call under way, being opened, checked, reset or closed. */
+/* How many connections are in use, under the lock: lent, with a call under way, being opened, checked, reset or closed.
+ */
 int32_t count_busy(struct pool *pool);
 
 /* Whether whatever is open is lent to one thread, and no call is under way on it. */

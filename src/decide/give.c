@@ -3,9 +3,9 @@
  * Shared without a lock: the words of the slots (slot.h), the hints (idle.h) and `attention`.  Everything else of a
  * pool is under its lock.
  *
- * No wake-up is lost.  A put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and then
- * scans for idle slots.  All of these are sequentially consistent, so the put sees the waiter or the waiter sees the
- * slot.  The same holds for closing: pool_close raises ATTENTION_CLOSED and then scans.
+ * No wake-up is lost (I8).  A put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and
+ * then scans for idle slots.  All of these are sequentially consistent, so the put sees the waiter or the waiter sees
+ * the slot.  The same holds for closing: pool_close raises ATTENTION_CLOSED and then scans.
  *
  * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection
  * may have been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is
@@ -13,8 +13,8 @@
  * compares-and-swaps the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are
  * reused, never freed, and why queue_serve() lends only what it finds among its own pool's slots.
  *
- * Every transition that frees a place (a failed open, a close, a fork) or a connection ends in queue_serve(), so
- * waiters are told, however the place was freed.
+ * Every transition that frees a place (a failed open, a close) or a connection ends in queue_serve(), so waiters are
+ * told, however the place was freed (I12).
  */
 #include "decide/give.h"
 
@@ -38,6 +38,7 @@
 #include "decide/queue.h"
 #include "decide/room.h"
 #include "decide/step.h"
+#include "decide/uses.h"
 
 /* More than max_idle, or than max_open: the one that came back last goes. */
 static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
@@ -55,7 +56,7 @@ void give_trim_any(struct pool *pool, struct step *step)
 {
   struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; room_has_surplus(pool) && !step->work && (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     dismiss_idle(slot, word, word & DOOMED ? dismiss_reason(slot) : POOL_REASON_SURPLUS, step);
   }
 }
@@ -111,7 +112,7 @@ static void reset_later(struct pool *pool, struct slot *slot, struct step *step)
 void give_finish(struct slot *slot, struct step *step)
 {
   struct pool *pool = slot_pool(slot);
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   if (word & DOOMED) {
     dismiss(slot, dismiss_reason(slot), step);
     queue_hope_less(pool, step);
@@ -129,7 +130,7 @@ void give_finish(struct slot *slot, struct step *step)
 static bool waits_for_calls(struct pool *pool, uint64_t word)
 {
   bool shared = (pool->vtable.flags & POOL_VTABLE_MULTIPLEXED) && !pool->can_reset && !(word & DOOMED);
-  return (word & CALL_MASK) && !shared;
+  return slot_has_calls(word) && !shared;
 }
 
 static char *take_tag(struct pool *pool, struct slot *slot)
@@ -149,13 +150,9 @@ void give_note(struct pool *pool, struct slot *slot, uint64_t word)
 
 int give_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending)
 {
-  uint64_t word = atomic_load(&slot->word);
-  uint64_t next;
-  do {
-    if ((word & GENERATION_MASK) != lease_generation(lease) || state_of(word) != LEASED)
-      return POOL_E_STALE;
-    next = generation_next(without_resting(word) & ~STATE_MASK) | RETURNING;
-  } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
+  uint64_t word, next;
+  if (!slot_take_back(slot, lease, &word, &next))
+    return POOL_E_STALE;
   /* Else it will not be: a look that sees it only now finds that the word has changed. */
   bool leaked = atomic_load(&notes_of(slot)->leak) && atomic_exchange(&notes_of(slot)->leak, LEAK_NONE) == LEAK_TOLD;
   bool matters = is_sampled(lease) || leaked || (attention_of(slot_pool(slot)) & ATTENTION_EVENTS);
@@ -166,7 +163,7 @@ int give_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending)
                             .leaked = leaked,
                             .noticed = word & RESTING,
                             .tag = word & CAREFUL ? take_tag(slot_pool(slot), slot) : NULL};
-  give_note(slot_pool(slot), slot, (next & GENERATION_MASK) | IDLE);
+  give_note(slot_pool(slot), slot, slot_idle_word(next));
   return 0;
 }
 
@@ -181,9 +178,9 @@ void give_settle(struct slot *slot, const struct ending *ending, struct step *st
     pthread_mutex_unlock(&pool->lock);
   }
   /* With calls under way the last of them finishes the return, and from then on the slot is not ours. */
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   while (waits_for_calls(pool, word))
-    if (atomic_compare_exchange_weak(&slot->word, &word, word | AWAITED))
+    if (slot_raise(slot, &word, AWAITED))
       return;
   give_finish(slot, step);
 }
@@ -210,6 +207,7 @@ void give_unused(struct pool *pool, pool_lease_t lease, struct step *step)
     count_no_vain_lease(pool);
     return;
   }
+  uses_skip(slot);
   if (pool->trust_ns)
     overdue_was_unused(slot, generation_next(word), since);
   free(ending.tag);

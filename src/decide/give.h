@@ -34,12 +34,14 @@ uint64_t give_become_idle(struct pool *pool, struct slot *slot);
 
 /* A slot became idle, and was `word` at that moment. */
 void give_settle_idle(struct slot *slot, uint64_t word, struct step *step);
+
+/* Both. */
 void give_make_idle(struct slot *slot, struct step *step);
 
 /* A lease of this slot has ended, and nothing is under way on it that the next user could meet. */
 void give_finish(struct slot *slot, struct step *step);
 
-/* A connection was put while somebody pays attention: a moment that is known. */
+/* A connection was put on the slow way: notes the moment. */
 void give_note(struct pool *pool, struct slot *slot, uint64_t word);
 
 /* Ends a lease that the fast path could not end: takes it back, 0 or POOL_E_STALE; then decides about the connection.
@@ -47,10 +49,10 @@ void give_note(struct pool *pool, struct slot *slot, uint64_t word);
 int give_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending);
 void give_settle(struct slot *slot, const struct ending *ending, struct step *step);
 
-/* Both, where nobody is told. */
+/* Takes a lease back and settles it, where nobody is told. */
 int give_end(struct slot *slot, pool_lease_t lease, struct step *step);
 
-/* A lease that was taken and must not be kept goes back. */
+/* A lease that was taken and must not be kept goes back, as if it had never been taken. */
 void give_unused(struct pool *pool, pool_lease_t lease, struct step *step);
 
 #endif

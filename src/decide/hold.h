@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls hold the connection that they use: they are counted in the word of its slot. */
+/* Calls hold the connection that they use: they are counted in the word of its slot (slot_begin_call()). */
 #ifndef HOLD_H
 #define HOLD_H
 
@@ -10,8 +10,7 @@
 struct slot;
 struct step;
 
-/* A call begins on a leased connection, or ends.  begin: 0, POOL_E_STALE or POOL_E_OVERLOAD. */
-int hold_begin(struct slot *slot, pool_lease_t lease);
+/* A call ends; if its lease was put meanwhile and it was the last, the return is finished. */
 void hold_end(struct slot *slot, bool broken, struct step *step);
 
 #endif

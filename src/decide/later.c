@@ -18,8 +18,9 @@
 
 void later_add(struct pool *pool, struct slot *slot, struct step *step)
 {
-  slot->next = slot_link(pool->unclean);
-  pool->unclean = slot;
+  assert_locked(pool);
+  slot->next = slot_link(pool->chores.unclean);
+  pool->chores.unclean = slot;
   step->worker_wanted = true;
 }
 
@@ -37,14 +38,15 @@ void later_leave(struct pool *pool, struct step *step)
 
 bool later_take(struct pool *pool, struct step *step)
 {
-  struct slot *slot = pool->unclean;
+  assert_locked(pool);
+  struct slot *slot = pool->chores.unclean;
   if (!slot)
     return false;
-  pool->unclean = slot_listed(slot->next);
-  attention_raise(pool, ATTENTION_UNCLEAN, pool->unclean && (attention_of(pool) & ATTENTION_UNCLEAN));
-  if (!pool->unclean && pool->config.openers == 0)
-    pool->wished = false; /* it was for a place */
-  uint64_t word = atomic_load(&slot->word);
+  pool->chores.unclean = slot_listed(slot->next);
+  attention_raise(pool, ATTENTION_UNCLEAN, pool->chores.unclean && (attention_of(pool) & ATTENTION_UNCLEAN));
+  if (!pool->chores.unclean && pool->config.openers == 0)
+    pool->chores.wished = false; /* it was for a place */
+  uint64_t word = slot_word(slot);
   if (state_of(word) == CLOSING)
     step_ask(step, POOL_WORK_CLOSE, atomic_load(&notes_of(slot)->reason), slot, word);
   else if (word & DOOMED)
@@ -71,7 +73,7 @@ bool later_is_left_alone(struct pool *pool)
   if ((attention_of(pool) & bits) != bits)
     return false;
   pthread_mutex_lock(&pool->lock);
-  bool alone = pool->workers == 0 && !room_hopes(pool);
+  bool alone = pool->crew.workers == 0 && !room_hopes(pool);
   life_unlock(pool);
   return alone;
 }

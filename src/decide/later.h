@@ -9,14 +9,14 @@ struct slot;
 struct step;
 struct pool;
 
-/* Under the lock: leaves the reset or close of a slot to those who do the chores. */
+/* Adds a slot whose reset or close is left to others.  Under the lock. */
 void later_add(struct pool *pool, struct slot *slot, struct step *step);
 
-/* A get leaves the close or reset that a step asks for to those who do the chores: it has a deadline, they have none.
-   The next of these, for those who have none either. */
+/* A get leaves the close or reset that a step asks for.  Not under the lock. */
 void later_leave(struct pool *pool, struct step *step);
 
-/* The next reset or close that somebody left to others. */
+/* The step asks for the next reset or close that was left.  False: there is none.  The first is under the lock, the
+   second is not. */
 bool later_take(struct pool *pool, struct step *step);
 bool later_next(struct pool *pool, struct step *step);
 

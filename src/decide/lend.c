@@ -21,23 +21,23 @@
 #include "decide/overdue.h"
 #include "decide/pool.h"
 #include "decide/step.h"
+#include "decide/uses.h"
 
 /* While the breaker is open, connections that are suspect are checked one at a time: not every get has to meet one that
    hangs. */
 static bool may_check(struct pool *pool)
 {
-  return !(attention_of(pool) & ATTENTION_TRIPPED) || !atomic_exchange(&pool->probing, true);
+  return !(attention_of(pool) & ATTENTION_TRIPPED) || !atomic_exchange(&pool->suspicion.probing, true);
 }
 
 bool lend_to_check(struct pool *pool, struct slot *slot, uint64_t *word, struct step *step)
 {
-  uint64_t next = (without_resting(*word) & ~(STATE_MASK | DUE)) | CHECKING;
-  if (!atomic_compare_exchange_strong(&slot->word, word, next)) {
-    atomic_store(&pool->probing, false);
-    return false;
-  }
-  step_ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, next);
-  return true;
+  bool begun = slot_begin_check(slot, word);
+  if (begun)
+    step_ask(step, POOL_WORK_CHECK, POOL_REASON_NONE, slot, *word);
+  else
+    atomic_store(&pool->suspicion.probing, false);
+  return begun;
 }
 
 bool lend_is_over(struct pool *pool, struct slot *slot, uint64_t word, int32_t *reason)
@@ -72,7 +72,7 @@ static void take_check_back(struct pool *pool, struct slot *slot, struct step *s
   step->work = POOL_WORK_NONE;
   step->claim = 0;
   step->slot = NULL;
-  atomic_store(&pool->probing, false);
+  atomic_store(&pool->suspicion.probing, false);
   uint64_t word = slot_move(slot, DUE, 0, IDLE);
   idle_mark(slot);
   if (word & DOOMED)
@@ -88,7 +88,7 @@ static void take_check_back(struct pool *pool, struct slot *slot, struct step *s
 static pool_lease_t lend_slot(struct pool *pool, struct slot *slot, struct step *step)
 {
   int32_t reason;
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   while (state_of(word) == IDLE && slot_is_of(slot, pool)) {
     if (word & DOOMED) {
       dismiss_idle(slot, word, dismiss_reason(slot), step);
@@ -108,7 +108,7 @@ static pool_lease_t lend_slot(struct pool *pool, struct slot *slot, struct step 
           step_notice(pool, step);
         return 0;
       }
-    } else if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
+    } else if (slot_lend(slot, &word, pool->lend)) {
       if (word & RESTING)
         step_notice(pool, step);
       return lend_confirm(pool, lease_of(slot, word), step);
@@ -121,16 +121,16 @@ static pool_lease_t lend_slot(struct pool *pool, struct slot *slot, struct step 
 static pool_lease_t lend_slot_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
   int32_t reason;
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   while (state_of(word) == IDLE && !(word & (DOOMED | DUE)) && slot_is_of(slot, pool)) {
     bool doubtful = pool->trust_ns && overdue_is_doubtful(pool, lease_of(slot, word));
     if (doubtful && overdue_judge(pool, slot, word, false, &reason) != IN_TIME) {
       /* It is closed by those who come to check it, if it is too old for a check. */
-      if (atomic_compare_exchange_weak(&slot->word, &word, word | DUE))
+      if (slot_raise(slot, &word, DUE))
         return 0;
       continue;
     }
-    if (atomic_compare_exchange_weak(&slot->word, &word, without_resting(word) + pool->lend)) {
+    if (slot_lend(slot, &word, pool->lend)) {
       if (word & RESTING)
         step_notice(pool, step);
       if (doubtful)
@@ -168,8 +168,9 @@ pool_lease_t lend_clean(struct pool *pool, struct step *step)
 void lend_note(pool_lease_t lease)
 {
   struct slot *slot = slot_of(lease);
-  atomic_store_explicit(&slot->holder, thread_id(), memory_order_relaxed);
-  struct pool *pool = atomic_load_explicit(&slot->pool, memory_order_relaxed);
-  if (is_sampled(lease) || (atomic_load_explicit(&pool->attention, memory_order_relaxed) & ATTENTION_EVENTS))
+  slot_set_holder(slot, thread_id());
+  struct pool *pool = slot_pool(slot);
+  uses_see(pool, lease);
+  if (is_sampled(lease) || (attention_hint(pool) & ATTENTION_EVENTS))
     notes_see(slot, lease_generation(lease) | LEASED, clock_boot());
 }

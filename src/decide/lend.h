@@ -29,9 +29,10 @@ pool_lease_t lend_examine(struct pool *pool, pool_lease_t lease, struct step *st
 pool_lease_t lend_any(struct pool *pool, struct step *step);
 pool_lease_t lend_clean(struct pool *pool, struct step *step);
 
-/* Notes who holds a lease that he did not hold last, and since when, if it is timed or told of. */
+/* Notes which thread holds a lease that it did not hold last; and since when, if it is timed or told of. */
 void lend_note(pool_lease_t lease);
 
+/* A lease that was taken on a fast path: returned if its connection is certainly not overdue, else examined. */
 static inline pool_lease_t lend_confirm(struct pool *pool, pool_lease_t lease, struct step *step)
 {
   return lease && pool->trust_ns && overdue_is_doubtful(pool, lease) ? lend_examine(pool, lease, step) : lease;

@@ -24,6 +24,7 @@
 #include "slot/notes.h"
 #include "slot/slot.h"
 #include "decide/attention.h"
+#include "decide/breaker.h"
 #include "decide/count.h"
 #include "decide/pool.h"
 #include "decide/step.h"
@@ -90,15 +91,45 @@ void life_register(struct pool *pool)
   pthread_mutex_unlock(&registry);
 }
 
+static void waiting_reset(struct pool *pool)
+{
+  memset(&pool->queue, 0, sizeof pool->queue);
+  memset(&pool->settled, 0, sizeof pool->settled);
+  memset(&pool->told, 0, sizeof pool->told);
+  pool->unserved = false;
+  pool->late_since_ns = pool->refused_until_ns = 0;
+}
+
+void life_begin_anew(struct pool *pool)
+{
+  assert_locked(pool);
+  waiting_reset(pool);
+  room_reset(&pool->room);
+  breaker_reset(&pool->breaker);
+  users_reset(&pool->users);
+  crew_reset(&pool->crew);
+  chores_reset(&pool->chores);
+  looks_reset(&pool->looks);
+  starving_reset(&pool->starving);
+  suspicion_reset(&pool->suspicion);
+  count_reset(pool);
+  count_reset_times(pool);
+}
+
+/* What a pool has in memory of its own, and its descriptor. */
+static void release_memory(struct pool *pool)
+{
+  event_fd_close(&pool->event_fd, &pool->lock);
+  free(pool->ends);
+  pool->ends = NULL;
+  count_reset_times(pool);
+}
+
 static void recycle(struct pool *pool)
 {
   void (*release)(void *context) = pool->vtable.release;
   void *context = pool->context;
-  event_fd_close(&pool->event_fd, &pool->lock);
-  int32_t *ends = pool->ends;
-  pool->ends = NULL;
-  free(ends);
-  count_reset_times(pool);
+  release_memory(pool);
   pthread_mutex_lock(&registry);
   if (pool->previous_pool)
     pool->previous_pool->next_pool = pool->next_pool;
@@ -116,9 +147,18 @@ static void recycle(struct pool *pool)
   cancel_release(cancel_state);
 }
 
+/* Whether somebody may still come to a pool that has no owner, with nothing but its pointer (I13). */
+static bool is_needed(const struct pool *pool)
+{
+  assert_that(pool->room.open >= 0 && pool->users.gets >= 0 && pool->crew.threads >= 0);
+  bool needed = pool->room.open > 0 || pool->users.gets > 0 || pool->crew.threads > 0;
+  assert_that(needed || (!pool->queue.first && !pool->settled.first && !pool->told.first && !pool->chores.unclean));
+  return needed;
+}
+
 void life_unlock_unowned(struct pool *pool)
 {
-  bool gone = !pool->gone && pool->open == 0 && pool->gets == 0 && pool->threads == 0;
+  bool gone = !pool->gone && !is_needed(pool);
   if (gone)
     pool->gone = true;
   pthread_mutex_unlock(&pool->lock);
@@ -129,7 +169,7 @@ void life_unlock_unowned(struct pool *pool)
 void life_get_begin(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
-  pool->gets++;
+  pool->users.gets++;
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -138,16 +178,16 @@ void life_get_end(struct pool *pool, uint64_t forks_before)
   if (forks_before != forks_count())
     return; /* a callback forked, and this is the child: its pools know nothing of us */
   pthread_mutex_lock(&pool->lock);
-  pool->gets--;
+  pool->users.gets--;
   life_unlock(pool);
 }
 
 bool life_maintain_begin(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
-  bool free = !pool->maintained;
-  pool->maintained = true;
-  pool->threads += free; /* the pool must not be recycled meanwhile */
+  bool free = !pool->users.maintained;
+  pool->users.maintained = true;
+  pool->crew.threads += free; /* the pool must not be recycled meanwhile */
   pthread_mutex_unlock(&pool->lock);
   return free;
 }
@@ -155,14 +195,15 @@ bool life_maintain_begin(struct pool *pool)
 void life_maintain_end(struct pool *pool, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  pool->maintained = false;
+  pool->users.maintained = false;
   life_thread_ends(pool, step);
 }
 
 void life_thread_ends(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   *step = (struct step){0};
-  pool->threads--;
+  pool->crew.threads--;
   if (attention_closed(pool))
     step_tell_drainers(pool, step);
   life_unlock(pool);

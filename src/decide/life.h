@@ -12,16 +12,27 @@ struct step;
 
 void life_registry_lock(void);
 void life_registry_unlock(void);
+
+/* Under the lock of the registry: the pools that are in use, by `next_pool`; all that were ever made, by `next_made`.
+ */
 struct pool *life_first(void);
 struct pool *life_first_made(void);
+
+/* The memory of a pool that nobody uses, or new memory; NULL: there is none.  And then it is in use. */
 struct pool *life_take(void);
 void life_register(struct pool *pool);
+
+/* All parts of a pool but what its program decided are as in a new one.  Under the lock, or in a child of fork, where
+   no other thread is; all slots were given back. */
+void life_begin_anew(struct pool *pool);
 
 void life_unlock_unowned(struct pool *pool);
 
 /* Leaves the lock and, if nobody needs the pool any more, gives its memory to the next pool. */
 static inline void life_unlock(struct pool *pool)
 {
+  assert_locked(pool);
+  assert_that(pool->references >= 0);
   if (pool->references == 0)
     life_unlock_unowned(pool);
   else

@@ -54,7 +54,7 @@ static int64_t choose_end(struct pool *pool, int64_t limit_ns)
   int64_t length = lifetime_interval_ns(&pool->config);
   int64_t chosen = limit_ns / length - 1;
   int64_t first = chosen - intervals(&pool->config);
-  int32_t most = quota(pool, pool->open);
+  int32_t most = quota(pool, pool->room.open);
   while (chosen > first && *ends_in(pool, chosen) >= most)
     chosen--;
   int32_t place = ++*ends_in(pool, chosen);
@@ -74,10 +74,11 @@ static int64_t limit_of(const pool_config_t *config, int64_t now, int64_t took_n
 
 void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t took_ns)
 {
+  assert_locked(pool);
   struct notes *notes = notes_of(slot);
   atomic_store(&notes->checked_ns, now);
   /* It will be idle now, or it is lent and moves. */
-  notes_see(slot, (atomic_load(&slot->word) & GENERATION_MASK) | IDLE, now);
+  notes_see(slot, slot_idle_word(slot_word(slot)), now);
   if (pool->config.max_lifetime_ms > 0) {
     int64_t limit_ns = limit_of(&pool->config, now, took_ns);
     atomic_store(&notes->limit_ns, limit_ns);
@@ -85,20 +86,27 @@ void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t t
   }
 }
 
+static void leave_interval(struct pool *pool, int64_t interval)
+{
+  int32_t left = --*ends_in(pool, interval);
+  assert_that(left >= 0);
+}
+
 char *lifetime_end(struct pool *pool, struct slot *slot)
 {
+  assert_locked(pool);
   int64_t end = atomic_load(&notes_of(slot)->retire_ns);
   if (end)
-    --*ends_in(pool, end / lifetime_interval_ns(&pool->config));
+    leave_interval(pool, end / lifetime_interval_ns(&pool->config));
   return notes_forget(slot);
 }
 
 bool lifetime_may_retire(struct pool *pool, const struct look *look)
 {
   int64_t interval = look->boot / lifetime_interval_ns(&pool->config);
-  if (pool->retiring_interval != interval) {
-    pool->retiring_interval = interval;
-    pool->retired = 0;
+  if (pool->looks.retiring_interval != interval) {
+    pool->looks.retiring_interval = interval;
+    pool->looks.retired = 0;
   }
-  return pool->retired < quota(pool, look->open);
+  return pool->looks.retired < quota(pool, look->open);
 }

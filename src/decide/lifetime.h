@@ -12,6 +12,7 @@
 struct look;
 struct slot;
 
+/* Lifetimes end in intervals of so long. */
 int64_t lifetime_interval_ns(const pool_config_t *config);
 
 /* How many counters a pool needs for the ends of lifetimes. */
@@ -23,7 +24,8 @@ int64_t lifetime_last_end(const pool_config_t *config, int64_t limit_ns);
 /* A connection was opened in the slot, in so long (-1: not known): begins its life.  Under the pool's lock. */
 void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t took_ns);
 
-/* Nothing is known any more: the slot is empty.  Under the pool's lock.  Returns the tag, for the caller to free. */
+/* Its life is over, and nothing is known any more: the slot is empty.  Under the pool's lock.  Returns the tag, for the
+ * caller to free. */
 char *lifetime_end(struct pool *pool, struct slot *slot);
 
 /* No more than the quota end in one interval, as long as their limits permit. */

@@ -82,10 +82,9 @@ static int64_t tick(const pool_config_t *config)
 /* Sets flags on a word, if the slot has not moved since it was read. */
 static bool mark(struct slot *slot, uint64_t *word, uint64_t flags)
 {
-  while (!atomic_compare_exchange_weak(&slot->word, word, *word | flags))
+  while (!slot_raise(slot, word, flags))
     if ((*word & STATE_AND_GENERATION) != atomic_load(&notes_of(slot)->word))
       return false;
-  *word |= flags;
   return true;
 }
 
@@ -104,14 +103,12 @@ static bool retire(struct slot *slot, uint64_t *seen, int64_t end, struct look *
 {
   uint64_t word = *seen;
   do {
-    enum slot_state state = state_of(word);
-    if (state == EMPTY || state == OPENING || state == CLOSING || (word & DOOMED) ||
-        atomic_load(&notes_of(slot)->retire_ns) != end)
+    if (!slot_stays(word) || state_of(word) == OPENING || atomic_load(&notes_of(slot)->retire_ns) != end)
       return false;
     atomic_store(&notes_of(slot)->reason, POOL_REASON_LIFETIME);
-  } while (!atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED));
-  if (word == *seen)
-    *seen |= DOOMED;
+  } while (!slot_raise(slot, &word, DOOMED));
+  if (word == (*seen | DOOMED))
+    *seen = word;
   look->chores = look->chores || state_of(word) == IDLE;
   return true;
 }
@@ -125,9 +122,9 @@ static void look_at_lifetime(struct pool *pool, struct slot *slot, uint64_t *wor
   if (look->boot < end) {
     set_earlier(&look->due_ns, end);
   } else if (lifetime_may_retire(pool, look) || look->boot >= last) {
-    pool->retired += retire(slot, word, end, look);
+    pool->looks.retired += retire(slot, word, end, look);
   } else {
-    set_earlier(&look->due_ns, (pool->retiring_interval + 1) * lifetime_interval_ns(&pool->config));
+    set_earlier(&look->due_ns, (pool->looks.retiring_interval + 1) * lifetime_interval_ns(&pool->config));
     set_earlier(&look->due_ns, last);
   }
 }
@@ -190,15 +187,15 @@ static void look_at_leased(struct pool *pool, struct slot *slot, uint64_t word, 
 /* Whoever lends or puts one of the slots from now on wakes the keeper.  False if one has moved already. */
 static bool rest(struct pool *pool)
 {
-  atomic_store(&pool->resting, true);
+  atomic_store(&pool->looks.resting, true);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     bool moves = state_of(word) == IDLE || state_of(word) == LEASED;
     if (moves && scan_owns(&scan, slot) &&
         (atomic_load(&notes_of(slot)->word) != (word & STATE_AND_GENERATION) ||
          (!(word & RESTING) && !mark(slot, &word, RESTING)))) {
-      atomic_store(&pool->resting, false);
+      atomic_store(&pool->looks.resting, false);
       return false;
     }
   }
@@ -210,13 +207,13 @@ void look_over(struct pool *pool, struct look *look)
   bool moved = false;
   int64_t due_ns = look->due_ns; /* on clock_now(), unlike those that follow */
   /* The program or the machine was stopped, or nobody looked: what came back may have been idle all the time. */
-  bool late = pool->trust_ns && look->boot - atomic_load(&pool->looked_ns) > 3 * pool->trust_ns;
+  bool late = pool->trust_ns && look->boot - atomic_load(&pool->looks.last_ns) > 3 * pool->trust_ns;
   look->due_ns = POOL_NO_DEADLINE;
   int64_t spare = room_spare(pool, false, INT32_MAX);
-  atomic_store(&pool->resting, false);
+  atomic_store(&pool->looks.resting, false);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if (!scan_owns(&scan, slot))
       continue;
     if (state_of(word) == CHECKING || state_of(word) == RETURNING)
@@ -233,7 +230,7 @@ void look_over(struct pool *pool, struct look *look)
     else
       look_at_leased(pool, slot, word, look);
   }
-  atomic_store(&pool->looked_ns, look->boot);
+  atomic_store(&pool->looks.last_ns, look->boot);
   int64_t next = tick(&pool->config);
   if (next != POOL_NO_DEADLINE && (moved || !rest(pool)))
     set_earlier(&look->due_ns, look->boot + next);
@@ -245,7 +242,7 @@ void look_over(struct pool *pool, struct look *look)
 /* Whether somebody wants the next try of a failed open. */
 static bool wants_retry(struct pool *pool)
 {
-  return pool->config.retry_min_ms > 0 && pool->breaker.failures > 0 && pool->opening == 0 &&
+  return pool->config.retry_min_ms > 0 && pool->breaker.failures > 0 && pool->room.opening == 0 &&
          (pool->breaker.open || pool->queue.first || room_refills(&pool->config));
 }
 
@@ -256,9 +253,9 @@ void look_take(struct pool *pool, struct look *look, struct step *step)
   if (!pool->needs_watch || attention_closed(pool))
     return;
   pthread_mutex_lock(&pool->lock);
-  look->open = pool->open;
-  if (room_refills(&pool->config) && pool->refill_at_ns > look->now)
-    look->due_ns = pool->refill_at_ns;
+  look->open = pool->room.open;
+  if (room_refills(&pool->config) && pool->room.refill_at_ns > look->now)
+    look->due_ns = pool->room.refill_at_ns;
   if (wants_retry(pool)) {
     if (pool->breaker.retry_at_ns > look->now)
       look->due_ns = look->due_ns < pool->breaker.retry_at_ns ? look->due_ns : pool->breaker.retry_at_ns;
@@ -266,13 +263,13 @@ void look_take(struct pool *pool, struct look *look, struct step *step)
       look->chores = !pool->stepped || pool->breaker.open;
     queue_serve(pool, step);
   }
-  look->chores =
-      look->chores || room_needs_refill(pool) || (pool->stepped && (atomic_load(&pool->chores) || pool->told.first));
+  look->chores = look->chores || room_needs_refill(pool) ||
+                 (pool->stepped && (atomic_load(&pool->chores.marked) || pool->told.first));
   life_unlock(pool);
   look_over(pool, look);
   queue_hope_less(pool, step); /* what is too old may have been the last */
   if (look->chores) {
-    atomic_store(&pool->chores, true);
+    atomic_store(&pool->chores.marked, true);
     step->worker_wanted = true;
   }
 }
@@ -284,7 +281,7 @@ bool look_next_leak(struct pool *pool, struct scan *cursor, struct leak *leak)
   pthread_mutex_lock(&pool->lock);
   for (struct slot *slot; !found && cursor->block && (slot = scan_next(cursor));) {
     struct notes *notes = notes_of(slot);
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     uint8_t state = LEAK_FOUND;
     found = atomic_load(&notes->leak) == LEAK_FOUND && state_of(word) == LEASED &&
             atomic_compare_exchange_strong(&notes->leak, &state, LEAK_TOLD);

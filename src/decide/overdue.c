@@ -48,15 +48,15 @@ void overdue_trust(struct pool *pool, struct slot *slot)
     set_earlier(&until, wall + limit - now - (pool->coarse ? clock_coarse_step() : 0));
   atomic_store(&notes->trusted_ns, now);
   atomic_store(&notes->trusted_until, until);
-  atomic_fetch_or(&slot->word, RESTING);
+  slot_flag(slot, RESTING);
 }
 
 int64_t overdue_idle_since(struct pool *pool, struct slot *slot, uint64_t word)
 {
   struct notes *notes = notes_of(slot);
-  uint64_t idle = (word & GENERATION_MASK) | IDLE;
+  uint64_t idle = slot_idle_word(word);
   /* Before the note: a look that ends after this may have seen what became of the slot since. */
-  int64_t looked = atomic_load(&pool->looked_ns);
+  int64_t looked = atomic_load(&pool->looks.last_ns);
   uint64_t noted = atomic_load(&notes->word);
   int64_t since = atomic_load(&notes->since_ns);
   if (noted == idle && atomic_load(&notes->word) == idle)
@@ -72,7 +72,7 @@ void overdue_was_unused(struct slot *slot, uint64_t word, int64_t since)
   struct notes *notes = notes_of(slot);
   atomic_store(&notes->trusted_until, 0);
   atomic_store(&notes->word, 0);
-  notes_see(slot, (word & GENERATION_MASK) | IDLE, since);
+  notes_see(slot, slot_idle_word(word), since);
 }
 
 /* Whether one more may be idle for too long than has to stay. */

@@ -18,13 +18,12 @@
    limits that. */
 static inline bool overdue_is_doubtful(struct pool *pool, pool_lease_t lease)
 {
-  struct notes *notes = &all_notes[(uint64_t)lease & (SLOT_LIMIT - 1)];
+  struct notes *notes = notes_of(slot_of(lease));
+  /* Relaxed, for the lease's own compare-and-swap came before, and an older moment is one that was trusted as well. */
   int64_t until = atomic_load_explicit(&notes->trusted_until, memory_order_relaxed);
   return (uint64_t)(until - clock_wall(pool->coarse) - 1) >= (uint64_t)pool->trust_ns;
 }
 
-/* What must be done before a connection that was idle until now, with this word, may be lent.  `taken`: it is LEASED
-   already, and its owner asks. */
 enum verdict { IN_TIME, TO_BE_CHECKED, TO_BE_CLOSED };
 
 /* How long what was lent is trusted not to be overdue; 0: nothing limits by time what a pool may lend. */
@@ -41,6 +40,8 @@ void overdue_trust(struct pool *pool, struct slot *slot);
 int64_t overdue_idle_since(struct pool *pool, struct slot *slot, uint64_t word);
 void overdue_was_unused(struct slot *slot, uint64_t word, int64_t since);
 
+/* What must be done before a connection that was idle until now, with this word, may be lent.  `taken`: it is LEASED
+   already, and its owner asks. */
 enum verdict overdue_judge(struct pool *pool, struct slot *slot, uint64_t word, bool taken, int32_t *reason);
 
 #endif

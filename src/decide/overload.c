@@ -10,23 +10,25 @@
 
 #include <pool/pool.h>
 
+#include "base/clock.h"
 #include "decide/pool.h"
 #include "decide/waiter.h"
 
 bool overload_is_late(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
-  return waiter && now - waiter->since_ns >= pool->config.overload_after_ms * 1000000;
+  return waiter && now - waiter->since_ns >= ns_of(pool->config.overload_after_ms);
 }
 
 bool overload_is_on(struct pool *pool, int64_t now)
 {
+  assert_locked(pool);
   if (pool->config.queue == POOL_QUEUE_FIFO)
     return false;
   if (!overload_is_late(pool, pool->queue.first, now))
     pool->late_since_ns = 0;
   else if (pool->late_since_ns == 0)
-    pool->late_since_ns = pool->queue.first->since_ns + pool->config.overload_after_ms * 1000000;
-  return pool->late_since_ns && now - pool->late_since_ns >= pool->config.overload_after_ms * 1000000;
+    pool->late_since_ns = pool->queue.first->since_ns + ns_of(pool->config.overload_after_ms);
+  return pool->late_since_ns && now - pool->late_since_ns >= ns_of(pool->config.overload_after_ms);
 }
 
 void overload_blame(struct pool *pool, struct waiter *waiter)
@@ -40,7 +42,7 @@ void overload_blame(struct pool *pool, struct waiter *waiter)
 
 int64_t overload_sheds_at(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
-  int64_t after = pool->config.overload_after_ms * 1000000;
+  int64_t after = ns_of(pool->config.overload_after_ms);
   if (pool->config.queue != POOL_QUEUE_SHED || !pool->queue.first)
     return 0;
   int64_t late_since = pool->late_since_ns ? pool->late_since_ns : pool->queue.first->since_ns + after;
@@ -50,6 +52,7 @@ int64_t overload_sheds_at(struct pool *pool, const struct waiter *waiter, int64_
 
 bool overload_sheds(struct pool *pool, struct waiter *waiter, int64_t now)
 {
+  assert_locked(pool);
   bool late = pool->config.queue == POOL_QUEUE_SHED && overload_is_on(pool, now) && overload_is_late(pool, waiter, now);
   if (late)
     overload_blame(pool, waiter);

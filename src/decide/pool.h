@@ -1,16 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool, its members grouped by the code that may touch them. */
+/*
+ * A pool, its members grouped by the code that may touch them, and what always holds.
+ *
+ * Code that relies on one of these cites its number.  The file in brackets has the argument.
+ *
+ * The word of a slot:
+ * - I1: A slot has one owner at most: the thread whose compare-and-swap took it.  Only the owner changes the state.
+ *   Others raise flags and count calls. [slot/slot.h]
+ * - I2: No word and no lease comes twice, in one pool or in two, so a compare-and-swap with one that is over fails.
+ *   [slot/slot.h]
+ * - I3: A fast path compares with a word without calls and unusual flags, so whatever is unusual takes the slow way.
+ *   [slot/slot.h]
+ * - I4: A slot that was met without the lock is the pool's if its word was read first, then its pool, and the word is
+ *   still the same when it is changed. [slot/slot.h]
+ * - I5: Slots, blocks and pools are used again, never freed.  A thread that comes too late does no harm to the next.
+ *   [decide/give.c]
+ *
+ * Hints:
+ * - I6: An idle slot never stays without its bit. [slot/idle.h]
+ * - I7: A home names a slot of its own pool or none that can be lent by it: a guess that the word proves. [slot/home.h]
+ *
+ * Those that wait:
+ * - I8: No wake-up is lost: a put makes its slot idle and then reads `attention`; a waiter raises ATTENTION_WAITERS and
+ *   then scans. [decide/give.c]
+ * - I9: A get reads `attention` after it took a slot: a pool that is closed or paused lends nothing. [decide/asker.c]
+ * - I10: A waiter is in the queue until it has its outcome, and both change at one moment.  One that has expired or was
+ *   cancelled is given nothing. [decide/waiter.h]
+ * - I11: No nudge is swallowed: a waiter that may have been nudged and leaves serves the next. [decide/queue.c]
+ * - I12: Whatever frees a place or a connection serves the queue. [decide/give.c]
+ *
+ * The pool:
+ * - I13: A pool is recycled when it has no owner, slot, slow get, ticket and thread any more. [decide/life.c]
+ * - I14: Under the lock no callback runs, and no thread is put to sleep or woken by park.h. [src/README.md]
+ * - I15: Locks are taken in one order: the registry's, a pool's, those of the tables.  Only a fork holds two of one
+ *   kind, the pools'. [decide/life.c]
+ */
 #ifndef POOL_H
 #define POOL_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <pool/pool.h>
 
+#include "base/contract.h"
 #include "base/histogram.h"
+#include "base/thread.h"
 #include "slot/home.h"
 #include "slot/idle.h"
 #include "slot/slot.h"
@@ -33,6 +72,109 @@ struct crew_turn {
 
 typedef struct crew_turn crew_turn_fn(struct pool *pool);
 
+/* ---- parts that begin anew with each pool, and in a child of fork (life_begin_anew()) ---- */
+
+/* The connections that there are, and whether there may be another. */
+struct room {
+  int32_t open;         /* slots that the pool has */
+  int32_t opening;      /* of these, those whose open is under way */
+  struct slot *hope;    /* a slot whose connection could come to a waiter when somebody looked */
+  int64_t refill_at_ns; /* after a failed open, none is opened unasked before; 0: none failed */
+};
+
+/* Those that may still look at the pool, so that it is not recycled, beside its connections and threads. */
+struct users {
+  int32_t gets;         /* slow gets under way and tickets given */
+  int32_t asynchronous; /* of these, tickets of pool_get_async */
+  bool maintained;      /* somebody acts for the asynchronous waiters right now */
+};
+
+/* The threads of the library. */
+struct crew {
+  int32_t threads; /* for this pool */
+  int32_t workers; /* of these, those that open and do chores */
+  int32_t idle;    /* of these, those that sleep */
+  int32_t opening; /* and those that open */
+  _Atomic bool keeper_runs;
+  _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: no get tries before */
+};
+
+/* Work that nobody in particular asked for. */
+struct chores {
+  struct slot *unclean; /* slots whose reset or close is to be done in the background */
+  int32_t doing;        /* checks, resets and closes that are done in the background right now */
+  bool wished;          /* a get that does not wait found nothing: a thread may open one for the next, or where there
+                           are no workers close what takes its place */
+  bool resuming;        /* the last pause was taken back, and that is being told: workers open nothing */
+  _Atomic bool marked;  /* slots are marked to be closed or checked */
+};
+
+/* The keeper's looks at the time. */
+struct looks {
+  _Atomic bool resting;      /* the keeper waits to be told when something moves */
+  _Atomic int64_t next_ns;   /* when it looks again; it never does later */
+  _Atomic int64_t last_ns;   /* when the last look began that has ended, on clock_boot() */
+  int64_t retiring_interval; /* of lifetimes, and how many ended in it; these two are of the thread that maintains */
+  int32_t retired;
+};
+
+/* Whether those that wait hold all connections (starve.c). */
+struct starving {
+  pool_lease_t witness; /* a lease whose holder did not wait when somebody looked: threads do not starve */
+  uint64_t generations; /* how far those of all slots had come when waiters seemed to starve */
+  int64_t since_ns;     /* and since when they had come no further; 0: not known */
+};
+
+/* What one dead connection says about the others (suspect.c). */
+struct suspicion {
+  _Atomic bool lasts;   /* suspect connections are checked in the background, one after the other */
+  _Atomic bool probing; /* while the breaker is open: a suspect connection is being checked */
+};
+
+static inline void room_reset(struct room *room)
+{
+  *room = (struct room){0};
+}
+
+static inline void users_reset(struct users *users)
+{
+  *users = (struct users){0};
+}
+
+static inline void crew_reset(struct crew *crew)
+{
+  crew->threads = crew->workers = crew->idle = crew->opening = 0;
+  atomic_store(&crew->keeper_runs, false);
+  atomic_store(&crew->start_again_ns, 0);
+}
+
+static inline void chores_reset(struct chores *chores)
+{
+  chores->unclean = NULL;
+  chores->doing = 0;
+  chores->wished = chores->resuming = false;
+  atomic_store(&chores->marked, false);
+}
+
+static inline void looks_reset(struct looks *looks)
+{
+  atomic_store(&looks->resting, false);
+  atomic_store(&looks->next_ns, POOL_NO_DEADLINE);
+  atomic_store(&looks->last_ns, 0);
+  looks->retiring_interval = looks->retired = 0;
+}
+
+static inline void starving_reset(struct starving *starving)
+{
+  *starving = (struct starving){0};
+}
+
+static inline void suspicion_reset(struct suspicion *suspicion)
+{
+  atomic_store(&suspicion->lasts, false);
+  atomic_store(&suspicion->probing, false);
+}
+
 struct pool {
   /* Read by every get and put, written rarely: a line of its own. */
   uint64_t lend; /* what is added to the word of an idle slot to lend it */
@@ -51,70 +193,77 @@ struct pool {
   bool needs_watch; /* something has to do with time */
   void *context;
 
+  /* Written by every get: each thread its own line. */
   struct home homes[HOMES];
+
+  /* Written by gets and puts where a hint changes (idle.h). */
   struct block block __attribute__((aligned(SLOT_CACHE_LINE))); /* the first; the others are allocated */
   struct row rows;
 
-  /* Everything from here on is under the lock. */
+  /* Everything from here on is under the lock, but for atomic members: these may be read without it. */
   pthread_mutex_t lock __attribute__((aligned(SLOT_CACHE_LINE)));
-  struct queue queue;
-  struct queue settled; /* asynchronous waiters whose callback is due */
-  struct told told;     /* threads that a step could not name */
-  bool unserved;        /* too many waits were over for one step: the next goes on and serves */
+
+  /* What the program decided: it holds in a child of fork as well. */
   int32_t max_open, max_idle;
-  struct slot *unclean; /* slots whose reset or close is to be done in the background */
-  int32_t open;         /* slots that the pool has */
-  int32_t opening;
   int32_t references;
-  int32_t gets;         /* slow gets under way and tickets given: each may still look at the pool */
-  int32_t asynchronous; /* of these, tickets of pool_get_async */
-  int32_t threads;      /* of the library, for this pool */
-  int32_t workers;      /* of these, those that open */
-  int32_t workers_idle;
-  int32_t workers_opening;
-  int32_t chores_doing; /* checks, resets and closes that are done in the background right now */
   int32_t pauses;
   bool evicting;        /* nobody waits for the end of this pause */
-  bool resuming;        /* the last pause was taken back, and that is being told: workers open nothing */
+  bool gone;            /* nobody needs the pool any more */
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
-  _Atomic bool keeper_runs;
-  _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: no get tries before */
-  _Atomic bool resting;           /* the keeper waits to be told when something moves */
-  _Atomic int64_t looks_at_ns;    /* when the keeper looks again; it never does later */
-  _Atomic int64_t looked_ns;      /* when the last look began that has ended, on clock_boot() */
-  _Atomic bool chores;            /* slots are marked to be closed or checked */
-  bool maintained;                /* somebody acts for the asynchronous waiters right now */
-  bool gone;                      /* nobody needs the pool any more */
+
+  /* Those that wait. */
+  struct queue queue;
+  struct queue settled;     /* asynchronous waiters whose callback is due */
+  struct told told;         /* threads that a step could not name */
+  bool unserved;            /* too many waits were over for one step: the next goes on and serves */
+  int64_t late_since_ns;    /* since when the first waiter is late; 0: it is not */
+  int64_t refused_until_ns; /* of those that wait since then at the latest, all are refused that a worker opens for */
+
+  struct room room;
   struct breaker breaker;
-  int64_t refill_at_ns;      /* after a failed open, none is opened unasked before; 0: none failed */
-  int64_t late_since_ns;     /* since when the first waiter is late; 0: it is not */
-  pool_lease_t witness;      /* a lease whose holder did not wait when somebody looked: threads do not starve */
-  uint64_t starving;         /* how far the generations of all slots had come when waiters seemed to starve */
-  int64_t starving_ns;       /* and since when they had come no further; 0: not known */
-  struct slot *hope;         /* a slot whose connection could come to a waiter when somebody looked */
-  int64_t refused_until_ns;  /* of those that wait since then at the latest, all are refused that a worker opens for */
-  bool wished;               /* a get that does not wait found nothing: a thread may open one for the next, or where
-                                there are no workers close what takes its place */
-  _Atomic bool suspicion;    /* suspect connections are checked in the background, one after the other */
-  _Atomic bool probing;      /* while the breaker is open: a suspect connection is being checked */
-  int32_t *ends;             /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
-  int64_t retiring_interval; /* of lifetimes, and how many ended in it; of who maintains */
-  int32_t retired;
+  struct users users;
+  struct crew crew;
+  struct chores chores;
+  struct looks looks;
+  struct starving starving;
+  struct suspicion suspicion;
+
+  /* What is counted (count.c). */
   struct counts counts;
-  int64_t ended; /* generations that were over in slots that the pool has given back */
-  struct histogram wait, open_time, check_time, use;
-  _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
+  int64_t ended;                /* generations that were over in slots that the pool has given back */
   int64_t lent;                 /* the last answer, see count_lent() */
   int64_t connections;          /* how many opens have begun: the number of the last connection */
+  _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
+  struct histogram wait, open_time, check_time, use;
 
-  /* Words to sleep on; they grow. */
+  int32_t *ends; /* how many lifetimes end in each interval, a ring; NULL: lifetimes have no limit */
+
+  /* Words to sleep on; they grow, from one pool to the next as well. */
   _Atomic uint32_t keeper_signal;
   _Atomic uint32_t worker_signal;
   _Atomic uint32_t drain_signal;
 
   _Atomic int event_fd; /* and one; 0: none */
 
-  struct pool *next_pool, *previous_pool, *next_made; /* of the registry, see pool.c */
+  /* Under the lock of the registry (life.c). */
+  struct pool *next_pool, *previous_pool, *next_made;
 };
+
+/* Whether this thread holds the lock of a pool; where that is not known, whether one does. */
+static inline bool holds_lock(const struct pool *pool)
+{
+#ifdef __GLIBC__ /* only its mutex says who has it */
+  return pool->lock.__data.__owner == thread_id();
+#else
+  return pthread_mutex_trylock((pthread_mutex_t *)&pool->lock) == EBUSY;
+#endif
+}
+
+#define assert_locked(pool) assert_that(holds_lock(pool))
+#ifdef __GLIBC__
+#define assert_unlocked(pool) assert_that(!holds_lock(pool))
+#else
+#define assert_unlocked(pool) ((void)(pool)) /* another thread may hold it */
+#endif
 
 #endif

@@ -43,6 +43,7 @@
 
 void queue_refresh(struct pool *pool, int64_t now)
 {
+  assert_locked(pool);
   struct waiter *first = pool->queue.first;
   attention_raise(pool, ATTENTION_WAITERS, first != NULL);
   attention_raise(pool, ATTENTION_NUDGED, first != NULL && first->nudged);
@@ -52,6 +53,7 @@ void queue_refresh(struct pool *pool, int64_t now)
 
 void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
 {
+  assert_locked(pool);
   if (waiter->kind == WAITER_ASYNC) {
     step_want_keeper(pool, step);
   } else if (waiter->kind == WAITER_THREAD && !step->signal) {
@@ -66,6 +68,7 @@ void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
 
 void queue_count_wait(struct pool *pool, struct waiter *waiter, int64_t waited_ns)
 {
+  assert_locked(pool);
   if (!waiter->waited || waiter->counted)
     return;
   waiter->counted = true;
@@ -95,6 +98,8 @@ static void queue_leave(struct pool *pool, struct waiter *waiter, pool_lease_t o
 
 void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
+  assert_locked(pool);
+  assert_that(outcome && !waiter->outcome); /* (I10) */
   queue_leave(pool, waiter, outcome, now);
   waiter->outcome = outcome;
   waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;
@@ -117,6 +122,7 @@ static bool is_opened_for(const struct pool *pool, const struct waiter *waiter)
 
 void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment)
 {
+  assert_locked(pool);
   /* From the newest on, and no further than those that were refused before. */
   for (struct waiter *waiter = pool->queue.last; waiter && waiter->since_ns > pool->refused_until_ns;
        waiter = waiter->previous)
@@ -160,6 +166,7 @@ bool queue_end(struct pool *pool, int code, struct step *step)
 
 int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step)
 {
+  assert_locked(pool);
   int64_t now = clock_now();
   int32_t ended = 0;
   for (struct waiter *waiter = pool->queue.first, *next; waiter && ended < TOLD_AT_ONCE; waiter = next) {
@@ -241,6 +248,7 @@ static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *s
 
 int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   int64_t now = clock_now();
   int32_t left = TOLD_AT_ONCE;
   for (struct waiter *first; left > 0 && (first = queue_first_due(&pool->queue)) && first->deadline_ns <= now; left--)
@@ -300,6 +308,7 @@ static void serve_next(struct pool *pool, struct waiter *next, int64_t now, stru
 
 void queue_serve(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   pool->unserved = false;
   if (pool->told.first)
     step->tells = pool; /* by an earlier step, which has not come to it yet */
@@ -384,10 +393,11 @@ static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, in
 
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step)
 {
+  assert_locked(pool);
   told_remove(&pool->told, waiter);
   if (waiter->outcome) {
     step->starved = waiter->tells_starved;
-    /* Whoever leaves passes on what he may have been told before he was handed something else. */
+    /* This waiter may have been nudged and then handed a lease: the nudge is passed on (I11). */
     queue_serve(pool, step);
     return waiter->outcome;
   }
@@ -405,6 +415,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     queue_refresh(pool, now);
   }
   atomic_store(&waiter->signal, 0);
+  /* It is in the queue, and ATTENTION_WAITERS is up, before it looks (I8). */
   struct asking asking = {.waiter = waiter, .told = told, .waits = true};
   pool_lease_t result = answer(pool, &asking, now, step);
   if (result == 0 && step->work == POOL_WORK_NONE) {
@@ -415,7 +426,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     waiter->waited = true;
     if (pool->queue.first != waiter)
       queue_serve(pool, step);
-    step->worker_wanted = step->worker_wanted || pool->unclean; /* what is closed makes room */
+    step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
     step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
     return 0;
   }
@@ -427,6 +438,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
 
 pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step *step)
 {
+  assert_locked(pool);
   int64_t now = clock_now();
   if (attention_of(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
@@ -442,6 +454,7 @@ pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step
 
 int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step)
 {
+  assert_locked(pool);
   int error = enter(pool, waiter);
   if (error)
     return error;

@@ -36,34 +36,35 @@ int32_t room_max_idle(const pool_config_t *config, int32_t max_open)
 
 bool room_has_place(struct pool *pool)
 {
+  assert_locked(pool);
   return !(attention_of(pool) & ATTENTION_NOT_LENDING) && !pool->filling &&
-         (pool->max_open == 0 || pool->open < pool->max_open) &&
-         (pool->config.max_opening == 0 || pool->opening < pool->config.max_opening);
+         (pool->max_open == 0 || pool->room.open < pool->max_open) &&
+         (pool->config.max_opening == 0 || pool->room.opening < pool->config.max_opening);
 }
 
 bool room_permits(struct pool *pool, bool again)
 {
-  return room_has_place(pool) && (pool->breaker.failures == 0 ||
-                                  breaker_permits(&pool->breaker, &pool->config, pool->opening, clock_now(), again));
+  return room_has_place(pool) &&
+         (pool->breaker.failures == 0 ||
+          breaker_permits(&pool->breaker, &pool->config, pool->room.opening, clock_now(), again));
 }
 
 /* While the breaker is open, what is being opened is a question, not a hope: it may hang as the last ones did. */
 static bool is_hopeful(const struct pool *pool, const struct slot *slot)
 {
-  uint64_t word = atomic_load(&slot->word);
-  enum slot_state state = state_of(word);
-  return state != EMPTY && state != CLOSING && !(word & DOOMED) && !(state == OPENING && pool->breaker.open) &&
-         slot_is_of(slot, pool);
+  uint64_t word = slot_word(slot);
+  return slot_stays(word) && !(state_of(word) == OPENING && pool->breaker.open) && slot_is_of(slot, pool);
 }
 
 /* The slot that was hopeful when somebody looked mostly still is, so slots are searched seldom. */
 bool room_hopes(struct pool *pool)
 {
-  if (pool->hope && is_hopeful(pool, pool->hope))
+  assert_locked(pool);
+  if (pool->room.hope && is_hopeful(pool, pool->room.hope))
     return true;
   struct scan scan = scan_all(&pool->rows);
-  while ((pool->hope = scan_next(&scan)))
-    if (is_hopeful(pool, pool->hope))
+  while ((pool->room.hope = scan_next(&scan)))
+    if (is_hopeful(pool, pool->room.hope))
       return true;
   return false;
 }
@@ -71,7 +72,7 @@ bool room_hopes(struct pool *pool)
 /* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
 static bool lacks_idle(struct pool *pool)
 {
-  int32_t coming = (pool->stepped ? pool->opening : pool->workers_opening) + pool->chores_doing;
+  int32_t coming = (pool->stepped ? pool->room.opening : pool->crew.opening) + pool->chores.doing;
   int32_t wanted = pool->config.min_idle - coming;
   return wanted > 0 && idle_count(&pool->rows, wanted, 0) < wanted;
 }
@@ -84,8 +85,10 @@ static bool lacks_open(struct pool *pool)
 
 bool room_needs_refill(struct pool *pool)
 {
+  assert_locked(pool);
   return room_refills(&pool->config) && room_permits(pool, true) &&
-         (pool->refill_at_ns == 0 || clock_now() >= pool->refill_at_ns) && (lacks_idle(pool) || lacks_open(pool));
+         (pool->room.refill_at_ns == 0 || clock_now() >= pool->room.refill_at_ns) &&
+         (lacks_idle(pool) || lacks_open(pool));
 }
 
 static int32_t sum(int32_t a, int32_t b)
@@ -111,23 +114,26 @@ bool room_needs_probe(struct pool *pool)
 
 bool room_is_full(struct pool *pool)
 {
-  return pool->max_open > 0 && pool->open - pool->opening >= pool->max_open;
+  assert_locked(pool);
+  return pool->max_open > 0 && pool->room.open - pool->room.opening >= pool->max_open;
 }
 
 void room_refresh(struct pool *pool)
 {
-  attention_raise(pool, ATTENTION_SURPLUS, pool->open > pool->max_idle);
-  attention_raise(pool, ATTENTION_EXCESS, pool->max_open > 0 && pool->open > pool->max_open);
+  assert_locked(pool);
+  attention_raise(pool, ATTENTION_SURPLUS, pool->room.open > pool->max_idle);
+  attention_raise(pool, ATTENTION_EXCESS, pool->max_open > 0 && pool->room.open > pool->max_open);
   attention_raise(pool, ATTENTION_TRIPPED, pool->breaker.open);
 }
 
 bool room_reserve(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   struct slot *slot = idle_take_slot(&pool->rows, pool, pool->ended == 0);
   if (!slot)
     return false;
-  pool->open++;
-  pool->opening++;
+  pool->room.open++;
+  pool->room.opening++;
   room_refresh(pool);
   atomic_store(&slot->connection, ++pool->connections);
   step_ask(step, POOL_WORK_OPEN, POOL_REASON_NONE, slot, slot_move(slot, 0, 0, OPENING));
@@ -145,11 +151,12 @@ bool room_reserve_unasked(struct pool *pool, struct step *step)
 
 void room_vacate(struct pool *pool, struct slot *slot, struct step *step)
 {
+  assert_locked(pool);
   free(lifetime_end(pool, slot));
   slot_vacate(slot);
-  pool->ended += slot_ended(slot, atomic_load(&slot->word));
+  pool->ended += slot_ended(slot, slot_word(slot));
   idle_give_slot(slot);
-  pool->open--;
+  pool->room.open--;
   room_refresh(pool);
   if (attention_closed(pool))
     step_tell_drainers(pool, step);
@@ -157,6 +164,7 @@ void room_vacate(struct pool *pool, struct slot *slot, struct step *step)
 
 bool room_has_surplus(struct pool *pool)
 {
+  assert_locked(pool);
   if (!(attention_of(pool) & ATTENTION_SURPLUS) || pool->queue.first || idle_hint_count(&pool->rows) <= pool->max_idle)
     return false;
   return idle_count(&pool->rows, pool->max_idle + 1, STALE_BITS) > pool->max_idle;
@@ -164,6 +172,7 @@ bool room_has_surplus(struct pool *pool)
 
 int32_t room_excess(struct pool *pool, int32_t enough)
 {
+  assert_locked(pool);
   if (!(attention_of(pool) & ATTENTION_EXCESS))
     return 0;
   int32_t staying = idle_count_staying(&pool->rows, sum(pool->max_open, enough));
@@ -172,6 +181,7 @@ int32_t room_excess(struct pool *pool, int32_t enough)
 
 int64_t room_retry_at(struct pool *pool)
 {
+  assert_locked(pool);
   int32_t waiting = pool->config.openers > 0 ? pool->queue.patient : pool->queue.asynchronous;
   return waiting > 0 && pool->breaker.failures > 0 && !attention_closed(pool) ? pool->breaker.retry_at_ns
                                                                               : POOL_NO_DEADLINE;
@@ -179,7 +189,8 @@ int64_t room_retry_at(struct pool *pool)
 
 void room_note_success(struct pool *pool, struct step *step)
 {
-  pool->refill_at_ns = 0;
+  assert_locked(pool);
+  pool->room.refill_at_ns = 0;
   if (pool->breaker.failures == 0)
     return;
   step->breaker_closed = breaker_succeeded(&pool->breaker);
@@ -192,14 +203,15 @@ static bool is_telling(struct pool *pool, const struct outcome *outcome)
 {
   int32_t code = outcome->error && outcome->lend ? outcome->error->code : POOL_E_OPEN;
   return code == POOL_E_OPEN ||
-         (code == POOL_E_TIMEOUT && (!outcome->cut_short || outcome->took_ns >= pool->config.retry_max_ms * 1000000));
+         (code == POOL_E_TIMEOUT && (!outcome->cut_short || outcome->took_ns >= ns_of(pool->config.retry_max_ms)));
 }
 
 void room_note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
+  assert_locked(pool);
   static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
   if (pool->config.retry_min_ms <= 0)
-    pool->refill_at_ns = clock_now() + REFILL_PAUSE_NS;
+    pool->room.refill_at_ns = clock_now() + REFILL_PAUSE_NS;
   if (!is_telling(pool, outcome)) {
     if (pool->breaker.failures > 0)
       step_want_keeper(pool, step); /* while this was being opened there was no moment to try again */

@@ -28,9 +28,7 @@ static bool waits(struct pool *pool, int32_t thread)
 
 static bool is_held_by_other(pool_lease_t lease, int32_t thread)
 {
-  uint64_t word = atomic_load(&slot_of(lease)->word);
-  return lease && state_of(word) == LEASED && (word & GENERATION_MASK) == lease_generation(lease) &&
-         atomic_load(&slot_of(lease)->holder) != thread;
+  return lease && slot_is_lease(slot_word(slot_of(lease)), lease) && atomic_load(&slot_of(lease)->holder) != thread;
 }
 
 /* Whether every connection is held by a thread that waits here.  *generations is how far all slots have come: it grows
@@ -40,34 +38,36 @@ static bool starves(struct pool *pool, int32_t thread, uint64_t *generations)
 {
   bool holds_one = false;
   *generations = 0;
-  if (is_held_by_other(pool->witness, thread) || pool->queue.length > STARVATION_LIMIT || pool->open > STARVATION_LIMIT)
+  if (is_held_by_other(pool->starving.witness, thread) || pool->queue.length > STARVATION_LIMIT ||
+      pool->room.open > STARVATION_LIMIT)
     return false;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     *generations += word & GENERATION_MASK;
     if (state_of(word) == EMPTY)
       continue;
-    pool->witness = lease_of(slot, word);
+    pool->starving.witness = lease_of(slot, word);
     int32_t holder = atomic_load(&slot->holder);
     if (state_of(word) != LEASED || !waits(pool, holder))
       return false;
     holds_one = holds_one || holder == thread;
   }
-  pool->witness = 0;
+  pool->starving.witness = 0;
   return holds_one;
 }
 
 void starve_suspect(struct pool *pool, struct waiter *waiter)
 {
+  assert_locked(pool);
   uint64_t generations;
   if (waiter->kind != WAITER_THREAD || room_permits(pool, false) || !starves(pool, waiter->thread, &generations))
     return;
   for (struct waiter *each = pool->queue.first; each; each = each->next)
     each->starving = true;
-  if (pool->starving != generations || pool->starving_ns == 0)
-    pool->starving_ns = clock_now();
-  pool->starving = generations;
+  if (pool->starving.generations != generations || pool->starving.since_ns == 0)
+    pool->starving.since_ns = clock_now();
+  pool->starving.generations = generations;
 }
 
 /* In a pool that has too little for its waiters one may be late although leases came back all the time, till a moment
@@ -76,12 +76,13 @@ static bool has_evidence(struct pool *pool, const struct waiter *waiter)
 {
   uint64_t generations;
   int64_t now = clock_now();
-  return starves(pool, waiter->thread, &generations) && generations == pool->starving &&
-         now - pool->starving_ns >= (now - waiter->since_ns) / 2;
+  return starves(pool, waiter->thread, &generations) && generations == pool->starving.generations &&
+         now - pool->starving.since_ns >= (now - waiter->since_ns) / 2;
 }
 
 bool starve_find(struct pool *pool, struct waiter *waiter)
 {
+  assert_locked(pool);
   if (!waiter->starving || !has_evidence(pool, waiter)) {
     waiter->starving = false;
     return false;
@@ -98,6 +99,6 @@ int64_t starve_at(const struct pool *pool, const struct waiter *waiter)
 {
   if (!waiter->starving || waiter->deadline_ns != POOL_NO_DEADLINE)
     return 0;
-  int64_t since = waiter->since_ns > pool->starving_ns ? waiter->since_ns : pool->starving_ns;
+  int64_t since = waiter->since_ns > pool->starving.since_ns ? waiter->since_ns : pool->starving.since_ns;
   return since + STARVED_AFTER_NS;
 }

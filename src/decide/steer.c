@@ -22,14 +22,13 @@
 /* Dooms whatever is open or being opened in a slot. */
 static bool doom(const struct scan *scan, struct slot *slot, uint8_t reason)
 {
-  uint64_t word = atomic_load(&slot->word);
-  for (;;) {
-    if (state_of(word) == EMPTY || state_of(word) == CLOSING || (word & DOOMED) || !scan_owns(scan, slot))
-      return false;
+  uint64_t word = slot_word(slot);
+  while (slot_stays(word) && scan_owns(scan, slot)) {
     atomic_store(&notes_of(slot)->reason, reason);
-    if (atomic_compare_exchange_weak(&slot->word, &word, word | DOOMED))
+    if (slot_raise(slot, &word, DOOMED))
       return true;
   }
+  return false;
 }
 
 int32_t steer_flush(struct pool *pool)
@@ -38,7 +37,7 @@ int32_t steer_flush(struct pool *pool)
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));)
     count += doom(&scan, slot, POOL_REASON_FLUSHED);
-  atomic_store(&pool->chores, true);
+  atomic_store(&pool->chores.marked, true);
   return count;
 }
 
@@ -46,7 +45,7 @@ bool steer_next_doomed(struct scan *cursor, struct step *step)
 {
   *step = (struct step){0};
   for (struct slot *slot; cursor->block && (slot = scan_next(cursor));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if ((word & DOOMED) && scan_owns(cursor, slot) && dismiss_idle(slot, word, dismiss_reason(slot), step) &&
         step->work)
       return true;
@@ -66,11 +65,11 @@ int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
     left = room_excess(pool, INT32_MAX);
     struct scan scan = scan_begin(&pool->rows);
     for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
-      uint64_t word = atomic_load(&slot->word);
+      uint64_t word = slot_word(slot);
       /* What is idle is closed by whoever comes first, as the chores are. */
       left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
     }
-    atomic_store(&pool->chores, true);
+    atomic_store(&pool->chores.marked, true);
     queue_serve(pool, step);
   }
   life_unlock(pool);
@@ -107,7 +106,7 @@ int steer_resume(struct pool *pool)
   pthread_mutex_lock(&pool->lock);
   if (pool->pauses > 0) {
     left = --pool->pauses;
-    pool->resuming = left == 0;
+    pool->chores.resuming = left == 0;
     pool->evicting = pool->evicting && left > 0;
     attention_raise(pool, ATTENTION_PAUSED, left > 0);
   }
@@ -119,9 +118,9 @@ void steer_resumed(struct pool *pool, struct step *step)
 {
   *step = (struct step){0};
   pthread_mutex_lock(&pool->lock);
-  pool->resuming = false;
+  pool->chores.resuming = false;
   queue_serve(pool, step);
-  step->worker_wanted = step->worker_wanted || pool->wished; /* meanwhile */
+  step->worker_wanted = step->worker_wanted || pool->chores.wished; /* meanwhile */
   life_unlock(pool);
 }
 
@@ -131,7 +130,7 @@ static void see_leases(struct pool *pool)
   int64_t now = clock_boot();
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if (state_of(word) == LEASED)
       notes_see(slot, word, now);
   }

@@ -10,21 +10,24 @@ struct scan;
 struct step;
 struct pool;
 
-/* Dooms all connections; or those that are idle and too many, and returns how many others are.  The doomed are then
-   marked for chores_next(). */
+/* Dooms all connections and returns how many; chores_next() finds those that are idle. */
 int32_t steer_flush(struct pool *pool);
 
 /* Closing what is idle and doomed, from the cursor on. */
 bool steer_next_doomed(struct scan *cursor, struct step *step);
+
+/* A new cap.  Dooms what is idle and too many, and returns how many others are too many; POOL_E_CLOSED. */
 int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step);
 
 /* Ends the waits that began before a moment, some at a time: returns how many, 0 when there are no more.  During a
    pause none begins from now on. */
 int steer_evict(struct pool *pool, int64_t moment, struct step *step);
 
-/* Lends no more; returns how many connections are in use.  Lends again, if nobody else paused; returns how many did. If
-   none did, workers and those who wait go on with steer_resumed(), so that the caller can tell it before. */
+/* Lends no more.  Returns how many connections are in use, or POOL_E_CLOSED; *first: it was not paused before. */
 int steer_pause(struct pool *pool, bool *first);
+
+/* Takes one pause back and returns how many are left, or POOL_E_INVALID.  If none is, workers and waiters go on with
+   steer_resumed(), so that the caller can tell it before. */
 int steer_resume(struct pool *pool);
 void steer_resumed(struct pool *pool, struct step *step);
 

@@ -20,7 +20,7 @@ void step_want_keeper(struct pool *pool, struct step *step)
 
 void step_notice(struct pool *pool, struct step *step)
 {
-  if (atomic_load(&pool->resting) && atomic_exchange(&pool->resting, false))
+  if (atomic_load(&pool->looks.resting) && atomic_exchange(&pool->looks.resting, false))
     step_want_keeper(pool, step);
 }
 

@@ -51,14 +51,7 @@ struct waiter *ticket_take(struct pool *pool)
   if (free_waiters || chunk_make()) {
     waiter = free_waiters;
     free_waiters = waiter->next;
-    waiter->next = waiter->previous = NULL;
-    waiter->outcome = 0;
-    waiter->since_ns = 0;
-    waiter->waited_ns = waiter->again_ns = 0;
-    waiter->error.code = 0;
-    waiter->waited = waiter->counted = waiter->nudged = waiter->at_once = waiter->queued = waiter->telling = false;
-    waiter->timeless = waiter->refused = waiter->starving = waiter->starved = waiter->tells_starved = false;
-    atomic_store(&waiter->signal, 0);
+    waiter_reset(waiter);
     atomic_store(&waiter->pool, pool);
     generation = (generation + 1) & (((uint64_t)1 << (62 - TICKET_BITS)) - 1);
     generation += generation == 0; /* no ticket is 0 */

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "decide/waiter.h"
 
+#include <string.h>
+
+#include "base/contract.h"
 #include "base/due.h"
+
+void waiter_reset(struct waiter *waiter)
+{
+  memset(waiter, 0, offsetof(struct waiter, pool));
+}
 
 static void count(struct queue *queue, struct waiter *waiter, int32_t by)
 {
+  assert_that(waiter->queued == (by < 0));
   queue->length += by;
   queue->refused += waiter->refused ? by : 0;
   if (!waiter->timeless) {

@@ -52,18 +52,21 @@ struct waiter {
   int64_t began_ns;     /* when the get began */
   int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
-  int64_t again_ns;  /* when it looks again by itself; 0: it waits to be told */
-  int64_t waited_ns; /* once it is over: how long it waited */
-  int32_t thread;    /* who waits */
-  /* of those with a ticket */
+  int64_t again_ns;   /* when it looks again by itself; 0: it waits to be told */
+  int64_t waited_ns;  /* once it is over: how long it waited */
+  int32_t thread;     /* who waits */
+  pool_error_t error; /* why an open or check for it failed last, or why its wait ended */
+  struct due due;     /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */
+  pool_got_fn *got;
+  void *user;
+  /* Of those with a ticket; a stale one may be looked at, so waiter_reset() leaves these alone. */
   _Atomic(struct pool *) pool;
   _Atomic int64_t ticket;
   uint32_t index;
-  struct due due; /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */
-  pool_got_fn *got;
-  void *user;
-  pool_error_t error; /* why an open or check for it failed last, or why its wait ended */
 };
+
+/* As new. */
+void waiter_reset(struct waiter *waiter);
 
 struct queue {
   struct waiter *first, *last;

@@ -24,6 +24,7 @@
 #include "decide/room.h"
 #include "decide/step.h"
 #include "decide/suspect.h"
+#include "decide/uses.h"
 #include "decide/waiter.h"
 
 static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
@@ -31,7 +32,8 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
   pool_lease_t result = 0;
   uint64_t idle = 0;
   pthread_mutex_lock(&pool->lock);
-  pool->opening--;
+  pool->room.opening--;
+  assert_that(pool->room.opening >= 0);
   if (!outcome->succeeded) {
     pool->counts.open_failures++;
     room_note_failure(pool, outcome, step);
@@ -56,7 +58,7 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
       result = POOL_E_CLOSED;
       if (pool->stepped && outcome->lend)
         count_failed_get_locked(pool, POOL_E_CLOSED, false);
-    } else if (atomic_load(&slot->word) & DOOMED) {
+    } else if (slot_word(slot) & DOOMED) {
       dismiss(slot, dismiss_reason(slot), step); /* flushed while it was being opened */
       queue_serve(pool, step);                   /* a waiter may have hoped for it */
     } else if (outcome->lend && !(attention_of(pool) & ATTENTION_PAUSED)) {
@@ -83,7 +85,7 @@ static void count_check(struct pool *pool, const struct outcome *outcome, struct
   /* Else it tells nothing: a server may refuse the new and asker_keep the old. */
   if (outcome->succeeded && room_is_full(pool))
     room_note_success(pool, step);
-  if (atomic_exchange(&pool->probing, false) && pool->breaker.open)
+  if (atomic_exchange(&pool->suspicion.probing, false) && pool->breaker.open)
     queue_serve(pool, step); /* the next that is suspect may be checked */
   life_unlock(pool);
 }
@@ -104,7 +106,7 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
   pthread_mutex_lock(&pool->lock);
   struct waiter *waiter = pool->queue.first;
   bool given = waiter && waiter->kind == WAITER_ASYNC && !(attention_of(pool) & ATTENTION_NOT_LENDING) &&
-               !(atomic_load(&slot->word) & DOOMED);
+               !(slot_word(slot) & DOOMED);
   if (given) {
     if (pool->trust_ns)
       overdue_trust(pool, slot);
@@ -136,11 +138,11 @@ static pool_lease_t done_check(struct pool *pool, struct slot *slot, const struc
     queue_serve_unlocked(pool, step); /* a waiter may have hoped for it */
     return 0;
   }
-  if (atomic_load(&pool->suspicion) && !suspect_next(pool, step))
-    atomic_store(&pool->suspicion, false);
+  if (atomic_load(&pool->suspicion.lasts) && !suspect_next(pool, step))
+    atomic_store(&pool->suspicion.lasts, false);
   if (pool->needs_watch)
     atomic_store(&notes_of(slot)->checked_ns, clock_boot());
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   if (word & DOOMED) {
     dismiss(slot, dismiss_reason(slot), step);
     queue_serve_unlocked(pool, step); /* a waiter may have hoped for it */
@@ -183,32 +185,25 @@ static void done_close(struct pool *pool, struct slot *slot, bool succeeded, str
   pthread_mutex_lock(&pool->lock);
   count_close(pool, atomic_load(&notes_of(slot)->reason), succeeded);
   room_vacate(pool, slot, step);
-  queue_serve(pool, step);
+  queue_serve(pool, step); /* (I12) */
   give_trim_any(pool, step);
   life_unlock(pool);
 }
 
-static bool is_at_work(uint64_t word)
-{
-  enum slot_state state = state_of(word);
-  return state == OPENING || state == CHECKING || state == CLOSING || (state == RETURNING && !(word & AWAITED));
-}
-
-/* One claim, one report: the generation grows with it, so of two threads that report one claim the second is stale, and
-   so is a late one when the slot has other work.  Returns the state that the slot was in, or EMPTY. */
+/* One claim, one report (I2): the generation grows with it, so of two threads that report one claim the second is
+   stale, and so is a late one when the slot has other work.  Returns the state that the slot was in, or EMPTY. */
 static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
 {
-  uint64_t word = atomic_load(&slot->word);
-  struct pool *counted = NULL;
-  do {
-    if ((word & GENERATION_MASK) != lease_generation(claim) || !is_at_work(word)) {
-      if (counted)
-        count_no_vain_lease(counted);
-      return EMPTY;
-    }
-    if (!counted)
-      count_vain_lease(counted = slot_pool(slot));
-  } while (!atomic_compare_exchange_weak(&slot->word, &word, generation_next(word)));
+  uint64_t word = slot_word(slot);
+  if (!slot_is_at(word, claim) || !slot_is_at_work(word))
+    return EMPTY;
+  struct pool *pool = slot_pool(slot);
+  count_vain_lease(pool);
+  if (!slot_end_work(slot, claim, &word)) {
+    count_no_vain_lease(pool);
+    return EMPTY;
+  }
+  uses_skip(slot);
   notes_follow(slot, word, generation_next(word));
   return state_of(word);
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/contract.h"
 #include "base/thread.h"
 #include "decide/pool.h"
 
@@ -11,6 +12,7 @@ static _Thread_local const struct callback *callbacks;
 
 void callback_enter(struct callback *callback, const struct pool *pool)
 {
+  assert_unlocked(pool); /* (I14) */
   callback->cancel_state = cancel_hold();
   callback->pool = pool;
   callback->outer = callbacks;
@@ -19,6 +21,7 @@ void callback_enter(struct callback *callback, const struct pool *pool)
 
 void callback_leave(struct callback *callback)
 {
+  assert_that(callbacks == callback);
   callbacks = callback->outer;
   cancel_release(callback->cancel_state);
 }

@@ -62,15 +62,16 @@ static int start(void *(*main)(void *), struct pool *pool)
   return error;
 }
 
-/* Under the lock: what came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
+/* What came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
    to be told; then the pool is kept until that is done. */
 static bool note_start(struct pool *pool, int error, uint32_t missing)
 {
+  assert_locked(pool);
   bool news = error && !(atomic_load(&pool->attention) & ATTENTION_THREADLESS);
   if (error)
-    atomic_store(&pool->start_again_ns, clock_now() + RESTART_NS);
+    atomic_store(&pool->crew.start_again_ns, clock_now() + RESTART_NS);
   attention_raise(pool, missing, error != 0);
-  pool->gets += news;
+  pool->users.gets += news;
   return news;
 }
 
@@ -91,7 +92,7 @@ bool crew_leaves_chores(const struct pool *pool)
 /* Whether a thread of a pool has nothing more to do, as far as can be seen before its next turn. */
 static bool is_over(struct pool *pool, enum crew_role role, bool lingered, int64_t due_ns)
 {
-  if (role == CREW_KEEPER && pool->asynchronous > 0)
+  if (role == CREW_KEEPER && pool->users.asynchronous > 0)
     return false;
   return attention_closed(pool) ||
          (lingered && due_ns == POOL_NO_DEADLINE && !(role == CREW_KEEPER && pool->needs_watch));
@@ -102,13 +103,15 @@ static int64_t linger_until(const struct pool *pool, enum crew_role role)
   return role == CREW_KEEPER && pool->needs_watch ? POOL_NO_DEADLINE : clock_now() + LINGER_NS;
 }
 
-/* Under the lock: a thread leaves the crew. */
+/* A thread leaves the crew. */
 static void leave(struct pool *pool, enum crew_role role, struct step *step)
 {
+  assert_locked(pool);
   if (role == CREW_KEEPER)
-    atomic_store(&pool->keeper_runs, false);
+    atomic_store(&pool->crew.keeper_runs, false);
   else
-    pool->workers--;
+    pool->crew.workers--;
+  assert_that(pool->crew.workers >= pool->crew.idle);
   life_thread_ends(pool, step);
 }
 
@@ -125,7 +128,7 @@ static bool sleep_until(struct pool *pool, enum crew_role role, uint32_t seen, i
 static void count_sleeper(struct pool *pool, enum crew_role role, int32_t by)
 {
   if (role == CREW_WORKER)
-    pool->workers_idle += by;
+    pool->crew.idle += by;
 }
 
 static void *serve(struct pool *pool, enum crew_role role)
@@ -172,12 +175,12 @@ static bool want_keeper(struct pool *pool, bool *started)
   *started = false;
   atomic_fetch_add(&pool->keeper_signal, 1);
   pthread_mutex_lock(&pool->lock);
-  bool runs = atomic_load(&pool->keeper_runs);
-  if (!runs && !(attention_closed(pool) && pool->asynchronous == 0)) {
+  bool runs = atomic_load(&pool->crew.keeper_runs);
+  if (!runs && !(attention_closed(pool) && pool->users.asynchronous == 0)) {
     error = start(keeper_main, pool);
     *started = runs = error == 0;
-    atomic_store(&pool->keeper_runs, runs);
-    pool->threads += runs;
+    atomic_store(&pool->crew.keeper_runs, runs);
+    pool->crew.threads += runs;
     news = note_start(pool, error, ATTENTION_KEEPERLESS);
   }
   pthread_mutex_unlock(&pool->lock);
@@ -197,13 +200,13 @@ void crew_need_keeper(struct pool *pool, int64_t due_ns)
   if (!pool->needs_watch || pool->stepped || atomic_load(&pool->filling))
     return;
   bool started = false;
-  if (pool->config.keeper == POOL_KEEPER_THREAD && !atomic_load(&pool->keeper_runs))
+  if (pool->config.keeper == POOL_KEEPER_THREAD && !atomic_load(&pool->crew.keeper_runs))
     want_keeper(pool, &started); /* if it cannot be started, the next open tries again, and gets do now and then */
   if (started)
     return; /* it looks as it begins */
   /* One that rests has not flagged the new connection, so nobody would tell it when that moves. */
-  bool rests = atomic_exchange(&pool->resting, false);
-  if (rests || due_ns < atomic_load(&pool->looks_at_ns)) {
+  bool rests = atomic_exchange(&pool->looks.resting, false);
+  if (rests || due_ns < atomic_load(&pool->looks.next_ns)) {
     atomic_fetch_add(&pool->keeper_signal, 1);
     crew_wake_keeper(pool);
   }
@@ -231,20 +234,22 @@ void crew_stop(struct pool *pool)
    call that any more. */
 static bool needs_worker(struct pool *pool)
 {
+  assert_locked(pool);
   return !crew_leaves_chores(pool) || pool->queue.asynchronous > 0 ||
          ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) &&
-          (pool->queue.patient > 0 || pool->wished || attention_closed(pool)));
+          (pool->queue.patient > 0 || pool->chores.wished || attention_closed(pool)));
 }
 
 /* Starts a worker if one is needed.  Returns 0 or an errno; `news`: the program is to be told. */
 static int start_worker(struct pool *pool, bool again, bool *news)
 {
+  assert_locked(pool);
   int32_t wanted = again ? 1 : chores_hands_wanted(pool);
-  if (pool->workers_idle > 0 || pool->workers >= wanted || (attention_closed(pool) && !pool->unclean))
+  if (pool->crew.idle > 0 || pool->crew.workers >= wanted || (attention_closed(pool) && !pool->chores.unclean))
     return 0;
   int error = start(worker_main, pool);
-  pool->workers += error == 0;
-  pool->threads += error == 0;
+  pool->crew.workers += error == 0;
+  pool->crew.threads += error == 0;
   *news = note_start(pool, error, ATTENTION_WORKERLESS);
   return error;
 }
@@ -271,7 +276,7 @@ static void want_worker(struct pool *pool, bool again)
   bool needed = needs_worker(pool);
   bool news = false;
   int error = needed ? start_worker(pool, again, &news) : 0;
-  bool helpless = error && pool->workers == 0 && !again;
+  bool helpless = error && pool->crew.workers == 0 && !again;
   pthread_mutex_unlock(&pool->lock);
   if (!needed) {
     atomic_fetch_add(&pool->keeper_signal, 1);
@@ -293,8 +298,8 @@ void crew_want_worker(struct pool *pool)
 void crew_start_again(struct pool *pool)
 {
   bool started;
-  int64_t now = clock_now(), due = atomic_load(&pool->start_again_ns);
-  if (now < due || !atomic_compare_exchange_strong(&pool->start_again_ns, &due, now + RESTART_NS))
+  int64_t now = clock_now(), due = atomic_load(&pool->crew.start_again_ns);
+  if (now < due || !atomic_compare_exchange_strong(&pool->crew.start_again_ns, &due, now + RESTART_NS))
     return;
   if (atomic_load(&pool->attention) & ATTENTION_KEEPERLESS)
     want_keeper(pool, &started);
@@ -317,6 +322,7 @@ static void wake_named(struct pool *pool, const struct step *step)
 /* Those that a step could not name: no system call is done under the lock, and the lock is left between batches. */
 static void wake_told(struct pool *pool)
 {
+  assert_unlocked(pool); /* (I14) */
   _Atomic uint32_t *signals[TOLD_AT_ONCE];
   struct step step;
   do {

@@ -2,7 +2,7 @@
 /*
  * What becomes of all pools in a fork.
  *
- * Shared: everything; so the forking thread first takes every lock, in the usual order, and the child's copy is
+ * Shared: everything; so the forking thread first takes every lock, in the usual order (I15), and the child's copy is
  * consistent. The child leaves the locks and resets each pool: it has its full capacity, all leases and tickets of the
  * parent are stale, and what the parent has open is handed to the driver's abandon, which sends nothing.
  *
@@ -15,7 +15,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <pool/pool.h>
 
@@ -27,8 +26,6 @@
 #include "slot/idle.h"
 #include "slot/slot.h"
 #include "decide/attention.h"
-#include "decide/breaker.h"
-#include "decide/count.h"
 #include "decide/life.h"
 #include "decide/lifetime.h"
 #include "decide/pool.h"
@@ -38,57 +35,51 @@
 /* Why forks cannot be watched, an errno; written before anybody else runs. */
 static int watch_error;
 
-static void abandon(struct pool *pool, struct slot *slot)
+/* Returns the connection that is to be abandoned, or NULL. */
+static void *give_up(struct pool *pool, struct slot *slot)
 {
-  void *conn = atomic_load(&slot->conn);
-  enum slot_state state = state_of(atomic_load(&slot->word));
+  void *conn = slot_conn(slot);
+  enum slot_state state = state_of(slot_word(slot));
   if (state != EMPTY) {
     free(lifetime_end(pool, slot));
     slot_vacate(slot);
   }
   idle_give_slot(slot);
   /* What another thread was closing may be freed already; its descriptor, if there is one, is lost to the child. */
-  if (conn && state != CLOSING)
-    pool->vtable.abandon(pool->context, conn);
+  return state != CLOSING ? conn : NULL;
 }
 
 /* What a get left to be closed nobody has begun to close. */
 static void keep_unclosed(struct pool *pool)
 {
-  for (struct slot *slot = pool->unclean; slot; slot = slot_listed(slot->next))
-    atomic_store(&slot->word, (atomic_load(&slot->word) & ~STATE_MASK) | RETURNING);
+  for (struct slot *slot = pool->chores.unclean; slot; slot = slot_listed(slot->next))
+    slot_move(slot, 0, 0, RETURNING);
+}
+
+static void abandon_all(struct pool *pool)
+{
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    pthread_mutex_lock(&pool->lock);
+    void *conn = give_up(pool, slot);
+    pthread_mutex_unlock(&pool->lock);
+    if (conn)
+      pool->vtable.abandon(pool->context, conn);
+  }
 }
 
 static void reset(struct pool *pool)
 {
   event_fd_after_fork(&pool->event_fd);
-  /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
-  memset(&pool->queue, 0, sizeof pool->queue);
-  memset(&pool->settled, 0, sizeof pool->settled);
-  memset(&pool->told, 0, sizeof pool->told);
-  pool->unserved = pool->resuming = false;
   keep_unclosed(pool);
-  struct scan scan = scan_all(&pool->rows);
-  for (struct slot *slot; (slot = scan_next(&scan));)
-    abandon(pool, slot);
+  abandon_all(pool);
+  pthread_mutex_lock(&pool->lock);
   idle_reset(&pool->rows);
-  pool->open = pool->opening = pool->gets = pool->asynchronous = 0;
-  pool->threads = pool->workers = pool->workers_idle = pool->workers_opening = pool->chores_doing = 0;
-  pool->maintained = false;
-  pool->unclean = pool->hope = NULL;
-  pool->wished = false;
-  atomic_store(&pool->suspicion, false);
-  atomic_store(&pool->probing, false);
-  pool->refill_at_ns = pool->late_since_ns = pool->witness = 0;
-  atomic_store(&pool->keeper_runs, false);
-  atomic_store(&pool->resting, false);
-  atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
-  atomic_store(&pool->chores, false);
-  breaker_reset(&pool->breaker);
-  count_reset(pool);
-  count_reset_times(pool);
+  /* Waiters of threads were on stacks that are no more; those with tickets were given back with their table. */
+  life_begin_anew(pool);
   /* What the program decided holds in the child as well. */
-  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_TIMED);
+  atomic_fetch_and(&pool->attention, ATTENTION_NOT_LENDING | ATTENTION_EVENTS | ATTENTION_LIMITED);
+  pthread_mutex_unlock(&pool->lock);
 }
 
 static void before_fork(void)

@@ -86,7 +86,7 @@ int64_t keeper_maintain(struct pool *pool)
   uint64_t forks = forks_count();
   int64_t due = POOL_NO_DEADLINE;
   /* Until it is known again: what is opened meanwhile may have been looked at already, or not, and asks for a look. */
-  atomic_store(&pool->looks_at_ns, POOL_NO_DEADLINE);
+  atomic_store(&pool->looks.next_ns, POOL_NO_DEADLINE);
   serve_asynchronous(pool, &due);
   int64_t look_due = forks == forks_count() ? look(pool) : POOL_NO_DEADLINE;
   if (crew_leaves_chores(pool) && !pool->stepped && forks == forks_count()) {
@@ -101,7 +101,7 @@ int64_t keeper_maintain(struct pool *pool)
   if (forks != forks_count())
     return INT64_MAX; /* a callback forked, and in the child the pool began anew */
   due = look_due < due ? look_due : due;
-  atomic_store(&pool->looks_at_ns, due);
+  atomic_store(&pool->looks.next_ns, due);
   life_maintain_end(pool, &step);
   crew_wake(pool, &step);
   if (due == POOL_NO_DEADLINE)

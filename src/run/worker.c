@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "slot/idle.h"
 #include "slot/notes.h"
+#include "slot/slot.h"
 #include "decide/attention.h"
 #include "decide/chores.h"
 #include "decide/later.h"
@@ -51,7 +52,7 @@ static int run_open(struct pool *pool, int64_t deadline_ns, void **conn, pool_er
 static int run(struct pool *pool, const struct step *step, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
   const pool_vtable_t *vtable = &pool->vtable;
-  *conn = atomic_load_explicit(&step->slot->conn, memory_order_relaxed);
+  *conn = slot_conn(step->slot);
   switch (step->work) {
   case POOL_WORK_OPEN:
     return run_open(pool, deadline_ns, conn, error);
@@ -82,7 +83,7 @@ static void tell(struct pool *pool, const struct step *done, int64_t connection,
 static int64_t check_until(struct pool *pool, int64_t began, int64_t deadline_ns, bool lend)
 {
   int64_t limit_ms = pool->config.check_timeout_ms;
-  int64_t own = limit_ms < 0 ? POOL_NO_DEADLINE : began + limit_ms * 1000000;
+  int64_t own = limit_ms < 0 ? POOL_NO_DEADLINE : began + ns_of(limit_ms);
   return limit_ms < 0 || (lend && deadline_ns < own) ? deadline_ns : own;
 }
 
@@ -90,7 +91,7 @@ static int64_t check_until(struct pool *pool, int64_t began, int64_t deadline_ns
 static int overran(struct pool *pool, int64_t took_ns, pool_error_t *error)
 {
   int64_t limit_ms = pool->config.check_timeout_ms;
-  if (limit_ms < 0 || took_ns <= limit_ms * 1000000)
+  if (limit_ms < 0 || took_ns <= ns_of(limit_ms))
     return 0;
   return error_set(error, POOL_E_TIMEOUT, 0, "check took %lld ms, and check_timeout_ms is %lld",
                    (long long)(took_ns / 1000000), (long long)limit_ms);

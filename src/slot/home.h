@@ -65,9 +65,28 @@ static inline struct home *home_second(struct home homes[], struct home *home)
   return &homes[(home - homes) ^ 1];
 }
 
-static inline bool is_home(struct home *home, uintptr_t thread)
+/* Relaxed, here and below: what stands in a home is a guess, and the compare-and-swap on the slot's word proves it
+ * (I7).
+ */
+static inline uintptr_t home_thread(const struct home *home)
 {
-  return atomic_load_explicit(&home->thread, memory_order_relaxed) == thread;
+  return atomic_load_explicit(&home->thread, memory_order_relaxed);
+}
+
+static inline bool is_home(const struct home *home, uintptr_t thread)
+{
+  return home_thread(home) == thread;
+}
+
+static inline pool_lease_t home_guess(const struct home *home)
+{
+  return atomic_load_explicit(&home->next, memory_order_relaxed);
+}
+
+/* The thread has this lease now: what it guesses next. */
+static inline void home_expect(struct home *home, pool_lease_t lease)
+{
+  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
 }
 
 /* Lends the slot of this thread's home, by adding `lend` to its word, if nobody else used it meanwhile: the fast way,
@@ -75,12 +94,12 @@ static inline bool is_home(struct home *home, uintptr_t thread)
 static inline pool_lease_t home_take_next(struct home homes[], uint64_t lend, uintptr_t thread)
 {
   struct home *home = home_of(homes, thread);
-  pool_lease_t lease = atomic_load_explicit(&home->next, memory_order_relaxed);
+  pool_lease_t lease = home_guess(home);
   struct slot *slot = slot_of(lease);
   uint64_t word = lease_generation(lease) | IDLE;
   if (__builtin_expect(!is_home(home, thread) || !atomic_compare_exchange_strong(&slot->word, &word, word + lend), 0))
     return 0;
-  atomic_store_explicit(&home->next, lease_next(lease), memory_order_relaxed);
+  home_expect(home, lease);
   return lease;
 }
 

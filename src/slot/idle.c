@@ -26,9 +26,9 @@ struct slot *idle_clean(const struct scan *scan)
   struct block *block = scan->block;
   if (atomic_fetch_and(&block->idle, ~scan->bit) & scan->bit)
     atomic_fetch_sub(&block->row->count, 1);
-  /* By its place: another slot may have come to be there. */
+  /* After its bit was cleared (I6), and by its place: another slot may have come to be there (I5). */
   struct slot *slot = slot_at(block, scan->bit);
-  if (!slot || state_of(atomic_load(&slot->word)) != IDLE)
+  if (!slot || state_of(slot_word(slot)) != IDLE)
     return NULL;
   idle_raise(block, scan->bit);
   return slot;
@@ -42,9 +42,16 @@ int32_t idle_hint_count(struct row *row)
   return count;
 }
 
+/* Relaxed: it never changes after idle_begin(). */
+static struct block *first_block(const struct row *row)
+{
+  return atomic_load_explicit(&row->block[0], memory_order_relaxed);
+}
+
+/* Relaxed, for a scan follows; and whoever looks here looks again. */
 bool idle_hint(struct row *row)
 {
-  struct block *first = atomic_load_explicit(&row->block[0], memory_order_relaxed);
+  struct block *first = first_block(row);
   if (atomic_load_explicit(&first->idle, memory_order_relaxed))
     return true;
   uint32_t idle = atomic_load_explicit(&row->idle, memory_order_relaxed) & ~first->bit;
@@ -57,7 +64,7 @@ bool idle_hint(struct row *row)
 
 static inline struct scan begin(struct row *row, bool all, bool cleans)
 {
-  struct block *block = atomic_load_explicit(&row->block[0], memory_order_relaxed);
+  struct block *block = first_block(row);
   return (struct scan){.row = row,
                        .block = block,
                        .blocks = atomic_load(all ? &row->used : &row->idle) & ~block->bit,
@@ -217,7 +224,7 @@ void idle_give_slot(struct slot *slot)
 struct slot *idle_next(struct scan *scan, int *stale)
 {
   struct slot *slot;
-  while ((slot = scan_next(scan)) && state_of(atomic_load(&slot->word)) != IDLE)
+  while ((slot = scan_next(scan)) && state_of(slot_word(slot)) != IDLE)
     if (++*stale > STALE_BITS && (slot = idle_clean(scan)))
       break;
   return slot;
@@ -228,7 +235,7 @@ int32_t idle_count(struct row *rows, int32_t enough, int stale)
   struct scan scan = scan_clean(rows);
   int32_t count = 0;
   for (struct slot *slot; count < enough && (slot = idle_next(&scan, &stale));)
-    count += slot_is_lendable(atomic_load(&slot->word));
+    count += slot_is_lendable(slot_word(slot));
   return count;
 }
 
@@ -242,7 +249,7 @@ int32_t idle_count_lendable(struct row *rows, int32_t enough)
   int32_t count = 0;
   struct scan scan = scan_begin(rows);
   for (struct slot *slot; count < enough && (slot = scan_next(&scan));)
-    count += slot_is_lendable(atomic_load(&slot->word));
+    count += slot_is_lendable(slot_word(slot));
   return count;
 }
 
@@ -250,7 +257,7 @@ bool idle_any_coming(struct row *rows)
 {
   struct scan scan = scan_all(rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
+    uint64_t word = slot_word(slot);
     if (slot_is_lendable(word) || (state_of(word) == CHECKING && !(word & DOOMED)))
       return true;
   }
@@ -262,8 +269,8 @@ int32_t idle_count_staying(struct row *rows, int32_t limit)
   int32_t staying = 0;
   struct scan scan = scan_all(rows);
   for (struct slot *slot; staying < limit && (slot = scan_next(&scan));) {
-    uint64_t word = atomic_load(&slot->word);
-    staying += state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
+    uint64_t word = slot_word(slot);
+    staying += slot_stays(word);
   }
   return staying;
 }

@@ -83,12 +83,21 @@ struct scan {
 /* The block's bit was clear: sets it, and the row's. */
 void idle_raise(struct block *block, uint64_t bit);
 
+/* The block of a slot, and its place there.  The second is relaxed, for both are written before the slot gets its word,
+   and a mixture of two sets a bit in vain (slot.h). */
+static inline struct block *idle_place(const struct slot *slot, uint64_t *bit)
+{
+  struct block *block = atomic_load_explicit(&slot->block, memory_order_acquire);
+  *bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
+  return block;
+}
+
 /* Whether a slot that was made idle has its bit.  *pool is that of the block: the slot's own, unless the slot has moved
    on. */
 static inline bool idle_is_marked(const struct slot *slot, struct pool **pool)
 {
-  struct block *block = atomic_load_explicit(&slot->block, memory_order_acquire);
-  uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
+  uint64_t bit;
+  struct block *block = idle_place(slot, &bit);
   *pool = block->pool;
   return atomic_load(&block->idle) & bit;
 }
@@ -96,8 +105,8 @@ static inline bool idle_is_marked(const struct slot *slot, struct pool **pool)
 /* Sets the bit if it is clear.  Returns the pool of the block. */
 static inline struct pool *idle_mark(const struct slot *slot)
 {
-  struct block *block = atomic_load_explicit(&slot->block, memory_order_acquire);
-  uint64_t bit = atomic_load_explicit(&slot->bit, memory_order_relaxed);
+  uint64_t bit;
+  struct block *block = idle_place(slot, &bit);
   if (!(atomic_load(&block->idle) & bit))
     idle_raise(block, bit);
   return block->pool;

@@ -31,9 +31,9 @@ bool notes_see(struct slot *slot, uint64_t word, int64_t now)
 
 void notes_follow(struct slot *slot, uint64_t word, uint64_t next)
 {
-  uint64_t noted = (word & GENERATION_MASK) | IDLE;
+  uint64_t noted = slot_idle_word(word);
   if (atomic_load(&notes_of(slot)->word) == noted)
-    atomic_compare_exchange_strong(&notes_of(slot)->word, &noted, (next & GENERATION_MASK) | IDLE);
+    atomic_compare_exchange_strong(&notes_of(slot)->word, &noted, slot_idle_word(next));
 }
 
 int64_t notes_age(struct slot *slot, int64_t now)
@@ -43,7 +43,7 @@ int64_t notes_age(struct slot *slot, int64_t now)
 
 int64_t notes_held(struct slot *slot, uint64_t word)
 {
-  bool known = atomic_load(&notes_of(slot)->word) == (word & (GENERATION_MASK | STATE_MASK));
+  bool known = atomic_load(&notes_of(slot)->word) == (word & STATE_AND_GENERATION);
   return known ? notes_age(slot, clock_boot()) : -1;
 }
 
@@ -85,6 +85,8 @@ char *notes_forget(struct slot *slot)
   forget_int64(&notes->checked_ns);
   forget_int64(&notes->trusted_ns);
   forget_int64(&notes->trusted_until);
+  if (atomic_load(&notes->unused))
+    atomic_store(&notes->unused, 0);
   forget_flag(&notes->reason);
   forget_flag(&notes->wants_check);
   forget_flag(&notes->leak);

@@ -30,6 +30,7 @@ struct notes {
   _Atomic int64_t checked_ns;
   _Atomic int64_t trusted_ns;    /* when it was lent, and then judged not to be overdue; 0: not known */
   _Atomic int64_t trusted_until; /* on clock_wall(): until then no later lease of it can be overdue */
+  _Atomic uint32_t unused;       /* by how much the generation has grown without a lease that was used */
   _Atomic uint8_t reason;        /* why it is DOOMED or being closed, POOL_REASON_*; 0: marked or broken */
   _Atomic uint8_t wants_check;   /* in the background: CHECK_* */
   _Atomic uint8_t leak;          /* LEAK_* */

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/contract.h"
 #include "base/pages.h"
 
 struct slot slots[SLOT_LIMIT];
@@ -18,15 +19,16 @@ static uint64_t first_word;
 
 void slot_vacate(struct slot *slot)
 {
+  assert_that(state_of(slot_word(slot)) != EMPTY);
   atomic_store(&slot->conn, NULL);
-  atomic_store(&slot->word, generation_next(atomic_load(&slot->word) & GENERATION_MASK) | EMPTY);
+  atomic_store(&slot->word, generation_next(slot_word(slot) & GENERATION_MASK) | EMPTY);
 }
 
 /* A slot passes to another pool: no lease of the pool before can be one of this, and the first is one that is timed. */
 static void begin(struct slot *slot)
 {
-  uint64_t generation = atomic_load(&slot->word) & GENERATION_MASK;
-  /* One before, for the report of the open moves it on; and one on in any case. */
+  uint64_t generation = slot_word(slot) & GENERATION_MASK;
+  /* One before, for the report of the open moves it on; and one on in any case (I2). */
   uint64_t sampled = (generation + 2 * GENERATION_ONE + SAMPLE_MASK) & ~SAMPLE_MASK;
   atomic_store(&slot->word, (sampled - GENERATION_ONE) & GENERATION_MASK);
 }
@@ -67,12 +69,13 @@ struct slot *slot_take(struct pool *pool, bool is_new)
     begin(slot);
   }
   if (slot)
-    slot->first_generation = atomic_load(&slot->word) & GENERATION_MASK;
+    slot->first_generation = slot_word(slot) & GENERATION_MASK;
   return slot;
 }
 
 void slot_give(struct slot *slot)
 {
+  assert_that(state_of(slot_word(slot)) == EMPTY);
   pthread_mutex_lock(&lock);
   slot->next = slot_link(free_slots);
   free_slots = slot;
@@ -89,10 +92,96 @@ void slot_table_unlock(void)
   pthread_mutex_unlock(&lock);
 }
 
+bool slot_flag_lease(struct slot *slot, pool_lease_t lease, uint64_t flags)
+{
+  uint64_t word = slot_word(slot);
+  while (slot_is_lease(word, lease))
+    if (slot_raise(slot, &word, flags))
+      return true;
+  return false;
+}
+
+bool slot_take_back(struct slot *slot, pool_lease_t lease, uint64_t *before, uint64_t *after)
+{
+  *before = slot_word(slot);
+  do {
+    if (!slot_is_lease(*before, lease))
+      return false;
+    *after = generation_next(without_resting(*before) & ~STATE_MASK) | RETURNING;
+  } while (!atomic_compare_exchange_weak(&slot->word, before, *after));
+  return true;
+}
+
+int slot_begin_call(struct slot *slot, pool_lease_t lease)
+{
+  uint64_t word = slot_word(slot);
+  uint64_t next;
+  do {
+    if (!slot_is_lease(word, lease))
+      return POOL_E_STALE;
+    if ((word & CALL_MASK) == CALL_MASK)
+      return POOL_E_OVERLOAD;
+    next = word + CALL_ONE;
+    next |= next & CALL_MANY ? RESTING : 0; /* so that no fast path compares with it */
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
+  return 0;
+}
+
+uint64_t slot_end_call(struct slot *slot, uint64_t flags, bool *last)
+{
+  uint64_t word = slot_word(slot);
+  uint64_t next;
+  assert_that(slot_has_calls(word));
+  do {
+    next = (word - CALL_ONE) | flags;
+    *last = (word & AWAITED) && !slot_has_calls(next);
+    if (*last)
+      next &= ~AWAITED;
+  } while (!atomic_compare_exchange_weak(&slot->word, &word, next));
+  return next;
+}
+
+bool slot_begin_check(struct slot *slot, uint64_t *word)
+{
+  uint64_t next = (without_resting(*word) & ~(STATE_MASK | DUE)) | CHECKING;
+  bool begun = atomic_compare_exchange_strong(&slot->word, word, next);
+  *word = begun ? next : *word;
+  return begun;
+}
+
+bool slot_take_idle(struct slot *slot, uint64_t word)
+{
+  uint64_t generation = word & GENERATION_MASK;
+  while (state_of(word) == IDLE && (word & GENERATION_MASK) == generation)
+    if (atomic_compare_exchange_weak(&slot->word, &word, (word & ~(STATE_MASK | RESTING)) | CLOSING))
+      return true;
+  return false;
+}
+
+bool slot_begin_close(struct slot *slot, uint64_t *word)
+{
+  assert_that(state_of(*word) != EMPTY && state_of(*word) != IDLE);
+  uint64_t state = slot_has_calls(*word) ? AWAITED | RETURNING : CLOSING;
+  uint64_t next = (*word & ~(STATE_MASK | AWAITED | DUE)) | DOOMED | state;
+  bool begun = atomic_compare_exchange_weak(&slot->word, word, next);
+  *word = begun ? next : *word;
+  return begun;
+}
+
+bool slot_end_work(struct slot *slot, int64_t claim, uint64_t *before)
+{
+  *before = slot_word(slot);
+  while (slot_is_at(*before, claim) && slot_is_at_work(*before))
+    if (atomic_compare_exchange_weak(&slot->word, before, generation_next(*before)))
+      return true;
+  return false;
+}
+
 uint64_t slot_move(struct slot *slot, uint64_t set, uint64_t clear, enum slot_state state)
 {
-  uint64_t word = atomic_load(&slot->word);
+  uint64_t word = slot_word(slot);
   uint64_t next;
+  assert_that(state_of(word) != IDLE);
   do
     next = (word & ~STATE_MASK & ~clear) | set | state;
   while (!atomic_compare_exchange_weak(&slot->word, &word, next));

@@ -177,10 +177,54 @@ static inline enum slot_state state_of(uint64_t word)
   return (enum slot_state)(word & STATE_MASK);
 }
 
-/* The pool of a slot that the caller owns or holds the lock for. */
+/* ---- what a slot is ---- */
+
+static inline uint64_t slot_word(const struct slot *slot)
+{
+  return atomic_load(&slot->word);
+}
+
+/* Whether this is the word of a lease or claim that is not over. */
+static inline bool slot_is_at(uint64_t word, int64_t number)
+{
+  return (word & GENERATION_MASK) == lease_generation(number);
+}
+
+/* Whether this is the word of a lease that is out. */
+static inline bool slot_is_lease(uint64_t word, pool_lease_t lease)
+{
+  return slot_is_at(word, lease) && state_of(word) == LEASED;
+}
+
+/* Whether somebody runs open, check, reset or close on it. */
+static inline bool slot_is_at_work(uint64_t word)
+{
+  enum slot_state state = state_of(word);
+  return state == OPENING || state == CHECKING || state == CLOSING || (state == RETURNING && !(word & AWAITED));
+}
+
+/* Whether it has or will have a connection that is not to be closed. */
+static inline bool slot_stays(uint64_t word)
+{
+  return state_of(word) != EMPTY && state_of(word) != CLOSING && !(word & DOOMED);
+}
+
+static inline bool slot_has_calls(uint64_t word)
+{
+  return word & CALL_MASK;
+}
+
+/* The pool of a slot that the caller owns or holds the lock for, or that has just been the caller's.  Relaxed, for the
+   word that made the slot the caller's was read before, and the pool changes only while no pool owns the slot. */
 static inline struct pool *slot_pool(const struct slot *slot)
 {
   return atomic_load_explicit(&slot->pool, memory_order_relaxed);
+}
+
+/* The connection of a slot that the caller owns.  Relaxed, for only the owner writes it. */
+static inline void *slot_conn(const struct slot *slot)
+{
+  return atomic_load_explicit(&slot->conn, memory_order_relaxed);
 }
 
 /* What is idle and may be lent, for pool_len() and pool_stats() alike. */
@@ -189,10 +233,29 @@ static inline bool slot_is_lendable(uint64_t word)
   return state_of(word) == IDLE && !(word & DOOMED);
 }
 
-/* Whether a slot that was met without a lock is the pool's.  After its word was read, and before that is changed. */
+/* The thread that got the slot says so.  Relaxed, for this is told to people, and orders nothing. */
+static inline void slot_set_holder(struct slot *slot, int32_t thread)
+{
+  atomic_store_explicit(&slot->holder, thread, memory_order_relaxed);
+}
+
+/* Whether a slot that was met without a lock is the pool's.  After its word was read, and before that is changed (I4).
+ */
 static inline bool slot_is_of(const struct slot *slot, const struct pool *pool)
 {
-  return atomic_load_explicit(&slot->pool, memory_order_relaxed) == pool;
+  return slot_pool(slot) == pool;
+}
+
+/* The word of a slot in this generation that is idle, without flags or calls. */
+static inline uint64_t slot_idle_word(uint64_t generation)
+{
+  return (generation & GENERATION_MASK) | IDLE;
+}
+
+/* The word of a slot whose lease has been put in the fast way. */
+static inline uint64_t slot_put_word(pool_lease_t lease)
+{
+  return generation_next(lease_generation(lease) + IDLE);
 }
 
 /* A word without RESTING, unless that belongs to its many calls. */
@@ -207,7 +270,63 @@ static inline int64_t slot_ended(const struct slot *slot, uint64_t word)
   return (int64_t)((((word & GENERATION_MASK) - slot->first_generation) & GENERATION_MASK) >> GENERATION_SHIFT);
 }
 
-/* The owner of a slot leaves it empty; whatever lease or claim there was is stale. */
+/* ---- changes of the word ---- */
+
+/* The fast way to end a lease: true if its word has these flags and no others, and no calls (I3).  Then the slot is
+   idle. */
+static inline bool slot_put(struct slot *slot, pool_lease_t lease, uint64_t flags)
+{
+  uint64_t word = lease_generation(lease) | flags | LEASED;
+  return atomic_compare_exchange_strong(&slot->word, &word, slot_put_word(lease));
+}
+
+/* One try to raise flags, if the word still is what the caller saw.  If not, *word is what it is now. */
+static inline bool slot_raise(struct slot *slot, uint64_t *word, uint64_t flags)
+{
+  bool raised = atomic_compare_exchange_weak(&slot->word, word, *word | flags);
+  *word |= raised ? flags : 0;
+  return raised;
+}
+
+/* One try to lend a slot that is idle, as above; *word stays what it was. */
+static inline bool slot_lend(struct slot *slot, uint64_t *word, uint64_t lend)
+{
+  return atomic_compare_exchange_weak(&slot->word, word, without_resting(*word) + lend);
+}
+
+/* The owner of a slot raises flags; others may be doing the same. */
+static inline void slot_flag(struct slot *slot, uint64_t flags)
+{
+  atomic_fetch_or(&slot->word, flags);
+}
+
+/* Raises flags on a lease.  False if it is stale. */
+bool slot_flag_lease(struct slot *slot, pool_lease_t lease, uint64_t flags);
+
+/* Ends a lease: the caller owns the slot, and calls may be under way.  False if it is stale.  *before and *after are
+   its words. */
+bool slot_take_back(struct slot *slot, pool_lease_t lease, uint64_t *before, uint64_t *after);
+
+/* A call begins on a lease: 0, POOL_E_STALE or POOL_E_OVERLOAD.  A call ends, and raises flags: returns the word.
+ *last: it was the last of those that a return waits for, and the caller owns the slot now. */
+int slot_begin_call(struct slot *slot, pool_lease_t lease);
+uint64_t slot_end_call(struct slot *slot, uint64_t flags, bool *last);
+
+/* One try to begin the check of a slot that is idle; *word as for slot_raise(). */
+bool slot_begin_check(struct slot *slot, uint64_t *word);
+
+/* Takes a slot that was idle when the caller saw this word, so that it can be closed.  False if it is idle no more. */
+bool slot_take_idle(struct slot *slot, uint64_t word);
+
+/* One try of the owner to begin to close a slot: it is CLOSING; or with calls under way AWAITED, and the last of them
+   finishes. *word as for slot_raise(). */
+bool slot_begin_close(struct slot *slot, uint64_t *word);
+
+/* Work that was claimed has ended, and the claim with it: the caller owns the slot.  False if the claim is stale.
+ *before is the word that it had. */
+bool slot_end_work(struct slot *slot, int64_t claim, uint64_t *before);
+
+/* The owner of a slot leaves it empty; whatever lease or claim there was is stale (I2). */
 void slot_vacate(struct slot *slot);
 
 /* Takes a free slot for a pool, NULL when there is none; or gives one back that is empty.  A slot that comes to another
@@ -218,7 +337,7 @@ void slot_give(struct slot *slot);
 void slot_table_lock(void);
 void slot_table_unlock(void);
 
-/* Moves a slot that this thread owns into another state; others may only be setting flags or ending calls. */
+/* Moves a slot that this thread owns into another state; others may only be setting flags or ending calls (I1). */
 uint64_t slot_move(struct slot *slot, uint64_t set, uint64_t clear, enum slot_state state);
 
 #endif

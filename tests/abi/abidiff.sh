@@ -17,8 +17,8 @@ write() { # BASELINE LIBRARY
     echo "FAILED: $2 was built without -g, so its types cannot be compared"
     exit 1
   fi
-  # By the folder of their headers, for src/decide/pool.h is none of abi/pool/, whose file of that name --headers-dir
-  # would take it for.
+  # By the folder of their headers, for src/decide/pool.h and src/run/event.h are none of abi/pool/, whose files
+  # of these names --headers-dir would take them for.
   printf '[suppress_type]\n  source_location_not_regexp = /pool/[a-z]+\\.h$\n  drop = yes\n' >"$work/private"
   abidw --no-corpus-path --no-show-locs --no-comp-dir-path --exported-interfaces-only --suppressions "$work/private" \
     --out-file "$1" "$2"

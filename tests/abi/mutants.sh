@@ -127,6 +127,7 @@ cp -r "$source/abi" "$source/src" "$grown"
 cp -r "$source/tests/compat" "$grown/tests"
 sed -i -E 's/^\} pool_(error|event|config|vtable|stats|lease_info|setting|step|driver)_t;/  int64_t zap;\n&/
   s/^\} pool_api_t;/  int (*zap)(void);\n&/' "$grown"/abi/pool/*.h
+sed -i 's/^KEPT(opened,/KEPT(zap, COUNTER, ONE, "zap_total", NULL, "Zaps")\n&/' "$grown/src/decide/counts.def"
 sed -i '$a POOL_9.9 { global: pool_zap; } POOL_1.0;' "$grown/abi/libpool.map"
 sed -i '$a pool_zap@@POOL_9.9' "$grown/abi/libpool.so.1.symbols"
 echo '__attribute__((visibility("default"))) int pool_zap(void) { return 0; }' >>"$grown/src/api/table.c"

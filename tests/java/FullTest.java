@@ -80,6 +80,7 @@ class FullTest {
 
   private void noneFails(PoolBuilder<Fake, IOException> builder) throws Exception {
     refused.set(0);
+    var running = new AtomicInteger(40);
     try (var pool = builder.build()) {
       List<Future<?>> all = new ArrayList<>();
       for (int i = 0; i < 40; i++) {
@@ -89,9 +90,11 @@ class FullTest {
                   for (int j = 0; j < 40; j++) {
                     try (var lease = pool.get()) {
                       lease.conn().use();
-                      Thread.sleep(2);
+                      // held until another waits, as long as there are more of them than places
+                      Fakes.until(() -> pool.stats().waiting() > 0 || running.get() <= limit);
                     }
                   }
+                  running.decrementAndGet();
                   return null;
                 }));
       }

@@ -41,5 +41,8 @@ caught "files that call each other in a circle:" decide/breaker.c \
   'struct pool;\nbool room_hopes(struct pool *);\nbool breaker_zap(void);\nbool breaker_zap(void) { return room_hopes(0); }'
 caught "slot/slot.h includes upward: decide/pool.h" slot/slot.h '#include "decide/pool.h"'
 caught "base/clock.c includes \"clock.h\", which is no file of src/" base/clock.c '#if 0\n#include "clock.h"\n#endif'
+caught "decide/step.h touches the word of a slot" decide/step.h '#define STEP_ZAP(slot) atomic_fetch_or(&slot->word, 8)'
+caught "I99 is cited, and is none of the invariants" decide/step.h '/* (I99) */'
+caught "I98 is cited nowhere" decide/pool.h '/*\n * - I98: Nobody relies on this.\n */'
 caught "zap is in base/text, and its prefix does not say so" base/text.c 'int zap(void);\nint zap(void) { return 0; }'
-echo "6 mistakes caught"
+echo "9 mistakes caught"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # The layers of src/: a file calls only into its own layer or a lower one, no files call each other in a circle, a header
-# includes none of a higher layer, and the prefix of a name says which file it is in.  Likewise for drivers/, where the
-# folder of a driver is one layer.
+# includes none of a higher layer, the prefix of a name says which file it is in, and the word of a slot is touched in
+# slot/ alone.  Invariants that comments cite are those of decide/pool.h.  Likewise for drivers/, where the folder of a
+# driver is one layer.
 # usage: layers.sh SOURCE_FOLDER src|drivers OBJECT...   (objects of TREE/LAYER/FILE.c)
 set -euo pipefail
 export LC_ALL=C
@@ -61,6 +62,22 @@ while IFS=: read -r path include; do
   [ -f "$source/$tree/$to" ] || { complain "$from includes \"$to\", which is no file of $tree/"; continue; }
   ! is_upward "$from" "$to" || complain "$from includes upward: $to"
 done < <(grep -rE '^#include "' "$source/$tree" --include='*.[ch]')
+
+# ---- the word of a slot ----
+
+while read -r path; do
+  file=${path#"$source/$tree/"}
+  [ "${file%%/*}" = slot ] || complain "$file touches the word of a slot"
+done < <(grep -rlE '(slot|slot_of\([^)]*\))->word' "$source/$tree" --include='*.[ch]')
+
+# ---- invariants: numbered in one place, and each of them cited ----
+
+if [ "$tree" = src ]; then
+  grep -oE '^ \* - I[0-9]+:' "$source/src/decide/pool.h" | tr -d ' *:-' | sort -u >"$work/numbered"
+  grep -rhoE '\(I[0-9]+\)' "$source/src" --include='*.[ch]' | tr -d '()' | sort -u >"$work/cited"
+  while read -r number; do complain "$number is cited, and is none of the invariants"; done < <(comm -13 "$work/numbered" "$work/cited")
+  while read -r number; do complain "$number is cited nowhere"; done < <(comm -23 "$work/numbered" "$work/cited")
+fi
 
 # ---- names ----
 

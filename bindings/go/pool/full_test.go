@@ -55,11 +55,13 @@ func TestNoGetFailsBecauseTheServerIsFull(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, s := newFull(t, 11, config)
 			var group sync.WaitGroup
-			var failures atomic.Int64
+			var failures, running atomic.Int64
+			running.Store(40)
 			for i := 0; i < 40; i++ {
 				group.Add(1)
 				go func() {
 					defer group.Done()
+					defer running.Add(-1)
 					for j := 0; j < 40; j++ {
 						lease, err := p.Get(background)
 						if err != nil {
@@ -68,7 +70,10 @@ func TestNoGetFailsBecauseTheServerIsFull(t *testing.T) {
 							continue
 						}
 						lease.Conn().use(t)
-						time.Sleep(2 * time.Millisecond)
+						// It is held until another waits, as long as there are more of them than places.
+						for p.Stats().Waiting == 0 && running.Load() > 11 {
+							runtime.Gosched()
+						}
 						release(t, lease)
 					}
 				}()

@@ -32,13 +32,24 @@ class FullTest < Minitest::Test
     thread
   end
 
+  # Forty times each, forty threads hold a connection until another thread waits, as long as there are more of them than
+  # places.
+  def crowd(pool)
+    running = 40
+    threads = Array.new(40) do
+      Thread.new do
+        40.times { pool.with { |one| one.use { eventually { pool.stats.waiting.positive? || running <= @limit } } } }
+      ensure
+        running -= 1
+      end
+    end
+    threads.each(&:join) # raises what one of them has raised
+  end
+
   def test_no_checkout_fails_because_the_server_is_full
     { 'defaults' => {}, 'back-off' => { retry_min_ms: 10, retry_max_ms: 1000, breaker_after: 3 } }.each do |name, more|
       pool = full(11, max_open: 20, **more)
-      threads = Array.new(40) do
-        Thread.new { 40.times { pool.with { |connection| connection.use { sleep 0.002 } } } }
-      end
-      threads.each(&:join) # raises what one of them has raised
+      crowd(pool)
       assert_predicate @refused, :positive?, name
       assert_equal [1600, 0, 0, 0], pool.stats.then { |s| [s.lent, s.waiting, s.failed_open, s.failed_fast] }, name
       assert_equal 0, pool.close
