@@ -66,7 +66,8 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   pool->chores.unfilled = pool->stepped ? config->initial : 0;
   memset(pool->homes, 0, sizeof pool->homes);
   atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
-                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns || config->max_uses > 0 ? ATTENTION_LIMITED : 0));
+                                     (config->paused ? ATTENTION_PAUSED : 0) |
+                                     (pool->trust_ns || config->max_uses > 0 ? ATTENTION_LIMITED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 

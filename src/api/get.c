@@ -16,7 +16,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/forks.h"
 #include "base/park.h"
 #include "base/thread.h"
 #include "slot/home.h"
@@ -100,7 +99,7 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
 /* A get on its slow way. */
 struct get {
   struct pool *pool;
-  uint64_t forks;   /* when it began */
+  uint64_t begun;   /* for life_get_end() */
   int cancel_state; /* of its thread, which is not cancelled but while it sleeps */
   int64_t timeout_ms;
   int64_t deadline_ns; /* of the whole get; that of the waiter may be sooner */
@@ -176,7 +175,7 @@ static void cancelled(void *data)
   if (lease)
     return_unused(get->pool, lease);
   event_get_ended(get->pool, POOL_E_CANCELLED, &get->waiter);
-  life_get_end(get->pool, get->forks);
+  life_get_end(get->pool, get->begun);
 }
 
 static void sleep_cancellably(struct get *get, int64_t until)
@@ -273,12 +272,9 @@ static pool_lease_t find(struct get *get, struct step *step)
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
                                                             struct step *step)
 {
-  struct get get = {.pool = pool,
-                    .forks = forks_count(),
-                    .cancel_state = cancel_hold(),
-                    .timeout_ms = timeout_ms,
-                    .waiter = {.kind = WAITER_THREAD}};
-  life_get_begin(pool);
+  struct get get = {
+      .pool = pool, .cancel_state = cancel_hold(), .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
+  get.begun = life_get_begin(pool);
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
   get.deadline_ns = get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
@@ -293,7 +289,7 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   event_get_ended(pool, result, &get.waiter);
   if (result < 0 && later_is_left_alone(pool))
     do_unclean_at_last(pool);
-  life_get_end(pool, get.forks);
+  life_get_end(pool, get.begun);
   cancel_release(get.cancel_state);
   return result;
 }

@@ -170,16 +170,17 @@ void life_unlock_unowned(struct pool *pool)
     recycle(pool);
 }
 
-void life_get_begin(struct pool *pool)
+uint64_t life_get_begin(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
   pool->users.gets++;
   pthread_mutex_unlock(&pool->lock);
+  return forks_count();
 }
 
-void life_get_end(struct pool *pool, uint64_t forks_before)
+void life_get_end(struct pool *pool, uint64_t began)
 {
-  if (forks_before != forks_count())
+  if (forks_since(began))
     return; /* a callback forked, and this is the child: its pools know nothing of us */
   pthread_mutex_lock(&pool->lock);
   pool->users.gets--;
