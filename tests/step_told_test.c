@@ -399,8 +399,9 @@ static void test_step_told__a_leak_is_found_by_a_look_and_told_with_its_tag(void
   assert_int_equal(pool_leases(pool, &info, 1), 1);
   assert_string_equal(info.tag, "report.c:42");
   assert_true(info.lease == lease);
-  for (int i = 0; i < 8 && !next_event(pool, &event); i++)
-    virtual_advance(keep_time(pool));
+  for (int64_t sleeps; (sleeps = keep_time(pool)) != POOL_NO_DEADLINE;)
+    virtual_advance(sleeps);
+  assert_true(next_event(pool, &event));
   assert_int_equal(event.event, 0);
   assert_int_equal(event.level, POOL_LOG_WARN);
   assert_non_null(strstr(event.line, ", report.c:42 is out for "));
