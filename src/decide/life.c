@@ -26,6 +26,7 @@
 #include "decide/attention.h"
 #include "decide/breaker.h"
 #include "decide/count.h"
+#include "decide/event_queue.h"
 #include "decide/pool.h"
 #include "decide/step.h"
 
@@ -110,8 +111,10 @@ void life_begin_anew(struct pool *pool)
   crew_reset(&pool->crew);
   chores_reset(&pool->chores);
   looks_reset(&pool->looks);
+  atomic_store(&pool->looks.signal, atomic_load(&pool->keeper_signal));
   starving_reset(&pool->starving);
   suspicion_reset(&pool->suspicion);
+  event_queue_clear(&pool->events);
   count_reset(pool);
   count_reset_times(pool);
 }
@@ -122,6 +125,7 @@ static void release_memory(struct pool *pool)
   event_fd_close(&pool->event_fd, &pool->lock);
   free(pool->ends);
   pool->ends = NULL;
+  event_queue_clear(&pool->events);
   count_reset_times(pool);
 }
 

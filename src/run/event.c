@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "slot/slot.h"
 #include "decide/count.h"
+#include "decide/event_queue.h"
 #include "decide/give.h"
 #include "decide/look.h"
 #include "decide/pool.h"
@@ -72,7 +73,7 @@ static const struct kind kinds[] = {
 
 /* ---- lines ---- */
 
-#define LINE_SIZE 400
+#define LINE_SIZE sizeof((pool_step_event_t *)0)->line
 
 static bool begins(const char *text, const char *with)
 {
@@ -127,6 +128,25 @@ static bool call_log(struct pool *pool, int32_t level, const char *line)
   return callback_leave(&callback);
 }
 
+/* Where a pool has no callbacks, what would be told waits to be fetched. */
+static void keep(struct pool *pool, const struct kind *kind, const pool_event_t *event, bool wanted, bool logged)
+{
+  pool_step_event_t kept = POOL_STEP_EVENT_INIT;
+  kept.event = wanted ? event->event : 0;
+  kept.reason = event->reason;
+  kept.code = event->code;
+  kept.level = logged ? kind->level : 0;
+  kept.lease = event->lease;
+  kept.connection = event->connection;
+  kept.thread = event->thread;
+  kept.duration_ns = event->duration_ns;
+  text_copy(kept.tag, sizeof kept.tag, event->tag);
+  text_copy(kept.message, sizeof kept.message, event->message);
+  if (logged)
+    write_line(kept.line, pool, kind->line, event);
+  event_queue_add(pool, &kept);
+}
+
 static __attribute__((noinline)) bool tell_listeners(struct pool *pool, const struct kind *kind, pool_event_t event,
                                                      bool wanted, bool logged)
 {
@@ -137,6 +157,10 @@ static __attribute__((noinline)) bool tell_listeners(struct pool *pool, const st
   event.message = event.message ? event.message : "";
   if (!(kind->fills & DURATION))
     event.duration_ns = -1;
+  if (pool->stepped) {
+    keep(pool, kind, &event, wanted, logged);
+    return true;
+  }
   bool same = !wanted || call_events(pool, event);
   if (logged) {
     char line[LINE_SIZE];
@@ -278,6 +302,16 @@ void event_get_ended(struct pool *pool, pool_lease_t result, const struct waiter
     count_failed_get(pool, result, waiter->at_once);
     failed(pool, result, took_ns);
   }
+}
+
+void event_step_ended(struct pool *pool, pool_lease_t result, int64_t took_ns, int64_t waited_ns)
+{
+  if (result > 0 && waited_ns > 0)
+    waited(pool, result, waited_ns);
+  if (result > 0)
+    event_lent(pool, result, took_ns);
+  else
+    failed(pool, result, took_ns);
 }
 
 void event_leaked(struct pool *pool, const struct leak *leak)

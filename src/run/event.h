@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling what happened: to the program's events and log callbacks.  Under no lock; the pool must not go away
-   meanwhile, so who tells holds a lease, a slot or a count of it. */
+/* Telling what happened: to the program's events and log callbacks, or to the queue that it fetches from.  Under no
+   lock; the pool must not go away meanwhile, so who tells holds a lease, a slot or a count of it. */
 #ifndef EVENT_H
 #define EVENT_H
 
@@ -31,6 +31,9 @@ bool event_returned(struct pool *pool, const struct ending *ending);
    decides which count and which event that is.  Called once for each, by the thread that tells its asker, when
    pool_failure() has the reason already. */
 void event_get_ended(struct pool *pool, pool_lease_t result, const struct waiter *waiter);
+
+/* The same for a get of the step API, which is counted where it ends.  waited_ns 0: it was not in the queue. */
+void event_step_ended(struct pool *pool, pool_lease_t result, int64_t took_ns, int64_t waited_ns);
 
 void event_leaked(struct pool *pool, const struct leak *leak);
 

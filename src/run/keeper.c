@@ -7,7 +7,6 @@
 #include <pool/pool.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/event_fd.h"
 #include "base/forks.h"
 #include "slot/idle.h"
@@ -30,14 +29,12 @@
 
 static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease_t outcome)
 {
+  struct late late = {
+      .timeless = waiter->timeless, .queued_ns = clock_now() - waiter->began_ns, .cause = &waiter->error};
   if (outcome > 0)
     lend_note(outcome);
-  else if (outcome == POOL_E_TIMEOUT)
-    failure_timed_out(pool, &waiter->error);
-  else if (waiter->error.code == (int32_t)outcome)
-    error_set(NULL, waiter->error.code, waiter->error.native, "%s: %s", pool->name, waiter->error.message);
   else
-    error_code((int)outcome);
+    failure_of_get(pool, (int)outcome, &late);
   event_get_ended(pool, outcome, waiter);
   struct callback callback;
   callback_enter(&callback, pool);
@@ -45,7 +42,7 @@ static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease
   callback_leave(&callback);
 }
 
-/* Each of the three that follow returns whether this is still the same process: a callback may fork. */
+/* A callback may fork.  What returns a bool here says whether this is still the same process. */
 
 /* Where there is no vtable, a waiter whose time has passed has no callback: pool_step_next() names it. */
 static bool serve_asynchronous(struct pool *pool, int64_t *due)
@@ -108,6 +105,7 @@ int64_t keeper_maintain(struct pool *pool)
     return RETRY_NS;
   event_fd_drain(&pool->event_fd);
   int64_t due;
+  atomic_store(&pool->looks.signal, atomic_load(&pool->keeper_signal));
   /* Until it is known again: what is opened meanwhile may have been looked at already, or not, and asks for a look. */
   atomic_store(&pool->looks.next_ns, POOL_NO_DEADLINE);
   if (!do_what_is_due(pool, &due))
