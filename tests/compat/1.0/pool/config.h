@@ -98,8 +98,6 @@ typedef struct {
   /** A library thread (or pool_maintain()) runs the vtable's reset, not the thread that puts; false (0) or true
       (1) */
   int32_t background_reset;
-  /** Lent so often, a connection is closed on return: for servers whose sessions grow; 1 or more, or 0 (no limit) */
-  int32_t max_uses;
   /** The pool begins paused, as after one pool_pause(); the initial connections are opened; false (0) or true (1) */
   int32_t paused;
   /** Which events to tell: bits 1 << POOL_EVENT_*; 0: all */
@@ -138,12 +136,14 @@ typedef struct {
   pool_log_fn *log;
   /** Handed to events and log; it must live as long as the vtable's context */
   void *user;
+  /** Lent so often, a connection is closed on return: for servers whose sessions grow; 1 or more, or 0 (no limit) */
+  int32_t max_uses;
   /* end of rows */
 } pool_config_t;
 /* clang-format off */
 /* rows: init */
-#define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, 0, 0, 1000, 0, 10, 5, 0, 0, 0, 0, \
-                           30000, -1, 0, 0, -1, 5000, 0, 0, 0, 5000, 100, NULL, NULL, NULL }
+#define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, 0, 0, 1000, 0, 10, 5, 0, 0, 0, \
+                           30000, -1, 0, 0, -1, 5000, 0, 0, 0, 5000, 100, NULL, NULL, NULL, 0 }
 /* end of rows */
 /* clang-format on */
 
