@@ -147,7 +147,7 @@ static double ticket(int others)
   pool_step_t step = POOL_STEP_INIT;
   pool_t *pool;
   config.max_open = 1;
-  must_be(pool_step_create(&config, &pool, NULL) == 0, "pool_step_create");
+  must_be(pool_step_create(&config, 0, &pool, NULL) == 0, "pool_step_create");
   must_be(pool_step_begin(pool, 0, 0, &step) == 0 && step.work == POOL_WORK_OPEN, "pool_step_begin");
   int64_t *tickets = numbers(others);
   for (int i = 0; i < others; i++)

@@ -61,6 +61,8 @@
 %ignore pool_step_end;
 %ignore pool_step_done;
 %ignore pool_step_next;
+%ignore pool_step_event_t;
+%ignore pool_step_event;
 %ignore pool_bytes_t;
 %ignore pool_bytes_new;
 %ignore pool_bytes_free;
@@ -77,6 +79,7 @@
 %ignore pool_stats_init;
 %ignore pool_lease_info_init;
 %ignore pool_step_init;
+%ignore pool_step_event_init;
 %ignore pool_setting_init;
 %ignore pool_setting_t;
 %ignore type; /* of it: a keyword of Go */
@@ -281,13 +284,14 @@ static int pool_config_set_text(pool_config_t *config, const char *name, const c
   return code;
 }
 
-/* A pool without callbacks, or NULL and why.  A name that is given goes before that of the settings. */
-static pool_t *pool_step_new(pool_config_t *config, const char *name, pool_error_t *error)
+/* A pool without callbacks, with the abilities POOL_STEP_*, or NULL and why.  A name that is given goes before that of
+   the settings. */
+static pool_t *pool_step_new(pool_config_t *config, int32_t abilities, const char *name, pool_error_t *error)
 {
   pool_t *pool = NULL;
   pool_config_t named = *config;
   named.name = name && *name ? name : named.name;
-  return pool_step_create(&named, &pool, error) == 0 ? pool : NULL;
+  return pool_step_create(&named, abilities, &pool, error) == 0 ? pool : NULL;
 }
 
 /* A pool of connections that a driver of the library opens, or NULL and why. */

@@ -67,7 +67,7 @@ static pool_t *pool_of_steps(pool_config_t config)
 {
   pool_t *pool;
   pool_error_t error = POOL_ERROR_INIT;
-  if (pool_step_create(&config, &pool, &error) != 0)
+  if (pool_step_create(&config, POOL_STEP_CHECKS, &pool, &error) != 0)
     fail_msg("%s", error.message);
   return pool;
 }

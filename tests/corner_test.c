@@ -230,7 +230,7 @@ static void test_corner__a_stepped_pool_is_not_due_for_what_cannot_be_done(void 
   config.min_idle = 1;
   config.max_open = 1;
   pool_t *pool;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   pool_lease_t lease = step_get(pool);
   assert_true(lease > 0);
   pool_step_t step = POOL_STEP_INIT;
@@ -248,7 +248,7 @@ static void test_corner__a_stepped_pool_with_an_open_breaker_names_its_probe(voi
   config.retry_min_ms = 100;
   config.breaker_after = 1;
   pool_t *pool;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
   assert_int_equal(step.work, POOL_WORK_OPEN);
@@ -264,7 +264,7 @@ static void test_corner__what_was_opened_for_nobody_is_lent_to_nobody(void **sta
   pool_config_t config = manual();
   config.min_idle = 1;
   pool_t *pool;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_next(pool, &step), 1);
   assert_int_equal(step.work, POOL_WORK_OPEN);
@@ -284,7 +284,7 @@ static void test_corner__a_ticket_is_woken_when_the_back_off_is_over(void **stat
   pool_config_t config = manual();
   config.retry_min_ms = 100;
   pool_t *pool;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
   pool_step_done(step.claim, &failed_work, NULL, &step);

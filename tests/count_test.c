@@ -441,7 +441,7 @@ static void test_count__gets_by_steps_too(void **state)
     pool_config_t config = POOL_CONFIG_INIT;
     config.max_open = 3;
     config.max_waiters = seed % 2 ? 2 : 0;
-    assert_int_equal(pool_step_create(&config, &steps.pool, NULL), 0);
+    assert_int_equal(pool_step_create(&config, 0, &steps.pool, NULL), 0);
     for (int i = 0; i < 2000; i++)
       step_somehow(&steps);
     pool_close(steps.pool, 0);

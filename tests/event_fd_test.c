@@ -357,7 +357,7 @@ static void test_event_fd__is_for_pools_that_the_program_keeps(void **state)
   pool_config_t config = manual();
   fake_init(&fake);
   pool_t *pool = fake_pool(&fake, NULL, NULL);
-  assert_int_equal(pool_step_create(&config, &stepped, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &stepped, NULL), 0);
   refuses(NULL, POOL_E_INVALID);
   refuses(pool, POOL_E_UNSUPPORTED);
   refuses(stepped, POOL_E_UNSUPPORTED);

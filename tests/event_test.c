@@ -550,7 +550,7 @@ static void test_event__what_is_idle_has_one_meaning(void **state)
   pool_config_t config = POOL_CONFIG_INIT;
   pool_t *pool;
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
   pool_lease_t lease = pool_step_done(step.claim, NULL, pool, &step);
   assert_int_equal(pool_step_end(lease, &step), 0);
@@ -708,7 +708,7 @@ static void refused_for_steps(const pool_config_t *config, const char *member)
 {
   pool_error_t error = POOL_ERROR_INIT;
   pool_t *pool = NULL;
-  assert_int_equal(pool_step_create(config, &pool, &error), POOL_E_INVALID);
+  assert_int_equal(pool_step_create(config, 0, &pool, &error), POOL_E_INVALID);
   assert_null(pool);
   assert_non_null(strstr(error.message, member));
 }

@@ -321,10 +321,13 @@ static void test_ffi__steps(void **state)
   pool_step_t step = POOL_STEP_INIT;
   pool_t *pool = NULL;
   config.max_open = 1;
-  assert_int_equal(NUMBER("pool_step_create", P(&config), P(&pool), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_step_create", P(&config), N(POOL_STEP_EVENTS), P(&pool), P(NULL)), 0);
   assert_int_equal(NUMBER("pool_step_begin", P(pool), N(-1), N(0), P(&step)), 0);
   assert_int_equal(step.work, POOL_WORK_OPEN);
   int64_t lease = NUMBER("pool_step_done", N(step.claim), P(NULL), P(&server), P(&step));
+  pool_step_event_t event = POOL_STEP_EVENT_INIT;
+  assert_int_equal(NUMBER("pool_step_event", P(pool), P(&event)), 1);
+  assert_int_equal(event.event, POOL_EVENT_POOL_CREATED);
   assert_ptr_equal(CALL("pool_conn", N(lease)).pointer, &server);
   assert_int_equal(NUMBER("pool_step_begin", P(pool), N(-1), N(0), P(&step)), 0);
   assert_int_equal(NUMBER("pool_step_cancel", N(step.ticket), P(&step)), 0);
@@ -381,6 +384,7 @@ static void test_ffi__structs_are_made_without_their_macros(void **state)
   EXPECT_DEFAULTS("pool_lease_info_init", pool_lease_info_t, held_ns, POOL_LEASE_INFO_INIT);
   EXPECT_DEFAULTS("pool_setting_init", pool_setting_t, reserved, POOL_SETTING_INIT);
   EXPECT_DEFAULTS("pool_step_init", pool_step_t, look_again_ns, POOL_STEP_INIT);
+  EXPECT_DEFAULTS("pool_step_event_init", pool_step_event_t, line, POOL_STEP_EVENT_INIT);
 }
 
 /* Settings by their names, in a struct of which nothing is known but its size. */
@@ -445,7 +449,7 @@ static void test_ffi__success_leaves_an_error_alone(void **state)
   server.opened = server.closed = server.released = 0;
   assert_int_equal(NUMBER("pool_create", P(NULL), P(&vtable), P(&server), P(&pool), P(&error)), 0);
   assert_int_equal(NUMBER("pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(&frozen), P(&error)), 0);
-  assert_int_equal(NUMBER("pool_step_create", P(NULL), P(&stepped), P(&error)), 0);
+  assert_int_equal(NUMBER("pool_step_create", P(NULL), N(0), P(&stepped), P(&error)), 0);
   assert_int_equal(NUMBER("pool_driver_prepare", P("frozen"), P("quiet"), P(&prepared), P(&context), P(&error)), 0);
   int64_t lease = get(pool);
   assert_int_equal(NUMBER("pool_call", N(lease), P("echo"), B("ping", 4), P(NULL), P(&error)), 0);
@@ -546,9 +550,9 @@ static void test_ffi__errors_of_structs(void **state)
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("../frozen"), P("quiet"), P(&pool), P(&error));
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("frozen"), P("nowhere"), P(&pool), P(&error));
   FAILS(POOL_E_DRIVER, "pool_create_driver", P(NULL), P("frozen"), P("errno"), P(&pool), P(&error));
-  FAILS(POOL_E_NEWER, "pool_step_create", P(&grown), P(&pool), P(&error));
-  FAILS(POOL_E_SIZE, "pool_step_create", P(&unsized), P(&pool), P(&error));
-  FAILS(POOL_E_WILD, "pool_step_create", P(&wild), P(&pool), P(&error));
+  FAILS(POOL_E_NEWER, "pool_step_create", P(&grown), N(0), P(&pool), P(&error));
+  FAILS(POOL_E_SIZE, "pool_step_create", P(&unsized), N(0), P(&pool), P(&error));
+  FAILS(POOL_E_WILD, "pool_step_create", P(&wild), N(0), P(&pool), P(&error));
   assert_ptr_equal(pool, untouched);
   pool_vtable_t prepared = vtable;
   void *context = untouched;
@@ -679,7 +683,7 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   int64_t lease = get(pool);
   int32_t code = 0;
   _Atomic int64_t result = 0;
-  assert_int_equal(NUMBER("pool_step_create", P(NULL), P(&stepped), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_step_create", P(NULL), N(0), P(&stepped), P(NULL)), 0);
 
   FAILS(POOL_E_INVALID, "pool_close", P(pool), N(-2));
   FAILS(POOL_E_INVALID, "pool_config_set", P(&config), P("max_open"), P("many"), P(NULL));
@@ -711,7 +715,7 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   FAILS(POOL_E_INVALID, "pool_driver_prepare", P("frozen"), P("quiet"), P(NULL), P(&context), P(NULL));
   FAILS(POOL_E_INVALID, "pool_driver_prepare", P("frozen"), P("quiet"), P(&vtable), P(NULL), P(NULL));
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(NULL), P(NULL));
-  FAILS(POOL_E_INVALID, "pool_step_create", P(NULL), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_step_create", P(NULL), N(0), P(NULL), P(NULL));
   FAILS(POOL_E_INVALID, "pool_step_begin", P(stepped), N(-2), N(0), P(&step));
   FAILS(POOL_E_INVALID, "pool_step_begin", P(stepped), N(-1), N(0), P(NULL));
   FAILS(POOL_E_INVALID, "pool_step_next", P(stepped), P(NULL));
@@ -752,7 +756,7 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   void *context = NULL;
   int32_t code = 0;
   int64_t lease = get(pool);
-  assert_int_equal(NUMBER("pool_step_create", P(NULL), P(&stepped), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_step_create", P(NULL), N(0), P(&stepped), P(NULL)), 0);
   IS_NAMED("vtable", "pool_create", P(NULL), P(NULL), P(&server), P(&stepped), P(NULL));
   IS_NAMED("pool", "pool_create", P(NULL), P(&vtable), P(&server), P(NULL), P(NULL));
   IS_NAMED("pool", "pool_close", P(NULL), N(0));
@@ -790,13 +794,14 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("vtable", "pool_driver_prepare", P("frozen"), P("quiet"), P(NULL), P(&context), P(NULL));
   IS_NAMED("context", "pool_driver_prepare", P("frozen"), P("quiet"), P(&vtable), P(NULL), P(NULL));
   IS_NAMED("pool", "pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(NULL), P(NULL));
-  IS_NAMED("pool", "pool_step_create", P(NULL), P(NULL), P(NULL));
+  IS_NAMED("pool", "pool_step_create", P(NULL), N(0), P(NULL), P(NULL));
   IS_NAMED("pool", "pool_step_begin", P(NULL), N(0), N(0), P(&step));
   IS_NAMED("step", "pool_step_begin", P(stepped), N(0), N(0), P(NULL));
   IS_NAMED("step", "pool_step_cancel", N(1), P(NULL));
   IS_NAMED("step", "pool_step_end", N(1), P(NULL));
   IS_NAMED("step", "pool_step_done", N(1), P(NULL), P(NULL), P(NULL));
   IS_NAMED("step", "pool_step_next", P(stepped), P(NULL));
+  IS_NAMED("event", "pool_step_event", P(stepped), P(NULL));
   IS_NAMED("pool", "pool_step_next", P(NULL), P(&step));
   CALL("pool_free", P(stepped));
   put(lease);

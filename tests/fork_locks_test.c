@@ -109,7 +109,7 @@ static void use_steps(void)
 {
   pool_t *pool = NULL;
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_create(NULL, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(NULL, 0, &pool, NULL), 0);
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), 0);
   pool_lease_t lease = pool_step_done(step.claim, NULL, &step, &step);
   assert_true(lease > 0);

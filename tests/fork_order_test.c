@@ -145,7 +145,7 @@ static void make_stale(void)
   pool_config_t config = capped(1);
   for (stale_count = 0; stale_count < STALE; stale_count++) {
     pool_step_t step = POOL_STEP_INIT;
-    must(pool_step_create(&config, &pools[stale_count], NULL) == 0);
+    must(pool_step_create(&config, 0, &pools[stale_count], NULL) == 0);
     must(pool_step_begin(pools[stale_count], -1, 0, &step) == 0 && step.work == POOL_WORK_OPEN);
     pool_lease_t lease = pool_step_done(step.claim, NULL, &step, &step);
     must(lease > 0);
@@ -179,7 +179,7 @@ static void test_fork__leaves_no_lock_of_a_freed_pool_taken(void **state)
       pool_t *pool;
       pool_config_t config = capped(1);
       for (int k = 0; k < STALE; k++)
-        must(pool_step_create(&config, &pool, NULL) == 0);
+        must(pool_step_create(&config, 0, &pool, NULL) == 0);
       _exit(0);
     }
     assert_true(succeeded(pid));

@@ -609,7 +609,7 @@ static void test_fork__a_step_pool_begins_anew(void **state)
   pool_config_t config = capped(2);
   pool_t *pool;
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
   pool_lease_t lease = pool_step_done(step.claim, NULL, NULL, &step);
   assert_true(lease > 0);

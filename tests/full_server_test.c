@@ -423,7 +423,7 @@ static void expect_all_served_by_steps(pool_config_t config, int most_refused)
 {
   server_start(LIMIT);
   struct crowd crowd = {.get = get_by_steps, .put = put_by_steps};
-  assert_int_equal(pool_step_create(&config, &crowd.pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, POOL_STEP_CHECKS, &crowd.pool, NULL), 0);
   crowd_in(&crowd);
   if (atomic_load(&server.refused) > most_refused)
     fail_msg("%d opens were refused", atomic_load(&server.refused));
@@ -554,7 +554,7 @@ static void test_full_server__who_waits_in_vain_by_steps_is_told_why(void **stat
     server_start(1);
     pool_config_t config = i ? guided() : defaults();
     pool_t *pool;
-    assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+    assert_int_equal(pool_step_create(&config, POOL_STEP_CHECKS, &pool, NULL), 0);
     pool_lease_t lease = get_by_steps(pool, 0);
     assert_true(lease > 0);
     pool_step_t step = POOL_STEP_INIT;

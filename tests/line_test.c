@@ -181,7 +181,7 @@ static void test_line__a_failure_reported_by_steps_forges_none(void **state)
     pool_t *pool = NULL;
     pool_step_t step = POOL_STEP_INIT;
     pool_error_t error = POOL_ERROR_INIT;
-    assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+    assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
     assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
     said = forgeries[i];
     say(&error);

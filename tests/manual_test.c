@@ -105,7 +105,7 @@ static pool_t *make(const pool_config_t *config)
 static pool_t *make_steps(const pool_config_t *config)
 {
   pool_t *pool = NULL;
-  assert_int_equal(pool_step_create(config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(config, 0, &pool, NULL), 0);
   return pool;
 }
 
@@ -156,11 +156,11 @@ static void test_manual__errors_of_pool_create(void **state)
   see(pool_create(&opens, &vtable, &fake, &pool, NULL));
   seen[-POOL_E_TIMEOUT] = true; /* of an initial connection: as the open says, which config_test.c has */
   assert_as_documented("pool.h", "pool_create");
-  see(pool_step_create(&wrong, &pool, NULL));
-  see(pool_step_create(&unsized, &pool, NULL));
-  see(pool_step_create(&wild, &pool, NULL));
-  see(pool_step_create(&newer.config, &pool, NULL));
-  see(pool_step_create(&opens, &pool, NULL));
+  see(pool_step_create(&wrong, 0, &pool, NULL));
+  see(pool_step_create(&unsized, 0, &pool, NULL));
+  see(pool_step_create(&wild, 0, &pool, NULL));
+  see(pool_step_create(&newer.config, 0, &pool, NULL));
+  see(pool_step_create(NULL, 32, &pool, NULL));
   assert_as_documented("step.h", "pool_step_create");
   assert_null(pool);
 }
@@ -391,6 +391,13 @@ static void test_manual__errors_of_steps_that_end(void **state)
   see(pool_step_next(NULL, &step));
   see(pool_step_next(called, &step));
   assert_as_documented("step.h", "pool_step_next");
+  pool_step_event_t event = POOL_STEP_EVENT_INIT, unsized = {.size = 1}, wild = {.size = SIZE_MAX};
+  see(pool_step_event(NULL, &event));
+  see(pool_step_event(stepped, NULL));
+  see(pool_step_event(called, &event));
+  see(pool_step_event(stepped, &unsized));
+  see(pool_step_event(stepped, &wild));
+  assert_as_documented("step.h", "pool_step_event");
   with_wrong_steps(done);
   see(pool_step_done(-1, NULL, NULL, &step));
   struct {

@@ -231,7 +231,7 @@ static void test_min_open__steps_ask_for_as_many(void **state)
   config.idle_timeout_ms = 1000;
   pool_t *pool = NULL;
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   assert_int_equal(open_next(pool), 3);
   pool_lease_t lease = pool_step_begin(pool, 0, 0, &step);
   assert_true(lease > 0);

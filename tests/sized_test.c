@@ -79,7 +79,7 @@ static int make_scene(void **state)
   lease = pool_get(pool);
   assert_true(lease > 0);
   assert_int_equal(pool_tag(lease, "a tag that is longer than what there is room for in a lease's info"), 0);
-  assert_int_equal(pool_step_create(&config, &stepped, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &stepped, NULL), 0);
   return make_page(state);
 }
 
@@ -196,12 +196,12 @@ static int setting(void *theirs)
 static int step_create_config(void *config)
 {
   pool_t *result = NULL;
-  return made(pool_step_create(config, &result, NULL), result);
+  return made(pool_step_create(config, 0, &result, NULL), result);
 }
 
 static int step_create_error(void *error)
 {
-  return pool_step_create(NULL, NULL, error);
+  return pool_step_create(NULL, 0, NULL, error);
 }
 
 static int create_driver_config(void *config)
@@ -335,6 +335,11 @@ static int step_done_failure(void *failure)
   return done(failure, NULL);
 }
 
+static int step_event(void *event)
+{
+  return pool_step_event(stepped, event) < 0 ? pool_failure(NULL) : 0;
+}
+
 static int step_next(void *step)
 {
   return pool_step_next(stepped, step);
@@ -407,6 +412,7 @@ static const struct attempt {
     WRITTEN("pool_step_done", pool_step_t, look_again_ns, step_done),
     READ("pool_step_done", pool_error_t, message, step_done_failure, failed_work),
     WRITTEN("pool_step_next", pool_step_t, look_again_ns, step_next),
+    WRITTEN("pool_step_event", pool_step_event_t, line, step_event),
 };
 enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
 

@@ -3,9 +3,15 @@
 
 pool_t *step_pool(const struct plan *plan)
 {
+  bool checks = plan->config.check_after_ms >= 0 || plan->config.keepalive_ms > 0;
+  return step_pool_able(plan, checks ? POOL_STEP_CHECKS : 0);
+}
+
+pool_t *step_pool_able(const struct plan *plan, int32_t abilities)
+{
   pool_t *pool = NULL;
   pool_error_t error = POOL_ERROR_INIT;
-  if (pool_step_create(&plan->config, &pool, &error) != 0)
+  if (pool_step_create(&plan->config, abilities, &pool, &error) != 0)
     fail_msg("pool_step_create: %s", error.message);
   return pool;
 }

@@ -5,8 +5,10 @@
 
 #include "support.h"
 
-/* A pool without a vtable; fails the test if it cannot be made. */
+/* A pool without a vtable, whose caller can check where the settings ask for that; fails the test if it cannot be made.
+   And one whose caller has the abilities POOL_STEP_*. */
 pool_t *step_pool(const struct plan *plan);
+pool_t *step_pool_able(const struct plan *plan, int32_t abilities);
 
 /* A get, a new one or that of a ticket, has some work to do; the claim is in the step. */
 #define assert_works(pool, timeout_ms, of_ticket, of_kind, step)                                                       \

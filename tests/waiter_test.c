@@ -286,7 +286,7 @@ static void test_waiter__that_is_handed_one_passes_its_nudge_on(void **state)
   pool_t *pool;
   config.max_open = 2;
   config.fairness_us = 20000;
-  assert_int_equal(pool_step_create(&config, &pool, NULL), 0);
+  assert_int_equal(pool_step_create(&config, 0, &pool, NULL), 0);
   pool_lease_t a = step_open(pool, &step), b = step_open(pool, &step);
   int64_t first = step_queue(pool, &step), second = step_queue(pool, &step), third = step_queue(pool, &step);
   int64_t queued_ns = now_ns();

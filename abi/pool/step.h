@@ -14,10 +14,12 @@
  *    gives a ticket: then wait, by whatever means the caller has, until somebody is told to wake that ticket.
  *  - put: pool_step_end(), and the work (reset, close) that it asks for.
  *  - close: pool_close(pool, 0), then pool_step_next() until it returns 0.
- *  - time: pool_maintain() says when to look again; each time pool_step_next() until it returns 0.
+ *  - time: pool_step_next() until it returns 0; then step.due_ns says when to call pool_maintain() and begin anew.
+ *    Until then sleep, unless a step says `more`.  A pool in which nothing moves and nothing is due wakes nobody.
  *
  * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a
- * wake-up loses it, so look at it after each call, also after one that failed.
+ * wake-up loses it, so look at it after each call, also after one that failed.  The same holds for `more`: whoever sees
+ * it calls pool_step_next() until that returns 0, or wakes the thread that does.
  *
  * A lease of such a pool is ended with pool_step_end(), one of a pool with a vtable with pool_put().  A pool that is
  * freed before it was closed so forgets what it still holds.
@@ -35,8 +37,17 @@ extern "C" {
 #define POOL_WORK_OPEN 1 /**< open a connection for this slot */
 #define POOL_WORK_CHECK                                                                                                \
   2 /**< find out whether the connection is still good; asked with check_after_ms or keepalive_ms */
-#define POOL_WORK_RESET 3 /**< make the connection clean; not asked by this version */
+#define POOL_WORK_RESET 3 /**< make the connection clean after a lease; asked with POOL_STEP_RESETS */
 #define POOL_WORK_CLOSE 4 /**< close the connection */
+
+/* What a caller is able to do, for pool_step_create(). */
+#define POOL_STEP_CHECKS 1 /**< can check a connection: POOL_WORK_CHECK */
+#define POOL_STEP_RESETS 2 /**< can reset a connection: each lease that ends asks for POOL_WORK_RESET */
+#define POOL_STEP_THREADS                                                                                              \
+  4 /**< who begins a get is a thread that blocks until the get is over and then holds the lease: so threads that wait \
+       for each other are found, as in a pool with a vtable */
+#define POOL_STEP_EVENTS 8  /**< fetches events with pool_step_event(): those of event_mask are kept for it */
+#define POOL_STEP_LOG    16 /**< fetches lines of the log with pool_step_event() */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
     fails. */
@@ -50,22 +61,60 @@ typedef struct {
   int64_t wake;          /**< the ticket whose holder is to be told, 0: none */
   int64_t look_again_ns; /**< with a ticket: call pool_step_begin() again after so long even if nobody is told, for then
                             a failed open may be tried again or overload_after_ms be over; 0: no need */
+  int64_t due_ns;        /**< of pool_step_next() that returns 0: in how many ns to call pool_maintain(), 0: now,
+                            POOL_NO_DEADLINE: not before a step says `more`; of every other step: 0 */
+  int32_t more;          /**< 1: somebody is to be told, or something is to be done, or due sooner than was said: call
+                            pool_step_next() until it returns 0; with POOL_STEP_EVENTS or POOL_STEP_LOG also pool_step_event(),
+                            for something may be there to be fetched.  Else 0 */
+  int32_t reserved;      /**< 0 */
 } pool_step_t;
 /* clang-format off */
-#define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0 }
+#define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0 }
+/* clang-format on */
+
+/** An event of a pool, a line of its log, or both, with the texts inside.  Begin with POOL_STEP_EVENT_INIT. */
+typedef struct {
+  size_t size;
+  int32_t event;       /**< POOL_EVENT_*, as in pool_event_t; 0: only a line */
+  int32_t reason;      /**< POOL_REASON_* of POOL_EVENT_CLOSED */
+  int32_t code;        /**< POOL_E_* of what failed, or 0 */
+  int32_t level;       /**< POOL_LOG_* of `line`; 0: there is no line */
+  pool_lease_t lease;  /**< which lease, or 0 */
+  int64_t connection;  /**< which connection, or 0 */
+  int64_t thread;      /**< who holds the lease or wanted one, or 0 */
+  int64_t duration_ns; /**< how long it took, or -1 */
+  int64_t lost;        /**< how many events and lines before this one were dropped, for they were not fetched in time */
+  char tag[48];        /**< what pool_tag() set for the lease, its beginning at least, or "" */
+  char message[240];   /**< of failures: why; else "" */
+  char line[400];      /**< what a pool with a vtable would give to its `log`, or "" */
+} pool_step_event_t;
+/* clang-format off */
+#define POOL_STEP_EVENT_INIT { sizeof(pool_step_event_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", "" }
 /* clang-format on */
 
 #ifndef POOL_NO_FUNCTIONS
 
 /**
- * Makes a pool without callbacks; connections are opened by whoever gets them.  `initial`, `openers` and
- * `background_reset` must be 0, `events` and `log` NULL.  `keeper` means nothing: the caller keeps the time.
+ * Makes a pool without callbacks; connections are opened by whoever gets them.  The settings mean what they mean in a
+ * pool with a vtable, but for these:
+ *
+ *  - `initial`: the first `initial` calls of pool_step_next() ask for these opens, whatever else there is to do.  If
+ * one fails, pool_step_done() returns what pool_create() would return and pool_failure() has its message: close what
+ * was opened and free the pool.
+ *  - `background_reset`: pool_step_next() asks for the reset of a connection, not pool_step_end().
+ *  - `check_after_ms` and `keepalive_ms` need POOL_STEP_CHECKS, as they need a check there; `check_timeout_ms` and
+ *    `call_timeout_ms` are the caller's to keep.
+ *  - `openers` must be 0, for the caller decides which thread opens; `events` and `log` must be NULL: their place is
+ *    taken by POOL_STEP_EVENTS, POOL_STEP_LOG and pool_step_event().  `event_mask` is obeyed.
+ *  - `keeper` means nothing: the caller keeps the time.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_INVALID (message names the setting), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER, POOL_E_NOMEM.
- * Freed with pool_free().  Since 0.1.
+ * Errors: POOL_E_INVALID (message names the setting), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER (also: a bit of
+ * `abilities` that this version does not know), POOL_E_NOMEM. Freed with pool_free().  Since 0.1.
+ *
+ * @param abilities POOL_STEP_*, or 0
  */
-POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_error_t *error);
+POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, pool_t **pool, pool_error_t *error);
 
 /**
  * Begins or continues a get.
@@ -78,8 +127,9 @@ POOL_API int pool_step_create(const pool_config_t *config, pool_t **pool, pool_e
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room; with a ticket: it is
  * over), POOL_E_OPEN (the breaker is open, or the open of this ticket's get failed, and nothing is left that could
- * come), POOL_E_OVERLOAD, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_UNSUPPORTED (of a pool with
- * a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * come), POOL_E_OVERLOAD, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_UNSUPPORTED (of a pool
+ * with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  After POOL_E_TIMEOUT pool_failure() says where the time
+ * went, how many are open, leased and wait, and why the last open failed.  Since 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
@@ -88,7 +138,9 @@ POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t 
 /**
  * Gives up a place in the queue.
  *
- * Returns 0; or a lease, if the ticket was being given one at this moment: use it or end it.
+ * Returns 0; or a lease, if the ticket was being given one at this moment: use it or end it.  After 0 pool_failure()
+ * has the code and the message that pool_get() would have: those of a timeout if the deadline is over, else of a
+ * cancellation.
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_STALE; POOL_E_CLOSED, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_EVICTED: the wait had ended so already, and
  * the ticket is gone too; POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
@@ -110,7 +162,8 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
  * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks
  * for a close), or with step->ticket: the open failed, but a connection may still come to this get, so wait as after
  * pool_step_begin().  Or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the
- * close); after an open that failed POOL_E_OPEN, or POOL_E_TIMEOUT as the failure says, and the get is over.
+ * close); after an open that failed POOL_E_OPEN, or POOL_E_TIMEOUT as the failure says, and the get is over, or the
+ * open was one of `initial`.
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: these, POOL_E_STALE (no such claim), POOL_E_NOMEM, POOL_E_UNSUPPORTED (of a pool with a vtable),
  * POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.  Since 0.1.
@@ -126,17 +179,32 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *failure, void *conn, pool_step_t *step);
 
 /**
- * The next thing that waits for anybody to do it: closing what a closed pool still holds, telling waiters; closing and
- * checking what time or a pool_flush() or pool_resize() has marked, opening for min_idle and min_open or to find out
- * whether the server is back.  Call it until it returns 0 after each pool_maintain(), pool_flush(), pool_resize(),
- * pool_resume() and pool_evict().  What is opened or checked so is lent to nobody: pool_step_done() then returns 0.
+ * The next thing that waits for anybody to do it: the opens of `initial`; closing what a closed pool still holds,
+ * telling waiters; closing, checking and resetting what time, a pool_flush(), pool_resize() or pool_mark_broken() has
+ * marked; opening for min_idle and min_open or to find out whether the server is back.  Call it until it returns 0 when
+ * a step says `more`, when step->due_ns is over and pool_maintain() was called, and after each pool_close(),
+ * pool_flush(), pool_resize(), pool_resume(), pool_evict() and pool_mark_broken().  What is opened or checked so is
+ * lent to nobody: pool_step_done() then returns 0.
  *
- * Returns 1 with *step filled in, or 0 if there is nothing.
+ * Returns 1 with *step filled in, or 0 if there is nothing; then step->due_ns says when pool_maintain() is to be
+ * called. One thread that sleeps so long, or until another sees `more` and wakes it, keeps the time of a pool. Blocks:
+ * no.  Threads: any.  From a callback: yes. Errors: POOL_E_INVALID (what is NULL), POOL_E_UNSUPPORTED (of a pool with a
+ * vtable), POOL_E_SIZE, POOL_E_WILD. Since 0.1.
+ */
+POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
+
+/**
+ * Fetches the oldest event or line of the log that was not fetched yet.  A pool keeps 256 of them; one more drops the
+ * oldest, which the next that is fetched counts in `lost`.  Those that come with each get and put make these slower, as
+ * in a pool with a vtable: leave them out of `event_mask` where nobody needs them.  Those of a pool that was freed are
+ * gone, as in a child of fork those of its parent.
+ *
+ * Returns 1 with *event filled in, or 0 if there is none, and then it is as POOL_STEP_EVENT_INIT makes it.
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_INVALID (what is NULL), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_SIZE, POOL_E_WILD.
  * Since 0.1.
  */
-POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
+POOL_API int pool_step_event(pool_t *pool, pool_step_event_t *event);
 
 /**
  * POOL_STEP_INIT for callers that have no C compiler, as pool_config_init() is POOL_CONFIG_INIT.
@@ -144,6 +212,13 @@ POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
  * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
  */
 POOL_API int pool_step_init(pool_step_t *step, size_t size);
+
+/**
+ * POOL_STEP_EVENT_INIT for callers that have no C compiler.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: those of pool_config_init().  Since 0.1.
+ */
+POOL_API int pool_step_event_init(pool_step_event_t *event, size_t size);
 
 #endif /* POOL_NO_FUNCTIONS */
 

@@ -66,11 +66,12 @@ static int code_of(int code)
   }
 }
 
-static void end_call(struct pool *pool, struct slot *slot, uint64_t forks, int code)
+/* In a child of fork it does nothing: the call was the parent's, and its connection is gone from here. */
+static void end_call(struct pool *pool, struct slot *slot, bool is_child, int code)
 {
   struct step step;
-  if (forks != forks_count())
-    return; /* this is a child, and the call was the parent's: its connection is gone from here */
+  if (is_child)
+    return;
   hold_end(slot, breaks(pool, code), &step);
   crew_wake(pool, &step);
   worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
@@ -88,12 +89,10 @@ int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_by
   pool_bytes_t got = {NULL, 0};
   pool_error_t why = POOL_ERROR_INIT;
   void *conn = slot_conn(slot);
-  uint64_t forks = forks_count();
   struct callback callback;
   callback_enter(&callback, pool);
   code = pool->vtable.call(pool->context, conn, method, args, &got, clock_deadline(pool->config.call_timeout_ms), &why);
-  callback_leave(&callback);
-  end_call(pool, slot, forks, code);
+  end_call(pool, slot, !callback_leave(&callback), code);
   code = code_of(code);
   if (code == 0 && reply) {
     *reply = got;
@@ -131,17 +130,16 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   call->user = user;
   int64_t number = atomic_fetch_add(&last_number, 1) + 1;
   pool_call_t *name = call_name(call, atomic_fetch_or(&call->state, UNDER_WAY));
-  uint64_t forks = call->forks;
   struct callback callback;
   callback_enter(&callback, pool);
   code = pool->vtable.go(pool->context, slot_conn(slot), method, args, name);
-  callback_leave(&callback);
+  bool is_child = !callback_leave(&callback);
   if (code == 0)
     return number; /* the call may be done, and its memory another's, by now */
   if (!call_finish(call, name))
     return error_code(code_of(code)); /* reported and refused: the report came first, and its call is over */
   call_give(call);
-  end_call(pool, slot, forks, code);
+  end_call(pool, slot, is_child, code);
   if (code == POOL_E_UNSUPPORTED)
     return error_set(NULL, code, 0, "this kind of connection cannot make such a call asynchronously");
   return error_code(code_of(code));
@@ -158,11 +156,11 @@ int pool_call_done(pool_call_t *name, int32_t code, pool_bytes_t reply)
   void *user = call->user;
   struct pool *pool = call->pool;
   struct slot *slot = call->slot;
-  uint64_t forks = call->forks;
+  bool is_child = forks_since(call->forks);
   call_give(call);
   struct callback callback;
   callback_enter(&callback, pool);
-  end_call(pool, slot, forks, code);
+  end_call(pool, slot, is_child, code);
   done(user, code_of(code), reply);
   callback_leave(&callback);
   return 0;

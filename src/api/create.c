@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pool/pool.h>
+#include <pool/step.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -41,7 +41,8 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   text_copy(pool->name, sizeof pool->name, config->name ? config->name : "pool");
   pool->config.name = pool->name;
   pool->stepped = vtable->open == NULL;
-  pool->can_check = pool->stepped ? config->check_after_ms >= 0 || config->keepalive_ms > 0 : vtable->check != NULL;
+  pool->tickets_block = false;
+  pool->can_check = vtable->check != NULL;
   pool->turn[CREW_KEEPER] = keeper_turn;
   pool->turn[CREW_WORKER] = worker_turn;
   pool->checks_all = config->check_after_ms == 0;
@@ -62,9 +63,11 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   pool->references = 1;
   pool->gone = false;
   life_begin_anew(pool);
+  pool->chores.unfilled = pool->stepped ? config->initial : 0;
   memset(pool->homes, 0, sizeof pool->homes);
   atomic_store(&pool->attention, (event_follows_leases(config) ? ATTENTION_EVENTS : 0) |
-                                     (config->paused ? ATTENTION_PAUSED : 0) | (pool->trust_ns || config->max_uses > 0 ? ATTENTION_LIMITED : 0));
+                                     (config->paused ? ATTENTION_PAUSED : 0) |
+                                     (pool->trust_ns || config->max_uses > 0 ? ATTENTION_LIMITED : 0));
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -149,27 +152,50 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
   return 0;
 }
 
-int pool_step_create(const pool_config_t *config, pool_t **out, pool_error_t *error)
+/* Stand for callbacks, of which event.c only asks whether there are any: what they would be told is kept. */
+static void events_are_fetched(void *user, const pool_event_t *event)
+{
+  (void)user, (void)event;
+}
+
+static void lines_are_fetched(void *user, int32_t level, const char *line)
+{
+  (void)user, (void)level, (void)line;
+}
+
+/* What a pool that never calls back cannot have. */
+static int check_steps(const pool_config_t *config, int32_t abilities, pool_error_t *error)
+{
+  const int32_t known = POOL_STEP_CHECKS | POOL_STEP_RESETS | POOL_STEP_THREADS | POOL_STEP_EVENTS | POOL_STEP_LOG;
+  if (abilities & ~known)
+    return error_set(error, POOL_E_NEWER, 0, "abilities has bits that this version of the library does not know");
+  if (config->openers > 0)
+    return error_set(error, POOL_E_INVALID, 0, "openers must be 0 in a pool that never calls back");
+  if (config->events || config->log)
+    return error_set(error, POOL_E_INVALID, 0, "%s cannot be set in a pool that never calls back",
+                     config->events ? "events" : "log");
+  return 0;
+}
+
+int pool_step_create(const pool_config_t *config, int32_t abilities, pool_t **out, pool_error_t *error)
 {
   pool_config_t settings;
+  pool_vtable_t stands;
   int code;
   if (!out)
     return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
-  if ((code = config_read(&settings, config, error)))
+  vtable_of_steps(&stands, abilities);
+  if ((code = config_read(&settings, config, error)) || (code = check_steps(&settings, abilities, error)) ||
+      (code = config_check_vtable(&settings, &stands, error)))
     return code;
-  if (settings.initial > 0 || settings.openers > 0)
-    return error_set(error, POOL_E_INVALID, 0, "%s must be 0 in a pool that never calls back",
-                     settings.initial > 0 ? "initial" : "openers");
-  if (settings.events || settings.log || settings.background_reset)
-    return error_set(error, POOL_E_INVALID, 0, "%s cannot be set in a pool that never calls back",
-                     settings.events ? "events"
-                     : settings.log  ? "log"
-                                     : "background_reset");
-  pool_vtable_t none = POOL_VTABLE_INIT;
-  code = create(&settings, &none, NULL, out, error);
-  if (!code)
-    begin(*out);
-  return code;
+  settings.events = abilities & POOL_STEP_EVENTS ? events_are_fetched : NULL;
+  settings.log = abilities & POOL_STEP_LOG ? lines_are_fetched : NULL;
+  if ((code = create(&settings, &stands, NULL, out, error)))
+    return code;
+  (*out)->tickets_block = abilities & POOL_STEP_THREADS;
+  warn(*out, &stands);
+  begin(*out);
+  return 0;
 }
 
 pool_t *pool_ref(pool_t *pool)

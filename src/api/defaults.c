@@ -63,3 +63,9 @@ int pool_step_init(pool_step_t *step, size_t size)
   static const pool_step_t defaults = POOL_STEP_INIT;
   return fill(step, size, &defaults, STEP_SIZES, "step");
 }
+
+int pool_step_event_init(pool_step_event_t *event, size_t size)
+{
+  static const pool_step_event_t defaults = POOL_STEP_EVENT_INIT;
+  return fill(event, size, &defaults, STEP_EVENT_SIZES, "event");
+}

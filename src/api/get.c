@@ -16,7 +16,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/forks.h"
 #include "base/park.h"
 #include "base/thread.h"
 #include "slot/home.h"
@@ -24,14 +23,12 @@
 #include "slot/slot.h"
 #include "decide/asker.h"
 #include "decide/attention.h"
-#include "decide/count.h"
 #include "decide/give.h"
 #include "decide/later.h"
 #include "decide/lend.h"
 #include "decide/life.h"
 #include "decide/overdue.h"
 #include "decide/pool.h"
-#include "decide/room.h"
 #include "decide/step.h"
 #include "decide/uses.h"
 #include "decide/waiter.h"
@@ -102,7 +99,7 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
 /* A get on its slow way. */
 struct get {
   struct pool *pool;
-  uint64_t forks;   /* when it began */
+  uint64_t begun;   /* for life_get_end() */
   int cancel_state; /* of its thread, which is not cancelled but while it sleeps */
   int64_t timeout_ms;
   int64_t deadline_ns; /* of the whole get; that of the waiter may be sooner */
@@ -178,7 +175,7 @@ static void cancelled(void *data)
   if (lease)
     return_unused(get->pool, lease);
   event_get_ended(get->pool, POOL_E_CANCELLED, &get->waiter);
-  life_get_end(get->pool, get->forks);
+  life_get_end(get->pool, get->begun);
 }
 
 static void sleep_cancellably(struct get *get, int64_t until)
@@ -213,43 +210,15 @@ static pool_lease_t wait(struct get *get)
   return result;
 }
 
-static const char *remark(const struct get *get)
-{
-  return atomic_load(&get->pool->attention) & ATTENTION_PAUSED ? "; the pool is paused"
-         : get->waiter.starved ? "; each was held by a thread that itself waited for this pool"
-                               : "";
-}
-
-/* Says what used up the time. */
-static int timed_out(const struct get *get)
-{
-  pool_stats_t now;
-  pool_error_t last;
-  const pool_error_t *cause = get->waiter.error.code == POOL_E_TIMEOUT ? &get->waiter.error : &get->cause;
-  if (cause->code == 0 && room_cause(get->pool, &last))
-    cause = &last; /* nobody opened because of that */
-  if (get->timeout_ms == 0 && cause->code == 0)
-    return error_code(POOL_E_TIMEOUT);
-  pthread_mutex_lock(&get->pool->lock);
-  count_all(get->pool, &now);
-  life_unlock(get->pool);
-  int64_t queued_ns = get->waiter.since_ns ? clock_now() - get->waiter.began_ns - get->opening_ns : 0;
-  return error_set(NULL, POOL_E_TIMEOUT, cause->native,
-                   "%s: no connection in time: %lld ms went by in the queue, %lld ms in open or check%s%s; "
-                   "%lld are open, %lld leased, %lld wait%s",
-                   get->pool->name, (long long)(queued_ns / 1000000), (long long)(get->opening_ns / 1000000),
-                   cause->message[0] ? ": " : "", cause->message, (long long)now.open, (long long)now.leased,
-                   (long long)now.waiting, remark(get));
-}
-
 static int failed(const struct get *get, int code)
 {
-  const pool_error_t *cause = get->waiter.error.code == code ? &get->waiter.error : &get->cause;
-  if (code == POOL_E_TIMEOUT)
-    return timed_out(get);
-  if (cause->code == code)
-    return error_set(NULL, code, cause->native, "%s: %s", get->pool->name, cause->message);
-  return code == POOL_E_OPEN ? failure_fail_fast(get->pool) : error_code(code);
+  const struct waiter *waiter = &get->waiter;
+  struct late late = {.timeless = get->timeout_ms == 0,
+                      .starved = waiter->starved,
+                      .queued_ns = waiter->since_ns ? clock_now() - waiter->began_ns - get->opening_ns : 0,
+                      .busy_ns = get->opening_ns,
+                      .cause = waiter->error.code == code ? &waiter->error : &get->cause};
+  return failure_of_get(get->pool, code, &late);
 }
 
 /* Only where somebody listens is there a clock on this way; 0: there is none. */
@@ -303,12 +272,9 @@ static pool_lease_t find(struct get *get, struct step *step)
 static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, int64_t timeout_ms, int64_t began_ns,
                                                             struct step *step)
 {
-  struct get get = {.pool = pool,
-                    .forks = forks_count(),
-                    .cancel_state = cancel_hold(),
-                    .timeout_ms = timeout_ms,
-                    .waiter = {.kind = WAITER_THREAD}};
-  life_get_begin(pool);
+  struct get get = {
+      .pool = pool, .cancel_state = cancel_hold(), .timeout_ms = timeout_ms, .waiter = {.kind = WAITER_THREAD}};
+  get.begun = life_get_begin(pool);
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
   get.deadline_ns = get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
@@ -323,7 +289,7 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   event_get_ended(pool, result, &get.waiter);
   if (result < 0 && later_is_left_alone(pool))
     do_unclean_at_last(pool);
-  life_get_end(pool, get.forks);
+  life_get_end(pool, get.begun);
   cancel_release(get.cancel_state);
   return result;
 }

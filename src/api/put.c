@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/forks.h"
 #include "slot/idle.h"
 #include "slot/slot.h"
 #include "decide/attention.h"
@@ -45,14 +44,13 @@ static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
   struct slot *slot = slot_find(lease);
   if (slot && belongs_to_steps(slot, lease))
     return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this lease is of a pool without a vtable; use pool_step_end");
-  uint64_t forks = forks_count();
   int code = slot ? give_take_back(slot, lease, &ending) : POOL_E_STALE;
   if (code)
     return error_code(code);
   struct pool *pool = slot_pool(slot);
-  event_returned(pool, &ending);
+  bool same = event_returned(pool, &ending);
   free(ending.tag);
-  if (forks != forks_count())
+  if (!same)
     return 0; /* the callback forked, and in the child the pool began anew */
   give_settle(slot, &ending, &step);
   do_and_wake(pool, &step);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <pool/step.h>
+
 #include "base/error.h"
 #include "base/sized.h"
 #include "decide/room.h"
@@ -61,10 +63,11 @@ int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable
   const char *setting = config->check_after_ms >= 0 ? "check_after_ms"
                         : config->keepalive_ms > 0  ? "keepalive_ms"
                                                     : NULL;
+  const char *without = vtable->open ? "the vtable has no" : "there is no"; /* of the step API */
   if (setting && !vtable->check)
-    return error_set(error, POOL_E_INVALID, 0, "%s is set, but the vtable has no check", setting);
+    return error_set(error, POOL_E_INVALID, 0, "%s is set, but %s check", setting, without);
   if (config->background_reset && !vtable->reset)
-    return error_set(error, POOL_E_INVALID, 0, "background_reset is set, but the vtable has no reset");
+    return error_set(error, POOL_E_INVALID, 0, "background_reset is set, but %s reset", without);
   return 0;
 }
 
@@ -212,6 +215,14 @@ void vtable_fill(pool_vtable_t *vtable)
   vtable->call = vtable->call ? vtable->call : no_call;
   vtable->go = vtable->go ? vtable->go : no_go;
   vtable->release = vtable->release ? vtable->release : no_release;
+}
+
+void vtable_of_steps(pool_vtable_t *vtable, int32_t abilities)
+{
+  *vtable = (pool_vtable_t)POOL_VTABLE_INIT;
+  vtable->check = abilities & POOL_STEP_CHECKS ? no_check : NULL;
+  vtable->reset = abilities & POOL_STEP_RESETS ? no_check : NULL;
+  vtable->call = no_call; /* how a connection is used is not the library's business there */
 }
 
 void vtable_keep_context(pool_vtable_t *vtable)

@@ -15,6 +15,9 @@ int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t
 /* Reads a caller's vtable; then fills in what he left out, so that nobody ever tests a callback for NULL. */
 int vtable_read(pool_vtable_t *vtable, const pool_vtable_t *theirs, pool_error_t *error);
 
+/* Stands for what a caller of the step API does itself: its callbacks say what there is, and are never called. */
+void vtable_of_steps(pool_vtable_t *vtable, int32_t abilities);
+
 void vtable_fill(pool_vtable_t *vtable);
 
 /* The context will not be released with the pool. */

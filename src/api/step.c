@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The step API: the engine's decisions, handed out as they are. */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pool/step.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/forks.h"
 #include "base/sized.h"
 #include "slot/home.h"
 #include "slot/idle.h"
@@ -19,8 +22,11 @@
 #include "decide/attention.h"
 #include "decide/chores.h"
 #include "decide/count.h"
+#include "decide/event_queue.h"
 #include "decide/give.h"
 #include "decide/lend.h"
+#include "decide/life.h"
+#include "decide/look.h"
 #include "decide/overdue.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
@@ -29,6 +35,7 @@
 #include "decide/waiter.h"
 #include "decide/work.h"
 #include "run/crew.h"
+#include "run/event.h"
 #include "run/failure.h"
 #include "run/probe.h"
 
@@ -44,14 +51,22 @@ static inline bool write_nothing(pool_step_t *theirs)
 /* The deadline of a get that does not wait: a moment that is over. */
 #define NO_TIME 1
 
-static void note_asked(const struct step *step, int64_t now)
+/* Opens that failed for one get took longer: that is as good as this. */
+#define LONG_NS INT64_C(3600000000000)
+
+/* Work is handed out: what its report has to know. */
+static void note_asked(struct pool *pool, const struct step *step, int64_t now)
 {
-  if (step->work != POOL_WORK_OPEN && step->work != POOL_WORK_CHECK)
-    return;
   struct extra *extra = extra_of(step->slot);
   atomic_store(&extra->asked_ns, now);
+  if (step->work != POOL_WORK_OPEN && step->work != POOL_WORK_CHECK)
+    return;
   atomic_store(&extra->waits_ns, step->since_ns);
+  atomic_store(&extra->waited, step->waited);
+  atomic_store(&extra->busy_us, step->busy_ns < LONG_NS ? (uint32_t)(step->busy_ns / 1000) : LONG_NS / 1000);
   atomic_store(&extra->until_ns, step->until_ns);
+  if (step->work == POOL_WORK_OPEN)
+    event_opening(pool, atomic_load(&step->slot->connection));
 }
 
 static int64_t left_until(int64_t moment_ns, int64_t now)
@@ -59,19 +74,46 @@ static int64_t left_until(int64_t moment_ns, int64_t now)
   return moment_ns == 0 ? 0 : moment_ns > now ? moment_ns - now : 1;
 }
 
-static int write_step(pool_step_t *theirs, const struct step *step, int64_t ticket)
+/* What the sleeper of a binding waits for has changed, as where the library has threads it wakes the keeper or a
+   worker. A pool in which nothing has to do with time has no sleeper. */
+static bool wants_sleeper(struct pool *pool, const struct step *step)
 {
+  return step->worker_wanted || (step->keeper_wanted && pool->needs_watch) || atomic_load(&pool->chores.marked);
+}
+
+/* The ticket to be told first.  *more: others are to be told, or there is something else to do. */
+static int64_t tell(struct pool *pool, const struct step *step, bool *more)
+{
+  struct step rest = {0};
+  int64_t wake = step->tells ? queue_tell_ticket(step->tells, &rest) : 0;
+  *more = rest.tells || wants_sleeper(pool, step) || (step->tells && wants_sleeper(pool, &rest));
+  return wake;
+}
+
+/* `pool` may be another by now, where the step ended the last connection of one that was freed: then `more` is of no
+   use to anybody.  Without a pool the step is empty. */
+static void describe(pool_step_t *ours, struct pool *pool, const struct step *step, int64_t ticket)
+{
+  bool more;
   int64_t now = step->work || step->look_again_ns ? clock_now() : 0;
+  if (step->work)
+    note_asked(pool, step, now);
+  event_of_step(pool, step);
+  ours->work = step->work;
+  ours->reason = step->reason;
+  ours->claim = step->claim;
+  ours->conn = step->slot ? slot_conn(step->slot) : NULL;
+  ours->ticket = ticket;
+  ours->wake = tell(pool, step, &more);
+  ours->look_again_ns = ticket ? left_until(step->look_again_ns, now) : 0;
+  ours->more = more || event_queue_waits(pool);
+}
+
+static int write_step(pool_step_t *theirs, struct pool *pool, const struct step *step, int64_t ticket)
+{
   pool_step_t ours = POOL_STEP_INIT;
-  ours.work = step->work;
-  ours.reason = step->reason;
-  ours.claim = step->claim;
-  ours.conn = step->slot ? slot_conn(step->slot) : NULL;
-  ours.ticket = ticket;
-  struct step rest;
-  ours.wake = step->tells ? queue_tell_ticket(step->tells, &rest) : 0;
-  ours.look_again_ns = ticket ? left_until(step->look_again_ns, now) : 0;
-  note_asked(step, now);
+  if (pool)
+    describe(&ours, pool, step, ticket);
   /* Those who sleep in the library (in pool_close) are its own affair. */
   if (step->drained)
     crew_wake(NULL, &(struct step){.drained = step->drained});
@@ -105,22 +147,44 @@ static int refuse_vtable(void)
   return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has a vtable; the step API is for pools without");
 }
 
-static pool_lease_t finish(struct step *step, pool_step_t *theirs, pool_lease_t result, int64_t ticket)
+/* ---- the end of a get ---- */
+
+/* A get that failed, or was given up. */
+static void fail(struct pool *pool, pool_lease_t code, const struct past *past)
 {
-  if (result > 0) {
-    home_remember(slot_pool(slot_of(result))->homes, this_stepping_thread(), result);
-    lend_note(result);
-  }
-  write_step(theirs, step, ticket);
-  return result < 0 ? error_code((int)result) : result;
+  struct late late = {.timeless = past->began_ns == 0,
+                      .starved = past->starved,
+                      .queued_ns = past->since_ns ? clock_now() - past->since_ns - past->busy_ns : 0,
+                      .busy_ns = past->busy_ns,
+                      .cause = past->at_once ? NULL : &past->error};
+  failure_of_get(pool, (int)code, &late);
 }
 
-static pool_lease_t finish_begin(struct pool *pool, struct step *step, pool_step_t *theirs, pool_lease_t result,
-                                 int64_t ticket)
+/* Every get ends in one event, told when pool_failure() has the reason. */
+static void end_get(struct pool *pool, pool_lease_t result, const struct past *past)
 {
-  result = finish(step, theirs, result, ticket);
-  return result == POOL_E_OPEN ? failure_fail_fast(pool) : result;
+  if (result > 0) {
+    home_remember(pool->homes, this_stepping_thread(), result);
+    lend_note(result);
+  } else {
+    fail(pool, result, past);
+  }
+  event_step_ended(pool, result, past->began_ns ? clock_now() - past->began_ns : 0, past->waited_ns);
 }
+
+/* Hands out what a call has come to.  0: the get goes on. */
+static pool_lease_t finish(struct pool *pool, struct step *step, pool_step_t *theirs, pool_lease_t result,
+                           int64_t ticket, const struct past *past)
+{
+  if (result == POOL_E_STALE)
+    error_code(POOL_E_STALE); /* was no get */
+  else if (result)
+    end_get(pool, result, past);
+  write_step(theirs, pool, step, ticket);
+  return result;
+}
+
+/* ---- begin ---- */
 
 /* Closing and pausing must not be missed.  Fairness is looked at before, as by all who could not name whom else they
    serve (give.c). */
@@ -150,29 +214,37 @@ static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct
   return asker_begin(pool, false, false, step);
 }
 
+static pool_lease_t begin_ticket(struct pool *pool, int64_t ticket, struct step *step, pool_step_t *theirs)
+{
+  struct past past;
+  pool_lease_t result = asker_begin_ticket(pool, ticket, step, &past);
+  bool waits = result == 0 && step->work == POOL_WORK_NONE;
+  return finish(pool, step, theirs, result, waits ? ticket : 0, &past);
+}
+
+/* A get that waits for nobody has no past. */
+static pool_lease_t finish_at_once(struct pool *pool, struct step *step, pool_step_t *theirs, pool_lease_t result)
+{
+  static const struct past none;
+  if (result < 0)
+    count_failed_get(pool, result, true);
+  return finish(pool, step, theirs, result, 0, &none);
+}
+
 static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, int64_t timeout_ms, int64_t ticket,
                                                            pool_lease_t lease, pool_step_t *theirs)
 {
   struct step step = {0};
   lease = keep(pool, lease, &step);
-  if (ticket == 0) {
-    pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
-    step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
-    struct waiter *waiter = NULL;
-    if (!result && !step.work && timeout_ms != 0 &&
-        !(waiter = asker_take_ticket(pool, WAITER_TICKET, clock_deadline(timeout_ms))))
-      result = POOL_E_NOMEM;
-    if (result < 0)
-      count_failed_get(pool, result, true);
-    if (!waiter)
-      return finish_begin(pool, &step, theirs, result, 0);
-    ticket = atomic_load(&waiter->ticket);
-  }
-  pool_error_t why;
-  why.code = 0;
-  pool_lease_t result = asker_begin_ticket(pool, ticket, &step, &why);
-  result = finish_begin(pool, &step, theirs, result, result == 0 && step.work == POOL_WORK_NONE ? ticket : 0);
-  return result == POOL_E_TIMEOUT ? failure_timed_out(pool, &why) : result;
+  if (ticket)
+    return begin_ticket(pool, ticket, &step, theirs);
+  pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
+  step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
+  if (result || step.work || timeout_ms == 0)
+    return finish_at_once(pool, &step, theirs, result);
+  struct waiter *waiter = asker_take_ticket(pool, WAITER_TICKET, clock_deadline(timeout_ms));
+  return waiter ? begin_ticket(pool, atomic_load(&waiter->ticket), &step, theirs)
+                : finish_at_once(pool, &step, theirs, POOL_E_NOMEM);
 }
 
 static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_t timeout_ms, int64_t ticket,
@@ -206,7 +278,7 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   pool_lease_t lease = must_queue(pool) ? 0 : home_take_next(pool->homes, pool->lend, this_stepping_thread());
   if (__builtin_expect(!lease, 0))
     return begin_checked(pool, timeout_ms, 0, theirs);
-  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_LIMITED);
+  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_LIMITED | ATTENTION_EVENTS);
   if (__builtin_expect(attention || is_sampled(lease), 0))
     return attention == ATTENTION_LIMITED && !is_sampled(lease) ? begin_limited(pool, timeout_ms, lease, theirs)
                                                                 : begin_slowly(pool, timeout_ms, 0, lease, theirs);
@@ -217,23 +289,40 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
 pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
 {
   struct step step;
+  struct past past;
+  struct pool *pool = NULL;
   int code = check_step(theirs);
   if (code)
     return code;
-  pool_lease_t result = asker_cancel_ticket(ticket, &step);
-  return finish(&step, theirs, result, 0);
+  uint64_t forks = forks_count();
+  pool_lease_t result = asker_cancel_ticket(ticket, &pool, &past, &step);
+  if (result == POOL_E_STALE)
+    return finish(NULL, &step, theirs, result, 0, NULL);
+  finish(pool, &step, theirs, result, 0, &past);
+  life_get_end(pool, forks);
+  return result == POOL_E_CANCELLED || result == POOL_E_TIMEOUT ? 0 : result;
 }
+
+/* ---- end ---- */
 
 static __attribute__((noinline)) int end_slowly(pool_lease_t lease, pool_step_t *theirs)
 {
   struct step step = {0};
+  struct ending ending;
   int code = check_step(theirs);
   if (code)
     return code;
   if (has_vtable(lease, true))
     return refuse_vtable();
   struct slot *slot = slot_find(lease);
-  return (int)finish(&step, theirs, slot ? give_end(slot, lease, &step) : POOL_E_STALE, 0);
+  if (!slot || give_take_back(slot, lease, &ending))
+    return (int)finish(NULL, &step, theirs, POOL_E_STALE, 0, NULL);
+  struct pool *pool = slot_pool(slot);
+  event_returned(pool, &ending);
+  free(ending.tag);
+  give_settle(slot, &ending, &step);
+  write_step(theirs, pool, &step, 0);
+  return 0;
 }
 
 static __attribute__((noinline)) int end_attentively(struct pool *pool, struct slot *slot, uint64_t word,
@@ -242,8 +331,8 @@ static __attribute__((noinline)) int end_attentively(struct pool *pool, struct s
   struct step step = {0};
   give_note(pool, slot, word);
   give_idle(pool, slot, word, &step);
-  bool nothing = step.work == POOL_WORK_NONE && !step.tells && !step.drained;
-  return nothing ? 0 : (int)finish(&step, theirs, 0, 0);
+  bool nothing = step.work == POOL_WORK_NONE && !step.tells && !step.drained && !wants_sleeper(pool, &step);
+  return nothing ? 0 : (int)finish(pool, &step, theirs, 0, 0, NULL);
 }
 
 static __attribute__((noinline)) int end_unmarked(struct slot *slot, pool_lease_t lease, pool_step_t *theirs)
@@ -286,9 +375,75 @@ static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
   return code;
 }
 
-pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failure, void *conn, pool_step_t *theirs)
+/* What is told of work that ended, while the slot is still the caller's, so that the pool cannot go away. */
+static void tell_work(struct pool *pool, struct slot *slot, enum slot_state state, const struct outcome *outcome)
+{
+  int64_t connection = atomic_load(&slot->connection);
+  if (state == OPENING && outcome->succeeded)
+    event_opened(pool, connection, outcome->took_ns);
+  else if (state == OPENING)
+    event_open_failed(pool, connection, outcome->error, outcome->took_ns);
+  if (state != CLOSING)
+    return;
+  if (!outcome->succeeded)
+    event_close_failed(pool, outcome->error);
+  event_closed(pool, connection, atomic_load(&notes_of(slot)->reason), extra_of(slot)->cause, outcome->took_ns);
+}
+
+/* A new connection has times of its own, and one who rests has not flagged it; after a failed open there is a moment to
+   try again.  As crew_need_keeper() does where the library has threads. */
+static void need_sleeper(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
+{
+  if (!pool->needs_watch)
+    return;
+  int64_t due_ns = outcome->succeeded ? look_first_due(&pool->config, slot) : POOL_NO_DEADLINE;
+  bool rests = atomic_exchange(&pool->looks.resting, false);
+  if (rests || due_ns < atomic_load(&pool->looks.next_ns))
+    step_want_keeper(pool, step);
+}
+
+/* One of the connections that the pool begins with could not be opened: the binding gives up the pool. */
+static pool_lease_t fail_to_fill(struct pool *pool, const pool_error_t *cause)
+{
+  pthread_mutex_lock(&pool->lock);
+  int32_t number = pool->config.initial - pool->chores.unfilled;
+  pthread_mutex_unlock(&pool->lock);
+  return error_set(NULL, cause->code, cause->native, "could not open initial connection %d of %d: %s", number,
+                   pool->config.initial, cause->message);
+}
+
+/* The get that an open or check was for, as it was noted when it was asked for. */
+static void past_of_work(struct past *past, const struct outcome *outcome)
+{
+  *past = (struct past){.began_ns = outcome->since_ns ? outcome->since_ns : outcome->asked_ns - outcome->busy_ns,
+                        .since_ns = outcome->since_ns,
+                        .waited_ns = outcome->waited_ns,
+                        .busy_ns = outcome->busy_ns + outcome->took_ns,
+                        .error = {.code = 0}};
+  if (outcome->error)
+    past->error = *outcome->error;
+}
+
+static pool_lease_t done(struct slot *slot, enum slot_state state, const struct outcome *outcome, pool_step_t *theirs)
 {
   struct step step = {0};
+  struct past past;
+  struct pool *pool = slot_pool(slot);
+  tell_work(pool, slot, state, outcome);
+  pool_lease_t result = work_settle(slot, state, outcome, &step);
+  if (state == OPENING)
+    need_sleeper(pool, slot, outcome, &step);
+  past_of_work(&past, outcome);
+  if (outcome->lend)
+    return finish(pool, &step, theirs, result, step.ticket, &past);
+  write_step(theirs, pool, &step, 0);
+  if (outcome->fills && !outcome->succeeded)
+    return fail_to_fill(pool, outcome->error);
+  return result < 0 ? error_code((int)result) : result;
+}
+
+pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failure, void *conn, pool_step_t *theirs)
+{
   pool_error_t failure;
   int code = check_step(theirs);
   if (code == 0 && (code = read_failure(theirs_failure, &failure)))
@@ -297,33 +452,68 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
     return code;
   if (has_vtable(claim, false))
     return refuse_vtable();
-  struct slot *slot = slot_find(claim);
   struct outcome outcome = {.succeeded = theirs_failure == NULL,
                             .lend = true,
                             .newest = INT64_MAX,
                             .cut_short = theirs_failure && failure.code == POOL_E_TIMEOUT, /* so it is defined */
                             .conn = conn,
-                            .took_ns = slot ? clock_now() - atomic_load(&extra_of(slot)->asked_ns) : -1,
                             .error = theirs_failure ? &failure : NULL};
-  pool_lease_t lease = work_done(claim, &outcome, &step);
-  lease = finish(&step, theirs, lease, step.ticket);
-  if (theirs_failure && lease < 0 && lease == failure.code)
-    return error_set(NULL, failure.code, failure.native, "%s", failure.message);
-  return lease;
+  enum slot_state state = work_take(claim, &outcome);
+  if (state == EMPTY)
+    return finish(NULL, &(struct step){0}, theirs, POOL_E_STALE, 0, NULL);
+  outcome.took_ns = clock_now() - outcome.asked_ns;
+  return done(slot_of(claim), state, &outcome, theirs);
+}
+
+/* ---- what waits for anybody ---- */
+
+/* In how many ns pool_maintain() is to be called: at once where something has moved since it was. */
+static int64_t due_in(struct pool *pool)
+{
+  if (!pool->needs_watch || attention_closed(pool))
+    return POOL_NO_DEADLINE;
+  if (atomic_load(&pool->keeper_signal) != atomic_load(&pool->looks.signal))
+    return 0;
+  int64_t due_ns = atomic_load(&pool->looks.next_ns), now = clock_now();
+  return due_ns == POOL_NO_DEADLINE ? due_ns : due_ns > now ? due_ns - now : 0;
+}
+
+static int check_pool(const struct pool *pool)
+{
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  return pool->stepped ? 0 : refuse_vtable();
 }
 
 int pool_step_next(pool_t *pool, pool_step_t *theirs)
 {
   struct step step = {0};
   int code = check_step(theirs);
-  if (code)
+  if (code || (code = check_pool(pool)))
     return code;
-  if (!pool)
-    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
-  if (!pool->stepped)
-    return refuse_vtable();
   struct scan cursor = {0};
-  bool more = chores_next_unasked(pool, &cursor, &step);
-  write_step(theirs, &step, 0);
-  return more;
+  if (chores_next_unasked(pool, &cursor, &step)) {
+    write_step(theirs, pool, &step, 0);
+    return 1;
+  }
+  pool_step_t ours = POOL_STEP_INIT;
+  ours.due_ns = due_in(pool);
+  ours.more = event_queue_waits(pool);
+  sized_write(theirs, &ours, STEP_SIZES);
+  return 0;
+}
+
+int pool_step_event(pool_t *pool, pool_step_event_t *theirs)
+{
+  pool_step_event_t event = POOL_STEP_EVENT_INIT;
+  if (!theirs)
+    return error_set(NULL, POOL_E_INVALID, 0, "event is NULL");
+  int code = sized_check(theirs->size, STEP_EVENT_SIZES);
+  if (code)
+    return error_code(code);
+  if ((code = check_pool(pool)))
+    return code;
+  bool found = event_queue_take(pool, &event);
+  sized_write(theirs, &event, STEP_EVENT_SIZES);
+  return found;
 }

@@ -66,6 +66,8 @@ static const pool_api_t api = {
     .config_check = pool_config_check,
     .setting = pool_setting,
     .setting_init = pool_setting_init,
+    .step_event = pool_step_event,
+    .step_event_init = pool_step_event_init,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

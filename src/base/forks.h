@@ -5,10 +5,17 @@
 #ifndef FORKS_H
 #define FORKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Grows with each fork, on the child's side. */
 uint64_t forks_count(void);
+
+/* Whether this is a child that was forked since the number was this. */
+static inline bool forks_since(uint64_t count)
+{
+  return count != forks_count();
+}
 
 /* By the fork handler, in the child. */
 void forks_add(void);

@@ -26,6 +26,7 @@ struct sizes {
 #define LEASE_INFO_SIZES SIZES(pool_lease_info_t, held_ns)
 #define SETTING_SIZES    SIZES(pool_setting_t, reserved)
 #define STEP_SIZES       SIZES(pool_step_t, look_again_ns)
+#define STEP_EVENT_SIZES SIZES(pool_step_event_t, line)
 
 /* Copies a caller's struct over `copy`, which holds the defaults for what he does not know.  Returns 0, POOL_E_SIZE,
    POOL_E_WILD, POOL_E_OLDER, or POOL_E_NEWER if he sets what we do not know; then the copy is as it was. */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "decide/answer.h"
 #include "decide/attention.h"
 #include "decide/count.h"
@@ -24,6 +25,7 @@
 #include "decide/pool.h"
 #include "decide/queue.h"
 #include "decide/room.h"
+#include "decide/starve.h"
 #include "decide/step.h"
 #include "decide/ticket.h"
 #include "decide/waiter.h"
@@ -75,6 +77,7 @@ static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int6
   waiter->kind = kind;
   waiter->began_ns = clock_now();
   waiter->deadline_ns = deadline_ns;
+  waiter->thread = thread_id();
   pool->users.gets++;
   pool->users.asynchronous += kind == WAITER_ASYNC;
   return waiter;
@@ -119,7 +122,18 @@ static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct 
   return NULL;
 }
 
-pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, pool_error_t *why)
+static void note_past(struct past *past, const struct waiter *waiter)
+{
+  *past = (struct past){.began_ns = waiter->began_ns,
+                        .since_ns = waiter->since_ns,
+                        .waited_ns = waiter->waited_ns,
+                        .busy_ns = waiter->busy_ns,
+                        .at_once = waiter->at_once,
+                        .starved = waiter->starved,
+                        .error = waiter->error};
+}
+
+pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, struct past *past)
 {
   struct pool *owner;
   struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &owner);
@@ -130,10 +144,11 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
     result = queue_begin(pool, waiter, step);
     step->until_ns = waiter->deadline_ns;
     step->since_ns = waiter->since_ns;
+    step->waited = waiter->waited;
+    step->busy_ns = waiter->busy_ns;
     if (result < 0)
       count_failed_get_locked(pool, result, waiter->at_once);
-    if (waiter->error.code)
-      *why = waiter->error;
+    note_past(past, waiter);
     if (result || step->work)
       give_ticket(pool, waiter);
   }
@@ -151,6 +166,8 @@ pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, str
     return POOL_E_NOMEM;
   waiter->error = *outcome->error;
   waiter->since_ns = outcome->since_ns;
+  waiter->busy_ns = outcome->busy_ns + outcome->took_ns;
+  waiter->began_ns = outcome->since_ns ? outcome->since_ns : waiter->began_ns - waiter->busy_ns;
   pool_lease_t result = queue_wait_on(pool, waiter, step);
   if (result)
     give_ticket(pool, waiter);
@@ -159,23 +176,35 @@ pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, str
   return result;
 }
 
-pool_lease_t asker_cancel_ticket(int64_t ticket, struct step *step)
+/* The caller of the step API does not want to wait any more: perhaps because the time is over. */
+static void end_ticket(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  int64_t now = clock_now();
+  if (waiter->outcome) {
+    step->starved = waiter->tells_starved;
+    return;
+  }
+  bool late = now >= waiter->deadline_ns;
+  step->starved = late && starve_find(pool, waiter);
+  queue_settle(pool, waiter, late ? POOL_E_TIMEOUT : POOL_E_CANCELLED, now);
+}
+
+pool_lease_t asker_cancel_ticket(int64_t ticket, struct pool **pool, struct past *past, struct step *step)
 {
   *step = (struct step){0};
-  struct pool *pool;
-  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &pool);
+  struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, pool);
   if (!waiter)
     return POOL_E_STALE;
-  int64_t now = clock_now();
-  if (!waiter->outcome)
-    queue_settle(pool, waiter, now < waiter->deadline_ns ? POOL_E_CANCELLED : POOL_E_TIMEOUT, now);
+  end_ticket(*pool, waiter, step);
   pool_lease_t outcome = waiter->outcome;
   if (outcome < 0)
-    count_failed_get_locked(pool, outcome, waiter->at_once);
-  give_ticket(pool, waiter);
-  queue_serve(pool, step);
-  life_unlock(pool);
-  return outcome == POOL_E_CANCELLED || outcome == POOL_E_TIMEOUT ? 0 : outcome;
+    count_failed_get_locked(*pool, outcome, waiter->at_once);
+  note_past(past, waiter);
+  (*pool)->users.gets++; /* the caller's */
+  give_ticket(*pool, waiter);
+  queue_serve(*pool, step);
+  pthread_mutex_unlock(&(*pool)->lock);
+  return outcome;
 }
 
 int asker_cancel_async(int64_t ticket, struct pool **pool, pool_lease_t *lease, struct step *step)

@@ -14,6 +14,15 @@
 struct outcome;
 struct step;
 
+/* What a get of the step API was, once its ticket is gone. */
+struct past {
+  int64_t began_ns, since_ns; /* when it began, and came into the queue; 0: it did not */
+  int64_t waited_ns;          /* how long it was in the queue; 0: not */
+  int64_t busy_ns;            /* how long opens took that failed for it */
+  bool at_once, starved;      /* as those of its waiter */
+  pool_error_t error;
+};
+
 /* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
    most; and to give the lease back would serve somebody, whom the step could not name beside the one that the get may
    serve next. */
@@ -32,16 +41,18 @@ pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *s
 struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns);
 void asker_give_ticket(struct pool *pool, struct waiter *waiter);
 
-/* asker_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment.  `why` receives
-   why an open for it failed last, if one did. */
-pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, pool_error_t *why);
+/* asker_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment.  *past is
+   filled in unless the result is POOL_E_STALE. */
+pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, struct past *past);
 
 /* Under the lock: a get of the step API whose open failed goes on waiting, if something may still come: 0 with
    step->ticket; or an error. */
 pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, struct step *step);
 
-/* Ends a ticket of the step API.  0, the lease that it was being given, or an error. */
-pool_lease_t asker_cancel_ticket(int64_t ticket, struct step *step);
+/* Ends a ticket of the step API.  The lease that it was being given, or an error: POOL_E_CANCELLED, POOL_E_TIMEOUT if
+   its time was over, or how its wait had ended before.  Unless that is POOL_E_STALE, *past is filled in, and *pool is
+   kept until life_get_end(). */
+pool_lease_t asker_cancel_ticket(int64_t ticket, struct pool **pool, struct past *past, struct step *step);
 
 /* Ends a ticket of an asynchronous get; its callback will be told.  *lease is what it was being given, or 0.  0, with
  *pool, or POOL_E_STALE. */

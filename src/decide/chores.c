@@ -182,23 +182,39 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
   return false;
 }
 
+/* Of a pool of the step API, the connections that it begins with. */
+static bool next_initial(struct pool *pool, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool found = pool->chores.unfilled > 0 && room_reserve(pool, step);
+  if (found) {
+    pool->chores.unfilled--;
+    atomic_store(&extra_of(step->slot)->asked_for, FOR_FILL);
+  }
+  life_unlock(pool);
+  return found;
+}
+
 bool chores_next_unasked(struct pool *pool, struct scan *cursor, struct step *step)
 {
   *step = (struct step){0};
   if (attention_closed(pool))
     return next_closing(pool, cursor, step);
+  if (next_initial(pool, step))
+    return true;
   struct scan marked = {0};
   if (chores_next_marked(pool, &marked, step)) {
     atomic_store(&pool->chores.marked,
                  true); /* the next call begins anew, for this scan ends with the first that it finds */
-    atomic_store(&extra_of(step->slot)->for_nobody, step->work == POOL_WORK_CHECK);
+    atomic_store(&extra_of(step->slot)->asked_for, step->work == POOL_WORK_CHECK ? FOR_NOBODY : FOR_GET);
     return true;
   }
   pthread_mutex_lock(&pool->lock);
+  bool found = later_take(pool, step);
   queue_serve(pool, step);
-  bool found = step->tells != NULL;
+  found = found || step->tells;
   if (!found && (room_needs_refill(pool) || room_needs_probe(pool)) && room_reserve(pool, step)) {
-    atomic_store(&extra_of(step->slot)->for_nobody, 1);
+    atomic_store(&extra_of(step->slot)->asked_for, FOR_NOBODY);
     found = true;
   }
   life_unlock(pool);

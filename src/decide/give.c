@@ -185,17 +185,6 @@ void give_settle(struct slot *slot, const struct ending *ending, struct step *st
   give_finish(slot, step);
 }
 
-int give_end(struct slot *slot, pool_lease_t lease, struct step *step)
-{
-  struct ending ending;
-  int code = give_take_back(slot, lease, &ending);
-  if (code)
-    return code;
-  free(ending.tag);
-  give_settle(slot, &ending, step);
-  return 0;
-}
-
 void give_unused(struct pool *pool, pool_lease_t lease, struct step *step)
 {
   struct ending ending;

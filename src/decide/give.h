@@ -49,9 +49,6 @@ void give_note(struct pool *pool, struct slot *slot, uint64_t word);
 int give_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending);
 void give_settle(struct slot *slot, const struct ending *ending, struct step *step);
 
-/* Takes a lease back and settles it, where nobody is told. */
-int give_end(struct slot *slot, pool_lease_t lease, struct step *step);
-
 /* A lease that was taken and must not be kept goes back, as if it had never been taken. */
 void give_unused(struct pool *pool, pool_lease_t lease, struct step *step);
 

@@ -26,6 +26,7 @@
 #include "decide/attention.h"
 #include "decide/breaker.h"
 #include "decide/count.h"
+#include "decide/event_queue.h"
 #include "decide/pool.h"
 #include "decide/step.h"
 
@@ -110,8 +111,10 @@ void life_begin_anew(struct pool *pool)
   crew_reset(&pool->crew);
   chores_reset(&pool->chores);
   looks_reset(&pool->looks);
+  atomic_store(&pool->looks.signal, atomic_load(&pool->keeper_signal));
   starving_reset(&pool->starving);
   suspicion_reset(&pool->suspicion);
+  event_queue_clear(&pool->events);
   count_reset(pool);
   count_reset_times(pool);
 }
@@ -122,6 +125,7 @@ static void release_memory(struct pool *pool)
   event_fd_close(&pool->event_fd, &pool->lock);
   free(pool->ends);
   pool->ends = NULL;
+  event_queue_clear(&pool->events);
   count_reset_times(pool);
 }
 
@@ -166,16 +170,17 @@ void life_unlock_unowned(struct pool *pool)
     recycle(pool);
 }
 
-void life_get_begin(struct pool *pool)
+uint64_t life_get_begin(struct pool *pool)
 {
   pthread_mutex_lock(&pool->lock);
   pool->users.gets++;
   pthread_mutex_unlock(&pool->lock);
+  return forks_count();
 }
 
-void life_get_end(struct pool *pool, uint64_t forks_before)
+void life_get_end(struct pool *pool, uint64_t began)
 {
-  if (forks_before != forks_count())
+  if (forks_since(began))
     return; /* a callback forked, and this is the child: its pools know nothing of us */
   pthread_mutex_lock(&pool->lock);
   pool->users.gets--;

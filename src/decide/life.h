@@ -39,9 +39,10 @@ static inline void life_unlock(struct pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* A slow get begins and ends: in between the pool is not recycled. */
-void life_get_begin(struct pool *pool);
-void life_get_end(struct pool *pool, uint64_t forks);
+/* A slow get begins and ends: in between the pool is not recycled.  The end is told what the beginning returned; in a
+   child of fork it does nothing. */
+uint64_t life_get_begin(struct pool *pool);
+void life_get_end(struct pool *pool, uint64_t began);
 
 /* Only one thread at a time acts for the asynchronous waiters; false if another does. */
 bool life_maintain_begin(struct pool *pool);

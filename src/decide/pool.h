@@ -54,6 +54,7 @@
 #include "slot/idle.h"
 #include "slot/slot.h"
 #include "decide/breaker.h"
+#include "decide/event_queue.h"
 #include "decide/waiter.h"
 
 /* What a pool counts as it happens, by its name in pool_stats_t.  count.c finds out the rest when somebody asks. */
@@ -106,6 +107,7 @@ struct chores {
   bool wished;          /* a get that does not wait found nothing: a thread may open one for the next, or where there
                            are no workers close what takes its place */
   bool resuming;        /* the last pause was taken back, and that is being told: workers open nothing */
+  int32_t unfilled;     /* of `initial`, those that pool_step_next() has still to ask for */
   _Atomic bool marked;  /* slots are marked to be closed or checked */
 };
 
@@ -114,6 +116,7 @@ struct looks {
   _Atomic bool resting;      /* the keeper waits to be told when something moves */
   _Atomic int64_t next_ns;   /* when it looks again; it never does later */
   _Atomic int64_t last_ns;   /* when the last look began that has ended, on clock_boot() */
+  _Atomic uint32_t signal;   /* what keeper_signal was when the last look of a pool of the step API began */
   int64_t retiring_interval; /* of lifetimes, and how many ended in it; these two are of the thread that maintains */
   int32_t retired;
 };
@@ -151,7 +154,7 @@ static inline void crew_reset(struct crew *crew)
 static inline void chores_reset(struct chores *chores)
 {
   chores->unclean = NULL;
-  chores->doing = 0;
+  chores->doing = chores->unfilled = 0;
   chores->wished = chores->resuming = false;
   atomic_store(&chores->marked, false);
 }
@@ -187,7 +190,8 @@ struct pool {
   char name[48];
   pool_vtable_t vtable; /* with every callback filled in */
   bool can_check, can_reset;
-  bool stepped; /* of the step API: has no callbacks */
+  bool stepped;       /* of the step API: has no callbacks */
+  bool tickets_block; /* and a ticket is that of a thread which sleeps, as a waiter in the library does */
   crew_turn_fn *turn[CREW_ROLES];
   bool checks_all;  /* before each lending */
   bool needs_watch; /* something has to do with time */
@@ -227,6 +231,8 @@ struct pool {
   struct looks looks;
   struct starving starving;
   struct suspicion suspicion;
+
+  struct event_queue events; /* that the caller of the step API fetches */
 
   /* What is counted (count.c). */
   struct counts counts;

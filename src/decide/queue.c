@@ -231,7 +231,7 @@ static int32_t expire(struct pool *pool, int64_t now, int32_t left)
 {
   /* Nobody is woken: a waiter keeps its own time, and tells then what was found here. */
   for (struct waiter *first; left > 0 && (first = pool->queue.first) && first->deadline_ns <= now; left--) {
-    first->tells_starved = first->kind == WAITER_THREAD && starve_find(pool, first);
+    first->tells_starved = starve_concerns(pool, first) && starve_find(pool, first);
     queue_settle(pool, first, POOL_E_TIMEOUT, now);
   }
   return left;

@@ -18,10 +18,15 @@
 /* A waiter without a deadline that seems to starve looks again after so long: then it is told. */
 #define STARVED_AFTER_NS INT64_C(10000000000)
 
+bool starve_concerns(const struct pool *pool, const struct waiter *waiter)
+{
+  return waiter->kind == WAITER_THREAD || (waiter->kind == WAITER_TICKET && pool->tickets_block);
+}
+
 static bool waits(struct pool *pool, int32_t thread)
 {
   for (struct waiter *waiter = pool->queue.first; waiter; waiter = waiter->next)
-    if (waiter->kind == WAITER_THREAD && waiter->thread == thread)
+    if (starve_concerns(pool, waiter) && waiter->thread == thread)
       return true;
   return false;
 }
@@ -61,7 +66,7 @@ void starve_suspect(struct pool *pool, struct waiter *waiter)
 {
   assert_locked(pool);
   uint64_t generations;
-  if (waiter->kind != WAITER_THREAD || room_permits(pool, false) || !starves(pool, waiter->thread, &generations))
+  if (!starve_concerns(pool, waiter) || room_permits(pool, false) || !starves(pool, waiter->thread, &generations))
     return;
   for (struct waiter *each = pool->queue.first; each; each = each->next)
     each->starving = true;

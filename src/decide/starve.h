@@ -9,6 +9,9 @@
 struct waiter;
 struct pool;
 
+/* Whether a waiter is that of a thread which sleeps until its wait is over. */
+bool starve_concerns(const struct pool *pool, const struct waiter *waiter);
+
 /* A waiter comes.  Its thread and those that hold the connections seem to wait for each other; but another thread may
    put a lease, so it is told only when nothing was put until the wait of one of them is over, and for long enough. */
 void starve_suspect(struct pool *pool, struct waiter *waiter);

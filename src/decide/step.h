@@ -30,6 +30,8 @@ struct step {
   bool restored;             /* a scan had cleared a bit for a moment, and others may have missed an idle slot */
   int64_t until_ns;          /* of an open or check for a get of the step API: that get's deadline */
   int64_t since_ns;          /* and since when it waits; 0: it has not been in the queue yet */
+  bool waited;               /* it was in the queue before */
+  int64_t busy_ns;           /* how long opens took that failed for it before */
   int64_t ticket;            /* of such a get, where it goes on waiting after its open failed */
   int64_t look_again_ns;     /* when a failed open may be tried again; 0: none has failed */
   _Atomic uint32_t *drained; /* who drains the pool should look */

@@ -54,6 +54,7 @@ struct waiter {
   int64_t deadline_ns;
   int64_t again_ns;   /* when it looks again by itself; 0: it waits to be told */
   int64_t waited_ns;  /* once it is over: how long it waited */
+  int64_t busy_ns;    /* of those of the step API: how long opens took that failed for it */
   int32_t thread;     /* who waits */
   pool_error_t error; /* why an open or check for it failed last, or why its wait ended */
   struct due due;     /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */

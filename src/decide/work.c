@@ -214,25 +214,32 @@ static void read_extra(struct slot *slot, enum slot_state state, struct outcome 
   struct extra *extra = extra_of(slot);
   outcome->until_ns = atomic_exchange(&extra->until_ns, 0);
   outcome->since_ns = atomic_load(&extra->waits_ns);
-  if (state == OPENING || state == CHECKING)
-    outcome->lend = outcome->lend && !atomic_exchange(&extra->for_nobody, 0);
+  outcome->asked_ns = atomic_load(&extra->asked_ns);
+  outcome->waited_ns = atomic_load(&extra->waited) ? outcome->asked_ns - outcome->since_ns : 0;
+  outcome->busy_ns = (int64_t)atomic_load(&extra->busy_us) * 1000;
+  if (state != OPENING && state != CHECKING)
+    return;
+  uint8_t asked_for = atomic_exchange(&extra->asked_for, FOR_GET);
+  outcome->lend = outcome->lend && asked_for == FOR_GET;
+  outcome->fills = asked_for == FOR_FILL;
 }
 
-pool_lease_t work_done(pool_lease_t claim, const struct outcome *outcome, struct step *step)
+enum slot_state work_take(pool_lease_t claim, struct outcome *outcome)
 {
-  *step = (struct step){0};
   struct slot *slot = slot_find(claim);
   enum slot_state state = slot ? take_report(slot, claim) : EMPTY;
-  if (state == EMPTY)
-    return POOL_E_STALE;
+  if (state != EMPTY && slot_pool(slot)->stepped)
+    read_extra(slot, state, outcome);
+  return state;
+}
+
+pool_lease_t work_settle(struct slot *slot, enum slot_state state, const struct outcome *outcome, struct step *step)
+{
   struct pool *pool = slot_pool(slot);
-  struct outcome own = *outcome;
-  if (pool->stepped)
-    read_extra(slot, state, &own);
   switch (state) {
   case OPENING:
   case CHECKING:
-    return state == OPENING ? done_open(pool, slot, &own, step) : done_check(pool, slot, &own, step);
+    return state == OPENING ? done_open(pool, slot, outcome, step) : done_check(pool, slot, outcome, step);
   case RETURNING:
     done_reset(pool, slot, outcome, step);
     return 0;
@@ -240,4 +247,12 @@ pool_lease_t work_done(pool_lease_t claim, const struct outcome *outcome, struct
     done_close(pool, slot, outcome->succeeded, step);
     return 0;
   }
+}
+
+pool_lease_t work_done(pool_lease_t claim, const struct outcome *outcome, struct step *step)
+{
+  struct outcome own = *outcome;
+  *step = (struct step){0};
+  enum slot_state state = work_take(claim, &own);
+  return state == EMPTY ? POOL_E_STALE : work_settle(slot_of(claim), state, &own, step);
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "base/contract.h"
+#include "base/forks.h"
 #include "base/thread.h"
 #include "decide/pool.h"
 
@@ -14,16 +15,18 @@ void callback_enter(struct callback *callback, const struct pool *pool)
 {
   assert_unlocked(pool); /* (I14) */
   callback->cancel_state = cancel_hold();
+  callback->forks = forks_count();
   callback->pool = pool;
   callback->outer = callbacks;
   callbacks = callback;
 }
 
-void callback_leave(struct callback *callback)
+bool callback_leave(struct callback *callback)
 {
   assert_that(callbacks == callback);
   callbacks = callback->outer;
   cancel_release(callback->cancel_state);
+  return !forks_since(callback->forks);
 }
 
 bool callback_is_inside(const struct pool *pool)

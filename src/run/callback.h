@@ -4,6 +4,7 @@
 #define CALLBACK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct pool;
 
@@ -11,12 +12,16 @@ struct pool;
    until it leaves, it is not cancelled. */
 struct callback {
   int cancel_state;
+  uint64_t forks; /* when it began */
   const struct pool *pool;
   const struct callback *outer;
 };
 
 void callback_enter(struct callback *callback, const struct pool *pool);
-void callback_leave(struct callback *callback);
+
+/* Returns whether this is still the same process.  If not, the callback forked, and this is the child: there the pool
+   began anew, and what the caller was about is the parent's. */
+bool callback_leave(struct callback *callback);
 bool callback_is_inside(const struct pool *pool);
 
 #endif

@@ -77,9 +77,8 @@ static bool note_start(struct pool *pool, int error, uint32_t missing)
 
 static void tell_threadless(struct pool *pool, int error)
 {
-  uint64_t forks = forks_count();
-  event_threadless(pool, error);
-  life_get_end(pool, forks);
+  if (event_threadless(pool, error))
+    life_get_end(pool, forks_count());
 }
 
 bool crew_leaves_chores(const struct pool *pool)
@@ -139,7 +138,7 @@ static void *serve(struct pool *pool, enum crew_role role)
   for (;;) {
     uint32_t seen = atomic_load(crew_signal(pool, role));
     struct crew_turn turn = pool->turn[role](pool);
-    if (forks != forks_count())
+    if (forks_since(forks))
       return NULL; /* in a child this is no thread of the pool */
     pthread_mutex_lock(&pool->lock);
     if (is_over(pool, role, lingered || turn.enough, turn.due_ns) && atomic_load(crew_signal(pool, role)) == seen)

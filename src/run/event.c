@@ -12,6 +12,7 @@
 #include "base/thread.h"
 #include "slot/slot.h"
 #include "decide/count.h"
+#include "decide/event_queue.h"
 #include "decide/give.h"
 #include "decide/look.h"
 #include "decide/pool.h"
@@ -72,7 +73,7 @@ static const struct kind kinds[] = {
 
 /* ---- lines ---- */
 
-#define LINE_SIZE 400
+#define LINE_SIZE sizeof((pool_step_event_t *)0)->line
 
 static bool begins(const char *text, const char *with)
 {
@@ -111,23 +112,42 @@ static void write_line(char *to, const struct pool *pool, const char *line, cons
 
 /* ---- telling ---- */
 
-static void call_events(struct pool *pool, const pool_event_t event)
+static bool call_events(struct pool *pool, const pool_event_t event)
 {
   struct callback callback;
   callback_enter(&callback, pool);
   pool->config.events(pool->config.user, &event);
-  callback_leave(&callback);
+  return callback_leave(&callback);
 }
 
-static void call_log(struct pool *pool, int32_t level, const char *line)
+static bool call_log(struct pool *pool, int32_t level, const char *line)
 {
   struct callback callback;
   callback_enter(&callback, pool);
   pool->config.log(pool->config.user, level, line);
-  callback_leave(&callback);
+  return callback_leave(&callback);
 }
 
-static __attribute__((noinline)) void tell_listeners(struct pool *pool, const struct kind *kind, pool_event_t event,
+/* Where a pool has no callbacks, what would be told waits to be fetched. */
+static void keep(struct pool *pool, const struct kind *kind, const pool_event_t *event, bool wanted, bool logged)
+{
+  pool_step_event_t kept = POOL_STEP_EVENT_INIT;
+  kept.event = wanted ? event->event : 0;
+  kept.reason = event->reason;
+  kept.code = event->code;
+  kept.level = logged ? kind->level : 0;
+  kept.lease = event->lease;
+  kept.connection = event->connection;
+  kept.thread = event->thread;
+  kept.duration_ns = event->duration_ns;
+  text_copy(kept.tag, sizeof kept.tag, event->tag);
+  text_copy(kept.message, sizeof kept.message, event->message);
+  if (logged)
+    write_line(kept.line, pool, kind->line, event);
+  event_queue_add(pool, &kept);
+}
+
+static __attribute__((noinline)) bool tell_listeners(struct pool *pool, const struct kind *kind, pool_event_t event,
                                                      bool wanted, bool logged)
 {
   event.size = sizeof event;
@@ -137,24 +157,27 @@ static __attribute__((noinline)) void tell_listeners(struct pool *pool, const st
   event.message = event.message ? event.message : "";
   if (!(kind->fills & DURATION))
     event.duration_ns = -1;
-  if (wanted)
-    call_events(pool, event);
+  if (pool->stepped) {
+    keep(pool, kind, &event, wanted, logged);
+    return true;
+  }
+  bool same = !wanted || call_events(pool, event);
   if (logged) {
     char line[LINE_SIZE];
     write_line(line, pool, kind->line, &event);
-    call_log(pool, kind->level, line);
+    same = call_log(pool, kind->level, line) && same;
   }
+  return same;
 }
 
 /* Tells one kind, with what `event` has of the members that its kind fills.  Inline, so that no event is made where
-   nobody listens. */
-static inline void tell(struct pool *pool, int number, pool_event_t event)
+   nobody listens.  Returns whether this is still the same process (callback.h). */
+static inline bool tell(struct pool *pool, int number, pool_event_t event)
 {
   const struct kind *kind = &kinds[number];
   bool wanted = kind->event && is_wanted(&pool->config, kind->event);
   bool logged = kind->line && pool->config.log;
-  if (__builtin_expect(wanted || logged, 0))
-    tell_listeners(pool, kind, event, wanted, logged);
+  return __builtin_expect(!wanted && !logged, 1) || tell_listeners(pool, kind, event, wanted, logged);
 }
 
 /* ---- connections and leases ---- */
@@ -211,19 +234,20 @@ void event_lent(struct pool *pool, pool_lease_t lease, int64_t took_ns)
   tell(pool, KIND_LENT, of_lease(lease, took_ns));
 }
 
-void event_returned(struct pool *pool, const struct ending *ending)
+bool event_returned(struct pool *pool, const struct ending *ending)
 {
   pool_event_t event = {.lease = ending->lease,
                         .connection = ending->connection,
                         .thread = ending->holder,
                         .duration_ns = ending->held_ns,
                         .tag = ending->tag};
+  bool same = true;
   PROBE_RETURNED(pool, ending->lease);
   if (ending->leaked) {
     PROBE_LEAK_RETURNED(pool, ending->lease, ending->holder, ending->held_ns, ending->tag, ending->connection);
-    tell(pool, KIND_LEAK_RETURNED, event);
+    same = tell(pool, KIND_LEAK_RETURNED, event);
   }
-  tell(pool, KIND_RETURNED, event);
+  return tell(pool, KIND_RETURNED, event) && same;
 }
 
 static void waited(struct pool *pool, pool_lease_t lease, int64_t waited_ns)
@@ -278,6 +302,16 @@ void event_get_ended(struct pool *pool, pool_lease_t result, const struct waiter
     count_failed_get(pool, result, waiter->at_once);
     failed(pool, result, took_ns);
   }
+}
+
+void event_step_ended(struct pool *pool, pool_lease_t result, int64_t took_ns, int64_t waited_ns)
+{
+  if (result > 0 && waited_ns > 0)
+    waited(pool, result, waited_ns);
+  if (result > 0)
+    event_lent(pool, result, took_ns);
+  else
+    failed(pool, result, took_ns);
 }
 
 void event_leaked(struct pool *pool, const struct leak *leak)
@@ -378,11 +412,11 @@ void event_of_step(struct pool *pool, const struct step *step)
     starved(pool);
 }
 
-void event_threadless(struct pool *pool, int error)
+bool event_threadless(struct pool *pool, int error)
 {
   char message[200];
   snprintf(message, sizeof message, "could not start a thread, so what is to be done in the background waits: %s",
            strerror(error));
   PROBE_WARNING(pool, message);
-  tell(pool, KIND_THREADLESS, (pool_event_t){.code = POOL_E_SYSTEM, .message = message});
+  return tell(pool, KIND_THREADLESS, (pool_event_t){.code = POOL_E_SYSTEM, .message = message});
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling what happened: to the program's events and log callbacks.  Under no lock; the pool must not go away
-   meanwhile, so who tells holds a lease, a slot or a count of it. */
+/* Telling what happened: to the program's events and log callbacks, or to the queue that it fetches from.  Under no
+   lock; the pool must not go away meanwhile, so who tells holds a lease, a slot or a count of it. */
 #ifndef EVENT_H
 #define EVENT_H
 
@@ -23,12 +23,17 @@ void event_open_failed(struct pool *pool, int64_t connection, const pool_error_t
 void event_closed(struct pool *pool, int64_t connection, int32_t reason, const pool_error_t *cause, int64_t took_ns);
 void event_close_failed(struct pool *pool, const pool_error_t *error);
 void event_lent(struct pool *pool, pool_lease_t lease, int64_t took_ns);
-void event_returned(struct pool *pool, const struct ending *ending);
+
+/* Returns whether this is still the same process, as callback_leave(). */
+bool event_returned(struct pool *pool, const struct ending *ending);
 
 /* A get that took its slow way has ended, with a lease or an error: counts it and tells it.  This is the one place that
    decides which count and which event that is.  Called once for each, by the thread that tells its asker, when
    pool_failure() has the reason already. */
 void event_get_ended(struct pool *pool, pool_lease_t result, const struct waiter *waiter);
+
+/* The same for a get of the step API, which is counted where it ends.  waited_ns 0: it was not in the queue. */
+void event_step_ended(struct pool *pool, pool_lease_t result, int64_t took_ns, int64_t waited_ns);
 
 void event_leaked(struct pool *pool, const struct leak *leak);
 
@@ -46,7 +51,8 @@ void event_drain_waits(struct pool *pool, const pool_lease_info_t *lease, int64_
 /* What a step wants to be told. */
 void event_of_step(struct pool *pool, const struct step *step);
 
-/* A thread of the library could not be started; told once until one can. */
-void event_threadless(struct pool *pool, int error);
+/* A thread of the library could not be started; told once until one can.  Returns whether this is still the same
+   process. */
+bool event_threadless(struct pool *pool, int error);
 
 #endif

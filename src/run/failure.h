@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* What a failed get says, where no thread of the caller was waiting for it. */
+/* What a failed get says: a thread's, an asynchronous one's and one of the step API alike. */
 #ifndef FAILURE_H
 #define FAILURE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <pool/pool.h>
 
-/* The time of a get that was nobody's thread is over: POOL_E_TIMEOUT, with why an open for it failed last, if one did
-   (`own`), or why nobody opened. */
-int failure_timed_out(struct pool *pool, const pool_error_t *own);
+/* What became of a get. */
+struct late {
+  bool timeless;     /* it had no time to wait */
+  bool starved;      /* every connection was held by a thread that itself waited */
+  int64_t queued_ns; /* how long it was in the queue */
+  int64_t busy_ns;   /* and busy with open and check */
+  const pool_error_t
+      *cause; /* why an open or check for it failed last, or why its wait ended; NULL or code 0: not so */
+};
 
-/* The breaker is open: POOL_E_OPEN, with the message of the last open that failed. */
-int failure_fail_fast(struct pool *pool);
+/* Sets what pool_failure() says of a get that ended with `code`; returns it. */
+int failure_of_get(struct pool *pool, int code, const struct late *late);
 
 #endif

@@ -7,7 +7,6 @@
 #include <pool/pool.h>
 
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/event_fd.h"
 #include "base/forks.h"
 #include "slot/idle.h"
@@ -30,14 +29,12 @@
 
 static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease_t outcome)
 {
+  struct late late = {
+      .timeless = waiter->timeless, .queued_ns = clock_now() - waiter->began_ns, .cause = &waiter->error};
   if (outcome > 0)
     lend_note(outcome);
-  else if (outcome == POOL_E_TIMEOUT)
-    failure_timed_out(pool, &waiter->error);
-  else if (waiter->error.code == (int32_t)outcome)
-    error_set(NULL, waiter->error.code, waiter->error.native, "%s: %s", pool->name, waiter->error.message);
   else
-    error_code((int)outcome);
+    failure_of_get(pool, (int)outcome, &late);
   event_get_ended(pool, outcome, waiter);
   struct callback callback;
   callback_enter(&callback, pool);
@@ -45,16 +42,19 @@ static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease
   callback_leave(&callback);
 }
 
-/* Where there is no vtable, who has waited in vain has no callback: pool_step_next() names him. */
-static void serve_asynchronous(struct pool *pool, int64_t *due)
+/* Each of the three that follow returns whether this is still the same process: a callback may fork. */
+
+/* Where there is no vtable, a waiter whose time has passed has no callback: pool_step_next() names it. */
+static bool serve_asynchronous(struct pool *pool, int64_t *due)
 {
   struct waiter settled;
   struct step step;
   uint64_t forks = forks_count();
-  while (!pool->stepped && forks == forks_count() && asker_next_settled(pool, &settled, due, &step)) {
+  while (!pool->stepped && !forks_since(forks) && asker_next_settled(pool, &settled, due, &step)) {
     crew_wake(pool, &step);
     call_back(pool, &settled, settled.outcome);
   }
+  return !forks_since(forks);
 }
 
 static void tell_leaks(struct pool *pool)
@@ -65,16 +65,37 @@ static void tell_leaks(struct pool *pool)
     event_leaked(pool, &leak);
 }
 
-/* Looks at the time, and sees to it that what is due gets done.  Returns when to look again. */
-static int64_t look(struct pool *pool)
+/* Looks at the time, and sees to it that what is due gets done.  *due is when to look again. */
+static bool look(struct pool *pool, int64_t *due)
 {
   struct step step;
   struct look look;
+  uint64_t forks = forks_count();
   look_take(pool, &look, &step);
   crew_wake(pool, &step);
   if (look.leaks)
     tell_leaks(pool);
-  return pool->stepped && look.chores ? look.now : look.due_ns; /* pool_step_next() has something */
+  *due = pool->stepped && look.chores ? look.now : look.due_ns; /* pool_step_next() has something */
+  return !forks_since(forks);
+}
+
+static bool do_what_is_due(struct pool *pool, int64_t *due)
+{
+  int64_t served = POOL_NO_DEADLINE, looked;
+  uint64_t forks = forks_count();
+  if (!serve_asynchronous(pool, &served) || !look(pool, &looked))
+    return false;
+  if (crew_leaves_chores(pool) && !pool->stepped) {
+    worker_do_chores(pool, false);
+    if (forks_since(forks) || !serve_asynchronous(pool, &served) ||
+        !look(pool, &looked)) /* what was done has other times */
+      return false;
+  }
+  /* A callback may have closed it, and perhaps nobody maintains it any more. */
+  if (attention_closed(pool) && !serve_asynchronous(pool, &served))
+    return false;
+  *due = looked < served ? looked : served;
+  return true;
 }
 
 int64_t keeper_maintain(struct pool *pool)
@@ -83,24 +104,12 @@ int64_t keeper_maintain(struct pool *pool)
   if (!life_maintain_begin(pool))
     return RETRY_NS;
   event_fd_drain(&pool->event_fd);
-  uint64_t forks = forks_count();
-  int64_t due = POOL_NO_DEADLINE;
+  int64_t due;
+  atomic_store(&pool->looks.signal, atomic_load(&pool->keeper_signal));
   /* Until it is known again: what is opened meanwhile may have been looked at already, or not, and asks for a look. */
   atomic_store(&pool->looks.next_ns, POOL_NO_DEADLINE);
-  serve_asynchronous(pool, &due);
-  int64_t look_due = forks == forks_count() ? look(pool) : POOL_NO_DEADLINE;
-  if (crew_leaves_chores(pool) && !pool->stepped && forks == forks_count()) {
-    worker_do_chores(pool, false);
-    if (forks == forks_count())
-      serve_asynchronous(pool, &due);
-    if (forks == forks_count())
-      look_due = look(pool); /* what was done has other times */
-  }
-  if (attention_closed(pool) && forks == forks_count())
-    serve_asynchronous(pool, &due); /* a callback closed it, and perhaps nobody maintains it any more */
-  if (forks != forks_count())
-    return INT64_MAX; /* a callback forked, and in the child the pool began anew */
-  due = look_due < due ? look_due : due;
+  if (!do_what_is_due(pool, &due))
+    return INT64_MAX; /* in the child the pool began anew */
   atomic_store(&pool->looks.next_ns, due);
   life_maintain_end(pool, &step);
   crew_wake(pool, &step);

@@ -182,13 +182,13 @@ bool worker_do_chores(struct pool *pool, bool for_waiters)
   struct step step;
   struct scan cursor = {0};
   uint64_t forks = forks_count();
-  while (forks == forks_count() && chores_next(pool, &cursor, for_waiters, &step)) {
+  while (!forks_since(forks) && chores_next(pool, &cursor, for_waiters, &step)) {
     pool_error_t error = POOL_ERROR_INIT;
     bool opens = step.work == POOL_WORK_OPEN;
     int64_t began = clock_now();
     crew_wake(pool, &step);
     pool_lease_t result = worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
-    if (forks != forks_count())
+    if (forks_since(forks))
       break;
     if (!opens) {
       chores_done(pool);

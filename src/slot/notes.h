@@ -41,15 +41,20 @@ _Static_assert(sizeof(struct notes) == SLOT_CACHE_LINE, "whoever looks at a slot
 /* What only some slots have: those of the step API, those with a tag, those that failed a check or reset.  In an array
    of its own, so that the others take no pages for it. */
 struct extra {
-  _Atomic int64_t asked_ns;   /* when the step API asked for its open or check */
-  _Atomic int64_t until_ns;   /* the deadline of the get that this was asked for; 0: for nobody in particular */
-  _Atomic int64_t waits_ns;   /* since when that get waits */
-  _Atomic uint8_t for_nobody; /* what pool_step_next() asked for: a success is lent to nobody */
+  _Atomic int64_t asked_ns;  /* when the step API asked for its work */
+  _Atomic int64_t until_ns;  /* the deadline of the get that this was asked for; 0: for nobody in particular */
+  _Atomic int64_t waits_ns;  /* since when that get waits */
+  _Atomic uint32_t busy_us;  /* how long opens took that failed for it before, an hour at most */
+  _Atomic uint8_t waited;    /* that get was in the queue until it was asked for this */
+  _Atomic uint8_t asked_for; /* FOR_* */
   char *tag;
   pool_error_t *cause; /* why its check or reset failed, or NULL; of the slot's owner */
 };
 
 #define STATE_AND_GENERATION (STATE_MASK | GENERATION_MASK)
+
+/* Whom the step API asked for work for: for a get; or pool_step_next() did, and a success is lent to nobody. */
+enum { FOR_GET, FOR_NOBODY, FOR_FILL /* one of the initial connections */ };
 
 enum { CHECK_NONE, CHECK_KEEPALIVE, CHECK_SUSPECT };
 enum { LEAK_NONE, LEAK_FOUND, LEAK_TOLD };

@@ -101,7 +101,7 @@ mutant ffi "a parameter is not looked at" api/call.c 's/^  if \(!bytes\)/  if (0
 mutant ffi "an error is another" api/call.c 's/return call \? error_code\(POOL_E_STALE\) :/return/'
 mutant ffi "an error is written though nothing failed" api/create.c 's/^  begin\(pool\);/error_set(error, 0, 0, ""); &/'
 mutant ffi "a result is written though it failed" api/create.c \
-  's/^  if \(\(code = config_read\(&settings, config, error\)\)\)/  *out = NULL;\n&/'
+  's/^  if \(\(code = config_read\(&settings, config, error\)\) \|\| \(code = (vtable_read|check_steps).*/  *out = NULL;\n&/'
 mutant ffi "a context is written though it failed" api/driver.c 's/^  code = find\(/  *context = NULL;\n&/'
 mutant ffi "a driver's own number passes for success" api/driver.c 's/if \(code > 0\)/if (0)/'
 mutant ffi "the version has another form" base/error.c 's/return VALUE/return "v" VALUE/'

@@ -15,8 +15,8 @@ type handle struct {
 	address uintptr
 }
 
-func newHandle(settings *settings, name string) (*handle, error) {
-	return handleOf(native.Pool_step_new(settings.Pool_config_t, name, settings.failure), settings)
+func newHandle(settings *settings, abilities int, name string) (*handle, error) {
+	return handleOf(native.Pool_step_new(settings.Pool_config_t, abilities, name, settings.failure), settings)
 }
 
 func newDriverHandle(settings *settings, name, driver, address string) (*handle, error) {

@@ -86,7 +86,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	if p.duties, err = settings.takeOver(p.check != nil); err != nil {
 		return nil, err
 	}
-	if p.handle, err = newHandle(settings, config.Name); err != nil {
+	if p.handle, err = newHandle(settings, p.abilities(), config.Name); err != nil {
 		return nil, err
 	}
 	if err := p.fill(p.initial); err != nil {
@@ -102,6 +102,14 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		p.keeper.start(p.tick, p.keep)
 	}
 	return p, nil
+}
+
+// What this pool does for the library.
+func (p *Pool[C]) abilities() int {
+	if p.check != nil {
+		return checksStep
+	}
+	return 0
 }
 
 // Takes so many leases at one time, so that as many connections are opened, and gives them back.

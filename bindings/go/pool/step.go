@@ -24,6 +24,8 @@ const (
 	workCheck = C.POOL_WORK_CHECK
 	workClose = C.POOL_WORK_CLOSE
 
+	checksStep = C.POOL_STEP_CHECKS
+
 	timeoutCode = C.POOL_E_TIMEOUT
 	openCode    = C.POOL_E_OPEN
 )

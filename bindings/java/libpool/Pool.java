@@ -55,7 +55,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private volatile int failures; // how often an open failed; of interest is only whether it changed
 
   Pool(PoolBuilder<C, X> builder, Config config) {
-    super(config, builder.name, Core.pool_step_new(config, builder.name));
+    super(config, builder.name, Core.pool_step_new(config, builder.checker == null ? 0 : Core.POOL_STEP_CHECKS, builder.name));
     opener = builder.opener;
     closer = builder.closer;
     checker = builder.checker;

@@ -266,13 +266,14 @@ static void use_steps(void)
 {
   pool_config_t config = POOL_CONFIG_INIT;
   pool_step_t step = POOL_STEP_INIT;
+  pool_step_event_t event = POOL_STEP_EVENT_INIT;
   pool_error_t error = POOL_ERROR_INIT;
   pool_t *pool = NULL;
   pool_lease_t lease;
   int conn;
   int64_t ticket;
   config.max_open = 1;
-  EXPECT(pool_step_create(&config, &pool, NULL) == 0);
+  EXPECT(pool_step_create(&config, POOL_STEP_THREADS | POOL_STEP_EVENTS, &pool, NULL) == 0);
   EXPECT(pool_step_begin(pool, -1, 0, &step) == 0 && step.work == POOL_WORK_OPEN);
   error.code = POOL_E_OPEN;
   strcpy(error.message, "no");
@@ -295,7 +296,9 @@ static void use_steps(void)
   EXPECT(pool_step_next(pool, &step) == 1 && step.work == POOL_WORK_CLOSE && step.reason == POOL_REASON_CLOSED);
   EXPECT(step.conn == &conn);
   EXPECT(pool_step_done(step.claim, NULL, NULL, &step) == 0);
-  EXPECT(pool_step_next(pool, &step) == 0);
+  EXPECT(pool_step_next(pool, &step) == 0 && step.due_ns == POOL_NO_DEADLINE && step.more == 1);
+  EXPECT(pool_step_event(pool, &event) == 1 && event.event == POOL_EVENT_POOL_CREATED && event.lost == 0);
+  EXPECT(pool_step_event_init(&event, sizeof event) == 0);
   EXPECT(pool_close(pool, 0) == 0);
   pool_free(pool);
 }

@@ -139,7 +139,7 @@ pool_t *settings_create(struct libpool *self, VALUE options, struct duties *duti
     rb_raise(rb_eArgError, "%s is set, but there is no check",
              reading.config.check_after_ms >= 0 ? "check_after_ms" : "keepalive_ms");
   pool_t *pool = NULL;
-  libpool_checked(pool_step_create(&reading.config, &pool, NULL));
+  libpool_checked(pool_step_create(&reading.config, NIL_P(self->check) ? 0 : POOL_STEP_CHECKS, &pool, NULL));
   finish(self, &reading);
   return pool;
 }

@@ -82,7 +82,7 @@ typedef struct {
                        pool_error_t *error);
 
   /* pool/step.h */
-  int (*step_create)(const pool_config_t *config, pool_t **pool, pool_error_t *error);
+  int (*step_create)(const pool_config_t *config, int32_t abilities, pool_t **pool, pool_error_t *error);
   pool_lease_t (*step_begin)(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *step);
   pool_lease_t (*step_cancel)(int64_t ticket, pool_step_t *step);
   int (*step_end)(pool_lease_t lease, pool_step_t *step);
@@ -98,6 +98,10 @@ typedef struct {
   int (*config_check)(const pool_config_t *config, pool_error_t *error);
   int (*setting)(int32_t index, pool_setting_t *setting);
   int (*setting_init)(pool_setting_t *setting, size_t size);
+
+  /* pool/step.h */
+  int (*step_event)(pool_t *pool, pool_step_event_t *event);
+  int (*step_event_init)(pool_step_event_t *event, size_t size);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */

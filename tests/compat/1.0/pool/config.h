@@ -136,12 +136,14 @@ typedef struct {
   pool_log_fn *log;
   /** Handed to events and log; it must live as long as the vtable's context */
   void *user;
+  /** Lent so often, a connection is closed on return: for servers whose sessions grow; 1 or more, or 0 (no limit) */
+  int32_t max_uses;
   /* end of rows */
 } pool_config_t;
 /* clang-format off */
 /* rows: init */
 #define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, 0, 0, 1000, 0, 10, 5, 0, 0, 0, \
-                           30000, -1, 0, 0, -1, 5000, 0, 0, 0, 5000, 100, NULL, NULL, NULL }
+                           30000, -1, 0, 0, -1, 5000, 0, 0, 0, 5000, 100, NULL, NULL, NULL, 0 }
 /* end of rows */
 /* clang-format on */
 

@@ -26,6 +26,7 @@ extern "C" {
 #define POOL_REASON_LIFETIME 7 /**< its max_lifetime_ms is over */
 #define POOL_REASON_FLUSHED  8 /**< pool_flush() */
 #define POOL_REASON_RESIZED  9 /**< pool_resize() made the pool smaller */
+#define POOL_REASON_USES     10 /**< it was lent max_uses times */
 
 /* Events.  Their numbers are bits of event_mask: 1 << POOL_EVENT_OPENED, ... */
 #define POOL_EVENT_OPENED         1 /**< a connection was opened; duration_ns is how long it took */

@@ -67,12 +67,13 @@ typedef struct {
   int64_t failed_nomem;    /**< gets that ended with POOL_E_NOMEM */
   int64_t failed_system;   /**< gets that ended with POOL_E_SYSTEM */
   int64_t evicted;         /**< gets that ended with POOL_E_EVICTED */
+  int64_t closed_uses;     /**< connections closed because of max_uses */
 } pool_stats_t;
 /* clang-format off */
 #define POOL_TIMES_INIT { 0, 0, 0, 0, 0, 0, 0 }
 #define POOL_STATS_INIT { sizeof(pool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
                           0, 0, 0, 0, 0, 0, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, POOL_TIMES_INIT, \
-                          0, 0, 0, 0, 0, 0 }
+                          0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 #define POOL_FORMAT_TEXT       0 /**< a table for people */
