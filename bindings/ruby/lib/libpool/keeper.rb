@@ -16,10 +16,11 @@ module Libpool
 
     # Apart, so that the thread's block does not hold the pool itself.
     def self.start_thread(reference, alarm)
-      thread = Thread.new { keep(reference, alarm) }
-      thread.name = 'libpool keeper'
-      thread.report_on_exception = false
-      thread
+      Thread.new do
+        Thread.current.name = 'libpool keeper'
+        Thread.current.report_on_exception = false
+        keep(reference, alarm)
+      end
     end
 
     def self.keep(reference, alarm)
