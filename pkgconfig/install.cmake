@@ -21,5 +21,6 @@ export(EXPORT pool NAMESPACE pool:: FILE ${PROJECT_BINARY_DIR}/pool-targets.cmak
 # Beside each other as they are here, for they have links to each other.
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
 install(FILES abi/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/abi COMPONENT doc)
+install(FILES src/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/src COMPONENT doc)
 install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
         FILES_MATCHING REGEX "\\.(md|[ch]|go|mod|java|rb)$")

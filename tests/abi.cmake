@@ -39,12 +39,12 @@ target_compile_definitions(plugin_loading PRIVATE PLUGIN_LOADS="$<TARGET_SONAME_
 set_target_properties(plugin_linked plugin_loading PROPERTIES C_VISIBILITY_PRESET default
                       BUILD_RPATH $<TARGET_FILE_DIR:pool>)
 add_dependencies(plugin_loading pool)
-add_executable(dlopen_test dlopen_test.c)
+add_executable(dlopen_test api/dlopen_test.c)
 target_link_libraries(dlopen_test PRIVATE pool_headers)
 abi_test(abi.dlopen dlopen_test $<TARGET_FILE:pool> $<TARGET_FILE:plugin_linked> $<TARGET_FILE:plugin_loading>)
 
 # With a copy of the library of its own, whose functions are visible to what it loads.
-add_executable(copies_test copies_test.c)
+add_executable(copies_test api/copies_test.c)
 set_target_properties(copies_test PROPERTIES ENABLE_EXPORTS ON)
 target_link_libraries(copies_test PRIVATE pool_test_support pool_static)
 abi_test(abi.copies copies_test $<TARGET_FILE:pool>)
@@ -52,7 +52,7 @@ abi_test(abi.copies copies_test $<TARGET_FILE:pool>)
 # ---- a library that takes little before it is used; a sanitizer takes all the address space itself ----
 
 if(NOT CMAKE_C_FLAGS MATCHES "-fsanitize")
-  add_executable(footprint_test footprint_test.c)
+  add_executable(footprint_test slot/footprint_test.c)
   target_link_libraries(footprint_test PRIVATE pool_headers)
   abi_test(abi.footprint footprint_test $<TARGET_FILE:pool>)
 endif()
@@ -60,7 +60,7 @@ endif()
 # An allocator of its own, which a sanitizer has already, on the C library whose loader asks the program's for memory.
 check_symbol_exists(__GLIBC__ features.h POOL_HAS_GLIBC)
 if(POOL_HAS_GLIBC AND NOT POOL_SANITIZER)
-  add_executable(tls_test tls_test.c)
+  add_executable(tls_test base/tls_test.c)
   target_link_libraries(tls_test PRIVATE pool_headers)
   set_target_properties(tls_test PROPERTIES C_VISIBILITY_PRESET default) # the C library shall find the allocator
   abi_test(abi.tls tls_test $<TARGET_FILE:pool>)
@@ -97,15 +97,15 @@ endforeach()
 
 # ---- another library with the names of this one: a made one, and libsolv ----
 
-add_library(namesake SHARED namesake.c)
+add_library(namesake SHARED api/namesake.c)
 target_include_directories(namesake PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
 set_target_properties(namesake PROPERTIES C_VISIBILITY_PRESET default)
-add_executable(namesake_test namesake_test.c)
+add_executable(namesake_test api/namesake_test.c)
 target_link_libraries(namesake_test PRIVATE pool_headers namesake)
 set(namesake_tests namesake_test)
 pkg_check_modules(libsolv IMPORTED_TARGET libsolv)
 if(libsolv_FOUND)
-  add_executable(libsolv_test namesake_test.c)
+  add_executable(libsolv_test api/namesake_test.c)
   target_compile_definitions(libsolv_test PRIVATE HAS_LIBSOLV)
   target_link_libraries(libsolv_test PRIVATE pool_headers PkgConfig::libsolv)
   list(APPEND namesake_tests libsolv_test)
@@ -118,7 +118,7 @@ endforeach()
 
 # ---- structs of any size ----
 
-pool_test(sized INSIDE LABELS abi SOURCES abi/signature.c ARGUMENTS ${PROJECT_SOURCE_DIR}/abi/signatures.txt)
+pool_test(base/sized INSIDE LABELS abi SOURCES abi/signature.c ARGUMENTS ${PROJECT_SOURCE_DIR}/abi/signatures.txt)
 set_tests_properties(sized sized.portable PROPERTIES ENVIRONMENT POOL_DRIVER_PATH=$<TARGET_FILE_DIR:compat_driver_1.0>)
 foreach(program sized_test sized_test.portable)
   add_dependencies(${program} compat_driver_1.0)
@@ -127,7 +127,7 @@ endforeach()
 # ---- who has no compiler ----
 
 pkg_check_modules(ffi REQUIRED IMPORTED_TARGET libffi)
-add_executable(ffi_test ffi_test.c abi/foreign.c abi/signature.c)
+add_executable(ffi_test api/ffi_test.c abi/foreign.c abi/signature.c)
 target_link_libraries(ffi_test PRIVATE pool_headers PkgConfig::ffi)
 add_dependencies(ffi_test compat_driver_1.0)
 abi_test(abi.ffi ffi_test $<TARGET_FILE:pool> ${PROJECT_SOURCE_DIR}/abi/signatures.txt)
@@ -140,7 +140,7 @@ set_tests_properties(abi.ffi PROPERTIES ENVIRONMENT
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT POOL_SANITIZER)
   # The test of sized structs as a program that finds its library when it starts, so that it can be given another.
-  add_executable(sized_test.shared sized_test.c abi/signature.c ${PROJECT_SOURCE_DIR}/src/base/sized.c)
+  add_executable(sized_test.shared base/sized_test.c abi/signature.c ${PROJECT_SOURCE_DIR}/src/base/sized.c)
   target_include_directories(sized_test.shared PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(sized_test.shared PRIVATE pool_test_support pool)
   add_test(NAME abi.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER} $<TARGET_FILE:pool>

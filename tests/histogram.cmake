@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The test counts what is allocated.
-pool_test(histogram INSIDE)
+pool_test(base/histogram INSIDE)
 foreach(program histogram_test histogram_test.portable)
   target_link_options(${program} PRIVATE LINKER:--wrap=malloc,--wrap=calloc,--wrap=realloc)
 endforeach()

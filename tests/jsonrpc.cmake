@@ -6,15 +6,15 @@ if(NOT POOL_DRIVERS)
 endif()
 
 set(jsonrpc ${PROJECT_SOURCE_DIR}/drivers/jsonrpc)
-add_executable(frame_test frame_test.c ${jsonrpc}/frame.c ${jsonrpc}/json_check.c)
-add_executable(json_check_test json_check_test.c ${jsonrpc}/json_check.c)
+add_executable(frame_test drivers/frame_test.c ${jsonrpc}/frame.c ${jsonrpc}/json_check.c)
+add_executable(json_check_test drivers/json_check_test.c ${jsonrpc}/json_check.c)
 foreach(test frame json_check)
   target_include_directories(${test}_test PRIVATE ${jsonrpc})
   target_link_libraries(${test}_test PRIVATE pool_test_support pool PkgConfig::jansson)
   add_test(NAME ${test} COMMAND ${test}_test)
 endforeach()
 
-add_executable(jsonrpc_test jsonrpc_test.c)
+add_executable(jsonrpc_test drivers/jsonrpc_test.c)
 target_link_libraries(jsonrpc_test PRIVATE pool_test_support pool)
 add_dependencies(jsonrpc_test pool_jsonrpc)
 add_test(NAME jsonrpc COMMAND jsonrpc_test)
@@ -22,9 +22,9 @@ add_test(NAME jsonrpc COMMAND jsonrpc_test)
 # The driver's own files, with functions of the test in place of those of the system.
 add_library(jsonrpc_with_faults OBJECT ${POOL_JSONRPC_SOURCES})
 target_compile_definitions(jsonrpc_with_faults PRIVATE _GNU_SOURCE)
-target_compile_options(jsonrpc_with_faults PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}/jsonrpc_faults.h)
+target_compile_options(jsonrpc_with_faults PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}/drivers/jsonrpc_faults.h)
 target_link_libraries(jsonrpc_with_faults PRIVATE pool PkgConfig::jansson Threads::Threads pool_warnings)
-add_executable(jsonrpc_faults_test jsonrpc_faults_test.c $<TARGET_OBJECTS:jsonrpc_with_faults>)
+add_executable(jsonrpc_faults_test drivers/jsonrpc_faults_test.c $<TARGET_OBJECTS:jsonrpc_with_faults>)
 target_link_libraries(jsonrpc_faults_test PRIVATE pool_test_support pool PkgConfig::jansson)
 add_test(NAME jsonrpc_faults COMMAND jsonrpc_faults_test)
 
@@ -40,19 +40,19 @@ set_tests_properties(peer.build PROPERTIES
   FIXTURES_SETUP peer WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/peer LABELS driver TIMEOUT 900
   ENVIRONMENT "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABLED=0;GOTOOLCHAIN=local")
 
-add_executable(peer_test peer_test.c)
+add_executable(peer_test drivers/peer_test.c)
 target_link_libraries(peer_test PRIVATE pool_test_support pool)
 add_dependencies(peer_test pool_jsonrpc)
 add_test(NAME peer COMMAND peer_test ${peer})
 
-add_executable(outage_test outage_test.c)
+add_executable(outage_test drivers/outage_test.c)
 target_link_libraries(outage_test PRIVATE pool_test_support pool)
 add_dependencies(outage_test pool_jsonrpc)
 add_test(NAME outage COMMAND outage_test $<TARGET_FILE:arith_server>)
 
 # Sanitizers need more stack than there is here.
 if(NOT POOL_SANITIZER)
-  add_executable(stack_test stack_test.c)
+  add_executable(stack_test drivers/stack_test.c)
   target_link_libraries(stack_test PRIVATE pool_test_support pool)
   add_dependencies(stack_test pool_jsonrpc)
   add_test(NAME stack COMMAND stack_test)

@@ -15,10 +15,10 @@ file(MAKE_DIRECTORY ${locales})
 add_test(NAME report.locale COMMAND ${POOL_LOCALEDEF} -i de_DE -f UTF-8 ${locales}/de_DE.UTF-8)
 set_tests_properties(report.locale PROPERTIES FIXTURES_SETUP locale LABELS unit)
 
-pool_test(report INSIDE LIBRARIES PkgConfig::jansson)
+pool_test(api/report INSIDE LIBRARIES PkgConfig::jansson)
 set_tests_properties(report report.portable PROPERTIES FIXTURES_REQUIRED locale ENVIRONMENT LOCPATH=${locales})
 
-add_executable(report_metrics report_metrics.c)
+add_executable(report_metrics api/report_metrics.c)
 target_include_directories(report_metrics PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(report_metrics PRIVATE pool_test_support pool_inside)
 add_test(NAME report.promtool

@@ -62,8 +62,8 @@ static int start(void *(*main)(void *), struct pool *pool)
   return error;
 }
 
-/* What came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is
-   to be told; then the pool is kept until that is done. */
+/* What came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is to be told; then
+   the pool is kept until that is done. */
 static bool note_start(struct pool *pool, int error, uint32_t missing)
 {
   assert_locked(pool);

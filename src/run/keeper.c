@@ -42,7 +42,7 @@ static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease
   callback_leave(&callback);
 }
 
-/* Each of the three that follow returns whether this is still the same process: a callback may fork. */
+/* A callback may fork.  What returns a bool here says whether this is still the same process. */
 
 /* Where there is no vtable, a waiter whose time has passed has no callback: pool_step_next() names it. */
 static bool serve_asynchronous(struct pool *pool, int64_t *due)
