@@ -132,8 +132,8 @@ JNIEXPORT jbyteArray JNICALL Java_libpool_Step_read(JNIEnv *env, jclass self, jl
   (void)self;
   struct said *said = (struct said *)(intptr_t)-said_at;
   const pool_step_t *step = &said->step;
-  const jlong all[] = {said->result, step->work, step->claim, step->ticket, step->wake,
-                       step->look_again_ns, step->more, step->due_ns};
+  const jlong all[] = {said->result, step->work,          step->claim, step->ticket,
+                       step->wake,   step->look_again_ns, step->more,  step->due_ns};
   (*env)->SetLongArrayRegion(env, numbers, 0, sizeof all / sizeof *all, all);
   jbyteArray message = message_of(env, &said->failure);
   free(said);

@@ -84,7 +84,8 @@ class KeeperTest {
 
   @Test
   void aForgottenPoolIsCollectedWithItsThread() throws Exception {
-    var pool = new WeakReference<>(Pool.builder(Object::new).name("gone").initial(1).idleTimeout(Duration.ofHours(1)).build());
+    var builder = Pool.builder(Object::new).name("gone").initial(1).idleTimeout(Duration.ofHours(1));
+    var pool = new WeakReference<>(builder.build());
     Fakes.until(() -> Threads.named("libpool-gone").count() == 1);
     Fakes.until(
         () -> {

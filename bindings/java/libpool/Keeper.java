@@ -57,7 +57,12 @@ final class Keeper implements Runnable {
       }
       LockSupport.unpark(sleeper);
     }
-    return thread != null && !busy;
+    return isItself() || (thread != null && !busy);
+  }
+
+  /** Then it looks once more, when it has done what it does. */
+  private boolean isItself() {
+    return Thread.currentThread() == thread;
   }
 
   /** Whoever has told is heard by the thread that begins. Without memory for one the next that tells tries again. */
@@ -82,7 +87,7 @@ final class Keeper implements Runnable {
 
   /** The keeper's thread begins or ends to run what the program has given to the pool. */
   void setBusy(boolean busy) {
-    if (Thread.currentThread() == thread) {
+    if (isItself()) {
       this.busy = busy;
     }
   }

@@ -64,7 +64,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
     eventMask = config.getEvent_mask();
     maxOpen = config.getMax_open();
-    checkTimeoutNs = config.getCheck_timeout_ms() < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(config.getCheck_timeout_ms());
+    long checkTimeoutMs = config.getCheck_timeout_ms();
+    checkTimeoutNs = checkTimeoutMs < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(checkTimeoutMs);
     keeper = new Keeper(this);
     freer.setKeeper(keeper);
   }
@@ -154,7 +155,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   private Lease<C> get(long timeoutMs) throws X, InterruptedException {
     Lease<C> lease = new Lease<>(this); // before there is anything that a lack of memory could lose
-    boolean looks = events == null && isFull(); // so as not to queue at once: see Get; a look would tell of its failure
+    boolean looks = events == null && isFull(); // so as not to queue at once: see Get; that it failed would be told
     long number = Step.begin(handle, looks ? 0 : timeoutMs, 0);
     if (number <= 0) {
       number = new Get<>(this, timeoutMs).pursue(number, looks);
