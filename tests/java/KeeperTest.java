@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -35,6 +36,62 @@ class KeeperTest {
       pool.flush();
       Fakes.until(() -> pool.len() >= 2 && fakes.closed() >= 3); // two who refill may open one more
     }
+  }
+
+  @Test
+  void initialMayBeMoreThanMinIdle() throws Exception {
+    try (var pool = fakes.builder().minIdle(20).initial(30).build()) {
+      assertEquals(30, pool.len());
+      assertEquals(30, fakes.opened());
+      pool.get().close();
+      assertEquals(30, pool.len());
+    }
+  }
+
+  @Test
+  void anIdlePoolHasNoThreadOrOneThatSleeps() throws Exception {
+    try (var timeless = fakes.builder().name("timely").maxOpen(2).build();
+        var idle = fakes.builder().name("idle").maxLifetime(Duration.ofHours(1)).build()) {
+      timeless.get().close();
+      idle.get().close();
+      Fakes.until(() -> Threads.named("libpool-idle").count() == 1);
+      long[] before = {-1};
+      Fakes.until(
+          () -> { // it has begun to sleep
+            long last = before[0];
+            before[0] = Threads.sleepsOf("libpool-idle");
+            return before[0] == last;
+          });
+      Thread.sleep(2000);
+      assertEquals(before[0], Threads.sleepsOf("libpool-idle"));
+      assertEquals(0, Threads.named("libpool-timely").count());
+    }
+    Fakes.until(() -> Threads.named("libpool-idle").count() == 0);
+  }
+
+  @Test
+  void aKeeperThatSleepsIsToldWhatIsDueSooner() throws Exception {
+    try (var pool = fakes.builder().minIdle(1).maxIdle(1).maxLifetime(Duration.ofHours(1)).build()) {
+      Fakes.until(() -> pool.len() == 1);
+      for (int i = 0; i < 20; i++) {
+        try (var lease = pool.get()) {
+          Fakes.until(() -> pool.len() == 1);
+        }
+        Fakes.until(() -> pool.stats().open() == 1);
+      }
+    }
+  }
+
+  @Test
+  void aForgottenPoolIsCollectedWithItsThread() throws Exception {
+    var builder = Pool.builder(Object::new).name("gone").initial(1).idleTimeout(Duration.ofHours(1));
+    var pool = new WeakReference<>(builder.build());
+    Fakes.until(() -> Threads.named("libpool-gone").count() == 1);
+    Fakes.until(
+        () -> {
+          System.gc();
+          return pool.get() == null && Threads.named("libpool-gone").count() == 0;
+        });
   }
 
   @Test

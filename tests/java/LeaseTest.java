@@ -11,6 +11,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -142,6 +144,39 @@ class LeaseTest {
       fakes.failResets(null);
       pool.get().close();
       assertEquals(1, pool.len());
+    }
+  }
+
+  @Test
+  void aResetInTheBackgroundIsRunByAnotherThread() throws Exception {
+    var threads = new ConcurrentLinkedQueue<String>();
+    Resetter<Fake> resetter = fake -> threads.add(Thread.currentThread().getName());
+    try (var pool =
+        fakes.builder().name("clean").maxOpen(1).resetter(resetter).set("background_reset", 1).build()) {
+      Fake first;
+      try (var lease = pool.get()) {
+        first = lease.conn();
+      }
+      try (var lease = pool.get(Duration.ofSeconds(10))) {
+        assertSame(first, lease.conn());
+        assertEquals(List.of("libpool-clean"), List.copyOf(threads));
+      }
+    }
+  }
+
+  @Test
+  void leasesAreListedWithTheirTags() throws Exception {
+    try (var pool = fakes.pool(3)) {
+      assertEquals(List.of(), pool.leases());
+      try (var tagged = pool.get();
+          var other = pool.get()) {
+        tagged.tag("größe 🎈");
+        List<LeaseInfo> leases = pool.leases();
+        assertEquals(List.of(1L, 2L), leases.stream().map(LeaseInfo::connection).sorted().toList());
+        assertEquals(List.of("", "größe 🎈"), leases.stream().map(LeaseInfo::tag).sorted().toList());
+        assertTrue(leases.stream().allMatch(lease -> lease.thread() > 0 && lease.lease() > 0));
+      }
+      assertEquals(List.of(), pool.leases());
     }
   }
 

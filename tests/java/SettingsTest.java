@@ -37,8 +37,9 @@ class SettingsTest {
         "idle_timeout_ms is -5; it must be 1 to a year, or 0 or -1 (never)", b -> b.idleTimeout(Duration.ofMillis(-5)));
     refused("initial is -1; it must be 0 or more", b -> b.initial(-1));
     refused("initial is 3, which is more than max_idle, 2 (the value of max_open)", b -> b.initial(3).maxOpen(2));
-    refused("check_after_ms is set, but there is no checker", b -> b.checkAfter(Duration.ZERO));
-    refused("keepalive_ms is set, but there is no checker", b -> b.keepalive(Duration.ofSeconds(1)));
+    refused("check_after_ms is set, but there is no check", b -> b.checkAfter(Duration.ZERO));
+    refused("keepalive_ms is set, but there is no check", b -> b.keepalive(Duration.ofSeconds(1)));
+    refused("background_reset is set, but there is no reset", b -> b.set("background_reset", 1));
     refused("overload_after_ms is 0; it must be 1 to a year", b -> b.overloadAfter(Duration.ZERO));
     refused("no setting is called \"max_opn\"; did you mean max_open?", b -> b.set("max_opn", 1));
     refused("max_open is \"many\"; it must be 1 to 1048568, or 0 (no hard cap)", b -> b.set("max_open", "many"));
@@ -68,6 +69,8 @@ class SettingsTest {
     assertThrows(NullPointerException.class, () -> builder.checker(null));
     assertThrows(NullPointerException.class, () -> builder.resetter(null));
     assertThrows(NullPointerException.class, () -> builder.leakReport(null));
+    assertThrows(NullPointerException.class, () -> builder.events(null));
+    assertThrows(NullPointerException.class, () -> builder.log(null));
     assertThrows(NullPointerException.class, () -> builder.name(null));
     assertThrows(NullPointerException.class, () -> builder.queue(null));
     assertThrows(NullPointerException.class, () -> builder.getTimeout(null));

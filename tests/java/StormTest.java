@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -150,6 +151,45 @@ class StormTest {
     assertTrue(served.get() > 1000, served + " were served");
     assertTrue(interrupted.get() >= wanted);
     nothingIsLost(pool, 2);
+  }
+
+  @Test
+  void amidATumultEachEventIsToldOrCounted() throws Exception {
+    var told = new AtomicLong();
+    var lost = new AtomicLong();
+    long mask = 1L << CoreConstants.POOL_EVENT_LENT | 1L << CoreConstants.POOL_EVENT_TIMED_OUT;
+    var pool =
+        fakes
+            .builder()
+            .maxOpen(3)
+            .resetter(Fake::reset)
+            .events(
+                event -> {
+                  told.incrementAndGet();
+                  lost.addAndGet(event.lost());
+                })
+            .set("event_mask", mask)
+            .set("background_reset", 1)
+            .build();
+    finish(
+        start(
+            8,
+            random -> {
+              for (int i = 0; i < 500; i++) {
+                try (var lease = pool.get(Duration.ofMillis(1 + random.nextInt(20)))) {
+                  lease.conn().use();
+                  if (random.nextInt(20) == 0) {
+                    Thread.sleep(1);
+                  }
+                } catch (PoolTimeoutException e) {
+                  // counted below
+                }
+              }
+            }));
+    Fakes.until(() -> pool.stats().leased() == 0 && pool.stats().idle() == pool.stats().open());
+    nothingIsLost(pool, 3);
+    var stats = pool.stats();
+    assertEquals(stats.lent() + stats.timedOut(), told.get() + lost.get());
   }
 
   @Test

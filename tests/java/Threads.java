@@ -2,11 +2,14 @@
 package libpool;
 
 import java.io.File;
+import java.io.IOException;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.nio.file.Files;
 import java.util.concurrent.Callable;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadFactory;
+import java.util.stream.Stream;
 
 /** The threads of the tests: virtual ones where the property {@code libpool.virtual} asks for them. */
 final class Threads {
@@ -53,6 +56,26 @@ final class Threads {
     Task<T> task = prepare(body);
     task.start();
     return task;
+  }
+
+  /** The threads of the system with this name, which is short, as their folders. */
+  static Stream<File> named(String name) {
+    return Stream.of(new File("/proc/self/task").listFiles()).filter(task -> read(task, "comm").equals(name + "\n"));
+  }
+
+  /** How often such a thread has gone to sleep. */
+  static long sleepsOf(String name) {
+    String status = read(named(name).findFirst().orElseThrow(), "status");
+    return Long.parseLong(status.replaceAll("(?s).*\nvoluntary_ctxt_switches:\\s*(\\d+).*", "$1"));
+  }
+
+  /** Nothing where the thread has ended. */
+  private static String read(File task, String file) {
+    try {
+      return Files.readString(task.toPath().resolve(file));
+    } catch (IOException e) {
+      return "";
+    }
   }
 
   /** How many threads of the system this process has. */

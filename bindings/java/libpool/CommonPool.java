@@ -4,6 +4,7 @@ package libpool;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
+import java.util.List;
 
 /** What a pool is, whoever opens its connections: it has a handle of the library, is seen and is closed. */
 abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPool {
@@ -49,6 +50,15 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
   public String report(Format format) {
     try {
       return Core.pool_report_text(handle, format.ordinal());
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** Who holds what: the leases that are out at this moment. */
+  public List<LeaseInfo> leases() {
+    try {
+      return Step.leases(handle);
     } finally {
       Reference.reachabilityFence(this);
     }

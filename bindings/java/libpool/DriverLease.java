@@ -88,6 +88,16 @@ public final class DriverLease implements AutoCloseable {
     return pool.begin(number(), method, args);
   }
 
+  /**
+   * Notes what the lease is used for, until it is closed; see {@link DriverPool#leases()}.
+   *
+   * @param tag a few words, or null for none
+   * @throws IllegalStateException if the lease was closed
+   */
+  public void tag(String tag) {
+    Core.pool_tag(number(), tag);
+  }
+
   /** Gives the connection back. */
   @Override
   public void close() {

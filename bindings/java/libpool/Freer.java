@@ -8,6 +8,7 @@ final class Freer implements Runnable {
   private final long handle;
   private final String name;
   private volatile boolean closed;
+  private volatile Keeper keeper; // null: the pool has none
 
   Freer(long handle, String name) {
     this.handle = handle;
@@ -19,8 +20,16 @@ final class Freer implements Runnable {
     closed = true;
   }
 
+  /** It ends with the pool. */
+  void setKeeper(Keeper keeper) {
+    this.keeper = keeper;
+  }
+
   @Override
   public void run() {
+    if (keeper != null) {
+      keeper.end();
+    }
     if (!closed) {
       LOG.log(System.Logger.Level.WARNING, "{0}: nobody has this pool any more, and it was never closed", name);
     }

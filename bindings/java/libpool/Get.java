@@ -16,6 +16,8 @@ final class Get<C, X extends Exception> {
   private long workedNs;
   private Exception failure; // of its last open, or null
   private boolean timeless; // what the library asks for, it asks one that only looked
+  private long lingersSince;
+  private int moments;
 
   Get(Pool<C, X> pool, long timeoutMs) {
     this.pool = pool;
@@ -30,9 +32,13 @@ final class Get<C, X extends Exception> {
    */
   long pursue(long said, boolean looked) throws X, InterruptedException {
     timeless = looked && timeoutMs != 0;
-    Step step = Step.of(timeless && said == CoreConstants.POOL_E_TIMEOUT ? linger() : said);
+    Step step = Step.of(said);
     for (; ; ) {
-      pool.wake(step);
+      pool.heed(step);
+      if (timeless && step.result == CoreConstants.POOL_E_TIMEOUT) {
+        step = Step.of(linger());
+        continue;
+      }
       if (step.result > 0) {
         return step.result;
       }
@@ -62,8 +68,10 @@ final class Get<C, X extends Exception> {
    * lingers.
    */
   private long linger() {
-    long since = System.nanoTime();
-    for (int i = 0; i < MOMENTS && pool.isFull() && System.nanoTime() - since < MOMENTS_NS; i++) {
+    if (moments == 0) {
+      lingersSince = System.nanoTime();
+    }
+    while (moments++ < MOMENTS && pool.isFull() && System.nanoTime() - lingersSince < MOMENTS_NS) {
       Thread.yield();
       long said = pool.begin(0, 0);
       if (said != CoreConstants.POOL_E_TIMEOUT) {
@@ -102,13 +110,13 @@ final class Get<C, X extends Exception> {
         throw e;
       }
       failure = e;
-      after = Step.of(late ? CoreConstants.POOL_E_TIMEOUT : enter());
+      after = late ? Step.failed(CoreConstants.POOL_E_TIMEOUT, null) : Step.of(enter());
     }
     workedNs += System.nanoTime() - since;
     if (after.result > 0 && isOver()) { // too late for this one; the next may use it
-      pool.wake(after);
+      pool.heed(after);
       pool.settle(after.result);
-      return Step.of(CoreConstants.POOL_E_TIMEOUT);
+      return Step.failed(CoreConstants.POOL_E_TIMEOUT, null);
     }
     return after;
   }
@@ -139,7 +147,7 @@ final class Get<C, X extends Exception> {
         if (step.ticket != ticket) {
           return step;
         }
-        pool.wake(step);
+        pool.heed(step);
         if (wasTold) { // somebody was faster, and will be again if he has to wake this thread each time
           waiter.rest(pool, REST_NS);
         }
@@ -181,9 +189,13 @@ final class Get<C, X extends Exception> {
     if (step.ticket != ticket) {
       return step;
     }
-    pool.wake(step);
-    long said = Step.cancel(ticket);
-    return Step.of(said == 0 ? CoreConstants.POOL_E_TIMEOUT : said);
+    pool.heed(step);
+    Step end = Step.of(Step.cancel(ticket));
+    if (end.result != 0) {
+      return end;
+    }
+    pool.heed(end);
+    return Step.failed(CoreConstants.POOL_E_TIMEOUT, end.message);
   }
 
   private long leftNs() {
@@ -200,19 +212,23 @@ final class Get<C, X extends Exception> {
     if (timeoutMs == 0) {
       return 0;
     }
-    PoolStats now = pool.stats();
-    var timeout = new PoolTimeoutException(
-        String.format(
-            "%s: no connection in time: %d ms went by in the queue, %d ms in open or check; "
-                + "%d are open, %d leased, %d wait",
-            pool.name(),
-            TimeUnit.NANOSECONDS.toMillis(queuedNs),
-            TimeUnit.NANOSECONDS.toMillis(workedNs),
-            now.open(),
-            now.leased(),
-            now.waiting()));
+    var timeout = new PoolTimeoutException(message != null ? message : late());
     timeout.initCause(failure != null ? failure : pool.lastFailure());
     throw timeout;
+  }
+
+  /** In the library's words: for it this get ended well, or else in another way. */
+  private String late() {
+    PoolStats now = pool.stats();
+    return String.format(
+        "%s: no connection in time: %d ms went by in the queue, %d ms in open or check; "
+            + "%d are open, %d leased, %d wait",
+        pool.name(),
+        TimeUnit.NANOSECONDS.toMillis(queuedNs),
+        TimeUnit.NANOSECONDS.toMillis(workedNs),
+        now.open(),
+        now.leased(),
+        now.waiting());
   }
 
   @SuppressWarnings("unchecked") // the opener has thrown it

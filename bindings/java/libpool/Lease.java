@@ -73,7 +73,7 @@ public final class Lease<C> implements AutoCloseable {
   }
 
   /**
-   * Notes what the lease is used for, until it is closed; lists of leases show it.
+   * Notes what the lease is used for, until it is closed; {@link Pool#leases()} and events show it.
    *
    * @param tag a few words, or null for none
    * @throws IllegalStateException if the lease was closed
@@ -87,13 +87,12 @@ public final class Lease<C> implements AutoCloseable {
   }
 
   private void end(boolean usable) {
-    long lease = usable && !pool.worksAtReturn() ? take() : takeAlone();
+    long lease = usable && !pool.looksForLeaks() ? take() : takeAlone();
     if (lease == 0) {
       return;
     }
-    C ended = connection;
     forget();
-    pool.put(lease, ended, usable);
+    pool.put(lease, usable);
   }
 
   private void forget() {
@@ -110,7 +109,7 @@ public final class Lease<C> implements AutoCloseable {
     return lease;
   }
 
-  /** Where something is done with the connection before the lease ends, only one may do it. */
+  /** Where leaks are looked for, only one may end that. */
   private long takeAlone() {
     return (long) NUMBER.getAndSet(this, 0L);
   }

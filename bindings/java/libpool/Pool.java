@@ -5,10 +5,8 @@ import java.lang.ref.Reference;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -40,33 +38,59 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Checker<? super C> checker;
   private final Resetter<? super C> resetter;
   private final Consumer<? super Leak> leakReport; // null: leaks are not looked for
-  private final long leakAfterMs;
+  private final Consumer<? super Event> events; // null: nobody wants to know
+  private final System.Logger log; // null: the same
+  private final int eventMask; // 0: all
   private final long checkTimeoutNs;
-  private final boolean worksAtReturn;
-  private final Set<Watch> watches = ConcurrentHashMap.newKeySet(); // those that may become late
+  private final Map<Long, Watch> watches = new ConcurrentHashMap<>(); // by the numbers of their leases
   private final Waiters waiters = new Waiters();
   private final AtomicInteger places = new AtomicInteger(); // that are taken, by an open under way as well
   private volatile int maxOpen; // 0: no cap
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition drained = lock.newCondition();
-  private final Keeper keeper; // null: nothing has to do with time
+  private final ReentrantLock telling = new ReentrantLock(); // whoever has it tells events, in their order
+  private final Keeper keeper;
   private volatile boolean closed;
   private volatile Throwable lastFailure; // null: none, or an open has succeeded since
-  private volatile int failures; // how often an open failed; of interest is only whether it changed
 
   Pool(PoolBuilder<C, X> builder, Config config) {
-    super(config, builder.name, Core.pool_step_new(config, builder.checker == null ? 0 : Core.POOL_STEP_CHECKS, builder.name));
+    super(config, builder.name, create(builder, config));
     opener = builder.opener;
     closer = builder.closer;
     checker = builder.checker;
     resetter = builder.resetter;
+    events = builder.events;
+    log = builder.log;
     leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
-    leakAfterMs = config.getLeak_after_ms();
+    eventMask = config.getEvent_mask();
     maxOpen = config.getMax_open();
-    checkTimeoutNs = config.getCheck_timeout_ms() < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(config.getCheck_timeout_ms());
-    worksAtReturn = resetter != null || leakReport != null;
-    long shortestMs = Settings.shortestMs(config);
-    keeper = shortestMs > 0 ? new Keeper(this, shortestMs) : null;
+    long checkTimeoutMs = config.getCheck_timeout_ms();
+    checkTimeoutNs = checkTimeoutMs < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(checkTimeoutMs);
+    keeper = new Keeper(this);
+    freer.setKeeper(keeper);
+  }
+
+  /** The library finds leaks, of which it tells by an event. */
+  private static long create(PoolBuilder<?, ?> builder, Config config) {
+    int mask = config.getEvent_mask();
+    if (config.getLeak_after_ms() > 0 && (builder.events == null || mask != 0)) {
+      config.setEvent_mask((builder.events == null ? 0 : mask) | 1 << CoreConstants.POOL_EVENT_LEAKED);
+    }
+    try {
+      return Core.pool_step_new(config, abilities(builder, config), builder.name);
+    } finally {
+      config.setEvent_mask(mask);
+    }
+  }
+
+  /** A virtual thread is no thread of the system, by which the library knows who waits for whom. */
+  private static int abilities(PoolBuilder<?, ?> builder, Config config) {
+    boolean hasVirtualThreads = Runtime.version().feature() >= 21;
+    return (builder.checker == null ? 0 : CoreConstants.POOL_STEP_CHECKS)
+        | (builder.resetter == null ? 0 : CoreConstants.POOL_STEP_RESETS)
+        | (hasVirtualThreads ? 0 : CoreConstants.POOL_STEP_THREADS)
+        | (builder.events == null && config.getLeak_after_ms() <= 0 ? 0 : CoreConstants.POOL_STEP_EVENTS)
+        | (builder.log == null ? 0 : CoreConstants.POOL_STEP_LOG);
   }
 
   /**
@@ -131,7 +155,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   private Lease<C> get(long timeoutMs) throws X, InterruptedException {
     Lease<C> lease = new Lease<>(this); // before there is anything that a lack of memory could lose
-    boolean looks = isFull(); // so as not to queue at once: see Get
+    boolean looks = events == null && isFull(); // so as not to queue at once: see Get; that it failed would be told
     long number = Step.begin(handle, looks ? 0 : timeoutMs, 0);
     if (number <= 0) {
       number = new Get<>(this, timeoutMs).pursue(number, looks);
@@ -145,14 +169,14 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return lease;
   }
 
-  /** Whether something is done at the end of each lease. */
-  boolean worksAtReturn() {
-    return worksAtReturn;
+  /** Whether each lease is watched. */
+  boolean looksForLeaks() {
+    return leakReport != null;
   }
 
   /** For a lease. Runs once for each, at the most. */
-  void put(long number, C connection, boolean usable) {
-    if (!usable || (resetter != null && !reset(connection))) {
+  void put(long number, boolean usable) {
+    if (!usable) {
       mark(number, false);
     }
     end(number);
@@ -162,9 +186,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   void putBroken(long number) {
     mark(number, true);
     end(number);
-    if (keeper != null) {
-      keeper.tell();
-    }
+    attend();
   }
 
   private void end(long number) {
@@ -183,16 +205,6 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       }
     } catch (IllegalStateException e) {
       // somebody else has ended it at this moment
-    }
-  }
-
-  private boolean reset(C connection) {
-    try {
-      resetter.reset(connection);
-      return true;
-    } catch (Throwable e) {
-      LOG.log(System.Logger.Level.DEBUG, () -> name + ": a reset failed", e);
-      return false;
     }
   }
 
@@ -216,8 +228,22 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return waiters;
   }
 
-  void wake(Step step) {
+  /** What a step says to others. */
+  void heed(Step step) {
     waiters.wake(step.wake);
+    if (step.more) {
+      attend();
+    }
+  }
+
+  /** Those who wait look for themselves where the keeper might be late to tell them. */
+  private void attend() {
+    if (closed || !keeper.tell()) {
+      waiters.wakeAll();
+    }
+    if (closed) {
+      tellEvents();
+    }
   }
 
   /** Whatever was said, nobody wants a lease: it is ended, work is done, and those who are to be told are told. */
@@ -228,7 +254,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         continue;
       }
       Step step = Step.of(said);
-      wake(step);
+      heed(step);
       said = step.work != Step.NONE ? perform(step) : Math.max(step.result, 0);
     }
   }
@@ -245,6 +271,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         }
       case Step.CHECK:
         return check(step.claim);
+      case Step.RESET:
+        return reset(step.claim);
       case Step.CLOSE:
         return close(step);
       default:
@@ -274,7 +302,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         failed.accept(exception);
         return after;
       }
-      wake(after);
+      heed(after);
       if (after.work != Step.NONE) {
         settle(perform(after));
       }
@@ -298,7 +326,6 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     Table.take(step.claim);
     places.decrementAndGet();
     lastFailure = failure;
-    failures++;
     return fail(step.claim, failure);
   }
 
@@ -342,6 +369,16 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
   }
 
+  private long reset(long claim) {
+    try {
+      resetter.reset(connection(claim));
+      return Step.done(claim);
+    } catch (Throwable e) {
+      LOG.log(System.Logger.Level.DEBUG, () -> name + ": a reset failed", e);
+      return fail(claim, e);
+    }
+  }
+
   @SuppressWarnings("unchecked") // only what the opener returned is in the table
   private long close(Step step) {
     long said;
@@ -357,7 +394,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return said;
   }
 
-  /** The number of connections has changed: whoever keeps the time or drains should look. */
+  /** The number of connections has changed: whoever drains should look. */
   private void changed() {
     if (closed) {
       lock.lock();
@@ -366,15 +403,14 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       } finally {
         lock.unlock();
       }
-    } else if (keeper != null) {
-      keeper.tell();
     }
   }
 
   /** @param message or null, for the library's usual words */
   RuntimeException failure(int code, String message) {
-    RuntimeException failure =
-        PoolException.of(code, message != null ? message : name + ": " + Core.pool_strerror(code));
+    String usual = Core.pool_strerror(code);
+    boolean isUsual = message == null || message.equals(usual);
+    RuntimeException failure = PoolException.of(code, isUsual ? name + ": " + usual : message);
     if (failure instanceof PoolOpenException) {
       failure.initCause(lastFailure);
     }
@@ -383,30 +419,87 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   // ---- what is due
 
-  /** Does it, and returns in how many nanoseconds to look again. */
+  /** For the keeper: does it, and returns in how many nanoseconds to look again. */
   long maintain() {
-    long dueNs = Core.pool_maintain(handle);
-    doNext();
-    for (Watch watch : watches) {
-      if (watch.isLate(TimeUnit.MILLISECONDS.toNanos(leakAfterMs))) {
-        report(watch.leak(false));
-      }
+    try {
+      Core.pool_maintain(handle);
+      long dueNs = doNext();
+      tellEvents();
+      return dueNs;
+    } finally {
+      Reference.reachabilityFence(this);
     }
-    return dueNs;
   }
 
-  /** What waits for anybody to do it; after a failed open no more, for the next would fail as well. */
-  private void doNext() {
-    int before = failures;
-    long said;
-    while (before == failures && (said = Step.next(handle)) != 0 && !Step.isError(said)) {
-      settle(said);
+  /** What waits for anybody to do it. Returns in how many nanoseconds to look at the time again. */
+  private long doNext() {
+    for (; ; ) {
+      Step step = Step.of(Step.next(handle));
+      if (step.result <= 0) {
+        return step.result == 0 ? step.dueNs : Step.NEVER;
+      }
+      waiters.wake(step.wake);
+      if (step.work != Step.NONE) {
+        keeper.setBusy(true);
+        try {
+          settle(perform(step));
+        } finally {
+          keeper.setBusy(false);
+        }
+      }
     }
   }
 
   private void changeAndTell() {
-    doNext();
+    if (doNext() == 0) {
+      attend();
+    }
     Reference.reachabilityFence(this);
+  }
+
+  // ---- events
+
+  private void tellEvents() {
+    boolean tells = events != null || log != null || leakReport != null;
+    if (!tells || telling.isHeldByCurrentThread()) { // who is told does something that is told later
+      return;
+    }
+    telling.lock();
+    try {
+      for (Step.Told told; (told = Step.Told.next(handle, name)) != null; ) {
+        tell(told);
+      }
+    } finally {
+      telling.unlock();
+    }
+  }
+
+  private void tell(Step.Told told) {
+    try {
+      if (told.level() != 0 && log != null) {
+        log.log(levelOf(told.level()), told.line());
+      }
+      if (told.code() == CoreConstants.POOL_EVENT_LEAKED) {
+        reportLate(told.event().lease());
+      }
+      if (events != null && isWanted(told.code())) {
+        events.accept(told.event());
+      }
+    } catch (Throwable e) {
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": who wants to know of events failed", e);
+    }
+  }
+
+  private boolean isWanted(int event) {
+    return event != 0 && (eventMask == 0 || (eventMask & 1 << event) != 0);
+  }
+
+  private static System.Logger.Level levelOf(int level) {
+    return switch (level) {
+      case CoreConstants.POOL_LOG_ERROR -> System.Logger.Level.ERROR;
+      case CoreConstants.POOL_LOG_WARN -> System.Logger.Level.WARNING;
+      default -> System.Logger.Level.INFO;
+    };
   }
 
   // ---- control
@@ -478,9 +571,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private Watch watch(Lease<C> lease, long number) {
     try {
       Watch watch = Watch.begin(this, lease, number);
-      if (leakAfterMs > 0) {
-        watches.add(watch);
-      }
+      watches.put(number, watch);
       return watch;
     } catch (Throwable e) {
       settle(number);
@@ -489,14 +580,22 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   }
 
   void forget(Watch watch) {
-    watches.remove(watch);
+    watches.remove(watch.number());
   }
 
   /** Nobody has this lease any more: its place is free again. */
   void recover(Watch watch) {
     forget(watch);
     report(watch.leak(true));
-    put(watch.number(), connection(watch.number()), false);
+    put(watch.number(), false);
+  }
+
+  /** The lease may have ended meanwhile. */
+  private void reportLate(long number) {
+    Watch watch = watches.get(number);
+    if (watch != null) {
+      report(watch.leak(false));
+    }
   }
 
   private void report(Leak leak) {
@@ -523,12 +622,11 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     closed = true;
     freer.close();
     Core.pool_close(handle, 0);
-    if (keeper != null) {
-      keeper.tell();
-    }
+    keeper.end();
     long left = drainMs < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(drainMs);
     for (; ; ) {
       changeAndTell();
+      tellEvents();
       lock.lock();
       try {
         int open = Core.pool_close(handle, 0);
@@ -544,20 +642,21 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   /** Opens the first connections, all of them or none. */
   void fill(int initial) throws X {
-    List<Lease<C>> leases = new ArrayList<>();
     boolean filled = false;
     try {
-      Lease<C> lease;
-      while (leases.size() < initial && (lease = tryGet()) != null) { // null: the keeper has filled it already
-        leases.add(lease);
+      for (int i = 0; i < initial && !closed; i++) {
+        Step step = Step.of(Step.next(handle)); // as often as this it asks for an open
+        heed(step);
+        settle(step.work == Step.OPEN ? open(step) : perform(step));
       }
       filled = true;
     } finally {
-      leases.forEach(Lease::close);
       if (!filled) {
         drainNow();
       }
     }
+    boolean tells = events != null || log != null;
+    keeper.begin(tells || Core.pool_maintain(handle) != Step.NEVER);
   }
 
   private void drainNow() {

@@ -16,6 +16,8 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
   Checker<? super C> checker;
   Resetter<? super C> resetter;
   Consumer<? super Leak> leakReport;
+  Consumer<? super Event> events;
+  System.Logger log;
 
   PoolBuilder(Opener<C, X> opener) {
     this.opener = opener;
@@ -44,7 +46,7 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
     return this;
   }
 
-  /** Makes a returned connection clean for its next user. */
+  /** Makes a returned connection clean for its next user; if that fails, the connection is closed. */
   public PoolBuilder<C, X> resetter(Resetter<? super C> resetter) {
     this.resetter = Objects.requireNonNull(resetter, "resetter");
     return this;
@@ -61,6 +63,22 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
   }
 
   /**
+   * Receives what happens, in the pool's own thread and soon after; the setting {@code event_mask} chooses what. Keep it
+   * short: meanwhile nothing is done that is due by time. A pool keeps 256 events for it and drops the oldest. Those of
+   * each get and close make these slower.
+   */
+  public PoolBuilder<C, X> events(Consumer<? super Event> events) {
+    this.events = Objects.requireNonNull(events, "events");
+    return this;
+  }
+
+  /** Receives lines about what is rare: failed opens, leaks, an open breaker, threads that wait for each other. */
+  public PoolBuilder<C, X> log(System.Logger log) {
+    this.log = Objects.requireNonNull(log, "log");
+    return this;
+  }
+
+  /**
    * Makes the pool and opens its first {@link #initial} connections; if one fails, those that were opened are closed.
    *
    * @throws X what the opener throws
@@ -69,26 +87,11 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
   public Pool<C, X> build() throws X {
     Config config = config();
     try {
-      check(config);
-      int initial = config.getInitial();
-      boolean paused = config.getPaused() != 0;
-      config.setInitial(0); // the library opens nothing, and these are opened by gets
-      config.setPaused(0);
       Pool<C, X> pool = new Pool<>(this, config);
-      pool.fill(initial);
-      if (paused) {
-        pool.pause();
-      }
+      pool.fill(config.getInitial());
       return pool;
     } finally {
       config.delete();
     }
-  }
-
-  /** What the library cannot know: it is told of no callbacks. */
-  private void check(Config config) {
-    Core.pool_config_check(config);
-    require(checker != null || config.getCheck_after_ms() < 0, "check_after_ms is set, but there is no checker");
-    require(checker != null || config.getKeepalive_ms() <= 0, "keepalive_ms is set, but there is no checker");
   }
 }

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.LongStream;
 
 /**
  * The settings that all pools have; their defaults and limits are those of the C library. Wrong ones are told when the
@@ -183,20 +182,5 @@ public abstract class Settings<B extends Settings<B>> {
     } catch (ArithmeticException e) {
       return duration.isNegative() ? -1 : Integer.MAX_VALUE;
     }
-  }
-
-  /** The shortest time that somebody has to keep; 0: there is none. */
-  static long shortestMs(Config config) {
-    return LongStream.of(
-            config.getMin_idle() > 0 || config.getMin_open() > 0 ? 1000 : 0,
-            config.getIdle_timeout_ms(),
-            config.getMax_lifetime_ms(),
-            config.getCheck_after_ms(),
-            config.getKeepalive_ms(),
-            config.getLeak_after_ms(),
-            config.getRetry_min_ms())
-        .filter(ms -> ms > 0)
-        .min()
-        .orElse(0);
   }
 }

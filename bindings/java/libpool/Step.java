@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
 /** What a call of the step API says: a result and, seldom, more. The functions are in step.c. */
 final class Step {
   static final int NONE = 0;
@@ -8,6 +12,9 @@ final class Step {
   static final int CHECK = 2;
   static final int RESET = 3;
   static final int CLOSE = 4;
+
+  /** As dueNs and of pool_maintain(): not before something happens. */
+  static final long NEVER = Long.MAX_VALUE;
 
   /** Errors are nearer to zero than this, addresses are not. */
   private static final long ERRORS_END = -4096;
@@ -18,20 +25,24 @@ final class Step {
   final long ticket;
   final long wake;
   final long lookAgainNs;
-  final String message; // of a failure, or null
+  final boolean more;
+  final long dueNs;
+  final String message; // of a get that failed, or null
 
   static {
     Library.load();
   }
 
-  private Step(long[] numbers, byte[] message) {
+  private Step(long[] numbers, String message) {
     result = numbers[0];
     work = (int) numbers[1];
     claim = numbers[2];
     ticket = numbers[3];
     wake = numbers[4];
     lookAgainNs = numbers[5];
-    this.message = Text.string(message);
+    more = numbers[6] != 0;
+    dueNs = numbers[7];
+    this.message = message;
   }
 
   /**
@@ -39,13 +50,64 @@ final class Step {
    * more is said. To be called once for each.
    */
   static Step of(long said) {
-    long[] numbers = {said, 0, 0, 0, 0, 0};
+    long[] numbers = {said, 0, 0, 0, 0, 0, 0, 0};
     byte[] message = said < ERRORS_END ? read(said, numbers) : null;
-    return new Step(numbers, message);
+    return new Step(numbers, Text.string(message));
+  }
+
+  /** A get that ends with this error, in the words of a step if it has some. */
+  static Step failed(int code, String message) {
+    return new Step(new long[] {code, 0, 0, 0, 0, 0, 0, 0}, message);
   }
 
   static boolean isError(long said) {
     return said < 0 && said >= ERRORS_END;
+  }
+
+  /** What {@link #event} has fetched: an event, a line of the log, or both. */
+  record Told(Event event, int code, int level, String line) {
+    /** The oldest that was not fetched yet; null: there is none. */
+    static Told next(long pool, String name) {
+      long[] numbers = new long[9];
+      byte[][] texts = new byte[3][];
+      if (!Step.event(pool, numbers, texts)) {
+        return null;
+      }
+      int event = (int) numbers[0];
+      Event told =
+          new Event(
+              name,
+              Event.nameOf(event),
+              Event.reasonOf((int) numbers[1]),
+              (int) numbers[2],
+              numbers[4],
+              numbers[5],
+              numbers[6],
+              numbers[7] < 0 ? null : Duration.ofNanos(numbers[7]),
+              Text.string(texts[0]),
+              Text.string(texts[1]),
+              numbers[8]);
+      return new Told(told, event, (int) numbers[3], Text.string(texts[2]));
+    }
+  }
+
+  /** The leases that are out. */
+  static List<LeaseInfo> leases(long pool) {
+    int room = Math.toIntExact(leases(pool, new long[0], new byte[0][])) + 16; // other threads go on meanwhile
+    long[] numbers = new long[room * 4];
+    byte[][] tags = new byte[room][];
+    long count = Math.min(leases(pool, numbers, tags), room);
+    List<LeaseInfo> list = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      list.add(
+          new LeaseInfo(
+              numbers[i * 4],
+              numbers[i * 4 + 1],
+              numbers[i * 4 + 2],
+              Duration.ofNanos(Math.max(0, numbers[i * 4 + 3])),
+              Text.string(tags[i])));
+    }
+    return List.copyOf(list);
   }
 
   static native long begin(long pool, long timeoutMs, long ticket);
@@ -58,7 +120,12 @@ final class Step {
 
   static native long fail(long claim, int code, byte[] message);
 
+  /** Its result is no lease: 1 if there is something to do, else dueNs says when to look again. */
   static native long next(long pool);
+
+  private static native boolean event(long pool, long[] numbers, byte[][] texts);
+
+  private static native long leases(long pool, long[] numbers, byte[][] tags);
 
   private static native byte[] read(long said, long[] numbers);
 }

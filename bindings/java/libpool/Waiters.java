@@ -75,4 +75,9 @@ final class Waiters {
       waiter.tell();
     }
   }
+
+  /** For no reason that anybody knows: each looks for itself. */
+  void wakeAll() {
+    waiters.values().forEach(Waiter::tell);
+  }
 }

@@ -9,11 +9,9 @@ final class Watch implements Runnable {
 
   private final Pool<?, ?> pool;
   private final long number;
-  private final long since = System.nanoTime();
   private final Throwable where = new Throwable("a connection was got here");
   private Cleaner.Cleanable cleanable;
   private volatile boolean ended;
-  private boolean told;
 
   private Watch(Pool<?, ?> pool, long number) {
     this.pool = pool;
@@ -46,14 +44,5 @@ final class Watch implements Runnable {
 
   Leak leak(boolean lost) {
     return new Leak(pool.name(), lost, where);
-  }
-
-  /** Whether this is to be told now: once, when the lease has been out for so long. For the keeper. */
-  boolean isLate(long afterNs) {
-    if (told || ended || System.nanoTime() - since < afterNs) {
-      return false;
-    }
-    told = true;
-    return true;
   }
 }
