@@ -59,7 +59,7 @@ var reasons = map[C.int32_t]string{
 
 // WithEvents names a function that is told what happens: all of it, or only the events that are named.  EventLent and
 // EventReturned come with each Get and Release, which they make slower.  The function is called in a goroutine of the
-// pool, soon after what it is told, with one event after the other; it may use the pool.  A panic of it is dropped.
+// pool, soon after what it is told, with one event after the other; it may use the pool.  Its panics are dropped.
 func WithEvents[C any](tell func(Event), only ...EventName) Option[C] {
 	return func(p *Pool[C]) { p.events, p.only = tell, only }
 }
@@ -108,12 +108,20 @@ func (l *listeners) ask(handle *handle) {
 	l.teller.ask(func() { l.tellAll(handle) })
 }
 
+// Tells the rest also if one of the functions ends the goroutine.
 func (l *listeners) tellAll(handle *handle) {
+	ended := false
+	defer func() {
+		if !ended {
+			l.ask(handle)
+		}
+	}()
 	for {
 		var event C.pool_step_event_t
 		found := C.event_take(C.uintptr_t(handle.address), &event)
 		runtime.KeepAlive(handle)
 		if found != 1 {
+			ended = true
 			return
 		}
 		l.tell(&event)

@@ -131,15 +131,16 @@ func TestAFailedResetIsToldAsTheReason(t *testing.T) {
 
 func TestALeakIsToldWithItsTag(t *testing.T) {
 	var d diary
-	p, _ := newPool(t, pool.Config{LeakAfter: 20 * time.Millisecond}, pool.WithEvents[*connection](d.event, pool.EventLeaked))
+	p, _ := newPool(t, pool.Config{LeakAfter: 200 * time.Millisecond},
+		pool.WithEvents[*connection](d.event, pool.EventLeaked))
 	lease := get(t, p)
 	succeed(t, lease.Tag("report.go:42"))
 	eventually(t, "it is told", func() bool { return d.names() == "leaked" })
-	if leaked := d.last(pool.EventLeaked); leaked.Tag != "report.go:42" || leaked.Duration < 20*time.Millisecond {
+	if leaked := d.last(pool.EventLeaked); leaked.Tag != "report.go:42" || leaked.Duration < 200*time.Millisecond {
 		t.Errorf("%+v", leaked)
 	}
 	leases := p.Leases()
-	if len(leases) != 1 || leases[0].Tag != "report.go:42" || leases[0].Held < 20*time.Millisecond {
+	if len(leases) != 1 || leases[0].Tag != "report.go:42" || leases[0].Held < 200*time.Millisecond {
 		t.Errorf("%+v", leases)
 	}
 	release(t, lease)
@@ -181,13 +182,26 @@ func TestWhoIsToldMayUseThePoolAndFail(t *testing.T) {
 		if event.Name == pool.EventOpening {
 			panic("no")
 		}
-		if event.Name == pool.EventOpened {
-			runtime.Goexit()
-		}
 	}))
 	release(t, get(t, p))
 	close(ready)
 	eventually(t, "the events go on", func() bool { return strings.Count(d.names(), "lent") == 2 })
+}
+
+func TestTheOtherEventsAreToldAfterOneThatEndedTheGoroutine(t *testing.T) {
+	var d diary
+	ready := make(chan struct{})
+	p, _ := newPool(t, pool.Config{}, pool.WithEvents[*connection](func(event pool.Event) {
+		<-ready
+		d.event(event)
+		if event.Name == pool.EventPoolCreated {
+			runtime.Goexit()
+		}
+	}))
+	release(t, get(t, p))
+	rests(t, p) // nobody asks for more
+	close(ready)
+	eventually(t, "all are told", func() bool { return d.names() == "pool_created opening opened lent returned" })
 }
 
 func TestWhatIsDroppedIsCounted(t *testing.T) {

@@ -170,11 +170,11 @@ func says(t *testing.T, err error, pattern string) {
 
 func TestATimeoutSaysWhereTheTimeWent(t *testing.T) {
 	const ms = `\d+ ms went by in the queue, \d+ ms in open or check`
-	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1, GetTimeout: 20 * time.Millisecond})
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1, GetTimeout: 300 * time.Millisecond})
 	held := get(t, p)
 	_, err := p.Get(background)
 	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 wait: context deadline exceeded")
-	ctx, cancel := context.WithTimeout(background, 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(background, 200*time.Millisecond)
 	defer cancel()
 	_, err = p.Get(ctx)
 	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 wait: context deadline exceeded")

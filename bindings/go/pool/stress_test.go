@@ -138,6 +138,29 @@ func TestCloseInTheMiddleOfEverything(t *testing.T) {
 	}
 }
 
+// The timer of a pool holds it no longer than something is due.
+func TestAForgottenPoolIsFreedWhenNothingIsDue(t *testing.T) {
+	type leaf struct{ weight [1024]byte }
+	var freed, closed atomic.Int64
+	forget := func() {
+		known := new(leaf)
+		runtime.SetFinalizer(known, func(*leaf) { freed.Add(1) })
+		p, err := pool.New(pool.Config{IdleTimeout: 10 * time.Millisecond},
+			func(context.Context) (*leaf, error) { return &leaf{weight: known.weight}, nil },
+			pool.WithClose(func(*leaf) error { closed.Add(1); return nil }))
+		succeed(t, err)
+		release(t, get(t, p))
+	}
+	for i := 0; i < 20; i++ {
+		forget()
+	}
+	eventually(t, "all connections are closed", func() bool { return closed.Load() == 20 })
+	eventually(t, "most pools are freed", func() bool {
+		runtime.GC()
+		return freed.Load() > 15
+	})
+}
+
 // A pool that is forgotten is freed, also if its connections know it; with others in use all the time.
 func TestAForgottenPoolIsFreed(t *testing.T) {
 	type leaf struct{ weight [1024]byte }
