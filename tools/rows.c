@@ -5,8 +5,9 @@
  * What stands between <!-- table: counts --> or <!-- table: events --> and <!-- end of table --> becomes a table.  A
  * line that begins with @count, @span or @times becomes a line for each number, duration or pool_times_t of
  * pool_stats_t.  In it $name is the member's name, $camel and $Camel the same in Java's and Go's way, and $Getter as
- * SWIG begins it; $said and $Said are the sentence, with the settings and functions named in that way.  A comma before
- * a line that begins with a closing parenthesis is left out, for Java takes none there.
+ * SWIG begins it; $said and $Said are the sentence, with the settings and functions named in that way.  One that begins
+ * with @event becomes a line for each POOL_EVENT_*, and $NAME its name in capitals.  A comma before a line that begins
+ * with a closing parenthesis is left out, for Java takes none there.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct count {
 #define MARK_ONE   "@count "
 #define MARK_NS    "@span "
 #define MARK_TIMES "@times "
+#define MARK_EVENT "@event "
 
 static const struct count counts[] = {
 #define COUNT(name, kind, unit, metric, reason, sentence) { MARK_##unit, #name, #kind, metric, reason, sentence },
@@ -135,7 +137,7 @@ static bool ends_in(const char *name, size_t length, const char *end)
 /* A word of a sentence: pool_evict and idle_timeout_ms are known by other names in other languages. */
 static void write_word(const char *word, size_t length, bool upper)
 {
-  if (!memchr(word, '_', length)) {
+  if (!memchr(word, '_', length) || isupper((unsigned char)*word)) { /* constants are what they are in C */
     fwrite(word, 1, length, out);
     return;
   }
@@ -172,9 +174,15 @@ static void write_go_name(const struct count *count)
     fputs("Sum", out);
 }
 
+static void write_upper(const char *text)
+{
+  for (; *text; text++)
+    fputc(toupper((unsigned char)*text), out);
+}
+
 static size_t write_variable(const char *at, const struct count *count)
 {
-  static const char *const names[] = {"$name", "$camel", "$Camel", "$Getter", "$said", "$Said"};
+  static const char *const names[] = {"$name", "$camel", "$Camel", "$Getter", "$said", "$Said", "$NAME"};
   size_t i = 0;
   while (i < COUNT_OF(names) && strncmp(at, names[i], strlen(names[i])) != 0)
     i++;
@@ -194,6 +202,9 @@ static size_t write_variable(const char *at, const struct count *count)
   case 4:
   case 5:
     write_sentence(count->sentence, i == 5);
+    break;
+  case 6:
+    write_upper(count->name);
     break;
   default:
     fprintf(stderr, "no such variable: %s", at);
@@ -219,9 +230,29 @@ static bool begins(const char *line, const char *with)
   return strncmp(line, with, strlen(with)) == 0;
 }
 
+/* The names of constants are in capitals, those of other languages begin with the small ones of a member. */
+static void fill_event(const char *line, const struct event *event)
+{
+  char name[64] = "";
+  for (size_t i = 0; event->name[i] && i < sizeof name - 1; i++)
+    name[i] = (char)tolower((unsigned char)event->name[i]);
+  write_line(line, &(struct count){.mark = MARK_EVENT, .name = name, .sentence = event->sentence});
+}
+
+static void fill_events(const char *line)
+{
+  for (size_t i = 0; i < COUNT_OF(events); i++)
+    if (events[i].name)
+      fill_event(line, &events[i]);
+}
+
 /* Writes the line once for each row that it is for, or as it is. */
 static void fill(const char *line)
 {
+  if (begins(line, MARK_EVENT)) {
+    fill_events(line + strlen(MARK_EVENT));
+    return;
+  }
   bool each = begins(line, MARK_ONE) || begins(line, MARK_NS) || begins(line, MARK_TIMES);
   for (size_t i = 0; each && i < COUNT_OF(counts); i++)
     if (begins(line, counts[i].mark))

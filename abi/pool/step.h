@@ -102,8 +102,9 @@ typedef struct {
  * one fails, pool_step_done() returns what pool_create() would return and pool_failure() has its message: close what
  * was opened and free the pool.
  *  - `background_reset`: pool_step_next() asks for the reset of a connection, not pool_step_end().
- *  - `check_after_ms` and `keepalive_ms` need POOL_STEP_CHECKS, as they need a check there; `check_timeout_ms` and
- *    `call_timeout_ms` are the caller's to keep.
+ *  - `check_after_ms` and `keepalive_ms` need POOL_STEP_CHECKS, as they need a check there; a check that took
+ *    longer than `check_timeout_ms` has failed, whatever is reported; to end one, and `call_timeout_ms`, are the caller's
+ *    business.
  *  - `openers` must be 0, for the caller decides which thread opens; `events` and `log` must be NULL: their place is
  *    taken by POOL_STEP_EVENTS, POOL_STEP_LOG and pool_step_event().  `event_mask` is obeyed.
  *  - `keeper` means nothing: the caller keeps the time.

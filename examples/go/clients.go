@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log"
 	"net"
 	"net/rpc"
 	"sync"
@@ -22,7 +23,9 @@ func useClients(ctx context.Context, address string) (product int, err error) {
 		}
 		return rpc.NewClient(conn), nil
 	}
-	clients, err := pool.New(pool.Config{MaxOpen: 3}, open, pool.WithClose((*rpc.Client).Close))
+	say := func(level pool.LogLevel, line string) { log.Print(line) }
+	clients, err := pool.New(pool.Config{MaxOpen: 3}, open, pool.WithClose((*rpc.Client).Close),
+		pool.WithLog[*rpc.Client](say)) // of failed opens, leaks, ...
 	if err != nil {
 		return 0, err
 	}

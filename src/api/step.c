@@ -462,6 +462,12 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
   if (state == EMPTY)
     return finish(NULL, &(struct step){0}, theirs, POOL_E_STALE, 0, NULL);
   outcome.took_ns = clock_now() - outcome.asked_ns;
+  failure.size = sizeof failure;
+  if (state == CHECKING && outcome.succeeded &&
+      failure_of_check(slot_pool(slot_of(claim)), outcome.took_ns, &failure)) {
+    outcome.succeeded = false;
+    outcome.error = &failure;
+  }
   return done(slot_of(claim), state, &outcome, theirs);
 }
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "decide/attention.h"
 #include "decide/count.h"
@@ -55,4 +56,13 @@ int failure_of_get(struct pool *pool, int code, const struct late *late)
   if (late->cause && late->cause->code == code)
     return error_set(NULL, code, late->cause->native, "%s: %s", pool->name, late->cause->message);
   return code == POOL_E_OPEN ? fail_fast(pool) : error_code(code);
+}
+
+int failure_of_check(struct pool *pool, int64_t took_ns, pool_error_t *error)
+{
+  int64_t limit_ms = pool->config.check_timeout_ms;
+  if (limit_ms < 0 || took_ns <= ns_of(limit_ms))
+    return 0;
+  return error_set(error, POOL_E_TIMEOUT, 0, "check took %lld ms, and check_timeout_ms is %lld",
+                   (long long)(took_ns / 1000000), (long long)limit_ms);
 }

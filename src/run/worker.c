@@ -23,6 +23,7 @@
 #include "run/callback.h"
 #include "run/crew.h"
 #include "run/event.h"
+#include "run/failure.h"
 
 /* A driver whose timer has whole milliseconds may end so much before the deadline, because of it. */
 #define CUT_NS INT64_C(1000000)
@@ -87,16 +88,6 @@ static int64_t check_until(struct pool *pool, int64_t began, int64_t deadline_ns
   return limit_ms < 0 || (lend && deadline_ns < own) ? deadline_ns : own;
 }
 
-/* A check that says yes, but too late. */
-static int overran(struct pool *pool, int64_t took_ns, pool_error_t *error)
-{
-  int64_t limit_ms = pool->config.check_timeout_ms;
-  if (limit_ms < 0 || took_ns <= ns_of(limit_ms))
-    return 0;
-  return error_set(error, POOL_E_TIMEOUT, 0, "check took %lld ms, and check_timeout_ms is %lld",
-                   (long long)(took_ns / 1000000), (long long)limit_ms);
-}
-
 /* One piece of work, reported to the engine, which may have more. */
 static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend,
                                    pool_error_t *cause)
@@ -117,7 +108,7 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   callback_leave(&callback);
   int64_t ended = clock_now();
   if (checks && failure == 0)
-    failure = overran(pool, ended - began, &error);
+    failure = failure_of_check(pool, ended - began, &error);
   bool opened = done.work == POOL_WORK_OPEN && failure == 0;
   bool good = opened || (done.work == POOL_WORK_CHECK && failure == 0);
   /* A connection that comes after the deadline is the next caller's. */

@@ -201,6 +201,22 @@ static void test_step_told__a_reset_in_the_background_is_asked_for_by_next(void 
   step_finish(pool, 1);
 }
 
+static void test_step_told__a_check_that_took_too_long_has_failed(void **state)
+{
+  (void)state;
+  pool_t *pool = step_pool(PLAN(.config.check_after_ms = 0, .config.check_timeout_ms = 500));
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(step_put(step_open(pool, &connections[0])), 0);
+  assert_checks(pool, 0, 0, &step);
+  virtual_advance(501 * MILLISECOND);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_CLOSE);
+  assert_int_equal(step.reason, POOL_REASON_CHECK);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  assert_int_equal(stats_of(pool).check_failures, 1);
+  step_finish(pool, 0);
+}
+
 /* ---- the connections that a pool begins with ---- */
 
 static void test_step_told__next_asks_for_the_initial_connections_first(void **state)
@@ -383,8 +399,9 @@ static void test_step_told__a_leak_is_found_by_a_look_and_told_with_its_tag(void
   assert_int_equal(pool_leases(pool, &info, 1), 1);
   assert_string_equal(info.tag, "report.c:42");
   assert_true(info.lease == lease);
-  for (int i = 0; i < 8 && !next_event(pool, &event); i++)
-    virtual_advance(keep_time(pool));
+  for (int64_t sleeps; (sleeps = keep_time(pool)) != POOL_NO_DEADLINE;)
+    virtual_advance(sleeps);
+  assert_true(next_event(pool, &event));
   assert_int_equal(event.event, 0);
   assert_int_equal(event.level, POOL_LOG_WARN);
   assert_non_null(strstr(event.line, ", report.c:42 is out for "));
@@ -439,6 +456,7 @@ int main(void)
       cmocka_unit_test(test_step_told__settings_that_need_an_ability_are_refused_without),
       cmocka_unit_test(test_step_told__a_reset_is_asked_for_after_each_lease),
       cmocka_unit_test(test_step_told__a_reset_in_the_background_is_asked_for_by_next),
+      cmocka_unit_test(test_step_told__a_check_that_took_too_long_has_failed),
       cmocka_unit_test(test_step_told__next_asks_for_the_initial_connections_first),
       cmocka_unit_test(test_step_told__an_initial_connection_that_fails_says_what_pool_create_says),
       cmocka_unit_test(test_step_told__a_timeout_says_where_the_time_went),

@@ -55,11 +55,8 @@ type Config struct {
 }
 
 const (
-	refillTick       = 100 * time.Millisecond
-	leastTick        = time.Millisecond
-	lifetimeFraction = 40
-	respites         = 100 // of a waiter, in the time that he may be overtaken
-	driverOpeners    = 2
+	respites      = 100 // of a waiter, in the time that he may be overtaken
+	driverOpeners = 2
 )
 
 // The settings as the library has them, and the first that it refused.
@@ -168,41 +165,19 @@ func (c *Config) settingsForDriver() *settings {
 	return s
 }
 
-// What the library cannot do without callbacks: this package does it itself.
+// What this package has to know of the settings, for it waits, opens and checks itself.
 type duties struct {
-	initial  int
-	paused   bool
-	limit    int64         // of a get in milliseconds; -1: none
-	timeout  time.Duration // the same; 0: none
-	patience time.Duration // the same, or where there is none the library's default
-	checks   time.Duration // how long a check may take; 0: no limit
-	respite  time.Duration // of who was told in vain
-	tick     time.Duration // how often to look at what time does to connections, at least; 0: it does nothing
+	initial int
+	limit   int64         // of a get in milliseconds; -1: none
+	timeout time.Duration // the same; 0: none
+	checks  time.Duration // how long a check may take; 0: no limit
+	respite time.Duration // of who was told in vain
 }
 
-// Takes over from the library.
-func (s *settings) takeOver(checks bool) (duties, error) {
-	s.note(native.Pool_config_check(s.Pool_config_t, s.failure))
-	switch {
-	case s.err != nil:
-		return duties{}, s.err
-	case s.GetCheck_after_ms() >= 0 && !checks:
-		return duties{}, &Error{Kind: ErrInvalid, Message: "check_after_ms is set, but there is no check"}
-	case s.GetKeepalive_ms() > 0 && !checks:
-		return duties{}, &Error{Kind: ErrInvalid, Message: "keepalive_ms is set, but there is no check"}
-	}
-	d := duties{initial: s.GetInitial(), paused: s.GetPaused() != 0, limit: s.GetGet_timeout_ms(),
-		timeout: limited(s.GetGet_timeout_ms()), checks: limited(s.GetCheck_timeout_ms()),
-		respite: time.Duration(s.GetFairness_us()) * time.Microsecond / respites, tick: s.tick()}
-	if d.patience = d.timeout; d.patience == 0 {
-		standard := newSettings()
-		defer standard.free()
-		d.patience = limited(standard.GetGet_timeout_ms())
-	}
-	s.SetInitial(0)
-	s.SetPaused(0)
-	s.SetKeeper(native.POOL_KEEPER_MANUAL)
-	return d, nil
+func (s *settings) duties() duties {
+	return duties{initial: s.GetInitial(), limit: s.GetGet_timeout_ms(), timeout: limited(s.GetGet_timeout_ms()),
+		checks:  limited(s.GetCheck_timeout_ms()),
+		respite: time.Duration(s.GetFairness_us()) * time.Microsecond / respites}
 }
 
 // A time of the library; 0: no limit.
@@ -211,31 +186,6 @@ func limited(ms int64) time.Duration {
 		return 0
 	}
 	return time.Duration(ms) * time.Millisecond
-}
-
-func (s *settings) tick() time.Duration {
-	tick := time.Duration(math.MaxInt64)
-	shorten := func(ms int64, fraction time.Duration) {
-		if by := limited(ms); by > 0 && by/fraction < tick {
-			tick = by / fraction
-		}
-	}
-	shorten(s.GetIdle_timeout_ms(), 4)
-	shorten(s.GetCheck_after_ms(), 4)
-	shorten(s.GetKeepalive_ms(), 4)
-	shorten(s.GetLeak_after_ms(), 4)
-	shorten(s.GetMax_lifetime_ms(), lifetimeFraction)
-	shorten(s.GetRetry_min_ms(), 1)
-	if s.GetMin_idle() > 0 || s.GetMin_open() > 0 {
-		shorten(int64(refillTick/time.Millisecond), 1)
-	}
-	if tick == math.MaxInt64 {
-		return 0
-	}
-	if tick < leastTick {
-		return leastTick
-	}
-	return tick
 }
 
 func roundUp(value time.Duration) int64 {
@@ -257,7 +207,7 @@ func saturate(value int) int {
 	return value
 }
 
-func max[N int | int64](a, b N) N {
+func max[N int | int64 | time.Duration](a, b N) N {
 	if a > b {
 		return a
 	}

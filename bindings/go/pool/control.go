@@ -6,7 +6,7 @@ package pool
 // connections are concerned.
 func (p *Pool[C]) Flush() int {
 	count := p.handle.flush()
-	p.served()
+	p.tend()
 	return count
 }
 
@@ -30,19 +30,13 @@ func (p *Pool[C]) Resume() (int, error) {
 // ever.
 func (p *Pool[C]) Evict() int {
 	count := p.handle.evict()
-	p.served()
+	p.tend()
 	return count
 }
 
 func (p *Pool[C]) controlled(result int) (int, error) {
-	p.served()
-	return counted(result)
-}
-
-// These calls serve waiters, and do not say whom.
-func (p *Pool[C]) served() {
-	p.queue.tellAll()
 	p.tend()
+	return counted(result)
 }
 
 // Flush does what Pool.Flush does.

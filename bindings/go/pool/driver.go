@@ -172,6 +172,9 @@ func (l DriverLease) DiscardBroken() error {
 	return l.Release()
 }
 
+// Tag does what Lease.Tag does.
+func (l DriverLease) Tag(text string) error { return tag(l.number, text) }
+
 func (l DriverLease) ended(code int64) error {
 	if code < 0 {
 		return failureOf(code, "")

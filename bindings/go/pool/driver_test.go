@@ -284,6 +284,25 @@ func TestADriversLeaseEndsOnce(t *testing.T) {
 	eventually(t, "it is closed", func() bool { return s.open.Load() == 0 })
 }
 
+func TestADriversLeasesAreListedWithTheirTags(t *testing.T) {
+	s, _ := serveArith(t)
+	p := openDriver(t, pool.Config{MaxOpen: 1}, s.address)
+	lease := getDriver(t, p)
+	succeed(t, lease.Tag("naïve"))
+	if leases := p.Leases(); len(leases) != 1 || leases[0].Tag != "naïve" || leases[0].Connection != 1 {
+		t.Errorf("%+v", leases)
+	}
+	succeed(t, lease.Tag(""))
+	if leases := p.Leases(); len(leases) != 1 || leases[0].Tag != "" {
+		t.Errorf("%+v", leases)
+	}
+	succeed(t, lease.Release())
+	if leases := p.Leases(); len(leases) != 0 {
+		t.Errorf("%+v", leases)
+	}
+	expect(t, lease.Tag("late"), pool.ErrStale)
+}
+
 func TestManyCallsAtOneTime(t *testing.T) {
 	s, proceed := serveArith(t)
 	p := openDriver(t, pool.Config{MaxOpen: 1}, s.address)

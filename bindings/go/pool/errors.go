@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"libpool.example/go/internal/native"
 )
@@ -59,10 +60,17 @@ func (e *Error) Error() string {
 	if text == "" {
 		text = e.Kind.Error()
 	}
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
+	if e.Err == nil {
+		return text
 	}
-	return text
+	behind := e.Err.Error()
+	if late, is := e.Err.(*lateError); is && strings.Contains(text, late.open.Error()) {
+		behind = late.over.Error()
+	}
+	if strings.Contains(text, behind) {
+		return text // the library was told it and says it
+	}
+	return text + ": " + behind
 }
 
 // Is makes errors.Is find the kind.
@@ -126,19 +134,18 @@ func failureOf(code int64, message string) *Error {
 	return &Error{Kind: known, Message: message}
 }
 
-// The error of a code; one that says that the server is down has the error of the last open behind it.
-func (p *Pool[C]) failure(code int64) error {
-	failure := failureOf(code, "")
+// The error of a step; one that says that the server is down has the error of the last open behind it.
+func (p *Pool[C]) failure(last step) error {
+	failure := failureOf(int64(last.result), last.message)
 	if cause := p.lastCause.Load(); cause != nil && failure.Kind == ErrOpen {
-		failure.Message = "not tried, for opens keep failing"
 		failure.Err = *cause
 	}
 	return failure
 }
 
-func (p *Pool[C]) failureIf(code int64) error {
-	if code >= 0 {
+func (p *Pool[C]) failureIf(last step) error {
+	if last.result >= 0 {
 		return nil
 	}
-	return p.failure(code)
+	return p.failure(last)
 }

@@ -7,61 +7,83 @@ import (
 	"time"
 )
 
-// A goroutine that does what is due by time, where a setting needs it.
-type keeper struct {
-	nudges chan struct{} // nil: there is none
-	over   chan struct{}
-	ended  sync.Once
+// Between two rounds there is at least this time.
+const leastTick = time.Millisecond
+
+// A goroutine that does something as often as it is asked to, and lives no longer than that takes.
+type helper struct {
+	mutex       sync.Mutex
+	busy, again bool
+	begun       int64 // how often it did it
 }
 
-// A round says when the next is due; it comes after a tick at the latest.
-func (k *keeper) start(tick time.Duration, round func() time.Duration) {
-	k.nudges = make(chan struct{}, 1)
-	k.over = make(chan struct{})
-	go k.run(tick, round)
+func (h *helper) ask(do func()) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	if h.again = h.busy; !h.busy {
+		h.busy = true
+		go h.run(do)
+	}
 }
 
-func (k *keeper) run(tick time.Duration, round func() time.Duration) {
-	over := false
+// Goes on after what it does has panicked or ended the goroutine.
+func (h *helper) run(do func()) {
 	defer func() {
-		if !over {
-			go k.run(tick, round) // a round has ended its goroutine
+		_ = recover()
+		h.mutex.Lock()
+		defer h.mutex.Unlock()
+		if h.busy = h.again; h.busy {
+			h.again = false
+			go h.run(do)
 		}
 	}()
-	timer := time.NewTimer(tick)
-	defer timer.Stop()
-	for {
-		wait := round()
-		if wait > tick {
-			wait = tick
-		}
-		if wait < leastTick {
-			wait = leastTick
-		}
-		timer.Reset(wait)
-		select {
-		case <-timer.C:
-			continue
-		case <-k.nudges:
-		case <-k.over:
-			over = true
-			return
-		}
-		if !timer.Stop() {
-			<-timer.C
-		}
+	h.mutex.Lock()
+	h.begun++
+	h.mutex.Unlock()
+	do()
+}
+
+// Keeps the time of a pool: asks its helper for a round when something is due.
+type keeper struct {
+	helper
+	times sync.Mutex // guards the following
+	timer *time.Timer
+	at    time.Time // when it rings; zero: not before it is set
+	over  bool
+}
+
+// Something is due after so long.  What is due earlier goes on being so: a round in vain is better than one that is late.
+func (k *keeper) set(in time.Duration, round func()) {
+	if in == 0 {
+		k.ask(round)
+		return
+	}
+	k.times.Lock()
+	defer k.times.Unlock()
+	at := time.Now().Add(in)
+	if in == never || k.over || (!k.at.IsZero() && !at.Before(k.at)) {
+		return
+	}
+	k.at = at
+	if k.timer == nil {
+		k.timer = time.AfterFunc(in, func() { k.ring(round) })
+	} else {
+		k.timer.Reset(in)
 	}
 }
 
-// Something has happened that makes the next round due earlier, perhaps.
-func (k *keeper) nudge() {
-	if k.nudges != nil {
-		wake(k.nudges)
-	}
+func (k *keeper) ring(round func()) {
+	k.times.Lock()
+	k.at = time.Time{}
+	k.times.Unlock()
+	k.ask(round)
 }
 
+// A closed pool has no time.
 func (k *keeper) stop() {
-	if k.over != nil {
-		k.ended.Do(func() { close(k.over) })
+	k.times.Lock()
+	defer k.times.Unlock()
+	if k.over = true; k.timer != nil {
+		k.timer.Stop()
 	}
 }

@@ -31,14 +31,11 @@ func (l Lease[C]) Release() error {
 		return stale()
 	}
 	p := l.place.pool
-	if p.reset != nil && !p.clean(l) {
-		return p.discard(l.number)
-	}
 	next := end(l.number)
-	if next.wake != 0 || next.work != workNone {
+	if next.wake != 0 || next.work != workNone || next.more != 0 {
 		p.settle(next)
 	}
-	return p.failureIf(int64(next.result))
+	return p.failureIf(next)
 }
 
 // Discard ends the lease and closes the connection, because it is broken, say.
@@ -56,6 +53,15 @@ func (l Lease[C]) DiscardBroken() error {
 		return stale()
 	}
 	return l.place.pool.discardBroken(l.number)
+}
+
+// Tag notes beside the lease what it is used for, until it is released; Leases and the events of a leak show it.  ""
+// takes the note back.
+func (l Lease[C]) Tag(text string) error {
+	if !l.Valid() {
+		return stale()
+	}
+	return tag(l.number, text)
 }
 
 // Of all who end a lease at one time, one succeeds.

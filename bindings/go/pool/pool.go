@@ -31,13 +31,12 @@ type Pool[C any] struct {
 	close  func(C) error
 	check  func(context.Context, C) error
 	reset  func(C) error
+	listeners
 	duties
-	table  table[C]
-	queue  queue
-	keeper keeper
-	chores sync.Mutex // guards refilling
-	// A connection is being opened to keep it idle; the library does not count these, so it is one at a time.
-	refilling bool
+	table     table[C]
+	queue     queue
+	keeper    keeper
+	filling   bool                  // New opens the first connections, and whatever else there is to do can wait
 	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
 	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
 	closed    atomic.Bool
@@ -61,7 +60,7 @@ func WithCheck[C any](check func(ctx context.Context, conn C) error) Option[C] {
 }
 
 // WithReset says how a connection is made clean for its next user; Release calls it, and if it fails the connection is
-// closed.
+// closed.  With the setting background_reset it runs in a goroutine of its own.
 func WithReset[C any](reset func(conn C) error) Option[C] {
 	return func(p *Pool[C]) { p.reset = reset }
 }
@@ -82,52 +81,70 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	}
 	settings := config.settings()
 	defer settings.free()
-	var err error
-	if p.duties, err = settings.takeOver(p.check != nil); err != nil {
-		return nil, err
+	p.listeners.choose(settings)
+	if settings.err != nil {
+		return nil, settings.err
 	}
+	var err error
 	if p.handle, err = newHandle(settings, p.abilities(), config.Name); err != nil {
 		return nil, err
 	}
+	p.duties = settings.duties()
 	if err := p.fill(p.initial); err != nil {
-		over, cancel := context.WithCancel(context.Background())
-		cancel()
-		p.Close(over)
 		return nil, err
 	}
-	if p.paused { // not before, for the first connections are opened by gets
-		p.handle.pause()
-	}
-	if p.tick > 0 {
-		p.keeper.start(p.tick, p.keep)
-	}
+	p.tend()
 	return p, nil
 }
 
 // What this pool does for the library.
 func (p *Pool[C]) abilities() int {
+	abilities := p.listeners.abilities()
 	if p.check != nil {
-		return checksStep
+		abilities |= checksStep
 	}
-	return 0
+	if p.reset != nil {
+		abilities |= resetsStep
+	}
+	return abilities
 }
 
-// Takes so many leases at one time, so that as many connections are opened, and gives them back.
-func (p *Pool[C]) fill(count int) (err error) {
-	leases := make([]Lease[C], 0, count)
+// Opens the first connections, or none: then the pool is closed.
+func (p *Pool[C]) fill(count int) error {
+	p.filling = true
 	defer func() {
-		for _, lease := range leases {
-			lease.Release()
+		if p.filling {
+			over, cancel := context.WithCancel(context.Background())
+			cancel()
+			p.Close(over)
 		}
 	}()
-	for len(leases) < count {
-		lease, err := p.TryGet(context.Background())
-		if err != nil {
+	for i := 0; i < count; i++ {
+		if err := p.openFirst(); err != nil {
 			return err
 		}
-		leases = append(leases, lease)
 	}
+	p.filling = false
 	return nil
+}
+
+func (p *Pool[C]) openFirst() error {
+	ctx, cancel := p.limited(context.Background())
+	defer cancel()
+	next := following(p.handle)
+	if next.work != workOpen {
+		return &Error{Kind: ErrNoMemory}
+	}
+	_, err := p.perform(ctx, next)
+	return err
+}
+
+// Ends a context at the latest when a get would end that begins now.
+func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if p.timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, p.timeout)
 }
 
 // Get lends a connection: an idle one, else a new one if the caps allow, else the next that is released, in order of
@@ -156,7 +173,7 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 		return Lease[C]{}, over(err)
 	}
 	next := begin(p.handle, p.most(ctx, wait), 0)
-	if next.result > 0 && next.wake == 0 {
+	if next.result > 0 && next.wake == 0 && next.more == 0 {
 		return p.lend(int64(next.result)), nil
 	}
 	return p.getPatiently(ctx, next, wait)
@@ -181,11 +198,8 @@ func (p *Pool[C]) lend(lease int64) Lease[C] {
 
 // A get that finds no idle connection at once.
 func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease[C], error) {
-	if p.timeout > 0 {
-		limited, cancel := context.WithTimeout(ctx, p.timeout)
-		defer cancel()
-		ctx = limited
-	}
+	ctx, cancel := p.limited(ctx)
+	defer cancel()
 	var failed error // of the last open
 	for {
 		p.tell(next)
@@ -193,8 +207,9 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease
 		case next.result > 0:
 			return p.lend(int64(next.result)), nil
 		case next.result < 0:
+			p.finish(next)
 			return Lease[C]{}, p.ended(ctx, wait, next, failed)
-		case next.work == workClose:
+		case next.work == workClose || next.work == workReset:
 			p.finish(next)
 			next = step{}
 		case next.work != workNone:
@@ -210,7 +225,7 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease
 		if next.ticket != 0 {
 			next = p.wait(ctx, next)
 		} else if err := ctx.Err(); err != nil {
-			return Lease[C]{}, p.late(err, failed)
+			return Lease[C]{}, p.late(err, failed, "")
 		} else {
 			next = begin(p.handle, p.most(ctx, wait), 0)
 		}
@@ -229,19 +244,22 @@ func (p *Pool[C]) ended(ctx context.Context, wait bool, last step, failed error)
 	switch {
 	case last.result == timeoutCode && wait:
 		<-ctx.Done() // the library counts in milliseconds and may be early by a part of one
-		return p.late(ctx.Err(), failed)
+		return p.late(ctx.Err(), failed, last.message)
+	case last.result == cancelledCode:
+		return p.late(ctx.Err(), failed, last.message)
 	case last.result == openCode && failed != nil:
-		return &Error{Kind: ErrOpen, Err: failed}
+		return &Error{Kind: ErrOpen, Message: last.message, Err: failed}
 	}
-	return p.failure(int64(last.result))
+	return p.failure(last)
 }
 
 // The context ended a get; why no connection could be opened is behind that, too.
-func (p *Pool[C]) late(err, failed error) *Error {
+func (p *Pool[C]) late(err, failed error, message string) *Error {
 	if cause := p.cause.Load(); failed == nil && cause != nil {
 		failed = *cause
 	}
 	ended := over(err)
+	ended.Message = message
 	if failed != nil {
 		ended.Err = &lateError{over: err, open: failed}
 	}
@@ -261,7 +279,7 @@ func (p *Pool[C]) wait(ctx context.Context, next step) step {
 			p.rest(ctx)
 		}
 		if !isToldBefore(ctx, told, time.Duration(next.look_again)) {
-			return p.giveUp(ctx, ticket)
+			return cancel(ticket) // a lease, if one came at this moment
 		}
 		next = begin(p.handle, -1, ticket)
 	}
@@ -294,23 +312,6 @@ func isToldBefore(ctx context.Context, told chan struct{}, lookAgain time.Durati
 		return false
 	}
 	return true
-}
-
-// Leaves the queue, unless a connection came at this moment.
-func (p *Pool[C]) giveUp(ctx context.Context, ticket int64) step {
-	if ctx.Err() == context.DeadlineExceeded {
-		// Who asks at his deadline is counted as timed out, not as cancelled.
-		next := begin(p.handle, -1, ticket)
-		if next.ticket == 0 {
-			return next
-		}
-		p.tell(next)
-	}
-	next := cancel(ticket)
-	if next.result == 0 && next.work == workNone {
-		next.result = timeoutCode
-	}
-	return next
 }
 
 // Close closes the pool: nobody gets a connection any more, those who wait get ErrClosed, idle connections are closed

@@ -47,15 +47,6 @@ func (q *queue) tell(ticket int64) {
 	q.mutex.Unlock()
 }
 
-// After calls that serve waiters without saying whom.
-func (q *queue) tellAll() {
-	q.mutex.Lock()
-	for _, told := range q.waiters {
-		wake(told)
-	}
-	q.mutex.Unlock()
-}
-
 func wake(told chan struct{}) {
 	select {
 	case told <- struct{}{}:

@@ -15,49 +15,77 @@ import "C"
 
 import "runtime"
 
+type told = C.struct_step
+
 // What is to be done next, as <pool/step.h> says it.
-type step = C.struct_step
+type step struct {
+	told
+	message string // of a failure, or "": its code says it all
+}
 
 const (
 	workNone  = C.POOL_WORK_NONE
 	workOpen  = C.POOL_WORK_OPEN
 	workCheck = C.POOL_WORK_CHECK
+	workReset = C.POOL_WORK_RESET
 	workClose = C.POOL_WORK_CLOSE
 
 	checksStep = C.POOL_STEP_CHECKS
+	resetsStep = C.POOL_STEP_RESETS
+	eventsStep = C.POOL_STEP_EVENTS
+	logStep    = C.POOL_STEP_LOG
 
-	timeoutCode = C.POOL_E_TIMEOUT
-	openCode    = C.POOL_E_OPEN
+	timeoutCode   = C.POOL_E_TIMEOUT
+	cancelledCode = C.POOL_E_CANCELLED
+	openCode      = C.POOL_E_OPEN
+
+	never = C.POOL_NO_DEADLINE
 )
 
+// The text is C's memory.
+func (s *step) read() {
+	s.message = C.GoString(C.step_text(s.text))
+	C.step_text_free(s.text)
+	s.text = 0
+}
+
 func begin(handle *handle, timeout int64, ticket int64) (next step) {
-	C.step_begin(C.uintptr_t(handle.address), C.int64_t(timeout), C.int64_t(ticket), &next)
+	C.step_begin(C.uintptr_t(handle.address), C.int64_t(timeout), C.int64_t(ticket), &next.told)
 	runtime.KeepAlive(handle)
+	if next.text != 0 {
+		next.read()
+	}
 	return
 }
 
 func cancel(ticket int64) (next step) {
-	C.step_cancel(C.int64_t(ticket), &next)
+	C.step_cancel(C.int64_t(ticket), &next.told)
+	if next.text != 0 {
+		next.read()
+	}
 	return
 }
 
 func end(lease int64) (next step) {
-	C.step_end(C.int64_t(lease), &next)
+	C.step_end(C.int64_t(lease), &next.told)
 	return
 }
 
 func endUnusable(lease int64) (next step) {
-	C.step_end_unusable(C.int64_t(lease), &next)
+	C.step_end_unusable(C.int64_t(lease), &next.told)
 	return
 }
 
 func endBroken(lease int64) (next step) {
-	C.step_end_broken(C.int64_t(lease), &next)
+	C.step_end_broken(C.int64_t(lease), &next.told)
 	return
 }
 
 func succeeded(claim int64) (next step) {
-	C.step_done(C.int64_t(claim), 0, nil, 0, &next)
+	C.step_done(C.int64_t(claim), 0, nil, 0, &next.told)
+	if next.text != 0 {
+		next.read()
+	}
 	return
 }
 
@@ -68,12 +96,15 @@ func failed(claim int64, impatient bool, message string) (next step) {
 	if impatient {
 		code = C.POOL_E_TIMEOUT
 	}
-	C.step_failed(C.int64_t(claim), code, message, &next)
+	C.step_failed(C.int64_t(claim), code, message, &next.told)
+	if next.text != 0 {
+		next.read()
+	}
 	return
 }
 
 func following(handle *handle) (next step) {
-	C.step_next(C.uintptr_t(handle.address), &next)
+	C.step_next(C.uintptr_t(handle.address), &next.told)
 	runtime.KeepAlive(handle)
 	return
 }

@@ -1,40 +1,68 @@
 /* SPDX-License-Identifier: MIT */
-/* The step API as Go calls it: what a step says is written into a struct on the caller's stack, without pointers. */
+/* The step API as Go calls it: what a step says is written into a struct on the caller's stack, without Go pointers. */
 #ifndef STEP_H
 #define STEP_H
 
 #include <pool/step.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What a step says.  Mostly that is the result alone; then only it is written, for Go has made all of it 0. */
 struct step {
-  int64_t result, claim, ticket, wake, look_again;
-  int32_t work;
+  int64_t result, claim, ticket, wake, look_again, due;
+  uintptr_t text; /* why there is no lease, for step_text_free(); 0: the result says it all */
+  int32_t work, more;
 };
 
 static inline void tell(struct step *told, int64_t result, const pool_step_t *step)
 {
   told->result = result;
-  if (!(step->wake | step->ticket | step->work))
+  if (!(step->wake | step->ticket | step->work | step->more))
     return;
   told->claim = step->claim;
   told->ticket = step->ticket;
   told->wake = step->wake;
   told->look_again = step->look_again_ns;
   told->work = step->work;
+  told->more = step->more;
+}
+
+/* The library keeps the reason for each thread, and the goroutine's next call may come from another thread. */
+static inline int tell_failure(struct step *told)
+{
+  pool_error_t failure = POOL_ERROR_INIT;
+  int code = pool_failure(&failure);
+  if (strcmp(failure.message, pool_strerror(code)) != 0)
+    told->text = (uintptr_t)strdup(failure.message);
+  return code;
+}
+
+static inline const char *step_text(uintptr_t text)
+{
+  return (const char *)text;
+}
+
+static inline void step_text_free(uintptr_t text)
+{
+  free((void *)text);
 }
 
 static inline void step_begin(uintptr_t pool, int64_t timeout_ms, int64_t ticket, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
   tell(told, pool_step_begin((pool_t *)pool, timeout_ms, ticket, &step), &step);
+  if (told->result < 0)
+    tell_failure(told);
 }
 
+/* The result is a lease, or why there is none. */
 static inline void step_cancel(int64_t ticket, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
   tell(told, pool_step_cancel(ticket, &step), &step);
+  if (told->result <= 0)
+    told->result = tell_failure(told);
 }
 
 static inline void step_end(int64_t lease, struct step *told)
@@ -66,12 +94,15 @@ static inline void step_done(int64_t claim, int32_t code, const char *message, s
   if (size)
     memcpy(failure.message, message, size);
   tell(told, pool_step_done(claim, code ? &failure : NULL, NULL, &step), &step);
+  if (told->result < 0)
+    tell_failure(told);
 }
 
 static inline void step_next(uintptr_t pool, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
   tell(told, pool_step_next((pool_t *)pool, &step), &step);
+  told->due = step.due_ns;
 }
 
 #endif

@@ -23,8 +23,17 @@ type outcome[C any] struct {
 	ended    bool // the function returned
 	failure  bool // it failed
 	lease    int64
-	failed   error // of open
-	next     step  // the open failed, but the get has a ticket to wait with
+	failed   error  // of open
+	message  string // what the library says of that
+	next     step   // the open failed, but the get has a ticket to wait with
+}
+
+// Why a get is over that leaves its work behind.
+func unfinished(next step) string {
+	if next.work == workOpen {
+		return "no connection in time: open has not returned"
+	}
+	return "no connection in time: check has not returned"
 }
 
 // An open or check that somebody waits for, unless he has left.
@@ -42,7 +51,7 @@ func (p *Pool[C]) perform(ctx context.Context, next step) (*outcome[C], error) {
 	case <-work.done:
 	case <-ctx.Done():
 		if work.settled.CompareAndSwap(false, true) {
-			return new(outcome[C]), p.late(ctx.Err(), nil)
+			return new(outcome[C]), p.late(ctx.Err(), nil, unfinished(next))
 		}
 		<-work.done
 	}
@@ -51,7 +60,7 @@ func (p *Pool[C]) perform(ctx context.Context, next step) (*outcome[C], error) {
 		panic(result.panicked)
 	}
 	if err := ctx.Err(); err != nil && result.failed != nil && result.err != nil {
-		result.err = p.late(err, result.failed)
+		result.err = p.late(err, result.failed, result.message)
 	}
 	return result, result.err
 }
@@ -128,23 +137,23 @@ func (p *Pool[C]) report(ctx context.Context, next step, result *outcome[C]) {
 	case after.result > 0:
 		result.lease = int64(after.result)
 	case after.ticket != 0:
-		result.next = step{ticket: after.ticket, look_again: after.look_again}
+		result.next.ticket, result.next.look_again = after.ticket, after.look_again
 	case result.failed != nil:
-		result.err = &Error{Kind: ErrOpen, Err: failure}
+		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure}
 	case failure == nil:
-		result.err = p.failureIf(int64(after.result))
+		result.err = p.failureIf(after)
 	}
+	result.message = after.message
 	result.failure = failure != nil
 	p.finish(after)
 }
 
 // After a failure something may be due: to try again, or to close the connections that were suspect as well.
 func (p *Pool[C]) tendAfter(result *outcome[C]) {
-	if !result.failure {
+	if !result.failure || p.filling {
 		return
 	}
 	defer p.shield()
-	p.keeper.nudge()
 	p.tend()
 }
 
@@ -184,7 +193,7 @@ func (p *Pool[C]) deliver(work *job, result *outcome[C]) {
 func (p *Pool[C]) giveBack(result *outcome[C]) {
 	if result.next.ticket != 0 {
 		next := cancel(int64(result.next.ticket))
-		p.tell(next)
+		p.settle(next)
 		p.putBack(max(int64(next.result), 0))
 	}
 	p.putBack(result.lease)
@@ -203,20 +212,22 @@ func (p *Pool[C]) shield() {
 	_ = recover()
 }
 
-// ---- closing ----
+// ---- closing and resetting ----
 
-// Closes what a step asks to close, and what that leads to.
+// Closes or resets what a step asks to, and what that leads to.
 func (p *Pool[C]) finish(next step) {
-	for next.work == workClose {
-		next = p.closeOne(next)
+	for next.work == workClose || next.work == workReset {
+		next = p.finishOne(next)
 	}
 }
 
-func (p *Pool[C]) closeOne(next step) (after step) {
+func (p *Pool[C]) finishOne(next step) (after step) {
 	place := p.table.at(int64(next.claim))
-	conn := place.conn
-	var none C
-	place.conn = none
+	conn, function := place.conn, p.reset
+	if next.work == workClose {
+		var none C
+		place.conn, function = none, p.close
+	}
 	failure, ended := errEnded, false
 	defer func() {
 		after = p.acknowledge(p.outcome(context.Background(), next, failure))
@@ -224,35 +235,22 @@ func (p *Pool[C]) closeOne(next step) (after step) {
 			p.finish(after) // the panic leaves, so nobody else does
 		}
 	}()
-	failure = p.closeWith(conn)
+	failure = callIf(function, conn)
 	ended = true
 	return
 }
 
-func (p *Pool[C]) closeWith(conn C) error {
-	if p.close == nil {
+func callIf[C any](function func(C) error, conn C) error {
+	if function == nil {
 		return nil
 	}
-	return p.close(conn)
-}
-
-// Resets a connection that comes back; false: it is to be closed.
-func (p *Pool[C]) clean(l Lease[C]) (clean bool) {
-	ended := false
-	defer func() {
-		if !ended {
-			_ = p.discard(l.number)
-		}
-	}()
-	clean = p.reset(l.conn) == nil
-	ended = true
-	return
+	return function(conn)
 }
 
 func (p *Pool[C]) discard(lease int64) error {
 	next := endUnusable(lease)
 	p.settle(next)
-	return p.failureIf(int64(next.result))
+	return p.failureIf(next)
 }
 
 // The others are under suspicion, and those that are idle are checked.
@@ -260,7 +258,7 @@ func (p *Pool[C]) discardBroken(lease int64) error {
 	defer p.tend()
 	next := endBroken(lease)
 	p.settle(next)
-	return p.failureIf(int64(next.result))
+	return p.failureIf(next)
 }
 
 // ---- telling, and what nobody asked for ----
@@ -269,6 +267,9 @@ func (p *Pool[C]) tell(next step) {
 	if next.wake != 0 {
 		p.queue.tell(int64(next.wake))
 	}
+	if next.more != 0 && !p.filling {
+		p.keeper.ask(p.keep)
+	}
 }
 
 func (p *Pool[C]) settle(next step) {
@@ -276,67 +277,63 @@ func (p *Pool[C]) settle(next step) {
 	p.finish(next)
 }
 
-// Does what waits for anybody to do it; the rest of it also if one of the user's functions does not return.
+// Does what waits for anybody to do it, and sees to it that what is due later is done then.
 func (p *Pool[C]) tend() {
+	p.keeper.set(p.tidy(), p.keep)
+}
+
+// Returns when the next thing is due.  Does the rest also if one of the user's functions does not return.
+func (p *Pool[C]) tidy() time.Duration {
 	ended := false
 	defer func() {
 		if !ended {
 			p.tend()
 		}
 	}()
-	for {
-		next := p.nextChore()
-		if next.result != 1 {
-			ended = true
-			return
+	next := following(p.handle)
+	for ; next.result == 1; next = following(p.handle) {
+		if next.wake != 0 {
+			p.queue.tell(int64(next.wake))
 		}
-		p.tell(next)
-		switch next.work {
-		case workClose:
-			p.finish(next)
-		case workOpen, workCheck:
-			go p.runAlone(next)
-		}
+		p.begin(next)
 	}
+	if next.more != 0 {
+		p.listeners.ask(p.handle)
+	}
+	ended = true
+	return time.Duration(next.due)
 }
 
-// Opens that keep connections idle come one at a time, for the library would ask for another as long as none has ended.
-func (p *Pool[C]) nextChore() step {
-	p.chores.Lock()
-	defer p.chores.Unlock()
-	if p.refilling && !p.closed.Load() {
-		return step{}
+// What may take long has a goroutine of its own.
+func (p *Pool[C]) begin(next step) {
+	switch next.work {
+	case workClose:
+		p.finish(next)
+	case workReset:
+		go func() {
+			defer p.shield()
+			p.finish(next)
+		}()
+	case workOpen, workCheck:
+		go p.runAlone(next)
 	}
-	next := following(p.handle)
-	p.refilling = p.refilling || next.work == workOpen
-	return next
 }
 
 func (p *Pool[C]) runAlone(next step) {
 	defer p.shield()
-	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
+	ctx, cancel := p.limited(context.Background())
 	defer cancel()
-	result := new(outcome[C])
 	work := new(job)
 	work.settled.Store(true) // nobody waits
-	defer func() {
-		if next.work != workOpen {
-			return
-		}
-		p.chores.Lock()
-		p.refilling = false
-		p.chores.Unlock()
-		if result.lease != 0 {
-			p.tend() // after a failure, at the next tick
-		}
-	}()
-	p.run(ctx, next, work, result)
+	p.run(ctx, next, work, new(outcome[C]))
 }
 
 // One round of the keeper.
-func (p *Pool[C]) keep() time.Duration {
-	defer p.shield()
-	due := p.handle.maintain()
-	p.tend()
-	return time.Duration(due)
+func (p *Pool[C]) keep() {
+	due := p.tidy()
+	if due == 0 {
+		p.handle.maintain()
+		due = p.tidy()
+	}
+	p.keeper.set(max(due, leastTick), p.keep)
 }

@@ -3,6 +3,7 @@
 
 require 'libpool/native'
 require 'libpool/keeper'
+require 'libpool/event'
 require 'libpool/steering'
 require 'libpool/pool'
 require 'libpool/letters'

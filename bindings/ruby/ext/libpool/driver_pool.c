@@ -233,6 +233,7 @@ void driver_init(VALUE module)
   rb_define_singleton_method(letters, "fail", letters_fail, 2);
   VALUE pool = rb_define_class_under(module, "DriverPool", rb_cObject);
   rb_define_alloc_func(pool, object_allocate);
+  rb_define_private_method(pool, "lease_list", lease_list, 0);
   rb_undef_method(pool, "initialize_copy");
   rb_define_method(pool, "closed?", is_closed, 0);
   rb_define_private_method(pool, "create_driver", create_driver, 3);

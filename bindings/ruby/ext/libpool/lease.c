@@ -94,7 +94,7 @@ static VALUE lease_discard_broken(VALUE object)
 {
   libpool_checked(pool_mark_broken(libpool_lease(object)));
   lease_checkin(object);
-  rb_funcall(lease_get(object)->pool, rb_intern("keep_soon"), 0);
+  lending_attend(lease_get(object)->pool, libpool_of(lease_get(object)->pool));
   return Qnil;
 }
 
@@ -117,6 +117,28 @@ static VALUE lease_tag(VALUE object, VALUE text)
 {
   libpool_checked(pool_tag(libpool_lease(object), NIL_P(text) ? NULL : StringValueCStr(text)));
   return text;
+}
+
+static VALUE describe(const pool_lease_info_t *info)
+{
+  VALUE values[] = {LL2NUM(info->lease), LL2NUM(info->connection), LL2NUM(info->thread),
+                    DBL2NUM((double)info->held_ns / 1e9), rb_utf8_str_new_cstr(info->tag)};
+  return rb_ary_new_from_values(5, values);
+}
+
+VALUE lease_list(VALUE pool)
+{
+  static const pool_lease_info_t initial = POOL_LEASE_INFO_INIT;
+  struct libpool *self = libpool_of(pool);
+  long room = (long)libpool_checked(pool_leases(self->pool, NULL, 0)) + 16; /* other threads go on meanwhile */
+  VALUE memory, list = rb_ary_new();
+  pool_lease_info_t *infos = rb_alloc_tmp_buffer2(&memory, room, sizeof *infos);
+  infos[0] = initial;
+  long count = (long)libpool_checked(pool_leases(self->pool, infos, (size_t)room));
+  for (long i = 0; i < count && i < room; i++)
+    rb_ary_push(list, describe(&infos[i]));
+  rb_free_tmp_buffer(&memory);
+  return list;
 }
 
 void lease_init(VALUE module)

@@ -17,7 +17,7 @@ struct job {
   struct get *get; /* that needs it, or NULL */
   pool_step_t step;
   VALUE connection;
-  int64_t began_ns;
+  pool_error_t failure; /* why a check, reset or close failed */
   uint64_t forks;
   bool succeeded;
   pool_lease_t result;
@@ -26,6 +26,41 @@ struct job {
 static void note(struct get *get, pool_lease_t result, const pool_step_t *step);
 
 static pool_lease_t do_work(VALUE object, struct libpool *self, pool_step_t *step);
+
+/* ---- what a step says to others ---- */
+
+static VALUE start_keeper(VALUE object)
+{
+  return rb_funcall(object, rb_intern("start_keeper"), 0);
+}
+
+static VALUE ignore(VALUE data, VALUE error)
+{
+  (void)data, (void)error;
+  return Qfalse;
+}
+
+/* Rings for the keeper, and starts one where there was nothing to keep so far.  False: there is none, or it is busy. */
+static bool ring(VALUE object, struct libpool *self)
+{
+  if (!alarm_ring(self) && self->keeps_time && !self->closing)
+    rb_rescue2(start_keeper, object, ignore, Qnil, rb_eStandardError, (VALUE)0);
+  return self->alarm && self->busy == 0;
+}
+
+/* Who waits looks for itself where nobody would be in time to tell it: to look for no reason does no harm. */
+static void heed(VALUE object, struct libpool *self, const pool_step_t *step)
+{
+  sleeper_wake(object, self, step->wake);
+  if (step->more && !ring(object, self))
+    sleeper_wake_all(object, self);
+}
+
+void lending_attend(VALUE object, struct libpool *self)
+{
+  if (!ring(object, self))
+    lending_tidy(object, self);
+}
 
 /* ---- work ---- */
 
@@ -52,30 +87,35 @@ static VALUE call_close(VALUE data)
   return Qtrue;
 }
 
+static VALUE call_reset(VALUE data)
+{
+  struct job *job = (struct job *)data;
+  rb_funcall(job->self->reset, rb_intern("call"), 1, job->connection);
+  return Qtrue;
+}
+
 static VALUE failed(VALUE data, VALUE error)
 {
-  (void)data, (void)error;
+  failure_describe(error, &((struct job *)data)->failure);
   return Qfalse;
 }
 
-/* A check or close that raises has failed, and that is all; what is not a StandardError goes on its way. */
+/* A check, reset or close that raises has failed, and that is all; what is not a StandardError goes on its way. */
 static VALUE do_check(VALUE data)
 {
-  ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_check, data, failed, Qnil, rb_eStandardError, (VALUE)0));
+  ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_check, data, failed, data, rb_eStandardError, (VALUE)0));
   return Qnil;
 }
 
-/* A check that took longer than a check may has failed, whatever it says. */
-static void time_check(struct job *job)
+static VALUE do_reset(VALUE data)
 {
-  int64_t limit_ms = job->self->check_timeout_ms;
-  if (limit_ms >= 0 && sleeper_now() - job->began_ns > limit_ms * INT64_C(1000000))
-    job->succeeded = false;
+  ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_reset, data, failed, data, rb_eStandardError, (VALUE)0));
+  return Qnil;
 }
 
 static VALUE do_close(VALUE data)
 {
-  ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_close, data, failed, Qnil, rb_eStandardError, (VALUE)0));
+  ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_close, data, failed, data, rb_eStandardError, (VALUE)0));
   return Qnil;
 }
 
@@ -93,20 +133,17 @@ static VALUE report(VALUE data)
   bool opened = job->step.work == POOL_WORK_OPEN && job->succeeded;
   if (opened)
     shelf_put(job->self, job->step.claim, job->connection);
-  pool_error_t failure = {sizeof failure, POOL_E_OPEN, 0, ""};
   if (job->step.work == POOL_WORK_OPEN) {
     job->self->failure = job->succeeded ? Qnil : keep_exception(rb_errinfo());
     if (!job->succeeded)
-      failure_describe(rb_errinfo(), &failure);
-  } else if (job->step.work == POOL_WORK_CHECK) {
-    time_check(job);
+      failure_describe(rb_errinfo(), &job->failure);
   }
-  job->result = pool_step_done(job->step.claim, job->succeeded ? NULL : &failure, job->self, &job->step);
+  job->result = pool_step_done(job->step.claim, job->succeeded ? NULL : &job->failure, job->self, &job->step);
   if (job->get)
     note(job->get, job->result, &job->step); /* the exception that is under way may leave the get */
   if (job->self->closing)
     sleeper_wake_all(job->object, job->self); /* those who drain it are among them */
-  sleeper_wake(job->object, job->self, job->step.wake);
+  heed(job->object, job->self, &job->step);
   if (job->step.work != POOL_WORK_NONE)
     do_work(job->object, job->self, &job->step);
   return Qnil;
@@ -114,22 +151,22 @@ static VALUE report(VALUE data)
 
 static void do_one(struct job *job)
 {
+  job->failure = (pool_error_t){.size = sizeof job->failure, .code = POOL_E_OPEN};
   switch (job->step.work) {
   case POOL_WORK_OPEN:
     rb_ensure(call_open, (VALUE)job, report, (VALUE)job);
     break;
   case POOL_WORK_CHECK:
     job->connection = shelf_get(job->step.claim);
-    job->began_ns = sleeper_now();
     rb_ensure(do_check, (VALUE)job, report, (VALUE)job);
     break;
-  case POOL_WORK_CLOSE:
-    job->connection = shelf_take(job->self, job->step.claim);
-    rb_ensure(do_close, (VALUE)job, report, (VALUE)job);
+  case POOL_WORK_RESET:
+    job->connection = shelf_get(job->step.claim);
+    rb_ensure(do_reset, (VALUE)job, report, (VALUE)job);
     break;
   default:
-    job->succeeded = true; /* nothing to do for a reset */
-    report((VALUE)job);
+    job->connection = shelf_take(job->self, job->step.claim);
+    rb_ensure(do_close, (VALUE)job, report, (VALUE)job);
   }
 }
 
@@ -209,15 +246,8 @@ static void fail(struct get *get, pool_error_t *error)
   VALUE cause = NIL_P(get->failure) ? get->self->failure : get->failure;
   if (get->result == POOL_E_OPEN && !NIL_P(get->failure))
     rb_exc_raise(get->failure);
-  bool says_cause = get->result == POOL_E_TIMEOUT && get->timeout_ms != 0 && !NIL_P(cause);
-  if (says_cause) {
-    pool_error_t open = POOL_ERROR_INIT;
-    failure_describe(cause, &open);
-    char text[sizeof error->message + sizeof open.message];
-    snprintf(text, sizeof text, "%s; the last open failed: %s", error->message, open.message);
-    failure_raise_with(get->result, text, cause);
-  }
-  failure_raise_with(get->result, error->message, get->result == POOL_E_OPEN ? cause : Qnil);
+  bool has_cause = get->result == POOL_E_OPEN || (get->result == POOL_E_TIMEOUT && get->timeout_ms != 0);
+  failure_raise_with(get->result, error->message, has_cause ? cause : Qnil);
 }
 
 static VALUE work_for_get(VALUE data)
@@ -229,11 +259,8 @@ static VALUE work_for_get(VALUE data)
                     .step = get->step,
                     .connection = Qnil,
                     .forks = libpool_forks};
-  bool checks = get->step.work == POOL_WORK_CHECK;
   do_one(&job);
   RB_GC_GUARD(job.connection);
-  if (checks && !job.succeeded && get->forks == libpool_forks)
-    rb_funcall(get->object, rb_intern("keep_soon"), 0); /* those that were suspect as well are to be closed */
   return Qnil;
 }
 
@@ -270,7 +297,7 @@ static void act(struct get *get)
   pool_error_t error = POOL_ERROR_INIT; /* asked for at once, for whoever runs next may fail as well */
   if (get->result < 0 && pool_failure(&error) != get->result)
     snprintf(error.message, sizeof error.message, "%s", pool_strerror(get->result));
-  sleeper_wake(get->object, get->self, get->step.wake);
+  heed(get->object, get->self, &get->step);
   if (get->result < 0)
     fail(get, &error);
   if (get->step.work != POOL_WORK_NONE) {
@@ -313,7 +340,7 @@ static void give_up(struct get *get)
     pool_lease_t lease = pool_step_cancel(ticket, &get->step);
     if (lease > 0)
       get->lease = lease;
-    sleeper_wake(get->object, get->self, get->step.wake);
+    heed(get->object, get->self, &get->step);
   }
   if (get->lease)
     lending_end(get->object, get->self, get->lease);
@@ -343,7 +370,7 @@ pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_m
 {
   pool_step_t step = POOL_STEP_INIT;
   pool_lease_t lease = pool_step_begin(self->pool, timeout_ms, 0, &step);
-  if (lease <= 0 || step.wake)
+  if (lease <= 0 || step.wake || step.more)
     return get_slowly(object, self, timeout_ms, lease, &step);
   shelf_note(lease);
   return lease;
@@ -356,7 +383,7 @@ pool_lease_t lending_begin_idle(VALUE object, struct libpool *self)
   if (pool_len(self->pool) == 0)
     return 0; /* whoever holds the GVL finds it so until he lets go: it would be opened */
   pool_lease_t lease = pool_step_begin(self->pool, 0, 0, &step);
-  sleeper_wake(object, self, step.wake);
+  heed(object, self, &step);
   if (lease > 0)
     shelf_note(lease);
   else if (step.work == POOL_WORK_OPEN)
@@ -370,37 +397,58 @@ int lending_end(VALUE object, struct libpool *self, pool_lease_t lease)
 {
   pool_step_t step = POOL_STEP_INIT;
   int code = pool_step_end(lease, &step);
-  sleeper_wake(object, self, step.wake);
+  heed(object, self, &step);
   if (step.work != POOL_WORK_NONE)
     do_work(object, self, &step);
   return code;
 }
 
+/* ---- what nobody in particular wanted ---- */
+
 struct chore {
   VALUE object;
   struct libpool *self;
   pool_step_t step;
+  uint64_t forks;
 };
 
 static VALUE do_chore(VALUE data)
 {
   struct chore *chore = (struct chore *)data;
-  pool_lease_t lease = do_work(chore->object, chore->self, &chore->step);
-  if (lease > 0)
-    lending_end(chore->object, chore->self, lease); /* opened to be idle */
+  do_work(chore->object, chore->self, &chore->step);
   return Qtrue;
 }
 
-void lending_tidy(VALUE object, struct libpool *self)
+/* An open that nobody in particular wanted has nobody to raise to: it is counted, and tried again another time. */
+static VALUE do_chore_quietly(VALUE data)
 {
-  uint64_t forks = libpool_forks;
-  struct chore chore = {object, self, POOL_STEP_INIT};
-  bool succeeded = true;
-  while (succeeded && forks == libpool_forks && pool_step_next(self->pool, &chore.step) > 0) {
+  return rb_rescue2(do_chore, data, ignore, Qnil, rb_eStandardError, (VALUE)0);
+}
+
+static VALUE end_chore(VALUE data)
+{
+  struct chore *chore = (struct chore *)data;
+  if (chore->forks == libpool_forks)
+    chore->self->busy--;
+  return Qnil;
+}
+
+int64_t lending_tidy(VALUE object, struct libpool *self)
+{
+  struct chore chore = {object, self, POOL_STEP_INIT, libpool_forks};
+  while (chore.forks == libpool_forks && pool_step_next(self->pool, &chore.step) > 0) {
     sleeper_wake(object, self, chore.step.wake);
-    /* An open that nobody in particular wanted has nobody to raise to: it is counted, and tried again another time.  It
-       is what the library asks for last. */
-    if (chore.step.work != POOL_WORK_NONE)
-      succeeded = RTEST(rb_rescue2(do_chore, (VALUE)&chore, failed, Qnil, rb_eStandardError, (VALUE)0));
+    if (chore.step.work == POOL_WORK_NONE)
+      continue;
+    self->busy++;
+    rb_ensure(do_chore_quietly, (VALUE)&chore, end_chore, (VALUE)&chore);
   }
+  return chore.step.due_ns;
+}
+
+void lending_fill(VALUE object, struct libpool *self, int32_t initial)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  for (int32_t i = 0; i < initial && pool_step_next(self->pool, &step) > 0; i++)
+    do_work(object, self, &step);
 }

@@ -41,12 +41,18 @@ struct libpool {
   VALUE open;   /* procs; nil where there is none, but for open */
   VALUE close;
   VALUE check;
+  VALUE reset;
   VALUE abandon;
+  VALUE log; /* and who is told what happens */
+  VALUE events;
   VALUE inherited; /* the parent's connections, after a fork, or nil */
   VALUE failure;   /* the exception of the last failed open, if none has succeeded since, or nil */
   uint32_t first;  /* slot of the first connection, see shelf.c */
   struct sleeper *first_sleeper, *last_sleeper;
-  int64_t get_timeout_ms, check_timeout_ms;
+  struct alarm *alarm; /* of its keeper; NULL: it has none */
+  bool keeps_time;     /* a thread does what is due; else the program does */
+  int busy;            /* how many blocks run that nobody in particular wanted */
+  int64_t get_timeout_ms;
   uint64_t forks; /* in which process this is valid */
   bool closing;
 };
@@ -63,13 +69,8 @@ extern uint64_t libpool_forks;
 
 /* ---- settings.c ---- */
 
-/* Settings that the binding obeys itself. */
-struct duties {
-  int32_t initial;
-  bool begins_paused, keeps_time;
-};
-
-pool_t *settings_create(struct libpool *self, VALUE options, struct duties *duties);
+/* *initial: how many connections it begins with. */
+pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial);
 pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address);
 
 /* Seconds as milliseconds, rounded up; nil: -1, for ever. */
@@ -86,8 +87,24 @@ pool_lease_t lending_begin_idle(VALUE object, struct libpool *self);
 /* Ends a lease.  0 or POOL_E_STALE. */
 int lending_end(VALUE object, struct libpool *self, pool_lease_t lease);
 
-/* Does what waits for anybody to do it. */
-void lending_tidy(VALUE object, struct libpool *self);
+/* Does what waits for anybody to do it.  In how many ns to look at the time again. */
+int64_t lending_tidy(VALUE object, struct libpool *self);
+
+/* Opens what the pool begins with; raises what an open raises. */
+void lending_fill(VALUE object, struct libpool *self, int32_t initial);
+
+/* There is something to be done that no step has said: the keeper does it, or this thread where there is none. */
+void lending_attend(VALUE object, struct libpool *self);
+
+/* ---- alarm.c: what wakes a pool's keeper ---- */
+
+void alarm_init(VALUE module);
+/* For a new keeper, whose object it is. */
+VALUE alarm_new(struct libpool *self);
+/* Runs no Ruby code.  False: there is no keeper. */
+bool alarm_ring(struct libpool *self);
+/* The pool gives it up. */
+void alarm_detach(struct libpool *self);
 
 /* ---- shelf.c: the connection of each slot ---- */
 
@@ -129,6 +146,8 @@ int64_t sleeper_now(void);
 void lease_init(VALUE module);
 VALUE lease_new(VALUE pool);
 void lease_set(VALUE object, pool_lease_t lease);
+/* Of a pool: an array of [lease, connection, thread, seconds, tag]. */
+VALUE lease_list(VALUE pool);
 /* Of a Libpool::Lease, or an integer. */
 pool_lease_t libpool_lease(VALUE object);
 /* The same for a lease of this pool only. */

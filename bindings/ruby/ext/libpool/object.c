@@ -6,7 +6,7 @@
 
 uint64_t libpool_forks;
 
-static ID start_keeper, keep_soon;
+static ID begin_keeping;
 
 /* ---- life ---- */
 
@@ -16,7 +16,10 @@ static void object_mark(void *data)
   rb_gc_mark(self->open);
   rb_gc_mark(self->close);
   rb_gc_mark(self->check);
+  rb_gc_mark(self->reset);
   rb_gc_mark(self->abandon);
+  rb_gc_mark(self->log);
+  rb_gc_mark(self->events);
   rb_gc_mark(self->inherited);
   rb_gc_mark(self->failure);
   shelf_mark(self);
@@ -34,6 +37,8 @@ static void object_free(void *data)
   struct libpool *self = data;
   shelf_clear(self, Qnil);
   pool_free(self->pool);
+  if (self->forks == libpool_forks)
+    alarm_detach(self); /* its keeper ends */
   ruby_xfree(self);
 }
 
@@ -53,7 +58,8 @@ VALUE object_allocate(VALUE class)
 {
   struct libpool *self;
   VALUE object = TypedData_Make_Struct(class, struct libpool, &object_type, self);
-  self->open = self->close = self->check = self->abandon = self->inherited = self->failure = Qnil;
+  self->open = self->close = self->check = self->reset = self->abandon = Qnil;
+  self->log = self->events = self->inherited = self->failure = Qnil;
   self->first = NOBODY;
   self->forks = libpool_forks;
   return object;
@@ -86,6 +92,8 @@ static VALUE ignore(VALUE data, VALUE error)
 static void inherit(VALUE object, struct libpool *self)
 {
   self->first_sleeper = self->last_sleeper = NULL;
+  self->alarm = NULL; /* the parent's, whose lock a thread may have had */
+  self->busy = 0;
   self->forks = libpool_forks;
   VALUE connections = NIL_P(self->inherited) ? rb_ary_new() : self->inherited;
   self->inherited = connections;
@@ -94,7 +102,7 @@ static void inherit(VALUE object, struct libpool *self)
     VALUE arguments[] = {self->abandon, rb_ary_pop(connections)};
     rb_rescue2(call_abandon, (VALUE)arguments, ignore, Qnil, rb_eStandardError, (VALUE)0);
   }
-  rb_funcall(object, start_keeper, 0);
+  rb_funcall(object, begin_keeping, 0);
 }
 
 struct libpool *libpool_of(VALUE object)
@@ -117,17 +125,21 @@ struct libpool *libpool_new(VALUE object)
 
 /* ---- methods ---- */
 
-/* Creates the pool, and returns what lib/libpool/pool.rb is to do: how many to open, and whether to pause it and to keep
-   its time. */
+/* Creates the pool, and returns how many connections it begins with. */
 static VALUE create(VALUE object, VALUE options, VALUE open)
 {
   struct libpool *self = libpool_new(object);
   Check_Type(options, T_HASH);
   self->open = open;
-  struct duties duties;
-  self->pool = settings_create(self, options, &duties);
-  return rb_ary_new_from_args(3, INT2NUM(duties.initial), duties.begins_paused ? Qtrue : Qfalse,
-                              duties.keeps_time ? Qtrue : Qfalse);
+  int32_t initial;
+  self->pool = settings_create(self, options, &initial);
+  return INT2NUM(initial);
+}
+
+static VALUE fill(VALUE object, VALUE initial)
+{
+  lending_fill(object, libpool_of(object), NUM2INT(initial));
+  return Qnil;
 }
 
 static int64_t timeout_of(struct libpool *self, int argc, VALUE *argv)
@@ -277,15 +289,76 @@ static VALUE mark_unusable(VALUE object, VALUE connection)
 static VALUE mark_broken(VALUE object, VALUE connection)
 {
   libpool_checked(pool_mark_broken(lease_of_connection(object, connection)));
-  rb_funcall(object, keep_soon, 0);
+  lending_attend(object, libpool_of(object));
   return Qnil;
+}
+
+static VALUE tag_connection(VALUE object, VALUE connection, VALUE text)
+{
+  libpool_checked(pool_tag(lease_of_connection(object, connection), NIL_P(text) ? NULL : StringValueCStr(text)));
+  return Qnil;
+}
+
+/* ---- time and events ---- */
+
+static VALUE seconds_of(int64_t ns)
+{
+  return ns == POOL_NO_DEADLINE ? Qnil : DBL2NUM((double)ns / 1e9);
 }
 
 /* Does what waits for anybody to do it. */
 static VALUE tidy(VALUE object)
 {
-  lending_tidy(object, libpool_of(object));
+  struct libpool *self = libpool_of(object);
+  if (lending_tidy(object, self) == 0)
+    alarm_ring(self); /* it has to look at the time */
   return Qnil;
+}
+
+/* Does what is due.  In how many seconds to look again, or nil. */
+static VALUE look(VALUE object)
+{
+  struct libpool *self = libpool_of(object);
+  libpool_checked(pool_maintain(self->pool));
+  return seconds_of(lending_tidy(object, self));
+}
+
+/* Whether a keeper has anything to wait for at this moment. */
+static VALUE needs_keeper(VALUE object)
+{
+  struct libpool *self = libpool_of(object);
+  return self->keeps_time && !self->closing && pool_maintain(self->pool) != POOL_NO_DEADLINE ? Qtrue : Qfalse;
+}
+
+static VALUE new_alarm(VALUE object)
+{
+  return alarm_new(libpool_of(object));
+}
+
+/* The next event or line of the log, or nil. */
+static VALUE next_event(VALUE object)
+{
+  struct libpool *self = libpool_of(object);
+  pool_step_event_t event = POOL_STEP_EVENT_INIT;
+  if (libpool_checked(pool_step_event(self->pool, &event)) == 0)
+    return Qnil;
+  VALUE values[] = {INT2NUM(event.event),        INT2NUM(event.reason),
+                    INT2NUM(event.code),         LL2NUM(event.lease),
+                    LL2NUM(event.connection),    LL2NUM(event.thread),
+                    LL2NUM(event.duration_ns),   rb_utf8_str_new_cstr(event.tag),
+                    rb_utf8_str_new_cstr(event.message), LL2NUM(event.lost),
+                    INT2NUM(event.level),        rb_utf8_str_new_cstr(event.line)};
+  return rb_ary_new_from_values(12, values);
+}
+
+static VALUE log_of(VALUE object)
+{
+  return libpool_of(object)->log;
+}
+
+static VALUE events_of(VALUE object)
+{
+  return libpool_of(object)->events;
 }
 
 /* ---- close ---- */
@@ -326,6 +399,7 @@ static VALUE close_within(VALUE object, VALUE timeout)
   drain.deadline_ns = timeout_ms < 0 ? POOL_NO_DEADLINE : sleeper_now() + timeout_ms * INT64_C(1000000);
   self->closing = true;
   drain.open = (int)libpool_checked(pool_close(self->pool, 0));
+  alarm_ring(self); /* the keeper ends */
   lending_tidy(object, self);
   if (drain.forks == libpool_forks) {
     sleeper_begin(self, &drain.sleeper);
@@ -342,8 +416,7 @@ static VALUE is_closed(VALUE object)
 void object_init(VALUE module)
 {
   pthread_atfork(NULL, NULL, count_fork);
-  start_keeper = rb_intern("start_keeper");
-  keep_soon = rb_intern("keep_soon");
+  begin_keeping = rb_intern("begin_keeping");
   VALUE class = rb_define_class_under(module, "Pool", rb_cObject);
   rb_define_alloc_func(class, object_allocate);
   rb_undef_method(class, "initialize_copy");
@@ -356,6 +429,15 @@ void object_init(VALUE module)
   rb_define_method(class, "checkout_idle", checkout_idle, 0);
   rb_define_method(class, "detach", detach, 1);
   rb_define_private_method(class, "create", create, 2);
+  rb_define_private_method(class, "fill", fill, 1);
+  rb_define_private_method(class, "look", look, 0);
+  rb_define_private_method(class, "needs_keeper?", needs_keeper, 0);
+  rb_define_private_method(class, "new_alarm", new_alarm, 0);
+  rb_define_private_method(class, "next_event", next_event, 0);
+  rb_define_private_method(class, "log", log_of, 0);
+  rb_define_private_method(class, "events", events_of, 0);
+  rb_define_private_method(class, "lease_list", lease_list, 0);
+  rb_define_private_method(class, "tag_connection", tag_connection, 2);
   rb_define_private_method(class, "mark_unusable", mark_unusable, 1);
   rb_define_private_method(class, "mark_broken", mark_broken, 1);
   rb_define_private_method(class, "tidy", tidy, 0);
@@ -368,6 +450,7 @@ void libpool_init(void)
   VALUE module = rb_define_module("Libpool");
   failure_init(module);
   lease_init(module);
+  alarm_init(module);
   object_init(module);
   driver_init(module);
 }

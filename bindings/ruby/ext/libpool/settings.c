@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <pool/driver.h>
+#include <ruby/fiber/scheduler.h>
 #include <string.h>
 
 enum { DEFAULT_OPENERS = 2, TEXTS = 8 };
@@ -60,6 +61,9 @@ static bool read_proc(struct libpool *self, const char *name, VALUE value)
 {
   VALUE *field = strcmp(name, "close") == 0     ? &self->close
                  : strcmp(name, "check") == 0   ? &self->check
+                 : strcmp(name, "reset") == 0   ? &self->reset
+                 : strcmp(name, "log") == 0     ? &self->log
+                 : strcmp(name, "events") == 0  ? &self->events
                  : strcmp(name, "abandon") == 0 ? &self->abandon
                                                 : NULL;
   if (!field)
@@ -98,7 +102,6 @@ static void finish(struct libpool *self, struct reading *reading)
   for (int i = 0; i < reading->count; i++)
     RB_GC_GUARD(reading->texts[i]);
   self->get_timeout_ms = reading->config.get_timeout_ms;
-  self->check_timeout_ms = reading->config.check_timeout_ms;
 }
 
 pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address)
@@ -106,7 +109,8 @@ pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *
   struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
   reading.config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
   rb_hash_foreach(options, read_one, (VALUE)&reading);
-  if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon))
+  if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon) || !NIL_P(self->reset) ||
+      !NIL_P(self->log) || !NIL_P(self->events))
     rb_raise(rb_eArgError, "a driver needs no blocks");
   if (reading.config.openers < 1)
     rb_raise(rb_eArgError, "openers is %d; it must be at least 1", (int)reading.config.openers);
@@ -118,28 +122,22 @@ pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *
   return pool;
 }
 
-/* What the library cannot do without callbacks is done in Ruby. */
-static struct duties take_over(pool_config_t *config)
+/* What the pool is able to do.  A fiber that waits does not block its thread. */
+static int32_t abilities(const struct libpool *self)
 {
-  libpool_checked(pool_config_check(config, NULL));
-  struct duties duties = {
-      .initial = config->initial, .begins_paused = config->paused, .keeps_time = config->keeper == POOL_KEEPER_THREAD};
-  config->initial = config->paused = 0;
-  config->keeper = POOL_KEEPER_MANUAL;
-  return duties;
+  return (NIL_P(self->check) ? 0 : POOL_STEP_CHECKS) | (NIL_P(self->reset) ? 0 : POOL_STEP_RESETS) |
+         (NIL_P(self->events) ? 0 : POOL_STEP_EVENTS) | (NIL_P(self->log) ? 0 : POOL_STEP_LOG) |
+         (NIL_P(rb_fiber_scheduler_get()) ? POOL_STEP_THREADS : 0);
 }
 
-pool_t *settings_create(struct libpool *self, VALUE options, struct duties *duties)
+pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial)
 {
   struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
   rb_hash_foreach(options, read_one, (VALUE)&reading);
-  *duties = take_over(&reading.config);
-  bool checks = reading.config.check_after_ms >= 0 || reading.config.keepalive_ms > 0;
-  if (checks && NIL_P(self->check))
-    rb_raise(rb_eArgError, "%s is set, but there is no check",
-             reading.config.check_after_ms >= 0 ? "check_after_ms" : "keepalive_ms");
   pool_t *pool = NULL;
-  libpool_checked(pool_step_create(&reading.config, NIL_P(self->check) ? 0 : POOL_STEP_CHECKS, &pool, NULL));
+  libpool_checked(pool_step_create(&reading.config, abilities(self), &pool, NULL));
+  *initial = reading.config.initial;
+  self->keeps_time = reading.config.keeper == POOL_KEEPER_THREAD;
   finish(self, &reading);
   return pool;
 }

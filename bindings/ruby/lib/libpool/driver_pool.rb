@@ -100,7 +100,7 @@ module Libpool
     end
 
     # The library has its own, also in a child of fork.
-    def start_keeper; end
+    def begin_keeping; end
 
     def tidy; end
   end

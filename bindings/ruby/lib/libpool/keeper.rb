@@ -5,39 +5,34 @@ require 'weakref'
 
 module Libpool
   # A thread that does for a pool what is due by time: it closes connections that are idle for too long or too old,
-  # checks others, and opens those that are to be kept idle.  It ends with its pool.
+  # checks others, opens those that are to be kept idle, and tells events.  The library says until when it may sleep, and
+  # a step that changes that rings the pool's alarm (ext/libpool/alarm.c).  It ends with its pool.
   module Keeper
-    SETTINGS = %i[idle_timeout_ms max_lifetime_ms keepalive_ms check_after_ms leak_after_ms retry_min_ms].freeze
-    LONGEST = 1.0 # a pool that is forgotten is noticed after so many seconds
+    AFTER_ERROR = 1.0 # seconds
 
-    # How often to look at least, in seconds; nil: nothing has to do with time.
-    def self.interval(settings)
-      times = settings.values_at(*SETTINGS).compact.select(&:positive?)
-      return nil if times.empty? && settings.values_at(:min_idle, :min_open).none? { |least| least.to_i.positive? }
-
-      [LONGEST, *times.map { |time| time / 4000.0 }].min.clamp(0.001, LONGEST)
-    end
-
-    def self.start(pool, interval)
-      start_thread(WeakRef.new(pool), interval)
+    def self.start(pool)
+      start_thread(WeakRef.new(pool), pool.__send__(:new_alarm))
     end
 
     # Apart, so that the thread's block does not hold the pool itself.
-    def self.start_thread(reference, interval)
-      thread = Thread.new { keep(reference, interval) }
-      thread.name = 'libpool keeper'
-      thread.report_on_exception = false
-      thread
+    def self.start_thread(reference, alarm)
+      Thread.new do
+        Thread.current.name = 'libpool keeper'
+        Thread.current.report_on_exception = false
+        keep(reference, alarm)
+      end
     end
 
-    def self.keep(reference, interval)
+    def self.keep(reference, alarm)
       loop do
         # In a fiber, whose stack goes with it: on this thread's an old pointer might keep the pool alive.
         open, due = Fiber.new { look(reference) }.resume
         break unless open
 
-        sleep([due || interval, interval].min.clamp(0.001, interval))
+        alarm.wait(due)
       end
+    ensure
+      alarm.leave
     end
 
     # Whether to go on, and when.  A block that fails has been counted as such; the next look tries again.
@@ -46,7 +41,7 @@ module Libpool
     rescue WeakRef::RefError
       [false]
     rescue StandardError
-      [true]
+      [true, AFTER_ERROR]
     end
     private_class_method :start_thread, :keep, :look
   end

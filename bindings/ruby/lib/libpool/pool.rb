@@ -15,18 +15,16 @@ module Libpool
     #
     # close:: is called with a connection that is to be closed; without it its own method `close` is, if it has one.
     # check:: is called with a connection and tells whether it is still good: see check_after_ms and keepalive_ms.
+    # reset:: is called with a connection that comes back; if it raises, the connection is closed.
     # abandon:: is called in a child of fork with each connection of the parent: closes descriptors, sends nothing.
-    # initial:: so many are opened at once.
-    # paused:: true: the pool begins as after pause, and one resume starts it.
+    # log:: is called with :error, :warn or :info and a line of text about what is rare.
+    # events:: is called with an Event; event_mask chooses which.
     # keeper:: :thread, or :manual: then the program calls maintain.
     def initialize(**settings, &open)
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
 
-      initial, paused, keeps_time = create({ close: method(:close_connection) }.merge(settings), open)
-      @interval = keeps_time ? Keeper.interval(settings) : nil
-      start_keeper
-      open_initial(initial)
-      pause if paused # not before, for the first connections are opened by checkouts
+      fill_or_close(create({ close: method(:close_connection) }.merge(settings), open))
+      begin_keeping
     end
 
     # Ends a lease, and its connection is closed.  Given a connection, as `with` lends it: it is closed when it comes
@@ -53,18 +51,23 @@ module Libpool
       end
     end
 
+    # Notes what a connection is used for, given as `with` lends it, or its lease: see leases.
+    def tag(lease_or_connection, text)
+      return lease_or_connection.tag = text if lease_or_connection.is_a?(Lease)
+
+      tag_connection(lease_or_connection, text)
+    end
+
     # Closes the pool: nobody gets a connection any more, and who waits gets a ClosedError.  Idle connections are closed
     # now, others when they come back; so many seconds are waited for them (nil: for ever).  Returns how many are left.
     def close(timeout: 0)
-      close_within(timeout)
+      close_within(timeout).tap { deliver }
     end
     alias shutdown close
 
     # Does what is due.  Returns in how many seconds to call again, nil if nothing is to come.
     def maintain
-      due = Native.pool_maintain(self)
-      tidy
-      due / 1e9 if due < Native::FOREVER
+      look.tap { deliver }
     end
 
     private
@@ -74,32 +77,36 @@ module Libpool
     end
 
     # Also called in a child of fork, where no thread of the parent is.
+    def begin_keeping
+      start_keeper if needs_keeper?
+    end
+
     def start_keeper
-      @keeper = Keeper.start(self, @interval) if @interval
+      Keeper.start(self)
     end
 
-    # Something is due at once.
-    def keep_soon
-      @keeper ? @keeper.wakeup : tidy
-    rescue ThreadError
-      tidy # the keeper has ended
+    def fill_or_close(initial)
+      fill(initial)
+      filled = true
+    ensure
+      close unless filled
     end
 
-    def open_initial(count)
-      leases = []
-      take_initial(leases, count)
-      leases.each(&:checkin)
-    rescue StandardError
-      leases&.each(&:checkin)
-      close
-      raise
+    # Tells what has happened.  A block that fails is not told twice.
+    def deliver
+      return unless log || events
+
+      while (values = next_event)
+        *event, level, line = values
+        tell(events, Event.of(*event)) if events && event.first.positive?
+        tell(log, Event::LEVELS.fetch(level), line) if log && level.positive?
+      end
     end
 
-    # Without waiting, for what could come is held here.  There is no room where the keeper has opened some already.
-    def take_initial(leases, count)
-      leases << checkout(timeout: 0) while leases.size < count
-    rescue TimeoutError
-      raise if size < count
+    def tell(block, *arguments)
+      block.call(*arguments)
+    rescue StandardError => e
+      warn "libpool: a block for log or events failed: #{e.class}: #{e.message}"
     end
   end
 end

@@ -2,6 +2,9 @@
 # frozen_string_literal: true
 
 module Libpool
+  # A lease that is out.
+  LeaseInfo = Struct.new(:lease, :connection, :thread, :held, :tag)
+
   # Looking at a pool and steering it, whoever opens its connections.
   module Steering
     # How many connections are open, being opened or being closed.
@@ -24,6 +27,12 @@ module Libpool
       formats = { text: Native::POOL_FORMAT_TEXT, json: Native::POOL_FORMAT_JSON,
                   prometheus: Native::POOL_FORMAT_PROMETHEUS }
       Native.pool_report_text(self, formats.fetch(format) { raise ArgumentError, "no such format: #{format.inspect}" })
+    end
+
+    # Who holds what: of each lease that is out its number, that of its connection and of the thread that got it, for how
+    # many seconds it has been out, as far as is known, and its tag.
+    def leases
+      lease_list.map { |values| LeaseInfo.new(*values) }
     end
 
     # Replaces all connections: none that is open now is lent again.  Returns how many are concerned.
