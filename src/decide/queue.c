@@ -391,6 +391,20 @@ static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, in
   return first;
 }
 
+/* A waiter has looked and found nothing. */
+static void stay(struct pool *pool, struct waiter *waiter, bool comes, int64_t now, struct step *step)
+{
+  if (comes)
+    starve_suspect(pool, waiter);
+  else if (starve_at(pool, waiter) && now >= starve_at(pool, waiter))
+    step->starved = starve_find(pool, waiter);
+  waiter->waited = true;
+  if (pool->queue.first != waiter)
+    queue_serve(pool, step);
+  step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
+  step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
+}
+
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   assert_locked(pool);
@@ -419,15 +433,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
   struct asking asking = {.waiter = waiter, .told = told, .waits = true};
   pool_lease_t result = answer(pool, &asking, now, step);
   if (result == 0 && step->work == POOL_WORK_NONE) {
-    if (comes)
-      starve_suspect(pool, waiter);
-    else if (starve_at(pool, waiter) && now >= starve_at(pool, waiter))
-      step->starved = starve_find(pool, waiter);
-    waiter->waited = true;
-    if (pool->queue.first != waiter)
-      queue_serve(pool, step);
-    step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
-    step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
+    stay(pool, waiter, comes, now, step);
     return 0;
   }
   queue_leave(pool, waiter, result, now);

@@ -27,48 +27,66 @@
 #include "decide/uses.h"
 #include "decide/waiter.h"
 
+/* Its place is free again.  A get of the step API waits on for what others may bring. */
+static pool_lease_t settle_failed_open(struct pool *pool, struct slot *slot, const struct outcome *outcome,
+                                       struct step *step)
+{
+  pool->counts.open_failures++;
+  room_note_failure(pool, outcome, step);
+  room_vacate(pool, slot, step);
+  queue_serve(pool, step);
+  pool_lease_t result = outcome->until_ns ? asker_wait_on(pool, outcome, step) : 0;
+  if (result < 0)
+    count_failed_get_locked(pool, result, false); /* other gets are counted by event_get_ended() */
+  return result;
+}
+
+static void note_opened(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
+{
+  pool->counts.opened++;
+  if (outcome->took_ns >= 0)
+    histogram_add(&pool->open_time, outcome->took_ns);
+  atomic_store(&slot->conn, outcome->conn);
+  if (pool->needs_watch)
+    lifetime_begin(pool, slot, clock_boot(), outcome->took_ns);
+  if (pool->trust_ns)
+    overdue_trust(pool, slot);
+  room_note_success(pool, step);
+}
+
+/* What becomes of a new connection: it is closed, lent to the get that it is for, or idle with the word *idle. */
+static pool_lease_t settle_opened(struct pool *pool, struct slot *slot, const struct outcome *outcome, uint64_t *idle,
+                                  struct step *step)
+{
+  note_opened(pool, slot, outcome, step);
+  if (attention_closed(pool)) {
+    dismiss(slot, POOL_REASON_CLOSED, step);
+    if (pool->stepped && outcome->lend)
+      count_failed_get_locked(pool, POOL_E_CLOSED, false);
+    return POOL_E_CLOSED;
+  }
+  if (slot_word(slot) & DOOMED) {
+    dismiss(slot, dismiss_reason(slot), step); /* flushed while it was being opened */
+    queue_serve(pool, step);                   /* a waiter may have hoped for it */
+    return 0;
+  }
+  if (outcome->lend && !(attention_of(pool) & ATTENTION_PAUSED)) {
+    pool_lease_t lease = lease_of(slot, slot_move(slot, pool->lend & LENT_AS, 0, LEASED));
+    queue_serve(pool, step); /* one fewer is being opened */
+    return lease;
+  }
+  *idle = give_become_idle(pool, slot); /* under the lock: a get that comes next finds it before it opens another */
+  return 0;
+}
+
 static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
-  pool_lease_t result = 0;
   uint64_t idle = 0;
   pthread_mutex_lock(&pool->lock);
   pool->room.opening--;
   assert_that(pool->room.opening >= 0);
-  if (!outcome->succeeded) {
-    pool->counts.open_failures++;
-    room_note_failure(pool, outcome, step);
-    room_vacate(pool, slot, step);
-    queue_serve(pool, step);
-    if (outcome->until_ns)
-      result = asker_wait_on(pool, outcome, step);
-    if (result < 0)
-      count_failed_get_locked(pool, result, false); /* other gets are counted by event_get_ended() */
-  } else {
-    pool->counts.opened++;
-    if (outcome->took_ns >= 0)
-      histogram_add(&pool->open_time, outcome->took_ns);
-    atomic_store(&slot->conn, outcome->conn);
-    if (pool->needs_watch)
-      lifetime_begin(pool, slot, clock_boot(), outcome->took_ns);
-    if (pool->trust_ns)
-      overdue_trust(pool, slot);
-    room_note_success(pool, step);
-    if (attention_closed(pool)) {
-      dismiss(slot, POOL_REASON_CLOSED, step);
-      result = POOL_E_CLOSED;
-      if (pool->stepped && outcome->lend)
-        count_failed_get_locked(pool, POOL_E_CLOSED, false);
-    } else if (slot_word(slot) & DOOMED) {
-      dismiss(slot, dismiss_reason(slot), step); /* flushed while it was being opened */
-      queue_serve(pool, step);                   /* a waiter may have hoped for it */
-    } else if (outcome->lend && !(attention_of(pool) & ATTENTION_PAUSED)) {
-      uint64_t word = slot_move(slot, pool->lend & LENT_AS, 0, LEASED);
-      result = lease_of(slot, word);
-      queue_serve(pool, step); /* one fewer is being opened */
-    } else {
-      idle = give_become_idle(pool, slot); /* under the lock: a get that comes next finds it before it opens another */
-    }
-  }
+  pool_lease_t result = outcome->succeeded ? settle_opened(pool, slot, outcome, &idle, step)
+                                           : settle_failed_open(pool, slot, outcome, step);
   life_unlock(pool);
   if (idle)
     give_settle_idle(slot, idle, step);

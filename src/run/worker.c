@@ -88,51 +88,93 @@ static int64_t check_until(struct pool *pool, int64_t began, int64_t deadline_ns
   return limit_ms < 0 || (lend && deadline_ns < own) ? deadline_ns : own;
 }
 
-/* One piece of work, reported to the engine, which may have more. */
+/* A piece of work while it runs. */
+struct running {
+  struct step done; /* what was asked for */
+  int64_t connection;
+  int64_t deadline_ns; /* of the get or chore */
+  int64_t until_ns;    /* of the callback */
+  int64_t began_ns, ended_ns;
+  int64_t newest; /* of a check */
+  bool lend;
+  int failure; /* 0 or why it failed */
+  void *conn;
+  pool_error_t error;
+};
+
+static void run_work(struct pool *pool, struct running *running)
+{
+  bool checks = running->done.work == POOL_WORK_CHECK;
+  struct callback callback;
+  if (running->done.work == POOL_WORK_OPEN)
+    event_opening(pool, running->connection);
+  running->began_ns = clock_now();
+  running->until_ns =
+      checks ? check_until(pool, running->began_ns, running->deadline_ns, running->lend) : running->deadline_ns;
+  running->newest = checks ? work_newest(pool) : 0;
+  callback_enter(&callback, pool);
+  running->failure = run(pool, &running->done, running->until_ns, &running->conn, &running->error);
+  callback_leave(&callback);
+  running->ended_ns = clock_now();
+  if (checks && running->failure == 0)
+    running->failure = failure_of_check(pool, running->ended_ns - running->began_ns, &running->error);
+}
+
+static bool is_for_a_lease(const struct running *running)
+{
+  return running->done.work == POOL_WORK_OPEN || running->done.work == POOL_WORK_CHECK;
+}
+
+/* A connection that comes after the deadline is the next caller's. */
+static bool is_late(const struct running *running)
+{
+  return is_for_a_lease(running) && running->failure == 0 && running->deadline_ns != POOL_NO_DEADLINE &&
+         running->ended_ns > running->deadline_ns;
+}
+
+static pool_lease_t report(struct pool *pool, struct running *running, struct step *step)
+{
+  struct outcome outcome = {.succeeded = running->failure == 0,
+                            .lend = running->lend && !is_late(running),
+                            .newest = running->newest,
+                            .cut_short = running->lend && running->until_ns == running->deadline_ns &&
+                                         running->ended_ns >= running->deadline_ns - CUT_NS,
+                            .conn = running->conn,
+                            .took_ns = running->ended_ns - running->began_ns,
+                            .error = running->failure ? &running->error : NULL};
+  tell(pool, &running->done, running->connection, &outcome);
+  return work_done(running->done.claim, &outcome, step);
+}
+
+/* What follows from a report beside what the step asks for. */
+static void follow(struct pool *pool, struct running *running, pool_lease_t result, struct step *step)
+{
+  bool opens = running->done.work == POOL_WORK_OPEN;
+  if (opens && running->failure == 0 && result == POOL_E_STALE) /* a child of fork, and no pool waits for it */
+    pool->vtable.close(pool->context, running->conn, &running->error);
+  if (opens && result != POOL_E_STALE)
+    crew_need_keeper(pool, running->failure ? POOL_NO_DEADLINE : look_first_due(&pool->config, running->done.slot));
+  crew_wake(pool, step);
+  event_of_step(pool, step);
+}
+
+/* One piece of work, reported to the decisions, which may have more. */
 static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend,
                                    pool_error_t *cause)
 {
-  struct step done = *step;
-  pool_error_t error = POOL_ERROR_INIT;
-  void *conn;
-  struct callback callback;
-  int64_t connection = atomic_load(&done.slot->connection);
-  if (done.work == POOL_WORK_OPEN)
-    event_opening(pool, connection);
-  int64_t began = clock_now();
-  bool checks = done.work == POOL_WORK_CHECK;
-  int64_t until = checks ? check_until(pool, began, deadline_ns, lend) : deadline_ns;
-  int64_t newest = checks ? work_newest(pool) : 0;
-  callback_enter(&callback, pool);
-  int failure = run(pool, &done, until, &conn, &error);
-  callback_leave(&callback);
-  int64_t ended = clock_now();
-  if (checks && failure == 0)
-    failure = failure_of_check(pool, ended - began, &error);
-  bool opened = done.work == POOL_WORK_OPEN && failure == 0;
-  bool good = opened || (done.work == POOL_WORK_CHECK && failure == 0);
-  /* A connection that comes after the deadline is the next caller's. */
-  bool late = good && deadline_ns != POOL_NO_DEADLINE && ended > deadline_ns;
-  struct outcome outcome = {.succeeded = failure == 0,
-                            .lend = lend && !late,
-                            .newest = newest,
-                            .cut_short = lend && until == deadline_ns && ended >= deadline_ns - CUT_NS,
-                            .conn = conn,
-                            .took_ns = ended - began,
-                            .error = failure ? &error : NULL};
-  tell(pool, &done, connection, &outcome);
-  pool_lease_t result = work_done(done.claim, &outcome, step);
-  if (failure && cause && (done.work == POOL_WORK_OPEN || done.work == POOL_WORK_CHECK))
-    *cause = error;
-  if (opened && result == POOL_E_STALE)
-    pool->vtable.close(pool->context, conn, &error); /* we are in a child of fork by now, and no pool waits for it */
-  if (done.work == POOL_WORK_OPEN && result != POOL_E_STALE)
-    crew_need_keeper(pool, failure ? POOL_NO_DEADLINE : look_first_due(&pool->config, done.slot));
-  crew_wake(pool, step);
-  event_of_step(pool, step);
-  if (done.work == POOL_WORK_OPEN && failure != 0)
-    return failure;
-  if (!late || !lend || result != 0)
+  struct running running = {.done = *step,
+                            .connection = atomic_load(&step->slot->connection),
+                            .deadline_ns = deadline_ns,
+                            .lend = lend,
+                            .error = POOL_ERROR_INIT};
+  run_work(pool, &running);
+  pool_lease_t result = report(pool, &running, step);
+  if (running.failure && cause && is_for_a_lease(&running))
+    *cause = running.error;
+  follow(pool, &running, result, step);
+  if (running.done.work == POOL_WORK_OPEN && running.failure != 0)
+    return running.failure;
+  if (!is_late(&running) || !lend || result != 0)
     return result;
   if (cause)
     cause->code = POOL_E_TIMEOUT;
