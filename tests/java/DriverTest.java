@@ -98,6 +98,20 @@ class DriverTest {
   }
 
   @Test
+  void leasesAreListedWithTheirTags() throws Exception {
+    try (var pool = pool(1)) {
+      var lease = pool.get(LONG);
+      lease.tag("naïve");
+      assertEquals(List.of("naïve"), pool.leases().stream().map(LeaseInfo::tag).toList());
+      lease.tag(null);
+      assertEquals(List.of(""), pool.leases().stream().map(LeaseInfo::tag).toList());
+      lease.close();
+      assertEquals(List.of(), pool.leases());
+      assertThrows(IllegalStateException.class, () -> lease.tag("late"));
+    }
+  }
+
+  @Test
   void aConnectionThatBreaksIsReplaced() throws Exception {
     try (var pool = pool(1)) {
       for (String method : new String[] {"Die", "Garbage"}) {
