@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -305,7 +306,9 @@ func TestWhatOneCheckCondemnsIsClosedAtOnce(t *testing.T) {
 }
 
 func TestACheckThatTakesTooLongHasFailed(t *testing.T) {
+	var d diary
 	p, f := newPool(t, pool.Config{MaxOpen: 1, CheckAfter: pool.Always, CheckTimeout: 10 * time.Millisecond},
+		pool.WithEvents[*connection](d.event, pool.EventClosed),
 		pool.WithCheck(func(ctx context.Context, conn *connection) error {
 			if conn.number == 1 {
 				<-ctx.Done() // and says nothing of it
@@ -317,5 +320,9 @@ func TestACheckThatTakesTooLongHasFailed(t *testing.T) {
 	if lease.Conn().number != 2 || f.closed.Load() != 1 || p.Stats().CheckFailures != 1 {
 		t.Errorf("connection %d, %+v", lease.Conn().number, p.Stats())
 	}
+	eventually(t, "it is told", func() bool {
+		closed := d.last(pool.EventClosed)
+		return closed.Reason == "check" && strings.HasSuffix(closed.Message, "and check_timeout_ms is 10")
+	})
 	release(t, lease)
 }
