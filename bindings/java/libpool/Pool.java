@@ -41,7 +41,6 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Consumer<? super Event> events; // null: nobody wants to know
   private final System.Logger log; // null: the same
   private final int eventMask; // 0: all
-  private final long checkTimeoutNs;
   private final Map<Long, Watch> watches = new ConcurrentHashMap<>(); // by the numbers of their leases
   private final Waiters waiters = new Waiters();
   private final AtomicInteger places = new AtomicInteger(); // that are taken, by an open under way as well
@@ -64,8 +63,6 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
     eventMask = config.getEvent_mask();
     maxOpen = config.getMax_open();
-    long checkTimeoutMs = config.getCheck_timeout_ms();
-    checkTimeoutNs = checkTimeoutMs < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(checkTimeoutMs);
     keeper = new Keeper(this);
     freer.setKeeper(keeper);
   }
@@ -355,11 +352,9 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
   }
 
-  /** One that took longer than a check may has failed, whatever it says. */
   private long check(long claim) {
-    long since = System.nanoTime();
     try {
-      if (checker == null || checker.check(connection(claim)) && System.nanoTime() - since <= checkTimeoutNs) {
+      if (checker == null || checker.check(connection(claim))) {
         return Step.done(claim);
       }
       return Step.fail(claim, CoreConstants.POOL_E_OPEN, NOT_GOOD);
