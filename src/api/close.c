@@ -2,10 +2,10 @@
 /*
  * Closing a pool, and waiting until it is empty.
  *
- * Who waits sleeps on `drain_signal`, which grows whenever a place becomes free, a library thread ends, or a get leaves
- * something to close.  Where the program keeps the time it may be waiting for what nobody else would do, such as an
- * asynchronous get's callback that puts a lease: so it maintains the pool itself.  Maintaining moves `drain_signal`, so
- * what has come up meanwhile is known by `keeper_signal`, which moves before who drains is woken.
+ * The thread that waits sleeps on `drain_signal`, which grows whenever a place becomes free, a library thread ends, or
+ * a get leaves something to close.  Where the program keeps the time it may be waiting for what nobody else would do,
+ * such as an asynchronous get's callback that puts a lease: so it maintains the pool itself.  Maintaining moves
+ * `drain_signal`, so what has come up meanwhile is known by `keeper_signal`, which moves before who drains is woken.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -31,7 +31,7 @@
 #include "run/keeper.h"
 #include "run/worker.h"
 
-/* After so long it is told who holds what. */
+/* After so long the log says which thread holds what. */
 #define PATIENCE_NS INT64_C(3000000000)
 
 /* At most so many leases are told of. */

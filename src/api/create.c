@@ -110,7 +110,7 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
   return 0;
 }
 
-/* From now on whoever needs a connection may open one, and time passes. */
+/* From now on every get may open a connection, and time passes. */
 static void begin(struct pool *pool)
 {
   atomic_store(&pool->filling, false);

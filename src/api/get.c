@@ -39,7 +39,7 @@
 #include "run/worker.h"
 
 /* How long a get looks again and again before it sleeps: most holds are shorter than a sleep.  It looks seldom, because
-   each look takes the cache line of the slot away from whoever uses it. */
+   each look takes the cache line of the slot away from the thread that uses it. */
 #define SPIN_ROUNDS 6
 #define SPIN_PAUSES 64
 

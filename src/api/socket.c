@@ -5,8 +5,8 @@
  * A program that reads an answer cannot tell whose question it answers.  So whatever waits to be read, an end of file
  * among it, is one user's leftover and nobody else's beginning.
  *
- * All looks are at the socket's state or peek, and none waits: the bytes stay for whoever may still want them.  Only a
- * pending error is taken, for it can be learned in no other way; the next look then finds the end of file.
+ * All looks are at the socket's state or peek, and none waits: the bytes stay for a reader that may still want them.
+ * Only a pending error is taken, for it can be learned in no other way; the next look then finds the end of file.
  */
 #include <errno.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The step API: the engine's decisions, handed out as they are. */
+/* The step API: what was decided, handed out as it is. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
  * An order by deadline: a pairing heap of members that stand in what they order.  Adding costs a few instructions;
  * removing any member costs as much as the logarithm of their number, on average.
  *
- * Shared: nothing; whoever has the heap has a lock for it.
+ * Shared: nothing; the owner of the heap has a lock for it.
  */
 #ifndef DUE_H
 #define DUE_H

@@ -9,8 +9,9 @@
  * count, sum_ns and max_ns, but it is in no part: quantiles and histogram_at_most() are then those of the other
  * samples.
  *
- * A histogram of zeroes is empty.  It belongs to who holds the lock of its pool.  The chunks have a lock of their own,
- * taken with a pool's lock held, never the other way round, and only when chunks change hands.  Idea: HdrHistogram.
+ * A histogram of zeroes is empty.  It belongs to the holder of the lock of its pool.  The chunks have a lock of their
+ * own, taken with a pool's lock held, never the other way round, and only when chunks change hands.  Idea:
+ * HdrHistogram.
  */
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H

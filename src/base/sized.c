@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* No struct will ever be larger; whoever says so has never set his size. */
+/* No struct will ever be larger: a caller whose struct says so has never set its size. */
 #define SIZE_LIMIT 4096
 
 static size_t size_of(const void *theirs)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ladder that every asker walks: a thread that has just come, one that waits, a ticket of the step API, and an
- * asynchronous get, for which whoever serves the queue walks it.  The first rung that has an answer gives it:
+ * asynchronous get, for which queue_serve() walks it.  The first rung that has an answer gives it:
  *
  *   closed    the pool lends nothing any more
  *   over      the waiter's time has passed

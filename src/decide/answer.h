@@ -11,7 +11,7 @@
 struct step;
 struct waiter;
 
-/* Whoever asks for a connection: a thread before it queues, or a waiter in the queue. */
+/* An asker: a thread before it queues, or a waiter in the queue. */
 struct asking {
   struct waiter *waiter; /* NULL: has no place in the queue */
   bool told;             /* it is this waiter's turn, wherever it stands */

@@ -117,7 +117,7 @@ static pool_lease_t lend_slot(struct pool *pool, struct slot *slot, struct step 
   return 0;
 }
 
-/* The same for somebody else, or for who is wary: only what needs no work. */
+/* The same for another asker, or for one that is wary: only what needs no work. */
 static pool_lease_t lend_slot_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
   int32_t reason;

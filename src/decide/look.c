@@ -184,7 +184,7 @@ static void look_at_leased(struct pool *pool, struct slot *slot, uint64_t word, 
   }
 }
 
-/* Whoever lends or puts one of the slots from now on wakes the keeper.  False if one has moved already. */
+/* From now on a get or put of one of the slots wakes the keeper.  False if one has moved already. */
 static bool rest(struct pool *pool)
 {
   atomic_store(&pool->looks.resting, true);

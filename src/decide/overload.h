@@ -15,7 +15,7 @@ bool overload_is_on(struct pool *pool, int64_t now);
 /* Why a waiter is refused, unlike one that was too many when it came. */
 void overload_blame(struct pool *pool, struct waiter *waiter);
 
-/* Where nothing moves nobody serves, so whoever waits looks for himself when he might be late. */
+/* When a waiter has to look whether it is late: where nothing moves, nobody serves the queue. */
 int64_t overload_sheds_at(struct pool *pool, const struct waiter *waiter, int64_t now);
 
 /* Whether a waiter has to go because it is late and all are. */

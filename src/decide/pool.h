@@ -258,7 +258,7 @@ struct pool {
 /* Whether this thread holds the lock of a pool; where that is not known, whether one does. */
 static inline bool holds_lock(const struct pool *pool)
 {
-#ifdef __GLIBC__ /* only its mutex says who has it */
+#ifdef __GLIBC__ /* only its mutex says which thread has it */
   return pool->lock.__data.__owner == thread_id();
 #else
   return pthread_mutex_trylock((pthread_mutex_t *)&pool->lock) == EBUSY;

@@ -69,7 +69,7 @@ bool room_hopes(struct pool *pool)
   return false;
 }
 
-/* What is being checked or reset will be idle again, or whoever does it looks once more when it is done. */
+/* What is being checked or reset will be idle again, or its worker looks once more when it is done. */
 static bool lacks_idle(struct pool *pool)
 {
   int32_t coming = (pool->stepped ? pool->room.opening : pool->crew.opening) + pool->chores.doing;

@@ -66,7 +66,7 @@ int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
     struct scan scan = scan_begin(&pool->rows);
     for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
       uint64_t word = slot_word(slot);
-      /* What is idle is closed by whoever comes first, as the chores are. */
+      /* The first thread that comes to it closes what is idle, as chores are done. */
       left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
     }
     atomic_store(&pool->chores.marked, true);
@@ -124,7 +124,7 @@ void steer_resumed(struct pool *pool, struct step *step)
   life_unlock(pool);
 }
 
-/* Who closes a pool will step_ask who holds what, and for how long. */
+/* A program that closes a pool will ask which thread holds what, and for how long. */
 static void see_leases(struct pool *pool)
 {
   int64_t now = clock_boot();

@@ -2,7 +2,7 @@
 /*
  * A waiter is a place in a pool's queue; the queue is in order of arrival.
  *
- * Shared: the queue and all members of a waiter but `signal` belong to who holds the pool's lock.
+ * Shared: the queue and all members of a waiter but `signal` belong to the holder of the pool's lock.
  *
  * A waiter is queued until it is settled: given an outcome (a lease or an error) and taken out of the queue, both at
  * one moment, under the lock.  So an expired or cancelled waiter can never be given a connection: it is no longer
@@ -55,7 +55,7 @@ struct waiter {
   int64_t again_ns;   /* when it looks again by itself; 0: it waits to be told */
   int64_t waited_ns;  /* once it is over: how long it waited */
   int64_t busy_ns;    /* of those of the step API: how long opens took that failed for it */
-  int32_t thread;     /* who waits */
+  int32_t thread;     /* the one that waits */
   pool_error_t error; /* why an open or check for it failed last, or why its wait ended */
   struct due due;     /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */
   pool_got_fn *got;

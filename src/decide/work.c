@@ -108,7 +108,8 @@ static void count_check(struct pool *pool, const struct outcome *outcome, struct
   life_unlock(pool);
 }
 
-/* Whoever closes the slot, now or later, tells why.  Its owner writes this, and out of memory nothing is told. */
+/* The thread that closes the slot, now or later, tells why.  The slot's owner writes this; out of memory nothing is
+ * told. */
 static void keep_cause(struct pool *pool, struct slot *slot, const pool_error_t *cause)
 {
   struct extra *extra = extra_of(slot);

@@ -165,7 +165,7 @@ static void *worker_main(void *pool)
   return serve(pool, CREW_WORKER);
 }
 
-/* ---- who is wanted ---- */
+/* ---- what is wanted ---- */
 
 static bool want_keeper(struct pool *pool, bool *started)
 {

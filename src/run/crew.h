@@ -14,7 +14,7 @@
 struct step;
 
 /* Whether the program, not a thread of the library, does the chores: all but opening for asynchronous waiters, since
- * who runs an event loop cannot wait for a server. */
+ * a program with an event loop cannot wait for a server. */
 bool crew_leaves_chores(const struct pool *pool);
 
 /* The word that a thread sleeps on. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Telling what happened: to the program's events and log callbacks, or to the queue that it fetches from.  Under no
-   lock; the pool must not go away meanwhile, so who tells holds a lease, a slot or a count of it. */
+   lock; the pool must not go away meanwhile, so the teller holds a lease, a slot or a count of it. */
 #ifndef EVENT_H
 #define EVENT_H
 

@@ -186,7 +186,7 @@ pool_lease_t worker_do(struct pool *pool, struct step *step, int64_t deadline_ns
   pool_lease_t result = 0;
   if (step->work == POOL_WORK_NONE)
     return 0;
-  int cancel_state = cancel_hold(); /* until the engine knows what came of it */
+  int cancel_state = cancel_hold(); /* until it is known what came of it */
   while (step->work != POOL_WORK_NONE) {
     if (lend && (step->work == POOL_WORK_CLOSE || step->work == POOL_WORK_RESET)) {
       later_leave(pool, step);

@@ -48,7 +48,7 @@ static struct block *first_block(const struct row *row)
   return atomic_load_explicit(&row->block[0], memory_order_relaxed);
 }
 
-/* Relaxed, for a scan follows; and whoever looks here looks again. */
+/* Relaxed, for a scan follows, and it looks again. */
 bool idle_hint(struct row *row)
 {
   struct block *first = first_block(row);

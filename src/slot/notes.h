@@ -36,7 +36,7 @@ struct notes {
   _Atomic uint8_t leak;          /* LEAK_* */
 } __attribute__((aligned(SLOT_CACHE_LINE)));
 
-_Static_assert(sizeof(struct notes) == SLOT_CACHE_LINE, "whoever looks at a slot's times looks at one line");
+_Static_assert(sizeof(struct notes) == SLOT_CACHE_LINE, "a look at a slot's times is a look at one line");
 
 /* What only some slots have: those of the step API, those with a tag, those that failed a check or reset.  In an array
    of its own, so that the others take no pages for it. */
