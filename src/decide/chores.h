@@ -10,7 +10,6 @@
 
 #include "decide/pool.h"
 
-struct scan;
 struct step;
 
 /* How many opens, and how many other chores, are done in the background at one time: one kind that hangs does not hold

@@ -11,7 +11,6 @@
 #include "decide/overdue.h"
 #include "decide/pool.h"
 
-struct slot;
 struct step;
 
 /* Begins the check of a slot, if it still is what it was when the caller saw it. */

@@ -11,8 +11,6 @@
 #include "decide/pool.h"
 #include "decide/step.h"
 
-struct step;
-
 /* Whether the program, not a thread of the library, does the chores: all but opening for asynchronous waiters, since
  * a program with an event loop cannot wait for a server. */
 bool crew_leaves_chores(const struct pool *pool);
