@@ -90,7 +90,7 @@ mutant 1.0 "its table is refused" api/table.c 's/version == POOL_API_VERSION/ver
 mutant 1.0 "a driver fills a vtable without a size" api/driver.c 's/filled = POOL_VTABLE_INIT/filled = {0}/'
 mutant 1.0 "a driver's prepare has an error without a size" api/driver.c 's/why = POOL_ERROR_INIT/why = {0}/'
 mutant 1.0 "a driver's open has an error without a size" run/worker.c \
-  's/pool_error_t error = POOL_ERROR_INIT;/pool_error_t error = {0};/'
+  's/\.error = POOL_ERROR_INIT\}/.error = {0}}/'
 mutant 1.0 "a driver's call has an error without a size" api/call.c 's/why = POOL_ERROR_INIT/why = {0}/'
 mutant 1.0 "what it can do has another name" api/feature.c 's/"drivers"/"driver"/'
 mutant 1.0 "it fails without saying why" base/error.c 's/return last.error.code;/return 0;/'
