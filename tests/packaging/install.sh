@@ -54,7 +54,7 @@ found=0
 while IFS=: read -r page link; do
   [ -e "$(dirname "$page")/$link" ] || fail "$page has a link to $link, which is not installed"
   found=$((found + 1))
-done < <(grep -roP --include='*.md' '\]\((?!https?:|#)\K[^)#]*[./][^)#]*' prefix/share/doc) # not Go's x[type](value)
+done < <(grep -roP --include='*.md' '\]\((?!https?:|#)\K[^)#, ]*[./][^)#, ]*' prefix/share/doc) # not Go's x[type](value)
 [ $found -gt 10 ] || fail "found only a few links in what is installed; is this test broken?"
 
 # pool.pc follows the folder that it lies in.
