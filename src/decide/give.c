@@ -196,7 +196,7 @@ void give_unused(struct pool *pool, pool_lease_t lease, struct step *step)
     count_no_vain_lease(pool);
     return;
   }
-  uses_skip(slot);
+  uses_skip(pool, slot);
   if (pool->trust_ns)
     overdue_was_unused(slot, generation_next(word), since);
   free(ending.tag);

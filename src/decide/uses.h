@@ -18,9 +18,12 @@ static inline void uses_see(struct pool *pool, pool_lease_t lease)
     uses_count(pool, lease);
 }
 
-/* The generation of a slot has grown, but no lease has ended that anybody used.  By the slot's owner. */
-static inline void uses_skip(struct slot *slot)
+/* The generation of a slot has grown, but no lease has ended that anybody used.  By the slot's owner.  Where leases are
+   not counted the notes are left alone: pages of theirs that nobody writes take no memory. */
+static inline void uses_skip(const struct pool *pool, struct slot *slot)
 {
+  if (pool->config.max_uses <= 0)
+    return;
   struct notes *notes = notes_of(slot);
   atomic_store(&notes->unused, atomic_load(&notes->unused) + 1);
 }

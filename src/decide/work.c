@@ -222,7 +222,7 @@ static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
     count_no_vain_lease(pool);
     return EMPTY;
   }
-  uses_skip(slot);
+  uses_skip(pool, slot);
   notes_follow(slot, word, generation_next(word));
   return state_of(word);
 }
