@@ -49,7 +49,7 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
     asker_give_ticket(pool, waiter);
     return code;
   }
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   crew_wake_keeper(pool);
   return ticket;
 }
@@ -62,12 +62,12 @@ int pool_cancel(int64_t ticket)
   int code = asker_cancel_async(ticket, &pool, &lease, &step);
   if (code)
     return error_code(code);
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   crew_wake_keeper(pool);
   if (lease) {
     step = (struct step){0};
     give_unused(pool, lease, &step);
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
     worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
   }
   return 0;

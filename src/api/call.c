@@ -73,7 +73,7 @@ static void end_call(struct pool *pool, struct slot *slot, bool is_child, int co
   if (is_child)
     return;
   hold_end(slot, breaks(pool, code), &step);
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
 }
 

@@ -160,7 +160,7 @@ int pool_close(pool_t *pool, int64_t drain_ms)
   struct scan cursor = {0};
   bool first = steer_close(pool);
   while (!pool->stepped && chores_next_unasked(pool, &cursor, &step)) {
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
     worker_do(pool, &step, drain.deadline_ns, false, NULL);
   }
   if (first)

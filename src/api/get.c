@@ -60,7 +60,7 @@ static void return_unused(struct pool *pool, pool_lease_t lease)
 {
   struct step step = {0};
   give_unused(pool, lease, &step);
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   worker_do(pool, &step, POOL_NO_DEADLINE, true, NULL);
 }
 
@@ -121,7 +121,7 @@ static pool_lease_t refuse(struct get *get, pool_lease_t result)
 /* Does what a step asks for.  0: begin again. */
 static pool_lease_t pursue(struct get *get, pool_lease_t result, struct step *step)
 {
-  crew_wake(get->pool, step);
+  crew_finish(get->pool, step);
   if (step->work == POOL_WORK_NONE)
     return result;
   int64_t begun = clock_now();
@@ -171,7 +171,7 @@ static void cancelled(void *data)
   struct step step;
   forget_frames();
   pool_lease_t lease = asker_cancel_wait(get->pool, &get->waiter, &step);
-  crew_wake(get->pool, &step);
+  crew_finish(get->pool, &step);
   if (lease)
     return_unused(get->pool, lease);
   event_get_ended(get->pool, POOL_E_CANCELLED, &get->waiter);
@@ -198,8 +198,6 @@ static pool_lease_t wait(struct get *get)
     step = (struct step){0};
     result = asker_wait(get->pool, &get->waiter, &step);
     bool queued = result == 0 && step.work == POOL_WORK_NONE;
-    if (step.starved)
-      event_of_step(get->pool, &step);
     int64_t until = get->waiter.deadline_ns;
     if (step.look_again_ns && step.look_again_ns < until)
       until = step.look_again_ns;
@@ -322,7 +320,7 @@ static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int6
   if (!step.work)
     lease = asker_take_idle(pool, &step);
   if (lease) {
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
     return hand_out(pool, home_remember(pool->homes, this_thread(), lease), began);
   }
   return get_patiently(pool, timeout_ms, began, &step);

@@ -35,7 +35,7 @@ static int mark(pool_lease_t lease, bool suspects)
   if (suspects)
     suspect_all(pool, &step);
   queue_hope_less(pool, &step);
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   return 0;
 }
 

@@ -23,7 +23,7 @@
 
 static void do_and_wake(struct pool *pool, struct step *step)
 {
-  crew_wake(pool, step);
+  crew_finish(pool, step);
   if (step->work) /* else the pool may be another by now */
     worker_do(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
   /* Of whichever pool it is by now (I5): what is unclean keeps that from being recycled (I13). */

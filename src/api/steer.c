@@ -24,7 +24,7 @@ static void close_doomed(struct pool *pool)
   struct scan cursor = scan_all(&pool->rows);
   struct step step;
   while (!pool->stepped && steer_next_doomed(&cursor, &step)) {
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
     worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
   }
   worker_do_unclean(pool);
@@ -38,7 +38,7 @@ int pool_flush(pool_t *pool)
   int count = steer_flush(pool);
   struct step step = {0};
   queue_hope_less(pool, &step);
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   close_doomed(pool);
   return count;
 }
@@ -65,7 +65,7 @@ int pool_resume(pool_t *pool)
   if (left == 0) {
     event_pool(pool, POOL_EVENT_POOL_RESUMED);
     steer_resumed(pool, &step);
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
   }
   return left;
 }
@@ -78,7 +78,7 @@ int pool_evict(pool_t *pool)
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   for (int some; (some = steer_evict(pool, moment, &step)); all += some)
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
   return all;
 }
 
@@ -95,7 +95,7 @@ int pool_resize(pool_t *pool, int32_t max_open)
   if (left < 0)
     return error_code(left);
   event_resized(pool, max_open); /* before what follows from it */
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   close_doomed(pool);
   return left;
 }

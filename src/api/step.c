@@ -116,7 +116,7 @@ static int write_step(pool_step_t *theirs, struct pool *pool, const struct step 
     describe(&ours, pool, step, ticket);
   /* Those who sleep in the library (in pool_close) are its own affair. */
   if (step->drained)
-    crew_wake(NULL, &(struct step){.drained = step->drained});
+    crew_finish(NULL, &(struct step){.drained = step->drained});
   return sized_write(theirs, &ours, STEP_SIZES);
 }
 

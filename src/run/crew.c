@@ -151,7 +151,7 @@ static void *serve(struct pool *pool, enum crew_role role)
     pthread_mutex_unlock(&pool->lock);
   }
   leave(pool, role, &step);
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   return NULL;
 }
 
@@ -261,7 +261,7 @@ static void do_without_workers(struct pool *pool, int error)
   error_set(&cause, POOL_E_SYSTEM, error, "could not start a thread to open a connection: %s", strerror(error));
   chores_open_failed(pool, &cause, &step);
   step.worker_wanted = false; /* else this would begin anew */
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
 }
 
 /* `again`: one that could not be started is started also where nothing is to be done right now, for the gets that would
@@ -332,9 +332,10 @@ static void wake_told(struct pool *pool)
   } while (step.tells);
 }
 
-void crew_wake_those(struct pool *pool, const struct step *step)
+void crew_finish_some(struct pool *pool, const struct step *step)
 {
   wake_named(pool, step);
   if (step->tells && !step->tells->stepped) /* else the next step of its program tells them */
     wake_told(step->tells);
+  event_of_step(pool, step);
 }

@@ -39,13 +39,15 @@ void crew_want_worker(struct pool *pool);
 /* Threads that could not be started are tried again, once in a while. */
 void crew_start_again(struct pool *pool);
 
-void crew_wake_those(struct pool *pool, const struct step *step);
+void crew_finish_some(struct pool *pool, const struct step *step);
 
-/* Wakes whom a step names, and sends for workers. */
-static inline void crew_wake(struct pool *pool, const struct step *step)
+/* What a step says beside its work: wakes those that it names, sends for workers, and tells what is to be told.  The
+   one place that looks at its flags; for a pool of the step API that is pool_step_t. */
+static inline void crew_finish(struct pool *pool, const struct step *step)
 {
-  if (step->signal || step->worker_wanted || step->keeper_wanted || step->drained || step->tells)
-    crew_wake_those(pool, step);
+  if (step->signal || step->worker_wanted || step->keeper_wanted || step->drained || step->tells ||
+      step->breaker_opened || step->breaker_closed || step->starved)
+    crew_finish_some(pool, step);
 }
 
 #endif

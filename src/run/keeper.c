@@ -51,7 +51,7 @@ static bool serve_asynchronous(struct pool *pool, int64_t *due)
   struct step step;
   uint64_t forks = forks_count();
   while (!pool->stepped && !forks_since(forks) && asker_next_settled(pool, &settled, due, &step)) {
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
     call_back(pool, &settled, settled.outcome);
   }
   return !forks_since(forks);
@@ -72,7 +72,7 @@ static bool look(struct pool *pool, int64_t *due)
   struct look look;
   uint64_t forks = forks_count();
   look_take(pool, &look, &step);
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   if (look.leaks)
     tell_leaks(pool);
   *due = pool->stepped && look.chores ? look.now : look.due_ns; /* pool_step_next() has something */
@@ -112,7 +112,7 @@ int64_t keeper_maintain(struct pool *pool)
     return INT64_MAX; /* in the child the pool began anew */
   atomic_store(&pool->looks.next_ns, due);
   life_maintain_end(pool, &step);
-  crew_wake(pool, &step);
+  crew_finish(pool, &step);
   if (due == POOL_NO_DEADLINE)
     return INT64_MAX;
   int64_t now = clock_now();

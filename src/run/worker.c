@@ -154,8 +154,7 @@ static void follow(struct pool *pool, struct running *running, pool_lease_t resu
     pool->vtable.close(pool->context, running->conn, &running->error);
   if (opens && result != POOL_E_STALE)
     crew_need_keeper(pool, running->failure ? POOL_NO_DEADLINE : look_first_due(&pool->config, running->done.slot));
-  crew_wake(pool, step);
-  event_of_step(pool, step);
+  crew_finish(pool, step);
 }
 
 /* One piece of work, reported to the decisions, which may have more. */
@@ -190,7 +189,7 @@ pool_lease_t worker_do(struct pool *pool, struct step *step, int64_t deadline_ns
   while (step->work != POOL_WORK_NONE) {
     if (lend && (step->work == POOL_WORK_CLOSE || step->work == POOL_WORK_RESET)) {
       later_leave(pool, step);
-      crew_wake(pool, step);
+      crew_finish(pool, step);
       break;
     }
     pool_lease_t outcome = run_and_report(pool, step, deadline_ns, lend, cause);
@@ -219,7 +218,7 @@ bool worker_do_chores(struct pool *pool, bool for_waiters)
     pool_error_t error = POOL_ERROR_INIT;
     bool opens = step.work == POOL_WORK_OPEN;
     int64_t began = clock_now();
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
     pool_lease_t result = worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
     if (forks_since(forks))
       break;
@@ -228,7 +227,7 @@ bool worker_do_chores(struct pool *pool, bool for_waiters)
       continue;
     }
     chores_open_done(pool, result == POOL_E_CLOSED ? 0 : (int)result, &error, began, &step);
-    crew_wake(pool, &step);
+    crew_finish(pool, &step);
     opened = true;
   }
   return opened;
