@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/forks.h"
+#include "base/park.h"
 #include "base/sized.h"
 #include "slot/home.h"
 #include "slot/idle.h"
@@ -116,7 +117,7 @@ static int write_step(pool_step_t *theirs, struct pool *pool, const struct step 
     describe(&ours, pool, step, ticket);
   /* Those who sleep in the library (in pool_close) are its own affair. */
   if (step->drained)
-    crew_finish(NULL, &(struct step){.drained = step->drained});
+    park_wake(step->drained);
   return sized_write(theirs, &ours, STEP_SIZES);
 }
 
@@ -186,14 +187,10 @@ static pool_lease_t finish(struct pool *pool, struct step *step, pool_step_t *th
 
 /* ---- begin ---- */
 
-/* Closing and pausing must not be missed.  Fairness is looked at before, as by all who could not name whom else they
-   serve (give.c). */
+/* A lease that a fast path took, if the pool still lends and its connection is within its limits. */
 static pool_lease_t keep(struct pool *pool, pool_lease_t lease, struct step *step)
 {
-  if (!lease || !(atomic_load(&pool->attention) & ATTENTION_NOT_LENDING))
-    return lend_confirm(pool, lease, step);
-  give_unused(pool, lease, step);
-  return 0;
+  return lend_confirm(pool, asker_keep(pool, lease, step), step);
 }
 
 static bool must_queue(struct pool *pool)

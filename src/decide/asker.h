@@ -23,9 +23,8 @@ struct past {
   pool_error_t error;
 };
 
-/* Closing and pausing must not be missed.  Fairness may: it was looked at before, so each thread overtakes once at
-   most; and to give the lease back would serve somebody, whom the step could not name beside the one that the get may
-   serve next. */
+/* A lease that was taken without the lock, or 0 if the pool lends no more: closing and pausing must not be missed (I9).
+   Fairness may be: it was looked at before, so each thread overtakes once at most. */
 pool_lease_t asker_keep(struct pool *pool, pool_lease_t lease, struct step *step);
 
 /* An idle connection, if nothing forbids it.  0 may come with work. */

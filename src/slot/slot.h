@@ -96,7 +96,6 @@ enum slot_state {
 #define SAMPLE_MASK (1023 * GENERATION_ONE)
 
 struct pool;
-struct block;
 
 struct slot {
   _Atomic uint64_t word;
