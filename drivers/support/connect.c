@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "connect.h"
+#include "support/connect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "failure.h"
-#include "lookup.h"
+#include "support/deadline.h"
+#include "support/failure.h"
+#include "support/lookup.h"
 
 static int say_not_connected(const struct address *address, int number, int64_t deadline_ns, pool_error_t *error)
 {

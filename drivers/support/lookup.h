@@ -17,7 +17,7 @@
 
 #include <pool/pool.h>
 
-#include "address.h"
+#include "support/address.h"
 
 /* Stores the addresses of the host, which freeaddrinfo() frees.  Returns 0, or a code that *error explains. */
 int lookup_name(const struct address *address, int64_t deadline_ns, struct addrinfo **found, pool_error_t *error);

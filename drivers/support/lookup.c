@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lookup.h"
+#include "support/lookup.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "deadline.h"
-#include "failure.h"
-#include "thread.h"
+#include "support/deadline.h"
+#include "support/failure.h"
+#include "support/thread.h"
 
 struct lookup {
   pthread_mutex_t lock;

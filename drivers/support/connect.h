@@ -7,7 +7,7 @@
 
 #include <pool/pool.h>
 
-#include "address.h"
+#include "support/address.h"
 
 /* Stores the descriptor of a connected socket that does not block.  Returns 0, or a code that *error explains. */
 int connect_to(const struct address *address, int64_t deadline_ns, int *descriptor, pool_error_t *error);

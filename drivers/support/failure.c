@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "failure.h"
+#include "support/failure.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "thread.h"
+#include "support/thread.h"
 
 #include <pthread.h>
 #include <signal.h>

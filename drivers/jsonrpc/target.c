@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "address.h"
+#include "jsonrpc/target.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#include "failure.h"
+#include "base/url.h"
+#include "support/failure.h"
 
 #define REPLY_LIMIT ((size_t)64 * 1024 * 1024)
 
@@ -28,25 +29,37 @@ static size_t read_number(const char *text, size_t length, size_t most)
   return number;
 }
 
-static int read_option(struct address *address, const char *text, size_t length, pool_error_t *error)
+static int set_option(struct target *target, const char *name, const char *value, pool_error_t *error)
 {
-  static const char name[] = "max_reply_bytes=";
-  size_t skip = sizeof name - 1;
-  if (length < skip || memcmp(text, name, skip) != 0)
-    return failure_set(error, POOL_E_INVALID, 0, "unknown option '%.*s'; the only one is max_reply_bytes=N",
-                       (int)(length < 60 ? length : 60), text);
-  address->limit = read_number(text + skip, length - skip, SIZE_MAX / 4);
-  if (address->limit == 0)
+  if (strcmp(name, "max_reply_bytes") != 0)
+    return failure_set(error, POOL_E_INVALID, 0, "unknown option '%.60s'; the only one is max_reply_bytes=N", name);
+  target->limit = read_number(value, strlen(value), SIZE_MAX / 4);
+  if (target->limit == 0)
     return failure_set(error, POOL_E_INVALID, 0,
                        "max_reply_bytes must be a number from 1, such as max_reply_bytes=1000000");
   return 0;
 }
 
-static int read_options(struct address *address, const char *text, pool_error_t *error)
+/* ---- HOST:PORT, [IPV6]:PORT or unix:/PATH ---- */
+
+static int read_option(struct target *target, const char *text, size_t length, pool_error_t *error)
+{
+  char option[64];
+  if (length >= sizeof option)
+    return failure_set(error, POOL_E_INVALID, 0, "unknown option '%.60s'; the only one is max_reply_bytes=N", text);
+  memcpy(option, text, length);
+  option[length] = 0;
+  char *value = option + strcspn(option, "=");
+  if (*value)
+    *value++ = 0;
+  return set_option(target, option, value, error);
+}
+
+static int read_options(struct target *target, const char *text, pool_error_t *error)
 {
   for (;;) {
     size_t length = strcspn(text, "&");
-    int code = read_option(address, text, length, error);
+    int code = read_option(target, text, length, error);
     if (code || text[length] == 0)
       return code;
     text += length + 1;
@@ -103,14 +116,47 @@ static int read_plain(struct address *address, const char *text, size_t length, 
   return read_host_and_port(address, text, host_length, port, port_length, error);
 }
 
-int address_read(struct address *address, const char *text, pool_error_t *error)
+static int read_notation(struct target *target, const char *text, pool_error_t *error)
 {
   size_t length = strcspn(text, "?");
-  address->limit = REPLY_LIMIT;
-  int code = text[length] ? read_options(address, text + length + 1, error) : 0;
+  struct address *address = &target->address;
+  int code = text[length] ? read_options(target, text + length + 1, error) : 0;
   if (code)
     return code;
   if (length >= 5 && memcmp(text, "unix:", 5) == 0)
     return read_path(address, text + 5, length - 5, error);
   return text[0] == '[' ? read_bracketed(address, text, length, error) : read_plain(address, text, length, error);
+}
+
+/* ---- a URL ---- */
+
+static int read_url_parts(struct target *target, const struct url *url, pool_error_t *error)
+{
+  if (url->user || url->host_count != 1 || strspn(url->path, "/") != strlen(url->path))
+    return failure_set(error, POOL_E_INVALID, 0, "the URL of a server is jsonrpc://HOST:PORT or jsonrpc://%%2FPATH");
+  if (*url->hosts[0].port == 0 && *url->hosts[0].name != '/')
+    return say_address(error, "the port is missing");
+  for (size_t i = 0; i < url->parameter_count; i++) {
+    int code = set_option(target, url->parameters[i].name, url->parameters[i].value, error);
+    if (code)
+      return code;
+  }
+  return address_set(&target->address, url->hosts[0].name, url->hosts[0].port, error);
+}
+
+static int read_url(struct target *target, const char *text, pool_error_t *error)
+{
+  struct url url;
+  const char *problem = url_read(&url, text);
+  if (problem)
+    return failure_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "%s", problem);
+  int code = read_url_parts(target, &url, error);
+  url_free(&url);
+  return code;
+}
+
+int target_read(struct target *target, const char *text, pool_error_t *error)
+{
+  target->limit = REPLY_LIMIT;
+  return strncmp(text, "jsonrpc://", 10) == 0 ? read_url(target, text, error) : read_notation(target, text, error);
 }

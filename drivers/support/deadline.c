@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "deadline.h"
+#include "support/deadline.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* URLs taken apart: each part decoded, nothing quoted of one that is wrong. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/url.h"
+#include "support.h"
+
+static struct url url;
+
+static void take_apart(const char *text)
+{
+  const char *problem = url_read(&url, text);
+  if (problem)
+    fail_msg("%s: %s", text, problem);
+}
+
+static int forget(void **state)
+{
+  (void)state;
+  url_free(&url);
+  return 0;
+}
+
+static void test_url__each_part_is_found(void **state)
+{
+  (void)state;
+  take_apart("Postgres://user:secret@one.example:5432,two.example/shop?sslmode=require&pool.max_open=20");
+  assert_string_equal(url.scheme, "postgres");
+  assert_string_equal(url.user, "user");
+  assert_string_equal(url.password, "secret");
+  assert_int_equal(url.host_count, 2);
+  assert_string_equal(url.hosts[0].name, "one.example");
+  assert_string_equal(url.hosts[0].port, "5432");
+  assert_string_equal(url.hosts[1].name, "two.example");
+  assert_string_equal(url.hosts[1].port, "");
+  assert_string_equal(url.path, "/shop");
+  assert_int_equal(url.parameter_count, 2);
+  assert_string_equal(url.parameters[0].name, "sslmode");
+  assert_string_equal(url_value(&url, "pool.max_open"), "20");
+  assert_null(url_value(&url, "max_open"));
+}
+
+static void test_url__parts_that_are_missing_are_empty(void **state)
+{
+  (void)state;
+  take_apart("sqlite:shop.db");
+  assert_string_equal(url.path, "shop.db");
+  assert_int_equal(url.host_count, 0);
+  assert_null(url.user);
+  url_free(&url);
+  take_apart("postgres:///shop?");
+  assert_string_equal(url.path, "/shop");
+  assert_int_equal(url.host_count + url.parameter_count, 0);
+  url_free(&url);
+  take_apart("tcp://host");
+  assert_string_equal(url.path, "");
+  assert_null(url.password);
+  url_free(&url);
+  take_apart("redis://:secret@host:1/");
+  assert_string_equal(url.user, "");
+  assert_string_equal(url.password, "secret");
+  url_free(&url);
+  take_apart("x:");
+  assert_string_equal(url.path, "");
+}
+
+static void test_url__percent_is_decoded_in_each_part_and_only_once(void **state)
+{
+  (void)state;
+  take_apart("a+b.c-d://us%40er:%3a%2F%2525%e2%82%ac@%2Ftmp%2Fa%2Cb/p%3Fq%20?%6eame=a%26b%3Dc+d&name=%41");
+  assert_string_equal(url.scheme, "a+b.c-d");
+  assert_string_equal(url.user, "us@er");
+  assert_string_equal(url.password, ":/%25\u20ac");
+  assert_string_equal(url.hosts[0].name, "/tmp/a,b");
+  assert_string_equal(url.path, "/p?q ");
+  assert_string_equal(url.parameters[0].value, "a&b=c+d");
+  assert_string_equal(url_value(&url, "name"), "A");
+}
+
+static void test_url__an_ipv6_address_stands_in_brackets(void **state)
+{
+  (void)state;
+  take_apart("tcp://[::1]:80,[fe80::1%25eth0]");
+  assert_string_equal(url.hosts[0].name, "::1");
+  assert_string_equal(url.hosts[0].port, "80");
+  assert_string_equal(url.hosts[1].name, "fe80::1%eth0");
+}
+
+static void test_url__what_is_wrong_is_refused_and_nothing_is_quoted(void **state)
+{
+  (void)state;
+  static const char *const wrong[] = {"",
+                                      ":",
+                                      "//host",
+                                      "host",
+                                      "1a://h",
+                                      "a b://h",
+                                      "a:// h",
+                                      "a://h\n",
+                                      "a://h\x7f",
+                                      "a://h/%",
+                                      "a://h/%4",
+                                      "a://h/%zz",
+                                      "a://h/%00",
+                                      "a://%00",
+                                      "a://u:%00@h",
+                                      "a://h?a=%00",
+                                      "a://h?%00=a",
+                                      "a://:80",
+                                      "a://u@",
+                                      "a://u@:80",
+                                      "a://h,",
+                                      "a://,h",
+                                      "a://h,,h",
+                                      "a://h:0",
+                                      "a://h:65536",
+                                      "a://h:99999",
+                                      "a://h:123456",
+                                      "a://h:-1",
+                                      "a://h:8x",
+                                      "a://h:1:2",
+                                      "a://::1",
+                                      "a://[::1",
+                                      "a://[::1]x",
+                                      "a://[h]",
+                                      "a://h]",
+                                      "a://u:p/zq@h",
+                                      "a://u:1/zq@h/x",
+                                      "a://u:p?zq@h",
+                                      "a://u:p?zq@h=1",
+                                      "a://u@zq@h",
+                                      "a://u:p#zq@h",
+                                      "a://h?a",
+                                      "a://h?=b",
+                                      "a://h?a=b&c"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    const char *problem = url_read(&url, wrong[i]);
+    if (!problem)
+      fail_msg("taken: %s", wrong[i]);
+    assert_null(strstr(problem, "zq"));
+    assert_null(url.storage);
+  }
+}
+
+static void test_url__parameters_of_one_prefix_are_left_out(void **state)
+{
+  (void)state;
+  static const char *const pairs[][2] = {{"a://h", "a://h"},
+                                         {"a://h?pool.x=1", "a://h"},
+                                         {"a://h?b=%20&pool.x=1", "a://h?b=%20"},
+                                         {"a://h?p%6fol.x=1&&b=2&pool.y=&c=3&", "a://h?b=2&c=3"}};
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    take_apart(pairs[i][0]);
+    char *rest = url_without(&url, pairs[i][0], "pool.");
+    assert_string_equal(rest, pairs[i][1]);
+    free(rest);
+    url_free(&url);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_teardown(test_url__each_part_is_found, forget),
+      cmocka_unit_test_teardown(test_url__parts_that_are_missing_are_empty, forget),
+      cmocka_unit_test_teardown(test_url__percent_is_decoded_in_each_part_and_only_once, forget),
+      cmocka_unit_test_teardown(test_url__an_ipv6_address_stands_in_brackets, forget),
+      cmocka_unit_test_teardown(test_url__what_is_wrong_is_refused_and_nothing_is_quoted, forget),
+      cmocka_unit_test_teardown(test_url__parameters_of_one_prefix_are_left_out, forget),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
