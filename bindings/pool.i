@@ -55,6 +55,11 @@
 
 /* What returns through pointers has a function below, or a language's own. */
 %ignore pool_step_t;
+%ignore pool_driver_info_t;
+%ignore pool_drivers;
+%ignore pool_open;
+%ignore pool_open_with;
+%ignore pool_url_prepare;
 %ignore pool_step_create;
 %ignore pool_step_begin;
 %ignore pool_step_cancel;

@@ -24,6 +24,7 @@
 #include <pool/driver.h>
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,10 +135,14 @@ POOL_API pool_driver_fn pool_driver_jsonrpc;
 
 int pool_driver_jsonrpc(uint32_t version, pool_driver_t *driver)
 {
-  if (version != POOL_DRIVER_VERSION || driver->size < sizeof *driver)
+  if (version != POOL_DRIVER_VERSION || driver->size < offsetof(pool_driver_t, schemes))
     return POOL_E_UNSUPPORTED;
   inbox_watch_forks();
   driver->name = "jsonrpc";
   driver->prepare = jsonrpc_prepare;
+  if (driver->size >= sizeof *driver) {
+    driver->version = DRIVER_VERSION;
+    driver->needs = "jansson " JANSSON_VERSION;
+  }
   return 0;
 }

@@ -363,7 +363,7 @@ static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
   if (!theirs)
     return 0;
   *failure = unknown;
-  int code = sized_read(failure, theirs, SIZES(pool_error_t, message));
+  int code = sized_read(failure, theirs, SIZES(pool_error_t, message[239])); /* so long it was at first */
   error_finish(failure);
   if (failure->message[0] == 0)
     memcpy(failure->message, unknown.message, sizeof unknown.message);
