@@ -103,7 +103,13 @@ POOL_API int pool_create_driver(const pool_config_t *config, const char *name, c
 POOL_API int pool_open(const char *url, pool_t **pool, pool_error_t *error);
 
 /**
- * The same with settings to begin with, `events` and `log` among them; those of the URL are set over them.
+ * The same as pool_open(), with settings to begin with, `events` and `log` among them; those of the URL are set over
+ * them.
+ *
+ * Blocks: as pool_open().  Ownership: as pool_create().  Threads: any.  From a callback: yes.
+ * Errors: those of pool_open().  Since 0.1.
+ *
+ * @param config begins as POOL_CONFIG_INIT, or NULL
  */
 POOL_API int pool_open_with(const pool_config_t *config, const char *url, pool_t **pool, pool_error_t *error);
 
