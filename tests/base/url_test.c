@@ -129,6 +129,8 @@ static void test_url__what_is_wrong_is_refused_and_nothing_is_quoted(void **stat
                                       "a://u:1/zq@h/x",
                                       "a://u:p?zq@h",
                                       "a://u:p?zq@h=1",
+                                      "a://u:1?x=zq@h",
+                                      "a://u:1?pool.max_open=zq@h",
                                       "a://u@zq@h",
                                       "a://u:p#zq@h",
                                       "a://h?a",
@@ -147,13 +149,16 @@ static void test_url__parameters_of_one_prefix_are_left_out(void **state)
 {
   (void)state;
   static const char *const pairs[][2] = {{"a://h", "a://h"},
+                                         {"Ab://H?B=C", "ab://H?B=C"},
                                          {"a://h?pool.x=1", "a://h"},
                                          {"a://h?b=%20&pool.x=1", "a://h?b=%20"},
                                          {"a://h?p%6fol.x=1&&b=2&pool.y=&c=3&", "a://h?b=2&c=3"}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     take_apart(pairs[i][0]);
-    char *rest = url_without(&url, pairs[i][0], "pool.");
+    char *rest = url_without(&url, pairs[i][0], "pool.", 3);
     assert_string_equal(rest, pairs[i][1]);
+    for (const char *behind = rest + strlen(rest); behind < rest + strlen(pairs[i][0]) + 1 + 3; behind++)
+      assert_int_equal(*behind, 0);
     free(rest);
     url_free(&url);
   }
