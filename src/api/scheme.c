@@ -21,11 +21,12 @@ static bool is_described_in(void *data, const char *folder, size_t length)
 {
   struct look *look = data;
   struct search *search = look->search;
-  if (!search_at(search, folder, length, "", look->name, ".pool") || access(search->path, F_OK) != 0)
+  if (!search_at(search, folder, length, "", look->name, ".pool"))
     return false;
   if (search_may_read(search))
     return true;
-  search_note(search);
+  if (access(search->path, F_OK) == 0) /* one that is missing is nothing to speak of */
+    search_note(search);
   return false;
 }
 

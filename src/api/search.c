@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,7 +85,7 @@ static void say_not_loaded(struct search *search)
 
 bool search_may_read(struct search *search)
 {
-  if (access(search->path, R_OK) == 0)
+  if (faccessat(AT_FDCWD, search->path, R_OK, AT_EACCESS) == 0)
     return true;
   bool is_missing = errno == ENOENT || errno == ENOTDIR;
   snprintf(search->why, sizeof search->why, "%s", is_missing ? "not found" : "not readable");
