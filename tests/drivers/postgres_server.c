@@ -81,7 +81,6 @@ void postgres_make(struct postgres *postgres)
     fprintf(stderr, "initdb failed (Debian: apt-get install postgresql), see %s\n", postgres->server.log);
     abort();
   }
-  postgres_start(postgres);
 }
 
 void postgres_reload(struct postgres *postgres)
