@@ -19,7 +19,7 @@ struct statement {
   bool blocked; /* the connection did before */
   bool copying; /* rows of a COPY TO STDOUT come, which are dropped */
   bool refused; /* the statement is none for a call */
-  int code; /* how it ended, as far as is known */
+  int code;     /* how it ended, as far as is known */
   pool_error_t error;
   struct reply reply;
 };

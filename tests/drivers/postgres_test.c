@@ -1040,13 +1040,13 @@ static void test_postgres__many_calls_are_under_way_at_one_time(void **state)
   (void)state;
   struct ends ends = {0};
   pool_t *pool = pool_with("&pool.max_open=10");
-  for (int i = 0; i < 300; i++) {
+  for (int i = 0; i < 100; i++) {
     pool_lease_t lease = get(pool);
     go(lease, "SELECT repeat('x', 20000)", &ends);
     put(lease); /* it is lent again when the call is done */
   }
-  wait_until(atomic_load(&ends.count) == 300);
-  assert_int_equal(ends.codes[0], 300);
+  wait_until(atomic_load(&ends.count) == 100);
+  assert_int_equal(ends.codes[0], 100);
   end(pool);
 }
 
@@ -1153,7 +1153,7 @@ struct storm {
 static void *storm_main(void *data)
 {
   struct storm *storm = data;
-  for (int i = 0; i < 40; i++) {
+  for (int i = 0; i < 16; i++) {
     pool_lease_t lease = pool_get(storm->pool);
     must(lease > 0);
     PGconn *conn = pool_conn(lease);
@@ -1180,7 +1180,7 @@ static void test_postgres__threads_that_leave_anything_behind_meet_clean_connect
   pthread_t threads[8];
   threads_start(threads, 8, storm_main, &storm);
   threads_end(threads, 8);
-  assert_int_equal(storm.good, 320);
+  assert_int_equal(storm.good, 128);
   end(storm.pool);
 }
 
