@@ -21,8 +21,8 @@ void postgres_make(struct postgres *postgres);
 /* Starts the server, also again when it has ended, and returns when it takes connections. */
 void postgres_start(struct postgres *postgres);
 
-/* Has it read its configuration again. */
-void postgres_reload(struct postgres *postgres);
+/* The same, and returns at once. */
+void postgres_launch(struct postgres *postgres);
 
 void postgres_remove(struct postgres *postgres);
 
