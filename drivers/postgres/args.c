@@ -8,59 +8,13 @@
 #include <string.h>
 
 #include "support/failure.h"
+#include "support/json_array.h"
 #include "support/json_check.h"
-
-static const char *skip_space(const char *at)
-{
-  return at + strspn(at, " \t\r\n");
-}
-
-/* ---- the elements of an array that was checked ---- */
-
-static const char *end_of_string(const char *at)
-{
-  for (at++; *at != '"'; at++)
-    if (*at == '\\')
-      at++;
-  return at + 1;
-}
-
-static const char *end_of_brackets(const char *at)
-{
-  int depth = 0;
-  do {
-    if (*at == '"') {
-      at = end_of_string(at);
-      continue;
-    }
-    depth += *at == '[' || *at == '{';
-    depth -= *at == ']' || *at == '}';
-    at++;
-  } while (depth > 0);
-  return at;
-}
-
-static const char *end_of(const char *at)
-{
-  if (*at == '"')
-    return end_of_string(at);
-  return *at == '[' || *at == '{' ? end_of_brackets(at) : at + strcspn(at, ",] \t\r\n");
-}
-
-/* The first element of an array, or the one behind the end of another.  NULL: there is none. */
-static const char *next_element(const char *at)
-{
-  at = skip_space(at);
-  if (*at == ']')
-    return NULL;
-  at = skip_space(at + 1); /* behind the bracket or the comma */
-  return *at == ']' ? NULL : at;
-}
 
 static size_t count_elements(const char *array)
 {
   size_t count = 0;
-  for (const char *at = array; (at = next_element(at)); at = end_of(at))
+  for (const char *at = array; (at = json_array_next(at)); at = json_array_end(at))
     count++;
   return count;
 }
@@ -92,7 +46,7 @@ static int check(pool_bytes_t bytes, const char *text, pool_error_t *error)
   if (!json_check_end(&check))
     return failure_set(error, POOL_E_INVALID, 0, "args must be a JSON array of parameters, but byte %zu of it is wrong",
                        check.size + 1);
-  if (*skip_space(text) != '[')
+  if (!json_array_is_one(text))
     return failure_set(error, POOL_E_INVALID, 0, "args must be a JSON array of parameters, such as [1, \"two\", null]");
   return 0;
 }
@@ -101,8 +55,8 @@ static int fill(struct args *args, const char *text, pool_error_t *error)
 {
   char *to = args->storage;
   int i = 0;
-  for (const char *at = skip_space(text); (at = next_element(at)); i++) {
-    const char *end = end_of(at);
+  for (const char *at = text; (at = json_array_next(at)); i++) {
+    const char *end = json_array_end(at);
     size_t size = write_element(to, at, end);
     args->values[i] = *at == 'n' ? NULL : to;
     if (strlen(to) + 1 != size)
@@ -117,7 +71,7 @@ static int fill(struct args *args, const char *text, pool_error_t *error)
 /* The texts are no longer than the array: each element has a comma or bracket behind it, where a 0 is written. */
 static int read_array(struct args *args, const char *text, size_t size, pool_error_t *error)
 {
-  size_t count = count_elements(skip_space(text));
+  size_t count = count_elements(text);
   if (count > PQ_QUERY_PARAM_MAX_LIMIT)
     return failure_set(error, POOL_E_INVALID, 0, "there are %zu parameters; at most %d are possible", count,
                        PQ_QUERY_PARAM_MAX_LIMIT);

@@ -41,7 +41,7 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
                     pool_error_t *error)
 {
   struct args args;
-  *statement = (struct statement){.conn = conn, .error = POOL_ERROR_INIT, .reply.limit = reply_limit};
+  *statement = (struct statement){.conn = conn, .error = POOL_ERROR_INIT, .reply.text.limit = reply_limit};
   int code = refuse_busy(conn, error);
   if (code == 0)
     code = args_read(&args, bytes, error);
@@ -60,7 +60,7 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
 /* The first error tells most: what follows comes from it. */
 static void take_fault(struct statement *statement, const PGresult *result)
 {
-  if (statement->code || statement->reply.problem != REPLY_GOOD)
+  if (statement->code || statement->reply.text.problem != JSON_TEXT_GOOD)
     return;
   statement->code = fault_of_result(statement->conn, result, &statement->error);
   if (PQresultErrorField(result, PG_DIAG_SQLSTATE))
@@ -82,14 +82,14 @@ static void end_copy(struct statement *statement, ExecStatusType status)
 
 static void take_rows(struct statement *statement, PGresult *result, bool last)
 {
-  bool good = statement->reply.problem == REPLY_GOOD;
+  bool good = statement->reply.text.problem == JSON_TEXT_GOOD;
   if (statement->code || statement->refused)
     return;
   if (last)
     reply_end(&statement->reply, result);
   else
     reply_add(&statement->reply, result);
-  if (good && statement->reply.problem != REPLY_GOOD && !last)
+  if (good && statement->reply.text.problem != JSON_TEXT_GOOD && !last)
     cancel_send(statement->conn); /* its rows are of no use any more */
 }
 
@@ -196,13 +196,10 @@ static int judge(struct statement *statement)
                            : fault_of_connection(statement->conn, POOL_E_BROKEN, NULL, &statement->error);
   if (statement->refused && statement->code != POOL_E_TIMEOUT)
     return refuse(statement, no_copy);
-  switch (statement->reply.problem) {
-  case REPLY_TOO_LARGE:
+  switch (statement->reply.text.problem) {
+  case JSON_TEXT_TOO_LARGE:
     return refuse(statement, "the reply is larger than max_reply_bytes; ask for fewer rows, or raise it in the URL");
-  case REPLY_NOT_UTF8:
-    return refuse(statement,
-                  "the reply has text that is not UTF-8; set client_encoding to UTF8, or select it as bytea");
-  case REPLY_NO_MEMORY:
+  case JSON_TEXT_NO_MEMORY:
     return failure_set(&statement->error, POOL_E_NOMEM, ENOMEM, "no memory for the reply");
   default:
     return statement->code;
@@ -214,11 +211,10 @@ int statement_end(struct statement *statement, pool_bytes_t *reply, pool_error_t
   int code = judge(statement);
   exchange_end(statement->conn, statement->blocked);
   *reply = (pool_bytes_t){NULL, 0};
-  if (code == 0 || code == POOL_E_REMOTE)
-    *reply = reply_take(&statement->reply);
-  else
-    reply_free(&statement->reply);
-  if (code == 0 && !reply->data)
+  bool replies = code == 0 || code == POOL_E_REMOTE;
+  if (!replies)
+    json_text_free(&statement->reply.text);
+  else if (!json_text_take(&statement->reply.text, reply) && code == 0)
     code = failure_set(&statement->error, POOL_E_NOMEM, ENOMEM, "no memory for the reply");
   if (code)
     failure_set(error, code, statement->error.native, "%s", statement->error.message);

@@ -961,13 +961,14 @@ static void test_postgres__a_reply_has_a_limit(void **state)
   end(pool);
 }
 
-static void test_postgres__text_that_is_not_utf8_is_refused(void **state)
+static void test_postgres__text_that_is_not_utf8_is_replaced(void **state)
 {
   (void)state;
   pool_t *pool = pool_with("&client_encoding=LATIN1");
   pool_lease_t lease = get(pool);
-  expect_failure(lease, "SELECT chr(228)", "", POOL_E_REMOTE, "not UTF-8");
-  expect_failure(lease, "SELECT 'plain'", "", 0, "");
+  expect_reply(lease, "SELECT 'a' || chr(228) || 'b' AS v", "",
+               HEAD "\"text\"],\"rows\":[[\"a\xef\xbf\xbd"
+                    "b\"]],\"command\":\"SELECT 1\",\"affected\":1}");
   put(lease);
   end(pool);
 }
@@ -1373,7 +1374,7 @@ int main(void)
       cmocka_unit_test(test_postgres__bad_arguments_are_refused_and_nothing_is_sent),
       cmocka_unit_test(test_postgres__errors_of_the_server_leave_the_connection_good),
       cmocka_unit_test(test_postgres__a_reply_has_a_limit),
-      cmocka_unit_test(test_postgres__text_that_is_not_utf8_is_refused),
+      cmocka_unit_test(test_postgres__text_that_is_not_utf8_is_replaced),
       cmocka_unit_test(test_postgres__a_call_ends_at_its_deadline_and_at_the_server),
       cmocka_unit_test(test_postgres__a_call_on_a_terminated_session_is_broken_and_suspects_the_others),
       cmocka_unit_test(test_postgres__many_calls_are_under_way_at_one_time),
