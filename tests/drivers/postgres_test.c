@@ -265,6 +265,20 @@ static void test_postgres__a_connection_is_opened_lent_and_lent_again(void **sta
   end(pool);
 }
 
+static const char *example; /* the program of examples/postgres.c */
+
+static void test_postgres__the_example_says_what_it_should(void **state)
+{
+  (void)state;
+  char url[URL_SIZE], command[2 * URL_SIZE], said[200] = "";
+  snprintf(command, sizeof command, "'%s' '%s'", example, url_of(url, ""));
+  FILE *output = popen(command, "r");
+  assert_non_null(output);
+  assert_non_null(fgets(said, sizeof said, output));
+  assert_int_equal(pclose(output), 0);
+  assert_string_equal(said, "postgres says 42\n");
+}
+
 static void test_postgres__hosts_in_the_url_and_in_the_environment(void **state)
 {
   (void)state;
@@ -1344,10 +1358,16 @@ static void start_the_server(void)
   chmod(postgres.server.folder, 0755); /* for the certificate */
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  if (argc != 2) {
+    fprintf(stderr, "usage: postgres_test EXAMPLE\n");
+    return 2;
+  }
+  example = argv[1];
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_postgres__a_connection_is_opened_lent_and_lent_again),
+      cmocka_unit_test(test_postgres__the_example_says_what_it_should),
       cmocka_unit_test(test_postgres__hosts_in_the_url_and_in_the_environment),
       cmocka_unit_test(test_postgres__what_is_lent_is_clean),
       cmocka_unit_test(test_postgres__a_statement_that_was_left_is_cancelled),
