@@ -25,7 +25,7 @@ file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/another.c CONTENT
 add_library(open_needed SHARED ${CMAKE_CURRENT_BINARY_DIR}/another.c)
 target_link_libraries(opened_lacking PRIVATE open_needed)
 
-pool_test(api/open LABELS driver
+pool_test(api/open LABELS drivers
           LIBRARIES -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strdup -Wl,--wrap=free)
 foreach(program open_test open_test.portable)
   target_compile_definitions(${program} PRIVATE OPENED_FOLDER="${opened_folder}")
