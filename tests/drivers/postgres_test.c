@@ -685,7 +685,7 @@ static void test_postgres__a_full_cluster_says_so(void **state)
   pool_lease_t leases[50];
   int count = 0;
   size_t since = told_so_far();
-  while (count < 50 && (leases[count] = pool_get_for(pool, 1000)) > 0)
+  while (count < 50 && (leases[count] = pool_get_for(pool, 600)) > 0)
     count++;
   assert_true(count > 2 && count < 50);
   assert_true(was_told("non-replication superuser connections", since) || was_told("too many clients", since));
@@ -1263,7 +1263,7 @@ struct storm {
 static void *storm_main(void *data)
 {
   struct storm *storm = data;
-  for (int i = 0; i < 16; i++) {
+  for (int i = 0; i < 12; i++) {
     pool_lease_t lease = pool_get(storm->pool);
     must(lease > 0);
     PGconn *conn = pool_conn(lease);
@@ -1287,10 +1287,10 @@ static void test_postgres__threads_that_leave_anything_behind_meet_clean_connect
 {
   (void)state;
   struct storm storm = {.pool = pool_with("&pool.max_open=4&pool.openers=2&pool.check_after_ms=0")};
-  pthread_t threads[8];
-  threads_start(threads, 8, storm_main, &storm);
-  threads_end(threads, 8);
-  assert_int_equal(storm.good, 128);
+  pthread_t threads[6];
+  threads_start(threads, 6, storm_main, &storm);
+  threads_end(threads, 6);
+  assert_int_equal(storm.good, 72);
   end(storm.pool);
 }
 
