@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mysql/dial.h"
 
+#include <errmsg.h>
 #include <errno.h>
 #include <mysqld_error.h>
 #include <netdb.h>
@@ -138,11 +139,12 @@ static int connect_and_begin(MYSQL *mysql, const struct options *options, const 
   handshake_expect(place->address->is_unix ? NULL : place->address->host, (enum options_ssl)options->ssl);
   limit_begin(mysql, until_ns);
   bool in = log_in(mysql, options, place);
-  int code = in ? session_begin(mysql, options, error) : POOL_E_OPEN;
+  int code = in ? session_begin(mysql, options, error) : 0;
   bool late = limit_end(mysql), lacked_tls = handshake_lacked_tls();
   if (in && !late)
     return code;
-  return fault_say(lacked_tls ? lacks_tls : fault_of(mysql), POOL_E_OPEN, late, "logging in", error);
+  code = mysql_errno(mysql) == CR_OUT_OF_MEMORY ? POOL_E_NOMEM : POOL_E_OPEN;
+  return fault_say(lacked_tls ? lacks_tls : fault_of(mysql), code, late, "logging in", error);
 }
 
 /* Stores a connection that has logged in at a place. */
@@ -221,19 +223,24 @@ int dial_open(const struct options *options, int64_t deadline_ns, MYSQL **mysql,
   return error->code;
 }
 
-int dial_beside(const struct options *options, MYSQL *first, int64_t deadline_ns, MYSQL **mysql, pool_error_t *error)
+bool dial_note(const struct options *options, MYSQL *mysql, struct dial_server *server)
 {
-  struct address address = {.is_unix = options->addresses[0].is_unix};
   struct sockaddr_storage peer;
   socklen_t size = sizeof peer;
-  struct place place = {&address, address.host};
-  if (address.is_unix) {
-    address = options->addresses[0];
-    place.digits = NULL;
-  } else if (getpeername(mysql_get_socket(first), (struct sockaddr *)&peer, &size) != 0 ||
-             getnameinfo((struct sockaddr *)&peer, size, address.host, sizeof address.host, address.port,
-                         sizeof address.port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-    return failure_set(error, POOL_E_BROKEN, errno, "the server's address is not known any more");
+  struct address *address = &server->address;
+  *address = options->addresses[0];
+  if (address->is_unix)
+    return true;
+  snprintf(address->host, sizeof address->host, "%s", mysql->host ? mysql->host : "");
+  return getpeername(mysql_get_socket(mysql), (struct sockaddr *)&peer, &size) == 0 &&
+         getnameinfo((struct sockaddr *)&peer, size, server->digits, sizeof server->digits, address->port,
+                     sizeof address->port, NI_NUMERICHOST | NI_NUMERICSERV) == 0;
+}
+
+int dial_again(const struct options *options, const struct dial_server *server, int64_t deadline_ns, MYSQL **mysql,
+               pool_error_t *error)
+{
+  struct place place = {&server->address, server->address.is_unix ? NULL : server->digits};
   return try_place(options, &place, deadline_ns, mysql, error);
 }
 

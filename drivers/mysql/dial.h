@@ -9,6 +9,7 @@
 #define DIAL_H
 
 #include <mysql.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <pool/pool.h>
@@ -19,8 +20,18 @@
    explains. */
 int dial_open(const struct options *options, int64_t deadline_ns, MYSQL **mysql, pool_error_t *error);
 
-/* Stores a second connection to the server of a first one. */
-int dial_beside(const struct options *options, MYSQL *first, int64_t deadline_ns, MYSQL **mysql, pool_error_t *error);
+/* The server of a connection. */
+struct dial_server {
+  struct address address; /* the host is the name that its certificate has */
+  char digits[64];
+};
+
+/* Notes which server a connection has.  False: it is not connected any more. */
+bool dial_note(const struct options *options, MYSQL *mysql, struct dial_server *server);
+
+/* The same as dial_open() for that server. */
+int dial_again(const struct options *options, const struct dial_server *server, int64_t deadline_ns, MYSQL **mysql,
+               pool_error_t *error);
 
 /* Closes a connection without a wait. */
 void dial_close(MYSQL *mysql);

@@ -2,10 +2,13 @@
 #include "mysql/fault.h"
 
 #include <errmsg.h>
+#include <mysqld_error.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "support/failure.h"
+
+#define FAREWELL_OF_MYSQL 4031 /* its ER_CLIENT_INTERACTION_TIMEOUT */
 
 struct fault fault_of(MYSQL *mysql)
 {
@@ -17,11 +20,22 @@ struct fault fault_of_statement(MYSQL_STMT *statement)
   return (struct fault){mysql_stmt_errno(statement), mysql_stmt_sqlstate(statement), mysql_stmt_error(statement)};
 }
 
+/* The server's last words on a connection, which it closes then. */
+static bool is_farewell(unsigned number)
+{
+  static const unsigned farewells[] = {ER_SERVER_SHUTDOWN, ER_NORMAL_SHUTDOWN,   ER_SHUTDOWN_COMPLETE,
+                                       ER_FORCING_CLOSE,   ER_CONNECTION_KILLED, FAREWELL_OF_MYSQL};
+  for (size_t i = 0; i < sizeof farewells / sizeof *farewells; i++)
+    if (farewells[i] == number)
+      return true;
+  return false;
+}
+
 bool fault_is_servers(const struct fault *fault)
 {
   bool librarys = (fault->number >= CR_MIN_ERROR && fault->number <= CR_MAX_ERROR) ||
                   (fault->number >= CER_MIN_ERROR && fault->number <= CER_MAX_ERROR);
-  return fault->number != 0 && !librarys;
+  return fault->number != 0 && !librarys && !is_farewell(fault->number);
 }
 
 static bool is_space(char byte)
@@ -51,8 +65,6 @@ int fault_say(struct fault fault, int code, bool late, const char *doing, pool_e
     return failure_set(error, POOL_E_TIMEOUT, (int)fault.number, "%s: the deadline passed", doing);
   if (fault_line(line, sizeof line, fault.text) == 0)
     strcpy(line, "the connection broke");
-  if (fault.number == CR_OUT_OF_MEMORY)
-    code = POOL_E_NOMEM;
   return failure_set(error, code, (int)fault.number, "%s: %s", doing, line);
 }
 

@@ -5,10 +5,17 @@
  * A file calls only files below it in this list:
  *
  *   mysql       the vtable
+ *   call        sync and async calls
+ *   query       a statement and its results
+ *   cancel      ends a statement at the server
  *   dial        opens a connection: names, addresses, shares of the time
  *   session     the session of a connection: made, looked at, put back
  *   handshake   what happens before TLS: the name for the certificate
  *   limit       the deadline of what the library does in a thread
+ *   reply       the results as JSON
+ *   column      the types of columns
+ *   parameters  the JSON array of a statement's parameters
+ *   number      numbers with a fraction as text
  *   fault       what went wrong, as one line
  *   options     what a URL asks for
  *
@@ -22,6 +29,7 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "mysql/call.h"
 #include "mysql/dial.h"
 #include "mysql/handshake.h"
 #include "mysql/options.h"
@@ -60,6 +68,17 @@ static void abandon_connection(void *context, void *conn)
   close(mysql_get_socket(conn));
 }
 
+static int call_statement(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+                          int64_t deadline_ns, pool_error_t *error)
+{
+  return call_sync(conn, context, method, args, reply, deadline_ns, error);
+}
+
+static int go_statement(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
+{
+  return call_async(conn, context, method, args, call);
+}
+
 static void release_context(void *context)
 {
   options_release(context);
@@ -94,6 +113,8 @@ static int prepare(const char *address, pool_vtable_t *vtable, void **context, p
   vtable->check = check_connection;
   vtable->reset = reset_connection;
   vtable->abandon = abandon_connection;
+  vtable->call = call_statement;
+  vtable->go = go_statement;
   vtable->release = release_context;
   *context = options;
   return 0;

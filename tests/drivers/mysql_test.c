@@ -125,10 +125,45 @@ static void test_a_connection_is_the_users_own_handle(void **state)
   finish(pool);
 }
 
+/* ---- calls ---- */
+
+/* Runs a statement by pool_call, and returns the reply as a text, or the code and the message of its failure. */
+static const char *call(pool_lease_t lease, const char *sql, const char *args)
+{
+  static char text[1 << 16];
+  pool_bytes_t reply = {NULL, 0}, given = {(char *)(uintptr_t)args, strlen(args)};
+  pool_error_t error = POOL_ERROR_INIT;
+  int code = pool_call(lease, sql, given, &reply, &error);
+  if (code)
+    snprintf(text, sizeof text, "%d %s", code, error.message);
+  else
+    snprintf(text, sizeof text, "%.*s", (int)reply.size, (const char *)reply.data);
+  pool_bytes_free(&reply);
+  return text;
+}
+
+#define rows_of(types, rows, count)                                                                                    \
+  "\"types\":[" types "],\"rows\":[" rows "],\"affected\":" #count ",\"last_insert_id\":0}"
+
+static void test_a_call_gives_rows_as_json(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = take(pool);
+  assert_string_equal(call(lease, "SELECT 1 AS one, 'two' AS b, NULL AS n", ""),
+                      "{\"columns\":[\"one\",\"b\",\"n\"]," rows_of("\"int\",\"varchar\",\"null\"", "[1,\"two\",null]", 1));
+  assert_string_equal(call(lease, "SELECT ? AS a, ? AS b, ? AS c, ? AS d", "[18446744073709551615, \"x\\ny\", null, true]"),
+                      "{\"columns\":[\"a\",\"b\",\"c\",\"d\"]," rows_of("\"bigint unsigned\",\"varchar\",\"null\",\"tinyint\"", "[18446744073709551615,\"x\\ny\",null,1]", 1));
+  assert_string_equal(call(lease, "SELECT ? AS a", "[12345678901234567890.12345678901234567890]"), "");
+  pool_put(lease);
+  finish(pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_connection_is_the_users_own_handle),
+      cmocka_unit_test(test_a_call_gives_rows_as_json),
   };
   return cmocka_run_group_tests(tests, make_server, remove_server);
 }
