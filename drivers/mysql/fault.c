@@ -15,8 +15,11 @@ struct fault fault_of(MYSQL *mysql)
   return (struct fault){mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql)};
 }
 
+/* The library forgets to tell the statement of an error that comes in place of a row. */
 struct fault fault_of_statement(MYSQL_STMT *statement)
 {
+  if (!mysql_stmt_errno(statement) && statement->mysql)
+    return fault_of(statement->mysql);
   return (struct fault){mysql_stmt_errno(statement), mysql_stmt_sqlstate(statement), mysql_stmt_error(statement)};
 }
 

@@ -97,7 +97,7 @@ static char *put_element(const struct place *place, char *to, const char *from, 
   case '"':
   case '[':
   case '{':
-    return put_text(place, MYSQL_TYPE_STRING, to, from, (size_t)(end - from));
+    return put_text(place, MYSQL_TYPE_VAR_STRING, to, from, (size_t)(end - from));
   default:
     return put_digits(place, to, from, end);
   }
