@@ -104,9 +104,9 @@ static bool set_auth(MYSQL *mysql, const struct options *options)
   return true;
 }
 
-static bool set_options(MYSQL *mysql, const struct options *options)
+static bool set_options(MYSQL *mysql, const struct options *options, bool is_unix)
 {
-  unsigned protocol = options->addresses[0].is_unix ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+  unsigned protocol = is_unix ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
   unsigned infile = (unsigned)options->local_infile;
   unsigned long most = GREETING_MOST;
   mysql_optionsv(mysql, MARIADB_OPT_IO_WAIT, limit_wait);
@@ -152,7 +152,7 @@ static int try_place(const struct options *options, const struct place *place, i
                      pool_error_t *error)
 {
   MYSQL *mysql = mysql_init(NULL);
-  if (!mysql || !set_options(mysql, options)) {
+  if (!mysql || !set_options(mysql, options, place->address->is_unix)) {
     mysql_close(mysql);
     return failure_set(error, POOL_E_NOMEM, ENOMEM, "no memory for a connection");
   }
@@ -223,14 +223,16 @@ int dial_open(const struct options *options, int64_t deadline_ns, MYSQL **mysql,
   return error->code;
 }
 
-bool dial_note(const struct options *options, MYSQL *mysql, struct dial_server *server)
+bool dial_note(MYSQL *mysql, struct dial_server *server)
 {
   struct sockaddr_storage peer;
   socklen_t size = sizeof peer;
   struct address *address = &server->address;
-  *address = options->addresses[0];
-  if (address->is_unix)
+  *address = (struct address){.is_unix = mysql->unix_socket != NULL};
+  if (address->is_unix) {
+    snprintf(address->path, sizeof address->path, "%s", mysql->unix_socket);
     return true;
+  }
   snprintf(address->host, sizeof address->host, "%s", mysql->host ? mysql->host : "");
   return getpeername(mysql_get_socket(mysql), (struct sockaddr *)&peer, &size) == 0 &&
          getnameinfo((struct sockaddr *)&peer, size, server->digits, sizeof server->digits, address->port,

@@ -27,7 +27,7 @@ struct dial_server {
 };
 
 /* Notes which server a connection has.  False: it is not connected any more. */
-bool dial_note(const struct options *options, MYSQL *mysql, struct dial_server *server);
+bool dial_note(MYSQL *mysql, struct dial_server *server);
 
 /* The same as dial_open() for that server. */
 int dial_again(const struct options *options, const struct dial_server *server, int64_t deadline_ns, MYSQL **mysql,

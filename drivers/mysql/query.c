@@ -4,15 +4,14 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "mysql/cancel.h"
 #include "mysql/fault.h"
 #include "mysql/limit.h"
-#include "mysql/number.h"
 #include "mysql/reply.h"
+#include "mysql/row.h"
 #include "support/deadline.h"
 #include "support/failure.h"
 
@@ -124,132 +123,27 @@ static void run_plain(struct query *query, const char *sql)
     fail(query, fault_of(mysql));
 }
 
-/* ---- rows of a prepared statement ---- */
-
-/* Where the library puts a value. */
-struct cell {
-  MYSQL_FIELD *field;
-  union {
-    unsigned long long integer;
-    double real;
-    float small;
-  } value;
-  unsigned long size;
-  my_bool is_null;
-};
-
-struct row {
-  MYSQL_STMT *statement;
-  unsigned count;
-  struct cell *cells;
-  MYSQL_BIND *binds;
-  char *buffer; /* the last text that was fetched */
-  unsigned long capacity;
-};
-
-static bool is_integer(enum enum_field_types type)
-{
-  return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 || type == MYSQL_TYPE_LONG ||
-         type == MYSQL_TYPE_LONGLONG || type == MYSQL_TYPE_YEAR;
-}
-
-/* A text gets no room, for how long it is shows when it is there. */
-static void bind_cell(struct cell *cell, MYSQL_BIND *bind)
-{
-  enum enum_field_types type = cell->field->type;
-  bool real = type == MYSQL_TYPE_FLOAT || type == MYSQL_TYPE_DOUBLE;
-  bind->buffer_type = is_integer(type) ? MYSQL_TYPE_LONGLONG : real ? type : MYSQL_TYPE_STRING;
-  bind->is_unsigned = (cell->field->flags & UNSIGNED_FLAG) != 0;
-  bind->buffer = &cell->value;
-  bind->buffer_length = is_integer(type) || real ? sizeof cell->value : 0;
-  bind->length = &cell->size;
-  bind->is_null = &cell->is_null;
-}
-
-static bool row_init(struct row *row, MYSQL_STMT *statement, MYSQL_RES *metadata)
-{
-  MYSQL_FIELD *fields = mysql_fetch_fields(metadata);
-  *row = (struct row){.statement = statement, .count = mysql_num_fields(metadata)};
-  row->cells = calloc(row->count, sizeof *row->cells);
-  row->binds = calloc(row->count, sizeof *row->binds);
-  if (!row->cells || !row->binds)
-    return false;
-  for (unsigned i = 0; i < row->count; i++) {
-    row->cells[i].field = &fields[i];
-    bind_cell(&row->cells[i], &row->binds[i]);
-  }
-  return true;
-}
-
-static void row_free(struct row *row)
-{
-  free(row->cells);
-  free(row->binds);
-  free(row->buffer);
-}
-
-/* NULL without memory. */
-static const char *fetch_text(struct row *row, unsigned column)
-{
-  unsigned long size = row->cells[column].size, fetched;
-  my_bool is_null, error;
-  if (size >= row->capacity) {
-    char *buffer = realloc(row->buffer, size + 1);
-    if (!buffer)
-      return NULL;
-    row->buffer = buffer;
-    row->capacity = size + 1;
-  }
-  MYSQL_BIND bind = {.buffer_type = MYSQL_TYPE_STRING,
-                     .buffer = row->buffer,
-                     .buffer_length = row->capacity,
-                     .length = &fetched,
-                     .is_null = &is_null,
-                     .error = &error};
-  return size == 0 || mysql_stmt_fetch_column(row->statement, &bind, column, 0) == 0 ? row->buffer : NULL;
-}
-
-static size_t write_number(char *to, const struct cell *cell)
-{
-  if (cell->field->type == MYSQL_TYPE_FLOAT)
-    return number_write_float(to, cell->value.small);
-  if (cell->field->type == MYSQL_TYPE_DOUBLE)
-    return number_write_double(to, cell->value.real);
-  return (size_t)snprintf(to, NUMBER_LONGEST, cell->field->flags & UNSIGNED_FLAG ? "%llu" : "%lld",
-                          cell->value.integer);
-}
-
-static bool write_cell(struct query *query, struct row *row, unsigned column)
-{
-  char digits[NUMBER_LONGEST];
-  const struct cell *cell = &row->cells[column];
-  const char *bytes = digits;
-  size_t size = cell->size;
-  if (cell->is_null) {
-    reply_value(&query->reply, column, NULL, 0);
-    return true;
-  }
-  if (row->binds[column].buffer_type == MYSQL_TYPE_STRING)
-    bytes = fetch_text(row, column);
-  else
-    size = write_number(digits, cell);
-  if (!bytes)
-    return cut(query, POOL_E_BROKEN, "no memory for the reply");
-  reply_value(&query->reply, column, bytes, size);
-  return true;
-}
-
 /* ---- a prepared statement ---- */
+
+static bool write_row(struct query *query, struct row *row)
+{
+  reply_row(&query->reply);
+  for (unsigned i = 0; i < row->count; i++) {
+    const char *bytes;
+    size_t size;
+    if (!row_value(row, i, &bytes, &size))
+      return cut(query, POOL_E_BROKEN, "no memory for the reply");
+    reply_value(&query->reply, i, bytes, size);
+  }
+  return true;
+}
 
 static bool fetch_rows(struct query *query, struct row *row, bool wanted)
 {
   int fetched;
   while ((fetched = mysql_stmt_fetch(row->statement)) == 0 || fetched == MYSQL_DATA_TRUNCATED) {
-    if (wanted)
-      reply_row(&query->reply);
-    for (unsigned i = 0; wanted && i < row->count; i++)
-      if (!write_cell(query, row, i))
-        return false;
+    if (wanted && !write_row(query, row))
+      return false;
     if (!goes_on(query))
       return false;
   }
@@ -341,7 +235,7 @@ static int conclude(struct query *query, pool_bytes_t *reply)
   if (query->reply.began)
     query->affected = query->reply.rows;
   reply_end(&query->reply, query->affected, query->last_insert_id);
-  if (!goes_on(query))
+  if (query->reply.text.problem != JSON_TEXT_GOOD && !goes_on(query))
     return query->code;
   return json_text_take(&query->reply.text, reply)
              ? 0
@@ -355,7 +249,7 @@ int query_run(MYSQL *mysql, struct options *options, const char *sql, struct par
   query.reply.text.limit = (size_t)options->max_reply_bytes;
   if (deadline_is_past(deadline_ns))
     return failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed before the statement was sent");
-  query.is_known = dial_note(options, mysql, &query.server);
+  query.is_known = dial_note(mysql, &query.server);
   limit_begin(mysql, deadline_ns);
   if (parameters->given)
     run_prepared(&query, sql, parameters);

@@ -48,8 +48,7 @@ int session_begin(MYSQL *mysql, const struct options *options, pool_error_t *err
   int on = 1;
   my_socket descriptor = mysql_get_socket(mysql);
   fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-  if (!options->addresses[0].is_unix)
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a Unix socket has no such option */
   mysql->net.max_packet_size = PACKET_MOST;
   return run_init_statement(mysql, options, error);
 }
