@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include "support/deadline.h"
 
-#define TLS_SLICE_NS INT64_C(50000000)
+#define LONG_SLICE_NS  INT64_C(50000000)
+#define SHORT_SLICE_NS INT64_C(1000000)
 
 static __thread struct {
   bool under_way;
@@ -54,18 +57,26 @@ static int give_up(void)
   return 0;
 }
 
+/* How long to wait for reading only, where the wait could be meant for writing. */
+static int64_t slice_of(my_socket descriptor)
+{
+  int unsent = 0;
+  bool known = ioctl(descriptor, SIOCOUTQ, &unsent) == 0;
+  return known && unsent == 0 ? LONG_SLICE_NS : SHORT_SLICE_NS;
+}
+
 /* Under TLS the library asks to wait for reading where OpenSSL wants to write.  A full socket is waited for in both
-   directions then.  One that has room since a moment ago would be waited for in vain, so a wait ends after a while, and
-   the library tries again. */
+   directions.  One that has room is most likely to be read from; but it may have been full a moment ago, all the more
+   where something is still unsent.  So that wait ends after a while, and the library tries again. */
 static int wait_for_tls(my_socket descriptor)
 {
-  int64_t until_ns = deadline_clock() + TLS_SLICE_NS;
-  bool has_room = deadline_wait_ready(descriptor, POLLOUT, 0) == OK;
+  bool is_full = deadline_wait_ready(descriptor, POLLOUT, 0) == EXPIRED;
+  int64_t until_ns = is_full ? limit.deadline_ns : deadline_clock() + slice_of(descriptor);
   if (deadline_is_past(limit.deadline_ns))
     return give_up();
   if (until_ns > limit.deadline_ns)
     until_ns = limit.deadline_ns;
-  return deadline_wait_ready(descriptor, has_room ? POLLIN : POLLIN | POLLOUT, until_ns) == FAILED ? 0 : 1;
+  return deadline_wait_ready(descriptor, is_full ? POLLIN | POLLOUT : POLLIN, until_ns) == FAILED ? 0 : 1;
 }
 
 static int wait_as_the_library(my_socket descriptor, short events, int timeout_ms)

@@ -568,18 +568,20 @@ static void test_rows_without_end_do_not_pass_the_deadline(void **state)
   end(pool);
 }
 
-/* Texts that fill the buffers of sockets many times go both ways, in calls and by the user's own hand. */
+/* Texts that fill the buffers of a socket many times go both ways, in calls and by the user's own hand. */
 static void exchange_long_texts(pool_lease_t lease)
 {
-  enum { SIZE = 4000000 };
+  enum { SIZE = 400000 };
+  int little = 4096;
+  setsockopt(mysql_get_socket(pool_conn(lease)), SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
   char *args = malloc(SIZE + 8);
   assert_non_null(args);
   strcpy(args, "[\"");
   memset(args + 2, 'y', SIZE);
   strcpy(args + 2 + SIZE, "\"]");
-  assert_non_null(strstr(call(lease, "SELECT LENGTH(?)", args), "[[4000000]]"));
+  assert_non_null(strstr(call(lease, "SELECT LENGTH(?)", args), "[[400000]]"));
   free(args);
-  ask_lease(lease, "SET @long = REPEAT('x', 4000000)");
+  ask_lease(lease, "SET @long = REPEAT('x', 400000)");
   assert_int_equal(strlen(ask_lease(lease, "SELECT @long")), 255);
   assert_non_null(strstr(call(lease, "SELECT @long", ""), "xxxx"));
   MYSQL *mysql = pool_conn(lease);
@@ -1268,7 +1270,6 @@ static void answer_with_garbage(struct impostor *impostor, int connection)
   send_packet(connection, 2, ok, sizeof ok);
   if (impostor_hear(impostor, connection))
     send_packet(connection, 1, "\3garbage garbage", 16);
-  impostor_hear_all(impostor, connection);
 }
 
 static void test_a_garbled_answer_breaks_the_connection(void **state)
@@ -1276,10 +1277,9 @@ static void test_a_garbled_answer_breaks_the_connection(void **state)
   struct impostor impostor;
   (void)state;
   impostor_start(&impostor, answer_with_garbage);
-  pool_t *pool = pool_on(impostor.port, "pool.call_timeout_ms=200");
+  pool_t *pool = pool_on(impostor.port, "");
   pool_lease_t lease = get(pool);
-  const char *said = call(lease, "SELECT 1", "");
-  assert_true(atoi(said) == POOL_E_BROKEN || atoi(said) == POOL_E_TIMEOUT);
+  expect_call(lease, "SELECT 1", "", POOL_E_BROKEN, "the call: ");
   put(lease);
   end(pool);
   impostor_stop(&impostor);
