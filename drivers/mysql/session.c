@@ -95,13 +95,24 @@ static bool in_transaction(const MYSQL *mysql)
   return mysql->server_status & (SERVER_STATUS_IN_TRANS | SERVER_STATUS_IN_TRANS_READONLY);
 }
 
+static bool log_in_again(MYSQL *mysql, const struct options *options)
+{
+  return mysql_change_user(mysql, options->user, options->password, options->database) == 0;
+}
+
+/* Neither a rollback nor a reset of the session changes the user. */
+static bool restore_user(MYSQL *mysql, const struct options *options)
+{
+  return strcmp(mysql->user, options->user) == 0 || log_in_again(mysql, options);
+}
+
+/* A session that has chosen a database can only have none by logging in again. */
 static bool restore_database(MYSQL *mysql, const struct options *options)
 {
   const char *now = mysql->db ? mysql->db : "", *wanted = options->database ? options->database : "";
   if (strcmp(now, wanted) == 0)
     return true;
-  return *wanted ? mysql_select_db(mysql, wanted) == 0
-                 : mysql_change_user(mysql, options->user, options->password, NULL) == 0;
+  return *wanted ? mysql_select_db(mysql, wanted) == 0 : log_in_again(mysql, options);
 }
 
 /* MySQL's servers forget the character set that was agreed on at the beginning, and MariaDB's do not. */
@@ -116,11 +127,13 @@ static bool put_back(MYSQL *mysql, const struct options *options)
 {
   switch (options->reset) {
   case RESET_CONNECTION:
-    return mysql_reset_connection(mysql) == 0 && restore_database(mysql, options) && restore_charset(mysql, options);
+    return mysql_reset_connection(mysql) == 0 && restore_user(mysql, options) && restore_database(mysql, options) &&
+           restore_charset(mysql, options);
   case RESET_CHANGE_USER:
-    return mysql_change_user(mysql, options->user, options->password, options->database) == 0;
+    return log_in_again(mysql, options);
   case RESET_ROLLBACK:
-    return (!in_transaction(mysql) || mysql_rollback(mysql) == 0) && restore_database(mysql, options);
+    return (!in_transaction(mysql) || mysql_rollback(mysql) == 0) && restore_user(mysql, options) &&
+           restore_database(mysql, options);
   default:
     return true;
   }

@@ -255,6 +255,9 @@ static int make_server(void **state)
       "CREATE DATABASE other",
       "CREATE USER app@'%' IDENTIFIED BY '" PASSWORD "'",
       "GRANT ALL ON *.* TO app@'%'",
+      "CREATE ROLE clerk",
+      "GRANT clerk TO app@'%'",
+      "CREATE USER guest@'%'",
       "CREATE TABLE shop.items (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20))",
   };
   (void)state;
@@ -676,6 +679,7 @@ static void leave_everything_behind(MYSQL *mysql)
                                            "SET NAMES latin1",
                                            "CREATE TEMPORARY TABLE left_behind (a INT)",
                                            "SELECT GET_LOCK('left', 0)",
+                                           "SET ROLE clerk",
                                            "USE other",
                                            "SET autocommit = 0",
                                            "INSERT INTO shop.items (name) VALUES ('left')"};
@@ -707,6 +711,8 @@ static void test_a_session_is_put_back(void **state)
     assert_string_equal(ask(mysql, "SELECT IS_FREE_LOCK('left')"), "1");
     assert_string_equal(ask(mysql, "SELECT DATABASE()"), "shop");
     assert_string_equal(ask(mysql, "SELECT @@autocommit"), "1");
+    if (i == 1) /* MariaDB keeps the role otherwise, as docs/mysql.md says */
+      assert_string_equal(ask(mysql, "SELECT CURRENT_ROLE()"), "NULL");
     assert_string_equal(ask(mysql, "SELECT COUNT(*) FROM items"), "0");
     assert_int_equal(mysql_query(mysql, "SELECT * FROM left_behind"), 1);
     put(lease);
@@ -729,6 +735,25 @@ static void test_a_session_without_a_database_has_none_again(void **state)
   assert_int_equal(id_of(lease), id);
   put(lease);
   end(pool);
+}
+
+static void test_a_user_that_was_changed_is_changed_back(void **state)
+{
+  static const char *const resets[] = {"reset=connection", "reset=change_user", "reset=rollback"};
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    pool_t *pool = pool_with(resets[i]);
+    pool_lease_t lease = get(pool);
+    unsigned long id = id_of(lease);
+    assert_int_equal(mysql_change_user(pool_conn(lease), "guest", "", NULL), 0);
+    put(lease);
+    lease = get(pool);
+    assert_int_equal(id_of(lease), id);
+    assert_non_null(strstr(ask_lease(lease, "SELECT CURRENT_USER()"), "app@"));
+    assert_string_equal(ask_lease(lease, "SELECT DATABASE()"), "shop");
+    put(lease);
+    end(pool);
+  }
 }
 
 static void test_a_transaction_is_rolled_back_by_the_cheap_reset_too(void **state)
@@ -1425,6 +1450,7 @@ int main(void)
       cmocka_unit_test(test_an_async_call_keeps_its_deadline),
       cmocka_unit_test(test_a_session_is_put_back),
       cmocka_unit_test(test_a_session_without_a_database_has_none_again),
+      cmocka_unit_test(test_a_user_that_was_changed_is_changed_back),
       cmocka_unit_test(test_a_transaction_is_rolled_back_by_the_cheap_reset_too),
       cmocka_unit_test(test_without_a_reset_a_transaction_ends_its_connection),
       cmocka_unit_test(test_unread_results_end_their_connection),
