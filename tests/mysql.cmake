@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The tests of the driver mysql, with a server of their own.
 if(NOT TARGET pool_mysql)
+  message(STATUS "The tests of the driver mysql are left out, as the driver is")
   return()
 endif()
 find_program(POOL_MARIADBD mariadbd HINTS /usr/sbin)

@@ -10,8 +10,11 @@
 
 #include <libpq-fe.h>
 
-/* Asks the server to end the statement under way.  The connection may be closed at once afterwards. */
+/* Asks the server to end the statement under way.  A request that overtakes the statement has no effect. */
 void cancel_send(PGconn *conn);
+
+/* The same for a connection that is closed next: the request is repeated, in case it overtakes the statement. */
+void cancel_send_last(PGconn *conn);
 
 /* Makes each child of fork begin without requests under way.  To be called before all else. */
 void cancel_watch_forks(void);

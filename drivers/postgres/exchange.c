@@ -8,6 +8,8 @@
 
 int exchange_step(PGconn *conn)
 {
+  if (!PQisBusy(conn))
+    return 0; /* nothing more is read meanwhile, or what a fast server sends would pile up in libpq */
   int unsent = PQflush(conn);
   if (unsent < 0 || !PQconsumeInput(conn))
     return PQisBusy(conn) ? -1 : 0; /* what came before the end can still be taken */

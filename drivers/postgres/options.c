@@ -198,11 +198,12 @@ static PGconn *refused(const char *keyword, const char *value)
   return PQconnectStartParams(keywords, values, 0);
 }
 
-/* Whether libpq takes the value: then the port is all that it finds wrong. */
+/* Whether libpq takes the value: then the port is all that it finds wrong, each time that it would connect. */
 static bool takes(const char *keyword, const char *value)
 {
   PGconn *reference = refused(NULL, NULL), *tried = refused(keyword, value);
-  bool same = reference && tried && strcmp(PQerrorMessage(reference), PQerrorMessage(tried)) == 0;
+  const char *expected = PQerrorMessage(reference);
+  bool same = reference && tried && strncmp(PQerrorMessage(tried), expected, strlen(expected)) == 0;
   PQfinish(tried);
   PQfinish(reference);
   return same;
@@ -292,7 +293,7 @@ static const char *effective(const PQconninfoOption *all, const char *keyword)
 static int take_effective(struct options *options, const PQconninfoOption *all, pool_error_t *error)
 {
   int64_t timeout_s = number_of(effective(all, "connect_timeout"), 1, INT_MAX);
-  options->server_ns = timeout_s > 0 ? (timeout_s < 2 ? 2 : timeout_s) * 1000 * MS_NS : 0; /* libpq's least is 2 s */
+  options->server_ns = timeout_s > 0 ? timeout_s * 1000 * MS_NS : 0;
   options->standby_first = strcmp(effective(all, "target_session_attrs"), "prefer-standby") == 0;
   if (!*effective(all, "client_encoding") && !set(options, "client_encoding", "UTF8"))
     return say_no_memory(error);

@@ -5,6 +5,12 @@
  * A file calls only files below it in this list:
  *
  *   postgres    the vtable
+ *   call        sync and async calls
+ *   poller      the thread for async calls
+ *   statement   what a call runs
+ *   reply       what the server answers, as JSON
+ *   type        the types of the server
+ *   args        the parameters, from JSON
  *   query       the function of pool/postgres.h
  *   session     a connection between its users
  *   dial        opens a connection
@@ -21,9 +27,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "postgres/call.h"
 #include "postgres/cancel.h"
 #include "postgres/dial.h"
 #include "postgres/options.h"
+#include "postgres/poller.h"
 #include "postgres/session.h"
 #include "support/failure.h"
 
@@ -63,6 +71,19 @@ static void postgres_abandon(void *context, void *conn)
     close(descriptor);
 }
 
+static int postgres_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
+                         int64_t deadline_ns, pool_error_t *error)
+{
+  const struct options *options = context;
+  return call_sync(conn, method, args, options->reply_limit, reply, deadline_ns, error);
+}
+
+static int postgres_go(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
+{
+  const struct options *options = context;
+  return call_async(conn, method, args, options->reply_limit, call);
+}
+
 static void postgres_release(void *context)
 {
   options_free(context);
@@ -79,6 +100,8 @@ static int postgres_prepare(const char *text, pool_vtable_t *vtable, void **cont
   vtable->check = postgres_check;
   vtable->reset = postgres_reset;
   vtable->abandon = postgres_abandon;
+  vtable->call = postgres_call;
+  vtable->go = postgres_go;
   vtable->release = postgres_release;
   *context = options;
   return 0;
@@ -93,6 +116,7 @@ int pool_driver_postgres(uint32_t version, pool_driver_t *driver)
   if (version != POOL_DRIVER_VERSION || driver->size < offsetof(pool_driver_t, schemes))
     return POOL_E_UNSUPPORTED;
   cancel_watch_forks();
+  poller_watch_forks();
   driver->name = "postgres";
   driver->prepare = postgres_prepare;
   if (driver->size >= sizeof *driver) {

@@ -169,7 +169,7 @@ void session_close(PGconn *conn)
   if (PQstatus(conn) == CONNECTION_OK) {
     bool active = PQtransactionStatus(conn) == PQTRANS_ACTIVE || PQpipelineStatus(conn) != PQ_PIPELINE_OFF;
     if (active) {
-      cancel_send(conn);
+      cancel_send_last(conn);
       shutdown(PQsocket(conn), SHUT_RDWR);
     } else if (!PQisnonblocking(conn)) {
       PQsetnonblocking(conn, 1);
