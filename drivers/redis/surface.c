@@ -42,7 +42,8 @@ static int run(struct session *session, const struct command *command, int64_t d
                pool_error_t *error)
 {
   redisReply *got = NULL;
-  return give(exchange_run(session, command, 0, &got, deadline_ns, error), got, reply);
+  int code = exchange_run(session, command, 0, &got, deadline_ns, error);
+  return give(code, got, reply);
 }
 
 static int run_list(struct session *session, int count, const char *const *arguments, int64_t deadline_ns,
@@ -132,7 +133,8 @@ int pool_redis_reply(pool_redis_t *redis, int64_t deadline_ns, struct redisReply
   error = or_this(error, &own);
   if (!redis || !reply)
     return failure_set(error, POOL_E_INVALID, 0, "%s is NULL", redis ? "reply" : "redis");
-  return give(exchange_more(session_of(redis), &got, deadline_ns, error), got, reply);
+  int code = exchange_more(session_of(redis), &got, deadline_ns, error);
+  return give(code, got, reply);
 }
 
 /* ---- hiredis itself ---- */

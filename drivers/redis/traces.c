@@ -16,29 +16,32 @@ static bool is(const struct command *command, int index, const char *word)
 
 /* ---- before ---- */
 
+/* clang-format off */
 static const struct {
   const char *name;
   unsigned traces;
 } rows[] = {
-    {"MULTI", TRACES_MULTI},      {"WATCH", TRACES_WATCH},       {"SELECT", TRACES_SELECT},
-    {"AUTH", TRACES_MODE},        {"HELLO", TRACES_MODE},        {"RESET", TRACES_MODE},
-    {"SUBSCRIBE", TRACES_MODE},   {"PSUBSCRIBE", TRACES_MODE},   {"SSUBSCRIBE", TRACES_MODE},
+    {"MULTI", TRACES_MULTI},
+    {"WATCH", TRACES_WATCH},
+    {"SELECT", TRACES_SELECT},
+    {"AUTH", TRACES_MODE}, {"HELLO", TRACES_MODE}, {"RESET", TRACES_MODE},
+    {"SUBSCRIBE", TRACES_MODE}, {"PSUBSCRIBE", TRACES_MODE}, {"SSUBSCRIBE", TRACES_MODE},
     {"UNSUBSCRIBE", TRACES_MODE}, {"PUNSUBSCRIBE", TRACES_MODE}, {"SUNSUBSCRIBE", TRACES_MODE},
-    {"MONITOR", TRACES_MODE},     {"SYNC", TRACES_MODE},         {"PSYNC", TRACES_MODE},
-    {"REPLCONF", TRACES_MODE},    {"READONLY", TRACES_MODE},     {"READWRITE", TRACES_MODE},
-    {"ASKING", TRACES_MODE},      {"QUIT", TRACES_MODE},         {"SCRIPT", 0},
+    {"MONITOR", TRACES_MODE},
+    {"READONLY", TRACES_MODE}, {"READWRITE", TRACES_MODE}, {"ASKING", TRACES_MODE},
+    {"SYNC", TRACES_LASTING}, {"PSYNC", TRACES_LASTING}, {"REPLCONF", TRACES_LASTING},
+    {"QUIT", TRACES_LASTING},
 };
+/* clang-format on */
 
 /* Most of CLIENT's subcommands only look, or are about other connections. */
 static unsigned of_client(const struct command *command)
 {
-  static const char *const modes[] = {"REPLY", "TRACKING", "CACHING", "NO-EVICT", "NO-TOUCH", "SETINFO", "CAPA"};
   if (is(command, 1, "SETNAME"))
     return TRACES_NAME;
-  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-    if (is(command, 1, modes[i]))
-      return TRACES_MODE;
-  return 0;
+  if (is(command, 1, "NO-EVICT") || is(command, 1, "NO-TOUCH"))
+    return TRACES_LASTING;
+  return is(command, 1, "REPLY") || is(command, 1, "TRACKING") || is(command, 1, "CACHING") ? TRACES_MODE : 0;
 }
 
 unsigned traces_before(const struct command *command)
@@ -46,7 +49,7 @@ unsigned traces_before(const struct command *command)
   if (is(command, 0, "CLIENT"))
     return of_client(command);
   if (is(command, 0, "SCRIPT") && is(command, 1, "DEBUG"))
-    return TRACES_MODE;
+    return TRACES_LASTING;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     if (is(command, 0, rows[i].name))
       return rows[i].traces;

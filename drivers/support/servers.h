@@ -29,7 +29,7 @@ int servers_read(struct servers *servers, const struct url *url, const char *def
 int servers_read_path(struct servers *servers, const char *path, pool_error_t *error);
 
 /* Connects to the first server that can be reached, TLS included.  Each has its share of the time that is left.
-   Returns 0, or a code: *error says it of each server, as far as there is room. */
+   Returns 0, or a code: *error says it of each server, as far as there is room, and the wire is closed. */
 int servers_connect(const struct servers *servers, int64_t deadline_ns, struct wire *wire, pool_error_t *error);
 
 /* An empty one, all 0, is fine. */

@@ -228,4 +228,5 @@ void wire_close(struct wire *wire)
     SSL_free(wire->ssl);
   }
   close(wire->descriptor);
+  *wire = (struct wire){.descriptor = -1};
 }

@@ -38,7 +38,7 @@ int wire_write(struct wire *wire, const void *data, size_t size, int64_t deadlin
    tickets for example, are taken and are nothing.  Returns 0 or POOL_E_BROKEN. */
 int wire_check(struct wire *wire, pool_error_t *error);
 
-/* Closes, without waiting.  TLS tells the server if the socket takes it. */
+/* Closes, without waiting.  TLS tells the server if the socket takes it.  The descriptor is -1 then. */
 void wire_close(struct wire *wire);
 
 #endif
