@@ -8,7 +8,7 @@ foreach(driver tcp redis)
   add_executable(${driver}_test drivers/${driver}_test.c drivers/peer_fake.c drivers/proxy.c drivers/redis_server.c
                  drivers/server.c)
   target_include_directories(${driver}_test PRIVATE ${PROJECT_SOURCE_DIR}/drivers/${driver}/include)
-  target_link_libraries(${driver}_test PRIVATE pool_test_support pool $<TARGET_FILE:pool_${driver}>)
+  target_link_libraries(${driver}_test PRIVATE pool_test_support pool -L${POOL_DRIVER_BUILD_FOLDER} -l:pool-${driver}.so)
   set_target_properties(${driver}_test PROPERTIES BUILD_RPATH ${POOL_DRIVER_BUILD_FOLDER})
   add_dependencies(${driver}_test pool_${driver})
   add_test(NAME ${driver} COMMAND ${driver}_test)
