@@ -57,7 +57,8 @@ POOL_API int pool_redis_command(pool_redis_t *redis, int64_t deadline_ns, struct
 /**
  * The same with a list of arguments, the command's name first.
  *
- * Blocks, ownership, threads, errors: as above.  From a callback: yes.  Since 0.1.
+ * Blocks: until the deadline.  Ownership: as above.  Threads: the holder of the lease.  From a callback: yes.
+ * Errors: as above.  Since 0.1.
  *
  * @param sizes in bytes; NULL: each argument ends with a zero byte
  */
@@ -69,7 +70,7 @@ POOL_API int pool_redis_command_argv(pool_redis_t *redis, int64_t deadline_ns, s
  *
  * A deadline that passes leaves the connection as it is, for a message may come later.
  *
- * Blocks: until the deadline.  Ownership, threads: as above.  From a callback: yes.
+ * Blocks: until the deadline.  Ownership: as above.  Threads: the holder of the lease.  From a callback: yes.
  * Errors: POOL_E_TIMEOUT, POOL_E_BROKEN, POOL_E_INVALID, POOL_E_REMOTE.  Since 0.1.
  */
 POOL_API int pool_redis_reply(pool_redis_t *redis, int64_t deadline_ns, struct redisReply **reply, pool_error_t *error);
