@@ -112,6 +112,8 @@ int cleanse_run(struct session *session, int64_t deadline_ns, pool_error_t *erro
     return code;
   if (session->traces & TRACES_LASTING)
     return failure_set(error, POOL_E_BROKEN, 0, "a command changed the connection in a way that nothing undoes");
+  if (session->traces & TRACES_REPLICA)
+    return failure_set(error, POOL_E_BROKEN, 0, "the server is a replica and takes no writes");
   if (limit_ns < deadline_ns)
     deadline_ns = limit_ns;
   code = take_context(session, error);

@@ -13,12 +13,8 @@ static int judge(struct session *session, redisReply *reply, pool_error_t *error
     return 0;
   int size = failure_whole_characters(reply->str, reply->len, sizeof error->message - 1);
   failure_set(error, POOL_E_REMOTE, 0, "%.*s", size, reply->str);
-  /* The server became a replica, so a new connection may find the new master. */
-  if (strncmp(reply->str, "READONLY", 8) == 0 && !session->broken) {
-    pool_error_t why = POOL_ERROR_INIT;
-    failure_set(&why, POOL_E_BROKEN, 0, "the server is a replica and takes no writes");
-    session_break(session, &why);
-  }
+  if (strncmp(reply->str, "READONLY", 8) == 0)
+    session->traces |= TRACES_REPLICA;
   freeReplyObject(reply);
   return POOL_E_REMOTE;
 }
@@ -29,7 +25,7 @@ static int send_command(struct session *session, const struct command *command, 
   struct batch batch = {0};
   batch_add(&batch, command->count, command->arguments, command->sizes);
   int code = deadline_is_past(deadline_ns) && !batch.failed
-                 ? failure_set(error, POOL_E_OVERLOAD, 0, "not sent: the deadline had passed")
+                 ? failure_set(error, POOL_E_TIMEOUT, 0, "not sent: the deadline had passed")
                  : session_send(session, &batch, deadline_ns, error);
   batch_free(&batch);
   return code;

@@ -45,7 +45,7 @@ int session_enter(struct session *session, int64_t deadline_ns, pool_error_t *er
   session->busy = true; /* or is it already */
   pthread_mutex_unlock(&session->lock);
   /* The caller is not one of those whose replies are under way, so the connection is as good as it was. */
-  return taken ? 0 : failure_set(error, POOL_E_OVERLOAD, 0, "not sent: the deadline passed behind earlier commands");
+  return taken ? 0 : failure_set(error, POOL_E_TIMEOUT, 0, "not sent: the deadline passed behind earlier commands");
 }
 
 void session_leave(struct session *session)

@@ -44,7 +44,7 @@ struct session *session_new(struct settings *settings);
 /* Closes the connection too, if there is one. */
 void session_free(struct session *session);
 
-/* Takes the turn.  Returns 0, or POOL_E_OVERLOAD at the deadline: the others' commands are still under way. */
+/* Takes the turn.  Returns 0, or POOL_E_TIMEOUT: the commands of others are still under way. */
 int session_enter(struct session *session, int64_t deadline_ns, pool_error_t *error);
 void session_leave(struct session *session);
 

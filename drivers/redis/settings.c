@@ -30,7 +30,7 @@ static bool copy(char **to, const char *text)
 
 static int read_login(struct settings *settings, const struct url *url, pool_error_t *error)
 {
-  if (url->user && *url->user && !url->password)
+  if (url->user && *url->user && (!url->password || !*url->password))
     return failure_set(error, POOL_E_INVALID, 0,
                        "a user needs a password: %s://USER:PASSWORD@HOST, or "
                        "%s://:PASSWORD@HOST for the default user",

@@ -14,13 +14,14 @@
 #include <pool/pool.h>
 
 enum traces {
-  TRACES_MULTI = 1,   /* a transaction is open */
-  TRACES_WATCH = 2,   /* keys are watched */
-  TRACES_SELECT = 4,  /* another database may be selected */
-  TRACES_NAME = 8,    /* the connection may be called otherwise */
-  TRACES_MODE = 16,   /* another user, subscriptions, MONITOR, settings of CLIENT, ...: what RESET alone undoes */
-  TRACES_UNSEEN = 32, /* commands that were not seen, and their replies */
-  TRACES_LASTING = 64 /* what nothing undoes: the connection is closed */
+  TRACES_MULTI = 1,    /* a transaction is open */
+  TRACES_WATCH = 2,    /* keys are watched */
+  TRACES_SELECT = 4,   /* another database may be selected */
+  TRACES_NAME = 8,     /* the connection may be called otherwise */
+  TRACES_MODE = 16,    /* another user, subscriptions, MONITOR, settings of CLIENT, ...: what RESET alone undoes */
+  TRACES_UNSEEN = 32,  /* commands that were not seen, and their replies */
+  TRACES_LASTING = 64, /* what nothing undoes: the connection is closed */
+  TRACES_REPLICA = 128 /* the server takes no writes, so a new connection may find the new master */
 };
 
 /* A command, as its arguments. */

@@ -14,6 +14,8 @@ int64_t stream_read(struct stream *stream, void *data, size_t size, int64_t dead
 
 int stream_write(struct stream *stream, const void *data, size_t size, int64_t deadline_ns, pool_error_t *error)
 {
+  if (stream->broken)
+    return failure_set(error, POOL_E_BROKEN, 0, "writing: the connection broke before, or a part was not written");
   int code = wire_write(&stream->wire, data, size, deadline_ns, error);
   if (code)
     stream->broken = true;

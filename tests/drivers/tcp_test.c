@@ -257,6 +257,7 @@ static void test_tcp__a_write_that_was_given_up_ends_the_connection(void **state
     server_freeze(&server.server);
     assert_int_equal(pool_tcp_write(tcp_of(lease), bytes, 8 * MUCH, in_ms(50), &error), POOL_E_TIMEOUT);
     server_thaw(&server.server);
+    assert_int_equal(pool_tcp_write(tcp_of(lease), bytes, 1, in_ms(20000), &error), POOL_E_BROKEN);
     put(pool, lease, 0);
     pool_done(pool);
   }

@@ -35,7 +35,7 @@ struct redisReply;
  * Sends a command and waits for its reply.
  *
  * When the deadline passes, the reply cannot be told from that of the next command any more.  So the connection is
- * broken then, and is closed when its lease is put back.  An error in an array, of a command within EXEC for example,
+ * broken then, unless the message begins with "not sent", and is closed when its lease is put back.  An error in an array, of a command within EXEC for example,
  * is a part of the reply.
  *
  * What a command leaves behind (MULTI, WATCH, SELECT, SUBSCRIBE, AUTH, ...) is noted, and is undone when the lease is
@@ -43,9 +43,8 @@ struct redisReply;
  *
  * Blocks: until the deadline.  Ownership: the reply is freed with freeReplyObject() of hiredis.  Threads: the holder of
  * the lease.  From a callback: yes.
- * Errors: POOL_E_REMOTE (the server's text is the message; the connection is good), POOL_E_TIMEOUT, POOL_E_BROKEN,
- * POOL_E_INVALID (NULL, or the format is wrong), POOL_E_UNSUPPORTED, POOL_E_NOMEM; the last three: nothing was sent.
- * Since 0.1.
+ * Errors: POOL_E_REMOTE (the server's text is the message; the connection is good), POOL_E_TIMEOUT, POOL_E_BROKEN.
+ * Nothing was sent: POOL_E_INVALID (NULL, or the format is wrong), POOL_E_UNSUPPORTED, POOL_E_NOMEM.  Since 0.1.
  *
  * @param deadline_ns on CLOCK_MONOTONIC, or POOL_NO_DEADLINE
  * @param reply       receives the reply; NULL: it is of no interest
