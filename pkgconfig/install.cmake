@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-# What is installed, in components: runtime, drivers, development and doc.
+# What is installed, in components: runtime, drivers, foreign, development and doc.
 install(TARGETS pool EXPORT pool LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
         NAMELINK_COMPONENT development)
 install(TARGETS pool_static EXPORT pool ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 if(POOL_DRIVERS)
   install(TARGETS pool_jsonrpc LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pool COMPONENT drivers)
+  install(TARGETS pool_foreign LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pool COMPONENT foreign)
+  install(DIRECTORY drivers/foreign/descriptions/ DESTINATION ${CMAKE_INSTALL_LIBDIR}/pool COMPONENT foreign
+          FILES_MATCHING PATTERN *.pool)
 endif()
 install(DIRECTORY abi/pool DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN *.h)
 install(FILES ${PROJECT_BINARY_DIR}/pool.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

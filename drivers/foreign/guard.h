@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What stands around the calls of a library: one lock for all libraries that say `serial`, and SIGPIPE blocked for
+ * those that say so.
+ */
+#ifndef GUARD_H
+#define GUARD_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "foreign/description.h"
+
+struct guard {
+  bool locked, blocked;
+  bool was_pending;
+  sigset_t before;
+};
+
+/* Returns 0, or POOL_E_TIMEOUT with *error filled: then there is nothing to leave. */
+int guard_enter(struct guard *guard, const struct description *description, int64_t deadline_ns, pool_error_t *error);
+
+void guard_leave(struct guard *guard);
+
+/* Makes the lock anew in children of fork, where its owner may not exist. */
+void guard_watch_forks(void);
+
+#endif
