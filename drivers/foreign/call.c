@@ -278,6 +278,7 @@ static bool read_call(struct cursor *cursor, struct call *call)
       !read_judgement(cursor, call, set) || !suits_word(cursor, call, set))
     return false;
   cursor->set[cursor->word] |= set;
+  cursor->set[WORD_FREE] |= set;
   return true;
 }
 

@@ -118,13 +118,18 @@ static unsigned freed_by(const struct call *call)
   return call->arguments[i].term->index;
 }
 
+/* A close may follow with the same frame, so a variable that was freed is none any more. */
 static void free_all(const struct description *description, struct frame *frame)
 {
   union value result;
-  for (const struct call *call = description->calls[WORD_FREE]; call; call = call->next)
-    if (type_integer(description->variables[freed_by(call)].type, &frame->variables[freed_by(call)]).magnitude &&
-        is_wanted(call, frame, description))
-      performer_call(call, frame, description, &result);
+  for (const struct call *call = description->calls[WORD_FREE]; call; call = call->next) {
+    union value *variable = &frame->variables[freed_by(call)];
+    const struct type *type = description->variables[freed_by(call)].type;
+    if (type_integer(type, variable).magnitude == 0 || !is_wanted(call, frame, description))
+      continue;
+    performer_call(call, frame, description, &result);
+    *variable = (union value){0};
+  }
 }
 
 /* ---- sequences ---- */

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# The tests of the driver foreign: with a library made for them, and with the real ones.
+if(NOT POOL_DRIVERS)
+  return()
+endif()
+
+add_library(foreign_library SHARED drivers/foreign_library.c)
+set_target_properties(foreign_library PROPERTIES C_VISIBILITY_PRESET default)
+target_compile_definitions(foreign_library PRIVATE _GNU_SOURCE)
+target_link_libraries(foreign_library PRIVATE Threads::Threads pool_warnings)
+
+# It is linked with the library, so that a description finds that by its name alone.
+add_executable(foreign_test drivers/foreign_test.c)
+target_link_libraries(foreign_test PRIVATE pool_test_support pool foreign_library)
+add_dependencies(foreign_test pool_foreign)
+add_test(NAME foreign COMMAND foreign_test)
+set_tests_properties(foreign PROPERTIES LABELS "driver;drivers" TIMEOUT 120
+                     ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
