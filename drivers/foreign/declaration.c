@@ -233,7 +233,9 @@ static bool read_default(struct cursor *cursor, struct parameter *parameter)
     return true;
   struct place place = cursor->token.place;
   parameter->value = term_read(cursor);
-  if (!parameter->value || !term_check(cursor, parameter->value, parameter->type, parameter->name))
+  if (!parameter->value)
+    return false;
+  if (parameter->value->kind != TERM_NULL && !term_check(cursor, parameter->value, parameter->type, parameter->name))
     return false;
   if (parameter->value->kind > TERM_NULL || parameter->value->next || parameter->value->otherwise)
     return cursor_fail(cursor, place, "a default is one number or text, or null");

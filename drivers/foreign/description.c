@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-const char *const description_parts[PART_COUNT] = {"url.scheme",   "url.host", "url.port", "url.user",
-                                                   "url.password", "url.path", "url.name"};
+const char *const description_parts[PART_COUNT] = {"url.scheme", "url.host",     "url.port", "url.server",
+                                                   "url.user",   "url.password", "url.path", "url.name"};
 const char *const description_units[UNIT_COUNT] = {"deadline.timeval", "deadline.s", "deadline.ms", "deadline.us"};
 
 void description_init(struct description *description)

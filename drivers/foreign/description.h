@@ -99,7 +99,17 @@ enum source_kind {
   TERM_DEADLINE
 };
 
-enum part { PART_SCHEME, PART_HOST, PART_PORT, PART_USER, PART_PASSWORD, PART_PATH, PART_NAME, PART_COUNT };
+enum part {
+  PART_SCHEME,
+  PART_HOST,
+  PART_PORT,
+  PART_SERVER,
+  PART_USER,
+  PART_PASSWORD,
+  PART_PATH,
+  PART_NAME,
+  PART_COUNT
+};
 
 enum unit { UNIT_TIMEVAL, UNIT_S, UNIT_MS, UNIT_US, UNIT_COUNT };
 
@@ -179,8 +189,9 @@ struct description {
   bool serial, blocks_sigpipe;
   struct term *host, *port; /* of `connect`; NULL: the library connects itself */
   struct place connect_place;
-  unsigned parts; /* of the URL that are used: a bit for each */
-  struct url url; /* the texts of which are used as long as there is a pool */
+  unsigned parts;     /* of the URL that are used: a bit for each */
+  const char *server; /* host and port, as they are in a URL; NULL: none */
+  struct url url;     /* the texts of which are used as long as there is a pool */
   const char *connect_host, *connect_port;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "foreign/filler.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,9 @@ static const char *text_or_null(const char *text)
 }
 
 /* The text of a part, or NULL: it is absent. */
-static const char *part_of(const struct url *url, unsigned part)
+static const char *part_of(const struct description *description, unsigned part)
 {
+  const struct url *url = &description->url;
   const char *path = url->path ? url->path : "";
   const char *name = path + (*path == '/');
   switch (part) {
@@ -42,6 +44,8 @@ static const char *part_of(const struct url *url, unsigned part)
     return url->host_count ? url->hosts[0].name : NULL;
   case PART_PORT:
     return url->host_count ? text_or_null(url->hosts[0].port) : NULL;
+  case PART_SERVER:
+    return description->server;
   case PART_USER:
     return url->user;
   case PART_PASSWORD:
@@ -53,17 +57,53 @@ static const char *part_of(const struct url *url, unsigned part)
   }
 }
 
-/* A part that is given and of no use is a mistake.  A path is used by either of its names. */
+/* Writes a host as a URL has it: an IPv6 address in brackets, and "%2F" for the '/' of a socket's path. */
+static char *encode_host(char *to, const char *host)
+{
+  if (strchr(host, ':'))
+    return to + sprintf(to, "[%s]", host);
+  for (; *host; host++)
+    if (isalnum((unsigned char)*host) || strchr("-._~", *host))
+      *to++ = *host;
+    else
+      to += sprintf(to, "%%%02X", (unsigned char)*host);
+  return to;
+}
+
+static bool make_server(struct filler *filler)
+{
+  const struct url *url = &filler->description->url;
+  if (url->host_count == 0)
+    return true;
+  const struct url_host *host = &url->hosts[0];
+  char *server = arena_take(&filler->description->arena, 3 * strlen(host->name) + strlen(host->port) + 4);
+  if (!server)
+    return fail_memory(filler);
+  char *end = encode_host(server, host->name);
+  sprintf(end, "%s%s", *host->port ? ":" : "", host->port);
+  filler->description->server = server;
+  return true;
+}
+
+/* Parts that a description has by more than one name are used by each. */
+static unsigned used_parts(const struct description *description)
+{
+  static const unsigned path = 1u << PART_PATH | 1u << PART_NAME, server = 1u << PART_SERVER;
+  unsigned used = description->parts | 1u << PART_SCHEME;
+  if (used & path)
+    used |= path;
+  return used | (used & server ? 1u << PART_HOST | 1u << PART_PORT : server);
+}
+
+/* A part that is given and of no use is a mistake. */
 static bool check_parts(struct filler *filler)
 {
   static const struct place whole = {0, 0};
-  unsigned used = filler->description->parts | 1u << PART_SCHEME;
-  if (used & (1u << PART_PATH | 1u << PART_NAME))
-    used |= 1u << PART_PATH | 1u << PART_NAME;
+  unsigned used = used_parts(filler->description);
   if (filler->description->url.host_count > 1)
     return fail(filler, whole, "the URL has several hosts, and this description takes one");
   for (unsigned part = 0; part < PART_COUNT; part++)
-    if (!(used & 1u << part) && part_of(&filler->description->url, part))
+    if (!(used & 1u << part) && part_of(filler->description, part))
       return fail(filler, whole, "the URL has a %s, which this description does not use",
                   description_parts[part] + sizeof "url." - 1);
   return true;
@@ -151,7 +191,7 @@ static bool set_parameters(struct filler *filler)
 static const char *text_of(const struct filler *filler, const struct term *term)
 {
   if (term->kind == TERM_PART)
-    return part_of(&filler->description->url, term->index);
+    return part_of(filler->description, term->index);
   if (term->kind == TERM_PARAMETER)
     term = term->parameter->value;
   return term->kind == TERM_NULL ? NULL : term->text;
@@ -215,6 +255,15 @@ static bool store_integer(struct filler *filler, const struct type *type, union 
   return true;
 }
 
+static bool store_seconds(struct filler *filler, union value *value, const struct term *term)
+{
+  struct integer seconds = literal_of(term)->integer;
+  if (seconds.negative || seconds.magnitude > INT32_MAX)
+    return fail(filler, term->place, "a timeval is of 0 to %d seconds", INT32_MAX);
+  value->timeval.tv_sec = (time_t)seconds.magnitude;
+  return true;
+}
+
 static bool store(struct filler *filler, const struct type *type, struct argument *argument, const struct term *term)
 {
   switch (type->kind) {
@@ -225,8 +274,7 @@ static bool store(struct filler *filler, const struct type *type, struct argumen
     type_store_real(type, &argument->value, term->kind == TERM_REAL ? term->real : integer_real(term->integer));
     return true;
   case TYPE_TIMEVAL:
-    argument->value.timeval.tv_sec = (time_t)literal_of(term)->integer.magnitude;
-    return true;
+    return store_seconds(filler, &argument->value, term);
   default:
     argument->value.text = join(filler, term);
     return argument->value.text != NULL;
@@ -300,7 +348,7 @@ static bool fill_connect(struct filler *filler)
 
 static bool fill_all(struct filler *filler)
 {
-  if (!check_parts(filler) || !set_parameters(filler))
+  if (!make_server(filler) || !check_parts(filler) || !set_parameters(filler))
     return false;
   if (filler->description->host && !fill_connect(filler))
     return false;

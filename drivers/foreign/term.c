@@ -200,19 +200,35 @@ static bool is_textual_type(const struct type *type)
   return type->kind == TYPE_TEXT || type->kind == TYPE_POINTER;
 }
 
-static bool is_within(const struct type *inner, const struct type *outer)
+static bool is_within(struct range range, const struct type *type)
 {
-  return integer_compare(type_least(inner), type_least(outer)) >= 0 &&
-         integer_compare(type_most(inner), type_most(outer)) <= 0;
+  return integer_compare(range.least, type_least(type)) >= 0 && integer_compare(range.most, type_most(type)) <= 0;
 }
 
-static bool value_fits(const struct type *have, const struct type *type)
+/* Whether each integer of a range, or a value of another type, can be of this type. */
+static bool value_fits(const struct type *have, struct range range, const struct type *type)
 {
   if (have->kind == TYPE_INTEGER && type->kind == TYPE_INTEGER)
-    return is_within(have, type);
+    return is_within(range, type);
   if (have->kind == TYPE_TEXT)
     return is_textual_type(type);
   return have->kind == type->kind || (have->kind == TYPE_INTEGER && type->kind == TYPE_TIMEVAL);
+}
+
+static struct range range_of(const struct type *type)
+{
+  return (struct range){type_least(type), type_most(type)};
+}
+
+static bool parameter_fits(const struct parameter *parameter, const struct type *type)
+{
+  struct range range = parameter->ranged ? parameter->range : range_of(parameter->type);
+  return value_fits(parameter->type, range, type);
+}
+
+static bool variable_fits(const struct type *have, const struct type *type)
+{
+  return value_fits(have, range_of(have), type);
 }
 
 static bool is_of_kind(const struct cursor *cursor, const struct term *term, const struct type *type)
@@ -229,9 +245,9 @@ static bool is_of_kind(const struct cursor *cursor, const struct term *term, con
   case TERM_PART:
     return is_textual_type(type) || (term->index == PART_PORT && type->kind == TYPE_INTEGER && type->size > 1);
   case TERM_PARAMETER:
-    return value_fits(term->parameter->type, type);
+    return parameter_fits(term->parameter, type);
   case TERM_VARIABLE:
-    return value_fits(cursor->description->variables[term->index].type, type);
+    return variable_fits(cursor->description->variables[term->index].type, type);
   case TERM_DEADLINE:
     return term->index == UNIT_TIMEVAL ? type->kind == TYPE_TIMEVAL : type->kind == TYPE_INTEGER && type->size >= 4;
   default:
