@@ -16,3 +16,15 @@ add_dependencies(foreign_test pool_foreign)
 add_test(NAME foreign COMMAND foreign_test)
 set_tests_properties(foreign PROPERTIES LABELS "driver;drivers" TIMEOUT 120
                      ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
+
+# The descriptions that are installed, with the libraries and servers that they are for.
+foreach(library sqlite3 libmemcached libcurl ldap libssh2)
+  pkg_check_modules(described_${library} REQUIRED IMPORTED_TARGET ${library})
+  list(APPEND described PkgConfig::described_${library})
+endforeach()
+add_executable(described_test drivers/described_test.c)
+target_link_libraries(described_test PRIVATE pool_test_support pool ${described})
+add_dependencies(described_test pool_foreign)
+add_test(NAME described COMMAND described_test)
+set_tests_properties(described PROPERTIES LABELS "driver;drivers" TIMEOUT 120
+                     ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
