@@ -95,7 +95,7 @@ static bool read_statement(struct cursor *cursor, const struct statement *statem
     return false;
   return cursor->token.kind == TOKEN_LINE || cursor->token.kind == TOKEN_END ||
          cursor_fail(cursor, cursor->token.place, "'%.40s' is not expected here; the line should end",
-                     cursor->token.kind == TOKEN_WRONG ? "" : cursor->token.text);
+                     cursor->token.text);
 }
 
 static bool read_statements(struct cursor *cursor)

@@ -30,7 +30,7 @@ static struct place place_of(const struct tokens *tokens, size_t at)
 static struct token wrong(struct tokens *tokens, size_t at, const char *problem)
 {
   source_fail(tokens->source, place_of(tokens, at), tokens->error, "%s", problem);
-  return (struct token){.kind = TOKEN_WRONG};
+  return (struct token){.kind = TOKEN_WRONG, .text = ""};
 }
 
 /* The token from `at` up to `end`, and its text. */
@@ -40,7 +40,7 @@ static struct token make(struct tokens *tokens, enum token_kind kind, size_t end
   token.text = arena_text(tokens->arena, tokens->source->text + tokens->at, end - tokens->at);
   if (!token.text) {
     failure_set(tokens->error, POOL_E_NOMEM, 0, "no memory for a description");
-    token.kind = TOKEN_WRONG;
+    token = (struct token){.kind = TOKEN_WRONG, .text = ""};
   }
   tokens->at = end;
   return token;
@@ -115,7 +115,7 @@ static struct token read_text(struct tokens *tokens)
   if (!end) {
     if (!text)
       failure_set(tokens->error, POOL_E_NOMEM, 0, "no memory for a description");
-    return (struct token){.kind = TOKEN_WRONG};
+    return (struct token){.kind = TOKEN_WRONG, .text = ""};
   }
   struct token token = make(tokens, TOKEN_TEXT, end);
   token.text = text;
