@@ -14,8 +14,8 @@ add_executable(foreign_test drivers/foreign_test.c)
 target_link_libraries(foreign_test PRIVATE pool_test_support pool foreign_library)
 add_dependencies(foreign_test pool_foreign)
 add_test(NAME foreign COMMAND foreign_test)
-set_tests_properties(foreign PROPERTIES LABELS "driver;drivers" TIMEOUT 120
-                     ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
+set_tests_properties(foreign PROPERTIES LABELS "driver;drivers" TIMEOUT 120 FIXTURES_REQUIRED locale
+                     ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER};LOCPATH=${locales}")
 
 # The descriptions that are installed, with the libraries and servers that they are for.
 foreach(library sqlite3 libmemcached libcurl ldap libssh2)

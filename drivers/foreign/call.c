@@ -317,6 +317,28 @@ static bool read_either(struct cursor *cursor, struct call *call)
   return read_call(cursor, call);
 }
 
+static bool sets_conn(const struct call *call)
+{
+  if (call->target == VARIABLE_CONN)
+    return true;
+  for (unsigned i = 0; call->function && i < call->function->count; i++)
+    if (call->function->slots[i].way == BY_OUT && call->arguments[i].term->kind == TERM_VARIABLE &&
+        call->arguments[i].term->index == VARIABLE_CONN)
+      return true;
+  return false;
+}
+
+/* What conn held before would be closed by nobody. */
+static bool keeps_conn(struct cursor *cursor, const struct call *call)
+{
+  if (!sets_conn(call))
+    return true;
+  if (cursor->has_conn)
+    return cursor_fail(cursor, call->place, "a call above has set conn already, and its connection would be lost");
+  cursor->has_conn = !call->when;
+  return true;
+}
+
 bool call_read(struct cursor *cursor)
 {
   struct call *call = cursor_new(cursor, sizeof *call);
@@ -328,6 +350,8 @@ bool call_read(struct cursor *cursor)
     return false;
   call->silent = cursor->word == WORD_DESCRIPTOR && cursor_take(cursor, "silent");
   if (cursor_take(cursor, "when") && !read_condition(cursor, call))
+    return false;
+  if (!keeps_conn(cursor, call))
     return false;
   struct call **to = &cursor->description->calls[cursor->word];
   while (*to)

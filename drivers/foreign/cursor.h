@@ -17,6 +17,7 @@ struct cursor {
   struct token token; /* the next one */
   struct description *description;
   pool_error_t *error;
+  bool has_conn;            /* a call without a condition sets conn */
   enum word word;           /* whose calls are read */
   unsigned set[WORD_COUNT]; /* the variables that its calls have set: a bit for each */
 };

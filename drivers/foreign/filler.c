@@ -141,10 +141,9 @@ static bool set_integer(struct filler *filler, struct parameter *parameter, stru
 
 static bool set_real(struct filler *filler, struct parameter *parameter, struct term *term)
 {
-  char *end;
   term->kind = TERM_REAL;
-  term->real = strtod(term->text, &end);
-  return (*term->text && !*end) || fail(filler, parameter->place, "the parameter %.60s is a number", parameter->name);
+  return type_read_real(&term->real, term->text) ||
+         fail(filler, parameter->place, "the parameter %.60s is a number, such as 12 or 0.5", parameter->name);
 }
 
 static bool set_parameter(struct filler *filler, struct parameter *parameter, const char *value)

@@ -192,12 +192,13 @@ static int read_url(struct description *description, const char *address, pool_e
                            "a URL of the driver foreign names its description: SCHEME://...?description=/PATH.pool");
 }
 
-/* Calls what has to be called once before anything else. */
+/* Calls what has to be called before anything else.  Two pools may be made at one time, and what begins a library is
+   seldom made for that. */
 static int start(struct description *description, pool_error_t *error)
 {
   struct guard guard;
   struct frame frame = sequence_begin(NULL, -1, POOL_NO_DEADLINE);
-  guard_enter(&guard, description, POOL_NO_DEADLINE, error);
+  guard_enter_alone(&guard, description);
   int code = sequence_run(description, WORD_START, &frame, POOL_E_DRIVER, error);
   guard_leave(&guard);
   return code;

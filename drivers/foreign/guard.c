@@ -87,6 +87,14 @@ int guard_enter(struct guard *guard, const struct description *description, int6
   return 0;
 }
 
+void guard_enter_alone(struct guard *guard, const struct description *description)
+{
+  *guard = (struct guard){.locked = true, .blocked = description->blocks_sigpipe};
+  take(POOL_NO_DEADLINE);
+  if (guard->blocked)
+    block(guard);
+}
+
 void guard_leave(struct guard *guard)
 {
   if (guard->blocked)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "foreign/type.h"
 #include "support/failure.h"
 
 struct tokens token_begin(const struct source *source, struct arena *arena, pool_error_t *error)
@@ -73,10 +74,10 @@ static struct token read_number(struct tokens *tokens)
   if (real)
     end = skip_digits(tokens, end + 1);
   struct token token = make(tokens, real ? TOKEN_REAL : TOKEN_INTEGER, end);
-  char *rest = NULL;
-  if (token.kind == TOKEN_REAL)
-    token.real = strtod(token.text, &rest);
-  if (token.kind == TOKEN_REAL ? *rest != 0 : token.kind == TOKEN_INTEGER && !integer_read(&token.integer, token.text))
+  bool good = token.kind == TOKEN_REAL      ? type_read_real(&token.real, token.text)
+              : token.kind == TOKEN_INTEGER ? integer_read(&token.integer, token.text)
+                                            : true; /* there was no memory */
+  if (!good)
     return wrong(tokens, begin, "this is no number; numbers are 12, -1, 0x1f or 0.5, of at most 64 bits");
   return token;
 }

@@ -142,3 +142,27 @@ void type_narrow(const struct type *type, union value *value)
   if (type->kind == TYPE_INTEGER && type->size < sizeof(ffi_arg))
     store_bits(type->size, value, value->widened);
 }
+
+/* Returns what follows the digits. */
+static const char *read_digits(double *number, const char *text)
+{
+  for (; *text >= '0' && *text <= '9'; text++)
+    *number = *number * 10 + (*text - '0');
+  return text;
+}
+
+bool type_read_real(double *real, const char *text)
+{
+  bool negative = *text == '-';
+  double whole = 0, part = 0;
+  const char *begin = text + negative, *end = read_digits(&whole, begin), *fraction = end + (*end == '.');
+  if (end == begin)
+    return false;
+  const char *rest = *end == '.' ? read_digits(&part, fraction) : end;
+  if (*rest || (*end == '.' && rest == fraction))
+    return false;
+  for (const char *digit = fraction; digit < rest; digit++)
+    part /= 10;
+  *real = negative ? -(whole + part) : whole + part;
+  return true;
+}

@@ -39,6 +39,10 @@ union value {
   ffi_arg widened; /* how libffi returns integers that are smaller than a register */
 };
 
+/* Reads digits with or without '.' and '-': not by strtod(), for which '.' means something else in some languages.
+   False: the text is no such number. */
+bool type_read_real(double *real, const char *text);
+
 /* The type of this name, or NULL. */
 const struct type *type_find(const char *name);
 

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,23 @@ static void arguments_of_each_type_arrive(void **state)
                   "     fl_references(-1, 2, 0.5, \"x\") is 0\n"
                   "     fl_references(-1, 2, 1, null) is 0\n" CLOSE,
              "test:", "", "new;references -1 2 0.5 x;references -1 2 1 NONE;close;");
+}
+
+static void numbers_are_read_alike_in_each_language(void **state)
+{
+  (void)state;
+  const char *description =
+      HEAD "function fl_others(int, uint, long, ulong, size, float, double) -> int\n"
+           "parameter half double = 0.5 \n" OPEN "     fl_others(0, 0, 0, 0, 0, -12.25, half) is 0\n" CLOSE;
+  assert_non_null(setlocale(LC_ALL, "de_DE.UTF-8")); /* 0.5 is 0,5 to printf() and strtod() */
+  struct made made;
+  make_well(&made, description, "test:", "&half=0.25");
+  assert_int_equal(open_with(&made, POOL_NO_DEADLINE), 0);
+  assert_int_equal(close_it(&made), 0);
+  setlocale(LC_ALL, "C");
+  assert_string_equal(fl_log(), "new;others 0 0 0 0 0 -12,25 0,25;close;");
+  unmake(&made);
+  expect_log(description, "test:", "", "new;others 0 0 0 0 0 -12.25 0.5;close;");
 }
 
 static void texts_are_joined_and_measured(void **state)
@@ -713,6 +731,7 @@ static const struct broken broken[] = {
      ":7:19: 'deadline.min' is no constant, parameter, variable or part of the URL; did you mean 'deadline.ms'?"},
     {HEAD "open fl_check(conn) is 0\n", ":7:15: 'conn' has no value here: no call before this one sets it"},
     {HEAD OPEN "close conn = fl_new() is not null\n", ":8:7: 'conn' is not set here"},
+    {HEAD OPEN OPEN CLOSE, ":8:13: a call above has set conn already, and its connection would be lost"},
     {HEAD OPEN "     conn is 0\n", ":8:14: a result of type pointer is judged by 'is null' or 'is not null'"},
     {HEAD OPEN "     fl_check(conn) is null\n", ":8:24: a result of type int is never null: compare it with a number"},
     {HEAD OPEN "     fl_check(conn) is\n", ":8:23: an integer is missing at the end of the line"},
@@ -766,7 +785,7 @@ static void a_wrong_url_says_what_the_description_wants(void **state)
       {"test://a", "&n=x", ":8:11: the parameter n is an integer from 1 to 10"},
       {"test://a", "&n=", ":8:11: the parameter n is an integer from 1 to 10"},
       {"test://a", "&n=1&mode=c", ":9:11: the parameter mode is one of: a, b"},
-      {"test://a", "&n=1&ratio=1x", ":10:11: the parameter ratio is a number"},
+      {"test://a", "&n=1&ratio=1x", ":10:11: the parameter ratio is a number, such as 12 or 0.5"},
       {"test://a", "&n=1&mod=a", ": the URL has a parameter that this description does not know; did you mean mode?"},
       {"test://a", "&n=1&xyzzy=hunter2", ": the URL has a parameter that this description does not know"},
   };
@@ -844,6 +863,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(arguments_of_each_type_arrive),
+      cmocka_unit_test(numbers_are_read_alike_in_each_language),
       cmocka_unit_test(texts_are_joined_and_measured),
       cmocka_unit_test(parts_of_the_url_arrive),
       cmocka_unit_test(flags_and_constants_are_joined),
