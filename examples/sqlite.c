@@ -88,8 +88,9 @@ int main(void)
   for (int i = 0; i < THREADS; i++)
     pthread_join(threads[i], NULL);
   lease = get();
-  printf("sqlite: %d rows through %d connections, worth %d\n", THREADS * ROWS, (int)pool_len(pool), sum(lease));
+  int worth = sum(lease);
   pool_put(lease);
+  printf("sqlite: %d rows through %zu connections, worth %d\n", THREADS * ROWS, pool_len(pool), worth);
   pool_close(pool, 1000);
   pool_free(pool);
   unlink(file);
