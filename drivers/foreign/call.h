@@ -2,7 +2,7 @@
 /*
  * Calls as they are written.
  *
- *   [variable =] function(argument, ...) [judgement] [when condition]
+ *   [variable =] function(argument, ...) [judgement [else "text"]] [when condition]
  *
  * An argument is a term, length(term), or, for an argument that is `out`, the variable that it sets, or null.
  */

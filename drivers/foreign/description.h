@@ -139,7 +139,8 @@ struct judgement {
   bool ignored, negated;
   struct range ranges[DESCRIPTION_NAMES];
   unsigned count;
-  const char *words; /* as they are written, for messages */
+  const char *words;  /* as they are written, for messages */
+  const char *reason; /* what is said of a result that is not good; NULL: the library is asked */
 };
 
 /* A call is made only if... */

@@ -118,16 +118,30 @@ static const char *words(struct cursor *cursor, size_t begin)
   return copy;
 }
 
+static bool read_reason(struct cursor *cursor, struct judgement *judgement)
+{
+  if (!cursor_take(cursor, "else"))
+    return true;
+  if (cursor->token.kind != TOKEN_TEXT)
+    return cursor_expected(cursor, "a text for the message");
+  judgement->reason = cursor->token.text;
+  cursor_next(cursor);
+  return true;
+}
+
 bool judgement_read(struct cursor *cursor, struct judgement *judgement, const struct type *type)
 {
   size_t begin = cursor->token.begin;
   int which = comparison_next(cursor);
   judgement->place = cursor->token.place;
-  judgement->ignored = cursor_take(cursor, "ignored");
-  bool good = judgement->ignored ||
-              (which >= 0 ? take_comparison(cursor, judgement, type, which) : take_is(cursor, judgement, type));
-  judgement->words = good ? words(cursor, begin) : NULL;
-  return judgement->words != NULL;
+  if (cursor_take(cursor, "ignored")) {
+    judgement->ignored = true;
+    return true;
+  }
+  if (!(which >= 0 ? take_comparison(cursor, judgement, type, which) : take_is(cursor, judgement, type)))
+    return false;
+  judgement->words = words(cursor, begin);
+  return judgement->words && read_reason(cursor, judgement);
 }
 
 /* ---- judging ---- */

@@ -3,6 +3,8 @@
  * What a good result is.
  *
  *   is 0   is not -1   is 0 or 5..6   is null   is not null   is true   is false   >= 0   > 0   <= 0   < 0   ignored
+ *
+ * Behind it may stand `else "TEXT"`: what is said of another result.
  */
 #ifndef JUDGEMENT_H
 #define JUDGEMENT_H

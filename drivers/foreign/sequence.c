@@ -38,8 +38,8 @@ static bool is_wanted(const struct call *call, struct frame *frame, const struct
 /* ---- what is wrong ---- */
 
 /* An address or text that is NULL cannot be asked about. */
-static bool can_be_asked(const struct call *call, const struct frame *frame, const struct description *description,
-                         bool has_code)
+static bool has_arguments(const struct call *call, const struct frame *frame, const struct description *description,
+                          bool has_code)
 {
   for (unsigned i = 0; i < call->function->count; i++) {
     const struct term *term = call->arguments[i].term;
@@ -51,6 +51,13 @@ static bool can_be_asked(const struct call *call, const struct frame *frame, con
       return false;
   }
   return true;
+}
+
+static bool can_be_asked(const struct call *call, const struct frame *frame, const struct description *description,
+                         bool has_code)
+{
+  return has_arguments(call, frame, description, has_code) &&
+         (!call->when || has_arguments(call->when->call, frame, description, has_code));
 }
 
 /* The library's own text for what went wrong, or NULL. */
@@ -96,7 +103,9 @@ static int say_failed(const struct description *description, const struct call *
   if (deadline_is_past(frame->deadline_ns))
     code = POOL_E_TIMEOUT;
   frame->variables[VARIABLE_CODE].int32 = native;
-  const char *text = library_text(description, frame, has_code);
+  const char *text = call->judgement.reason;
+  if (!text)
+    text = library_text(description, frame, has_code);
   if (text && filler_has_secret(description, text))
     text = "the library's message has a password in it and is not shown";
   if (text)

@@ -341,6 +341,22 @@ static void the_librarys_own_words_say_what_is_wrong(void **state)
   }
 }
 
+static void a_description_may_say_what_is_wrong_itself(void **state)
+{
+  struct made made;
+  (void)state;
+  make_well(&made,
+            HEAD "function fl_error(pointer) -> text\n" OPEN CLOSE
+                 "check fl_check(conn) is 0 else \"it is tired\"\nerror fl_error(conn)\n",
+            "test:", "");
+  assert_int_equal(open_with(&made, POOL_NO_DEADLINE), 0);
+  fl_set_check(7);
+  assert_int_equal(check_it(&made), POOL_E_BROKEN);
+  assert_string_equal(made.error.message, "fl_check: it is tired");
+  assert_int_equal(close_it(&made), 0);
+  unmake(&made);
+}
+
 static void no_message_has_a_password_in_it(void **state)
 {
   struct made made;
@@ -738,6 +754,7 @@ static const struct broken broken[] = {
     {HEAD OPEN "     fl_check(conn) >= x\n", ":8:24: 'x' is no constant, parameter, variable or part of the URL"},
     {HEAD OPEN "     fl_check(conn) is 0 or 1 or 2 or 3 or 4\n", ":8:44: at most 4 values or ranges"},
     {HEAD OPEN "     fl_check(conn) is 5..4\n", ":8:24: a range is from the smaller to the larger number"},
+    {HEAD OPEN "     fl_check(conn) is 0 else 5\n", ":8:31: a text for the message is missing before '5'"},
     {HEAD OPEN "     fl_check(conn) is 0 when\n", ":8:30: a value is missing at the end of the line"},
     {HEAD OPEN "     fl_check(conn) is 0 when 5\n",
      ":8:31: a condition is a call with a judgement, a part of the URL, or a parameter whose default is null"},
@@ -874,6 +891,7 @@ int main(void)
       cmocka_unit_test(results_are_judged),
       cmocka_unit_test(a_result_that_is_wrong_is_shown),
       cmocka_unit_test(the_librarys_own_words_say_what_is_wrong),
+      cmocka_unit_test(a_description_may_say_what_is_wrong_itself),
       cmocka_unit_test(no_message_has_a_password_in_it),
       cmocka_unit_test(what_a_failed_open_leaves_is_closed_once),
       cmocka_unit_test(what_a_call_has_made_is_freed_whichever_way_the_word_ends),
