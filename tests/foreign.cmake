@@ -17,6 +17,14 @@ add_test(NAME foreign COMMAND foreign_test)
 set_tests_properties(foreign PROPERTIES LABELS "driver;drivers" TIMEOUT 120 FIXTURES_REQUIRED locale
                      ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER};LOCPATH=${locales}")
 
+# The driver's own objects, with allocations that fail.
+add_executable(foreign_memory_test drivers/foreign_memory_test.c $<TARGET_OBJECTS:pool_foreign>)
+target_link_libraries(foreign_memory_test PRIVATE pool_test_support pool pool_driver_support foreign_library
+                      PkgConfig::libffi)
+target_link_options(foreign_memory_test PRIVATE -Wl,--wrap=malloc,--wrap=calloc)
+add_test(NAME foreign_memory COMMAND foreign_memory_test)
+set_tests_properties(foreign_memory PROPERTIES LABELS "driver;drivers" TIMEOUT 120)
+
 # The descriptions that are installed, with the libraries and servers that they are for.
 foreach(library sqlite3 libmemcached libcurl ldap libssh2)
   pkg_check_modules(described_${library} REQUIRED IMPORTED_TARGET ${library})
