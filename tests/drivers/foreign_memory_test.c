@@ -13,8 +13,9 @@
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
+/* The linker sees the shared libraries' use of them as one of these, and wants to see them. */
+__attribute__((visibility("default"))) void *__wrap_malloc(size_t size);
+__attribute__((visibility("default"))) void *__wrap_calloc(size_t count, size_t size);
 int pool_driver_foreign(uint32_t version, pool_driver_t *driver);
 
 static int until_failure = -1; /* so many allocations succeed; -1: all */
