@@ -309,7 +309,7 @@ static bool read_either(struct cursor *cursor, struct call *call)
   struct token word = cursor->token;
   if (is_variable(cursor, call)) {
     cursor_next(cursor);
-    if (!cursor_is(cursor, "="))
+    if (!cursor_is(cursor, "=") && !cursor_is(cursor, "("))
       return read_variable_judged(cursor, call);
     cursor->tokens = before;
     cursor->token = word;

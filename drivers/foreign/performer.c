@@ -17,8 +17,9 @@ static void store_deadline(const struct type *type, union value *value, unsigned
   static const uint64_t unit_ns[UNIT_COUNT] = {[UNIT_S] = 1000000000, [UNIT_MS] = 1000000, [UNIT_US] = 1000};
   uint64_t left = left_of(deadline_ns);
   if (unit == UNIT_TIMEVAL) {
-    value->timeval.tv_sec = (time_t)(left / 1000000000);
-    value->timeval.tv_usec = (suseconds_t)(left % 1000000000 / 1000);
+    uint64_t microseconds = (left - 1) / 1000 + 1;
+    value->timeval.tv_sec = (time_t)(microseconds / 1000000);
+    value->timeval.tv_usec = (suseconds_t)(microseconds % 1000000);
     return;
   }
   struct integer integer = integer_unsigned((left - 1) / unit_ns[unit] + 1), most = type_most(type);

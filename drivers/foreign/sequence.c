@@ -93,6 +93,12 @@ static int say_result(const struct description *description, const struct call *
                      call->judgement.words);
 }
 
+/* Libraries count in milliseconds, or coarser, so one that was given a timeout may end a little before the deadline. */
+static bool is_late(const struct frame *frame)
+{
+  return frame->deadline_ns != POOL_NO_DEADLINE && frame->deadline_ns - deadline_clock() < 2000000;
+}
+
 /* Says why a call failed: in the words of the library, where it has some. */
 static int say_failed(const struct description *description, const struct call *call, struct frame *frame,
                       const union value *result, int code, pool_error_t *error)
@@ -100,7 +106,7 @@ static int say_failed(const struct description *description, const struct call *
   const struct type *type = description_result(description, call);
   bool has_code = type->kind == TYPE_INTEGER;
   int native = has_code ? (int)integer_bits(type_integer(type, result)) : 0;
-  if (deadline_is_past(frame->deadline_ns))
+  if (is_late(frame))
     code = POOL_E_TIMEOUT;
   frame->variables[VARIABLE_CODE].int32 = native;
   const char *text = call->judgement.reason;

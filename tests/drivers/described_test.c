@@ -115,15 +115,29 @@ struct server {
   int port;
 };
 
-static int free_port(void)
+static int bind_somewhere(int *port)
 {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
-  int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(bind(probe, (struct sockaddr *)&address, size), 0);
-  assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &size), 0);
-  close(probe);
-  return ntohs(address.sin_port);
+  int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(descriptor, (struct sockaddr *)&address, size), 0);
+  assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address, &size), 0);
+  *port = ntohs(address.sin_port);
+  return descriptor;
+}
+
+static int listen_somewhere(int *port)
+{
+  int listener = bind_somewhere(port);
+  assert_int_equal(listen(listener, 5), 0);
+  return listener;
+}
+
+static int free_port(void)
+{
+  int port;
+  close(bind_somewhere(&port));
+  return port;
 }
 
 static bool is_listening(int port)
@@ -353,15 +367,9 @@ static void *serve_http(void *data)
 
 static void http_begin(struct http *http)
 {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
   memset(http, 0, sizeof *http);
   pthread_mutex_init(&http->lock, NULL);
-  http->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(bind(http->listener, (struct sockaddr *)&address, size), 0);
-  assert_int_equal(listen(http->listener, 5), 0);
-  assert_int_equal(getsockname(http->listener, (struct sockaddr *)&address, &size), 0);
-  http->port = ntohs(address.sin_port);
+  http->listener = listen_somewhere(&http->port);
   http->thread = thread_start(serve_http, http);
 }
 
@@ -556,6 +564,43 @@ static void ssh_logs_in_to_hosts_that_are_known(void **state)
   end_pool(pool);
 }
 
+/* ---- what is no such server ---- */
+
+/* Sends what means nothing to anybody, and closes. */
+static void *send_garbage(void *data)
+{
+  static const char garbage[] = "\0\xff\x30\x84\x7f\xff\xff\xff 418 SSH-9 \r\n\r\n\x80";
+  const int *listener = data;
+  for (int peer; (peer = accept(*listener, NULL, NULL)) >= 0; close(peer)) {
+    send(peer, garbage, sizeof garbage, MSG_NOSIGNAL);
+    shutdown(peer, SHUT_WR);
+    for (char bytes[256]; recv(peer, bytes, sizeof bytes, 0) > 0;)
+      ;
+  }
+  return NULL;
+}
+
+static void a_server_of_another_kind_is_refused(void **state)
+{
+  static const char *const urls[] = {"memcached://127.0.0.1:%d", "curl://127.0.0.1:%d?protocol=http",
+                                     "ldap://127.0.0.1:%d", "ssh://anna:sesame@127.0.0.1:%d?known_hosts=/dev/null"};
+  int port, listener = listen_somewhere(&port);
+  pthread_t thread = thread_start(send_garbage, &listener);
+  (void)state;
+  for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+    char url[100];
+    snprintf(url, sizeof url, urls[i], port);
+    pool_t *pool = pool_of(url);
+    pool_lease_t lease = pool_get_for(pool, 60000);
+    if (lease != POOL_E_OPEN)
+      fail_msg("%s: %lld", url, (long long)lease);
+    end_pool(pool);
+  }
+  shutdown(listener, SHUT_RDWR);
+  thread_end(thread);
+  close(listener);
+}
+
 /* ---- the folder ---- */
 
 static int make_folder(void **state)
@@ -584,6 +629,7 @@ int main(void)
       cmocka_unit_test(curl_keeps_its_connection_and_forgets_what_was_set),
       cmocka_unit_test(ldap_stays_bound_as_the_user_of_the_url),
       cmocka_unit_test(ssh_logs_in_to_hosts_that_are_known),
+      cmocka_unit_test(a_server_of_another_kind_is_refused),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
