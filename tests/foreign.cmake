@@ -36,3 +36,10 @@ add_dependencies(described_test pool_foreign)
 add_test(NAME described COMMAND described_test)
 set_tests_properties(described PROPERTIES LABELS "driver;drivers" TIMEOUT 120
                      ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
+
+add_executable(opener drivers/opener.c)
+target_link_libraries(opener PRIVATE pool pool_warnings)
+add_test(NAME foreign_docs COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/drivers/foreign_docs.sh ${PROJECT_SOURCE_DIR}
+                                   $<TARGET_FILE:opener>)
+set_tests_properties(foreign_docs PROPERTIES LABELS "driver;drivers" TIMEOUT 120
+                     ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
