@@ -16,7 +16,8 @@ foreach(loop epoll libuv)
 endforeach()
 
 if(NOT TARGET sqlite)
-  message(FATAL_ERROR "The tests need SQLite (Debian: apt-get install libsqlite3-dev)")
+  message(STATUS "The test of the example of a description is left out: it needs SQLite and the driver foreign")
+  return()
 endif()
 add_test(NAME example.sqlite COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/example_test.sh $<TARGET_FILE:sqlite>
                                      "sqlite: 100 rows through 2 connections, worth 700")

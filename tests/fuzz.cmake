@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Fuzzers of what is read from outside as text, by clang's libFuzzer with the sanitizers: ten seconds each here, ten minutes
 # each in tools/nightly.
-if(NOT POOL_DRIVERS)
-  return()
-endif()
 find_program(POOL_CLANG clang)
 if(NOT POOL_CLANG)
   message(FATAL_ERROR "The fuzzers need clang (Debian: apt-get install clang)")
@@ -36,8 +33,11 @@ function(pool_fuzzer name)
   add_custom_target(fuzz_${name}_long COMMAND ${run} 600 ${places} DEPENDS ${fuzzer} USES_TERMINAL)
 endfunction()
 
+pool_fuzzer(url SOURCES src/base/url.c)
+if(NOT TARGET pool_foreign)
+  return()
+endif()
 list(TRANSFORM POOL_FOREIGN_SOURCES REPLACE "(.+)" "drivers/foreign/\\1.c" OUTPUT_VARIABLE read)
 list(FILTER read EXCLUDE REGEX "/(foreign|guard|linker|performer|sequence|sockets)\\.c$")
 pool_fuzzer(description SOURCES ${read} drivers/support/failure.c src/base/near.c src/base/url.c LIBRARIES -lffi
             SEEDS ${PROJECT_SOURCE_DIR}/drivers/foreign/descriptions)
-pool_fuzzer(url SOURCES src/base/url.c)

@@ -25,6 +25,8 @@
 
 #include <pool/driver.h>
 
+#include "server.h"
+
 static char folder[] = "/tmp/described_test.XXXXXX";
 
 static const char *in_folder(const char *name)
@@ -108,85 +110,16 @@ static void expect_failure(pool_t *pool, int64_t timeout_ms, int code, const cha
     fail_msg("'%s' does not say '%s'", error.message, words);
 }
 
-/* ---- servers ---- */
-
-struct server {
-  pid_t process;
-  int port;
-};
-
-static int bind_somewhere(int *port)
+static int listen_somewhere(int *port)
 {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof address;
-  int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(bind(descriptor, (struct sockaddr *)&address, size), 0);
-  assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address, &size), 0);
-  *port = ntohs(address.sin_port);
-  return descriptor;
-}
-
-static int listen_somewhere(int *port)
-{
-  int listener = bind_somewhere(port);
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
   assert_int_equal(listen(listener, 5), 0);
+  assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+  *port = ntohs(address.sin_port);
   return listener;
-}
-
-static int free_port(void)
-{
-  int port;
-  close(bind_somewhere(&port));
-  return port;
-}
-
-static bool is_listening(int port)
-{
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
-  int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  bool there = connect(probe, (struct sockaddr *)&address, sizeof address) == 0;
-  close(probe);
-  return there;
-}
-
-/* Starts a program, the output of which goes to a file, and returns when it listens. */
-static void start(struct server *server, char *const *arguments)
-{
-  server->process = fork();
-  if (server->process == 0) {
-    int log = open(in_folder("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    dup2(log, 1);
-    dup2(log, 2);
-    execv(arguments[0], arguments);
-    _exit(127);
-  }
-  wait_until(is_listening(server->port) || waitpid(server->process, NULL, WNOHANG) != 0);
-  if (!is_listening(server->port)) {
-    char log[2000];
-    read_file("log", log, sizeof log);
-    fail_msg("%s did not start: %s", arguments[0], log);
-  }
-}
-
-static void kill_it(struct server *server)
-{
-  kill(server->process, SIGKILL);
-  assert_int_equal(waitpid(server->process, NULL, 0), server->process);
-}
-
-/* Nothing answers, and the system still takes connections. */
-static void stop(struct server *server)
-{
-  int status;
-  kill(server->process, SIGSTOP);
-  assert_int_equal(waitpid(server->process, &status, WUNTRACED), server->process);
-  assert_true(WIFSTOPPED(status));
-}
-
-static void go_on(struct server *server)
-{
-  kill(server->process, SIGCONT);
 }
 
 /* ---- SQLite ---- */
@@ -270,13 +203,12 @@ static void sqlite_says_why_a_database_cannot_be_opened(void **state)
 
 /* ---- memcached ---- */
 
-static void start_memcached(struct server *server)
+static void start_memcached(struct server *server, int port)
 {
-  char port[16];
-  snprintf(port, sizeof port, "%d", server->port);
-  char *arguments[] = {"/usr/bin/memcached",         "-l",     "127.0.0.1", "-p", port, "-t", "1",
-                       geteuid() == 0 ? "-u" : NULL, "nobody", NULL};
-  start(server, arguments);
+  char number[16];
+  snprintf(number, sizeof number, "%d", port);
+  server_start(server, (const char *[]){"memcached", "-l", "127.0.0.1", "-p", number, "-t", "1", NULL});
+  server_await_port(server, port);
 }
 
 static void remember(memcached_st *memcached, const char *value)
@@ -299,11 +231,13 @@ static void expect_remembered(memcached_st *memcached, const char *value)
 
 static void memcached_is_killed_stopped_and_started_again(void **state)
 {
-  struct server server = {.port = free_port()};
+  struct server server;
+  int port = server_free_port();
   char url[100];
   (void)state;
-  start_memcached(&server);
-  snprintf(url, sizeof url, "memcached://127.0.0.1:%d", server.port);
+  server_make(&server, "memcache"); /* it refuses to run as root */
+  start_memcached(&server, port);
+  snprintf(url, sizeof url, "memcached://127.0.0.1:%d", port);
   pool_t *pool = pool_of(url);
   pool_lease_t lease = lease_from(pool);
   remember(pool_conn(lease), "value");
@@ -311,16 +245,16 @@ static void memcached_is_killed_stopped_and_started_again(void **state)
   lease = lease_from(pool);
   expect_remembered(pool_conn(lease), "value");
   give(lease);
-  stop(&server);
+  server_freeze(&server);
   assert_int_equal(pool_get_for(pool, 200), POOL_E_TIMEOUT);
-  go_on(&server);
+  server_thaw(&server);
   check_it(pool);
-  kill_it(&server);
+  server_kill(&server);
   expect_failure(pool, 60000, POOL_E_OPEN, "memcached_version: ");
-  start_memcached(&server);
+  start_memcached(&server, port);
   check_it(pool);
   end_pool(pool);
-  kill_it(&server);
+  server_remove(&server);
 }
 
 /* ---- HTTP ---- */
@@ -423,12 +357,12 @@ static void curl_keeps_its_connection_and_forgets_what_was_set(void **state)
 
 /* ---- LDAP ---- */
 
-static void start_slapd(struct server *server)
+static void start_slapd(struct server *server, int port)
 {
   char url[64];
-  snprintf(url, sizeof url, "ldap://127.0.0.1:%d", server->port);
-  char *arguments[] = {"/usr/sbin/slapd", "-f", (char *)in_folder("slapd.conf"), "-h", url, "-d", "0", NULL};
-  start(server, arguments);
+  snprintf(url, sizeof url, "ldap://127.0.0.1:%d", port);
+  server_start(server, (const char *[]){"/usr/sbin/slapd", "-f", in_folder("slapd.conf"), "-h", url, "-d", "0", NULL});
+  server_await_port(server, port);
 }
 
 static void make_directory(void)
@@ -451,12 +385,14 @@ static void expect_identity(LDAP *ldap, const char *identity)
 
 static void ldap_stays_bound_as_the_user_of_the_url(void **state)
 {
-  struct server server = {.port = free_port()};
+  struct server server;
+  int port = server_free_port();
   char url[200];
   (void)state;
   make_directory();
-  start_slapd(&server);
-  snprintf(url, sizeof url, "ldap://cn=admin%%2Cdc=example:sesame@127.0.0.1:%d?rebind=1&timeout_s=60", server.port);
+  server_make(&server, NULL);
+  start_slapd(&server, port);
+  snprintf(url, sizeof url, "ldap://cn=admin%%2Cdc=example:sesame@127.0.0.1:%d?rebind=1&timeout_s=60", port);
   pool_t *pool = pool_of(url);
   pool_lease_t lease = lease_from(pool);
   LDAP *ldap = pool_conn(lease);
@@ -468,20 +404,20 @@ static void ldap_stays_bound_as_the_user_of_the_url(void **state)
   assert_ptr_equal(pool_conn(lease), ldap);
   expect_identity(ldap, "dn:cn=admin,dc=example");
   give(lease);
-  stop(&server);
+  server_freeze(&server);
   assert_int_equal(pool_get_for(pool, 200), POOL_E_TIMEOUT);
-  go_on(&server);
+  server_thaw(&server);
   check_it(pool);
-  kill_it(&server);
+  server_kill(&server);
   expect_failure(pool, 60000, POOL_E_OPEN, "ldap_simple_bind_s: Can't contact LDAP server");
-  start_slapd(&server);
+  start_slapd(&server, port);
   check_it(pool);
   end_pool(pool);
-  snprintf(url, sizeof url, "ldap://cn=admin%%2Cdc=example:hunter2@127.0.0.1:%d", server.port);
+  snprintf(url, sizeof url, "ldap://cn=admin%%2Cdc=example:hunter2@127.0.0.1:%d", port);
   pool = pool_of(url);
   expect_failure(pool, 60000, POOL_E_OPEN, "ldap_simple_bind_s: Invalid credentials");
   end_pool(pool);
-  kill_it(&server);
+  server_remove(&server);
 }
 
 /* ---- SSH ---- */
@@ -493,13 +429,7 @@ static void make_key(const char *name, const char *type, const char *passphrase)
   assert_int_equal(system(command), 0);
 }
 
-static void start_sshd(struct server *server)
-{
-  char *arguments[] = {"/usr/sbin/sshd", "-D", "-e", "-f", (char *)in_folder("sshd.conf"), NULL};
-  start(server, arguments);
-}
-
-static void make_sshd(struct server *server)
+static void make_sshd(int port)
 {
   char key[1000];
   make_key("host", "ed25519", "");
@@ -507,22 +437,22 @@ static void make_sshd(struct server *server)
   read_file("user.pub", key, sizeof key);
   write_file("authorized", "%s", key);
   read_file("host.pub", key, sizeof key);
-  write_file("known", "[127.0.0.1]:%d %s", server->port, key);
+  write_file("known", "[127.0.0.1]:%d %s", port, key);
   write_file("empty", "%s", "");
   write_file("sshd.conf",
              "Port %d\nListenAddress 127.0.0.1\nHostKey %s/host\nPidFile %s/sshd.pid\nAuthorizedKeysFile "
              "%s/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nLogLevel "
              "ERROR\n",
-             server->port, folder, folder, folder);
+             port, folder, folder, folder);
   if (geteuid() == 0)
     mkdir("/run/sshd", 0755); /* where Debian's sshd separates privileges */
 }
 
-static pool_t *ssh_pool(const struct server *server, const char *known, const char *passphrase)
+static pool_t *ssh_pool(int port, const char *known, const char *passphrase)
 {
   char url[500];
   snprintf(url, sizeof url, "ssh://%s@127.0.0.1:%d?known_hosts=%s&key=%s&passphrase=%s", getpwuid(geteuid())->pw_name,
-           server->port, in_folder(known), in_folder("user"), passphrase);
+           port, in_folder(known), in_folder("user"), passphrase);
   return pool_of(url);
 }
 
@@ -542,24 +472,27 @@ static void expect_output(LIBSSH2_SESSION *session, const char *command, const c
 
 static void ssh_logs_in_to_hosts_that_are_known(void **state)
 {
-  struct server server = {.port = free_port()};
+  struct server server;
+  int port = server_free_port();
   (void)state;
-  make_sshd(&server);
-  start_sshd(&server);
-  pool_t *pool = ssh_pool(&server, "known", "open%20sesame");
+  make_sshd(port);
+  server_make(&server, NULL);
+  server_start(&server, (const char *[]){"/usr/sbin/sshd", "-D", "-e", "-f", in_folder("sshd.conf"), NULL});
+  server_await_port(&server, port);
+  pool_t *pool = ssh_pool(port, "known", "open%20sesame");
   pool_lease_t lease = lease_from(pool);
   expect_output(pool_conn(lease), "echo hello", "hello\n");
   give(lease);
   check_it(pool);
   end_pool(pool);
-  pool = ssh_pool(&server, "empty", "open%20sesame");
+  pool = ssh_pool(port, "empty", "open%20sesame");
   expect_failure(pool, 60000, POOL_E_OPEN, "libssh2_knownhost_checkp: the host and its key are not in known_hosts");
   end_pool(pool);
-  pool = ssh_pool(&server, "known", "hunter2");
+  pool = ssh_pool(port, "known", "hunter2");
   expect_failure(pool, 60000, POOL_E_OPEN, "libssh2_userauth_publickey_fromfile_ex: ");
   end_pool(pool);
-  kill_it(&server);
-  pool = ssh_pool(&server, "known", "open%20sesame");
+  server_remove(&server);
+  pool = ssh_pool(port, "known", "open%20sesame");
   expect_failure(pool, 60000, POOL_E_OPEN, "connecting to 127.0.0.1");
   end_pool(pool);
 }
