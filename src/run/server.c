@@ -301,7 +301,8 @@ static void close_all(void)
 
 static bool start(char *problem, size_t room)
 {
-  close_all();
+  for (int i = 0; i < CLIENTS; i++)
+    server.clients[i].fd = -1;
   if ((server.folder = open_folder(problem, room)) < 0)
     return false;
   server.process = getpid();
