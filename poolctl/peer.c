@@ -22,7 +22,7 @@
 #include "base/folder.h"
 #include "say.h"
 
-#define PATIENCE_MS 2000
+#define PATIENCE_MS 1000
 #define ANSWER_MAX  (64u << 20)
 #define PIECE       65536
 

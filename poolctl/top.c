@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* poolctl top: on a terminal a screen, elsewhere lines. */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -124,7 +123,6 @@ int top_run(const struct arguments *arguments)
                        arguments->sort);
   if (arguments->once)
     return show_once(arguments, column);
-  signal(SIGPIPE, SIG_IGN);
   if (!arguments->json && !arguments->plain && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO))
     return screen_run(arguments, column);
   return show_lines(arguments, column);
