@@ -68,8 +68,9 @@ static void draw_title(const struct screen *screen)
   struct tm local;
   strftime(hour, sizeof hour, "%H:%M:%S", localtime_r(&now, &local));
   const struct view *view = &screen->view;
-  snprintf(line, sizeof line, "poolctl top  %s  %zu pools of %zu processes, by %s%s", hour, view->count,
-           view->peers.count, view_column_name(screen->column), view->silent ? ", some do not answer" : "");
+  snprintf(line, sizeof line, "poolctl top  %s  %zu pool%s of %zu process%s, by %s%s", hour, view->count,
+           view->count == 1 ? "" : "s", view->peers.count, view->peers.count == 1 ? "" : "es",
+           view_column_name(screen->column), view->silent ? ", some do not answer" : "");
   draw(screen, 0, PLAIN, false, line);
 }
 

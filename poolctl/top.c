@@ -62,7 +62,8 @@ static int print_json(const struct view *view, bool many)
 static int tell_absence(const struct view *view)
 {
   if (view->silent > 0)
-    return say_failure(EXIT_FAILED, "%zu processes did not answer in time; are they stopped?", view->silent);
+    return say_failure(EXIT_FAILED, "%zu process%s did not answer in time; stopped, perhaps?", view->silent,
+                       view->silent == 1 ? "" : "es");
   if (view->peers.problem[0])
     return say_failure(EXIT_FAILED, "%s", view->peers.problem);
   if (view->count > 0)

@@ -211,6 +211,12 @@ void view_head(char *line, size_t room)
            "LENT", "IDLE", "OPEN", "MAX", "WAIT", "WAIT P99", "HELD MAX", "LEASES/S", "STATE");
 }
 
+/* A get reads no clock, so a lease that nobody has seen before is new. */
+static const char *held_text(char text[SAY_TIME_ROOM], int64_t ns)
+{
+  return ns > 0 ? say_time(text, ns) : "new";
+}
+
 void view_line(const struct view_row *row, char *line, size_t room)
 {
   char p99[SAY_TIME_ROOM], held[SAY_TIME_ROOM], rate[24] = "-", most[24] = "-";
@@ -222,7 +228,8 @@ void view_line(const struct view_row *row, char *line, size_t room)
            "%8ld %-15.15s %4" PRId64 " %-20.20s %6" PRId64 " %6" PRId64 " %6" PRId64 " %6s %6" PRId64
            " %9s %9s %10s  %s",
            row->pid, row->program, row->id, row->pool, row->lent, row->idle, row->open, most, row->waiting,
-           say_time(p99, row->p99_ns), say_time(held, row->held_ns), rate, row->state);
+           row->p99_ns > 0 ? say_time(p99, row->p99_ns) : "-", row->lent > 0 ? held_text(held, row->held_ns) : "-",
+           rate, row->state);
   trim(line);
 }
 
@@ -235,6 +242,6 @@ void view_lease_line(const struct view_lease *lease, char *line, size_t room)
 {
   char held[SAY_TIME_ROOM];
   snprintf(line, room, "%8ld %4" PRId64 " %-20.20s %9s %8" PRId64 "  %s", lease->row->pid, lease->row->id,
-           lease->row->pool, say_time(held, lease->held_ns), lease->thread, lease->tag);
+           lease->row->pool, held_text(held, lease->held_ns), lease->thread, lease->tag);
   trim(line);
 }

@@ -364,8 +364,7 @@ static void test_ctl__no_password_is_printed(void **state)
 {
   (void)state;
   static const char *const urls[] = {"jsonrpc://user:geheim@127.0.0.1:1", "zap://user:geheim@localhost",
-                                     "jsonrpc://user:geheim@no-such-host.invalid:1", "://user:geheim@x",
-                                     "jsonrpc://127.0.0.1:1?password=geheim"};
+                                     "://user:geheim@x", "jsonrpc://127.0.0.1:1?password=geheim"};
   for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
     for (int json = 0; json < 2; json++) {
       struct run run = RUN("check", urls[i], json ? "--json" : NULL);
@@ -696,7 +695,7 @@ static void test_ctl__a_process_that_does_not_answer_is_not_waited_for(void **st
 {
   (void)state;
   int fd = listen_as("999999992", true);
-  REFUSES(1, "1 processes did not answer in time; are they stopped?", "top", "--once");
+  REFUSES(1, "1 process did not answer in time; stopped, perhaps?", "top", "--once");
   REFUSES(1, "process 999999992 does not answer; is it stopped?", "pause", "999999992");
   close(fd);
   forget("999999992");
