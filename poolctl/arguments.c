@@ -17,6 +17,7 @@
 
 #define OPTIONS  12
 #define URL_ROOM 65536
+#define DAY_MS   86400000
 
 static const struct argp_option all[] = {
     {"json", 'j', NULL, 0, "One JSON document on standard output", 0},
@@ -108,47 +109,41 @@ static void finish(struct argp_state *state, struct reading *reading)
 static int meet_number(int key, char *text, struct argp_state *state)
 {
   struct arguments *arguments = ((struct reading *)state->input)->arguments;
-  switch (key) {
-  case 't':
-    read_number(state, "timeout", text, 1, 86400000, &arguments->timeout_ms);
-    return 0;
-  case 'i':
-    read_number(state, "interval", text, 50, 86400000, &arguments->interval_ms);
-    return 0;
-  case 'n':
-    read_number(state, "rows", text, 0, 10000, &arguments->rows);
-    return 0;
-  case 'T':
-    read_number(state, "threads", text, 1, 1024, &arguments->threads);
-    return 0;
-  case 'd':
-    read_number(state, "duration", text, 10, 86400000, &arguments->duration_ms);
-    return 0;
-  case 'H':
-    read_number(state, "hold", text, 0, 60000000, &arguments->hold_us);
-    return 0;
-  default:
-    return ARGP_ERR_UNKNOWN;
-  }
+  const struct number {
+    int key;
+    const char *name;
+    int64_t least, most;
+    int64_t *value;
+  } numbers[] = {
+      {'t', "timeout", 1, DAY_MS, &arguments->timeout_ms},    {'i', "interval", 50, DAY_MS, &arguments->interval_ms},
+      {'d', "duration", 10, DAY_MS, &arguments->duration_ms}, {'n', "rows", 0, 10000, &arguments->rows},
+      {'T', "threads", 1, 1024, &arguments->threads},         {'H', "hold", 0, 60000000, &arguments->hold_us}};
+  for (const struct number *number = numbers; number < numbers + sizeof numbers / sizeof *numbers; number++)
+    if (number->key == key) {
+      read_number(state, number->name, text, number->least, number->most, number->value);
+      return 0;
+    }
+  return ARGP_ERR_UNKNOWN;
+}
+
+/* True: it was one that has no value. */
+static bool meet_switch(int key, struct arguments *arguments)
+{
+  bool *switches[] = {
+      ['j'] = &arguments->json, ['1'] = &arguments->once, ['p'] = &arguments->plain, ['o'] = &arguments->alone};
+  bool known = key > 0 && key < (int)(sizeof switches / sizeof *switches) && switches[key];
+  if (known)
+    *switches[key] = true;
+  return known;
 }
 
 static error_t meet(int key, char *text, struct argp_state *state)
 {
   struct reading *reading = state->input;
   struct arguments *arguments = reading->arguments;
+  if (meet_switch(key, arguments))
+    return 0;
   switch (key) {
-  case 'j':
-    arguments->json = true;
-    return 0;
-  case '1':
-    arguments->once = true;
-    return 0;
-  case 'p':
-    arguments->plain = true;
-    return 0;
-  case 'o':
-    arguments->alone = true;
-    return 0;
   case 'u':
     reading->url_file = text;
     return 0;

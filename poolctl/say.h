@@ -29,7 +29,7 @@ bool say_may_colour(FILE *stream);
 /* A document on stdout, which is freed.  Returns EXIT_OK, or EXIT_FAILED with a word on stderr. */
 int say_json(json_t *document);
 
-/* Everything that was printed has arrived; else EXIT_FAILED with a word on stderr, whatever `code` was. */
+/* Everything that was printed has arrived; else EXIT_FAILED with a word on stderr, and `code` is forgotten. */
 int say_finish(int code);
 
 /* A time in at most nine columns: "1.23 ms".  Returns the text. */

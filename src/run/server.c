@@ -138,7 +138,25 @@ static void client_answer(struct client *client)
   server.answers_ns = ended + (rest < REST_MAX_NS ? rest : REST_MAX_NS);
 }
 
-/* Reads what there is of a request, and answers one that is whole. */
+/* What was read is a request, or too much. */
+static void client_obey(struct client *client, char *end)
+{
+  uint64_t forks = forks_count();
+  if (!end)
+    client_refuse(client, "a request has at most 127 bytes");
+  else if (end + 1 < client->line + client->got)
+    client_refuse(client, "the next request must wait for the answer");
+  else {
+    *end = 0;
+    client_answer(client);
+  }
+  if (forks_since(forks))
+    return;
+  client->until_ns = clock_now() + PATIENCE_NS;
+  if (!client->answer.data)
+    client_close(client);
+}
+
 static void client_read(struct client *client)
 {
   ssize_t size = recv(client->fd, client->line + client->got, LINE - client->got, 0);
@@ -150,22 +168,8 @@ static void client_read(struct client *client)
   }
   client->got += (size_t)size;
   char *end = memchr(client->line, '\n', client->got);
-  if (!end && client->got < LINE)
-    return;
-  if (!end)
-    client_refuse(client, "a request has at most 127 bytes");
-  else if (end + 1 < client->line + client->got)
-    client_refuse(client, "the next request must wait for the answer");
-  else {
-    *end = 0;
-    uint64_t forks = forks_count();
-    client_answer(client);
-    if (forks_since(forks))
-      return;
-  }
-  client->until_ns = clock_now() + PATIENCE_NS;
-  if (!client->answer.data)
-    client_close(client);
+  if (end || client->got == LINE)
+    client_obey(client, end);
 }
 
 static void client_write(struct client *client)
@@ -326,9 +330,10 @@ bool server_start(server_answer_fn *answer, char *problem, size_t room)
 {
   int cancel_state = cancel_hold();
   pthread_mutex_lock(&server.lock);
-  server.answer = answer;
-  if (!server.runs)
+  if (!server.runs) {
+    server.answer = answer; /* the thread reads it */
     server.runs = start(problem, room);
+  }
   bool runs = server.runs;
   pthread_mutex_unlock(&server.lock);
   cancel_release(cancel_state);
@@ -361,7 +366,7 @@ void server_leave(void)
   atomic_store(&server_lost, true);
 }
 
-/* As the process ends.  Its thread goes on until it is over; who connects no more finds nobody. */
+/* As the process ends.  The thread goes on until it is over, but no new client finds it. */
 static __attribute__((destructor)) void take_name_back(void)
 {
   if (pthread_mutex_trylock(&server.lock) != 0)

@@ -468,7 +468,7 @@ static void test_expose__a_close_waits_until_no_callback_runs_for_a_client(void 
   fake_finish(&fake, pool);
 }
 
-/* ---- those who must not ---- */
+/* ---- other users ---- */
 
 static void refuses(const char *text)
 {
@@ -517,7 +517,7 @@ static void become_nobody(void)
   must(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
 }
 
-/* Once with the folder as it is, and once with all doors open: then the server itself looks at who it is. */
+/* Once with the folder as it is, and once with all doors open: then the server itself refuses the user. */
 static void test_expose__another_user_cannot_ask(void **state)
 {
   (void)state;
@@ -664,7 +664,7 @@ static void test_expose__a_child_of_fork_has_a_socket_of_its_own_once_it_uses_a_
   fake_finish(&fake, pool);
 }
 
-/* Otherwise who connects to a parent that is gone would wait for a child that does not answer. */
+/* Otherwise a client of a parent that is gone would wait for a child that does not answer. */
 static void test_expose__a_child_that_uses_nothing_keeps_nothing_of_the_parents_socket(void **state)
 {
   (void)state;
@@ -697,6 +697,95 @@ static void test_expose__a_child_that_uses_nothing_keeps_nothing_of_the_parents_
   close(out[0]);
   close(out[1]);
   fake_finish(&fake, pool);
+}
+
+/* ---- at one time ---- */
+
+static _Atomic bool storm_over;
+
+static int storm_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  (void)context, (void)deadline_ns, (void)error;
+  *conn = &storm_over;
+  return 0;
+}
+
+static int storm_close(void *context, void *conn, pool_error_t *error)
+{
+  (void)context, (void)conn, (void)error;
+  return 0;
+}
+
+static void *make_and_free(void *data)
+{
+  for (int i = 0; i < 100; i++) {
+    pool_vtable_t vtable = {sizeof vtable, storm_open, storm_close, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0};
+    pool_config_t config = POOL_CONFIG_INIT;
+    pool_t *pool;
+    config.name = "storm";
+    must(pool_create(&config, &vtable, NULL, &pool, NULL) == 0 && pool_expose(pool, NULL) == 0);
+    pool_lease_t lease = pool_get(pool);
+    must(lease > 0 && pool_tag(lease, "in the storm") == 0);
+    pool_free(pool);
+    must(pool_put(lease) == 0);
+  }
+  return data;
+}
+
+static void *ask_again_and_again(void *data)
+{
+  char request[40];
+  for (int64_t i = 0; !atomic_load(&storm_over); i++) {
+    snprintf(request, sizeof request, "flush %lld", (long long)i * 3);
+    free(ask(getpid(), i % 2 ? "report" : request));
+  }
+  return data;
+}
+
+static void fork_sometimes(void)
+{
+#ifndef __SANITIZE_ADDRESS__ /* its allocator does not survive a fork while the library's thread allocates */
+  for (int i = 0; i < 3; i++) {
+    pid_t child = fork_child();
+    if (child == 0)
+      _exit(client_connect(getpid()) == -1 ? 0 : 1);
+    assert_true(succeeded(child));
+  }
+#endif
+}
+
+static void test_expose__pools_come_and_go_while_they_are_told_and_the_process_forks(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
+  assert_int_equal(pool_expose(pool, NULL), 0);
+  pthread_t makers[3], askers[2];
+  atomic_store(&storm_over, false);
+  threads_start(askers, 2, ask_again_and_again, NULL);
+  threads_start(makers, 3, make_and_free, NULL);
+  fork_sometimes();
+  threads_end(makers, 3);
+  atomic_store(&storm_over, true);
+  threads_end(askers, 2);
+  fake_finish(&fake, pool);
+}
+
+static void test_expose__one_thread_serves_all_pools(void **state)
+{
+  (void)state;
+  struct fake fakes[8];
+  pool_t *pools[8];
+  int before = 0;
+  for (int i = 0; i < 8; i++) {
+    pools[i] = fake_start(&fakes[i], PLAN(.config.max_open = 1));
+    assert_int_equal(pool_expose(pools[i], NULL), 0);
+    if (i == 0)
+      before = thread_count();
+  }
+  assert_int_equal(thread_count(), before);
+  for (int i = 0; i < 8; i++)
+    fake_finish(&fakes[i], pools[i]);
 }
 
 /* ---- all ---- */
@@ -756,6 +845,8 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_expose__a_client_that_does_not_read_keeps_nobody_waiting),
       cmocka_unit_test(test_expose__a_child_of_fork_has_a_socket_of_its_own_once_it_uses_a_pool),
       cmocka_unit_test(test_expose__a_child_that_uses_nothing_keeps_nothing_of_the_parents_socket),
+      cmocka_unit_test(test_expose__one_thread_serves_all_pools),
+      cmocka_unit_test(test_expose__pools_come_and_go_while_they_are_told_and_the_process_forks),
       cmocka_unit_test(test_expose__no_pool_means_all_of_them),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
