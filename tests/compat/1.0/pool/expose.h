@@ -7,8 +7,8 @@
  * Pools that an operator can look at and steer while the program runs, with the program poolctl.
  *
  * A process that exposes pools listens at a Unix socket, `$XDG_RUNTIME_DIR/libpool/PID` or `/tmp/libpool-UID/PID`, in a
- * folder that belongs to its user alone.  Processes of the same user may ask there what the pools count, who holds and
- * who waits for what, and may pause, resume, flush, resize and evict them.  No URL, address or password is told.
+ * folder that belongs to its user alone.  Processes of the same user may ask there what the pools count, which threads
+ * hold leases and which wait, and may pause, resume, flush, resize and evict pools.  No URL, address or password is told.
  *
  * Nothing of this is there unless the program asks for it: by pool_expose(), or because it was started with
  * POOL_EXPOSE=1 in its environment (which set-uid programs ignore), and then each of its pools is exposed.
