@@ -891,6 +891,7 @@ static void test_postgres__a_server_that_lies_after_the_login_harms_nobody(void 
       {"H\0\0\0\x07\0\0\0d\0\0\0\5x", 14, true},
       {"W\0\0\0\x07\0\0\0", 8, false},
       {ROW_HEAD "D\0\0\0\x0c\0\1\0\0\0\2],", 40, true}, /* a number that is none */
+      {"H\0\0\0\x07\0\0\0d\0\0\0\5x", 14, false},
       {"C\0\0\0\x0aSELECT\0", 11, true},
       {"\xff\xff\xff\xff\xff", 5, true},
       {"", 0, false},
