@@ -225,18 +225,22 @@ int dial_open(const struct options *options, int64_t deadline_ns, MYSQL **mysql,
 
 bool dial_note(MYSQL *mysql, struct dial_server *server)
 {
-  struct sockaddr_storage peer;
-  socklen_t size = sizeof peer;
+  struct sockaddr_storage peer, own;
+  socklen_t peer_size = sizeof peer, own_size = sizeof own;
   struct address *address = &server->address;
-  *address = (struct address){.is_unix = mysql->unix_socket != NULL};
+  const int digits = NI_NUMERICHOST | NI_NUMERICSERV;
+  *server = (struct dial_server){.address.is_unix = mysql->unix_socket != NULL};
   if (address->is_unix) {
     snprintf(address->path, sizeof address->path, "%s", mysql->unix_socket);
     return true;
   }
   snprintf(address->host, sizeof address->host, "%s", mysql->host ? mysql->host : "");
-  return getpeername(mysql_get_socket(mysql), (struct sockaddr *)&peer, &size) == 0 &&
-         getnameinfo((struct sockaddr *)&peer, size, server->digits, sizeof server->digits, address->port,
-                     sizeof address->port, NI_NUMERICHOST | NI_NUMERICSERV) == 0;
+  return getpeername(mysql_get_socket(mysql), (struct sockaddr *)&peer, &peer_size) == 0 &&
+         getsockname(mysql_get_socket(mysql), (struct sockaddr *)&own, &own_size) == 0 &&
+         getnameinfo((struct sockaddr *)&own, own_size, NULL, 0, server->own_port, sizeof server->own_port, digits) ==
+             0 &&
+         getnameinfo((struct sockaddr *)&peer, peer_size, server->digits, sizeof server->digits, address->port,
+                     sizeof address->port, digits) == 0;
 }
 
 int dial_again(const struct options *options, const struct dial_server *server, int64_t deadline_ns, MYSQL **mysql,
