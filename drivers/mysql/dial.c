@@ -77,21 +77,30 @@ static int64_t share(const struct dial *dial, size_t addresses)
 
 /* ---- one try ---- */
 
-static void set_tls(MYSQL *mysql, const struct options *options)
+/* Each of these returns whether the library took all options. */
+
+static bool set_tls(MYSQL *mysql, const struct options *options)
 {
   const my_bool strict = 1;
-  if (options->ssl == SSL_DISABLED)
-    return;
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &strict);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &strict); /* the handshake relaxes it */
-  mysql_optionsv(mysql, MYSQL_DEFAULT_AUTH, HANDSHAKE_PLUGIN);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, options->ssl_ca);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CAPATH, options->ssl_capath);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, options->ssl_cert);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, options->ssl_key);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CRL, options->ssl_crl);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CIPHER, options->ssl_cipher);
-  mysql_optionsv(mysql, MARIADB_OPT_TLS_VERSION, options->tls_version);
+  const struct {
+    enum mysql_option option;
+    const void *value;
+  } all[] = {
+      {MYSQL_OPT_SSL_ENFORCE, &strict},
+      {MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &strict}, /* the handshake relaxes it */
+      {MYSQL_DEFAULT_AUTH, HANDSHAKE_PLUGIN},
+      {MYSQL_OPT_SSL_CA, options->ssl_ca},
+      {MYSQL_OPT_SSL_CAPATH, options->ssl_capath},
+      {MYSQL_OPT_SSL_CERT, options->ssl_cert},
+      {MYSQL_OPT_SSL_KEY, options->ssl_key},
+      {MYSQL_OPT_SSL_CRL, options->ssl_crl},
+      {MYSQL_OPT_SSL_CIPHER, options->ssl_cipher},
+      {MARIADB_OPT_TLS_VERSION, options->tls_version},
+  };
+  bool taken = true;
+  for (size_t i = 0; i < sizeof all / sizeof *all && options->ssl != SSL_DISABLED; i++)
+    taken = mysql_optionsv(mysql, all[i].option, all[i].value) == 0 && taken;
+  return taken;
 }
 
 static bool set_auth(MYSQL *mysql, const struct options *options)
@@ -99,9 +108,9 @@ static bool set_auth(MYSQL *mysql, const struct options *options)
   char *plugins;
   if (asprintf(&plugins, "%s," HANDSHAKE_PLUGIN, options->auth) < 0)
     return false;
-  mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, plugins);
+  bool taken = mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, plugins) == 0;
   free(plugins);
-  return true;
+  return taken;
 }
 
 static bool set_options(MYSQL *mysql, const struct options *options, bool is_unix)
@@ -109,17 +118,15 @@ static bool set_options(MYSQL *mysql, const struct options *options, bool is_uni
   unsigned protocol = is_unix ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
   unsigned infile = (unsigned)options->local_infile;
   unsigned long most = GREETING_MOST;
-  mysql_optionsv(mysql, MARIADB_OPT_IO_WAIT, limit_wait);
-  mysql_optionsv(mysql, MYSQL_OPT_PROTOCOL, &protocol);
-  mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &infile);
-  mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &most);
-  mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, options->charset);
-  if (options->compress)
-    mysql_optionsv(mysql, MYSQL_OPT_COMPRESS, NULL);
-  if (options->program_name)
-    mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", options->program_name);
-  set_tls(mysql, options);
-  return set_auth(mysql, options);
+  const char *program = options->program_name;
+  return mysql_optionsv(mysql, MARIADB_OPT_IO_WAIT, limit_wait) == 0 &&
+         mysql_optionsv(mysql, MYSQL_OPT_PROTOCOL, &protocol) == 0 &&
+         mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &infile) == 0 &&
+         mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &most) == 0 &&
+         mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, options->charset) == 0 &&
+         (!options->compress || mysql_optionsv(mysql, MYSQL_OPT_COMPRESS, NULL) == 0) &&
+         (!program || mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", program) == 0) &&
+         set_tls(mysql, options) && set_auth(mysql, options);
 }
 
 static bool log_in(MYSQL *mysql, const struct options *options, const struct place *place)

@@ -878,6 +878,14 @@ static void test_a_failed_init_statement_is_not_quoted(void **state)
   end(pool);
 }
 
+static void test_an_init_statement_without_end_does_not_pass_the_deadline(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("init_statement=SELECT%20seq%20FROM%20seq_1_to_1000000000000");
+  expect_no_connection(pool, 300, POOL_E_TIMEOUT, "init_statement: the deadline passed");
+  end(pool);
+}
+
 /* Opens sessions until the server takes no more.  Returns how many. */
 static int fill_server(MYSQL **sessions, int most)
 {
@@ -1502,6 +1510,7 @@ int main(void)
       cmocka_unit_test(test_a_wrong_password_is_said_and_no_other_server_is_tried),
       cmocka_unit_test(test_a_password_that_was_changed_ends_what_logs_in_again),
       cmocka_unit_test(test_a_failed_init_statement_is_not_quoted),
+      cmocka_unit_test(test_an_init_statement_without_end_does_not_pass_the_deadline),
       cmocka_unit_test(test_a_full_server_says_so_and_serves_when_there_is_room),
       cmocka_unit_test(test_sessions_that_the_server_ended_are_found_by_the_check),
       cmocka_unit_test(test_an_idle_session_that_the_server_timed_out_is_replaced),
