@@ -42,7 +42,7 @@ set(POOL_GO_CACHE ${CMAKE_CURRENT_BINARY_DIR}/peer/cache CACHE PATH "Where Go ke
 set(peer ${CMAKE_CURRENT_BINARY_DIR}/peer/peer)
 add_test(NAME peer.build COMMAND ${POOL_GO} build -o ${peer} .)
 set_tests_properties(peer.build PROPERTIES
-  FIXTURES_SETUP peer WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/peer LABELS driver TIMEOUT 900
+  FIXTURES_SETUP peer WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/peer LABELS drivers TIMEOUT 900
   ENVIRONMENT "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABLED=0;GOTOOLCHAIN=local")
 
 add_executable(peer_test drivers/peer_test.c)
@@ -61,10 +61,10 @@ if(NOT POOL_SANITIZER)
   target_link_libraries(stack_test PRIVATE pool_test_support pool)
   add_dependencies(stack_test pool_jsonrpc)
   add_test(NAME stack COMMAND stack_test)
-  set_tests_properties(stack PROPERTIES LABELS driver TIMEOUT 300
+  set_tests_properties(stack PROPERTIES LABELS drivers TIMEOUT 300
                        ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 endif()
 
-set_tests_properties(frame json_check json_text jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS driver TIMEOUT 300
+set_tests_properties(frame json_check json_text jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS drivers TIMEOUT 300
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

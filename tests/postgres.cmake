@@ -12,5 +12,5 @@ target_link_libraries(postgres_test PRIVATE pool_test_support pool PkgConfig::li
 set_target_properties(postgres_test PROPERTIES BUILD_RPATH ${POOL_DRIVER_BUILD_FOLDER})
 add_dependencies(postgres_test pool_postgres postgres)
 add_test(NAME postgres COMMAND postgres_test $<TARGET_FILE:postgres>)
-set_tests_properties(postgres PROPERTIES LABELS "driver;drivers" TIMEOUT 300
+set_tests_properties(postgres PROPERTIES LABELS drivers TIMEOUT 300
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_postgres>")
