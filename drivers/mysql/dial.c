@@ -53,7 +53,7 @@ static void note_failure(struct dial *dial, const struct place *place, const poo
            address->is_unix ? "" : ":", address->port, why->message);
   if (length > 0 && length < size - 3)
     length += (size_t)sprintf(message + length, "; ");
-  fault_line(message + length, size - length, text);
+  failure_line(message + length, size - length, text);
   dial->error->code = why->code;
   dial->error->native = why->native;
   dial->late = why->code == POOL_E_TIMEOUT;
@@ -66,13 +66,9 @@ static bool is_refusal(unsigned number)
          number == ER_DBACCESS_DENIED_ERROR || number == ER_BAD_DB_ERROR;
 }
 
-/* The moment at which the first of several tries ends, so that there is time for the others. */
 static int64_t share(const struct dial *dial, size_t addresses)
 {
-  int64_t now = deadline_clock(), until_ns = dial->deadline_ns;
-  if (until_ns != POOL_NO_DEADLINE && until_ns > now)
-    until_ns = now + (until_ns - now) / (int64_t)(addresses + dial->left - 1);
-  return until_ns;
+  return deadline_share(dial->deadline_ns, addresses + dial->left - 1);
 }
 
 /* ---- one try ---- */
