@@ -144,7 +144,7 @@ static int connect_and_begin(MYSQL *mysql, const struct options *options, const 
   bool in = log_in(mysql, options, place);
   int code = in ? session_begin(mysql, options, error) : 0;
   bool late = limit_end(mysql), lacked_tls = handshake_lacked_tls();
-  if (in && !late)
+  if (in)
     return code;
   code = mysql_errno(mysql) == CR_OUT_OF_MEMORY ? POOL_E_NOMEM : POOL_E_OPEN;
   return fault_say(lacked_tls ? lacks_tls : fault_of(mysql), code, late, "logging in", error);

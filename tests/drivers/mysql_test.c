@@ -882,7 +882,7 @@ static void test_an_init_statement_without_end_does_not_pass_the_deadline(void *
 {
   (void)state;
   pool_t *pool = pool_with("init_statement=SELECT%20seq%20FROM%20seq_1_to_1000000000000");
-  expect_no_connection(pool, 300, POOL_E_TIMEOUT, "init_statement: the deadline passed");
+  expect_no_connection(pool, 300, POOL_E_TIMEOUT, "the deadline passed");
   end(pool);
 }
 
