@@ -23,9 +23,9 @@ static const char *binary(const struct postgres *postgres, const char *name, cha
   return path;
 }
 
-void postgres_start(struct postgres *postgres)
+void postgres_launch(struct postgres *postgres)
 {
-  char path[300], port[12], socket[128];
+  char path[300], port[12];
   const char *arguments[40] = {binary(postgres, "postgres", path, sizeof path),
                                "-D",
                                postgres->data,
@@ -41,6 +41,13 @@ void postgres_start(struct postgres *postgres)
   for (int i = 0; postgres->settings[i]; i++)
     arguments[count++] = postgres->settings[i];
   server_start(&postgres->server, arguments);
+}
+
+void postgres_start(struct postgres *postgres)
+{
+  char path[300], port[12], socket[128];
+  postgres_launch(postgres);
+  snprintf(port, sizeof port, "%d", postgres->port);
   snprintf(socket, sizeof socket, "%s/.s.PGSQL.%d", postgres->server.folder, postgres->port);
   server_await_socket(&postgres->server, socket);
   const char *is_ready[] = {binary(postgres, "pg_isready", path, sizeof path),
@@ -81,12 +88,6 @@ void postgres_make(struct postgres *postgres)
     fprintf(stderr, "initdb failed (Debian: apt-get install postgresql), see %s\n", postgres->server.log);
     abort();
   }
-  postgres_start(postgres);
-}
-
-void postgres_reload(struct postgres *postgres)
-{
-  kill(postgres->server.process, SIGHUP);
 }
 
 void postgres_remove(struct postgres *postgres)

@@ -12,17 +12,17 @@ struct postgres {
   int port;
   char binaries[256]; /* the folder of its programs */
   char data[96];
-  const char *settings[16]; /* "-c", "NAME=VALUE", ...; NULL is behind the last */
+  const char *settings[24]; /* "-c", "NAME=VALUE", ...; NULL is behind the last */
 };
 
-/* Makes a cluster of databases and starts its server. */
+/* Makes a cluster of databases.  Settings and files in the folder can be added before it is started. */
 void postgres_make(struct postgres *postgres);
 
-/* Starts the server again when it has ended. */
+/* Starts the server, also again when it has ended, and returns when it takes connections. */
 void postgres_start(struct postgres *postgres);
 
-/* Has it read its configuration again. */
-void postgres_reload(struct postgres *postgres);
+/* The same, and returns at once. */
+void postgres_launch(struct postgres *postgres);
 
 void postgres_remove(struct postgres *postgres);
 
