@@ -196,6 +196,9 @@ static void test_redis__replies_are_json(void **state)
   expect_call(lease, "LRANGE", "[\"nothing\", 0, -1]", 0, "[]");
   expect_call(lease, "EVAL", "[\"return {1,{2,redis.error_reply('X y')}}\",0]", 0, "[1,[2,{\"error\":\"X y\"}]]");
   expect_call(lease, "config get", "\"databases\"", 0, "[\"databases\",\"16\"]");
+  expect_call(lease, "ECHO", "[ 99999999999999999999 ]", 0, "\"99999999999999999999\"");
+  expect_call(lease, "ECHO", " -1.10e400 ", 0, "\"-1.10e400\"");
+  expect_call(lease, "ECHO", "{ \"base64\" : \"\\u0061Q==\" }", 0, "\"i\"");
   expect_call(lease, "INCR", "\"l\"", POOL_E_REMOTE, "WRONGTYPE");
   expect_call(lease, "PING", " \n", 0, "\"PONG\"");
   expect_call(lease, "FLUSHALL", "", 0, "\"OK\"");
@@ -215,7 +218,8 @@ static void test_redis__wrong_arguments_are_not_sent(void **state)
   expect_call(lease, "GET", "[{\"base64\":\"a\"}]", POOL_E_INVALID, "not base64");
   expect_call(lease, "GET", "[{\"base64\":\"=a==\"}]", POOL_E_INVALID, "not base64");
   expect_call(lease, "GET", "{\"a\":1}", POOL_E_INVALID, "argument 1 must be");
-  expect_call(lease, "GET", "[99999999999999999999]", POOL_E_INVALID, "too big");
+  expect_call(lease, "GET", "{\"base64\":\"\",\"a\":1}", POOL_E_INVALID, "argument 1 must be");
+  expect_call(lease, "GET", "[1] 2", POOL_E_INVALID, "byte 5 of 5");
   expect_call(lease, " ", "", POOL_E_INVALID, "name of a command");
   expect_call(lease, "SUBSCRIBE", "\"c\"", POOL_E_UNSUPPORTED, "more than one reply");
   expect_call(lease, "client reply", "\"off\"", POOL_E_UNSUPPORTED, "without replies");
