@@ -841,6 +841,8 @@ static void what_is_no_file_is_no_description(void **state)
     assert_non_null(strstr(made.error.message, names[i][1]));
   }
   unlink(pipe_path);
+  assert_int_equal(pool_url_prepare("foreign:x", NULL, &made.vtable, &made.context, &made.error), POOL_E_INVALID);
+  assert_non_null(strstr(made.error.message, "names its description: SCHEME://...?description=/PATH.pool"));
   write_file("library \0 x", 11);
   snprintf(url, sizeof url, "test:?description=%s", path);
   assert_int_equal(pool_url_prepare(url, NULL, &made.vtable, &made.context, &made.error), POOL_E_INVALID);

@@ -31,7 +31,7 @@ static void check_parts(const struct url *url)
 static void check_without(const struct url *url, const char *text)
 {
   struct url again;
-  char *rest = url_without(url, text, "pool.");
+  char *rest = url_without(url, text, "pool.", 0);
   must(rest && strlen(rest) <= strlen(text));
   must(!url_read(&again, rest));
   must(again.parameter_count == count_without(url, "pool.") && strcmp(again.path, url->path) == 0);
