@@ -9,14 +9,13 @@
 #include "support/deadline.h"
 #include "support/failure.h"
 
-struct frame sequence_begin(void *conn, int socket, int64_t deadline_ns)
+void sequence_begin(struct frame *frame, const struct description *description, void *conn, int socket,
+                    int64_t deadline_ns)
 {
-  struct frame frame;
-  memset(&frame, 0, sizeof frame);
-  frame.deadline_ns = deadline_ns;
-  frame.variables[VARIABLE_CONN].pointer = conn;
-  frame.variables[VARIABLE_SOCKET].int32 = socket;
-  return frame;
+  memset(frame->variables, 0, description->variable_count * sizeof *frame->variables);
+  frame->deadline_ns = deadline_ns;
+  frame->variables[VARIABLE_CONN].pointer = conn;
+  frame->variables[VARIABLE_SOCKET].int32 = socket;
 }
 
 /* ---- what a call came to ---- */
