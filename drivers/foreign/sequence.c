@@ -173,6 +173,17 @@ int sequence_run(const struct description *description, enum word word, struct f
   return result;
 }
 
+/* A library may free a connection whose close fails, so it is not asked about it. */
+static int say_close_failed(const struct description *description, const struct call *call, struct frame *frame,
+                            const union value *result, pool_error_t *error)
+{
+  void *conn = frame->variables[VARIABLE_CONN].pointer;
+  frame->variables[VARIABLE_CONN].pointer = NULL;
+  int code = say_failed(description, call, frame, result, POOL_E_BROKEN, error);
+  frame->variables[VARIABLE_CONN].pointer = conn;
+  return code;
+}
+
 int sequence_close(const struct description *description, struct frame *frame, pool_error_t *error)
 {
   int code = 0;
@@ -182,7 +193,7 @@ int sequence_close(const struct description *description, struct frame *frame, p
       continue;
     performer_call(call, frame, description, &result);
     if (!passes(description, call, &result) && code == 0)
-      code = say_failed(description, call, frame, &result, POOL_E_BROKEN, error);
+      code = say_close_failed(description, call, frame, &result, error);
   }
   free_all(description, frame);
   return code;

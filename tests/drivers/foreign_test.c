@@ -457,6 +457,18 @@ static void a_close_that_fails_says_so_and_goes_on(void **state)
   unmake(&made);
 }
 
+static void a_connection_that_may_be_freed_is_not_asked_about(void **state)
+{
+  struct made made;
+  (void)state;
+  make_well(&made, HEAD "function fl_error(pointer) -> text\n" OPEN CLOSE "error fl_error(conn)\n", "test:", "");
+  assert_int_equal(open_with(&made, POOL_NO_DEADLINE), 0);
+  fl_set_close(5);
+  assert_int_equal(close_it(&made), POOL_E_BROKEN);
+  assert_string_equal(made.error.message, "fl_close returned 5 where the description says 'is 0'");
+  unmake(&made);
+}
+
 /* ---- conditions ---- */
 
 static void calls_are_made_on_their_conditions(void **state)
@@ -899,6 +911,7 @@ int main(void)
       cmocka_unit_test(what_a_call_has_made_is_freed_whichever_way_the_word_ends),
       cmocka_unit_test(an_open_without_a_connection_has_failed),
       cmocka_unit_test(a_close_that_fails_says_so_and_goes_on),
+      cmocka_unit_test(a_connection_that_may_be_freed_is_not_asked_about),
       cmocka_unit_test(calls_are_made_on_their_conditions),
       cmocka_unit_test(serial_libraries_have_one_call_at_a_time),
       cmocka_unit_test(sigpipe_ends_no_program),
