@@ -174,6 +174,18 @@ static void parts_of_the_url_arrive(void **state)
              "open example 389;texts nobody NULL NULL 0;texts test://example / NULL 0;close;");
 }
 
+static void a_server_is_written_as_in_a_url(void **state)
+{
+  static const char *const urls[][2] = {{"test://example", "open example 1;close;"},
+                                        {"test://example:17", "open example:17 1;close;"},
+                                        {"test://[::1]:17", "open [::1]:17 1;close;"},
+                                        {"test://[fe80::1]", "open [fe80::1] 1;close;"},
+                                        {"test://%2Frun%2Fa%20b", "open %2Frun%2Fa%20b 1;close;"}};
+  (void)state;
+  for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+    expect_log(HEAD "open fl_open(url.server, 1, conn) is 0\n" CLOSE, urls[i][0], "", urls[i][1]);
+}
+
 static void flags_and_constants_are_joined(void **state)
 {
   (void)state;
@@ -897,6 +909,7 @@ int main(void)
       cmocka_unit_test(numbers_are_read_alike_in_each_language),
       cmocka_unit_test(texts_are_joined_and_measured),
       cmocka_unit_test(parts_of_the_url_arrive),
+      cmocka_unit_test(a_server_is_written_as_in_a_url),
       cmocka_unit_test(flags_and_constants_are_joined),
       cmocka_unit_test(sixteen_arguments_arrive),
       cmocka_unit_test(functions_with_dots_get_what_c_gives_them),
