@@ -527,6 +527,33 @@ static void test_postgres__no_check_and_no_open_waits_longer_than_it_may(void **
   end(pool);
 }
 
+static void test_postgres__no_call_and_no_put_waits_for_a_server_that_hangs(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("&pool.call_timeout_ms=100&reset_timeout_ms=100");
+  pool_lease_t caller = get(pool), leaver = get(pool), asker = get(pool);
+  PGresult *result = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  leave_transaction(pool_conn(leaver));
+  server_freeze(&postgres.server);
+  size_t since = told_so_far();
+  int called = call(caller, "SELECT 1", "", NULL, &error);
+  int asked = pool_postgres_query(pool_conn(asker), "SELECT 1", now_ns() + 50000000, &result, &error);
+  bool shut = PQstatus(pool_conn(asker)) == CONNECTION_BAD;
+  pool_put(caller);
+  pool_put(leaver);
+  pool_put(asker);
+  bool reset = was_told("ROLLBACK: the server did not answer in time", since);
+  server_thaw(&postgres.server);
+  assert_int_equal(called, POOL_E_TIMEOUT);
+  assert_int_equal(asked, POOL_E_TIMEOUT);
+  assert_true(shut);
+  assert_true(reset);
+  assert_int_equal(stats_of(pool).open, 0);
+  put(get(pool));
+  end(pool);
+}
+
 /* ---- several servers ---- */
 
 struct mute {
@@ -1502,6 +1529,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_session_that_was_idle_for_too_long_is_not_lent),
       cmocka_unit_test(test_postgres__notifications_and_notices_leave_a_connection_good),
       cmocka_unit_test(test_postgres__no_check_and_no_open_waits_longer_than_it_may),
+      cmocka_unit_test(test_postgres__no_call_and_no_put_waits_for_a_server_that_hangs),
       cmocka_unit_test(test_postgres__a_dead_or_mute_server_leaves_time_for_the_next),
       cmocka_unit_test(test_postgres__a_name_that_nobody_knows_is_one_server_of_several),
       cmocka_unit_test(test_postgres__servers_of_the_wrong_kind_are_passed_over),
