@@ -990,6 +990,7 @@ static void test_redis__a_child_has_connections_of_its_own(void **state)
   pool_t *pool = pool_at(server.port, "?pool.max_open=2");
   pool_lease_t lease = lend(pool);
   long long id = number_of(lease, "CLIENT ID");
+  thread_count_at_rest(); /* those of asynchronous calls have ended */
   pid_t child = fork();
   if (child == 0) {
     redisReply *reply = NULL;
