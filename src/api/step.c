@@ -37,6 +37,7 @@
 #include "decide/work.h"
 #include "run/crew.h"
 #include "run/event.h"
+#include "run/server.h"
 #include "run/failure.h"
 #include "run/probe.h"
 
@@ -66,8 +67,10 @@ static void note_asked(struct pool *pool, const struct step *step, int64_t now)
   atomic_store(&extra->waited, step->waited);
   atomic_store(&extra->busy_us, step->busy_ns < LONG_NS ? (uint32_t)(step->busy_ns / 1000) : LONG_NS / 1000);
   atomic_store(&extra->until_ns, step->until_ns);
-  if (step->work == POOL_WORK_OPEN)
-    event_opening(pool, atomic_load(&step->slot->connection));
+  if (step->work != POOL_WORK_OPEN)
+    return;
+  server_revive();
+  event_opening(pool, atomic_load(&step->slot->connection));
 }
 
 static int64_t left_until(int64_t moment_ns, int64_t now)
