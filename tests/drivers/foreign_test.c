@@ -661,6 +661,24 @@ static void a_pool_lends_the_librarys_own_handle(void **state)
   pool_free(pool);
 }
 
+static void a_get_and_put_call_nothing_where_nothing_is_due(void **state)
+{
+  char url[200];
+  pool_t *pool;
+  pool_error_t error = POOL_ERROR_INIT;
+  const char *description = HEAD OPEN CLOSE "check fl_check(conn) is 0\n";
+  (void)state;
+  write_file(description, strlen(description));
+  fl_forget();
+  snprintf(url, sizeof url, "anything:?description=%s&pool.initial=1&pool.max_open=1", path);
+  assert_int_equal(pool_open(url, &pool, &error), 0);
+  for (int i = 0; i < 100; i++)
+    get_and_put_now(pool);
+  assert_string_equal(fl_log(), "new;");
+  pool_close(pool, 1000);
+  pool_free(pool);
+}
+
 /* ---- what is broken ---- */
 
 struct broken {
@@ -931,6 +949,7 @@ int main(void)
       cmocka_unit_test(a_socket_of_the_drivers_own_is_given_watched_and_closed),
       cmocka_unit_test(the_librarys_descriptor_is_watched),
       cmocka_unit_test(a_pool_lends_the_librarys_own_handle),
+      cmocka_unit_test(a_get_and_put_call_nothing_where_nothing_is_due),
       cmocka_unit_test(a_broken_description_says_where_and_what_would_be_right),
       cmocka_unit_test(a_wrong_url_says_what_the_description_wants),
       cmocka_unit_test(what_is_no_file_is_no_description),
