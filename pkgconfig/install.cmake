@@ -16,7 +16,7 @@ foreach(driver ${POOL_DRIVER_NAMES})
   install(FILES ${files} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pool COMPONENT ${component})
 endforeach()
 install(DIRECTORY abi/pool DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN *.h)
-install(FILES ${PROJECT_BINARY_DIR}/pool.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+install(FILES ${PROJECT_BINARY_DIR}/pool.pc ${POOL_DRIVER_PC_FILES} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/pool)
 configure_package_config_file(pkgconfig/pool-config.cmake.in pool-config.cmake INSTALL_DESTINATION ${config_folder})

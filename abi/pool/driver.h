@@ -90,8 +90,9 @@ POOL_API int pool_create_driver(const pool_config_t *config, const char *name, c
  *
  * The driver is the one called as the scheme, else a description of that name, else the driver that has the scheme
  * among its own.  A parameter pool.NAME is the setting NAME of the pool, as pool_config_set() reads it; the others are
- * the driver's.  Each part is percent-decoded as RFC 3986 has it ('+' is a plus).  A pool whose name is not set is
- * called as the scheme.  No message quotes the URL, for there may be a password in it.
+ * the driver's.  With a parameter description=FILE the driver is `foreign`, whatever the scheme.  Each part is
+ * percent-decoded as RFC 3986 has it ('+' is a plus).  A pool whose name is not set is called as the scheme.  No message
+ * quotes a user or password, or the URL as a whole.
  *
  * Blocks: while the driver is being loaded, and as pool_create().  Ownership: as pool_create().  Threads: any.
  * From a callback: yes.
@@ -103,7 +104,13 @@ POOL_API int pool_create_driver(const pool_config_t *config, const char *name, c
 POOL_API int pool_open(const char *url, pool_t **pool, pool_error_t *error);
 
 /**
- * The same with settings to begin with, `events` and `log` among them; those of the URL are set over them.
+ * The same as pool_open(), with settings to begin with, `events` and `log` among them; those of the URL are set over
+ * them.
+ *
+ * Blocks: as pool_open().  Ownership: as pool_create().  Threads: any.  From a callback: yes.
+ * Errors: those of pool_open().  Since 0.1.
+ *
+ * @param config begins as POOL_CONFIG_INIT, or NULL
  */
 POOL_API int pool_open_with(const pool_config_t *config, const char *url, pool_t **pool, pool_error_t *error);
 

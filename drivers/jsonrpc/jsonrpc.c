@@ -17,7 +17,6 @@
  *   pending     a call under way; the table of them
  *   target      the server, as text
  *   frame       finds the replies in a stream
- *   json_check  is this JSON?
  *
  * Below them are the files of support/.  What threads share is said in connection.h, inbox.h and support/lookup.h.
  */

@@ -10,7 +10,7 @@
 #include "jsonrpc/connection.h"
 #include "support/failure.h"
 #include "jsonrpc/frame.h"
-#include "jsonrpc/json_check.h"
+#include "support/json_check.h"
 
 #define RECEIVE_MOST ((size_t)256 * 1024)
 

@@ -9,7 +9,7 @@
 
 #include "support/deadline.h"
 #include "support/failure.h"
-#include "jsonrpc/json_check.h"
+#include "support/json_check.h"
 
 #define CHECK_MOST ((size_t)256 * 1024) /* checked between two looks at the clock */
 

@@ -58,7 +58,7 @@ static void look_at_file(struct walk *walk, const char *folder, size_t length, c
   if (!name_of(file, name, &described) || !search_at(walk->search, folder, length, file, "", ""))
     return;
   if (described)
-    tell(walk, name, &driver, true);
+    tell(walk, name, &driver, search_may_read(walk->search));
   else {
     bool usable = search_load(walk->search, name, &driver);
     if (!usable)

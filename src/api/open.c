@@ -33,6 +33,12 @@ static int set_settings(pool_config_t *config, const struct url *url, pool_error
 
 /* ---- the address for the driver ---- */
 
+/* What append_encoded() appends at most. */
+static size_t encoded_size(const char *text)
+{
+  return 3 * strlen(text);
+}
+
 /* Appends a text with '%' and two digits for each byte that is more than a letter or digit of a path. */
 static void append_encoded(char *to, const char *text)
 {
@@ -48,17 +54,13 @@ static void append_encoded(char *to, const char *text)
 /* The URL without the settings; with the description, where the driver is made of one.  NULL without memory. */
 static char *address_of(const struct url *url, const char *text, const char *description)
 {
-  char *address = url_without(url, text, PREFIX);
+  size_t room = description ? sizeof "&" DESCRIPTION "=" + encoded_size(description) : 0;
+  char *address = url_without(url, text, PREFIX, room);
   if (!address || !description)
     return address;
-  char *longer = realloc(address, strlen(address) + sizeof DESCRIPTION + 3 * strlen(description) + 3);
-  if (!longer) {
-    free(address);
-    return NULL;
-  }
-  strcat(longer, strchr(longer, '?') ? "&" DESCRIPTION "=" : "?" DESCRIPTION "=");
-  append_encoded(longer, description);
-  return longer;
+  strcat(address, strchr(address, '?') ? "&" DESCRIPTION "=" : "?" DESCRIPTION "=");
+  append_encoded(address, description);
+  return address;
 }
 
 static int prepare_scheme(const struct scheme *scheme, const struct url *url, const char *text, pool_vtable_t *vtable,
@@ -129,6 +131,8 @@ int pool_url_prepare(const char *text, pool_config_t *config, pool_vtable_t *vta
   if (code)
     return code;
   const char *name = all.name;
+  if (config && config->size < sizeof all)
+    all.size = config->size; /* a setting that the caller has no room for is refused */
   code = prepare(&url, text, &all, vtable, context, error);
   all.name = name; /* that of the URL ends with it */
   url_free(&url);

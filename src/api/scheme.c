@@ -20,7 +20,14 @@ struct look {
 static bool is_described_in(void *data, const char *folder, size_t length)
 {
   struct look *look = data;
-  return search_at(look->search, folder, length, "", look->name, ".pool") && access(look->search->path, R_OK) == 0;
+  struct search *search = look->search;
+  if (!search_at(search, folder, length, "", look->name, ".pool"))
+    return false;
+  if (search_may_read(search))
+    return true;
+  if (access(search->path, F_OK) == 0) /* one that is missing is nothing to speak of */
+    search_note(search);
+  return false;
 }
 
 int scheme_foreign(struct scheme *scheme, struct search *search, pool_error_t *error)
@@ -42,10 +49,11 @@ static int take_description(struct scheme *scheme, struct search *search, pool_e
 
 /* A question to each driver. */
 struct question {
+  struct search *search;
   const char *scheme;
   struct near near;
   char owner[SEARCH_NAME_LIMIT + 1]; /* the driver that has the scheme among its own */
-  char meant[SEARCH_NAME_LIMIT + 1]; /* the driver whose name is nearest */
+  char meant[SEARCH_NAME_LIMIT + 1]; /* the scheme that is nearest, of all drivers */
 };
 
 static bool has_word(const char *words, const char *word)
@@ -60,30 +68,57 @@ static bool has_word(const char *words, const char *word)
   return false;
 }
 
+static void compare(struct question *question, const char *word, size_t length)
+{
+  char scheme[sizeof question->meant];
+  if (length >= sizeof scheme)
+    return;
+  memcpy(scheme, word, length);
+  scheme[length] = 0;
+  near_look(&question->near, scheme);
+  if (question->near.found)
+    strcpy(question->meant, scheme);
+  question->near.found = NULL;
+}
+
+/* What a driver that cannot be loaded has among its own schemes is not known, so it is named.  The one of the scheme's
+   own name was named before. */
+static void note_problem(struct question *question, const pool_driver_info_t *driver)
+{
+  if (strcmp(driver->name, question->scheme) != 0)
+    search_note(question->search);
+}
+
 static int ask(void *user, const pool_driver_info_t *driver)
 {
   struct question *question = user;
-  near_look(&question->near, driver->name);
-  if (question->near.found == driver->name)
-    strcpy(question->meant, driver->name);
-  question->near.found = NULL;
-  if (driver->code || !has_word(driver->schemes, question->scheme))
+  if (driver->code) {
+    note_problem(question, driver);
     return 0;
-  strcpy(question->owner, driver->name);
-  return 1;
+  }
+  if (has_word(driver->schemes, question->scheme)) {
+    strcpy(question->owner, driver->name);
+    return 1;
+  }
+  compare(question, driver->name, strlen(driver->name));
+  for (const char *word = driver->schemes; *word; word += strspn(word, " ")) {
+    compare(question, word, strcspn(word, " "));
+    word += strcspn(word, " ");
+  }
+  return 0;
 }
 
 static int take_owner(struct scheme *scheme, struct search *search, const char *name, pool_error_t *error)
 {
-  struct question question = {.scheme = name, .near = near_begin(name)};
+  struct question question = {.search = search, .scheme = name, .near = near_begin(name)};
   drivers_walk(search, ask, &question);
   if (question.owner[0] && driver_find(search, question.owner, &scheme->driver)) {
     strcpy(scheme->name, question.owner);
     return 0;
   }
   bool meant = question.meant[0];
-  return error_set(error, POOL_E_DRIVER, 0, "no driver for %.32s:%s%s%s%s", name, meant ? "; did you mean " : "",
-                   question.meant, meant ? "?" : "", search->tried);
+  return error_set(error, POOL_E_DRIVER, 0, "no driver for the scheme '%.32s'%s%s%s%s", name,
+                   meant ? " (did you mean '" : "", question.meant, meant ? "'?)" : "", search->tried);
 }
 
 int scheme_find(struct scheme *scheme, struct search *search, const char *name, pool_error_t *error)

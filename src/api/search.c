@@ -3,6 +3,8 @@
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,19 +83,23 @@ static void say_not_loaded(struct search *search)
   snprintf(search->why, sizeof search->why, "%s", why);
 }
 
+bool search_may_read(struct search *search)
+{
+  if (faccessat(AT_FDCWD, search->path, R_OK, AT_EACCESS) == 0)
+    return true;
+  bool is_missing = errno == ENOENT || errno == ENOTDIR;
+  snprintf(search->why, sizeof search->why, "%s", is_missing ? "not found" : "not readable");
+  return false;
+}
+
 static void *load_file(struct search *search)
 {
-  if (access(search->path, F_OK) != 0)
-    snprintf(search->why, sizeof search->why, "not found");
-  else if (access(search->path, R_OK) != 0)
-    snprintf(search->why, sizeof search->why, "not readable");
-  else {
-    void *object = dlopen(search->path, RTLD_NOW | RTLD_LOCAL);
-    if (!object)
-      say_not_loaded(search);
-    return object;
-  }
-  return NULL;
+  if (!search_may_read(search))
+    return NULL;
+  void *object = dlopen(search->path, RTLD_NOW | RTLD_LOCAL);
+  if (!object)
+    say_not_loaded(search);
+  return object;
 }
 
 static pool_driver_fn *entry_of(struct search *search, void *object, const char *name)
@@ -118,8 +124,12 @@ bool search_load(struct search *search, const char *name, pool_driver_t *driver)
   if (!make)
     return false;
   *driver = (pool_driver_t){.size = sizeof *driver};
-  if (make(POOL_DRIVER_VERSION, driver) == 0 && driver->prepare)
+  int code = make(POOL_DRIVER_VERSION, driver);
+  if (code == 0 && driver->prepare)
     return true;
-  snprintf(search->why, sizeof search->why, "it does not fit this version of the library");
+  if (code < 0 && code != POOL_E_UNSUPPORTED)
+    snprintf(search->why, sizeof search->why, "it does not begin: %s", pool_strerror(code));
+  else
+    snprintf(search->why, sizeof search->why, "it does not fit this version of the library");
   return false;
 }

@@ -30,6 +30,9 @@ bool search_folders(bool (*visit)(void *data, const char *folder, size_t length)
 bool search_at(struct search *search, const char *folder, size_t length, const char *before, const char *name,
                const char *after);
 
+/* Whether search->path can be read, with the rights that the loader has.  False: search->why. */
+bool search_may_read(struct search *search);
+
 /* Loads the driver of that name from search->path.  False: search->why. */
 bool search_load(struct search *search, const char *name, pool_driver_t *driver);
 

@@ -198,7 +198,8 @@ static const char *read_rest(struct url *url, char *text)
   char *query = cut(text, "?");
   if (strncmp(text, "//", 2) == 0) {
     char *authority = take_authority(&text);
-    problem = strchr(text, '@') && !strchr(authority, '@') ? bad_at : read_authority(url, authority);
+    bool ends_early = !strchr(authority, '@') && (strchr(text, '@') || (query && strchr(query, '@')));
+    problem = ends_early ? bad_at : read_authority(url, authority);
   }
   if (!problem)
     problem = decode(text);
@@ -251,14 +252,17 @@ const char *url_value(const struct url *url, const char *name)
   return value;
 }
 
-char *url_without(const struct url *url, const char *text, const char *prefix)
+char *url_without(const struct url *url, const char *text, const char *prefix, size_t room)
 {
-  char *copy = strdup(text);
+  char *copy = calloc(strlen(text) + 1 + room, 1);
   if (!copy)
     return NULL;
   const struct url_parameter *parameter = url->parameters;
-  char *to = copy + strcspn(copy, "?"), between = '?';
-  for (const char *from = text + strcspn(text, "?"); *from;) {
+  size_t begin = strcspn(text, "?");
+  memcpy(copy, text, begin);
+  memcpy(copy, url->scheme, strlen(url->scheme));
+  char *to = copy + begin, between = '?';
+  for (const char *from = text + begin; *from;) {
     size_t size = strcspn(from + 1, "&");
     if (size > 0 && strncmp(parameter++->name, prefix, strlen(prefix)) != 0) {
       *to++ = between;
@@ -268,6 +272,5 @@ char *url_without(const struct url *url, const char *text, const char *prefix)
     }
     from += size + 1;
   }
-  *to = 0;
   return copy;
 }

@@ -129,6 +129,8 @@ static void test_url__what_is_wrong_is_refused_and_nothing_is_quoted(void **stat
                                       "a://u:1/zq@h/x",
                                       "a://u:p?zq@h",
                                       "a://u:p?zq@h=1",
+                                      "a://u:1?x=zq@h",
+                                      "a://u:1?pool.max_open=zq@h",
                                       "a://u@zq@h",
                                       "a://u:p#zq@h",
                                       "a://h?a",
@@ -147,16 +149,92 @@ static void test_url__parameters_of_one_prefix_are_left_out(void **state)
 {
   (void)state;
   static const char *const pairs[][2] = {{"a://h", "a://h"},
+                                         {"Ab://H?B=C", "ab://H?B=C"},
                                          {"a://h?pool.x=1", "a://h"},
                                          {"a://h?b=%20&pool.x=1", "a://h?b=%20"},
                                          {"a://h?p%6fol.x=1&&b=2&pool.y=&c=3&", "a://h?b=2&c=3"}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     take_apart(pairs[i][0]);
-    char *rest = url_without(&url, pairs[i][0], "pool.");
+    char *rest = url_without(&url, pairs[i][0], "pool.", 3);
     assert_string_equal(rest, pairs[i][1]);
+    for (const char *behind = rest + strlen(rest); behind < rest + strlen(pairs[i][0]) + 1 + 3; behind++)
+      assert_int_equal(*behind, 0);
     free(rest);
     url_free(&url);
   }
+}
+
+/* ---- URLs that are changed at random ---- */
+
+/* Changes, adds or takes away a few characters. */
+static void mutate(char *text, size_t room, uint64_t *state)
+{
+  static const char characters[] = "%%%::@@//??##&&==,,[[]].+-_ 0129aAfFzp\x01\x7f\xc3";
+  for (uint32_t changes = random_next(state) % 6; changes > 0; changes--) {
+    size_t length = strlen(text), at = random_next(state) % (length + 1);
+    char c = characters[random_next(state) % (sizeof characters - 1)];
+    if (random_next(state) % 3 == 0 && at < length)
+      memmove(text + at, text + at + 1, length - at);
+    else if (random_next(state) % 2 && length + 2 < room)
+      memmove(text + at + 1, text + at, length - at + 1), text[at] = c;
+    else if (at < length)
+      text[at] = c;
+  }
+}
+
+static void same_text(const char *one, const char *other)
+{
+  assert_int_equal(!one, !other);
+  if (one)
+    assert_string_equal(one, other);
+}
+
+/* Without the parameters of a prefix all else of a URL is what it was. */
+static void expect_the_rest(const char *text)
+{
+  struct url rest;
+  char *copy = url_without(&url, text, "pool.", 0);
+  if (url_read(&rest, copy))
+    fail_msg("%s becomes %s, which is no URL", text, copy);
+  same_text(rest.scheme, url.scheme);
+  same_text(rest.user, url.user);
+  same_text(rest.password, url.password);
+  same_text(rest.path, url.path);
+  assert_int_equal(rest.host_count, url.host_count);
+  for (size_t i = 0; i < url.host_count; i++)
+    same_text(rest.hosts[i].name, url.hosts[i].name);
+  size_t count = 0;
+  for (size_t i = 0; i < url.parameter_count; i++) {
+    if (strncmp(url.parameters[i].name, "pool.", 5) == 0)
+      continue;
+    same_text(rest.parameters[count].name, url.parameters[i].name);
+    same_text(rest.parameters[count++].value, url.parameters[i].value);
+  }
+  assert_int_equal(rest.parameter_count, count);
+  url_free(&rest);
+  free(copy);
+}
+
+static void test_url__whatever_it_is_it_has_its_parts_or_a_problem(void **state)
+{
+  (void)state;
+  static const char *const begins[] = {"postgres://user:p%40ss@[::1]:5432,b/db?pool.max_open=1&sslmode=x&p%6fol.y=%25",
+                                       "tcp://h:1?a=b&&pool.a=b&", "x:/p%20q?pool.=1", "redis://:pw@%2Ftmp%2Fs/0"};
+  uint64_t random = 88172645463325252;
+  int taken = 0, rounds = 40000;
+  for (int i = 0; i < rounds; i++) {
+    char text[200];
+    strcpy(text, begins[i % 4]);
+    mutate(text, sizeof text, &random);
+    if (url_read(&url, text)) {
+      assert_null(url.storage);
+      continue;
+    }
+    expect_the_rest(text);
+    url_free(&url);
+    taken++;
+  }
+  assert_in_range(taken, rounds / 10, rounds * 9 / 10);
 }
 
 int main(void)
@@ -168,6 +246,7 @@ int main(void)
       cmocka_unit_test_teardown(test_url__an_ipv6_address_stands_in_brackets, forget),
       cmocka_unit_test_teardown(test_url__what_is_wrong_is_refused_and_nothing_is_quoted, forget),
       cmocka_unit_test_teardown(test_url__parameters_of_one_prefix_are_left_out, forget),
+      cmocka_unit_test_teardown(test_url__whatever_it_is_it_has_its_parts_or_a_problem, forget),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

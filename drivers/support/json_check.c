@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "jsonrpc/json_check.h"
+#include "support/json_check.h"
 
 /* What may come next.  The states of a number are first, because they index a table. */
 enum state {
