@@ -11,18 +11,18 @@ add_test(NAME abi.structs COMMAND ${scripts}/structs.sh ${PROJECT_SOURCE_DIR} ${
 add_test(NAME abi.signatures COMMAND ${scripts}/signatures.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
 add_test(NAME abi.frozen COMMAND ${scripts}/frozen.sh ${PROJECT_SOURCE_DIR} ${CMAKE_C_COMPILER})
 set_tests_properties(abi.archive abi.docs abi.frozen abi.headers abi.signatures abi.structs abi.symbols
-                     PROPERTIES LABELS abi TIMEOUT 120)
+                     PROPERTIES LABELS abi TIMEOUT 300)
 
 # Types can be compared where the library says what they are: it does when it was built for debugging.
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT POOL_SANITIZER)
   add_test(NAME abi.abidiff COMMAND ${scripts}/abidiff.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:pool>)
-  set_tests_properties(abi.abidiff PROPERTIES LABELS abi TIMEOUT 120)
+  set_tests_properties(abi.abidiff PROPERTIES LABELS abi TIMEOUT 300)
 endif()
 
 # abi_test(NAME TARGET ARGUMENT ...)
 function(abi_test name program)
   add_test(NAME ${name} COMMAND ${program} ${ARGN})
-  set_tests_properties(${name} PROPERTIES LABELS abi TIMEOUT 120)
+  set_tests_properties(${name} PROPERTIES LABELS abi TIMEOUT 300)
 endfunction()
 
 # Not linked with libpool: programs and plugins that know its headers only.

@@ -39,7 +39,7 @@ function(add_java_test name java class)
                    -Dlibpool.arith=$<TARGET_FILE:arith_server>
                    -Dlibpool.examples=${PROJECT_SOURCE_DIR}/examples/java ${ARGN} -cp ${class_path} org.junit.platform.console.ConsoleLauncher --disable-banner
                    --fail-if-no-tests --details=tree --select-class libpool.${class})
-  set_tests_properties(java.${name} PROPERTIES LABELS java TIMEOUT 120
+  set_tests_properties(java.${name} PROPERTIES LABELS java TIMEOUT 300
                        FAIL_REGULAR_EXPRESSION "WARNING in native method;FATAL ERROR in native method")
 endfunction()
 foreach(source ${sources})
@@ -79,7 +79,7 @@ set(example ${PROJECT_SOURCE_DIR}/examples/java/Names.java)
 add_test(NAME java.example COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -cp ${POOL_JAR} ${example})
 add_test(NAME java.path COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -Djava.io.tmpdir=/nowhere
          -Djava.library.path=${native_folder} -cp ${POOL_JAR} ${example})
-set_tests_properties(java.example java.path PROPERTIES LABELS java TIMEOUT 60
+set_tests_properties(java.example java.path PROPERTIES LABELS java TIMEOUT 300
                      PASS_REGULAR_EXPRESSION "^java: 20 clients served by 3 connections\n$")
 
 # The jar from a Maven repository, in a scratch folder, with every Java that there is.
@@ -87,4 +87,4 @@ get_property(pom TARGET pool_jar PROPERTY POOL_POM)
 add_test(NAME java.install
          COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/java.sh ${POOL_JAR} ${pom} ${PROJECT_SOURCE_DIR}/examples/java
                  $<TARGET_FILE:arith_server> ${POOL_JAVAC_COMMAND} ${POOL_JAVA_COMMAND} ${POOL_NEWER_JAVA})
-set_tests_properties(java.install PROPERTIES LABELS "java;packaging" TIMEOUT 120)
+set_tests_properties(java.install PROPERTIES LABELS "java;packaging" TIMEOUT 300)

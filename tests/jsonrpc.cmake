@@ -56,10 +56,10 @@ if(NOT POOL_SANITIZER)
   target_link_libraries(stack_test PRIVATE pool_test_support pool)
   add_dependencies(stack_test pool_jsonrpc)
   add_test(NAME stack COMMAND stack_test)
-  set_tests_properties(stack PROPERTIES LABELS driver TIMEOUT 120
+  set_tests_properties(stack PROPERTIES LABELS driver TIMEOUT 300
                        ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 endif()
 
-set_tests_properties(frame json_check jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS driver TIMEOUT 120
+set_tests_properties(frame json_check jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS driver TIMEOUT 600
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

@@ -23,4 +23,4 @@ target_include_directories(report_metrics PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(report_metrics PRIVATE pool_test_support pool_inside)
 add_test(NAME report.promtool
          COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/report_promtool.sh $<TARGET_FILE:report_metrics> ${POOL_PROMTOOL})
-set_tests_properties(report.promtool PROPERTIES LABELS unit TIMEOUT 120)
+set_tests_properties(report.promtool PROPERTIES LABELS unit TIMEOUT 300)

@@ -75,6 +75,7 @@ static void take_check_back(struct pool *pool, struct slot *slot, struct step *s
   atomic_store(&pool->suspicion.probing, false);
   uint64_t word = slot_move(slot, DUE, 0, IDLE);
   idle_mark(slot);
+  step_notice(pool, step);
   if (word & DOOMED)
     dismiss_idle(slot, word, dismiss_reason(slot), step);
   else if (attention_closed(pool))

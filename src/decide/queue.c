@@ -411,6 +411,8 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
   told_remove(&pool->told, waiter);
   if (waiter->outcome) {
     step->starved = waiter->tells_starved;
+    if (waiter->outcome == POOL_E_TIMEOUT)
+      answer_wish(pool, waiter, step);
     /* This waiter may have been nudged and then handed a lease: the nudge is passed on (I11). */
     queue_serve(pool, step);
     return waiter->outcome;

