@@ -137,7 +137,7 @@ static int prepare(const char *name, const char *address, pool_vtable_t *vtable,
   void *made = NULL;
   code = driver.prepare(address, &filled, &made, &why);
   error_finish(&why);
-  if (code > 0) /* somebody else's number, which would pass for success */
+  if (code > 0) /* not one of pool.h, and it would pass for success */
     code = POOL_E_DRIVER;
   if (code)
     return error_set(error, code, why.native, "%s: %s", name, why.message[0] ? why.message : pool_strerror(code));

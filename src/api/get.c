@@ -43,7 +43,7 @@
 #define SPIN_ROUNDS 6
 #define SPIN_PAUSES 64
 
-/* A get without time waits for nobody else, but so long for a place that it has just made: most closes are quicker. */
+/* How long a get without time waits for the place of a connection that it found dead: most closes are quicker. */
 #define REPLACE_NS INT64_C(10000000)
 
 static inline void pause_processor(void)

@@ -86,7 +86,8 @@ void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
 }
 
 /* The system call is no cancellation point.  But it holds nothing, so it may be left at any moment.  The state comes
-   first: glibc before 2.37 gives pthread_join() NULL where enabling lets a cancellation in that was asked for before. */
+   first: glibc before 2.37 gives pthread_join() NULL where enabling lets a cancellation in that was asked for before.
+ */
 void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
 {
   int type, state;

@@ -17,7 +17,6 @@
 #include "decide/answer.h"
 
 #include <stdatomic.h>
-#include <stddef.h>
 
 #include "slot/idle.h"
 #include "decide/attention.h"
@@ -92,6 +91,7 @@ static bool may_probe(struct pool *pool)
 
 bool answer_opens_elsewhere(const struct pool *pool, const struct waiter *waiter)
 {
+  assert_locked(pool);
   return pool->config.openers > 0 || is_asynchronous(waiter);
 }
 
@@ -145,6 +145,7 @@ static pool_lease_t open_one(struct pool *pool, const struct asking *asking, str
 
 bool answer_is_hopeless(struct pool *pool, const struct waiter *waiter)
 {
+  assert_locked(pool);
   return (pool->breaker.open || (waiter && waiter->refused)) && !room_hopes(pool);
 }
 

@@ -265,6 +265,7 @@ static inline bool holds_lock(const struct pool *pool)
 #endif
 }
 
+/* What knows no pool (base/, slot/, breaker.c and waiter.c) cannot ask: the functions that call it do. */
 #define assert_locked(pool) assert_that(holds_lock(pool))
 #ifdef __GLIBC__
 #define assert_unlocked(pool) assert_that(!holds_lock(pool))
