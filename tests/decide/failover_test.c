@@ -215,7 +215,7 @@ static void test_failover__keepalive_finds_out_with_one_check(void **state)
       assert_int_equal(pool_put(lease), 0);
       fail_over(pool);
       virtual_pass(pool, 3 * SECOND);
-      wait_until(atomic_load(&fake.closed) > 0); /* by then all that were suspect are taken for dead */
+      wait_until(atomic_load(&fake.closed) == atomic_load(&first_good)); /* all of them were suspect */
       expect_gets(pool, 5, 1000);
       maintain(pool, &config);
       finish(pool, openers[i] > 1 ? openers[i] : 1); /* so many check at one time */

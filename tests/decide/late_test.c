@@ -21,7 +21,7 @@ static struct {
 
 /* The main thread loses the processor for `ns` before it takes the lock of a pool for the nth time. */
 static struct {
-  pool_t *pool;
+  pool_t *_Atomic pool;
   pthread_t main;
   int left;
   int64_t ns;
@@ -34,7 +34,8 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
   if (pool && lock == &pool->lock && !pthread_equal(pthread_self(), held_up.main) &&
       atomic_fetch_sub(&held_up.left, 1) == 1)
     gate_pass(&held_up.gate);
-  if (stalled.pool && lock == &stalled.pool->lock && pthread_equal(pthread_self(), stalled.main) && --stalled.left == 0)
+  pool = stalled.pool;
+  if (pool && lock == &pool->lock && pthread_equal(pthread_self(), stalled.main) && --stalled.left == 0)
     virtual_advance(stalled.ns);
   return __real_pthread_mutex_lock(lock);
 }
