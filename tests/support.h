@@ -48,7 +48,7 @@ int thread_count(void);
 /* The same once the threads of earlier tests have ended: one that was joined may still be seen for a moment. */
 int thread_count_at_rest(void);
 
-/* A gate: closed, whoever comes waits; open, everybody passes. */
+/* A gate: while it is closed each thread that comes waits; when it is open, all pass. */
 struct gate {
   pthread_mutex_t lock;
   pthread_cond_t changed;
@@ -60,13 +60,13 @@ void gate_set(struct gate *gate, bool open);
 void gate_pass(struct gate *gate);
 int gate_waiting(struct gate *gate);
 
-/* A fake server.  Connections are small objects that know whether they are open and who uses them. */
+/* A fake server.  Connections are small objects that know whether they are open and which thread uses them. */
 struct fake {
   _Atomic int opened, closed, checked, reset, abandoned, released, calls;
   _Atomic int open_now;
   _Atomic int most_open;
-  _Atomic int good_opens; /* so many opens succeed in any case */
-  _Atomic int fail_open;  /* then so many fail */
+  _Atomic int good_opens; /* how many opens succeed in any case */
+  _Atomic int fail_open;  /* and how many fail then */
   _Atomic int fail_check; /* likewise */
   _Atomic int fail_reset;
   _Atomic int fail_close;
@@ -122,7 +122,7 @@ int fake_number(pool_lease_t lease);
 /* The pool is closed and freed, and nothing is left open or was misused. */
 void fake_finish(struct fake *fake, pool_t *pool);
 
-/* So many leases are taken one after the other, and put in the same order. */
+/* Several leases are taken one after the other, and put in the same order. */
 #define leases_get(pool, leases, count)                                                                                \
   do                                                                                                                   \
     for (int i_ = 0; i_ < (count); i_++)                                                                               \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The step API: every decision is handed out, none is lost, and whoever must be told is named. */
+/* The step API: every decision is handed out, none is lost, and each ticket that must be told is named. */
 #include "steps.h"
 
 #include <stdlib.h>
@@ -63,7 +63,7 @@ static void test_step__the_life_of_a_connection(void **state)
   assert_int_equal(stats_of(pool).open, 0);
   assert_int_equal(stats_of(pool).close_failures, 1);
   assert_int_equal(stats_of(pool).lent, 2);
-  lease = step_open(pool, NULL); /* who keeps his connections elsewhere needs no pointer */
+  lease = step_open(pool, NULL); /* a program that keeps its connections elsewhere needs no pointer */
   assert_null(pool_conn(lease));
   assert_int_equal(step_put(lease), 0);
   step_finish(pool, 1);
@@ -98,7 +98,8 @@ static void test_step__tickets_are_served_in_order(void **state)
     assert_int_equal(step.ticket, 0);
     int64_t tickets[3];
     step_queue_all(pool, tickets, 3);
-    assert_int_equal(pool_step_begin(pool, -1, tickets[1], &step), 0); /* whoever looks without being told waits on */
+    assert_int_equal(pool_step_begin(pool, -1, tickets[1], &step),
+                     0); /* a ticket that looks without being told waits on */
     assert_int_equal(step.ticket, tickets[1]);
     for (int i = 0; i < 3; i++) {
       assert_int_equal(step_put(lease), tickets[i]);
@@ -424,7 +425,7 @@ static void test_step__more_than_max_waiters_are_refused(void **state)
   assert_int_equal(step.ticket, 0);
   assert_int_equal(pool_failure(NULL), POOL_E_OVERLOAD);
   assert_int_equal(pool_step_begin(pool, 0, 0, &step), POOL_E_TIMEOUT); /* does not want to wait */
-  assert_int_equal(pool_step_begin(pool, -1, first, &step), 0);         /* who is in, is in */
+  assert_int_equal(pool_step_begin(pool, -1, first, &step), 0);         /* one that waits already is not refused */
   assert_int_equal(step.ticket, first);
   assert_int_equal(pool_step_cancel(first, &step), 0);
   int64_t third = step_queue(pool, -1);
@@ -762,7 +763,8 @@ static void test_step__the_two_kinds_of_pool_do_not_mix(void **state)
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_step_end(lease, &step), POOL_E_STALE);
   assert_true((lease = pool_step_begin(without, 0, 0, &step)) > 0);
-  assert_int_equal(pool_put(lease), POOL_E_UNSUPPORTED); /* could not say what is to be done, nor whom to wake */
+  assert_int_equal(pool_put(lease),
+                   POOL_E_UNSUPPORTED); /* could not say what is to be done, nor which ticket to wake */
   assert_ptr_equal(pool_conn(lease), &connections[0]);
   assert_int_equal(step_put(lease), 0);
   assert_int_equal(pool_put(lease), POOL_E_STALE);
@@ -794,7 +796,7 @@ struct world {
   uint64_t seed;
   int served;
   bool fair, ending;
-  struct user *slots[4096]; /* who has the connection of a slot */
+  struct user *slots[4096]; /* which user has the connection of a slot */
 };
 
 static int count(const struct world *world, enum user_state state)
@@ -831,7 +833,7 @@ static void leave(struct world *world, struct user *user)
   user->state = RESTING;
 }
 
-/* Of those who have been told nothing yet, nobody came earlier. */
+/* Of the users that have been told nothing yet, none came earlier. */
 static void is_first(const struct world *world, const struct user *user)
 {
   for (int i = 0; i < world->users; i++)
@@ -966,7 +968,7 @@ static bool move(struct world *world, struct user *user)
   }
 }
 
-/* Whoever could be served has been told, or the pool has told somebody else who will tell. */
+/* Each user that could be served has been told, or the pool has told another, which will tell it. */
 static void nobody_is_forgotten(const struct world *world)
 {
   int waiting = 0, woken = 0;
@@ -1044,7 +1046,7 @@ struct crowd {
   int64_t early[4 * THREADS]; /* woken before they could lie down */
   int early_count;
   _Atomic int thread, holders, most, open, cap;
-  _Atomic(void *) users[64]; /* who has which connection */
+  _Atomic(void *) users[64]; /* which user has which connection */
 };
 
 static void crowd_wake(struct crowd *crowd, const pool_step_t *step)
@@ -1226,7 +1228,7 @@ static void test_step__begin_and_cancel_at_one_moment(void **state)
   for (int round = 0; round < 3000 || (stale < 100 && now_ns() - begun < INT64_C(2000000000)); round++) {
     pool_step_t step = POOL_STEP_INIT;
     pool_lease_t held = 0;
-    while (held <= 0) { /* or somebody may be about to end what he was given */
+    while (held <= 0) { /* or another thread may be about to end what it was given */
       held = pool_step_begin(contest.pool, 0, 0, &step);
       if (held == 0)
         held = pool_step_done(step.claim, NULL, NULL, &step);

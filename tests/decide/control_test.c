@@ -185,7 +185,7 @@ static void test_control__flush_keeps_min_idle(void **state)
   fake_finish(&fake, pool);
 }
 
-/* A storm: nobody who begins to get after a flush has returned is given what was there before it was called. */
+/* A storm: no get that begins after a flush has returned is given what was there before the flush was called. */
 struct storm {
   pool_t *pool;
   _Atomic int first_allowed, holding;

@@ -46,7 +46,7 @@ static void start(const struct plan *plan)
   pool = fake_start(&fake, plan);
 }
 
-/* So many are idle, and dead if somebody looks; and who closes one does not come back. */
+/* `count` connections are idle and dead, and a thread that closes one does not come back. */
 static void leave_dead(int count)
 {
   pool_lease_t leases[8];
@@ -67,7 +67,7 @@ static void let_close(void)
   gate_set(&fake.closing, true);
 }
 
-/* ---- who gets in time ---- */
+/* ---- gets in time ---- */
 
 /* A thread of the test's own, begun before none can be had any more. */
 struct getter {
@@ -142,7 +142,7 @@ static void end(void)
   fake_finish(&fake, pool);
 }
 
-/* Those who close come back, and one get more has a place. */
+/* The threads that close come back, and one get more has a place. */
 static pool_lease_t get_after_the_close(void)
 {
   let_close();
@@ -278,7 +278,7 @@ static void test_deadline__what_is_too_old_is_not_closed_by_the_get(void **state
   }
 }
 
-/* The pool is closed while a get opens or checks; who closed it waits for the connection. */
+/* The pool is closed while a get opens or checks; the thread that closed it waits for the connection. */
 static void test_deadline__what_comes_when_the_pool_is_closed_is_not_closed_by_the_get(void **state)
 {
   (void)state;

@@ -10,7 +10,7 @@
 
 #define MILLISECOND INT64_C(1000000)
 
-/* ---- a server that takes so many ---- */
+/* ---- a server that takes a number of connections ---- */
 
 static struct {
   _Atomic int limit, now, tried, refused, closed;
@@ -65,7 +65,7 @@ static int close_it(void *context, void *conn, pool_error_t *error)
   return 0;
 }
 
-static _Atomic int dead_on_check; /* so many checks fail */
+static _Atomic int dead_on_check; /* how many checks fail */
 
 static int check_it(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
@@ -442,7 +442,7 @@ static void test_full_server__serves_all_by_steps(void **state)
   expect_all_served_by_steps(config, 100);
 }
 
-/* ---- who waits for it, one by one ---- */
+/* ---- waiters, one by one ---- */
 
 struct failing {
   pool_error_t error;
@@ -492,7 +492,7 @@ static void getter_end(struct getter *getter)
   thread_end(getter->thread);
 }
 
-/* What somebody may try, who has a server with room for one. */
+/* Settings that a program may try whose server has room for one. */
 enum { THREADED, OPENERS, GUIDED, GUIDED_OPENERS, MANUAL, MANUAL_GUIDED, VARIANTS };
 
 static pool_config_t variant(int number)

@@ -363,7 +363,7 @@ static void test_order__no_get_checks_and_keeps_what_it_finds_after_a_pause(void
   no_search_lends_after(stop_by_pause, true);
 }
 
-/* ---- steps: the same, and who waits ---- */
+/* ---- steps: the same, and tickets that wait ---- */
 
 static pool_step_t step, other_step;
 
@@ -676,7 +676,7 @@ static void test_order__a_put_is_seen_whenever_a_get_clears_the_hint_of_its_bloc
   a_put_is_seen_whenever_a_get_looks(IN_TWO_BLOCKS, true);
 }
 
-/* A get looks for one, two come to be idle, and one waits who looks while the hint of their block is cleared. */
+/* A get looks for one, two come to be idle, and a waiter looks while the hint of their block is cleared. */
 static pool_lease_t two[2];
 static struct row *row;
 static uint32_t block_bit;
