@@ -2,6 +2,8 @@
 /* Threads that are cancelled while they use a pool: no connection, place or wait is lost with them. */
 #include "support.h"
 
+#include <limits.h>
+
 enum { ROUNDS = 300 };
 
 static pool_config_t capped(int max_open)
@@ -246,7 +248,7 @@ static void test_cancel__that_came_before_the_get_sleeps_is_seen_by_join(void **
   pool_t *pool = fake_pool(&fake, &config, NULL);
   pool_lease_t lease = pool_get(pool);
   pthread_t thread = thread_hold_up(&fake.opening, get_and_put, pool);
-  fake.fail_open = 1;
+  fake.fail_open = INT_MAX;
   assert_int_equal(pthread_cancel(thread), 0);
   gate_set(&fake.opening, true);
   assert_ptr_equal(thread_end(thread), PTHREAD_CANCELED);
