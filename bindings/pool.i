@@ -55,6 +55,12 @@
 
 /* What returns through pointers has a function below, or a language's own. */
 %ignore pool_step_t;
+%ignore pool_driver_info_t;
+%ignore pool_drivers;
+%ignore pool_open;
+%ignore pool_open_with;
+%ignore pool_url_prepare;
+%ignore pool_expose;
 %ignore pool_step_create;
 %ignore pool_step_begin;
 %ignore pool_step_cancel;
@@ -119,6 +125,8 @@
 %ignore pool_error_t;
 %ignore pool_step_new;
 %ignore pool_driver_new;
+%ignore pool_url_settings;
+%ignore pool_url_new;
 %ignore pool_free;
 %ignore pool_close;
 %immutable; /* counts are read, never written */
@@ -229,6 +237,8 @@ static void throw_failure(JNIEnv *env)
 %throws_if(result < 0, pool_config_check)
 %throws_if(!result, pool_step_new)
 %throws_if(!result, pool_driver_new)
+%throws_if(result < 0, pool_url_settings)
+%throws_if(!result, pool_url_new)
 %throws_if(!result, pool_statistics)
 %throws_if(!result, pool_report_text)
 #endif
@@ -302,6 +312,26 @@ static pool_t *pool_driver_new(pool_config_t *config, const char *name, const ch
   pool_config_t named = *config;
   named.name = name && *name ? name : named.name;
   return pool_create_driver(&named, driver, address, &pool, error) == 0 ? pool : NULL;
+}
+
+/* Sets what a URL says of the settings, but for the name: for those who have to know them before there is a pool. */
+static int pool_url_settings(pool_config_t *config, const char *url, pool_error_t *error)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  void *context = NULL;
+  int code = pool_url_prepare(url, config, &vtable, &context, error);
+  if (code == 0 && vtable.release)
+    vtable.release(context);
+  return code;
+}
+
+/* A pool of what a URL names, or NULL and why. */
+static pool_t *pool_url_new(pool_config_t *config, const char *name, const char *url, pool_error_t *error)
+{
+  pool_t *pool = NULL;
+  pool_config_t named = *config;
+  named.name = name && *name ? name : named.name;
+  return pool_open_with(&named, url, &pool, error) == 0 ? pool : NULL;
 }
 
 /* What pool_report() writes, or NULL. */

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: MIT
-# What is installed, in components: runtime, drivers, development and doc.
+# What is installed, in components: runtime, drivers, driver_NAME for one with a package of its own, development and doc.
 install(TARGETS pool EXPORT pool LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
         NAMELINK_COMPONENT development)
 install(TARGETS pool_static EXPORT pool ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-if(POOL_DRIVERS)
-  install(TARGETS pool_jsonrpc LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pool COMPONENT drivers)
-endif()
+foreach(driver ${POOL_DRIVER_NAMES})
+  get_target_property(title pool_${driver} POOL_TITLE)
+  get_target_property(headers pool_${driver} POOL_HEADERS)
+  get_target_property(files pool_${driver} POOL_FILES)
+  set(component drivers)
+  if(title)
+    set(component driver_${driver})
+  endif()
+  install(TARGETS pool_${driver} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/pool COMPONENT ${component})
+  install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pool COMPONENT development)
+  install(FILES ${files} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pool COMPONENT ${component})
+endforeach()
 install(DIRECTORY abi/pool DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN *.h)
-install(FILES ${PROJECT_BINARY_DIR}/pool.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+install(FILES ${PROJECT_BINARY_DIR}/pool.pc ${POOL_DRIVER_PC_FILES} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/pool)
 configure_package_config_file(pkgconfig/pool-config.cmake.in pool-config.cmake INSTALL_DESTINATION ${config_folder})
@@ -23,4 +32,4 @@ install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR}
 install(FILES abi/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/abi COMPONENT doc)
 install(FILES src/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/src COMPONENT doc)
 install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc
-        FILES_MATCHING REGEX "\\.(md|[ch]|go|mod|java|rb)$")
+        FILES_MATCHING REGEX "\\.(md|svg|[ch]|go|mod|java|rb)$")

@@ -20,6 +20,18 @@ foreach(folder LIBDIR INCLUDEDIR)
 endforeach()
 configure_file(pkgconfig/pool.pc.in pool.pc @ONLY)
 
+# Drivers with functions of their own, for programs that link with them.
+set(POOL_DRIVER_PC_FILES "")
+foreach(driver ${POOL_DRIVER_NAMES})
+  get_target_property(headers pool_${driver} POOL_HEADERS)
+  if(headers)
+    get_target_property(requires pool_${driver} POOL_REQUIRES)
+    list(JOIN requires " " PC_REQUIRES)
+    configure_file(pkgconfig/pool-driver.pc.in pool-${driver}.pc @ONLY)
+    list(APPEND POOL_DRIVER_PC_FILES ${PROJECT_BINARY_DIR}/pool-${driver}.pc)
+  endif()
+endforeach()
+
 # Go keeps what it has compiled by flags, and does not look at headers elsewhere: so their contents are in the flags.
 file(GLOB headers CONFIGURE_DEPENDS abi/pool/*.h)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${headers})

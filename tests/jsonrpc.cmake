@@ -6,11 +6,11 @@ if(NOT POOL_DRIVERS)
 endif()
 
 set(jsonrpc ${PROJECT_SOURCE_DIR}/drivers/jsonrpc)
-add_executable(frame_test drivers/frame_test.c ${jsonrpc}/frame.c ${jsonrpc}/json_check.c)
-add_executable(json_check_test drivers/json_check_test.c ${jsonrpc}/json_check.c)
-foreach(test frame json_check)
-  target_include_directories(${test}_test PRIVATE ${jsonrpc})
-  target_link_libraries(${test}_test PRIVATE pool_test_support pool PkgConfig::jansson)
+add_executable(frame_test drivers/frame_test.c ${jsonrpc}/frame.c)
+add_executable(json_check_test drivers/json_check_test.c)
+add_executable(json_text_test drivers/json_text_test.c)
+foreach(test frame json_check json_text)
+  target_link_libraries(${test}_test PRIVATE pool_test_support pool pool_driver_support PkgConfig::jansson)
   add_test(NAME ${test} COMMAND ${test}_test)
 endforeach()
 
@@ -20,8 +20,13 @@ add_dependencies(jsonrpc_test pool_jsonrpc)
 add_test(NAME jsonrpc COMMAND jsonrpc_test)
 
 # The driver's own files, with functions of the test in place of those of the system.
-add_library(jsonrpc_with_faults OBJECT ${POOL_JSONRPC_SOURCES})
-target_compile_definitions(jsonrpc_with_faults PRIVATE _GNU_SOURCE)
+list(TRANSFORM POOL_JSONRPC_SOURCES REPLACE "(.+)" "${jsonrpc}/\\1.c" OUTPUT_VARIABLE files)
+foreach(file address connect deadline failure json_check lookup thread)
+  list(APPEND files ${PROJECT_SOURCE_DIR}/drivers/support/${file}.c)
+endforeach()
+add_library(jsonrpc_with_faults OBJECT ${files} ${PROJECT_SOURCE_DIR}/src/base/url.c)
+target_include_directories(jsonrpc_with_faults PRIVATE ${PROJECT_SOURCE_DIR}/drivers ${PROJECT_SOURCE_DIR}/src)
+target_compile_definitions(jsonrpc_with_faults PRIVATE _GNU_SOURCE DRIVER_VERSION="${PROJECT_VERSION}")
 target_compile_options(jsonrpc_with_faults PRIVATE -include ${CMAKE_CURRENT_SOURCE_DIR}/drivers/jsonrpc_faults.h)
 target_link_libraries(jsonrpc_with_faults PRIVATE pool PkgConfig::jansson Threads::Threads pool_warnings)
 add_executable(jsonrpc_faults_test drivers/jsonrpc_faults_test.c $<TARGET_OBJECTS:jsonrpc_with_faults>)
@@ -37,7 +42,7 @@ set(POOL_GO_CACHE ${CMAKE_CURRENT_BINARY_DIR}/peer/cache CACHE PATH "Where Go ke
 set(peer ${CMAKE_CURRENT_BINARY_DIR}/peer/peer)
 add_test(NAME peer.build COMMAND ${POOL_GO} build -o ${peer} .)
 set_tests_properties(peer.build PROPERTIES
-  FIXTURES_SETUP peer WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/peer LABELS driver TIMEOUT 900
+  FIXTURES_SETUP peer WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/peer LABELS drivers TIMEOUT 900
   ENVIRONMENT "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABLED=0;GOTOOLCHAIN=local")
 
 add_executable(peer_test drivers/peer_test.c)
@@ -56,10 +61,10 @@ if(NOT POOL_SANITIZER)
   target_link_libraries(stack_test PRIVATE pool_test_support pool)
   add_dependencies(stack_test pool_jsonrpc)
   add_test(NAME stack COMMAND stack_test)
-  set_tests_properties(stack PROPERTIES LABELS driver TIMEOUT 300
+  set_tests_properties(stack PROPERTIES LABELS drivers TIMEOUT 300
                        ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 endif()
 
-set_tests_properties(frame json_check jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS driver TIMEOUT 600
+set_tests_properties(frame json_check json_text jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS drivers TIMEOUT 600
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

@@ -5,8 +5,12 @@ add_test(NAME layers COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/layers.sh ${PROJ
 add_test(NAME layers.guards COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/guards.sh ${PROJECT_SOURCE_DIR}
                                     ${CMAKE_C_COMPILER} $<TARGET_OBJECTS:pool_objects> COMMAND_EXPAND_LISTS)
 set_tests_properties(layers layers.guards PROPERTIES LABELS layers)
-if(POOL_DRIVERS)
-  add_test(NAME layers.jsonrpc COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/layers.sh ${PROJECT_SOURCE_DIR} drivers
-                                       $<TARGET_OBJECTS:pool_jsonrpc> COMMAND_EXPAND_LISTS)
-  set_tests_properties(layers.jsonrpc PROPERTIES LABELS layers)
-endif()
+foreach(driver ${POOL_DRIVER_NAMES})
+  set(below $<TARGET_OBJECTS:pool_driver_support>)
+  if(TARGET pool_driver_wire)
+    list(APPEND below $<TARGET_OBJECTS:pool_driver_wire>)
+  endif()
+  add_test(NAME layers.${driver} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/layers.sh ${PROJECT_SOURCE_DIR} ${driver}
+           ${below} $<TARGET_OBJECTS:pool_${driver}> COMMAND_EXPAND_LISTS)
+  set_tests_properties(layers.${driver} PROPERTIES LABELS layers)
+endforeach()

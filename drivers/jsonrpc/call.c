@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "call.h"
+#include "jsonrpc/call.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "connection.h"
-#include "deadline.h"
-#include "failure.h"
-#include "pending.h"
-#include "poller.h"
-#include "reader.h"
-#include "request.h"
-#include "writer.h"
+#include "jsonrpc/connection.h"
+#include "support/deadline.h"
+#include "support/failure.h"
+#include "jsonrpc/pending.h"
+#include "jsonrpc/poller.h"
+#include "jsonrpc/reader.h"
+#include "jsonrpc/request.h"
+#include "jsonrpc/writer.h"
 
 /* Passes on how a call ended. */
 static int conclude(struct connection *connection, struct pending *pending, pool_bytes_t *reply, pool_error_t *error)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "connection.h"
+#include "jsonrpc/connection.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "deadline.h"
-#include "failure.h"
-#include "inbox.h"
+#include "support/deadline.h"
+#include "support/failure.h"
+#include "jsonrpc/inbox.h"
 
 struct connection *connection_new(size_t reply_limit)
 {

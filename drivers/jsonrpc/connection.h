@@ -33,8 +33,8 @@
 
 #include <pool/driver.h>
 
-#include "frame.h"
-#include "pending.h"
+#include "jsonrpc/frame.h"
+#include "jsonrpc/pending.h"
 
 struct connection {
   int descriptor;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "frame.h"
+#include "jsonrpc/frame.h"
 
 #include <stdlib.h>
 #include <string.h>

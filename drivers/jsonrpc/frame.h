@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "json_check.h"
+#include "support/json_check.h"
 
 /* The place of a member's value in the object.  begin == end: there is no such member. */
 struct frame_span {

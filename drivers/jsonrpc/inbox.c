@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "inbox.h"
+#include "jsonrpc/inbox.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
-#include "connection.h"
+#include "jsonrpc/connection.h"
 
 static struct {
   pthread_mutex_t lock;

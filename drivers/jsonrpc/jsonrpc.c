@@ -15,41 +15,36 @@
  *   connection  one server; the calls on it, its end
  *   inbox       what callers leave for the poller
  *   pending     a call under way; the table of them
- *   connect     a socket to the server
- *   lookup      the addresses of a name
- *   address     HOST:PORT, [IPV6]:PORT or unix:/PATH
- *   thread      starts a thread
- *   deadline    waits that end in time
- *   failure     codes and messages
+ *   target      the server, as text
  *   frame       finds the replies in a stream
- *   json_check  is this JSON?
  *
- * What threads share is said in connection.h, inbox.h and lookup.h.
+ * Below them are the files of support/.  What threads share is said in connection.h, inbox.h and support/lookup.h.
  */
 #include <pool/driver.h>
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "address.h"
-#include "call.h"
-#include "connect.h"
-#include "connection.h"
-#include "failure.h"
-#include "inbox.h"
+#include "jsonrpc/target.h"
+#include "jsonrpc/call.h"
+#include "support/connect.h"
+#include "jsonrpc/connection.h"
+#include "support/failure.h"
+#include "jsonrpc/inbox.h"
 
 static int jsonrpc_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
-  const struct address *address = context;
+  const struct target *target = context;
   int descriptor = -1;
-  int code = connect_to(address, deadline_ns, &descriptor, error);
+  int code = connect_to(&target->address, deadline_ns, &descriptor, error);
   if (code)
     return code;
-  struct connection *connection = connection_new(address->limit);
+  struct connection *connection = connection_new(target->limit);
   if (!connection) {
     close(descriptor);
     return failure_set(error, POOL_E_NOMEM, ENOMEM, "no memory for a connection");
@@ -115,12 +110,12 @@ static void jsonrpc_release(void *context)
 
 static int jsonrpc_prepare(const char *text, pool_vtable_t *vtable, void **context, pool_error_t *error)
 {
-  struct address *address = calloc(1, sizeof *address);
-  if (!address)
+  struct target *target = calloc(1, sizeof *target);
+  if (!target)
     return failure_set(error, POOL_E_NOMEM, 0, "no memory for an address");
-  int code = address_read(address, text, error);
+  int code = target_read(target, text, error);
   if (code) {
-    free(address);
+    free(target);
     return code;
   }
   vtable->open = jsonrpc_open;
@@ -131,7 +126,7 @@ static int jsonrpc_prepare(const char *text, pool_vtable_t *vtable, void **conte
   vtable->go = jsonrpc_go;
   vtable->release = jsonrpc_release;
   vtable->flags = POOL_VTABLE_MULTIPLEXED;
-  *context = address;
+  *context = target;
   return 0;
 }
 
@@ -139,10 +134,14 @@ POOL_API pool_driver_fn pool_driver_jsonrpc;
 
 int pool_driver_jsonrpc(uint32_t version, pool_driver_t *driver)
 {
-  if (version != POOL_DRIVER_VERSION || driver->size < sizeof *driver)
+  if (version != POOL_DRIVER_VERSION || driver->size < offsetof(pool_driver_t, schemes))
     return POOL_E_UNSUPPORTED;
   inbox_watch_forks();
   driver->name = "jsonrpc";
   driver->prepare = jsonrpc_prepare;
+  if (driver->size >= sizeof *driver) {
+    driver->version = DRIVER_VERSION;
+    driver->needs = "jansson " JANSSON_VERSION;
+  }
   return 0;
 }

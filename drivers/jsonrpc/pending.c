@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pending.h"
+#include "jsonrpc/pending.h"
 
 #include <stdlib.h>
 

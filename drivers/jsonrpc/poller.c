@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "poller.h"
+#include "jsonrpc/poller.h"
 
 #include <poll.h>
 #include <stddef.h>
@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "connection.h"
-#include "deadline.h"
-#include "inbox.h"
-#include "reader.h"
-#include "reply.h"
-#include "thread.h"
+#include "jsonrpc/connection.h"
+#include "support/deadline.h"
+#include "jsonrpc/inbox.h"
+#include "jsonrpc/reader.h"
+#include "jsonrpc/reply.h"
+#include "support/thread.h"
 
 /* The state of the thread; no other thread uses it. */
 struct watch {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "reader.h"
+#include "jsonrpc/reader.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "connection.h"
-#include "deadline.h"
-#include "inbox.h"
-#include "reply.h"
+#include "jsonrpc/connection.h"
+#include "support/deadline.h"
+#include "jsonrpc/inbox.h"
+#include "jsonrpc/reply.h"
 
 void reader_offer(struct connection *connection)
 {

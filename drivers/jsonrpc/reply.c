@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "reply.h"
+#include "jsonrpc/reply.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "connection.h"
-#include "failure.h"
-#include "frame.h"
-#include "json_check.h"
+#include "jsonrpc/connection.h"
+#include "support/failure.h"
+#include "jsonrpc/frame.h"
+#include "support/json_check.h"
 
 #define RECEIVE_MOST ((size_t)256 * 1024)
 

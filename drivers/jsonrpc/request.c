@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "request.h"
+#include "jsonrpc/request.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,9 +7,9 @@
 
 #include <jansson.h>
 
-#include "deadline.h"
-#include "failure.h"
-#include "json_check.h"
+#include "support/deadline.h"
+#include "support/failure.h"
+#include "support/json_check.h"
 
 #define CHECK_MOST ((size_t)256 * 1024) /* checked between two looks at the clock */
 

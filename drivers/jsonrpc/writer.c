@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "writer.h"
+#include "jsonrpc/writer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,13 +9,13 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include "connection.h"
-#include "deadline.h"
-#include "failure.h"
-#include "inbox.h"
-#include "reader.h"
-#include "reply.h"
-#include "request.h"
+#include "jsonrpc/connection.h"
+#include "support/deadline.h"
+#include "support/failure.h"
+#include "jsonrpc/inbox.h"
+#include "jsonrpc/reader.h"
+#include "jsonrpc/reply.h"
+#include "jsonrpc/request.h"
 
 /* ---- a socket that takes no more ---- */
 

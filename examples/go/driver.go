@@ -11,7 +11,7 @@ import (
 
 // The library's own driver opens the connections and makes the calls.
 func useDriver(ctx context.Context, address string) (product int, err error) {
-	servers, err := pool.OpenDriver(pool.Config{MaxOpen: 5, CallTimeout: 10 * time.Second}, "jsonrpc", address)
+	servers, err := pool.OpenURL(pool.Config{CallTimeout: 10 * time.Second}, "jsonrpc://"+address+"?pool.max_open=5")
 	if err != nil {
 		return 0, err
 	}

@@ -9,82 +9,17 @@
 
 #include "base/error.h"
 #include "api/member.h"
+#include "base/near.h"
 #include "base/sized.h"
 
-/* ---- a name that is nearly right ---- */
-
-#define LONGEST 31 /* of the names that are compared */
-
-/* The letters of a name alone, so that maxOpen and max-open are max_open.  False: there are too many. */
-static bool letters_of(const char *name, char letters[LONGEST + 1])
-{
-  size_t count = 0;
-  for (; *name; name++) {
-    if (!isalnum((unsigned char)*name))
-      continue;
-    if (count == LONGEST)
-      return false;
-    letters[count++] = (char)tolower((unsigned char)*name);
-  }
-  letters[count] = 0;
-  return true;
-}
-
-static size_t least_of(size_t a, size_t b, size_t c)
-{
-  size_t least = a < b ? a : b;
-  return least < c ? least : c;
-}
-
-/* How many letters must be changed, added or taken away to make one text of the other (Levenshtein). */
-static size_t distance(const char *one, const char *other)
-{
-  size_t costs[LONGEST + 1], length = strlen(other);
-  for (size_t j = 0; j <= length; j++)
-    costs[j] = j;
-  for (size_t i = 0; one[i]; i++) {
-    size_t diagonal = costs[0];
-    costs[0] = i + 1;
-    for (size_t j = 0; j < length; j++) {
-      size_t same = diagonal + (one[i] != other[j]);
-      diagonal = costs[j + 1];
-      costs[j + 1] = least_of(same, costs[j] + 1, diagonal + 1);
-    }
-  }
-  return costs[length];
-}
-
-/* The same, but what only lacks its end (a unit, mostly) is near. */
-static size_t difference(const char *given, const char *name)
-{
-  char letters[LONGEST + 1];
-  if (!letters_of(name, letters))
-    return SIZE_MAX;
-  size_t length = strlen(given);
-  return length >= 4 && strncmp(given, letters, length) == 0 ? letters[length] != 0 : distance(given, letters);
-}
-
-/* NULL: none is near enough, which is where a third of the letters is wrong. */
-static const char *nearest(const char *name)
-{
-  char given[LONGEST + 1];
-  if (!letters_of(name, given))
-    return NULL;
-  size_t best = strlen(given) / 3 + 1;
-  const char *found = NULL;
-  for (int32_t i = 0; i < member_count; i++) {
-    size_t wrong = difference(given, member_rows[i].name);
-    if (wrong < best) {
-      best = wrong;
-      found = member_rows[i].name;
-    }
-  }
-  return found;
-}
+/* ---- find ---- */
 
 static int unknown(const char *name, pool_error_t *error)
 {
-  const char *meant = nearest(name);
+  struct near near = near_begin(name);
+  for (int32_t i = 0; i < member_count; i++)
+    near_look(&near, member_rows[i].name);
+  const char *meant = near.found;
   return error_set(error, POOL_E_INVALID, 0, "no setting is called \"%.60s\"%s%s%s", name,
                    meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
 }

@@ -36,6 +36,7 @@
 #include "decide/waiter.h"
 #include "decide/work.h"
 #include "run/event.h"
+#include "run/server.h"
 #include "run/failure.h"
 #include "run/probe.h"
 
@@ -65,8 +66,10 @@ static void note_asked(struct pool *pool, const struct step *step, int64_t now)
   atomic_store(&extra->waited, step->waited);
   atomic_store(&extra->busy_us, step->busy_ns < LONG_NS ? (uint32_t)(step->busy_ns / 1000) : LONG_NS / 1000);
   atomic_store(&extra->until_ns, step->until_ns);
-  if (step->work == POOL_WORK_OPEN)
-    event_opening(pool, atomic_load(&step->slot->connection));
+  if (step->work != POOL_WORK_OPEN)
+    return;
+  server_revive();
+  event_opening(pool, atomic_load(&step->slot->connection));
 }
 
 static int64_t left_until(int64_t moment_ns, int64_t now)
@@ -362,7 +365,7 @@ static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
   if (!theirs)
     return 0;
   *failure = unknown;
-  int code = sized_read(failure, theirs, SIZES(pool_error_t, message));
+  int code = sized_read(failure, theirs, SIZES(pool_error_t, message[239])); /* so long it was at first */
   error_finish(failure);
   if (failure->message[0] == 0)
     memcpy(failure->message, unknown.message, sizeof unknown.message);

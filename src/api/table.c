@@ -68,6 +68,11 @@ static const pool_api_t api = {
     .setting_init = pool_setting_init,
     .step_event = pool_step_event,
     .step_event_init = pool_step_event_init,
+    .open = pool_open,
+    .open_with = pool_open_with,
+    .url_prepare = pool_url_prepare,
+    .drivers = pool_drivers,
+    .expose = pool_expose,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

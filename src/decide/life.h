@@ -47,6 +47,10 @@ void life_get_end(struct pool *pool, uint64_t began);
 bool life_maintain_begin(struct pool *pool);
 void life_maintain_end(struct pool *pool, struct step *step);
 
+/* A library thread that is none of this pool's looks at it, unless nobody needs the pool any more: meanwhile it is not
+   recycled, and who drains it waits.  Under the lock of the registry.  life_thread_ends() ends it. */
+bool life_visit_begin(struct pool *pool);
+
 /* A library thread of this pool ends.  Under the lock, which it leaves. */
 void life_thread_ends(struct pool *pool, struct step *step);
 

@@ -211,6 +211,7 @@ struct pool {
   int32_t max_open, max_idle;
   int32_t references;
   int32_t pauses;
+  bool exposed;         /* poolctl may see and steer it */
   bool evicting;        /* nobody waits for the end of this pause */
   bool gone;            /* nobody needs the pool any more */
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
@@ -252,6 +253,7 @@ struct pool {
   _Atomic int event_fd; /* and one; 0: none */
 
   /* Under the lock of the registry (life.c). */
+  int64_t number; /* of all that the process made */
   struct pool *next_pool, *previous_pool, *next_made;
 };
 

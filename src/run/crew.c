@@ -17,7 +17,6 @@
 #include "run/crew.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
@@ -27,6 +26,7 @@
 #include "base/event_fd.h"
 #include "base/forks.h"
 #include "base/park.h"
+#include "base/thread.h"
 #include "decide/attention.h"
 #include "decide/chores.h"
 #include "decide/life.h"
@@ -39,27 +39,6 @@
 
 /* How long after a thread could not be started gets ask for it again. */
 #define RESTART_NS INT64_C(1000000000)
-
-/* Returns 0 or an errno. */
-static int start(void *(*main)(void *), struct pool *pool)
-{
-  /* Signals go to the program's own threads.  But a fault of this thread, in a callback of the program, is for the
-     handler that the program has for it: blocked, it would end the program without that. */
-  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-  pthread_attr_t attributes;
-  pthread_t thread;
-  sigset_t others, before;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  sigfillset(&others);
-  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-    sigdelset(&others, own[i]);
-  pthread_sigmask(SIG_SETMASK, &others, &before);
-  int error = pthread_create(&thread, &attributes, main, pool);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  return error;
-}
 
 /* What came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is to be told; then
    the pool is kept until that is done. */
@@ -177,7 +156,7 @@ static bool want_keeper(struct pool *pool, bool *started)
   pthread_mutex_lock(&pool->lock);
   bool runs = atomic_load(&pool->crew.keeper_runs);
   if (!runs && !(attention_closed(pool) && pool->users.asynchronous == 0)) {
-    error = start(keeper_main, pool);
+    error = thread_detach(keeper_main, pool);
     *started = runs = error == 0;
     atomic_store(&pool->crew.keeper_runs, runs);
     pool->crew.threads += runs;
@@ -247,7 +226,7 @@ static int start_worker(struct pool *pool, bool again, bool *news)
   int32_t wanted = again ? 1 : chores_hands_wanted(pool);
   if (pool->crew.idle > 0 || pool->crew.workers >= wanted || (attention_closed(pool) && !pool->chores.unclean))
     return 0;
-  int error = start(worker_main, pool);
+  int error = thread_detach(worker_main, pool);
   pool->crew.workers += error == 0;
   pool->crew.threads += error == 0;
   *news = note_start(pool, error, ATTENTION_WORKERLESS);

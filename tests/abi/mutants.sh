@@ -84,7 +84,7 @@ mutant sized "a bad step loses what was decided" api/step.c 's/  if \(code\)/  i
 mutant 1.0 "settings of the first release are refused" api/settings.c \
   's/CONFIG_SIZES/(struct sizes){sizeof *config + 8, 0, sizeof *config + 8}/'
 mutant 1.0 "vtables of the first release are refused" api/settings.c 's/sized_read\(vtable, theirs, .*\)/POOL_E_OLDER/'
-mutant 1.0 "drivers of the first release are refused" api/driver.c \
+mutant 1.0 "drivers of the first release are refused" api/search.c \
   's/make\(POOL_DRIVER_VERSION/make(POOL_DRIVER_VERSION + 1/'
 mutant 1.0 "its table is refused" api/table.c 's/version == POOL_API_VERSION/version > POOL_API_VERSION/'
 mutant 1.0 "a driver fills a vtable without a size" api/driver.c 's/filled = POOL_VTABLE_INIT/filled = {0}/'
@@ -103,6 +103,8 @@ mutant ffi "an error is written though nothing failed" api/create.c 's/^  begin\
 mutant ffi "a result is written though it failed" api/create.c \
   's/^  if \(\(code = config_read\(&settings, config, error\)\) \|\| \(code = (vtable_read|check_steps).*/  *out = NULL;\n&/'
 mutant ffi "a context is written though it failed" api/driver.c 's/^  code = find\(/  *context = NULL;\n&/'
+mutant ffi "settings are written though the URL failed" api/open.c \
+  's/^  code = prepare\(&url, text, &all, vtable/  set_settings(config, \&url, NULL);\n&/'
 mutant ffi "a driver's own number passes for success" api/driver.c 's/if \(code > 0\)/if (0)/'
 mutant ffi "the version has another form" base/error.c 's/return VALUE/return "v" VALUE/'
 mutant ffi "any version has a table" api/table.c 's/if \(version == POOL_API_VERSION\)//'
@@ -125,7 +127,7 @@ grown=$work/grown
 mkdir "$grown" "$grown/tests"
 cp -r "$source/abi" "$source/src" "$grown"
 cp -r "$source/tests/compat" "$grown/tests"
-sed -i -E 's/^\} pool_(error|event|config|vtable|stats|lease_info|setting|step|driver)_t;/  int64_t zap;\n&/
+sed -i -E 's/^\} pool_(error|event|config|vtable|stats|lease_info|setting|step|driver|driver_info)_t;/  int64_t zap;\n&/
   s/^\} pool_api_t;/  int (*zap)(void);\n&/' "$grown"/abi/pool/*.h
 sed -i 's/^KEPT(opened,/KEPT(zap, COUNTER, ONE, "zap_total", NULL, "Zaps")\n&/' "$grown/src/decide/counts.def"
 sed -i '$a POOL_9.9 { global: pool_zap; } POOL_1.0;' "$grown/abi/libpool.map"

@@ -291,6 +291,7 @@ static void test_ffi__seeing(void **state)
   assert_string_equal(CALL("pool_strerror", N(0)).pointer, "success");
   assert_int_equal(NUMBER("pool_supports", P("step")), 1);
   assert_int_equal(NUMBER("pool_supports", P("")), 0);
+  assert_int_equal(NUMBER("pool_expose", P(pool), P(NULL)), 0);
   int pair[2];
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   assert_int_equal(NUMBER("pool_socket_idle", N(pair[0])), 0);
@@ -312,6 +313,42 @@ static void test_ffi__drivers(void **state)
   assert_int_equal(NUMBER("pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(&pool), P(NULL)), 0);
   put(get(pool));
   CALL("pool_free", P(pool));
+}
+
+/* int seen(void *user, const pool_driver_info_t *driver) */
+static void look_for_frozen(ffi_cif *cif, void *result, void **arguments, void *data)
+{
+  const pool_driver_info_t *driver = *(const pool_driver_info_t **)arguments[1];
+  (void)cif, (void)data;
+  bool found = strcmp(driver->name, "frozen") == 0;
+  if (found)
+    strcpy(*(char **)arguments[0], driver->schemes);
+  *(ffi_sarg *)result = found;
+}
+
+static void test_ffi__urls(void **state)
+{
+  (void)state;
+  static ffi_type *seen_types[] = {&ffi_type_pointer, &ffi_type_pointer};
+  void *seen = foreign_callback(look_for_frozen, NULL, &ffi_type_sint32, 2, seen_types);
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  pool_t *pool = NULL;
+  void *context = NULL;
+  char schemes[100] = "";
+  const char *url = "frozen:quiet?pool.max_open=3";
+  assert_int_equal(NUMBER("pool_url_prepare", P(url), P(&config), P(&vtable), P(&context), P(NULL)), 0);
+  assert_int_equal(config.max_open, 3);
+  vtable.release(context);
+  assert_int_equal(NUMBER("pool_open", P(url), P(&pool), P(NULL)), 0);
+  put(get(pool));
+  CALL("pool_free", P(pool));
+  config.initial = 1;
+  assert_int_equal(NUMBER("pool_open_with", P(&config), P(url), P(&pool), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_len", P(pool)), 1);
+  CALL("pool_free", P(pool));
+  assert_int_equal(NUMBER("pool_drivers", P(seen), P(schemes)), 1);
+  assert_string_equal(schemes, "frozen ice");
 }
 
 static void test_ffi__steps(void **state)
@@ -444,19 +481,25 @@ static void test_ffi__success_leaves_an_error_alone(void **state)
   const pool_error_t before = {sizeof before, POOL_E_REMOTE, 5, "of an earlier call"};
   pool_error_t error = before;
   pool_vtable_t vtable = vtable_of_closures(), prepared = POOL_VTABLE_INIT;
-  pool_t *pool = NULL, *frozen = NULL, *stepped = NULL;
-  void *context = NULL;
+  pool_t *pool = NULL, *frozen = NULL, *opened = NULL, *with = NULL, *stepped = NULL;
+  void *context = NULL, *by_url = NULL;
   server.opened = server.closed = server.released = 0;
   assert_int_equal(NUMBER("pool_create", P(NULL), P(&vtable), P(&server), P(&pool), P(&error)), 0);
   assert_int_equal(NUMBER("pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(&frozen), P(&error)), 0);
   assert_int_equal(NUMBER("pool_step_create", P(NULL), N(0), P(&stepped), P(&error)), 0);
   assert_int_equal(NUMBER("pool_driver_prepare", P("frozen"), P("quiet"), P(&prepared), P(&context), P(&error)), 0);
+  assert_int_equal(NUMBER("pool_open", P("frozen:quiet"), P(&opened), P(&error)), 0);
+  assert_int_equal(NUMBER("pool_open_with", P(NULL), P("frozen:quiet"), P(&with), P(&error)), 0);
+  assert_int_equal(NUMBER("pool_url_prepare", P("frozen:quiet"), P(NULL), P(&prepared), P(&by_url), P(&error)), 0);
   int64_t lease = get(pool);
   assert_int_equal(NUMBER("pool_call", N(lease), P("echo"), B("ping", 4), P(NULL), P(&error)), 0);
   assert_memory_equal(&error, &before, sizeof error);
   put(lease);
   prepared.release(context);
+  prepared.release(by_url);
   CALL("pool_free", P(frozen));
+  CALL("pool_free", P(opened));
+  CALL("pool_free", P(with));
   CALL("pool_free", P(stepped));
   finish(pool);
 }
@@ -550,6 +593,12 @@ static void test_ffi__errors_of_structs(void **state)
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("../frozen"), P("quiet"), P(&pool), P(&error));
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("frozen"), P("nowhere"), P(&pool), P(&error));
   FAILS(POOL_E_DRIVER, "pool_create_driver", P(NULL), P("frozen"), P("errno"), P(&pool), P(&error));
+  FAILS(POOL_E_DRIVER, "pool_open", P("no-such:quiet"), P(&pool), P(&error));
+  FAILS(POOL_E_INVALID, "pool_open", P("frozen:nowhere"), P(&pool), P(&error));
+  FAILS(POOL_E_DRIVER, "pool_open", P("frozen:errno"), P(&pool), P(&error));
+  FAILS(POOL_E_INVALID, "pool_open", P("frozen:quiet?pool.max_opne=1"), P(&pool), P(&error));
+  FAILS(POOL_E_NEWER, "pool_open_with", P(&grown), P("frozen:quiet"), P(&pool), P(&error));
+  FAILS(POOL_E_SIZE, "pool_open_with", P(&unsized), P("frozen:quiet"), P(&pool), P(&error));
   FAILS(POOL_E_NEWER, "pool_step_create", P(&grown), N(0), P(&pool), P(&error));
   FAILS(POOL_E_SIZE, "pool_step_create", P(&unsized), N(0), P(&pool), P(&error));
   FAILS(POOL_E_WILD, "pool_step_create", P(&wild), N(0), P(&pool), P(&error));
@@ -558,6 +607,10 @@ static void test_ffi__errors_of_structs(void **state)
   void *context = untouched;
   FAILS(POOL_E_DRIVER, "pool_driver_prepare", P("no-such"), P("quiet"), P(&prepared), P(&context), P(&error));
   FAILS(POOL_E_INVALID, "pool_driver_prepare", P("frozen"), P("nowhere"), P(&prepared), P(&context), P(&error));
+  pool_config_t config = POOL_CONFIG_INIT;
+  const char *url = "frozen:nowhere?pool.max_open=3";
+  FAILS(POOL_E_INVALID, "pool_url_prepare", P(url), P(&config), P(&prepared), P(&context), P(&error));
+  assert_int_equal(config.max_open, 0);
   assert_memory_equal(&prepared, &vtable, sizeof vtable);
   assert_ptr_equal(context, untouched);
   assert_null(CALL("pool_get_api", N(0)).pointer);
@@ -602,7 +655,8 @@ static int64_t wrong_number(enum kind kind, int variant)
 static bool is_total(const char *name)
 {
   static const char *const total[] = {"pool_free",          "pool_bytes_free",  "pool_len", "pool_strerror",
-                                      "pool_call_deadline", "pool_config_check" /* of NULL, the defaults */};
+                                      "pool_call_deadline", "pool_config_check" /* of NULL, the defaults */,
+                                      "pool_expose" /* of NULL, all pools */};
   for (size_t i = 0; i < sizeof total / sizeof *total; i++)
     if (strcmp(name, total[i]) == 0)
       return true;
@@ -715,6 +769,13 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   FAILS(POOL_E_INVALID, "pool_driver_prepare", P("frozen"), P("quiet"), P(NULL), P(&context), P(NULL));
   FAILS(POOL_E_INVALID, "pool_driver_prepare", P("frozen"), P("quiet"), P(&vtable), P(NULL), P(NULL));
   FAILS(POOL_E_INVALID, "pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_open", P("frozen:quiet"), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_open", P(NULL), P(&stepped), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_open_with", P(&config), P(NULL), P(&stepped), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_url_prepare", P(NULL), P(&config), P(&vtable), P(&context), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_url_prepare", P("frozen:quiet"), P(&config), P(NULL), P(&context), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_url_prepare", P("frozen:quiet"), P(&config), P(&vtable), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_drivers", P(NULL), P(NULL));
   FAILS(POOL_E_INVALID, "pool_step_create", P(NULL), N(0), P(NULL), P(NULL));
   FAILS(POOL_E_INVALID, "pool_step_begin", P(stepped), N(-2), N(0), P(&step));
   FAILS(POOL_E_INVALID, "pool_step_begin", P(stepped), N(-1), N(0), P(NULL));
@@ -794,6 +855,14 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("vtable", "pool_driver_prepare", P("frozen"), P("quiet"), P(NULL), P(&context), P(NULL));
   IS_NAMED("context", "pool_driver_prepare", P("frozen"), P("quiet"), P(&vtable), P(NULL), P(NULL));
   IS_NAMED("pool", "pool_create_driver", P(NULL), P("frozen"), P("quiet"), P(NULL), P(NULL));
+  IS_NAMED("url", "pool_open", P(NULL), P(&stepped), P(NULL));
+  IS_NAMED("pool", "pool_open", P("frozen:quiet"), P(NULL), P(NULL));
+  IS_NAMED("url", "pool_open_with", P(NULL), P(NULL), P(&stepped), P(NULL));
+  IS_NAMED("pool", "pool_open_with", P(NULL), P("frozen:quiet"), P(NULL), P(NULL));
+  IS_NAMED("url", "pool_url_prepare", P(NULL), P(NULL), P(&vtable), P(&context), P(NULL));
+  IS_NAMED("vtable", "pool_url_prepare", P("frozen:quiet"), P(NULL), P(NULL), P(&context), P(NULL));
+  IS_NAMED("context", "pool_url_prepare", P("frozen:quiet"), P(NULL), P(&vtable), P(NULL), P(NULL));
+  IS_NAMED("seen", "pool_drivers", P(NULL), P(NULL));
   IS_NAMED("pool", "pool_step_create", P(NULL), N(0), P(NULL), P(NULL));
   IS_NAMED("pool", "pool_step_begin", P(NULL), N(0), N(0), P(&step));
   IS_NAMED("step", "pool_step_begin", P(stepped), N(0), N(0), P(NULL));
@@ -839,6 +908,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ffi__calls),
       cmocka_unit_test(test_ffi__seeing),
       cmocka_unit_test(test_ffi__drivers),
+      cmocka_unit_test(test_ffi__urls),
       cmocka_unit_test(test_ffi__steps),
       cmocka_unit_test(test_ffi__structs_are_made_without_their_macros),
       cmocka_unit_test(test_ffi__settings),

@@ -235,6 +235,55 @@ static int prepare_error(void *error)
   return pool_driver_prepare("none", "quiet", &vtable, &context, error);
 }
 
+static int open_error(void *error)
+{
+  pool_t *result = NULL;
+  return made(pool_open("none:", &result, error), result);
+}
+
+static int open_with_config(void *config)
+{
+  pool_t *result = NULL;
+  return made(pool_open_with(config, "frozen:quiet", &result, NULL), result);
+}
+
+static int open_with_error(void *error)
+{
+  pool_t *result = NULL;
+  return made(pool_open_with(NULL, "none:", &result, error), result);
+}
+
+static int url_prepare(void *config, void *vtable)
+{
+  void *const untouched = &fake;
+  void *context = untouched;
+  int code = pool_url_prepare("frozen:quiet", config, vtable, &context, NULL);
+  if (code)
+    assert_ptr_equal(context, untouched);
+  else
+    free(context);
+  return code;
+}
+
+/* What it sets is what was set already. */
+static int url_prepare_config(void *config)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  return url_prepare(config, &vtable);
+}
+
+static int url_prepare_vtable(void *vtable)
+{
+  return url_prepare(NULL, vtable);
+}
+
+static int url_prepare_error(void *error)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  void *context;
+  return pool_url_prepare("none:", NULL, &vtable, &context, error);
+}
+
 static int call_error(void *error)
 {
   return pool_call(lease, "method", (pool_bytes_t){NULL, 0}, NULL, error);
@@ -390,6 +439,12 @@ static const struct attempt {
     ERROR("pool_create_driver", create_driver_error, POOL_E_DRIVER),
     WRITTEN("pool_driver_prepare", pool_vtable_t, reserved, prepare_vtable),
     ERROR("pool_driver_prepare", prepare_error, POOL_E_DRIVER),
+    ERROR("pool_open", open_error, POOL_E_DRIVER),
+    READ("pool_open_with", pool_config_t, user, open_with_config, good_config),
+    ERROR("pool_open_with", open_with_error, POOL_E_DRIVER),
+    READ("pool_url_prepare", pool_config_t, user, url_prepare_config, good_config),
+    WRITTEN("pool_url_prepare", pool_vtable_t, reserved, url_prepare_vtable),
+    ERROR("pool_url_prepare", url_prepare_error, POOL_E_DRIVER),
     ERROR("pool_call", call_error, POOL_E_UNSUPPORTED),
     ERROR("pool_failure", failure_error, POOL_E_STALE),
     {"pool_stats", "pool_stats_t", stats, 16, sizeof(pool_stats_t), NULL, 0, false, 0, 0, false},
@@ -410,7 +465,7 @@ static const struct attempt {
     WRITTEN("pool_step_cancel", pool_step_t, look_again_ns, step_cancel),
     WRITTEN("pool_step_end", pool_step_t, look_again_ns, step_end),
     WRITTEN("pool_step_done", pool_step_t, look_again_ns, step_done),
-    READ("pool_step_done", pool_error_t, message, step_done_failure, failed_work),
+    READ("pool_step_done", pool_error_t, message[239], step_done_failure, failed_work),
     WRITTEN("pool_step_next", pool_step_t, look_again_ns, step_next),
     WRITTEN("pool_step_event", pool_step_event_t, line, step_event),
 };
@@ -612,8 +667,9 @@ static void test_sized__leases_of_any_release(void **state)
 /* Whether such a parameter is tried above, or needs no trying. */
 static bool is_attempted(const char *function, const char *parameter)
 {
-  static const char *const without_size[] = {"pool_t *",      "pool_t **",      "pool_call_t *",  "pool_bytes_t",
-                                             "pool_got_fn *", "pool_done_fn *", "pool_bytes_t *", "pool_lease_t"};
+  static const char *const without_size[] = {"pool_t *",       "pool_t **",     "pool_call_t *",
+                                             "pool_bytes_t",   "pool_got_fn *", "pool_done_fn *",
+                                             "pool_bytes_t *", "pool_lease_t",  "pool_driver_seen_fn *"};
   const char *type = strncmp(parameter, "const ", 6) == 0 ? parameter + 6 : parameter;
   if (strncmp(type, "pool_", 5) != 0 || strcmp(function + strlen(function) - 5, "_init") == 0)
     return true; /* those are told the size beside the struct: ffi_test.c */

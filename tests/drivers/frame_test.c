@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frame.h"
+#include "jsonrpc/frame.h"
 
 #define LIMIT 100000
 

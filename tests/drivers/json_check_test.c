@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_check.h"
+#include "support/json_check.h"
 
 static bool check_pieces(const char *text, size_t size, size_t piece)
 {

@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -284,6 +285,45 @@ class DriverTest {
       second.close();
       Fakes.until(() -> pool.stats().closedResized() == 1 && pool.len() == 1);
     }
+  }
+
+  @Test
+  void aUrlSaysAll() throws Exception {
+    String url = "jsonrpc://" + server.address();
+    try (var pool = DriverPool.builder(url + "?pool.max_open=1&pool.get_timeout_ms=20").maxOpen(7).build();
+        var lease = pool.get(LONG)) {
+      assertEquals("56", call(lease, "Echo", "56"));
+      assertThrows(PoolTimeoutException.class, pool::get);
+      assertEquals("jsonrpc", pool.name());
+    }
+    try (var pool = DriverPool.open(url.replace("jsonrpc:", "JSONRPC:") + "?pool.name=the%20%22url%5c")) {
+      assertEquals("the \"url\\", pool.name());
+    }
+    try (var pool = DriverPool.builder(url).name("mine").build()) {
+      assertEquals("mine", pool.name());
+    }
+  }
+
+  @Test
+  void aUrlThatIsWrongIsToldByTheLibrary() {
+    Map.of(
+            "nowhere", "SCHEME:",
+            "jsonrpc://a:1\0", "zero character",
+            "jsonrpc://a:99999", "65535",
+            "jsonrpc://a", "port is missing",
+            "jsonrpc://a:1?pool.max_opne=1", "\"max_opne\"; did you mean max_open?",
+            "jsonrpc://a:1?x=1", "unknown option",
+            "jsonrpc://a:1?pool.keeper=manual", "keeper is manual",
+            "jsonrpc://a:1?pool.openers=0", "openers is 0",
+            "jsonrpc://u:zq@a:1", "jsonrpc: ",
+            "jsonrpc://u:zq@a:1?pool.queue=x", "queue is \"x\"")
+        .forEach((url, message) -> {
+          String told = assertThrows(IllegalArgumentException.class, () -> DriverPool.open(url), url).getMessage();
+          assertTrue(told.contains(message) && !told.contains("zq"), told);
+        });
+    String told = assertThrows(PoolException.class, () -> DriverPool.open("jsonrcp://u:zq@a:1")).getMessage();
+    assertTrue(told.startsWith("no driver for the scheme 'jsonrcp' (did you mean 'jsonrpc'?)"), told);
+    assertThrows(NullPointerException.class, () -> DriverPool.open(null));
   }
 
   @Test

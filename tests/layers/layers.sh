@@ -2,18 +2,14 @@
 # SPDX-License-Identifier: MIT
 # The layers of src/: a file calls only into its own layer or a lower one, no files call each other in a circle, a header
 # includes none of a higher layer, the prefix of a name says which file it is in, and the word of a slot is touched in
-# slot/ alone.  Invariants that comments cite are those of decide/pool.h.  Likewise for drivers/, where the folder of a
-# driver is one layer.
-# usage: layers.sh SOURCE_FOLDER src|drivers OBJECT...   (objects of TREE/LAYER/FILE.c)
+# slot/ alone.  Invariants that comments cite are those of decide/pool.h.  Likewise for each driver: it calls support/ and
+# no other driver, and of src/ it includes files of base/ alone.
+# usage: layers.sh SOURCE_FOLDER src|DRIVER OBJECT...   (objects of src/LAYER/FILE.c or drivers/LAYER/FILE.c)
 set -euo pipefail
 export LC_ALL=C
-source=$1 tree=$2
+source=$1 tree=drivers layers=(support "$2") public="$2/*"
+[ "$2" != src ] || { tree=src layers=(base slot decide run api) public='api/*|base/error'; }
 shift 2
-case $tree in
-src) layers=(base slot decide run api) public='api/*|base/error' beside=false ;;
-drivers) layers=(jsonrpc) public=jsonrpc/jsonrpc beside=true ;; # its files include those beside them
-*) echo "FAILED: the layers of $tree/ are not known"; exit 1 ;;
-esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=false
@@ -58,17 +54,17 @@ fi
 while IFS=: read -r path include; do
   from=${path#"$source/$tree/"}
   to=${include#*\"} to=${to%%\"*}
-  ! $beside || to=${from%/*}/$to
+  [ "$tree" = src ] || [[ $to != base/* ]] || [ ! -f "$source/src/$to" ] || continue
   [ -f "$source/$tree/$to" ] || { complain "$from includes \"$to\", which is no file of $tree/"; continue; }
+  [ -n "${ranks[${to%%/*}]:-}" ] || { complain "$from includes \"$to\", which is in no layer below"; continue; }
   ! is_upward "$from" "$to" || complain "$from includes upward: $to"
-done < <(grep -rE '^#include "' "$source/$tree" --include='*.[ch]')
+done < <(cd "$source/$tree" && grep -rE '^#include "' "${layers[@]}" --include='*.[ch]' | sed "s|^|$source/$tree/|")
 
 # ---- the word of a slot ----
 
-while read -r path; do
-  file=${path#"$source/$tree/"}
+while read -r file; do
   [ "${file%%/*}" = slot ] || complain "$file touches the word of a slot"
-done < <(grep -rlE '(slot|slot_of\([^)]*\))->word' "$source/$tree" --include='*.[ch]')
+done < <(cd "$source/$tree" && grep -rlE '(slot|slot_of\([^)]*\))->word' "${layers[@]}" --include='*.[ch]')
 
 # ---- invariants: numbered in one place, and each of them cited ----
 

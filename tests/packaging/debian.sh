@@ -28,7 +28,8 @@ files() {
 before=$(files)
 on_scratch --install ./*.deb >"$root/var/lib/dpkg/log" 2>&1 ||
   { cat "$root/var/lib/dpkg/log"; fail "they do not install"; }
-for package in libpool1 libpool-drivers libpool-dev libpool-doc; do
+all=$(for file in ./*.deb; do dpkg-deb --field "$file" Package; done)
+for package in libpool1 libpool-drivers poolctl libpool-dev libpool-doc $all; do
   [ "$(dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${db:Status-Status}' $package)" = installed ] ||
     fail "$package is not installed"
 done
@@ -55,6 +56,7 @@ golden=$(sed 's/@@/@/' "$source/abi/libpool.so.1.symbols")
 [ "$(sort <<<"$symbols")" = "$(sort <<<"$golden")" ] || fail "the symbols file is not abi/libpool.so.1.symbols"
 
 ! on_scratch --remove libpool1 >/dev/null 2>&1 || fail "libpool1 can be removed from below the others"
-on_scratch --remove libpool-doc libpool-dev libpool-drivers libpool1 >"$root/var/lib/dpkg/log" 2>&1 ||
+# shellcheck disable=SC2086 # a list
+on_scratch --remove $all >"$root/var/lib/dpkg/log" 2>&1 ||
   { cat "$root/var/lib/dpkg/log"; fail "they do not remove"; }
 [ "$(files)" = "$before" ] || fail "something is left behind: $(diff <(echo "$before") <(files))"

@@ -30,7 +30,7 @@ installed=$PWD/$home/$artifact-$version.jar
 
 "$(dirname "$javac")/jar" --list --file "$installed" >contents
 for wanted in META-INF/maven/libpool/libpool/pom.xml libpool/Pool.class 'native/.*/libpool\.so\.1' \
-  'native/.*/libpooljni\.so' 'native/.*/pool/pool-jsonrpc\.so'; do
+  'native/.*/libpooljni\.so' 'native/.*/pool/pool-jsonrpc\.so' 'native/.*/pool/drivers'; do
   grep -qx "$wanted" contents || fail "the jar has no $wanted"
 done
 

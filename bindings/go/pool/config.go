@@ -153,11 +153,15 @@ func (c *Config) settings() *settings {
 	return s
 }
 
-// The same for a pool whose connections a driver opens: the library has threads for that.
-func (c *Config) settingsForDriver() *settings {
+// The same for a pool whose connections a driver opens: the library has threads for that.  What a URL sets, if one is
+// given, goes before the others.
+func (c *Config) settingsForDriver(url string) *settings {
 	s := c.settings()
 	if s.GetOpeners() == 0 {
 		s.SetOpeners(driverOpeners)
+	}
+	if url != "" && s.err == nil {
+		s.note(native.Pool_url_settings(s.Pool_config_t, url, s.failure))
 	}
 	if s.GetKeeper() != native.POOL_KEEPER_THREAD && s.err == nil {
 		s.err = &Error{Kind: ErrInvalid, Message: "keeper is manual; of a pool of a driver it must be thread"}

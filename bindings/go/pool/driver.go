@@ -49,15 +49,32 @@ func OpenDriver(config Config, driver, address string) (*DriverPool, error) {
 	if strings.ContainsRune(driver, 0) || strings.ContainsRune(address, 0) {
 		return nil, &Error{Kind: ErrInvalid, Message: "the name of a driver or address contains a zero byte"}
 	}
-	if err := mail.open(); err != nil {
-		return nil, err
+	return newDriverPool(config.settingsForDriver(""), func(settings *settings) (*handle, error) {
+		return newDriverHandle(settings, config.Name, driver, address)
+	})
+}
+
+// OpenURL makes a pool of what a URL names, as in "jsonrpc://HOST:PORT?pool.max_open=5": the driver by the scheme, a
+// setting of the pool by each parameter pool.NAME, which goes before that of the config, and the rest as the driver
+// understands it.  A pool without a name is called as the scheme.  Errors quote nothing of the URL's user and password.
+func OpenURL(config Config, url string) (*DriverPool, error) {
+	if url == "" || strings.ContainsRune(url, 0) {
+		return nil, &Error{Kind: ErrInvalid, Message: "the URL is empty or contains a zero byte"}
 	}
-	settings := config.settingsForDriver()
+	return newDriverPool(config.settingsForDriver(url), func(settings *settings) (*handle, error) {
+		return newURLHandle(settings, config.Name, url)
+	})
+}
+
+func newDriverPool(settings *settings, create func(*settings) (*handle, error)) (*DriverPool, error) {
 	defer settings.free()
 	if settings.err != nil {
 		return nil, settings.err
 	}
-	handle, err := newDriverHandle(settings, config.Name, driver, address)
+	if err := mail.open(); err != nil {
+		return nil, err
+	}
+	handle, err := create(settings)
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,55 @@ func openDriver(t testing.TB, config pool.Config, address string) *pool.DriverPo
 	return p
 }
 
+func TestURL(t *testing.T) {
+	server, _ := serveArith(t)
+	url := "jsonrpc://" + server.address + "?pool.max_open=1&pool.get_timeout_ms=20&max_reply_bytes=1000"
+	p, err := pool.OpenURL(pool.Config{MaxOpen: 7}, url)
+	succeed(t, err)
+	lease := getDriver(t, p)
+	multiplies(t, lease, 7, 8)
+	if _, err := p.Get(background); !errors.Is(err, pool.ErrTimeout) {
+		t.Error(err)
+	}
+	succeed(t, lease.Release())
+	succeed(t, p.Close(background))
+	for name, config := range map[string]pool.Config{
+		"jsonrpc?": {}, "mine?": {Name: "mine"}, "the url?pool.name=the%20url&": {Name: "mine"}} {
+		name, parameters, _ := strings.Cut(name, "?")
+		p, err := pool.OpenURL(config, "jsonrpc://"+server.address+"?"+parameters)
+		succeed(t, err)
+		if text, err := p.Report(pool.Text); err != nil || !strings.HasPrefix(text, `pool "`+name+`"`) {
+			t.Error(name, err, text)
+		}
+		succeed(t, p.Close(background))
+	}
+}
+
+func TestWrongURLs(t *testing.T) {
+	for url, message := range map[string]string{
+		"":                                 "the URL is empty",
+		"jsonrpc://a:1\x00":                "zero byte",
+		"nowhere":                          "SCHEME:",
+		"jsonrpc://a:99999":                "65535",
+		"jsonrpc://a":                      "port is missing",
+		"jsonrpc://a:1?pool.max_opne=1":    `"max_opne"; did you mean max_open?`,
+		"jsonrpc://a:1?x=1":                "unknown option",
+		"jsonrpc://a:1?pool.keeper=manual": "keeper is manual",
+		"jsonrpc://u:zq@a:1":               "jsonrpc: ",
+		"jsonrpc://u:zq@a:1?pool.queue=x":  `queue is "x"`,
+		"jsonrcp://u:zq@a:1":               "no driver for the scheme 'jsonrcp' (did you mean 'jsonrpc'?)",
+	} {
+		kind := pool.ErrInvalid
+		if strings.HasPrefix(url, "jsonrcp") {
+			kind = pool.ErrDriver
+		}
+		_, err := pool.OpenURL(pool.Config{}, url)
+		if !errors.Is(err, kind) || !strings.Contains(err.Error(), message) || strings.Contains(err.Error(), "zq") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
 func getDriver(t testing.TB, p *pool.DriverPool) pool.DriverLease {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(background, 10*time.Second)

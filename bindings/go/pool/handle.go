@@ -23,6 +23,10 @@ func newDriverHandle(settings *settings, name, driver, address string) (*handle,
 	return handleOf(native.Pool_driver_new(settings.Pool_config_t, name, driver, address, settings.failure), settings)
 }
 
+func newURLHandle(settings *settings, name, url string) (*handle, error) {
+	return handleOf(native.Pool_url_new(settings.Pool_config_t, name, url, settings.failure), settings)
+}
+
 func handleOf(pool native.Struct_SS_pool, settings *settings) (*handle, error) {
 	if pool.Swigcptr() == 0 {
 		return nil, failureOf(int64(settings.failure.GetCode()), settings.failure.GetMessage())

@@ -12,7 +12,7 @@ import java.util.concurrent.ExecutionException;
  * does with a connection is to call methods of its server.
  *
  * <pre>{@code
- * try (var pool = DriverPool.builder("jsonrpc", "localhost:1234").maxOpen(5).build();
+ * try (var pool = DriverPool.open("jsonrpc://localhost:1234?pool.max_open=5");
  *     var lease = pool.get(Duration.ofSeconds(1))) {
  *   byte[] product = lease.call("Arith.Mul", "{\"A\": 7, \"B\": 8}".getBytes(StandardCharsets.UTF_8));
  * }
@@ -24,8 +24,8 @@ public final class DriverPool extends CommonPool {
   private final boolean looksForLeaks;
   private final Mail mail = Mail.mail();
 
-  DriverPool(Config config, String name, String driver, String address) {
-    super(config, name, Core.pool_driver_new(config, name, driver, address));
+  DriverPool(Config config, String name, long handle) {
+    super(config, name, handle);
     looksForLeaks = config.getLeak_after_ms() > 0;
   }
 
@@ -38,6 +38,20 @@ public final class DriverPool extends CommonPool {
   public static DriverPoolBuilder builder(String driver, String address) {
     return new DriverPoolBuilder(
         Objects.requireNonNull(driver, "driver"), Objects.requireNonNull(address, "address"));
+  }
+
+  /**
+   * Begins to make a pool of what a URL names, as in {@code jsonrpc://localhost:1234?pool.max_open=5}: the driver by the
+   * scheme, a setting of the pool by each parameter {@code pool.NAME}, which goes before that of the builder, and the
+   * rest as the driver understands it. A pool without a name is called as the scheme.
+   */
+  public static DriverPoolBuilder builder(String url) {
+    return new DriverPoolBuilder(Objects.requireNonNull(url, "url"));
+  }
+
+  /** Makes a pool of what a URL names; see {@link #builder(String)}. */
+  public static DriverPool open(String url) {
+    return builder(url).build();
   }
 
   /** Makes a pool with the usual settings. */

@@ -4,6 +4,7 @@ package libpool;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -59,6 +60,17 @@ final class Library {
     } finally { // what is loaded needs its name no longer
       Files.deleteIfExists(core);
       Files.deleteIfExists(shim);
+    }
+  }
+
+  /** The same for all drivers that are in the jar: which of them a URL needs, the library finds out. */
+  static void provideDrivers() {
+    try (InputStream in = Library.class.getResourceAsStream("/native/" + system() + "/pool/drivers")) {
+      if (in != null) {
+        new String(in.readAllBytes(), StandardCharsets.US_ASCII).lines().forEach(Library::provideDriver);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("the list of drivers could not be read from the jar", e);
     }
   }
 

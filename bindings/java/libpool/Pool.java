@@ -31,7 +31,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final byte[] NOT_GOOD = "the checker says no".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] NOTHING = {};
-  private static final int MESSAGE_BYTES = 239; // as pool_error_t has them, but one
+  private static final int MESSAGE_BYTES = 495; // as pool_error_t has them, but one
 
   private final Opener<C, X> opener;
   private final Closer<? super C> closer;

@@ -228,6 +228,38 @@ class DriverTest < Minitest::Test
     assert_raises(TypeError) { pool.checkout(timeout: 'soon') }
   end
 
+  def test_a_url
+    pool = Libpool.open("jsonrpc://#{@address}?pool.max_open=1&pool.get_timeout_ms=10&max_reply_bytes=1000", max_open: 7)
+    pool.with do |lease|
+      assert_equal 56, multiply(lease)
+      assert_raises(Libpool::TimeoutError) { pool.checkout }
+    end
+    assert_match(/\Apool "jsonrpc"/, pool.report(:text))
+    assert_equal 0, pool.close(timeout: 20)
+    assert_match(/\Apool "mine"/, Libpool.open("JSONRPC://#{@address}", name: 'mine').report(:text))
+    assert_match(/\Apool "the url"/, Libpool.open("jsonrpc://#{@address}?pool.name=the%20url", name: 'x').report(:text))
+  end
+
+  # The library's messages, and nothing of a password.
+  def test_what_is_wrong_with_a_url
+    { 'nowhere' => /SCHEME:/, 'jsonrpc://a:99999' => /65535/, 'jsonrpc://a' => /port is missing/,
+      'jsonrpc://a:1?pool.max_opne=1' => /"max_opne"; did you mean max_open\?/, 'jsonrpc://a:1?x=1' => /unknown option/,
+      'jsonrpc://a:1?pool.keeper=manual' => /keeper is manual/, 'jsonrpc://a:1?pool.openers=0' => /openers is 0/,
+      'jsonrpc://u:zq@a:1' => /jsonrpc:/, 'jsonrpc://u:zq@a:1?pool.queue=x' => /queue is "x"/ }.each do |url, message|
+      error = assert_raises(ArgumentError, url) { Libpool.open(url) }
+      assert_match(message, error.message)
+      refute_match(/zq/, error.message)
+    end
+    error = assert_raises(Libpool::Error) { Libpool.open('jsonrcp://u:zq@a:1') }
+    assert_match(/no driver for the scheme 'jsonrcp' \(did you mean 'jsonrpc'\?\)/, error.message)
+    refute_match(/zq/, error.message)
+    assert_raises(ArgumentError) { Libpool.open("jsonrpc://a:1\0") }
+    assert_raises(ArgumentError) { Libpool.open('jsonrpc', 'a:1', 'more') }
+    assert_raises(ArgumentError) { Libpool.open('jsonrpc://a:1', close: -> {}) }
+    assert_raises(TypeError) { Libpool.open(7) }
+    assert_raises(ArgumentError) { Libpool.open }
+  end
+
   def test_a_fork
     pool = open_pool
     lease = pool.checkout

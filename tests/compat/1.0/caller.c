@@ -260,6 +260,42 @@ static void use_driver(const char *name)
   pool_free(pool);
 }
 
+static int see_driver(void *user, const pool_driver_info_t *driver)
+{
+  if (strcmp(driver->name, user) != 0)
+    return 0;
+  EXPECT(driver->size >= sizeof *driver && driver->path[0] != 0);
+  EXPECT(driver->code == 0 && driver->problem[0] == 0);
+  EXPECT(strcmp(driver->schemes, "frozen ice") == 0);
+  EXPECT(strcmp(driver->version, "1.0") == 0 && strcmp(driver->needs, "nothing") == 0);
+  return 7;
+}
+
+static void use_urls(char *name)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = NULL;
+  void *context = NULL;
+  pool_lease_t lease;
+  EXPECT(pool_url_prepare("frozen:quiet?pool.max_open=3", &config, &vtable, &context, &error) == 0);
+  EXPECT(config.max_open == 3 && vtable.open && vtable.release);
+  vtable.release(context);
+  EXPECT(pool_open("frozen:nowhere", &pool, &error) == POOL_E_INVALID);
+  EXPECT(pool_open("frozen:quiet?pool.max_opne=3", &pool, &error) == POOL_E_INVALID);
+  EXPECT(pool_open("no-such:quiet", &pool, &error) == POOL_E_DRIVER);
+  EXPECT(pool_open("frozen:quiet?pool.max_open=1", &pool, &error) == 0);
+  EXPECT((lease = pool_get(pool)) > 0);
+  EXPECT(pool_get_for(pool, 0) == POOL_E_TIMEOUT);
+  EXPECT(pool_put(lease) == 0);
+  pool_free(pool);
+  config.initial = 1;
+  EXPECT(pool_open_with(&config, "frozen:quiet", &pool, &error) == 0 && pool_len(pool) == 1);
+  pool_free(pool);
+  EXPECT(pool_drivers(see_driver, name) == 7);
+}
+
 /* ---- the step API ---- */
 
 static void use_steps(void)
@@ -342,6 +378,7 @@ int main(int count, char **arguments)
     return 2;
   use_vtable();
   use_driver(arguments[1]);
+  use_urls(arguments[1]);
   use_steps();
   use_settings();
   use_table();

@@ -2,7 +2,8 @@
 /*
  * A driver of release 1.0, compiled against the headers of that release that lie beside it.  Its connections answer
  * "echo" with what they were given, "fail" with the server's error and "break" with a broken connection.  Its address
- * is "quiet" or "refuse"; with the latter no connection can be opened.  With "errno" it fails as drivers must not.
+ * is "quiet" or "refuse", as a URL "frozen:quiet"; with the latter no connection can be opened.  With "errno" it fails
+ * as drivers must not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -78,6 +79,8 @@ static int prepare(const char *address, pool_vtable_t *vtable, void **context, p
   struct server *server;
   if (vtable->size < sizeof *vtable || error->size < sizeof *error)
     return POOL_E_SIZE;
+  if (strncmp(address, "frozen:", 7) == 0)
+    address += 7;
   if (strcmp(address, "errno") == 0)
     return EINVAL;
   if (strcmp(address, "quiet") != 0 && strcmp(address, "refuse") != 0) {
@@ -106,5 +109,8 @@ int pool_driver_frozen(uint32_t version, pool_driver_t *driver)
     return POOL_E_UNSUPPORTED;
   driver->name = "frozen";
   driver->prepare = prepare;
+  driver->schemes = "frozen ice";
+  driver->version = "1.0";
+  driver->needs = "nothing";
   return 0;
 }

@@ -96,6 +96,13 @@ static VALUE create_driver(VALUE object, VALUE options, VALUE driver, VALUE addr
   return Qnil;
 }
 
+static VALUE create_by_url(VALUE object, VALUE options, VALUE url)
+{
+  struct libpool *self = libpool_new(object);
+  self->pool = settings_create_url(self, options, StringValueCStr(url));
+  return Qnil;
+}
+
 /* Whether an idle one was to be had at once. */
 static VALUE begin_idle(VALUE object, VALUE lease)
 {
@@ -237,6 +244,7 @@ void driver_init(VALUE module)
   rb_undef_method(pool, "initialize_copy");
   rb_define_method(pool, "closed?", is_closed, 0);
   rb_define_private_method(pool, "create_driver", create_driver, 3);
+  rb_define_private_method(pool, "create_by_url", create_by_url, 2);
   rb_define_private_method(pool, "begin_idle", begin_idle, 1);
   rb_define_private_method(pool, "begin_get", begin_get, 2);
   rb_define_private_method(pool, "cancel", cancel, 1);

@@ -72,6 +72,7 @@ extern uint64_t libpool_forks;
 /* *initial: how many connections it begins with. */
 pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial);
 pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address);
+pool_t *settings_create_url(struct libpool *self, VALUE options, const char *url);
 
 /* Seconds as milliseconds, rounded up; nil: -1, for ever. */
 int64_t settings_timeout_ms(VALUE seconds);

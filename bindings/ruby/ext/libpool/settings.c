@@ -104,20 +104,52 @@ static void finish(struct libpool *self, struct reading *reading)
   self->get_timeout_ms = reading->config.get_timeout_ms;
 }
 
-pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address)
+static void read_for_driver(struct libpool *self, struct reading *reading, VALUE options)
 {
-  struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
-  reading.config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
-  rb_hash_foreach(options, read_one, (VALUE)&reading);
+  reading->config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
+  rb_hash_foreach(options, read_one, (VALUE)reading);
   if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon) || !NIL_P(self->reset) ||
       !NIL_P(self->log) || !NIL_P(self->events))
     rb_raise(rb_eArgError, "a driver needs no blocks");
-  if (reading.config.openers < 1)
-    rb_raise(rb_eArgError, "openers is %d; it must be at least 1", (int)reading.config.openers);
-  if (reading.config.keeper != POOL_KEEPER_THREAD)
+}
+
+static void need_threads(const pool_config_t *config)
+{
+  if (config->openers < 1)
+    rb_raise(rb_eArgError, "openers is %d; it must be at least 1", (int)config->openers);
+  if (config->keeper != POOL_KEEPER_THREAD)
     rb_raise(rb_eArgError, "keeper is manual; of a pool of a driver it must be thread");
+}
+
+pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address)
+{
+  struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
   pool_t *pool = NULL;
+  read_for_driver(self, &reading, options);
+  need_threads(&reading.config);
   libpool_checked(pool_create_driver(&reading.config, driver, address, &pool, NULL));
+  finish(self, &reading);
+  return pool;
+}
+
+/* What the URL sets has to be known before there is a pool. */
+static void set_by_url(pool_config_t *config, const char *url)
+{
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  void *context = NULL;
+  libpool_checked(pool_url_prepare(url, config, &vtable, &context, NULL));
+  if (vtable.release)
+    vtable.release(context);
+  need_threads(config);
+}
+
+pool_t *settings_create_url(struct libpool *self, VALUE options, const char *url)
+{
+  struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
+  pool_t *pool = NULL;
+  read_for_driver(self, &reading, options);
+  set_by_url(&reading.config, url);
+  libpool_checked(pool_open_with(&reading.config, url, &pool, NULL));
   finish(self, &reading);
   return pool;
 }

@@ -4,17 +4,22 @@
 module Libpool
   # A pool on a driver of the library, which opens, checks and closes connections in threads of its own.
   #
-  #   pool = Libpool.open('jsonrpc', '127.0.0.1:1234', max_open: 5, timeout: 2)
+  #   pool = Libpool.open('jsonrpc://127.0.0.1:1234?pool.max_open=5', timeout: 2)
   #   pool.with { |lease| lease.call('Arith.Mul', { A: 7, B: 8 }) }
   class DriverPool
     include Steering
 
     SLICE_MS = 50 # for so long close is deaf to interrupts
 
-    # Settings are those of Pool that are no blocks, and openers and call_timeout_ms.
-    def initialize(driver, address, **settings)
+    # A URL alone, or a driver and an address.  Settings are those of Pool that are no blocks, and openers and
+    # call_timeout_ms; those of the URL go before them.
+    def initialize(url_or_driver, *address, **settings)
       require 'json' # for nobody else
-      create_driver(settings, driver, address)
+      if address.empty?
+        create_by_url(settings, url_or_driver)
+      else
+        create_driver(settings, url_or_driver, *address)
+      end
       @timeout = default_timeout
     end
 
@@ -179,8 +184,11 @@ module Libpool
     end
   end
 
-  # A pool on a driver of the library, by the driver's name and in its notation of addresses.
-  def self.open(driver, address, **settings)
-    DriverPool.new(driver, address, **settings)
+  # A pool on a driver of the library: of what a URL names, or by the driver's name and in its notation of addresses.
+  #
+  #   Libpool.open('jsonrpc://127.0.0.1:1234?pool.max_open=5')
+  #   Libpool.open('jsonrpc', '127.0.0.1:1234', max_open: 5)
+  def self.open(url_or_driver, *address, **settings)
+    DriverPool.new(url_or_driver, *address, **settings)
   end
 end

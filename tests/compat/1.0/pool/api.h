@@ -19,6 +19,7 @@
  */
 
 #include <pool/driver.h>
+#include <pool/expose.h>
 #include <pool/pool.h>
 #include <pool/step.h>
 
@@ -102,6 +103,16 @@ typedef struct {
   /* pool/step.h */
   int (*step_event)(pool_t *pool, pool_step_event_t *event);
   int (*step_event_init)(pool_step_event_t *event, size_t size);
+
+  /* pool/driver.h */
+  int (*open)(const char *url, pool_t **pool, pool_error_t *error);
+  int (*open_with)(const pool_config_t *config, const char *url, pool_t **pool, pool_error_t *error);
+  int (*url_prepare)(const char *url, pool_config_t *config, pool_vtable_t *vtable, void **context,
+                     pool_error_t *error);
+  int (*drivers)(pool_driver_seen_fn *seen, void *user);
+
+  /* pool/expose.h */
+  int (*expose)(pool_t *pool, pool_error_t *error);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */

@@ -85,7 +85,7 @@ typedef struct {
   int64_t duration_ns; /**< how long it took, or -1 */
   int64_t lost;        /**< how many events and lines before this one were dropped, for they were not fetched in time */
   char tag[48];        /**< what pool_tag() set for the lease, its beginning at least, or "" */
-  char message[240];   /**< of failures: why; else "" */
+  char message[496];   /**< of failures: why; else "" */
   char line[400];      /**< what a pool with a vtable would give to its `log`, or "" */
 } pool_step_event_t;
 /* clang-format off */

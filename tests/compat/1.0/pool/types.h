@@ -67,7 +67,7 @@ typedef struct {
   size_t size;
   int32_t code;
   int32_t native;
-  char message[240];
+  char message[496];
 } pool_error_t;
 /* clang-format off */
 #define POOL_ERROR_INIT { sizeof(pool_error_t), 0, 0, { 0 } }

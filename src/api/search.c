@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/search.h"
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+/* Where `cmake --install` puts the drivers, unless the installed tree was moved. */
+#ifndef POOL_DRIVER_FOLDER
+#define POOL_DRIVER_FOLDER "/usr/local/lib/pool"
+#endif
+
+static const char default_folder[] = POOL_DRIVER_FOLDER;
+
+bool search_is_name(const char *name, size_t length)
+{
+  for (size_t i = 0; i < length; i++)
+    if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_')
+      return false;
+  return length > 0 && length <= SEARCH_NAME_LIMIT;
+}
+
+/* The folder `pool` beside libpool itself, and where it was installed; where those are the same, one of them. */
+static bool visit_own(bool (*visit)(void *data, const char *folder, size_t length), void *data)
+{
+  Dl_info library;
+  const void *ours = &default_folder;
+  const char *slash = dladdr(ours, &library) ? strrchr(library.dli_fname, '/') : NULL;
+  char *beside = NULL;
+  if (slash && asprintf(&beside, "%.*s/pool", (int)(slash - library.dli_fname), library.dli_fname) < 0)
+    beside = NULL;
+  bool found = beside && visit(data, beside, strlen(beside));
+  bool same = beside && strcmp(beside, default_folder) == 0;
+  free(beside);
+  return found || (!same && visit(data, default_folder, strlen(default_folder)));
+}
+
+bool search_folders(bool (*visit)(void *data, const char *folder, size_t length), void *data)
+{
+  const char *folders = secure_getenv("POOL_DRIVER_PATH");
+  while (folders && *folders) {
+    size_t length = strcspn(folders, ":");
+    if (length && visit(data, folders, length))
+      return true;
+    folders += length + (folders[length] == ':');
+  }
+  return visit_own(visit, data);
+}
+
+bool search_at(struct search *search, const char *folder, size_t length, const char *before, const char *name,
+               const char *after)
+{
+  int size = snprintf(search->path, sizeof search->path, "%.*s/%s%s%s", (int)length, folder, before, name, after);
+  if (size < (int)sizeof search->path)
+    return true;
+  snprintf(search->path, sizeof search->path, "%.*s/...", length < 60 ? (int)length : 60, folder);
+  snprintf(search->why, sizeof search->why, "the path is too long");
+  search_note(search);
+  return false;
+}
+
+void search_note(struct search *search)
+{
+  size_t used = strlen(search->tried);
+  snprintf(search->tried + used, sizeof search->tried - used, "; %s: %s", search->path, search->why);
+}
+
+/* The loader mostly says first which file it speaks of, which the note does too. */
+static void say_not_loaded(struct search *search)
+{
+  const char *why = dlerror();
+  size_t length = strlen(search->path);
+  if (strncmp(why, search->path, length) == 0 && strncmp(why + length, ": ", 2) == 0)
+    why += length + 2;
+  snprintf(search->why, sizeof search->why, "%s", why);
+}
+
+bool search_may_read(struct search *search)
+{
+  if (faccessat(AT_FDCWD, search->path, R_OK, AT_EACCESS) == 0)
+    return true;
+  bool is_missing = errno == ENOENT || errno == ENOTDIR;
+  snprintf(search->why, sizeof search->why, "%s", is_missing ? "not found" : "not readable");
+  return false;
+}
+
+static void *load_file(struct search *search)
+{
+  if (!search_may_read(search))
+    return NULL;
+  void *object = dlopen(search->path, RTLD_NOW | RTLD_LOCAL);
+  if (!object)
+    say_not_loaded(search);
+  return object;
+}
+
+static pool_driver_fn *entry_of(struct search *search, void *object, const char *name)
+{
+  char entry[sizeof "pool_driver_" + SEARCH_NAME_LIMIT];
+  snprintf(entry, sizeof entry, "pool_driver_%s", name);
+  for (char *c = entry; *c; c++)
+    if (*c == '-')
+      *c = '_';
+  void *symbol = dlsym(object, entry);
+  if (!symbol)
+    snprintf(search->why, sizeof search->why, "it does not export %s", entry);
+  pool_driver_fn *make;
+  memcpy(&make, &symbol, sizeof make);
+  return make;
+}
+
+bool search_load(struct search *search, const char *name, pool_driver_t *driver)
+{
+  void *object = load_file(search);
+  pool_driver_fn *make = object ? entry_of(search, object, name) : NULL;
+  if (!make)
+    return false;
+  *driver = (pool_driver_t){.size = sizeof *driver};
+  int code = make(POOL_DRIVER_VERSION, driver);
+  if (code == 0 && driver->prepare)
+    return true;
+  if (code < 0 && code != POOL_E_UNSUPPORTED)
+    snprintf(search->why, sizeof search->why, "it does not begin: %s", pool_strerror(code));
+  else
+    snprintf(search->why, sizeof search->why, "it does not fit this version of the library");
+  return false;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_S     60
+#define MOST_ARGUMENTS 48
+#define MOST_CHILDREN  256
+
+extern char **environ;
+
+/* ---- failures ---- */
+
+static void show_log(const struct server *server)
+{
+  char line[512];
+  FILE *file = server ? fopen(server->log, "r") : NULL;
+  while (file && fgets(line, sizeof line, file))
+    fputs(line, stderr);
+  if (file)
+    fclose(file);
+}
+
+static _Noreturn void give_up(const struct server *server, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void give_up(const struct server *server, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  show_log(server);
+  fputs("server: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+  abort();
+}
+
+/* ---- the folder ---- */
+
+void server_make(struct server *server, const char *user)
+{
+  *server = (struct server){.user = geteuid() == 0 ? user : NULL, .folder = "/tmp/pool-server-XXXXXX"};
+  if (!mkdtemp(server->folder))
+    give_up(NULL, "cannot make a folder in /tmp: %s", strerror(errno));
+  snprintf(server->log, sizeof server->log, "%s.log", server->folder);
+  const struct passwd *owner = server->user ? getpwnam(server->user) : NULL;
+  if (server->user && (!owner || chown(server->folder, owner->pw_uid, owner->pw_gid) != 0))
+    give_up(NULL, "there is no user %s who could own %s", server->user, server->folder);
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+  (void)status, (void)kind, (void)place;
+  return remove(path);
+}
+
+void server_remove(struct server *server)
+{
+  if (server->process)
+    server_kill(server);
+  nftw(server->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+  unlink(server->log);
+}
+
+/* ---- processes ---- */
+
+/* setpriv becomes the user, and has the kernel kill the process when the thread that started it ends. */
+static void add_setpriv(const struct server *server, const char **all, int *count, char *user, size_t size)
+{
+  all[(*count)++] = "setpriv";
+  all[(*count)++] = "--pdeathsig=KILL";
+  if (!server->user)
+    return;
+  snprintf(user, size, "--reuid=%s", server->user);
+  snprintf(user + size, size, "--regid=%s", server->user);
+  all[(*count)++] = user;
+  all[(*count)++] = user + size;
+  all[(*count)++] = "--init-groups";
+}
+
+/* posix_spawn runs no handlers of fork, which are not the subject here. */
+static pid_t spawn(const struct server *server, const char *const *arguments)
+{
+  const char *all[MOST_ARGUMENTS];
+  char user[2][64];
+  int count = 0;
+  pid_t process;
+  posix_spawn_file_actions_t files;
+  add_setpriv(server, all, &count, user[0], sizeof user[0]);
+  while (*arguments && count < MOST_ARGUMENTS - 1)
+    all[count++] = *arguments++;
+  all[count] = NULL;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, 1, server->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  posix_spawn_file_actions_adddup2(&files, 1, 2);
+  posix_spawn_file_actions_addchdir_np(&files, server->folder);
+  int number = posix_spawnp(&process, "setpriv", &files, NULL, (char *const *)all, environ);
+  posix_spawn_file_actions_destroy(&files);
+  if (number)
+    give_up(server, "cannot start %s: %s", all[0], strerror(number));
+  return process;
+}
+
+static int await_end(const struct server *server, pid_t process)
+{
+  int status;
+  while (waitpid(process, &status, 0) != process)
+    if (errno != EINTR)
+      give_up(server, "cannot wait for process %d: %s", (int)process, strerror(errno));
+  return status;
+}
+
+int server_run(struct server *server, const char *const *arguments)
+{
+  int status = await_end(server, spawn(server, arguments));
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void server_start(struct server *server, const char *const *arguments)
+{
+  server->process = spawn(server, arguments);
+}
+
+void server_stop(struct server *server, int signal)
+{
+  kill(server->process, signal);
+  await_end(server, server->process);
+  server->process = 0;
+}
+
+/* ---- the process and its children ---- */
+
+static int children_of(pid_t process, pid_t *children)
+{
+  char path[64];
+  int count = 0;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)process, (int)process);
+  FILE *file = fopen(path, "r");
+  if (!file)
+    return 0;
+  while (count < MOST_CHILDREN && fscanf(file, "%d", &children[count]) == 1)
+    count++;
+  fclose(file);
+  return count;
+}
+
+/* The process first: when it has stopped it makes no more children. */
+static void signal_all(struct server *server, int signal)
+{
+  pid_t children[MOST_CHILDREN];
+  kill(server->process, signal);
+  if (signal == SIGSTOP)
+    waitpid(server->process, NULL, WUNTRACED);
+  int count = children_of(server->process, children);
+  for (int i = 0; i < count; i++)
+    kill(children[i], signal);
+}
+
+void server_freeze(struct server *server)
+{
+  signal_all(server, SIGSTOP);
+}
+
+void server_thaw(struct server *server)
+{
+  signal_all(server, SIGCONT);
+}
+
+/* Whether a process is gone, or only waits to be reaped. */
+static bool is_gone(pid_t process)
+{
+  char path[64], state = 'Z';
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+  FILE *file = fopen(path, "r");
+  if (!file)
+    return true;
+  if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+    state = 'Z';
+  fclose(file);
+  return state == 'Z' || state == 'X';
+}
+
+static void await_gone(const struct server *server, pid_t process)
+{
+  for (int rounds = 0; !is_gone(process); rounds++) {
+    if (rounds == PATIENCE_S * 1000)
+      give_up(server, "process %d was killed and is still there", (int)process);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+}
+
+void server_kill(struct server *server)
+{
+  server_freeze(server); /* or children would be left that nobody finds when their parent has ended */
+  pid_t children[MOST_CHILDREN];
+  int count = children_of(server->process, children);
+  for (int i = 0; i < count; i++)
+    kill(children[i], SIGKILL);
+  kill(server->process, SIGKILL);
+  await_end(server, server->process);
+  for (int i = 0; i < count; i++)
+    await_gone(server, children[i]); /* what they share may keep the server from starting again */
+  server->process = 0;
+}
+
+/* ---- waiting ---- */
+
+static bool accepts(const struct sockaddr *name, socklen_t size)
+{
+  int made = socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool connected = made >= 0 && connect(made, name, size) == 0;
+  if (made >= 0)
+    close(made);
+  return connected;
+}
+
+static void await(struct server *server, const struct sockaddr *name, socklen_t size)
+{
+  for (int rounds = 0; !accepts(name, size); rounds++) {
+    int status;
+    if (waitpid(server->process, &status, WNOHANG) == server->process)
+      give_up(server, "the server ended with status %d before it listened", status);
+    if (rounds == PATIENCE_S * 100)
+      give_up(server, "nothing listens after %d s", PATIENCE_S);
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  }
+}
+
+static struct sockaddr_in loopback(int port)
+{
+  return (struct sockaddr_in){
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+void server_await_port(struct server *server, int port)
+{
+  struct sockaddr_in name = loopback(port);
+  await(server, (const struct sockaddr *)&name, sizeof name);
+}
+
+void server_await_socket(struct server *server, const char *path)
+{
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+  await(server, (const struct sockaddr *)&name, sizeof name);
+}
+
+int server_free_port(void)
+{
+  struct sockaddr_in name = loopback(0);
+  socklen_t size = sizeof name;
+  int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (made < 0 || bind(made, (const struct sockaddr *)&name, size) != 0 ||
+      getsockname(made, (struct sockaddr *)&name, &size) != 0)
+    give_up(NULL, "no port is free: %s", strerror(errno));
+  close(made);
+  return ntohs(name.sin_port);
+}
