@@ -11,7 +11,7 @@ foreach(loop epoll libuv)
   if(TARGET ${loop})
     add_test(NAME example.${loop} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/example_test.sh $<TARGET_FILE:${loop}>
                                           "${loop}: 20 clients served by 3 connections")
-    set_tests_properties(example.${loop} PROPERTIES LABELS demo TIMEOUT 60)
+    set_tests_properties(example.${loop} PROPERTIES LABELS demo TIMEOUT 300)
   endif()
 endforeach()
 

@@ -154,7 +154,7 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
   return 0;
 }
 
-/* Stand for callbacks, of which event.c only asks whether there are any: what they would be told is kept. */
+/* These two stand for callbacks.  event.c only asks whether there are any, and keeps what they would be told. */
 static void events_are_fetched(void *user, const pool_event_t *event)
 {
   (void)user, (void)event;
@@ -211,7 +211,7 @@ pool_t *pool_ref(pool_t *pool)
   return pool;
 }
 
-/* What the caller of the step API has not asked for before he gives up the pool, nobody will ask for. */
+/* Work that the caller of the step API has not asked for before the pool is given up: no one will ask for it. */
 static void give_up_the_rest(struct pool *pool)
 {
   struct step step;

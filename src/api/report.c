@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "decide/attention.h"
 #include "decide/count.h"
 #include "decide/life.h"
 #include "decide/pool.h"

@@ -29,10 +29,8 @@ static void close_doomed(struct pool *pool, bool background)
   }
   struct scan cursor = scan_all(&pool->rows);
   struct step step;
-  while (!pool->stepped && steer_next_doomed(&cursor, &step)) {
-    crew_finish(pool, &step);
-    worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
-  }
+  while (!pool->stepped && steer_next_doomed(&cursor, &step))
+    worker_finish(pool, &step, clock_deadline(pool->config.get_timeout_ms));
   worker_do_unclean(pool);
 }
 

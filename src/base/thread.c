@@ -36,8 +36,8 @@ bool thread_is_alone(void)
 
 int thread_detach(void *(*main)(void *), void *data)
 {
-  /* Signals are the program's business and go to its own threads; but what the thread itself does wrong, in a callback
-     of the program, is for the handler that the program has for that.  Blocked, it would end the program unheard. */
+  /* Signals go to the program's own threads.  But a fault of this thread, in a callback of the program, is for the
+     handler that the program has for it: blocked, it would end the program without that. */
   static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
   pthread_attr_t attributes;
   pthread_t thread;

@@ -113,7 +113,7 @@ struct chores {
 
 /* The keeper's looks at the time. */
 struct looks {
-  _Atomic bool resting;      /* the keeper waits to be told when something moves */
+  _Atomic bool resting;      /* the keeper looks, or rests: it is to be told when something moves */
   _Atomic int64_t next_ns;   /* when it looks again; it never does later */
   _Atomic int64_t last_ns;   /* when the last look began that has ended, on clock_boot() */
   _Atomic uint32_t signal;   /* what keeper_signal was when the last look of a pool of the step API began */
@@ -267,6 +267,7 @@ static inline bool holds_lock(const struct pool *pool)
 #endif
 }
 
+/* What knows no pool (base/, slot/, breaker.c and waiter.c) cannot ask: the functions that call it do. */
 #define assert_locked(pool) assert_that(holds_lock(pool))
 #ifdef __GLIBC__
 #define assert_unlocked(pool) assert_that(!holds_lock(pool))

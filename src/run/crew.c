@@ -2,7 +2,7 @@
 /*
  * The library's own threads: a pool's keeper, which keeps the time and acts for asynchronous waiters, and its workers,
  * which open connections and do other chores: resets, checks and closes.  Of the vtable's callbacks the keeper runs
- * none, lest a slow server make it late.
+ * none, so that no slow server makes it late.
  *
  * Shared: under the pool's lock, how many of them there are.  They are started when something is wanted, and end after
  * LINGER_NS without work or when the pool is closed.
@@ -32,13 +32,12 @@
 #include "decide/life.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
-#include "decide/room.h"
 #include "decide/step.h"
 #include "run/event.h"
 
 #define LINGER_NS INT64_C(1000000000)
 
-/* After a thread could not be started, gets ask for it again so soon. */
+/* How long after a thread could not be started gets ask for it again. */
 #define RESTART_NS INT64_C(1000000000)
 
 /* What came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is to be told; then
@@ -70,6 +69,7 @@ bool crew_leaves_chores(const struct pool *pool)
 /* Whether a thread of a pool has nothing more to do, as far as can be seen before its next turn. */
 static bool is_over(struct pool *pool, enum crew_role role, bool lingered, int64_t due_ns)
 {
+  assert_locked(pool);
   if (role == CREW_KEEPER && pool->users.asynchronous > 0)
     return false;
   return attention_closed(pool) ||
@@ -102,9 +102,10 @@ static bool sleep_until(struct pool *pool, enum crew_role role, uint32_t seen, i
   return until == lingers_ns && clock_now() >= until;
 }
 
-/* Who sleeps in a turn of the loop is counted, so that no thread is started where one is free. */
+/* Workers that sleep are counted, so that no thread is started where one is free. */
 static void count_sleeper(struct pool *pool, enum crew_role role, int32_t by)
 {
+  assert_locked(pool);
   if (role == CREW_WORKER)
     pool->crew.idle += by;
 }
@@ -194,7 +195,7 @@ void crew_wake_keeper(struct pool *pool)
 {
   park_wake(&pool->keeper_signal);
   if (attention_closed(pool) && pool->config.keeper == POOL_KEEPER_MANUAL) {
-    atomic_fetch_add(&pool->drain_signal, 1); /* who drains keeps the time (close.c) */
+    atomic_fetch_add(&pool->drain_signal, 1); /* the thread that drains keeps the time (close.c) */
     park_wake(&pool->drain_signal);
   }
   event_fd_signal(&pool->event_fd, &pool->lock);
@@ -232,7 +233,7 @@ static int start_worker(struct pool *pool, bool again, bool *news)
   return error;
 }
 
-/* No thread can be had: waits for an open end, and what has to be closed is left to those who have no deadline. */
+/* No thread can be had: waits for an open end, and what has to be closed is left to threads without a deadline. */
 static void do_without_workers(struct pool *pool, int error)
 {
   struct step step;

@@ -203,6 +203,12 @@ pool_lease_t worker_do(struct pool *pool, struct step *step, int64_t deadline_ns
   return result;
 }
 
+void worker_finish(struct pool *pool, struct step *step, int64_t deadline_ns)
+{
+  crew_finish(pool, step);
+  worker_do(pool, step, deadline_ns, false, NULL);
+}
+
 /* Where nobody else does, those that have no deadline close and reset what gets have left. */
 void worker_do_unclean(struct pool *pool)
 {
