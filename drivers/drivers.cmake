@@ -75,7 +75,7 @@ if(openssl_FOUND)
     pool_driver(redis TITLE "Redis servers"
                 SOURCES arguments base64 batch call cleanse exchange later login redis render session settings stream
                         surface traces
-                LIBRARIES pool_driver_wire PkgConfig::hiredis PkgConfig::jansson
+                LIBRARIES pool_driver_wire PkgConfig::hiredis
                 HEADERS drivers/redis/include/pool/redis.h REQUIRES hiredis)
   else()
     message(STATUS "The driver redis is left out: it needs hiredis 0.14 or newer (Debian: apt-get install libhiredis-dev)")

@@ -12,7 +12,7 @@ foreach(driver tcp redis)
   set_target_properties(${driver}_test PROPERTIES BUILD_RPATH ${POOL_DRIVER_BUILD_FOLDER})
   add_dependencies(${driver}_test pool_${driver})
   add_test(NAME ${driver} COMMAND ${driver}_test)
-  set_tests_properties(${driver} PROPERTIES LABELS "driver;drivers" TIMEOUT 300
+  set_tests_properties(${driver} PROPERTIES LABELS drivers TIMEOUT 300
                        ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
 endforeach()
 if(TARGET pool_redis)

@@ -176,8 +176,6 @@ int login_run(struct session *session, bool reset, int64_t deadline_ns, pool_err
   char mark[MARK_SIZE];
   make_mark(mark);
   if (reset)
-    batch_words(&batch, "DISCARD", NULL); /* a server without RESET would put the rest into an open transaction */
-  if (reset)
     batch_words(&batch, "RESET", NULL);
   add_login(&batch, session->settings);
   batch_words(&batch, "PING", mark, NULL);

@@ -196,6 +196,9 @@ static void test_redis__replies_are_json(void **state)
   expect_call(lease, "LRANGE", "[\"nothing\", 0, -1]", 0, "[]");
   expect_call(lease, "EVAL", "[\"return {1,{2,redis.error_reply('X y')}}\",0]", 0, "[1,[2,{\"error\":\"X y\"}]]");
   expect_call(lease, "config get", "\"databases\"", 0, "[\"databases\",\"16\"]");
+  expect_call(lease, "ECHO", "[ 99999999999999999999 ]", 0, "\"99999999999999999999\"");
+  expect_call(lease, "ECHO", " -1.10e400 ", 0, "\"-1.10e400\"");
+  expect_call(lease, "ECHO", "{ \"base64\" : \"\\u0061Q==\" }", 0, "\"i\"");
   expect_call(lease, "INCR", "\"l\"", POOL_E_REMOTE, "WRONGTYPE");
   expect_call(lease, "PING", " \n", 0, "\"PONG\"");
   expect_call(lease, "FLUSHALL", "", 0, "\"OK\"");
@@ -215,7 +218,8 @@ static void test_redis__wrong_arguments_are_not_sent(void **state)
   expect_call(lease, "GET", "[{\"base64\":\"a\"}]", POOL_E_INVALID, "not base64");
   expect_call(lease, "GET", "[{\"base64\":\"=a==\"}]", POOL_E_INVALID, "not base64");
   expect_call(lease, "GET", "{\"a\":1}", POOL_E_INVALID, "argument 1 must be");
-  expect_call(lease, "GET", "[99999999999999999999]", POOL_E_INVALID, "too big");
+  expect_call(lease, "GET", "{\"base64\":\"\",\"a\":1}", POOL_E_INVALID, "argument 1 must be");
+  expect_call(lease, "GET", "[1] 2", POOL_E_INVALID, "byte 5 of 5");
   expect_call(lease, " ", "", POOL_E_INVALID, "name of a command");
   expect_call(lease, "SUBSCRIBE", "\"c\"", POOL_E_UNSUPPORTED, "more than one reply");
   expect_call(lease, "client reply", "\"off\"", POOL_E_UNSUPPORTED, "without replies");
@@ -231,13 +235,20 @@ static void test_redis__wrong_arguments_are_not_sent(void **state)
   pool_done(pool);
 }
 
-static void test_redis__a_unix_socket_and_tls_do_the_same(void **state)
+/* The URL of the server's Unix socket; `more` is what follows the host and a slash. */
+static void unix_url(char url[512], const char *more)
 {
-  char url[512], path[200] = "";
-  (void)state;
+  char path[200] = "";
   for (const char *c = server.socket; *c; c++)
     snprintf(path + strlen(path), sizeof path - strlen(path), *c == '/' ? "%%2F" : "%c", *c);
-  url_of(url, "redis://:" REDIS_PASSWORD "@%s/3?client_name=me", path);
+  url_of(url, "redis://:" REDIS_PASSWORD "@%s/%s", path, more);
+}
+
+static void test_redis__a_unix_socket_and_tls_do_the_same(void **state)
+{
+  char url[512];
+  (void)state;
+  unix_url(url, "3?client_name=me");
   for (int i = 0; i < 2; i++) {
     pool_t *pool = pool_of(url);
     pool_lease_t lease = lend(pool);
@@ -348,6 +359,9 @@ static void test_redis__a_certificate_is_verified(void **state)
   url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s&server_name=elsewhere", server.tls_port,
          server.certificate);
   expect_url_fails(url, 10000, POOL_E_OPEN, "hostname mismatch");
+  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s&server_name=127.0.0.2", server.tls_port,
+         server.certificate);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "IP address mismatch");
   for (int i = 0; i < 3; i++) {
     char more[200];
     snprintf(more, sizeof more, "ca=%s&%s", server.certificate,
@@ -545,6 +559,9 @@ static void test_redis__hiredis_works_on_a_pooled_connection(void **state)
   for (int i = 0; i < 3; i++) {
     pool_lease_t lease = lend(pool);
     redisContext *context = context_of(lease);
+    redisReply *slow = redisCommand(context, "BLPOP nothing 0.02"); /* the timeout of the last lease is gone */
+    assert_non_null(slow);
+    freeReplyObject(slow);
     assert_ptr_equal(context, context_of(lease));
     redisReply *reply = redisCommand(context, "INCR %s", "by-hiredis");
     assert_int_equal(reply->integer, i + 1);
@@ -632,7 +649,8 @@ static void test_redis__a_reply_that_drips_ends_at_the_deadline(void **state)
 static void test_redis__a_stopped_server_is_met_by_the_deadline(void **state)
 {
   (void)state;
-  pool_t *pool = pool_at(server.port, "?pool.max_open=2&pool.check_after_ms=0&reset_timeout_ms=50");
+  pool_t *pool =
+      pool_at(server.port, "?pool.max_open=2&pool.check_after_ms=0&reset_timeout_ms=50&pool.get_timeout_ms=-1");
   pool_lease_t lease = lend(pool), other = lend(pool);
   DO(other, "MULTI");
   server_freeze(&server.server);
@@ -727,6 +745,11 @@ static void test_redis__a_full_server_says_so(void **state)
   pool_lease_t lease = lend(pool);
   tell("CONFIG SET", "[\"maxclients\", 1]");
   expect_no_lease(pool, 100, POOL_E_TIMEOUT, "max number of clients");
+  for (int i = 0; i < 20; i++) { /* however the server's close and the login meet */
+    char url[512];
+    unix_url(url, "0");
+    expect_url_fails(url, 10000, POOL_E_OPEN, "max number of clients");
+  }
   tell("CONFIG SET", "[\"maxclients\", 1000]");
   assert_int_equal(pool_put(lease), 0);
   pool_done(pool);
@@ -812,7 +835,7 @@ static void test_redis__hostile_replies_are_limited(void **state)
 static void test_redis__a_reply_that_nobody_asked_for_ends_the_connection(void **state)
 {
   char url[512];
-  struct peer peer = {.answers = {LOGGED_IN, "+OK\r\n+OK\r\n"}};
+  struct peer peer = {.answers = {LOGGED_IN, "+OK\r\n+PONG\r\n"}};
   (void)state;
   peer_start(&peer);
   url_of(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", peer.port);
@@ -822,6 +845,16 @@ static void test_redis__a_reply_that_nobody_asked_for_ends_the_connection(void *
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_put(lend(pool)), 0);
   assert_int_equal(stats_of(pool).opened, 2);
+  pool_done(pool);
+  peer_end(&peer);
+  peer = (struct peer){.answers = {LOGGED_IN, "+OK\r\n", "+OK\r\n+OK\r\n"}};
+  peer_start(&peer);
+  url_of(url, "redis://127.0.0.1:%d", peer.port);
+  pool = pool_of(url);
+  lease = lend(pool);
+  DO(lease, "MULTI");
+  assert_int_equal(pool_put(lease), 0); /* DISCARD is answered twice */
+  assert_int_equal(pool_len(pool), 0);
   pool_done(pool);
   peer_end(&peer);
 }

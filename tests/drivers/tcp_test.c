@@ -297,6 +297,46 @@ static void test_tcp__a_check_finds_that_the_server_has_closed(void **state)
   }
 }
 
+static void test_tcp__a_write_to_a_server_that_has_gone_raises_no_signal(void **state)
+{
+  char url[512];
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    int code = 0;
+    each_way(i, url);
+    pool_t *pool = pool_of(url);
+    pool_lease_t lease = lend(pool);
+    server_kill(&server.server);
+    while (code == 0)
+      code = pool_tcp_write(tcp_of(lease), "PING\r\n", 6, in_ms(20000), NULL);
+    assert_int_equal(code, POOL_E_BROKEN);
+    redis_start(&server);
+    put(pool, lease, 0);
+    pool_done(pool);
+  }
+}
+
+static void test_tcp__a_part_of_a_record_of_tls_is_no_silence(void **state)
+{
+  char url[512];
+  struct proxy proxy;
+  (void)state;
+  proxy_start(&proxy, server.tls_port);
+  url_of(url, "tls://127.0.0.1:%d?ca=%s", proxy.port, server.certificate);
+  pool_t *pool = pool_of(url);
+  pool_lease_t lease = lend(pool);
+  struct pollfd set = {.fd = pool_tcp_fd(tcp_of(lease)), .events = POLLIN};
+  write_text(lease, "PING\r\n");
+  read_text(lease, "-NOAUTH Authentication required.\r\n"); /* and what TLS sends on its own */
+  proxy_do(&proxy, PROXY_DRIP);
+  write_text(lease, "PING\r\n");
+  assert_int_equal(poll(&set, 1, 20000), 1);
+  proxy_do(&proxy, PROXY_HOLD);
+  put(pool, lease, 0);
+  pool_done(pool);
+  proxy_end(&proxy);
+}
+
 /* ---- opening ---- */
 
 static void test_tcp__an_open_ends_at_the_deadline(void **state)
@@ -344,6 +384,15 @@ static void test_tcp__the_next_server_is_taken_when_one_is_away_or_not_trusted(v
   url_of(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", peer.port, server.tls_port, server.other);
   expect_no_lease(pool_of(url), 20000, POOL_E_OPEN, "TLS handshake: certificate verify failed");
   peer_end(&peer);
+  struct peer mute = {.answers = {NULL}};
+  peer_start(&mute);
+  url_of(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", mute.port, server.tls_port, server.certificate);
+  pool = pool_of(url);
+  pool_lease_t lease = pool_get_for(pool, 2000); /* one second is the first one's share */
+  assert_true(lease > 0);
+  put(pool, lease, 1);
+  pool_done(pool);
+  peer_end(&mute);
 }
 
 static void test_tcp__a_client_certificate_is_shown(void **state)
@@ -505,6 +554,8 @@ int main(void)
       cmocka_unit_test(test_tcp__a_write_that_was_given_up_ends_the_connection),
       cmocka_unit_test(test_tcp__the_end_of_the_stream_ends_the_connection),
       cmocka_unit_test(test_tcp__a_check_finds_that_the_server_has_closed),
+      cmocka_unit_test(test_tcp__a_write_to_a_server_that_has_gone_raises_no_signal),
+      cmocka_unit_test(test_tcp__a_part_of_a_record_of_tls_is_no_silence),
       cmocka_unit_test(test_tcp__an_open_ends_at_the_deadline),
       cmocka_unit_test(test_tcp__a_handshake_with_one_that_knows_no_tls_fails),
       cmocka_unit_test(test_tcp__the_next_server_is_taken_when_one_is_away_or_not_trusted),
