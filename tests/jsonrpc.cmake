@@ -8,7 +8,8 @@ endif()
 set(jsonrpc ${PROJECT_SOURCE_DIR}/drivers/jsonrpc)
 add_executable(frame_test drivers/frame_test.c ${jsonrpc}/frame.c)
 add_executable(json_check_test drivers/json_check_test.c)
-foreach(test frame json_check)
+add_executable(json_text_test drivers/json_text_test.c)
+foreach(test frame json_check json_text)
   target_link_libraries(${test}_test PRIVATE pool_test_support pool pool_driver_support PkgConfig::jansson)
   add_test(NAME ${test} COMMAND ${test}_test)
 endforeach()
@@ -64,6 +65,6 @@ if(NOT POOL_SANITIZER)
                        ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 endif()
 
-set_tests_properties(frame json_check jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS drivers TIMEOUT 300
+set_tests_properties(frame json_check json_text jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS drivers TIMEOUT 300
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

@@ -44,6 +44,13 @@ static void note_late(struct dial *dial, const struct options_server *server, co
   note_failure(dial, text);
 }
 
+/* Where libpq tries with TLS and then without, or the other way round, it says the same twice. */
+static const char *last_half(const char *text)
+{
+  size_t half = strlen(text) / 2;
+  return half * 2 == strlen(text) && memcmp(text, text + half, half) == 0 ? text + half : text;
+}
+
 /* ---- one try ---- */
 
 /* The moment at which the first of several tries ends, so that there is time for the others. */
@@ -114,7 +121,7 @@ static bool try_address(struct dial *dial, const struct options_server *server, 
   if (outcome == EXPIRED)
     note_late(dial, server, "connecting to");
   else
-    note_failure(dial, PQerrorMessage(conn));
+    note_failure(dial, last_half(PQerrorMessage(conn)));
   PQfinish(conn);
   return dial->refused;
 }
@@ -170,17 +177,27 @@ static bool try_all(struct dial *dial)
   return false;
 }
 
+/* Leaves half of the time for the servers of any kind, which are tried next. */
+static bool try_standbys(struct dial *dial)
+{
+  int64_t now = deadline_clock(), until_ns = dial->deadline_ns;
+  if (until_ns != POOL_NO_DEADLINE && until_ns > now)
+    dial->deadline_ns = now + (until_ns - now) / 2;
+  dial->session = "standby";
+  bool ended = try_all(dial);
+  dial->deadline_ns = until_ns;
+  dial->session = "any";
+  if (!ended)
+    dial->error->message[0] = 0;
+  return ended;
+}
+
 int dial_open(const struct options *options, int64_t deadline_ns, PGconn **conn, pool_error_t *error)
 {
   struct dial dial = {.options = options, .deadline_ns = deadline_ns, .error = error};
   error->message[0] = 0;
-  dial.session = options->standby_first ? "standby" : NULL;
-  bool ended = try_all(&dial);
-  if (!ended && options->standby_first) {
-    error->message[0] = 0;
-    dial.session = "any";
+  if (!options->standby_first || !try_standbys(&dial))
     try_all(&dial);
-  }
   if (dial.conn) {
     *conn = dial.conn;
     return 0;

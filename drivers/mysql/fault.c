@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "mysql/fault.h"
+
+#include <errmsg.h>
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "support/failure.h"
+
+#define FAREWELL_OF_MYSQL 4031 /* its ER_CLIENT_INTERACTION_TIMEOUT */
+
+struct fault fault_of(MYSQL *mysql)
+{
+  return (struct fault){mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql)};
+}
+
+/* The library forgets to tell the statement of an error that comes in place of a row. */
+struct fault fault_of_statement(MYSQL_STMT *statement)
+{
+  if (!mysql_stmt_errno(statement) && statement->mysql)
+    return fault_of(statement->mysql);
+  return (struct fault){mysql_stmt_errno(statement), mysql_stmt_sqlstate(statement), mysql_stmt_error(statement)};
+}
+
+/* The server's last words on a connection, which it closes then. */
+static bool is_farewell(unsigned number)
+{
+  static const unsigned farewells[] = {ER_SERVER_SHUTDOWN, ER_NORMAL_SHUTDOWN,   ER_SHUTDOWN_COMPLETE,
+                                       ER_FORCING_CLOSE,   ER_CONNECTION_KILLED, FAREWELL_OF_MYSQL};
+  for (size_t i = 0; i < sizeof farewells / sizeof *farewells; i++)
+    if (farewells[i] == number)
+      return true;
+  return false;
+}
+
+bool fault_is_servers(const struct fault *fault)
+{
+  bool librarys = (fault->number >= CR_MIN_ERROR && fault->number <= CR_MAX_ERROR) ||
+                  (fault->number >= CER_MIN_ERROR && fault->number <= CER_MAX_ERROR);
+  return fault->number != 0 && !librarys && !is_farewell(fault->number);
+}
+
+int fault_say(struct fault fault, int code, bool late, const char *doing, pool_error_t *error)
+{
+  char line[sizeof error->message];
+  if (late)
+    return failure_set(error, POOL_E_TIMEOUT, (int)fault.number, "%s: the deadline passed", doing);
+  if (failure_line(line, sizeof line, fault.text) == 0)
+    strcpy(line, "the connection broke");
+  return failure_set(error, code, (int)fault.number, "%s: %s", doing, line);
+}
+
+/* Copies a text of one line into a string of JSON, as many whole characters as fit. */
+static void copy_quoted(char *to, size_t size, const char *from)
+{
+  const char *full = to + size - sizeof "\\four";
+  for (; *from; from++) {
+    bool begins = (*from & 0xc0) != 0x80;
+    if (begins && to >= full)
+      break;
+    if (*from == '"' || *from == '\\')
+      *to++ = '\\';
+    *to++ = *from;
+  }
+  *to = 0;
+}
+
+int fault_remote(struct fault fault, pool_error_t *error)
+{
+  char line[sizeof error->message], quoted[sizeof error->message - 64];
+  failure_line(line, sizeof line, fault.text);
+  copy_quoted(quoted, sizeof quoted, line);
+  return failure_set(error, POOL_E_REMOTE, (int)fault.number, "{\"message\":\"%s\",\"code\":%u,\"sqlstate\":\"%s\"}",
+                     quoted, fault.number, fault.state);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "impostor.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support.h"
+
+static void *accept_all(void *data)
+{
+  struct impostor *impostor = data;
+  for (int connection; (connection = accept4(impostor->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0;) {
+    impostor->serve(impostor, connection);
+    close(connection);
+  }
+  return NULL;
+}
+
+void impostor_start(struct impostor *impostor, void (*serve)(struct impostor *impostor, int connection))
+{
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof name;
+  *impostor = (struct impostor){.serve = serve, .lock = PTHREAD_MUTEX_INITIALIZER};
+  impostor->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(impostor->listener, (struct sockaddr *)&name, size), 0);
+  assert_int_equal(listen(impostor->listener, 64), 0);
+  assert_int_equal(getsockname(impostor->listener, (struct sockaddr *)&name, &size), 0);
+  impostor->port = ntohs(name.sin_port);
+  impostor->thread = thread_start(accept_all, impostor);
+}
+
+void impostor_stop(struct impostor *impostor)
+{
+  shutdown(impostor->listener, SHUT_RDWR);
+  thread_end(impostor->thread);
+  close(impostor->listener);
+}
+
+bool impostor_send(int connection, const void *bytes, size_t size)
+{
+  return send(connection, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+bool impostor_hear(struct impostor *impostor, int connection)
+{
+  char bytes[1024];
+  ssize_t size = recv(connection, bytes, sizeof bytes, 0);
+  if (size <= 0)
+    return false;
+  pthread_mutex_lock(&impostor->lock);
+  size_t room = sizeof impostor->heard - impostor->heard_size, taken = (size_t)size < room ? (size_t)size : room;
+  memcpy(impostor->heard + impostor->heard_size, bytes, taken);
+  impostor->heard_size += taken;
+  pthread_mutex_unlock(&impostor->lock);
+  return true;
+}
+
+void impostor_hear_all(struct impostor *impostor, int connection)
+{
+  while (impostor_hear(impostor, connection))
+    ;
+}
+
+bool impostor_has_heard(struct impostor *impostor, const char *text)
+{
+  pthread_mutex_lock(&impostor->lock);
+  bool heard = memmem(impostor->heard, impostor->heard_size, text, strlen(text)) != NULL;
+  pthread_mutex_unlock(&impostor->lock);
+  return heard;
+}

@@ -1,0 +1,1535 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver mysql with a MariaDB server of the test's own, which serves all tests, and with sockets that only look
+ * like one.  A test that changes something of the server puts it back.
+ *
+ * Everything that a pool says goes into `told`: events, lines of the log, messages of failures, reports.  The last test
+ * looks for passwords there.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <mysql.h>
+#include <mysqld_error.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <pool/driver.h>
+
+#include "impostor.h"
+#include "mysql_server.h"
+
+#define PASSWORD       "open-sesame-4711"
+#define OTHER_PASSWORD "mellon-0815"
+#define URL_SIZE       1024
+
+/* Children of fork start threads.  Without this option ThreadSanitizer would end them. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+  return "die_after_fork=0";
+}
+
+static struct mysql_server server;
+static MYSQL *admin;
+
+/* ---- what pools say ---- */
+
+static struct {
+  pthread_mutex_t lock;
+  char *text;
+  size_t size;
+} told = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void tell(const char *text)
+{
+  size_t size = strlen(text);
+  pthread_mutex_lock(&told.lock);
+  told.text = realloc(told.text, told.size + size + 2);
+  must(told.text);
+  memcpy(told.text + told.size, text, size);
+  told.size += size;
+  strcpy(told.text + told.size, "\n");
+  told.size++;
+  pthread_mutex_unlock(&told.lock);
+}
+
+static size_t told_so_far(void)
+{
+  pthread_mutex_lock(&told.lock);
+  size_t size = told.size;
+  pthread_mutex_unlock(&told.lock);
+  return size;
+}
+
+static bool was_told(const char *text, size_t since)
+{
+  pthread_mutex_lock(&told.lock);
+  bool found = told.text && strstr(told.text + since, text);
+  pthread_mutex_unlock(&told.lock);
+  return found;
+}
+
+static void hear_event(void *user, const pool_event_t *event)
+{
+  (void)user;
+  tell(event->message);
+}
+
+static void hear_line(void *user, int32_t level, const char *line)
+{
+  (void)user, (void)level;
+  tell(line);
+}
+
+static void tell_report(pool_t *pool)
+{
+  for (int format = POOL_FORMAT_TEXT; format <= POOL_FORMAT_PROMETHEUS; format++) {
+    pool_bytes_t report = {NULL, 0};
+    assert_int_equal(pool_report(pool, format, &report), 0);
+    tell(report.data);
+    pool_bytes_free(&report);
+  }
+}
+
+/* ---- pools ---- */
+
+static int open_url(const char *url, pool_t **pool, pool_error_t *error)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.events = hear_event;
+  config.event_mask = (1 << (POOL_EVENT_WARNING + 1)) - 2;
+  config.log = hear_line;
+  int code = pool_open_with(&config, url, pool, error);
+  tell(error->message);
+  return code;
+}
+
+static pool_t *pool_at(const char *url)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = NULL;
+  if (open_url(url, &pool, &error) != 0)
+    fail_msg("%s", error.message);
+  return pool;
+}
+
+/* A pool of the test's server, with these parameters. */
+static pool_t *pool_with(const char *parameters)
+{
+  char url[URL_SIZE];
+  snprintf(url, sizeof url, "mysql://app:" PASSWORD "@127.0.0.1:%d/shop?%s", server.port, parameters);
+  return pool_at(url);
+}
+
+/* A pool of what listens on a port. */
+static pool_t *pool_on(int port, const char *parameters)
+{
+  char url[URL_SIZE];
+  snprintf(url, sizeof url, "mariadb://app:" PASSWORD "@127.0.0.1:%d/shop?%s", port, parameters);
+  return pool_at(url);
+}
+
+static void end(pool_t *pool)
+{
+  tell_report(pool);
+  assert_int_equal(pool_close(pool, 10000), 0);
+  pool_free(pool);
+}
+
+static pool_lease_t get(pool_t *pool)
+{
+  pool_lease_t lease = pool_get(pool);
+  if (lease < 0) {
+    pool_error_t error = POOL_ERROR_INIT;
+    pool_failure(&error);
+    fail_msg("no connection: %s", error.message);
+  }
+  return lease;
+}
+
+static void put(pool_lease_t lease)
+{
+  assert_int_equal(pool_put(lease), 0);
+}
+
+/* A get fails with this code and text.  Returns the server's or the system's number. */
+static int expect_no_connection(pool_t *pool, int64_t timeout_ms, int code, const char *text)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_lease_t lease = pool_get_for(pool, timeout_ms);
+  assert_true(lease < 0);
+  pool_failure(&error);
+  tell(error.message);
+  if (lease != code || !strstr(error.message, text))
+    fail_msg("%d: %s", (int)lease, error.message);
+  return error.native;
+}
+
+/* ---- statements ---- */
+
+/* Runs a statement and returns the first field of its first row. */
+static const char *ask(MYSQL *mysql, const char *statement)
+{
+  static char answer[256];
+  if (mysql_query(mysql, statement) != 0)
+    fail_msg("%s: %s", statement, mysql_error(mysql));
+  MYSQL_RES *result = mysql_store_result(mysql);
+  if (!result)
+    return "";
+  MYSQL_ROW row = mysql_fetch_row(result);
+  snprintf(answer, sizeof answer, "%s", !row ? "no row" : row[0] ? row[0] : "NULL");
+  mysql_free_result(result);
+  return answer;
+}
+
+static const char *ask_lease(pool_lease_t lease, const char *statement)
+{
+  return ask(pool_conn(lease), statement);
+}
+
+static unsigned long id_of(pool_lease_t lease)
+{
+  return mysql_thread_id(pool_conn(lease));
+}
+
+static bool has_session(unsigned long id)
+{
+  char statement[96];
+  snprintf(statement, sizeof statement, "SELECT COUNT(*) FROM information_schema.processlist WHERE id = %lu", id);
+  return atoi(ask(admin, statement)) > 0;
+}
+
+/* Ends a session as an administrator does, and waits until it has ended. */
+static void kill_session(unsigned long id)
+{
+  char statement[48];
+  snprintf(statement, sizeof statement, "KILL %lu", id);
+  ask(admin, statement);
+  wait_until(!has_session(id));
+}
+
+/* Runs a statement by pool_call, and returns the reply, or the code and the message of its failure. */
+static const char *call(pool_lease_t lease, const char *sql, const char *args)
+{
+  static char text[1 << 16];
+  pool_bytes_t reply = {NULL, 0}, given = {(char *)(uintptr_t)args, strlen(args)};
+  pool_error_t error = POOL_ERROR_INIT;
+  int code = pool_call(lease, sql, given, &reply, &error);
+  if (code)
+    snprintf(text, sizeof text, "%d %s", code, error.message);
+  else
+    snprintf(text, sizeof text, "%.*s", (int)reply.size, (const char *)reply.data);
+  tell(error.message);
+  pool_bytes_free(&reply);
+  return text;
+}
+
+static void expect_call(pool_lease_t lease, const char *sql, const char *args, int code, const char *text)
+{
+  const char *said = call(lease, sql, args);
+  if (atoi(said) != code || !strstr(said, text))
+    fail_msg("%s: %s", sql, said);
+}
+
+/* ---- the server ---- */
+
+static void connect_admin(void)
+{
+  admin = mysql_init(NULL);
+  if (!mysql_real_connect(admin, NULL, MYSQL_SERVER_USER, NULL, NULL, 0, server.socket, 0))
+    fail_msg("the administrator cannot connect: %s", mysql_error(admin));
+}
+
+static int make_server(void **state)
+{
+  static const char *const statements[] = {
+      "CREATE DATABASE shop CHARACTER SET utf8mb4",
+      "CREATE DATABASE other",
+      "CREATE USER app@'%' IDENTIFIED BY '" PASSWORD "'",
+      "GRANT ALL ON *.* TO app@'%'",
+      "CREATE ROLE clerk",
+      "GRANT clerk TO app@'%'",
+      "CREATE USER guest@'%'",
+      "CREATE TABLE shop.items (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20))",
+  };
+  (void)state;
+  mysql_server_make(&server);
+  connect_admin();
+  for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+    ask(admin, statements[i]);
+  return 0;
+}
+
+static int remove_server(void **state)
+{
+  (void)state;
+  mysql_close(admin);
+  mysql_server_remove(&server);
+  free(told.text);
+  return 0;
+}
+
+/* ---- tests: connections ---- */
+
+static void test_a_connection_is_the_users_own_handle(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT 6 * 7"), "42");
+  assert_string_equal(ask_lease(lease, "SELECT DATABASE()"), "shop");
+  assert_string_equal(ask_lease(lease, "SELECT @@character_set_client"), "utf8mb4");
+  assert_string_equal(ask_lease(lease, "SELECT LENGTH(REPEAT('x', 5000000))"), "5000000");
+  unsigned long id = id_of(lease);
+  put(lease);
+  lease = get(pool);
+  assert_int_equal(id_of(lease), id);
+  put(lease);
+  end(pool);
+  wait_until(!has_session(id));
+}
+
+static void test_a_unix_socket_is_named_by_a_parameter_or_by_the_host(void **state)
+{
+  char url[3][URL_SIZE], host[256], *to = host;
+  (void)state;
+  for (const char *from = server.socket; *from; from++)
+    to += sprintf(to, *from == '/' ? "%%2F" : "%c", *from);
+  snprintf(url[0], URL_SIZE, "mysql://root@localhost/shop?socket=%s", server.socket);
+  snprintf(url[1], URL_SIZE, "mariadb://root@%s/shop", host);
+  snprintf(url[2], URL_SIZE, "mysql://root@127.0.0.1:%d,%s/shop?pool.call_timeout_ms=200", server_free_port(), host);
+  for (int i = 0; i < 3; i++) {
+    pool_t *pool = pool_at(url[i]);
+    pool_lease_t lease = get(pool);
+    assert_string_equal(ask_lease(lease, "SELECT SUBSTRING_INDEX(USER(), '@', -1)"), "localhost");
+    unsigned long id = id_of(lease);
+    if (i == 2)
+      expect_call(lease, "SELECT SLEEP(1000)", "", POOL_E_TIMEOUT, "the deadline passed");
+    put(lease);
+    wait_until(i < 2 || !has_session(id));
+    end(pool);
+  }
+}
+
+static void test_parameters_reach_the_session(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("charset=latin1&compress=1&found_rows=1&multi_statements=yes&program_name=till"
+                           "&init_statement=SET%20@till%3D7;%20SELECT%201;%20SET%20@shop%3D8");
+  pool_lease_t lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT @@character_set_client"), "latin1");
+  assert_string_equal(ask_lease(lease, "SELECT @till + @shop"), "15");
+  assert_string_equal(ask_lease(lease, "SHOW STATUS LIKE 'Compression'"), "Compression");
+  put(lease);
+  lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT @till + @shop"), "15");
+  assert_string_equal(ask_lease(lease, "SELECT @@character_set_client"), "latin1");
+  put(lease);
+  end(pool);
+}
+
+static void test_a_server_cannot_ask_for_a_file_unless_the_url_allows_it(void **state)
+{
+  (void)state;
+  for (int allowed = 0; allowed < 2; allowed++) {
+    pool_t *pool = pool_with(allowed ? "local_infile=1" : "");
+    pool_lease_t lease = get(pool);
+    bool read = mysql_query(pool_conn(lease), "LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE items (name)") == 0;
+    assert_int_equal(read, allowed);
+    put(lease);
+    end(pool);
+  }
+}
+
+/* ---- tests: URLs ---- */
+
+static void test_a_wrong_url_is_refused_before_anything_is_connected_to(void **state)
+{
+  static const struct {
+    const char *url, *message;
+  } wrong[] = {
+      {"mysql:///shop", "the URL has no server"},
+      {"mysql://app:" PASSWORD "@db/shop?charser=utf8", "did you mean 'charset'?"},
+      {"mysql://app:" PASSWORD "@db/shop?pool.max_open=5&zzzzzzzzzzzz=1", "parameter 1 of the URL"},
+      {"mysql://app:" PASSWORD "@db/shop?zzzzzzzzzzzz=1", "there are socket, charset, reset"},
+      {"mysql://app:" PASSWORD "@db/shop?charset=klingon", "charset is none that libmariadb knows"},
+      {"mysql://app:" PASSWORD "@db/shop?reset=all", "connection, change_user, rollback, none"},
+      {"mysql://app:" PASSWORD "@db/shop?compress=2", "compress must be 0 or 1"},
+      {"mysql://app:" PASSWORD "@db/shop?max_reply_bytes=0", "max_reply_bytes must be a number from 1"},
+      {"mysql://app:" PASSWORD "@db/shop?reset_timeout_ms=5s", "reset_timeout_ms must be a number from 1"},
+      {"mysql://app:" PASSWORD "@db/shop?ssl_mode=on", "disabled, preferred, required, verify_ca, verify_identity"},
+      {"mysql://app:" PASSWORD "@db/shop?ssl_ca=/nowhere/ca.pem", "ssl_ca cannot be read: No such file"},
+      {"mysql://app:" PASSWORD "@db/shop?ssl_mode=verify_ca", "needs ssl_ca or ssl_capath"},
+      {"mysql://app:" PASSWORD "@db/shop?ssl_mode=disabled&tls_version=TLSv1.3", "other parameters ask for TLS"},
+      {"mysql://app:" PASSWORD "@db/shop?ssl_mode=required&ssl_verify=1", "both ssl_mode and ssl_verify"},
+      {"mysql://app:" PASSWORD "@db/shop?ssl_key=/dev/null", "ssl_key needs ssl_cert"},
+      {"mysql://app:" PASSWORD "@db/shop?init_statement=", "init_statement is empty"},
+      {"mysql://app:" PASSWORD "@db/shop/items", "the name of one database"},
+      {"mysql://app:" PASSWORD "@db/shop?socket=/run/s", "both a host and socket"},
+      {"mysql:///shop?socket=run/s", "socket must be a path"},
+      {"mysql://app:" PASSWORD "@db:99999/shop", "port"},
+      {"mysql://app:" PASSWORD "@db/shop?socket", "a parameter of a URL is NAME=VALUE"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    pool_error_t error = POOL_ERROR_INIT;
+    pool_t *pool;
+    int code = open_url(wrong[i].url, &pool, &error);
+    if (code != POOL_E_INVALID || !strstr(error.message, wrong[i].message))
+      fail_msg("%s: %d %s", wrong[i].url, code, error.message);
+  }
+}
+
+/* ---- tests: calls ---- */
+
+#define TYPES_TABLE                                                                                                    \
+  "CREATE TEMPORARY TABLE kinds (a TINYINT, b SMALLINT UNSIGNED, c MEDIUMINT, d INT UNSIGNED, e BIGINT, "              \
+  "f BIGINT UNSIGNED, g DECIMAL(65,30), h DOUBLE, i BIT(12), j DATE, k TIME(3), l DATETIME(6), m TIMESTAMP NULL, "     \
+  "n YEAR, o CHAR(5), p VARCHAR(9), q TEXT, r BINARY(3), s BLOB, t ENUM('no','yes'), u SET('x','y'), v JSON, "         \
+  "w INT(6) ZEROFILL, x FLOAT)"
+
+#define TYPES_ROW                                                                                                      \
+  "INSERT INTO kinds VALUES (-128, 65535, -8388608, 4294967295, -9223372036854775808, 18446744073709551615, "          \
+  "-12345678901234567890123456789012345.123456789012345678901234567891, 0.1, b'101000000001', '2024-02-29', "          \
+  "'-838:59:58.999', '1000-01-01 00:00:00.000001', NULL, 2026, 'five', 'a\"b\\\\c', 'z\\nw', 'ab', X'00ff10', "        \
+  "'yes', 'x,y', '{\"deep\":[1,2.50]}', 42, 1.5)"
+
+#define TYPES_REPLY                                                                                                    \
+  "\"types\":[\"tinyint\",\"smallint unsigned\",\"mediumint\",\"int unsigned\",\"bigint\",\"bigint unsigned\","        \
+  "\"decimal\",\"double\",\"bit\",\"date\",\"time\",\"datetime\",\"timestamp\",\"year\",\"char\",\"varchar\","         \
+  "\"text\",\"binary\",\"blob\",\"enum\",\"set\",\"json\",\"int unsigned\",\"float\"],"                                \
+  "\"rows\":[[-128,65535,-8388608,4294967295,-9223372036854775808,18446744073709551615,"                               \
+  "-12345678901234567890123456789012345.123456789012345678901234567891,0.1,2561,\"2024-02-29\",\"-838:59:58.999\","    \
+  "\"1000-01-01 00:00:00.000001\",null,2026,\"five\",\"a\\\"b\\\\c\",\"z\\nw\",\"\\\\x616200\",\"\\\\x00ff10\","       \
+  "\"yes\",\"x,y\",{\"deep\":[1,2.50]},42,1.5],"                                                                       \
+  "[null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,"    \
+  "null,null]],\"affected\":2,\"last_insert_id\":0}"
+
+static void test_a_reply_has_the_types_and_all_digits(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  ask_lease(lease, TYPES_TABLE);
+  ask_lease(lease, TYPES_ROW);
+  ask_lease(lease, "INSERT INTO kinds (a) VALUES (NULL)");
+  const char *said = call(lease, "SELECT * FROM kinds", "");
+  assert_string_equal(strstr(said, "\"types\""), TYPES_REPLY);
+  said = call(lease, "SELECT * FROM kinds WHERE ? = 1", "[1]");
+  assert_string_equal(strstr(said, "\"types\""), TYPES_REPLY);
+  put(lease);
+  end(pool);
+}
+
+static void test_a_parameter_keeps_its_type_and_its_digits(void **state)
+{
+  static const struct {
+    const char *args, *rows;
+  } all[] = {
+      {"[0]", "\"types\":[\"bigint unsigned\"],\"rows\":[[0]]"},
+      {"[-9223372036854775808]", "\"types\":[\"bigint\"],\"rows\":[[-9223372036854775808]]"},
+      {"[18446744073709551615]", "[[18446744073709551615]]"},
+      {"[18446744073709551616]", "\"types\":[\"decimal\"],\"rows\":[[18446744073709551616]]"},
+      {"[-0.10]", "\"types\":[\"decimal\"],\"rows\":[[-0.10]]"},
+      {"[1e-3]", "\"types\":[\"double\"],\"rows\":[[0.001]]"},
+      {"[1.7976931348623157E+308]", "\"types\":[\"double\"],\"rows\":[[1.7976931348623157e+308]]"},
+      {"[true]", "[[1]]"},
+      {" [ false ] ", "[[0]]"},
+      {"[null]", "\"types\":[\"null\"],\"rows\":[[null]]"},
+      {"[\"\"]", "[[\"\"]]"},
+      {"[\"\\u00e4\\ud83d\\ude00 \\u0000 \\\"\"]", "[[\"\xc3\xa4\xf0\x9f\x98\x80 \\u0000 \\\"\"]]"},
+      {"[{\"a\": [1, \"]\"]}]", "[[\"{\\\"a\\\": [1, \\\"]\\\"]}\"]]"},
+  };
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    const char *said = call(lease, "SELECT ?", all[i].args);
+    if (!strstr(said, all[i].rows))
+      fail_msg("%s: %s", all[i].args, said);
+  }
+  assert_non_null(strstr(call(lease, "SELECT ? + ?, ?", "[1, 2, \"x\"]"), "[[3,\"x\"]]"));
+  put(lease);
+  end(pool);
+}
+
+static void test_a_reply_says_what_was_affected(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  ask(admin, "TRUNCATE TABLE shop.items");
+  assert_string_equal(call(lease, "INSERT INTO items (name) VALUES (?), (?)", "[\"one\", \"two\"]"),
+                      "{\"columns\":[],\"types\":[],\"rows\":[],\"affected\":2,\"last_insert_id\":1}");
+  assert_string_equal(call(lease, "UPDATE items SET name = 'three' WHERE id > 0", ""),
+                      "{\"columns\":[],\"types\":[],\"rows\":[],\"affected\":2,\"last_insert_id\":0}");
+  assert_string_equal(
+      call(lease, "SELECT name FROM items WHERE id > 2", "[]"),
+      "{\"columns\":[\"name\"],\"types\":[\"varchar\"],\"rows\":[],\"affected\":0,\"last_insert_id\":0}");
+  put(lease);
+  end(pool);
+}
+
+static void test_of_several_results_the_first_with_columns_is_the_reply(void **state)
+{
+  (void)state;
+  ask(admin, "CREATE PROCEDURE shop.two() BEGIN SELECT 1 AS a; SELECT 2 AS b UNION SELECT 3; END");
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  for (int prepared = 0; prepared < 2; prepared++) {
+    const char *said = call(lease, "CALL two()", prepared ? "[]" : "");
+    assert_string_equal(said,
+                        "{\"columns\":[\"a\"],\"types\":[\"int\"],\"rows\":[[1]],\"affected\":1,\"last_insert_id\":0}");
+  }
+  assert_string_equal(ask_lease(lease, "SELECT 5"), "5");
+  put(lease);
+  end(pool);
+  ask(admin, "DROP PROCEDURE shop.two");
+}
+
+static void test_an_error_of_the_server_leaves_the_connection_good(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  unsigned long id = id_of(lease);
+  expect_call(lease, "SELECT * FROM nothing", "", POOL_E_REMOTE,
+              "{\"message\":\"Table 'shop.nothing' doesn't exist\",\"code\":1146,\"sqlstate\":\"42S02\"}");
+  expect_call(lease, "SELECT nonsense FROM", "[]", POOL_E_REMOTE, "\"code\":1064,\"sqlstate\":\"42000\"}");
+  expect_call(lease, "SELECT (SELECT ? UNION SELECT 2)", "[1]", POOL_E_REMOTE, "\"code\":1242");
+  expect_call(lease, "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'say \"no\"\\n\\\\'", "", POOL_E_REMOTE,
+              "{\"message\":\"say \\\"no\\\" \\\\\",\"code\":1644,\"sqlstate\":\"45000\"}");
+  expect_call(lease, "SELECT ?", "[1, 2]", POOL_E_INVALID, "1 question marks, and args has 2 elements");
+  expect_call(lease, "SELECT 1", "[1", POOL_E_INVALID, "byte 3 of it is wrong");
+  expect_call(lease, "SELECT 1", "{}", POOL_E_INVALID, "must be a JSON array");
+  put(lease);
+  lease = get(pool);
+  assert_int_equal(id_of(lease), id);
+  put(lease);
+  end(pool);
+}
+
+static void test_a_call_is_refused_where_it_cannot_be_right(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  MYSQL *mysql = pool_conn(lease);
+  assert_int_equal(mysql_query(mysql, "SELECT 1"), 0);
+  expect_call(lease, "SELECT 1", "", POOL_E_INVALID, "still unread");
+  mysql_free_result(mysql_store_result(mysql));
+  assert_int_equal(mysql_set_character_set(mysql, "latin1"), 0);
+  expect_call(lease, "SELECT 1", "", POOL_E_UNSUPPORTED, "latin1");
+  put(lease);
+  end(pool);
+}
+
+static void test_a_reply_above_the_limit_ends_the_connection(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("max_reply_bytes=5000");
+  for (int prepared = 0; prepared < 2; prepared++) {
+    pool_lease_t lease = get(pool);
+    unsigned long id = id_of(lease);
+    expect_call(lease, "SELECT seq, REPEAT('x', 100) FROM seq_1_to_10000000", prepared ? "[]" : "", POOL_E_BROKEN,
+                "larger than max_reply_bytes=5000");
+    put(lease);
+    wait_until(!has_session(id));
+  }
+  end(pool);
+}
+
+static void test_a_call_that_times_out_is_ended_at_the_server(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("pool.call_timeout_ms=200");
+  for (int prepared = 0; prepared < 2; prepared++) {
+    pool_lease_t lease = get(pool);
+    unsigned long id = id_of(lease);
+    expect_call(lease, "SELECT SLEEP(1000)", prepared ? "[]" : "", POOL_E_TIMEOUT, "the deadline passed");
+    put(lease);
+    wait_until(!has_session(id));
+  }
+  end(pool);
+}
+
+static void test_rows_without_end_do_not_pass_the_deadline(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("pool.call_timeout_ms=200&max_reply_bytes=1000000000");
+  pool_lease_t lease = get(pool);
+  expect_call(lease, "SELECT seq FROM seq_1_to_1000000000000", "", POOL_E_TIMEOUT, "the deadline passed");
+  put(lease);
+  end(pool);
+}
+
+/* Texts that fill the buffers of a socket many times go both ways, in calls and by the user's own hand. */
+static void exchange_long_texts(pool_lease_t lease)
+{
+  enum { SIZE = 400000 };
+  int little = 4096;
+  setsockopt(mysql_get_socket(pool_conn(lease)), SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+  char *args = malloc(SIZE + 8);
+  assert_non_null(args);
+  strcpy(args, "[\"");
+  memset(args + 2, 'y', SIZE);
+  strcpy(args + 2 + SIZE, "\"]");
+  assert_non_null(strstr(call(lease, "SELECT LENGTH(?)", args), "[[400000]]"));
+  free(args);
+  ask_lease(lease, "SET @long = REPEAT('x', 400000)");
+  assert_int_equal(strlen(ask_lease(lease, "SELECT @long")), 255);
+  assert_non_null(strstr(call(lease, "SELECT @long", ""), "xxxx"));
+  MYSQL *mysql = pool_conn(lease);
+  char *statement = calloc(1, SIZE);
+  assert_non_null(statement);
+  memset(statement, ' ', SIZE - 1);
+  memcpy(statement, "SELECT 1", 8);
+  assert_string_equal(ask(mysql, statement), "1");
+  free(statement);
+}
+
+static void test_long_texts_go_both_ways(void **state)
+{
+  static const char *const parameters[] = {"", "ssl_mode=required", "compress=1"};
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    pool_t *pool = pool_with(parameters[i]);
+    pool_lease_t lease = get(pool);
+    exchange_long_texts(lease);
+    put(lease);
+    end(pool);
+  }
+}
+
+/* ---- tests: async calls ---- */
+
+struct answer {
+  _Atomic int done;
+  int32_t code;
+  char text[512];
+};
+
+static void take_answer(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct answer *answer = user;
+  answer->code = code;
+  snprintf(answer->text, sizeof answer->text, "%.*s", (int)reply.size, (const char *)reply.data);
+  pool_bytes_free(&reply);
+  answer->done = 1;
+}
+
+static int64_t go(pool_lease_t lease, const char *sql, const char *args, struct answer *answer)
+{
+  pool_bytes_t given = {(char *)(uintptr_t)args, strlen(args)};
+  *answer = (struct answer){.done = 0};
+  return pool_go(lease, sql, given, take_answer, answer);
+}
+
+static void test_an_async_call_ends_once_with_its_reply(void **state)
+{
+  struct answer answers[3];
+  (void)state;
+  pool_t *pool = pool_with("pool.max_open=3&pool.call_timeout_ms=10000");
+  static const char *const statements[] = {"SELECT ?", "SELECT x, ?", "SELECT SLEEP(?)"};
+  for (int i = 0; i < 3; i++) {
+    pool_lease_t lease = get(pool);
+    assert_true(go(lease, statements[i], "[0]", &answers[i]) > 0);
+    put(lease); /* it is reset and lent when the call is done */
+  }
+  for (int i = 0; i < 3; i++)
+    wait_until(answers[i].done);
+  assert_int_equal(answers[0].code, 0);
+  assert_non_null(strstr(answers[0].text, "[[0]]"));
+  assert_int_equal(answers[1].code, POOL_E_REMOTE);
+  assert_non_null(strstr(answers[1].text, "\"code\":1054"));
+  assert_int_equal(answers[2].code, 0);
+  end(pool);
+}
+
+static void test_an_async_call_keeps_its_deadline(void **state)
+{
+  struct answer answer;
+  (void)state;
+  pool_t *pool = pool_with("pool.call_timeout_ms=200");
+  pool_lease_t lease = get(pool);
+  unsigned long id = id_of(lease);
+  assert_int_equal(go(lease, "SELECT 1", "nonsense", &answer), POOL_E_INVALID);
+  assert_true(go(lease, "SELECT SLEEP(1000)", "", &answer) > 0);
+  wait_until(answer.done);
+  assert_int_equal(answer.code, POOL_E_TIMEOUT);
+  put(lease);
+  wait_until(!has_session(id));
+  end(pool);
+}
+
+/* ---- tests: what is left behind ---- */
+
+static void leave_everything_behind(MYSQL *mysql)
+{
+  static const char *const statements[] = {"SET @left = 1",
+                                           "SET SESSION sort_buffer_size = 1048576",
+                                           "SET NAMES latin1",
+                                           "CREATE TEMPORARY TABLE left_behind (a INT)",
+                                           "SELECT GET_LOCK('left', 0)",
+                                           "SET ROLE clerk",
+                                           "USE other",
+                                           "SET autocommit = 0",
+                                           "INSERT INTO shop.items (name) VALUES ('left')"};
+  for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
+    ask(mysql, statements[i]);
+}
+
+static void test_a_session_is_put_back(void **state)
+{
+  static const char *const resets[] = {"reset=connection", "reset=change_user", "init_statement=SET%20ROLE%20NONE"};
+  (void)state;
+  ask(admin, "TRUNCATE TABLE shop.items");
+  for (int i = 0; i < 3; i++) {
+    pool_t *pool = pool_with(resets[i]);
+    pool_lease_t lease = get(pool);
+    unsigned long id = id_of(lease);
+    char buffer_size[32];
+    snprintf(buffer_size, sizeof buffer_size, "%s", ask_lease(lease, "SELECT @@sort_buffer_size"));
+    leave_everything_behind(pool_conn(lease));
+    put(lease);
+    lease = get(pool);
+    MYSQL *mysql = pool_conn(lease);
+    assert_int_equal(id_of(lease), id);
+    assert_string_equal(ask(mysql, "SELECT @left"), "NULL");
+    assert_string_equal(ask(mysql, "SELECT @@sort_buffer_size"), buffer_size);
+    assert_string_equal(ask(mysql, "SELECT @@character_set_client"), "utf8mb4");
+    assert_string_equal(ask(mysql, "SELECT @@character_set_results"), "utf8mb4");
+    assert_string_equal(mysql_character_set_name(mysql), "utf8mb4");
+    assert_string_equal(ask(mysql, "SELECT IS_FREE_LOCK('left')"), "1");
+    assert_string_equal(ask(mysql, "SELECT DATABASE()"), "shop");
+    assert_string_equal(ask(mysql, "SELECT @@autocommit"), "1");
+    assert_string_equal(ask(mysql, "SELECT CURRENT_ROLE()"), i == 2 ? "NULL" : "clerk"); /* MariaDB keeps it */
+    assert_string_equal(ask(mysql, "SELECT COUNT(*) FROM items"), "0");
+    assert_int_equal(mysql_query(mysql, "SELECT * FROM left_behind"), 1);
+    put(lease);
+    end(pool);
+  }
+}
+
+static void test_a_session_without_a_database_has_none_again(void **state)
+{
+  char url[URL_SIZE];
+  (void)state;
+  snprintf(url, sizeof url, "mysql://app:" PASSWORD "@127.0.0.1:%d", server.port);
+  pool_t *pool = pool_at(url);
+  pool_lease_t lease = get(pool);
+  unsigned long id = id_of(lease);
+  ask_lease(lease, "USE shop");
+  put(lease);
+  lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT DATABASE()"), "NULL");
+  assert_int_equal(id_of(lease), id);
+  put(lease);
+  end(pool);
+}
+
+static void test_a_user_that_was_changed_is_changed_back(void **state)
+{
+  static const char *const resets[] = {"reset=connection", "reset=change_user", "reset=rollback"};
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    pool_t *pool = pool_with(resets[i]);
+    pool_lease_t lease = get(pool);
+    unsigned long id = id_of(lease);
+    assert_int_equal(mysql_change_user(pool_conn(lease), "guest", "", NULL), 0);
+    put(lease);
+    lease = get(pool);
+    assert_int_equal(id_of(lease), id);
+    assert_non_null(strstr(ask_lease(lease, "SELECT CURRENT_USER()"), "app@"));
+    assert_string_equal(ask_lease(lease, "SELECT DATABASE()"), "shop");
+    put(lease);
+    end(pool);
+  }
+}
+
+static void test_a_transaction_is_rolled_back_by_the_cheap_reset_too(void **state)
+{
+  (void)state;
+  ask(admin, "TRUNCATE TABLE shop.items");
+  pool_t *pool = pool_with("reset=rollback");
+  pool_lease_t lease = get(pool);
+  ask_lease(lease, "SET @kept = 5");
+  ask_lease(lease, "START TRANSACTION");
+  ask_lease(lease, "INSERT INTO items (name) VALUES ('left')");
+  put(lease);
+  lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT COUNT(*) FROM items"), "0");
+  assert_string_equal(ask_lease(lease, "SELECT @kept"), "5");
+  put(lease);
+  end(pool);
+}
+
+static void test_without_a_reset_a_transaction_ends_its_connection(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("reset=none");
+  pool_lease_t lease = get(pool);
+  unsigned long id = id_of(lease);
+  ask_lease(lease, "SET @kept = 6");
+  put(lease);
+  lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT @kept"), "6");
+  ask_lease(lease, "START TRANSACTION READ ONLY");
+  size_t since = told_so_far();
+  put(lease);
+  assert_true(was_told("a transaction was left open", since));
+  wait_until(!has_session(id));
+  end(pool);
+}
+
+static MYSQL_STMT *leave_unread(MYSQL *mysql, int how)
+{
+  static const char rows[] = "SELECT seq FROM seq_1_to_100000";
+  MYSQL_STMT *statement = mysql_stmt_init(mysql);
+  if (how == 0) {
+    assert_int_equal(mysql_stmt_prepare(statement, rows, sizeof rows - 1), 0);
+    assert_int_equal(mysql_stmt_execute(statement), 0);
+  } else {
+    assert_int_equal(mysql_query(mysql, how == 1 ? rows : "SELECT 1; SELECT 2"), 0);
+    if (how == 2)
+      mysql_free_result(mysql_store_result(mysql));
+  }
+  return statement;
+}
+
+static void test_unread_results_end_their_connection(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("multi_statements=1");
+  for (int how = 0; how < 3; how++) {
+    pool_lease_t lease = get(pool);
+    unsigned long id = id_of(lease);
+    MYSQL_STMT *statement = leave_unread(pool_conn(lease), how);
+    size_t since = told_so_far();
+    put(lease);
+    assert_true(was_told("results of a statement were left unread", since));
+    wait_until(!has_session(id));
+    mysql_stmt_close(statement);
+  }
+  end(pool);
+}
+
+static void test_a_statement_that_is_left_prepared_does_no_harm(void **state)
+{
+  static const char sql[] = "SELECT 1";
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  MYSQL_STMT *statement = mysql_stmt_init(pool_conn(lease));
+  assert_int_equal(mysql_stmt_prepare(statement, sql, sizeof sql - 1), 0);
+  put(lease);
+  mysql_stmt_close(statement);
+  lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SHOW SESSION STATUS LIKE 'Com_stmt_prepare'"), "Com_stmt_prepare");
+  put(lease);
+  end(pool);
+}
+
+/* ---- tests: what a server does ---- */
+
+static void test_a_wrong_password_is_said_and_no_other_server_is_tried(void **state)
+{
+  char url[URL_SIZE];
+  (void)state;
+  snprintf(url, sizeof url, "mysql://app:" OTHER_PASSWORD "@127.0.0.1:%d,127.0.0.1:1/shop", server.port);
+  pool_t *pool = pool_at(url);
+  size_t since = told_so_far();
+  int number = expect_no_connection(pool, 30000, POOL_E_OPEN, "Access denied for user");
+  assert_int_equal(number, ER_ACCESS_DENIED_ERROR);
+  assert_false(was_told("127.0.0.1:1:", since));
+  end(pool);
+}
+
+static void test_a_password_that_was_changed_ends_what_logs_in_again(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("reset=change_user");
+  pool_lease_t lease = get(pool);
+  ask(admin, "SET PASSWORD FOR app@'%' = PASSWORD('" OTHER_PASSWORD "')");
+  assert_string_equal(ask_lease(lease, "SELECT 7"), "7");
+  size_t since = told_so_far();
+  put(lease);
+  assert_true(was_told("resetting the session: Access denied", since));
+  expect_no_connection(pool, 30000, POOL_E_OPEN, "Access denied");
+  ask(admin, "SET PASSWORD FOR app@'%' = PASSWORD('" PASSWORD "')");
+  lease = get(pool);
+  put(lease);
+  end(pool);
+}
+
+static void test_a_failed_init_statement_is_not_quoted(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("init_statement=SET%20nonsense%20" OTHER_PASSWORD);
+  expect_no_connection(pool, 30000, POOL_E_OPEN, "init_statement failed with error 1064 (42000)");
+  end(pool);
+}
+
+static void test_an_init_statement_without_end_does_not_pass_the_deadline(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("init_statement=SELECT%20seq%20FROM%20seq_1_to_1000000000000");
+  expect_no_connection(pool, 300, POOL_E_TIMEOUT, "the deadline passed");
+  end(pool);
+}
+
+/* Opens sessions until the server takes no more.  Returns how many. */
+static int fill_server(MYSQL **sessions, int most)
+{
+  for (int count = 0; count < most; count++) {
+    sessions[count] = mysql_init(NULL);
+    if (!mysql_real_connect(sessions[count], NULL, MYSQL_SERVER_USER, NULL, NULL, 0, server.socket, 0)) {
+      assert_int_equal(mysql_errno(sessions[count]), ER_CON_COUNT_ERROR);
+      mysql_close(sessions[count]);
+      return count;
+    }
+  }
+  fail_msg("the server takes more than %d sessions", most);
+  return 0;
+}
+
+static void test_a_full_server_says_so_and_serves_when_there_is_room(void **state)
+{
+  MYSQL *sessions[20];
+  (void)state;
+  pool_t *pool = pool_with("");
+  ask(admin, "SET GLOBAL max_connections = 10");
+  int count = fill_server(sessions, 20);
+  int number = expect_no_connection(pool, 30000, POOL_E_OPEN, "Too many connections");
+  assert_int_equal(number, ER_CON_COUNT_ERROR);
+  ask(admin, "SET GLOBAL max_connections = 151");
+  put(get(pool));
+  while (count > 0)
+    mysql_close(sessions[--count]);
+  end(pool);
+}
+
+static void test_sessions_that_the_server_ended_are_found_by_the_check(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("pool.check_after_ms=0&pool.max_open=3");
+  pool_lease_t leases[3];
+  leases_get(pool, leases, 3);
+  ask_lease(leases[1], "SET SESSION wait_timeout = 1");
+  unsigned long ids[3] = {id_of(leases[0]), id_of(leases[1]), id_of(leases[2])};
+  ask_lease(leases[2], "SET SESSION wait_timeout = 1");
+  leases_put(leases, 3);
+  kill_session(ids[0]);
+  kill_session(ids[1]);
+  size_t since = told_so_far();
+  leases_get(pool, leases, 3);
+  assert_true(was_told("the server", since));
+  for (int i = 0; i < 3; i++)
+    assert_string_equal(ask_lease(leases[i], "SELECT 8"), "8");
+  assert_in_range(stats_of(pool).check_failures, 1, 2); /* a get that met one does not meet the next */
+  leases_put(leases, 3);
+  end(pool);
+}
+
+static void test_an_idle_session_that_the_server_timed_out_is_replaced(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("pool.check_after_ms=0&reset=none");
+  pool_lease_t lease = get(pool);
+  unsigned long id = id_of(lease);
+  ask_lease(lease, "SET SESSION wait_timeout = 1");
+  put(lease);
+  wait_until(!has_session(id));
+  lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT 8"), "8");
+  put(lease);
+  assert_int_equal(stats_of(pool).check_failures, 1);
+  end(pool);
+}
+
+static void test_a_killed_session_breaks_a_call_and_is_not_lent_again(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get(pool);
+  kill_session(id_of(lease));
+  expect_call(lease, "SELECT 1", "", POOL_E_BROKEN, "the call: ");
+  expect_call(lease, "SELECT 1", "", POOL_E_BROKEN, "");
+  put(lease);
+  lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT 9"), "9");
+  kill_session(id_of(lease));
+  put(lease); /* nobody has noticed, so the reset does */
+  lease = get(pool);
+  assert_string_equal(ask_lease(lease, "SELECT 9"), "9");
+  put(lease);
+  end(pool);
+}
+
+static void test_a_server_that_was_killed_is_used_again_when_it_is_back(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("pool.check_after_ms=0&pool.max_open=2");
+  pool_lease_t leases[2];
+  leases_get(pool, leases, 2);
+  put(leases[0]);
+  server_kill(&server.server);
+  expect_call(leases[1], "SELECT 1", "", POOL_E_BROKEN, "the call: ");
+  put(leases[1]);
+  expect_no_connection(pool, 30000, POOL_E_OPEN, "connecting to 127.0.0.1:");
+  mysql_server_start(&server);
+  mysql_close(admin);
+  connect_admin();
+  leases_get(pool, leases, 2);
+  assert_string_equal(ask_lease(leases[0], "SELECT 1"), "1");
+  leases_put(leases, 2);
+  end(pool);
+}
+
+static void test_a_server_that_hangs_keeps_nobody_beyond_his_deadline(void **state)
+{
+  (void)state;
+  pool_t *checked = pool_with("pool.check_after_ms=0&pool.check_timeout_ms=100");
+  pool_t *called = pool_with("pool.call_timeout_ms=100&reset_timeout_ms=100");
+  pool_t *tls = pool_with("ssl_mode=required&reset_timeout_ms=100");
+  put(get(checked));
+  pool_lease_t lease = get(called), left = get(called), secret = get(tls);
+  server_freeze(&server.server);
+  expect_no_connection(checked, 300, POOL_E_TIMEOUT, "the deadline passed");
+  expect_call(lease, "SELECT 1", "", POOL_E_TIMEOUT, "the deadline passed");
+  put(lease);
+  size_t since = told_so_far();
+  put(left);
+  put(secret);
+  assert_true(was_told("resetting the session: the deadline passed", since));
+  end(called);
+  end(tls);
+  server_thaw(&server.server);
+  put(get(checked));
+  end(checked);
+}
+
+/* ---- tests: several servers ---- */
+
+static void keep_silent(struct impostor *impostor, int connection)
+{
+  impostor_hear_all(impostor, connection);
+}
+
+static void test_the_next_server_is_tried_when_one_is_dead_or_silent(void **state)
+{
+  char url[URL_SIZE];
+  struct impostor silent;
+  (void)state;
+  impostor_start(&silent, keep_silent);
+  snprintf(url, sizeof url, "mysql://app:" PASSWORD "@127.0.0.1:%d,127.0.0.1:%d,localhost:%d/shop", server_free_port(),
+           silent.port, server.port);
+  pool_t *pool = pool_at(url);
+  pool_lease_t lease = pool_get_for(pool, 4000);
+  assert_true(lease > 0);
+  assert_string_equal(ask_lease(lease, "SELECT DATABASE()"), "shop");
+  put(lease);
+  end(pool);
+  impostor_stop(&silent);
+}
+
+/* ---- tests: TLS ---- */
+
+/* Gets a connection with TLS: its version, or why there is none. */
+static const char *connect_tls(const char *host, const char *parameters)
+{
+  static char said[512];
+  char url[URL_SIZE];
+  pool_error_t error = POOL_ERROR_INIT;
+  snprintf(url, sizeof url, "mysql://app:" PASSWORD "@%s:%d/shop?%s", host, server.port, parameters);
+  pool_t *pool = pool_at(url);
+  pool_lease_t lease = pool_get(pool);
+  if (lease > 0) {
+    assert_string_equal(ask_lease(lease, "SELECT 1"), "1");
+    const char *version = mysql_get_ssl_cipher(pool_conn(lease)) ? "TLS" : "plain";
+    snprintf(said, sizeof said, "%s", version);
+    put(lease);
+    put(get(pool));
+    assert_int_equal(stats_of(pool).reset_failures, 0);
+  } else {
+    pool_failure(&error);
+    tell(error.message);
+    snprintf(said, sizeof said, "%s", error.message);
+  }
+  end(pool);
+  return said;
+}
+
+static void expect_tls(const char *host, const char *format, const char *file, const char *expected)
+{
+  char parameters[256];
+  snprintf(parameters, sizeof parameters, format, file);
+  const char *said = connect_tls(host, parameters);
+  if (!strstr(said, expected))
+    fail_msg("%s %s: %s", host, parameters, said);
+}
+
+static void test_tls_checks_the_certificate_as_the_url_says(void **state)
+{
+  (void)state;
+  expect_tls("localhost", "ssl_ca=%s", server.authority, "TLS");
+  expect_tls("localhost", "ssl_ca=%s&reset=change_user", server.authority, "TLS");
+  expect_tls("127.0.0.1", "ssl_ca=%s", server.authority, "Validation of SSL server certificate failed");
+  expect_tls("127.0.0.1", "ssl_mode=VERIFY_CA&ssl_ca=%s", server.authority, "TLS");
+  expect_tls("localhost", "ssl_ca=%s", server.stranger, "self-signed certificate in certificate chain");
+  expect_tls("localhost", "ssl_mode=verify_ca&ssl_ca=%s", server.stranger,
+             "self-signed certificate in certificate chain");
+  expect_tls("localhost", "ssl_verify=%s", "1", "self-signed certificate in certificate chain");
+  expect_tls("127.0.0.1", "ssl_mode=%s", "required", "TLS");
+  expect_tls("127.0.0.1", "ssl_mode=%s", "preferred", "TLS");
+  expect_tls("127.0.0.1", "ssl_mode=%s", "disabled", "plain");
+}
+
+/* ---- tests: what is no server ---- */
+
+#define LONG_PASSWORD     1u
+#define WITH_DATABASE     8u
+#define PROTOCOL_41       512u
+#define TLS               2048u
+#define SECURE_CONNECTION 32768u
+#define PLUGIN_AUTH       (1u << 19)
+
+/* Sends the greeting of a server with these capabilities beside the usual ones. */
+static bool greet(int connection, unsigned capabilities)
+{
+  static const char plugin[] = "mysql_native_password";
+  unsigned char packet[128] = {0}, *at = packet + 4;
+  capabilities |= LONG_PASSWORD | WITH_DATABASE | PROTOCOL_41 | SECURE_CONNECTION;
+  *at++ = 10;
+  at = (unsigned char *)stpcpy((char *)at, "5.5.5-10.11.0-impostor") + 1;
+  at += 4;
+  memset(at, 'a', 8);
+  at += 9;
+  *at++ = capabilities & 255;
+  *at++ = capabilities >> 8 & 255;
+  *at++ = 45;
+  *at++ = 2;
+  *at++ = 0;
+  *at++ = capabilities >> 16 & 255;
+  *at++ = (unsigned char)(capabilities >> 24);
+  *at++ = 21;
+  at += 10;
+  memset(at, 'b', 12);
+  at += 13;
+  memcpy(at, plugin, sizeof plugin);
+  at += sizeof plugin;
+  packet[0] = (unsigned char)(at - packet - 4);
+  return impostor_send(connection, packet, (size_t)(at - packet));
+}
+
+static void send_packet(int connection, unsigned char number, const char *bytes, size_t size)
+{
+  unsigned char packet[64] = {(unsigned char)size, 0, 0, number};
+  memcpy(packet + 4, bytes, size);
+  impostor_send(connection, packet, size + 4);
+}
+
+static void send_garbage(struct impostor *impostor, int connection)
+{
+  char bytes[4096];
+  memset(bytes, 'x', sizeof bytes);
+  impostor_send(connection, bytes, sizeof bytes);
+  impostor_hear_all(impostor, connection);
+}
+
+static void speak_ssh(struct impostor *impostor, int connection)
+{
+  static const char hello[] = "SSH-2.0-OpenSSH_9.2\r\n";
+  impostor_send(connection, hello, sizeof hello - 1);
+  impostor_hear_all(impostor, connection);
+}
+
+static void speak_http(struct impostor *impostor, int connection)
+{
+  static const char answer[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+  (void)impostor;
+  impostor_send(connection, answer, sizeof answer - 1);
+}
+
+static void close_early(struct impostor *impostor, int connection)
+{
+  (void)impostor, (void)connection;
+}
+
+static void close_in_the_greeting(struct impostor *impostor, int connection)
+{
+  (void)impostor;
+  impostor_send(connection, "\x50\0\0\0\n5.5", 8);
+}
+
+static void send_without_end(struct impostor *impostor, int connection)
+{
+  char bytes[65536];
+  (void)impostor;
+  memset(bytes, 0xff, sizeof bytes);
+  while (impostor_send(connection, bytes, sizeof bytes))
+    ;
+}
+
+/* A greeting whose bytes come one by one, for longer than anybody wants to wait. */
+static void drip(struct impostor *impostor, int connection)
+{
+  struct pollfd client = {.fd = connection, .events = POLLIN};
+  (void)impostor;
+  bool there = impostor_send(connection, "\x00\xf0\0\0\n", 5);
+  while (there && poll(&client, 1, 5) == 0)
+    there = impostor_send(connection, "5", 1);
+}
+
+static void greet_and_keep_silent(struct impostor *impostor, int connection)
+{
+  greet(connection, PLUGIN_AUTH);
+  impostor_hear_all(impostor, connection);
+}
+
+static void greet_for_tls_and_keep_silent(struct impostor *impostor, int connection)
+{
+  greet(connection, PLUGIN_AUTH | TLS);
+  impostor_hear_all(impostor, connection);
+}
+
+static void greet_for_tls_and_send_garbage(struct impostor *impostor, int connection)
+{
+  greet(connection, PLUGIN_AUTH | TLS);
+  if (impostor_hear(impostor, connection))
+    send_garbage(impostor, connection);
+}
+
+static void test_what_is_no_server_is_an_error_in_time(void **state)
+{
+  static const struct {
+    void (*serve)(struct impostor *impostor, int connection);
+    const char *parameters;
+    int code; /* 0: either */
+  } impostors[] = {
+      {send_garbage, "", 0},
+      {speak_ssh, "", 0},
+      {speak_http, "", POOL_E_OPEN},
+      {close_early, "", POOL_E_OPEN},
+      {close_in_the_greeting, "", POOL_E_OPEN},
+      {send_without_end, "", 0},
+      {drip, "", POOL_E_TIMEOUT},
+      {keep_silent, "", POOL_E_TIMEOUT},
+      {greet_and_keep_silent, "", POOL_E_TIMEOUT},
+      {greet_for_tls_and_keep_silent, "ssl_mode=required", POOL_E_TIMEOUT},
+      {greet_for_tls_and_send_garbage, "ssl_mode=required", POOL_E_OPEN},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof impostors / sizeof *impostors; i++) {
+    struct impostor impostor;
+    impostor_start(&impostor, impostors[i].serve);
+    pool_t *pool = pool_on(impostor.port, impostors[i].parameters);
+    pool_lease_t lease = pool_get_for(pool, impostors[i].code == POOL_E_OPEN ? 30000 : 200);
+    bool expected = impostors[i].code ? lease == impostors[i].code : lease == POOL_E_OPEN || lease == POOL_E_TIMEOUT;
+    if (!expected)
+      fail_msg("impostor %zu: %d", i, (int)lease);
+    end(pool);
+    impostor_stop(&impostor);
+  }
+}
+
+static void greet_without_plugins(struct impostor *impostor, int connection)
+{
+  greet(connection, TLS);
+  impostor_hear_all(impostor, connection);
+}
+
+static void test_a_server_without_tls_hears_nothing_where_tls_is_asked_for(void **state)
+{
+  struct impostor impostor;
+  (void)state;
+  impostor_start(&impostor, greet_and_keep_silent);
+  pool_t *pool = pool_on(impostor.port, "ssl_mode=required");
+  expect_no_connection(pool, 30000, POOL_E_OPEN, "the server has no TLS");
+  end(pool);
+  impostor_stop(&impostor);
+  assert_int_equal(impostor.heard_size, 0);
+}
+
+static void test_a_server_without_plugins_cannot_relax_tls(void **state)
+{
+  struct impostor impostor;
+  (void)state;
+  impostor_start(&impostor, greet_without_plugins);
+  pool_t *pool = pool_on(impostor.port, "ssl_mode=required");
+  assert_true(pool_get_for(pool, 300) < 0);
+  end(pool);
+  impostor_stop(&impostor);
+  assert_false(impostor_has_heard(&impostor, "app"));
+}
+
+static void ask_for_the_password(struct impostor *impostor, int connection)
+{
+  static const char wish[] = "\xfemysql_clear_password";
+  if (!greet(connection, PLUGIN_AUTH) || !impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, 2, wish, sizeof wish);
+  impostor_hear_all(impostor, connection);
+}
+
+static void test_a_server_that_asks_for_the_password_in_clear_does_not_get_it(void **state)
+{
+  struct impostor impostor;
+  (void)state;
+  impostor_start(&impostor, ask_for_the_password);
+  pool_t *pool = pool_on(impostor.port, "");
+  expect_no_connection(pool, 30000, POOL_E_OPEN, "restricted_auth");
+  end(pool);
+  impostor_stop(&impostor);
+  assert_true(impostor_has_heard(&impostor, "app"));
+  assert_false(impostor_has_heard(&impostor, PASSWORD));
+}
+
+static const char ok[] = "\0\0\0\2\0\0";
+
+/* Lets anybody in, and answers the first command with a result that is none. */
+static void answer_with_garbage(struct impostor *impostor, int connection)
+{
+  if (!greet(connection, PLUGIN_AUTH) || !impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, 2, ok, sizeof ok);
+  if (impostor_hear(impostor, connection))
+    send_packet(connection, 1, "\3garbage garbage", 16);
+}
+
+static void test_a_garbled_answer_breaks_the_connection(void **state)
+{
+  struct impostor impostor;
+  (void)state;
+  impostor_start(&impostor, answer_with_garbage);
+  pool_t *pool = pool_on(impostor.port, "");
+  pool_lease_t lease = get(pool);
+  expect_call(lease, "SELECT 1", "", POOL_E_BROKEN, "the call: ");
+  put(lease);
+  end(pool);
+  impostor_stop(&impostor);
+}
+
+/* Lets anybody in, then says unasked that the session has ended. */
+static void say_farewell(struct impostor *impostor, int connection)
+{
+  static const char farewell[] = "\xff\x87\x07#70100Connection was killed";
+  if (!greet(connection, PLUGIN_AUTH) || !impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, 2, ok, sizeof ok);
+  send_packet(connection, 0, farewell, sizeof farewell - 1);
+  impostor_hear_all(impostor, connection);
+}
+
+static void test_what_a_server_says_unasked_ends_the_connection(void **state)
+{
+  struct impostor impostor;
+  (void)state;
+  impostor_start(&impostor, say_farewell);
+  pool_t *pool = pool_on(impostor.port, "");
+  pool_lease_t lease = get(pool);
+  int descriptor = mysql_get_socket(pool_conn(lease));
+  struct pollfd set = {.fd = descriptor, .events = POLLIN};
+  assert_int_equal(poll(&set, 1, 10000), 1);
+  size_t since = told_so_far();
+  put(lease);
+  assert_true(was_told("what nobody asked for", since));
+  end(pool);
+  impostor_stop(&impostor);
+}
+
+/* ---- tests: a balancer ---- */
+
+static _Atomic int relayed; /* connections that have ended */
+
+/* Moves bytes one way.  False: that end has closed. */
+static bool move(int from, int to)
+{
+  char bytes[4096];
+  ssize_t size = recv(from, bytes, sizeof bytes, 0);
+  return size > 0 && impostor_send(to, bytes, (size_t)size);
+}
+
+/* Leads a connection to the server, which sees another port than the client's. */
+static void relay(struct impostor *impostor, int client)
+{
+  struct sockaddr_in name = {
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)server.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int upstream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct pollfd set[] = {{.fd = client, .events = POLLIN}, {.fd = upstream, .events = POLLIN}};
+  (void)impostor;
+  bool open = connect(upstream, (struct sockaddr *)&name, sizeof name) == 0;
+  while (open && poll(set, 2, -1) > 0)
+    open = (!set[0].revents || move(client, upstream)) && (!set[1].revents || move(upstream, client));
+  close(upstream);
+  relayed++;
+}
+
+static void test_behind_a_balancer_no_statement_is_stopped(void **state)
+{
+  struct impostor balancer;
+  (void)state;
+  impostor_start(&balancer, relay);
+  pool_t *pool = pool_on(balancer.port, "pool.call_timeout_ms=200");
+  pool_lease_t lease = get(pool);
+  unsigned long id = id_of(lease);
+  expect_call(lease, "SELECT SLEEP(1000)", "", POOL_E_TIMEOUT, "the deadline passed");
+  put(lease);
+  wait_until(relayed == 2); /* that of the call, and that of the thread which asks the server */
+  assert_true(has_session(id));
+  kill_session(id);
+  end(pool);
+  impostor_stop(&balancer);
+}
+
+/* ---- tests: fork and threads ---- */
+
+static void test_a_child_of_fork_has_connections_of_its_own(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("ssl_mode=required&pool.max_open=2");
+  pool_lease_t leases[2];
+  int status;
+  leases_get(pool, leases, 2);
+  unsigned long id = id_of(leases[1]);
+  put(leases[0]);
+  pid_t child = fork();
+  if (child == 0) {
+    pool_lease_t own = pool_get_for(pool, 10000);
+    must(own > 0);
+    MYSQL *mysql = pool_conn(own);
+    must(mysql_thread_id(mysql) != id && mysql_ping(mysql) == 0);
+    must(pool_put(own) == 0);
+    must(pool_close(pool, 10000) == 0);
+    _exit(0);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_string_equal(ask_lease(leases[1], "SELECT 10"), "10");
+  put(leases[1]);
+  put(get(pool));
+  end(pool);
+}
+
+static void *use_many_times(void *data)
+{
+  pool_t *pool = data;
+  char args[32], row[32];
+  for (int i = 0; i < 40; i++) {
+    pool_bytes_t reply = {NULL, 0};
+    pool_error_t error = POOL_ERROR_INIT;
+    pool_lease_t lease = pool_get(pool);
+    must(lease > 0);
+    snprintf(args, sizeof args, "[%d]", i);
+    snprintf(row, sizeof row, "[[%d]]", i);
+    pool_bytes_t given = {args, strlen(args)};
+    must(pool_call(lease, "SELECT ?", given, &reply, &error) == 0);
+    must(memmem(reply.data, reply.size, row, strlen(row)));
+    pool_bytes_free(&reply);
+    must(mysql_query(pool_conn(lease), "SET @mine = CONNECTION_ID()") == 0);
+    must(pool_put(lease) == 0);
+  }
+  return NULL;
+}
+
+static void test_many_threads_use_few_connections(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("pool.max_open=3&pool.check_after_ms=0");
+  pthread_t threads[6];
+  threads_start(threads, 6, use_many_times, pool);
+  threads_end(threads, 6);
+  assert_in_range(stats_of(pool).opened, 1, 3);
+  end(pool);
+}
+
+/* ---- tests: the driver ---- */
+
+static int find_mysql(void *user, const pool_driver_info_t *driver)
+{
+  if (strcmp(driver->name, "mysql") != 0)
+    return 0;
+  assert_string_equal(driver->schemes, "mysql mariadb");
+  assert_non_null(strstr(driver->needs, "libmariadb 3."));
+  assert_string_equal(driver->problem, "");
+  *(bool *)user = true;
+  return 0;
+}
+
+static void test_the_driver_says_what_it_is(void **state)
+{
+  bool found = false;
+  (void)state;
+  assert_true(pool_drivers(find_mysql, &found) > 0);
+  assert_true(found);
+}
+
+static void test_no_password_was_told_anywhere(void **state)
+{
+  (void)state;
+  assert_true(was_told("mysql", 0));
+  assert_false(was_told(PASSWORD, 0));
+  assert_false(was_told(OTHER_PASSWORD, 0));
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_a_connection_is_the_users_own_handle),
+      cmocka_unit_test(test_a_unix_socket_is_named_by_a_parameter_or_by_the_host),
+      cmocka_unit_test(test_parameters_reach_the_session),
+      cmocka_unit_test(test_a_server_cannot_ask_for_a_file_unless_the_url_allows_it),
+      cmocka_unit_test(test_a_wrong_url_is_refused_before_anything_is_connected_to),
+      cmocka_unit_test(test_a_reply_has_the_types_and_all_digits),
+      cmocka_unit_test(test_a_parameter_keeps_its_type_and_its_digits),
+      cmocka_unit_test(test_a_reply_says_what_was_affected),
+      cmocka_unit_test(test_of_several_results_the_first_with_columns_is_the_reply),
+      cmocka_unit_test(test_an_error_of_the_server_leaves_the_connection_good),
+      cmocka_unit_test(test_a_call_is_refused_where_it_cannot_be_right),
+      cmocka_unit_test(test_a_reply_above_the_limit_ends_the_connection),
+      cmocka_unit_test(test_a_call_that_times_out_is_ended_at_the_server),
+      cmocka_unit_test(test_rows_without_end_do_not_pass_the_deadline),
+      cmocka_unit_test(test_long_texts_go_both_ways),
+      cmocka_unit_test(test_an_async_call_ends_once_with_its_reply),
+      cmocka_unit_test(test_an_async_call_keeps_its_deadline),
+      cmocka_unit_test(test_a_session_is_put_back),
+      cmocka_unit_test(test_a_session_without_a_database_has_none_again),
+      cmocka_unit_test(test_a_user_that_was_changed_is_changed_back),
+      cmocka_unit_test(test_a_transaction_is_rolled_back_by_the_cheap_reset_too),
+      cmocka_unit_test(test_without_a_reset_a_transaction_ends_its_connection),
+      cmocka_unit_test(test_unread_results_end_their_connection),
+      cmocka_unit_test(test_a_statement_that_is_left_prepared_does_no_harm),
+      cmocka_unit_test(test_a_wrong_password_is_said_and_no_other_server_is_tried),
+      cmocka_unit_test(test_a_password_that_was_changed_ends_what_logs_in_again),
+      cmocka_unit_test(test_a_failed_init_statement_is_not_quoted),
+      cmocka_unit_test(test_an_init_statement_without_end_does_not_pass_the_deadline),
+      cmocka_unit_test(test_a_full_server_says_so_and_serves_when_there_is_room),
+      cmocka_unit_test(test_sessions_that_the_server_ended_are_found_by_the_check),
+      cmocka_unit_test(test_an_idle_session_that_the_server_timed_out_is_replaced),
+      cmocka_unit_test(test_a_killed_session_breaks_a_call_and_is_not_lent_again),
+      cmocka_unit_test(test_a_server_that_was_killed_is_used_again_when_it_is_back),
+      cmocka_unit_test(test_a_server_that_hangs_keeps_nobody_beyond_his_deadline),
+      cmocka_unit_test(test_the_next_server_is_tried_when_one_is_dead_or_silent),
+      cmocka_unit_test(test_tls_checks_the_certificate_as_the_url_says),
+      cmocka_unit_test(test_what_is_no_server_is_an_error_in_time),
+      cmocka_unit_test(test_a_server_without_tls_hears_nothing_where_tls_is_asked_for),
+      cmocka_unit_test(test_a_server_without_plugins_cannot_relax_tls),
+      cmocka_unit_test(test_a_server_that_asks_for_the_password_in_clear_does_not_get_it),
+      cmocka_unit_test(test_a_garbled_answer_breaks_the_connection),
+      cmocka_unit_test(test_what_a_server_says_unasked_ends_the_connection),
+      cmocka_unit_test(test_behind_a_balancer_no_statement_is_stopped),
+      cmocka_unit_test(test_a_child_of_fork_has_connections_of_its_own),
+      cmocka_unit_test(test_many_threads_use_few_connections),
+      cmocka_unit_test(test_the_driver_says_what_it_is),
+      cmocka_unit_test(test_no_password_was_told_anywhere),
+  };
+  return cmocka_run_group_tests(tests, make_server, remove_server);
+}
