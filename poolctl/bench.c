@@ -130,10 +130,11 @@ static void note_failure(struct hand *hand, const pool_error_t *error)
   nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* a server that refuses is not flooded */
 }
 
+/* At least one use, however short the run is. */
 static void *work(void *data)
 {
   struct hand *hand = data;
-  while (!atomic_load_explicit(&hand->run->over, memory_order_relaxed)) {
+  do {
     pool_error_t error = POOL_ERROR_INIT;
     int code = hand->run->pool ? borrow(hand, &error) : open_one(hand, &error);
     error.code = code;
@@ -141,7 +142,7 @@ static void *work(void *data)
       note_failure(hand, &error);
     else
       hand->uses++;
-  }
+  } while (!atomic_load_explicit(&hand->run->over, memory_order_relaxed));
   return NULL;
 }
 

@@ -13,5 +13,5 @@ add_executable(mysql_test drivers/mysql_test.c drivers/impostor.c drivers/mysql_
 target_link_libraries(mysql_test PRIVATE pool_test_support pool PkgConfig::libmariadb)
 add_dependencies(mysql_test pool_mysql)
 add_test(NAME mysql COMMAND mysql_test)
-set_tests_properties(mysql PROPERTIES LABELS "driver;drivers" TIMEOUT 300
+set_tests_properties(mysql PROPERTIES LABELS drivers TIMEOUT 300
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_mysql>")

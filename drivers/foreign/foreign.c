@@ -85,7 +85,8 @@ static int make_calls(struct context *context, struct frame *frame, pool_error_t
 static int open_library(struct context *context, int socket, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
   struct guard guard;
-  struct frame frame = sequence_begin(NULL, socket, deadline_ns);
+  struct frame frame;
+  sequence_begin(&frame, &context->description, NULL, socket, deadline_ns);
   int code = guard_enter(&guard, &context->description, deadline_ns, error);
   if (code)
     return code;
@@ -113,7 +114,8 @@ static int foreign_close(void *data, void *conn, pool_error_t *error)
   struct context *context = data;
   struct guard guard;
   int socket = socket_of(context, conn);
-  struct frame frame = sequence_begin(conn, socket, POOL_NO_DEADLINE);
+  struct frame frame;
+  sequence_begin(&frame, &context->description, conn, socket, POOL_NO_DEADLINE);
   guard_enter(&guard, &context->description, POOL_NO_DEADLINE, error); /* without a deadline it never fails */
   /* Before the handle is freed, for the next open may get the same. */
   if (socket >= 0)
@@ -140,7 +142,8 @@ static int check_descriptor(const struct context *context, struct frame *frame, 
 static int run(struct context *context, enum word word, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
   struct guard guard;
-  struct frame frame = sequence_begin(conn, socket_of(context, conn), deadline_ns);
+  struct frame frame;
+  sequence_begin(&frame, &context->description, conn, socket_of(context, conn), deadline_ns);
   int code = guard_enter(&guard, &context->description, deadline_ns, error);
   if (code)
     return code;
@@ -197,7 +200,8 @@ static int read_url(struct description *description, const char *address, pool_e
 static int start(struct description *description, pool_error_t *error)
 {
   struct guard guard;
-  struct frame frame = sequence_begin(NULL, -1, POOL_NO_DEADLINE);
+  struct frame frame;
+  sequence_begin(&frame, description, NULL, -1, POOL_NO_DEADLINE);
   guard_enter_alone(&guard, description);
   int code = sequence_run(description, WORD_START, &frame, POOL_E_DRIVER, error);
   guard_leave(&guard);

@@ -78,7 +78,8 @@ static void unblock(struct guard *guard)
 
 int guard_enter(struct guard *guard, const struct description *description, int64_t deadline_ns, pool_error_t *error)
 {
-  *guard = (struct guard){.locked = description->serial, .blocked = description->blocks_sigpipe};
+  guard->locked = description->serial;
+  guard->blocked = description->blocks_sigpipe;
   if (guard->locked && !take(deadline_ns))
     return failure_set(error, POOL_E_TIMEOUT, 0,
                        "the deadline passed while other calls of libraries that are 'serial' were under way");
@@ -89,7 +90,8 @@ int guard_enter(struct guard *guard, const struct description *description, int6
 
 void guard_enter_alone(struct guard *guard, const struct description *description)
 {
-  *guard = (struct guard){.locked = true, .blocked = description->blocks_sigpipe};
+  guard->locked = true;
+  guard->blocked = description->blocks_sigpipe;
   take(POOL_NO_DEADLINE);
   if (guard->blocked)
     block(guard);

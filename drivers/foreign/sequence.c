@@ -9,14 +9,13 @@
 #include "support/deadline.h"
 #include "support/failure.h"
 
-struct frame sequence_begin(void *conn, int socket, int64_t deadline_ns)
+void sequence_begin(struct frame *frame, const struct description *description, void *conn, int socket,
+                    int64_t deadline_ns)
 {
-  struct frame frame;
-  memset(&frame, 0, sizeof frame);
-  frame.deadline_ns = deadline_ns;
-  frame.variables[VARIABLE_CONN].pointer = conn;
-  frame.variables[VARIABLE_SOCKET].int32 = socket;
-  return frame;
+  memset(frame->variables, 0, description->variable_count * sizeof *frame->variables);
+  frame->deadline_ns = deadline_ns;
+  frame->variables[VARIABLE_CONN].pointer = conn;
+  frame->variables[VARIABLE_SOCKET].int32 = socket;
 }
 
 /* ---- what a call came to ---- */
@@ -174,6 +173,17 @@ int sequence_run(const struct description *description, enum word word, struct f
   return result;
 }
 
+/* A library may free a connection whose close fails, so it is not asked about it. */
+static int say_close_failed(const struct description *description, const struct call *call, struct frame *frame,
+                            const union value *result, pool_error_t *error)
+{
+  void *conn = frame->variables[VARIABLE_CONN].pointer;
+  frame->variables[VARIABLE_CONN].pointer = NULL;
+  int code = say_failed(description, call, frame, result, POOL_E_BROKEN, error);
+  frame->variables[VARIABLE_CONN].pointer = conn;
+  return code;
+}
+
 int sequence_close(const struct description *description, struct frame *frame, pool_error_t *error)
 {
   int code = 0;
@@ -183,7 +193,7 @@ int sequence_close(const struct description *description, struct frame *frame, p
       continue;
     performer_call(call, frame, description, &result);
     if (!passes(description, call, &result) && code == 0)
-      code = say_failed(description, call, frame, &result, POOL_E_BROKEN, error);
+      code = say_close_failed(description, call, frame, &result, error);
   }
   free_all(description, frame);
   return code;

@@ -9,7 +9,8 @@
 #include "foreign/performer.h"
 
 /* Begins a frame for the calls on a connection; NULL: there is none yet. */
-struct frame sequence_begin(void *conn, int socket, int64_t deadline_ns);
+void sequence_begin(struct frame *frame, const struct description *description, void *conn, int socket,
+                    int64_t deadline_ns);
 
 /* Makes the calls of a word.  Returns 0, or `code` with *error filled; POOL_E_TIMEOUT where the deadline is past. */
 int sequence_run(const struct description *description, enum word word, struct frame *frame, int code,

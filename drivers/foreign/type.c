@@ -6,6 +6,7 @@
 
 #include "base/near.h"
 
+/* A name here, and the types of C and of libffi that it stands for. */
 #define ROW(name, kind, ctype, ffi)                                                                                    \
   {                                                                                                                    \
     name, &ffi, kind, sizeof(ctype), (ctype)-1 < (ctype)1                                                              \

@@ -3,6 +3,7 @@
 
 #include <mysql.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,17 +30,43 @@ static void cancel_free(struct cancel *cancel)
   atomic_fetch_sub(&threads, 1);
 }
 
+/* Runs a statement.  Returns how many rows it gives, 0 if it fails. */
+static unsigned long long count_rows(MYSQL *mysql, const char *statement)
+{
+  MYSQL_RES *result = mysql_real_query(mysql, statement, strlen(statement)) == 0 ? mysql_store_result(mysql) : NULL;
+  unsigned long long rows = result ? mysql_num_rows(result) : 0;
+  mysql_free_result(result);
+  return rows;
+}
+
+static bool is_the_session(const struct cancel *cancel, MYSQL *mysql)
+{
+  char statement[128];
+  if (cancel->server.address.is_unix)
+    return true;
+  snprintf(statement, sizeof statement,
+           "SELECT 1 FROM information_schema.processlist WHERE id = %lu AND host LIKE '%%:%s'", cancel->id,
+           cancel->server.own_port);
+  return count_rows(mysql, statement) == 1;
+}
+
+static void stop_statement(const struct cancel *cancel, MYSQL *mysql)
+{
+  char statement[48];
+  snprintf(statement, sizeof statement, "KILL QUERY %lu", cancel->id);
+  if (is_the_session(cancel, mysql))
+    count_rows(mysql, statement);
+}
+
 static void *cancel_main(void *data)
 {
   struct cancel *cancel = data;
   MYSQL *mysql;
-  char statement[48];
   pool_error_t error = POOL_ERROR_INIT;
   int64_t until_ns = deadline_clock() + GRACE_NS;
-  snprintf(statement, sizeof statement, "KILL QUERY %lu", cancel->id);
   if (dial_again(cancel->options, &cancel->server, until_ns, &mysql, &error) == 0) {
     limit_begin(mysql, until_ns);
-    mysql_real_query(mysql, statement, strlen(statement)); /* fails if the statement has ended */
+    stop_statement(cancel, mysql);
     limit_end(mysql);
     dial_close(mysql);
   }

@@ -53,7 +53,7 @@ static void note_failure(struct dial *dial, const struct place *place, const poo
            address->is_unix ? "" : ":", address->port, why->message);
   if (length > 0 && length < size - 3)
     length += (size_t)sprintf(message + length, "; ");
-  fault_line(message + length, size - length, text);
+  failure_line(message + length, size - length, text);
   dial->error->code = why->code;
   dial->error->native = why->native;
   dial->late = why->code == POOL_E_TIMEOUT;
@@ -66,32 +66,37 @@ static bool is_refusal(unsigned number)
          number == ER_DBACCESS_DENIED_ERROR || number == ER_BAD_DB_ERROR;
 }
 
-/* The moment at which the first of several tries ends, so that there is time for the others. */
 static int64_t share(const struct dial *dial, size_t addresses)
 {
-  int64_t now = deadline_clock(), until_ns = dial->deadline_ns;
-  if (until_ns != POOL_NO_DEADLINE && until_ns > now)
-    until_ns = now + (until_ns - now) / (int64_t)(addresses + dial->left - 1);
-  return until_ns;
+  return deadline_share(dial->deadline_ns, addresses + dial->left - 1);
 }
 
 /* ---- one try ---- */
 
-static void set_tls(MYSQL *mysql, const struct options *options)
+/* Each of these returns whether the library took all options. */
+
+static bool set_tls(MYSQL *mysql, const struct options *options)
 {
   const my_bool strict = 1;
-  if (options->ssl == SSL_DISABLED)
-    return;
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &strict);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &strict); /* the handshake relaxes it */
-  mysql_optionsv(mysql, MYSQL_DEFAULT_AUTH, HANDSHAKE_PLUGIN);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, options->ssl_ca);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CAPATH, options->ssl_capath);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, options->ssl_cert);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, options->ssl_key);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CRL, options->ssl_crl);
-  mysql_optionsv(mysql, MYSQL_OPT_SSL_CIPHER, options->ssl_cipher);
-  mysql_optionsv(mysql, MARIADB_OPT_TLS_VERSION, options->tls_version);
+  const struct {
+    enum mysql_option option;
+    const void *value;
+  } all[] = {
+      {MYSQL_OPT_SSL_ENFORCE, &strict},
+      {MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &strict}, /* the handshake relaxes it */
+      {MYSQL_DEFAULT_AUTH, HANDSHAKE_PLUGIN},
+      {MYSQL_OPT_SSL_CA, options->ssl_ca},
+      {MYSQL_OPT_SSL_CAPATH, options->ssl_capath},
+      {MYSQL_OPT_SSL_CERT, options->ssl_cert},
+      {MYSQL_OPT_SSL_KEY, options->ssl_key},
+      {MYSQL_OPT_SSL_CRL, options->ssl_crl},
+      {MYSQL_OPT_SSL_CIPHER, options->ssl_cipher},
+      {MARIADB_OPT_TLS_VERSION, options->tls_version},
+  };
+  bool taken = true;
+  for (size_t i = 0; i < sizeof all / sizeof *all && options->ssl != SSL_DISABLED; i++)
+    taken = mysql_optionsv(mysql, all[i].option, all[i].value) == 0 && taken;
+  return taken;
 }
 
 static bool set_auth(MYSQL *mysql, const struct options *options)
@@ -99,9 +104,9 @@ static bool set_auth(MYSQL *mysql, const struct options *options)
   char *plugins;
   if (asprintf(&plugins, "%s," HANDSHAKE_PLUGIN, options->auth) < 0)
     return false;
-  mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, plugins);
+  bool taken = mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, plugins) == 0;
   free(plugins);
-  return true;
+  return taken;
 }
 
 static bool set_options(MYSQL *mysql, const struct options *options, bool is_unix)
@@ -109,17 +114,15 @@ static bool set_options(MYSQL *mysql, const struct options *options, bool is_uni
   unsigned protocol = is_unix ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
   unsigned infile = (unsigned)options->local_infile;
   unsigned long most = GREETING_MOST;
-  mysql_optionsv(mysql, MARIADB_OPT_IO_WAIT, limit_wait);
-  mysql_optionsv(mysql, MYSQL_OPT_PROTOCOL, &protocol);
-  mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &infile);
-  mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &most);
-  mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, options->charset);
-  if (options->compress)
-    mysql_optionsv(mysql, MYSQL_OPT_COMPRESS, NULL);
-  if (options->program_name)
-    mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", options->program_name);
-  set_tls(mysql, options);
-  return set_auth(mysql, options);
+  const char *program = options->program_name;
+  return mysql_optionsv(mysql, MARIADB_OPT_IO_WAIT, limit_wait) == 0 &&
+         mysql_optionsv(mysql, MYSQL_OPT_PROTOCOL, &protocol) == 0 &&
+         mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &infile) == 0 &&
+         mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &most) == 0 &&
+         mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, options->charset) == 0 &&
+         (!options->compress || mysql_optionsv(mysql, MYSQL_OPT_COMPRESS, NULL) == 0) &&
+         (!program || mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", program) == 0) &&
+         set_tls(mysql, options) && set_auth(mysql, options);
 }
 
 static bool log_in(MYSQL *mysql, const struct options *options, const struct place *place)
@@ -141,7 +144,7 @@ static int connect_and_begin(MYSQL *mysql, const struct options *options, const 
   bool in = log_in(mysql, options, place);
   int code = in ? session_begin(mysql, options, error) : 0;
   bool late = limit_end(mysql), lacked_tls = handshake_lacked_tls();
-  if (in && !late)
+  if (in)
     return code;
   code = mysql_errno(mysql) == CR_OUT_OF_MEMORY ? POOL_E_NOMEM : POOL_E_OPEN;
   return fault_say(lacked_tls ? lacks_tls : fault_of(mysql), code, late, "logging in", error);
@@ -225,18 +228,22 @@ int dial_open(const struct options *options, int64_t deadline_ns, MYSQL **mysql,
 
 bool dial_note(MYSQL *mysql, struct dial_server *server)
 {
-  struct sockaddr_storage peer;
-  socklen_t size = sizeof peer;
+  struct sockaddr_storage peer, own;
+  socklen_t peer_size = sizeof peer, own_size = sizeof own;
   struct address *address = &server->address;
-  *address = (struct address){.is_unix = mysql->unix_socket != NULL};
+  const int digits = NI_NUMERICHOST | NI_NUMERICSERV;
+  *server = (struct dial_server){.address.is_unix = mysql->unix_socket != NULL};
   if (address->is_unix) {
     snprintf(address->path, sizeof address->path, "%s", mysql->unix_socket);
     return true;
   }
   snprintf(address->host, sizeof address->host, "%s", mysql->host ? mysql->host : "");
-  return getpeername(mysql_get_socket(mysql), (struct sockaddr *)&peer, &size) == 0 &&
-         getnameinfo((struct sockaddr *)&peer, size, server->digits, sizeof server->digits, address->port,
-                     sizeof address->port, NI_NUMERICHOST | NI_NUMERICSERV) == 0;
+  return getpeername(mysql_get_socket(mysql), (struct sockaddr *)&peer, &peer_size) == 0 &&
+         getsockname(mysql_get_socket(mysql), (struct sockaddr *)&own, &own_size) == 0 &&
+         getnameinfo((struct sockaddr *)&own, own_size, NULL, 0, server->own_port, sizeof server->own_port, digits) ==
+             0 &&
+         getnameinfo((struct sockaddr *)&peer, peer_size, server->digits, sizeof server->digits, address->port,
+                     sizeof address->port, digits) == 0;
 }
 
 int dial_again(const struct options *options, const struct dial_server *server, int64_t deadline_ns, MYSQL **mysql,

@@ -20,13 +20,14 @@
    explains. */
 int dial_open(const struct options *options, int64_t deadline_ns, MYSQL **mysql, pool_error_t *error);
 
-/* The server of a connection. */
+/* The two ends of a connection. */
 struct dial_server {
-  struct address address; /* the host is the name that its certificate has */
+  struct address address; /* the server's; the host is the name that its certificate has */
   char digits[64];
+  char own_port[6]; /* "" of a Unix socket */
 };
 
-/* Notes which server a connection has.  False: it is not connected any more. */
+/* Notes them.  False: it is not connected any more. */
 bool dial_note(MYSQL *mysql, struct dial_server *server);
 
 /* The same as dial_open() for that server. */

@@ -41,32 +41,12 @@ bool fault_is_servers(const struct fault *fault)
   return fault->number != 0 && !librarys && !is_farewell(fault->number);
 }
 
-static bool is_space(char byte)
-{
-  return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
-size_t fault_line(char *to, size_t size, const char *text)
-{
-  size_t length = 0;
-  for (; *text && length < size; text++)
-    if (!is_space(*text))
-      to[length++] = (unsigned char)*text < ' ' ? '?' : *text;
-    else if (length > 0 && to[length - 1] != ' ')
-      to[length++] = ' ';
-  length = (size_t)failure_whole_characters(to, length, length < size ? length : size - 1);
-  while (length > 0 && to[length - 1] == ' ')
-    length--;
-  to[length] = 0;
-  return length;
-}
-
 int fault_say(struct fault fault, int code, bool late, const char *doing, pool_error_t *error)
 {
   char line[sizeof error->message];
   if (late)
     return failure_set(error, POOL_E_TIMEOUT, (int)fault.number, "%s: the deadline passed", doing);
-  if (fault_line(line, sizeof line, fault.text) == 0)
+  if (failure_line(line, sizeof line, fault.text) == 0)
     strcpy(line, "the connection broke");
   return failure_set(error, code, (int)fault.number, "%s: %s", doing, line);
 }
@@ -89,7 +69,7 @@ static void copy_quoted(char *to, size_t size, const char *from)
 int fault_remote(struct fault fault, pool_error_t *error)
 {
   char line[sizeof error->message], quoted[sizeof error->message - 64];
-  fault_line(line, sizeof line, fault.text);
+  failure_line(line, sizeof line, fault.text);
   copy_quoted(quoted, sizeof quoted, line);
   return failure_set(error, POOL_E_REMOTE, (int)fault.number, "{\"message\":\"%s\",\"code\":%u,\"sqlstate\":\"%s\"}",
                      quoted, fault.number, fault.state);

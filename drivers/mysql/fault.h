@@ -22,10 +22,6 @@ struct fault fault_of_statement(MYSQL_STMT *statement);
 /* Whether the server said it, and the connection goes on. */
 bool fault_is_servers(const struct fault *fault);
 
-/* Copies a text as one line: each run of white space becomes one space, and no UTF-8 character is cut.  Returns how
-   many bytes were written, below `size`; a 0 is behind them. */
-size_t fault_line(char *to, size_t size, const char *text);
-
 /* Says it behind `doing` and a colon.  Late: the deadline is the reason.  Returns the code. */
 int fault_say(struct fault fault, int code, bool late, const char *doing, pool_error_t *error);
 

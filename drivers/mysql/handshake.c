@@ -31,11 +31,17 @@ static void set_rule(MYSQL *mysql)
   mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &strict);
 }
 
+/* Without memory for the names of files the library would know no authority, and so trust anybody. */
+static bool knows_authorities(const MYSQL *mysql)
+{
+  return expected.ssl != SSL_VERIFY_CA || mysql->options.ssl_ca || mysql->options.ssl_capath;
+}
+
 static bool prepare(MYSQL *mysql)
 {
   bool has_tls = mysql->server_capabilities & CLIENT_SSL;
   expected.lacks_tls = !has_tls && expected.ssl != SSL_PREFERRED;
-  if (expected.lacks_tls || (expected.host && !put_name(mysql)))
+  if (expected.lacks_tls || !knows_authorities(mysql) || (expected.host && !put_name(mysql)))
     return false;
   set_rule(mysql);
   if (has_tls)

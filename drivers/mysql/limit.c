@@ -50,6 +50,11 @@ bool limit_end(MYSQL *mysql)
   return limit.passed;
 }
 
+bool limit_is_past(void)
+{
+  return deadline_is_past(limit.deadline_ns);
+}
+
 static int give_up(void)
 {
   limit.passed = true;

@@ -257,6 +257,6 @@ int query_run(MYSQL *mysql, struct options *options, const char *sql, struct par
     run_plain(&query, sql);
   int code = conclude(&query, reply);
   limit_end(mysql);
-  json_text_free(&query.reply.text);
+  reply_free(&query.reply);
   return code;
 }

@@ -3,28 +3,41 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "mysql/column.h"
+static void add_names(struct reply *reply, const MYSQL_FIELD *fields)
+{
+  for (unsigned i = 0; i < reply->field_count; i++) {
+    json_text_say(&reply->text, i ? "," : "");
+    json_text_string(&reply->text, fields[i].name, fields[i].name_length);
+  }
+}
+
+static void add_types(struct reply *reply, const MYSQL_FIELD *fields)
+{
+  for (unsigned i = 0; i < reply->field_count; i++) {
+    const char *type = column_type(&fields[i]);
+    json_text_say(&reply->text, i ? "," : "");
+    json_text_string(&reply->text, type, strlen(type));
+    reply->kinds[i] = column_kind(&fields[i]);
+  }
+}
 
 void reply_columns(struct reply *reply, const MYSQL_FIELD *fields, unsigned count)
 {
-  struct json_text *text = &reply->text;
   reply->began = true;
-  reply->fields = fields;
   reply->field_count = count;
-  json_text_say(text, "{\"columns\":[");
-  for (unsigned i = 0; i < count; i++) {
-    json_text_say(text, i ? "," : "");
-    json_text_string(text, fields[i].name, fields[i].name_length);
+  reply->kinds = calloc(count + 1, sizeof *reply->kinds);
+  if (!reply->kinds) {
+    reply->text.problem = JSON_TEXT_NO_MEMORY;
+    reply->field_count = 0;
   }
-  json_text_say(text, "],\"types\":[");
-  for (unsigned i = 0; i < count; i++) {
-    const char *type = column_type(&fields[i]);
-    json_text_say(text, i ? "," : "");
-    json_text_string(text, type, strlen(type));
-  }
-  json_text_say(text, "],\"rows\":[");
+  json_text_say(&reply->text, "{\"columns\":[");
+  add_names(reply, fields);
+  json_text_say(&reply->text, "],\"types\":[");
+  add_types(reply, fields);
+  json_text_say(&reply->text, "],\"rows\":[");
 }
 
 void reply_row(struct reply *reply)
@@ -88,8 +101,8 @@ static void add_value(struct json_text *text, enum column_kind kind, const char 
 void reply_value(struct reply *reply, unsigned column, const char *bytes, size_t size)
 {
   json_text_say(&reply->text, column ? "," : "");
-  if (bytes)
-    add_value(&reply->text, column_kind(&reply->fields[column]), bytes, size);
+  if (bytes && column < reply->field_count)
+    add_value(&reply->text, reply->kinds[column], bytes, size);
   else
     json_text_say(&reply->text, "null");
   if (column + 1 == reply->field_count)
@@ -105,4 +118,10 @@ void reply_end(struct reply *reply, unsigned long long affected, unsigned long l
     reply_columns(reply, NULL, 0);
   snprintf(end, sizeof end, "],\"affected\":%llu,\"last_insert_id\":%llu}", affected, last_insert_id);
   json_text_say(&reply->text, end);
+}
+
+void reply_free(struct reply *reply)
+{
+  json_text_free(&reply->text);
+  free(reply->kinds);
 }

@@ -14,17 +14,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "mysql/column.h"
 #include "support/json_text.h"
 
 struct reply {
   struct json_text text;
   bool began;
-  const MYSQL_FIELD *fields; /* of the result under way */
-  unsigned field_count;
+  unsigned field_count; /* of the result that is written */
+  enum column_kind *kinds;
   unsigned long long rows;
 };
 
-/* Begins with a result, whose fields live until all its rows were added. */
+/* Begins with a result. */
 void reply_columns(struct reply *reply, const MYSQL_FIELD *fields, unsigned count);
 
 /* Adds a row: first reply_row(), then each value in its order.  NULL is NULL. */
@@ -32,5 +33,7 @@ void reply_row(struct reply *reply);
 void reply_value(struct reply *reply, unsigned column, const char *bytes, size_t size);
 
 void reply_end(struct reply *reply, unsigned long long affected, unsigned long long last_insert_id);
+
+void reply_free(struct reply *reply);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "mysql/fault.h"
 #include "mysql/limit.h"
@@ -18,19 +19,29 @@
 
 /* ---- statements of the URL ---- */
 
-/* Reads and forgets all results.  False: a statement failed. */
+/* Forgets a result.  At the deadline the socket is shut, because the library would read all rows to their end. */
+static void forget(MYSQL *mysql, MYSQL_RES *result)
+{
+  while (!limit_is_past() && mysql_fetch_row(result))
+    ;
+  if (limit_is_past())
+    shutdown(mysql_get_socket(mysql), SHUT_RDWR);
+  mysql_free_result(result);
+}
+
+/* Reads and forgets all results.  False: a statement failed, or the deadline passed. */
 static bool drain(MYSQL *mysql)
 {
-  for (;;) {
+  int next = 0;
+  while (next == 0 && !limit_is_past()) {
     MYSQL_RES *result = mysql_use_result(mysql);
     if (result)
-      mysql_free_result(result);
-    else if (mysql_errno(mysql))
+      forget(mysql, result);
+    if (mysql_errno(mysql))
       return false;
-    int next = mysql_next_result(mysql);
-    if (next)
-      return next < 0;
+    next = mysql_next_result(mysql);
   }
+  return next < 0;
 }
 
 /* The server's message could quote the statement, and so a password in it. */
@@ -39,6 +50,8 @@ static int run_init_statement(MYSQL *mysql, const struct options *options, pool_
   const char *statement = options->init_statement;
   if (!statement || (mysql_real_query(mysql, statement, strlen(statement)) == 0 && drain(mysql)))
     return 0;
+  if (limit_is_past())
+    return failure_set(error, POOL_E_TIMEOUT, (int)mysql_errno(mysql), "the URL's init_statement: the deadline passed");
   return failure_set(error, POOL_E_OPEN, (int)mysql_errno(mysql), "the URL's init_statement failed with error %u (%s)",
                      mysql_errno(mysql), mysql_sqlstate(mysql));
 }

@@ -156,14 +156,13 @@ static bool take_next(struct statement *statement)
   return PQstatus(statement->conn) == CONNECTION_OK;
 }
 
+/* Returns as drop_copied() does.  A connection that breaks ends the COPY. */
 static int go_on_copying(struct statement *statement)
 {
   int unsent = PQflush(statement->conn);
   int events = PQconsumeInput(statement->conn) ? drop_copied(statement) : 0;
-  if (events)
-    return unsent > 0 ? events | POLLOUT : events;
-  statement->copying = false;
-  return POLLIN | POLLOUT;
+  statement->copying = events != 0;
+  return events && unsent > 0 ? events | POLLOUT : events;
 }
 
 static int go_on_reading(struct statement *statement)
@@ -192,7 +191,9 @@ int statement_go_on(struct statement *statement)
 {
   if (statement->settling)
     return settle(statement);
-  int events = statement->copying ? go_on_copying(statement) : go_on_reading(statement);
+  int events = statement->copying ? go_on_copying(statement) : 0;
+  if (!statement->copying)
+    events = go_on_reading(statement);
   return events ? events : settle(statement);
 }
 

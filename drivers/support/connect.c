@@ -75,26 +75,18 @@ static int connect_tcp_to(const struct addrinfo *info, int64_t deadline_ns, int 
   return 0;
 }
 
-/* The deadline for the first of several addresses.  It leaves time for the others if this one does not answer. */
-static int64_t share_of_time(int64_t deadline_ns, int addresses)
-{
-  int64_t now = deadline_clock();
-  if (deadline_ns == POOL_NO_DEADLINE || deadline_ns < now)
-    return deadline_ns;
-  return now + (deadline_ns - now) / addresses;
-}
-
 static int connect_tcp(const struct address *address, int64_t deadline_ns, int *descriptor, pool_error_t *error)
 {
   struct addrinfo *found;
   int code = lookup_name(address, deadline_ns, &found, error);
   if (code)
     return code;
-  int left = 0, number = EADDRNOTAVAIL;
+  size_t left = 0;
+  int number = EADDRNOTAVAIL;
   for (const struct addrinfo *info = found; info; info = info->ai_next)
     left++;
   for (const struct addrinfo *info = found; info && number; info = info->ai_next)
-    number = connect_tcp_to(info, share_of_time(deadline_ns, left--), descriptor);
+    number = connect_tcp_to(info, deadline_share(deadline_ns, left--), descriptor);
   freeaddrinfo(found);
   return number ? say_not_connected(address, number, deadline_ns, error) : 0;
 }

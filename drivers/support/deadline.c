@@ -18,6 +18,14 @@ bool deadline_is_past(int64_t deadline_ns)
   return deadline_ns != POOL_NO_DEADLINE && deadline_clock() >= deadline_ns;
 }
 
+int64_t deadline_share(int64_t deadline_ns, size_t tries)
+{
+  int64_t now = deadline_clock();
+  if (deadline_ns == POOL_NO_DEADLINE || deadline_ns < now)
+    return deadline_ns;
+  return now + (deadline_ns - now) / (int64_t)tries;
+}
+
 int deadline_poll_timeout(int64_t deadline_ns)
 {
   if (deadline_ns == POOL_NO_DEADLINE)

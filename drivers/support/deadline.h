@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <pool/pool.h>
@@ -20,6 +21,9 @@ enum outcome { OK, EXPIRED, FAILED };
 int64_t deadline_clock(void);
 
 bool deadline_is_past(int64_t deadline_ns);
+
+/* The moment at which the first of several tries ends, so that there is time for the others. */
+int64_t deadline_share(int64_t deadline_ns, size_t tries);
 
 /* The timeout for poll() in milliseconds.  It is rounded up: a thread that wakes too early would only call poll() again
    at once. */

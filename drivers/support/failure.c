@@ -2,6 +2,7 @@
 #include "support/failure.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 int failure_set(pool_error_t *error, int code, int native, const char *format, ...)
@@ -22,4 +23,24 @@ int failure_whole_characters(const char *text, size_t size, size_t most)
   while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
     most--;
   return (int)most;
+}
+
+static bool is_space(char byte)
+{
+  return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+size_t failure_line(char *to, size_t size, const char *text)
+{
+  size_t length = 0;
+  for (; *text && length < size; text++)
+    if (!is_space(*text))
+      to[length++] = (unsigned char)*text < ' ' ? '?' : *text;
+    else if (length > 0 && to[length - 1] != ' ')
+      to[length++] = ' ';
+  length = (size_t)failure_whole_characters(to, length, length < size ? length : size - 1);
+  while (length > 0 && to[length - 1] == ' ')
+    length--;
+  to[length] = 0;
+  return length;
 }

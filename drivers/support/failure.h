@@ -14,4 +14,8 @@ int failure_set(pool_error_t *error, int code, int native, const char *format, .
 /* How many bytes of a text of `size` bytes to show, at most `most`, so that no UTF-8 character is cut. */
 int failure_whole_characters(const char *text, size_t size, size_t most);
 
+/* Copies a text as one line: each run of white space becomes one space, and no UTF-8 character is cut.  Returns how
+   many bytes were written, below `size`; a 0 is behind them. */
+size_t failure_line(char *to, size_t size, const char *text);
+
 #endif

@@ -183,10 +183,10 @@ static void test_ctl__a_wrong_url_ends_with_2_and_a_missing_driver_with_3(void *
     REFUSES(2, "a URL begins with SCHEME:", commands[i], "foo");
     REFUSES(2, "no setting is called \"max_opn\"; did you mean max_open?", commands[i],
             "jsonrpc://localhost:1?pool.max_opn=3");
-    REFUSES(3, "no driver for zap:", commands[i], "zap://localhost");
+    REFUSES(3, "no driver for the scheme 'zap'", commands[i], "zap://localhost");
   }
   REFUSES(2, "a URL begins with SCHEME:", "call", "foo", "Arith.Mul");
-  REFUSES(3, "no driver for zap:", "call", "zap://localhost", "Arith.Mul");
+  REFUSES(3, "no driver for the scheme 'zap'", "call", "zap://localhost", "Arith.Mul");
 }
 
 /* ---- without a server ---- */

@@ -499,6 +499,9 @@ static void ssh_logs_in_to_hosts_that_are_known(void **state)
 
 /* ---- what is no such server ---- */
 
+static const char *const servers[] = {"memcached://127.0.0.1:%d", "curl://127.0.0.1:%d?protocol=http",
+                                      "ldap://127.0.0.1:%d", "ssh://anna:sesame@127.0.0.1:%d?known_hosts=/dev/null"};
+
 /* Sends what means nothing to anybody, and closes. */
 static void *send_garbage(void *data)
 {
@@ -515,14 +518,12 @@ static void *send_garbage(void *data)
 
 static void a_server_of_another_kind_is_refused(void **state)
 {
-  static const char *const urls[] = {"memcached://127.0.0.1:%d", "curl://127.0.0.1:%d?protocol=http",
-                                     "ldap://127.0.0.1:%d", "ssh://anna:sesame@127.0.0.1:%d?known_hosts=/dev/null"};
   int port, listener = listen_somewhere(&port);
   pthread_t thread = thread_start(send_garbage, &listener);
   (void)state;
-  for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+  for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
     char url[100];
-    snprintf(url, sizeof url, urls[i], port);
+    snprintf(url, sizeof url, servers[i], port);
     pool_t *pool = pool_of(url);
     pool_lease_t lease = pool_get_for(pool, 60000);
     if (lease != POOL_E_OPEN)
@@ -531,6 +532,25 @@ static void a_server_of_another_kind_is_refused(void **state)
   }
   shutdown(listener, SHUT_RDWR);
   thread_end(thread);
+  close(listener);
+}
+
+/* Takes connections, as a machine does whose programs hang. */
+static void a_server_that_says_nothing_ends_no_later_than_the_deadline(void **state)
+{
+  int port, listener = listen_somewhere(&port);
+  (void)state;
+  for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
+    char url[100];
+    snprintf(url, sizeof url, servers[i], port);
+    pool_t *pool = pool_of(url);
+    int64_t began = now_ns();
+    pool_lease_t lease = pool_get_for(pool, 200);
+    if (lease != POOL_E_TIMEOUT)
+      fail_msg("%s: %lld", url, (long long)lease);
+    assert_true(now_ns() - began < INT64_C(25000000000)); /* not what each library waits by itself: 30 s or for ever */
+    end_pool(pool);
+  }
   close(listener);
 }
 
@@ -563,6 +583,7 @@ int main(void)
       cmocka_unit_test(ldap_stays_bound_as_the_user_of_the_url),
       cmocka_unit_test(ssh_logs_in_to_hosts_that_are_known),
       cmocka_unit_test(a_server_of_another_kind_is_refused),
+      cmocka_unit_test(a_server_that_says_nothing_ends_no_later_than_the_deadline),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -174,6 +174,18 @@ static void parts_of_the_url_arrive(void **state)
              "open example 389;texts nobody NULL NULL 0;texts test://example / NULL 0;close;");
 }
 
+static void a_server_is_written_as_in_a_url(void **state)
+{
+  static const char *const urls[][2] = {{"test://example", "open example 1;close;"},
+                                        {"test://example:17", "open example:17 1;close;"},
+                                        {"test://[::1]:17", "open [::1]:17 1;close;"},
+                                        {"test://[fe80::1]", "open [fe80::1] 1;close;"},
+                                        {"test://%2Frun%2Fa%20b", "open %2Frun%2Fa%20b 1;close;"}};
+  (void)state;
+  for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+    expect_log(HEAD "open fl_open(url.server, 1, conn) is 0\n" CLOSE, urls[i][0], "", urls[i][1]);
+}
+
 static void flags_and_constants_are_joined(void **state)
 {
   (void)state;
@@ -454,6 +466,18 @@ static void a_close_that_fails_says_so_and_goes_on(void **state)
   assert_int_equal(close_it(&made), POOL_E_BROKEN);
   assert_string_equal(made.error.message, "fl_check returned 4 where the description says 'is 0'");
   assert_string_equal(fl_log(), "new;check;close;");
+  unmake(&made);
+}
+
+static void a_connection_that_may_be_freed_is_not_asked_about(void **state)
+{
+  struct made made;
+  (void)state;
+  make_well(&made, HEAD "function fl_error(pointer) -> text\n" OPEN CLOSE "error fl_error(conn)\n", "test:", "");
+  assert_int_equal(open_with(&made, POOL_NO_DEADLINE), 0);
+  fl_set_close(5);
+  assert_int_equal(close_it(&made), POOL_E_BROKEN);
+  assert_string_equal(made.error.message, "fl_close returned 5 where the description says 'is 0'");
   unmake(&made);
 }
 
@@ -841,6 +865,8 @@ static void what_is_no_file_is_no_description(void **state)
     assert_non_null(strstr(made.error.message, names[i][1]));
   }
   unlink(pipe_path);
+  assert_int_equal(pool_url_prepare("foreign:x", NULL, &made.vtable, &made.context, &made.error), POOL_E_INVALID);
+  assert_non_null(strstr(made.error.message, "names its description: SCHEME://...?description=/PATH.pool"));
   write_file("library \0 x", 11);
   snprintf(url, sizeof url, "test:?description=%s", path);
   assert_int_equal(pool_url_prepare(url, NULL, &made.vtable, &made.context, &made.error), POOL_E_INVALID);
@@ -883,6 +909,7 @@ int main(void)
       cmocka_unit_test(numbers_are_read_alike_in_each_language),
       cmocka_unit_test(texts_are_joined_and_measured),
       cmocka_unit_test(parts_of_the_url_arrive),
+      cmocka_unit_test(a_server_is_written_as_in_a_url),
       cmocka_unit_test(flags_and_constants_are_joined),
       cmocka_unit_test(sixteen_arguments_arrive),
       cmocka_unit_test(functions_with_dots_get_what_c_gives_them),
@@ -897,6 +924,7 @@ int main(void)
       cmocka_unit_test(what_a_call_has_made_is_freed_whichever_way_the_word_ends),
       cmocka_unit_test(an_open_without_a_connection_has_failed),
       cmocka_unit_test(a_close_that_fails_says_so_and_goes_on),
+      cmocka_unit_test(a_connection_that_may_be_freed_is_not_asked_about),
       cmocka_unit_test(calls_are_made_on_their_conditions),
       cmocka_unit_test(serial_libraries_have_one_call_at_a_time),
       cmocka_unit_test(sigpipe_ends_no_program),

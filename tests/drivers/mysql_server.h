@@ -5,7 +5,7 @@
 
 #include "server.h"
 
-#define MYSQL_SERVER_USER "root" /* who may do everything; without a password */
+#define MYSQL_SERVER_USER "root" /* may do everything, without a password */
 
 struct mysql_server {
   struct server server;

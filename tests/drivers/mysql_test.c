@@ -8,9 +8,10 @@
  */
 #include "support.h"
 
-#include <errno.h>
+#include <arpa/inet.h>
 #include <mysql.h>
 #include <mysqld_error.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +28,6 @@
 
 #define PASSWORD       "open-sesame-4711"
 #define OTHER_PASSWORD "mellon-0815"
-#define SECOND         INT64_C(1000000000)
 #define URL_SIZE       1024
 
 /* Children of fork start threads.  Without this option ThreadSanitizer would end them. */
@@ -878,6 +878,14 @@ static void test_a_failed_init_statement_is_not_quoted(void **state)
   end(pool);
 }
 
+static void test_an_init_statement_without_end_does_not_pass_the_deadline(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("init_statement=SELECT%20seq%20FROM%20seq_1_to_1000000000000");
+  expect_no_connection(pool, 300, POOL_E_TIMEOUT, "the deadline passed");
+  end(pool);
+}
+
 /* Opens sessions until the server takes no more.  Returns how many. */
 static int fill_server(MYSQL **sessions, int most)
 {
@@ -1049,7 +1057,8 @@ static const char *connect_tls(const char *host, const char *parameters)
     const char *version = mysql_get_ssl_cipher(pool_conn(lease)) ? "TLS" : "plain";
     snprintf(said, sizeof said, "%s", version);
     put(lease);
-    put(get(pool)); /* after its reset */
+    put(get(pool));
+    assert_int_equal(stats_of(pool).reset_failures, 0);
   } else {
     pool_failure(&error);
     tell(error.message);
@@ -1337,6 +1346,50 @@ static void test_what_a_server_says_unasked_ends_the_connection(void **state)
   impostor_stop(&impostor);
 }
 
+/* ---- tests: a balancer ---- */
+
+static _Atomic int relayed; /* connections that have ended */
+
+/* Moves bytes one way.  False: that end has closed. */
+static bool move(int from, int to)
+{
+  char bytes[4096];
+  ssize_t size = recv(from, bytes, sizeof bytes, 0);
+  return size > 0 && impostor_send(to, bytes, (size_t)size);
+}
+
+/* Leads a connection to the server, which sees another port than the client's. */
+static void relay(struct impostor *impostor, int client)
+{
+  struct sockaddr_in name = {
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)server.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int upstream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct pollfd set[] = {{.fd = client, .events = POLLIN}, {.fd = upstream, .events = POLLIN}};
+  (void)impostor;
+  bool open = connect(upstream, (struct sockaddr *)&name, sizeof name) == 0;
+  while (open && poll(set, 2, -1) > 0)
+    open = (!set[0].revents || move(client, upstream)) && (!set[1].revents || move(upstream, client));
+  close(upstream);
+  relayed++;
+}
+
+static void test_behind_a_balancer_no_statement_is_stopped(void **state)
+{
+  struct impostor balancer;
+  (void)state;
+  impostor_start(&balancer, relay);
+  pool_t *pool = pool_on(balancer.port, "pool.call_timeout_ms=200");
+  pool_lease_t lease = get(pool);
+  unsigned long id = id_of(lease);
+  expect_call(lease, "SELECT SLEEP(1000)", "", POOL_E_TIMEOUT, "the deadline passed");
+  put(lease);
+  wait_until(relayed == 2); /* that of the call, and that of the thread which asks the server */
+  assert_true(has_session(id));
+  kill_session(id);
+  end(pool);
+  impostor_stop(&balancer);
+}
+
 /* ---- tests: fork and threads ---- */
 
 static void test_a_child_of_fork_has_connections_of_its_own(void **state)
@@ -1457,6 +1510,7 @@ int main(void)
       cmocka_unit_test(test_a_wrong_password_is_said_and_no_other_server_is_tried),
       cmocka_unit_test(test_a_password_that_was_changed_ends_what_logs_in_again),
       cmocka_unit_test(test_a_failed_init_statement_is_not_quoted),
+      cmocka_unit_test(test_an_init_statement_without_end_does_not_pass_the_deadline),
       cmocka_unit_test(test_a_full_server_says_so_and_serves_when_there_is_room),
       cmocka_unit_test(test_sessions_that_the_server_ended_are_found_by_the_check),
       cmocka_unit_test(test_an_idle_session_that_the_server_timed_out_is_replaced),
@@ -1471,6 +1525,7 @@ int main(void)
       cmocka_unit_test(test_a_server_that_asks_for_the_password_in_clear_does_not_get_it),
       cmocka_unit_test(test_a_garbled_answer_breaks_the_connection),
       cmocka_unit_test(test_what_a_server_says_unasked_ends_the_connection),
+      cmocka_unit_test(test_behind_a_balancer_no_statement_is_stopped),
       cmocka_unit_test(test_a_child_of_fork_has_connections_of_its_own),
       cmocka_unit_test(test_many_threads_use_few_connections),
       cmocka_unit_test(test_the_driver_says_what_it_is),

@@ -610,6 +610,35 @@ static void test_postgres__servers_of_the_wrong_kind_are_passed_over(void **stat
   }
 }
 
+/* Which of two servers is taken. */
+static int port_for(const char *kind, int first, int second)
+{
+  char url[URL_SIZE];
+  snprintf(url, sizeof url, TWO "target_session_attrs=%s", first, second, kind);
+  pool_t *pool = pool_at(url);
+  pool_lease_t lease = get(pool);
+  int port = atoi(PQport(pool_conn(lease)));
+  put(lease);
+  end(pool);
+  return port;
+}
+
+static void test_postgres__of_two_servers_the_right_kind_is_found(void **state)
+{
+  (void)state;
+  struct postgres standby;
+  postgres_make_standby(&standby, &postgres);
+  int first = postgres.port, second = standby.port;
+  assert_int_equal(port_for("any", second, first), second);
+  assert_int_equal(port_for("primary", second, first), first);
+  assert_int_equal(port_for("read-write", second, first), first);
+  assert_int_equal(port_for("standby", first, second), second);
+  assert_int_equal(port_for("read-only", first, second), second);
+  assert_int_equal(port_for("prefer-standby", first, second), second);
+  server_kill(&standby.server);
+  assert_int_equal(port_for("prefer-standby", second, first), first);
+}
+
 static void test_postgres__connect_timeout_is_for_each_server(void **state)
 {
   (void)state;
@@ -862,6 +891,7 @@ static void test_postgres__a_server_that_lies_after_the_login_harms_nobody(void 
       {"H\0\0\0\x07\0\0\0d\0\0\0\5x", 14, true},
       {"W\0\0\0\x07\0\0\0", 8, false},
       {ROW_HEAD "D\0\0\0\x0c\0\1\0\0\0\2],", 40, true}, /* a number that is none */
+      {"H\0\0\0\x07\0\0\0d\0\0\0\5x", 14, false},
       {"C\0\0\0\x0aSELECT\0", 11, true},
       {"\xff\xff\xff\xff\xff", 5, true},
       {"", 0, false},
@@ -1437,7 +1467,7 @@ static void start_the_server(void)
   static char certificate[200], key[200];
   postgres_make(&postgres);
   write_file("rules",
-             "local all all trust\n"
+             "local all,replication all trust\n"
              "host all locked 127.0.0.1/32 scram-sha-256\n"
              "host all all 127.0.0.1/32 trust\n",
              rules);
@@ -1475,6 +1505,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_dead_or_mute_server_leaves_time_for_the_next),
       cmocka_unit_test(test_postgres__a_name_that_nobody_knows_is_one_server_of_several),
       cmocka_unit_test(test_postgres__servers_of_the_wrong_kind_are_passed_over),
+      cmocka_unit_test(test_postgres__of_two_servers_the_right_kind_is_found),
       cmocka_unit_test(test_postgres__connect_timeout_is_for_each_server),
       cmocka_unit_test(test_postgres__a_password_is_wrong_or_changes),
       cmocka_unit_test(test_postgres__a_wrong_password_is_not_tried_at_every_server),
