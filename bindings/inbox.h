@@ -3,9 +3,9 @@
  * What threads of the library have to say to a language that lets nobody call into it: they leave a letter, and a
  * thread of that language comes and takes it.
  *
- * Pools with a driver answer from threads of their own.  Whoever asks here names a number of his choice, and gets
+ * Pools with a driver answer from threads of their own.  A caller here names a number of its choice, and gets
  * exactly one letter with that number, whatever happens; so a waiting caller may be interrupted, cancelled or abandoned
- * in his own language, and nothing is lost: who takes a letter that nobody waits for puts the lease in it back.
+ * in its own language, and nothing is lost: the thread that takes a letter puts its lease back where no caller waits.
  *
  * Shared: an inbox, by all threads; it is never freed.  In the child after fork it is worthless: make another.
  */

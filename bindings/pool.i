@@ -60,6 +60,7 @@
 %ignore pool_open;
 %ignore pool_open_with;
 %ignore pool_url_prepare;
+%ignore pool_expose;
 %ignore pool_step_create;
 %ignore pool_step_begin;
 %ignore pool_step_cancel;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # cpack -G DEB: libpool1 (the library), libpool-drivers, libpool-NAME for each driver that brings a library along,
-# libpool-dev and libpool-doc.  The drivers have a package of
+# poolctl, libpool-dev and libpool-doc.  The drivers have a package of
 # their own because the names of their files have no number in them: libpool1 and a libpool2 must fit on one system.
 set(POOL_PACKAGE_MAINTAINER "The libpool authors <maintainers@libpool.example>" CACHE STRING
     "Who stands in Debian packages as their maintainer")
@@ -59,6 +59,15 @@ foreach(driver ${POOL_DRIVER_NAMES})
     set(CPACK_DEBIAN_DRIVER_${upper}_PACKAGE_SHLIBDEPS ON)
   endif()
 endforeach()
+if(POOL_HAS_CTL)
+  list(APPEND CPACK_COMPONENTS_ALL poolctl)
+  pool_package(poolctl poolctl utils "thread-safe connection pool - program for operators"
+               "the program poolctl: it tries servers, measures
+pools, and shows and steers those of running processes.")
+  set(CPACK_COMPONENT_POOLCTL_DEPENDS runtime)
+  set(CPACK_DEBIAN_POOLCTL_PACKAGE_SHLIBDEPS ON)
+  set(CPACK_DEBIAN_POOLCTL_PACKAGE_SUGGESTS libpool-drivers)
+endif()
 set(CPACK_DEBIAN_DOC_PACKAGE_ARCHITECTURE all)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS libpool-drivers)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS libpool-doc)

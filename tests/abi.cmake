@@ -133,8 +133,10 @@ add_dependencies(ffi_test compat_driver_1.0)
 abi_test(abi.ffi ffi_test $<TARGET_FILE:pool> ${PROJECT_SOURCE_DIR}/abi/signatures.txt)
 # It asks for more memory than there is, which sanitizers take for an error unless they are told.
 set(patience allocator_may_return_null=1)
+set(runtime ${CMAKE_CURRENT_BINARY_DIR}/runtime)
+file(MAKE_DIRECTORY ${runtime})
 set_tests_properties(abi.ffi PROPERTIES ENVIRONMENT
-  "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:compat_driver_1.0>;ASAN_OPTIONS=${patience};TSAN_OPTIONS=${patience}")
+  "XDG_RUNTIME_DIR=${runtime};POOL_DRIVER_PATH=$<TARGET_FILE_DIR:compat_driver_1.0>;ASAN_OPTIONS=${patience};TSAN_OPTIONS=${patience}")
 
 # ---- the tests of these tests: mistakes are made, and must be seen.  One build of all is enough for that ----
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The examples of event loops say what they should.  (The demo has a test of its own.)
+# The examples of event loops, and that of a description, say what they should.  (The demo has a test of its own.)
 if(NOT POOL_DRIVERS)
   return()
 endif()
@@ -11,6 +11,15 @@ foreach(loop epoll libuv)
   if(TARGET ${loop})
     add_test(NAME example.${loop} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/example_test.sh $<TARGET_FILE:${loop}>
                                           "${loop}: 20 clients served by 3 connections")
-    set_tests_properties(example.${loop} PROPERTIES LABELS demo TIMEOUT 60)
+    set_tests_properties(example.${loop} PROPERTIES LABELS demo TIMEOUT 300)
   endif()
 endforeach()
+
+if(NOT TARGET sqlite)
+  message(STATUS "The test of the example of a description is left out: it needs SQLite and the driver foreign")
+  return()
+endif()
+add_test(NAME example.sqlite COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/example_test.sh $<TARGET_FILE:sqlite>
+                                     "sqlite: 100 rows through 2 connections, worth 700")
+set_tests_properties(example.sqlite PROPERTIES LABELS demo TIMEOUT 120
+                     ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")

@@ -65,6 +65,6 @@ if(NOT POOL_SANITIZER)
                        ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 endif()
 
-set_tests_properties(frame json_check json_text jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS drivers TIMEOUT 300
+set_tests_properties(frame json_check json_text jsonrpc jsonrpc_faults peer outage PROPERTIES LABELS drivers TIMEOUT 600
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

@@ -6,7 +6,11 @@ add_test(NAME layers.guards COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/guards.sh
                                     ${CMAKE_C_COMPILER} $<TARGET_OBJECTS:pool_objects> COMMAND_EXPAND_LISTS)
 set_tests_properties(layers layers.guards PROPERTIES LABELS layers)
 foreach(driver ${POOL_DRIVER_NAMES})
+  set(below $<TARGET_OBJECTS:pool_driver_support>)
+  if(TARGET pool_driver_wire)
+    list(APPEND below $<TARGET_OBJECTS:pool_driver_wire>)
+  endif()
   add_test(NAME layers.${driver} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/layers/layers.sh ${PROJECT_SOURCE_DIR} ${driver}
-           $<TARGET_OBJECTS:pool_driver_support> $<TARGET_OBJECTS:pool_${driver}> COMMAND_EXPAND_LISTS)
+           ${below} $<TARGET_OBJECTS:pool_${driver}> COMMAND_EXPAND_LISTS)
   set_tests_properties(layers.${driver} PROPERTIES LABELS layers)
 endforeach()

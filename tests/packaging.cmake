@@ -15,6 +15,7 @@ set(built ${twice}/first-build)
 add_test(NAME packaging.build COMMAND ${scripts}/build.sh ${PROJECT_SOURCE_DIR} ${twice})
 add_test(NAME packaging.reproducible COMMAND ${scripts}/reproducible.sh ${twice})
 add_test(NAME packaging.hardening COMMAND ${scripts}/hardening.sh ${built}/libpool.so ${built}/drivers/pool-jsonrpc.so
+                                          ${built}/poolctl/poolctl
                                           ${built}/examples/first)
 add_test(NAME packaging.man COMMAND ${scripts}/man.sh ${PROJECT_SOURCE_DIR} ${built}/man/man3)
 add_test(NAME packaging.lintian COMMAND ${scripts}/lintian.sh ${twice}/first)

@@ -39,16 +39,16 @@ void step_queue_all(pool_t *pool, int64_t *tickets, int count);
 /* A get that has to open, fails, and waits on for what others hold; 0 in place of a ticket begins one. */
 int64_t step_refuse(pool_t *pool, int64_t ticket);
 
-/* Ends a lease that nothing is to be done about; returns whom to wake. */
+/* Ends a lease that nothing is to be done about; returns the ticket to wake. */
 int64_t step_put(pool_lease_t lease);
 
-/* Ends a lease whose connection is to be closed for a POOL_REASON_*, and closes it; returns whom to wake. */
+/* Ends a lease whose connection is to be closed for a POOL_REASON_*, and closes it; returns the ticket to wake. */
 int64_t step_close(pool_lease_t lease, int32_t reason);
 
 /* Closes what waits for that, for one reason; returns how many. */
 int step_close_next(pool_t *pool, int32_t reason);
 
-/* Closes the pool, and so many connections that it still holds, and frees it. */
+/* Closes the pool and the connections that it still holds, of which there are `expected`, and frees it. */
 void step_finish(pool_t *pool, int expected);
 
 uint32_t slot_number(int64_t lease);

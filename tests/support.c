@@ -28,7 +28,7 @@ void yield_ns(void)
   sched_yield();
 }
 
-/* Sleeps, for whoever asks for the statistics again and again keeps the pool's lock from the threads that work. */
+/* Sleeps: a thread that asks for the statistics again and again keeps the pool's lock from those that work. */
 void pause_briefly(void)
 {
   nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);

@@ -2,8 +2,8 @@
 /*
  * The virtual clock.
  *
- * Shared: under one lock, the list of those who sleep.  Whoever wakes one takes it out of the list, so the list tells
- * at any moment who sleeps for good.  The time itself is read without the lock and written with it.
+ * Shared: under one lock, the list of threads that sleep.  A thread that wakes one takes it out of the list, so the
+ * list tells at any moment which sleep for good.  The time itself is read without the lock and written with it.
  */
 #include "virtual.h"
 
@@ -103,7 +103,7 @@ void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
   pthread_mutex_unlock(&lock);
 }
 
-/* Who sleeps by this clock is not cancelled. */
+/* A thread that sleeps by this clock is not cancelled. */
 void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
 {
   park_wait(word, seen, deadline_ns);

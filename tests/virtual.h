@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A clock that stands still until the test moves it, and sleepers who wake by it: in place of clock.c and park_*.c.  It
+/* A clock that stands still until the test moves it, and threads that sleep by it: in place of clock.c and park_*.c. It
  * is one for the whole program, and only ever goes forward. */
 #ifndef VIRTUAL_H
 #define VIRTUAL_H
@@ -17,10 +17,10 @@ int64_t virtual_now(void);
 /* Moves the clock at once and wakes everybody whose deadline has come. */
 void virtual_advance(int64_t ns);
 
-/* The program is stopped for so long: the clock moves and wakes nobody, until it is advanced again. */
+/* The program is stopped for `ns`: the clock moves and wakes no thread until it is advanced again. */
 void virtual_freeze(int64_t ns);
 
-/* The machine sleeps for so long: what counts suspensions moves, deadlines do not, and nobody wakes. */
+/* The machine sleeps for `ns`: the clock that counts suspensions moves, deadlines do not, and no thread wakes. */
 void virtual_suspend(int64_t ns);
 
 /* Sets the wall clock, forward or back. */
@@ -30,10 +30,11 @@ void virtual_set_wall(int64_t by_ns);
    of them and at the end. */
 void virtual_pass(pool_t *pool, int64_t ns);
 
-/* How many threads sleep now.  Who was woken does not count, even if it does not run yet. */
+/* How many threads sleep now.  One that was woken does not count, even if it does not run yet. */
 int virtual_sleepers(void);
 
-/* Whether somebody is about to sleep or to wake others at this very moment, and would hold up who does the same. */
+/* Whether a thread is about to sleep or to wake others at this very moment, and would hold up one that does the same.
+ */
 bool virtual_is_busy(void);
 
 /* The earliest deadline anybody sleeps to; POOL_NO_DEADLINE if there is none. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- those who get ---- */
+/* ---- threads that get ---- */
 
 static void *get_and_put(void *data)
 {

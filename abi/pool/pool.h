@@ -38,7 +38,7 @@
  *
  * Headers.  This one is for those who get, put and close.  It includes the others: pool/types.h (errors, pools and
  * leases), pool/config.h (settings), pool/vtable.h (kinds of connections), pool/event.h and pool/stats.h (what is
- * seen).  Not included are pool/driver.h, pool/step.h and pool/api.h.
+ * seen).  Not included are pool/driver.h, pool/step.h, pool/expose.h and pool/api.h.
  */
 
 #include <pool/config.h>
@@ -376,6 +376,7 @@ POOL_API const char *pool_version(void);
  *  - "step": the step API, pool/step.h
  *  - "drivers": drivers are loaded, pool/driver.h
  *  - "api": pool_get_api(), pool/api.h
+ *  - "expose": pool_expose(), pool/expose.h
  *
  * A later release has names for what it adds, so an older one says no to them.
  *

@@ -13,7 +13,7 @@
 static void await(struct statement *statement, int64_t deadline_ns)
 {
   for (int events; (events = statement_go_on(statement)) != 0;) {
-    enum outcome outcome = deadline_wait_ready(PQsocket(statement->conn), (short)events, deadline_ns);
+    enum outcome outcome = deadline_wait_ready(statement_descriptor(statement), (short)events, deadline_ns);
     if (outcome == OK && !deadline_is_past(deadline_ns))
       continue;
     if (outcome == FAILED)

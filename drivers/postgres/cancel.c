@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "postgres/cancel.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "support/thread.h"
 
@@ -29,49 +32,73 @@ void cancel_watch_forks(void)
   pthread_once(&once, watch_forks);
 }
 
-static void request(PGcancel *cancel)
+struct request {
+  PGcancel *cancel;
+  int end; /* of the pipe */
+  int repetitions;
+};
+
+static void request_free(struct request *request)
 {
+  PQfreeCancel(request->cancel);
+  close(request->end);
+  free(request);
+}
+
+static void *request_main(void *data)
+{
+  struct request *request = data;
   char why[256];
-  PQcancel(cancel, why, sizeof why); /* if it fails the statement goes on, and its connection is closed */
-}
-
-static void *request_once(void *data)
-{
-  request(data);
-  PQfreeCancel(data);
-  atomic_fetch_sub(&requests, 1);
-  return NULL;
-}
-
-static void *request_often(void *data)
-{
-  request(data);
-  for (int i = 0; i < REPETITIONS; i++) {
-    nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
-    request(data);
+  for (int i = 0; i <= request->repetitions; i++) {
+    if (i > 0)
+      nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    PQcancel(request->cancel, why, sizeof why); /* if it fails, the statement goes on */
   }
-  PQfreeCancel(data);
+  /* A byte, for a child of fork may have the pipe open as well.  SIGPIPE is blocked in this thread. */
+  ssize_t written = write(request->end, "", 1);
+  (void)written;
+  request_free(request);
   atomic_fetch_sub(&requests, 1);
   return NULL;
 }
 
-static void start(PGconn *conn, void *(*run)(void *))
+static struct request *request_new(PGconn *conn, int end, int repetitions)
 {
-  PGcancel *cancel = PQgetCancel(conn);
-  if (!cancel)
-    return;
-  if (atomic_fetch_add(&requests, 1) < MOST_REQUESTS && thread_start_detached(run, cancel))
-    return;
-  atomic_fetch_sub(&requests, 1);
-  PQfreeCancel(cancel);
+  struct request *request = malloc(sizeof *request);
+  PGcancel *cancel = request ? PQgetCancel(conn) : NULL;
+  if (!cancel) {
+    free(request);
+    close(end);
+    return NULL;
+  }
+  *request = (struct request){.cancel = cancel, .end = end, .repetitions = repetitions};
+  return request;
 }
 
-void cancel_send(PGconn *conn)
+static int start(PGconn *conn, int repetitions)
 {
-  start(conn, request_once);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return -1;
+  struct request *request = request_new(conn, ends[1], repetitions);
+  if (request && atomic_fetch_add(&requests, 1) < MOST_REQUESTS && thread_start_detached(request_main, request))
+    return ends[0];
+  if (request) {
+    atomic_fetch_sub(&requests, 1);
+    request_free(request);
+  }
+  close(ends[0]);
+  return -1;
+}
+
+int cancel_send(PGconn *conn)
+{
+  return start(conn, 0);
 }
 
 void cancel_send_last(PGconn *conn)
 {
-  start(conn, request_often);
+  int ended = start(conn, REPETITIONS);
+  if (ended >= 0)
+    close(ended);
 }

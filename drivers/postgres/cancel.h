@@ -2,18 +2,24 @@
 /*
  * Requests to a server to end the statement of a connection.
  *
- * libpq sends such a request over a connection of its own and waits for it without a deadline.  So a thread does it,
- * and nobody waits for the thread.  Few of them run at one time: if the server answers none, further ones are not sent.
+ * libpq sends such a request over a connection of its own and waits for it without a deadline.  So a thread does it.
+ * Few of them run at one time: if the server answers none, further ones are not sent.
+ *
+ * A request may come late: it would end the next statement of the connection.  So no statement may be sent before the
+ * request has ended.  The thread owns the request and the writing end of a pipe, which it closes last; the reading end
+ * tells the end of the request.  Nothing else is shared.
  */
 #ifndef CANCEL_H
 #define CANCEL_H
 
 #include <libpq-fe.h>
 
-/* Asks the server to end the statement under way.  A request that overtakes the statement has no effect. */
-void cancel_send(PGconn *conn);
+/* Asks the server to end the statement under way.  Returns a descriptor that becomes readable when the request has
+   ended, and that the caller closes; or -1: nothing was sent. */
+int cancel_send(PGconn *conn);
 
-/* The same for a connection that is closed next: the request is repeated, in case it overtakes the statement. */
+/* The same for a connection on which no statement follows.  The request is repeated, in case that it overtakes the
+   statement and has no effect. */
 void cancel_send_last(PGconn *conn);
 
 /* Makes each child of fork begin without requests under way.  To be called before all else. */

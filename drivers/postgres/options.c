@@ -49,19 +49,38 @@ static bool set(struct options *options, const char *keyword, const char *value)
 
 /* ---- the hosts, user and database of the URL ---- */
 
-/* Joins one part of all hosts with commas. */
-static bool set_list(struct options *options, const struct url *url, const char *keyword, bool ports)
+static const char *name_of(const struct url_host *host)
+{
+  return host->name;
+}
+
+static const char *port_of(const struct url_host *host)
+{
+  return host->port;
+}
+
+/* Sets an option to one part of all hosts, with commas between. */
+static bool set_list(struct options *options, const struct url *url, const char *keyword,
+                     const char *(*part)(const struct url_host *host))
 {
   size_t size = 1;
   for (size_t i = 0; i < url->host_count; i++)
-    size += strlen(ports ? url->hosts[i].port : url->hosts[i].name) + 1;
+    size += strlen(part(&url->hosts[i])) + 1;
   char *list = calloc(1, size), *at = list;
   for (size_t i = 0; list && i < url->host_count; i++)
-    at = stpcpy(stpcpy(at, i ? "," : ""), ports ? url->hosts[i].port : url->hosts[i].name);
-  bool done = list && (!ports || strspn(list, ",") == strlen(list) || set(options, keyword, list)) &&
-              (ports || set(options, keyword, list));
+    at = stpcpy(stpcpy(at, i ? "," : ""), part(&url->hosts[i]));
+  bool done = list && set(options, keyword, list);
   free(list);
   return done;
+}
+
+static bool set_hosts(struct options *options, const struct url *url)
+{
+  bool has_port = false;
+  for (size_t i = 0; i < url->host_count; i++)
+    has_port |= *url->hosts[i].port != 0;
+  return (url->host_count == 0 || set_list(options, url, "host", name_of)) &&
+         (!has_port || set_list(options, url, "port", port_of));
 }
 
 static bool set_authority(struct options *options, const struct url *url)
@@ -69,8 +88,7 @@ static bool set_authority(struct options *options, const struct url *url)
   const char *database = url->path[0] == '/' ? url->path + 1 : url->path;
   return (!url->user || set(options, "user", url->user)) &&
          (!url->password || set(options, "password", url->password)) &&
-         (!*database || set(options, "dbname", database)) &&
-         (url->host_count == 0 || (set_list(options, url, "host", false) && set_list(options, url, "port", true)));
+         (!*database || set(options, "dbname", database)) && set_hosts(options, url);
 }
 
 /* ---- the driver's own parameters ---- */
@@ -198,12 +216,12 @@ static PGconn *refused(const char *keyword, const char *value)
   return PQconnectStartParams(keywords, values, 0);
 }
 
-/* Whether libpq takes the value: then the port is all that it finds wrong, each time that it would connect. */
+/* Whether libpq takes the value: then the port is the first that it finds wrong. */
 static bool takes(const char *keyword, const char *value)
 {
   PGconn *reference = refused(NULL, NULL), *tried = refused(keyword, value);
   const char *expected = PQerrorMessage(reference);
-  bool same = reference && tried && strncmp(PQerrorMessage(tried), expected, strlen(expected)) == 0;
+  bool same = reference && tried && strncmp(PQerrorMessage(tried), expected, strcspn(expected, "\n")) == 0;
   PQfinish(tried);
   PQfinish(reference);
   return same;

@@ -139,7 +139,7 @@ static size_t fill_set(struct watch *watch, int64_t *until_ns)
 {
   size_t count = 1;
   for (struct poller_call *call = watch->first; call && reserve(watch, count + 1); call = call->next) {
-    watch->set[count++] = (struct pollfd){.fd = PQsocket(call->statement.conn), .events = (short)call->events};
+    watch->set[count++] = (struct pollfd){.fd = statement_descriptor(&call->statement), .events = (short)call->events};
     if (call->deadline_ns < *until_ns)
       *until_ns = call->deadline_ns;
   }

@@ -2,7 +2,10 @@
 /* The function of pool/postgres.h. */
 #include <pool/postgres.h>
 
+#include <poll.h>
 #include <stdbool.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "postgres/cancel.h"
 #include "postgres/exchange.h"
@@ -25,13 +28,28 @@ static int refuse(const PGconn *conn, const char *sql, pool_error_t *error)
   return 0;
 }
 
+/* The connection is good if the statement and the request to cancel it have ended: the request cannot meet the next
+   statement then. */
+static bool await_cancelled(PGconn *conn, PGresult **result)
+{
+  int64_t until_ns = deadline_clock() + GRACE_NS;
+  int requested = cancel_send(conn);
+  bool ended = exchange_finish(conn, until_ns, result) == OK && PQstatus(conn) == CONNECTION_OK;
+  if (requested < 0)
+    return ended;
+  bool settled = deadline_wait_ready(requested, POLLIN, until_ns) == OK;
+  close(requested);
+  return ended && settled;
+}
+
 static int expire(PGconn *conn, PGresult **result, pool_error_t *error)
 {
-  cancel_send(conn);
-  enum outcome outcome = exchange_finish(conn, deadline_clock() + GRACE_NS, result);
-  bool ended = outcome == OK && PQstatus(conn) == CONNECTION_OK;
-  return failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed, and the statement was cancelled%s",
-                     ended ? "" : ", but the server has not ended it yet");
+  if (await_cancelled(conn, result))
+    return failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed, and the statement was cancelled");
+  shutdown(PQsocket(conn), SHUT_RDWR);
+  PQconsumeInput(conn); /* libpq sees the end of the connection */
+  return failure_set(error, POOL_E_TIMEOUT, 0,
+                     "the deadline passed, and the server did not end the statement; the connection was shut down");
 }
 
 static int judge(PGconn *conn, enum outcome outcome, PGresult **result, pool_error_t *error)

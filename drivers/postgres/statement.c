@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "postgres/args.h"
 #include "postgres/cancel.h"
@@ -41,7 +41,8 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
                     pool_error_t *error)
 {
   struct args args;
-  *statement = (struct statement){.conn = conn, .error = POOL_ERROR_INIT, .reply.text.limit = reply_limit};
+  *statement =
+      (struct statement){.conn = conn, .request = -1, .error = POOL_ERROR_INIT, .reply.text.limit = reply_limit};
   int code = refuse_busy(conn, error);
   if (code == 0)
     code = args_read(&args, bytes, error);
@@ -57,9 +58,17 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
 
 /* ---- results ---- */
 
+/* What still comes is of no use. */
+static void cancel(struct statement *statement)
+{
+  if (statement->request < 0)
+    statement->request = cancel_send(statement->conn);
+}
+
 /* The first error tells most: what follows comes from it. */
 static void take_fault(struct statement *statement, const PGresult *result)
 {
+  statement->answered = true;
   if (statement->code || statement->reply.text.problem != JSON_TEXT_GOOD)
     return;
   statement->code = fault_of_result(statement->conn, result, &statement->error);
@@ -76,13 +85,14 @@ static void end_copy(struct statement *statement, ExecStatusType status)
   if (status == PGRES_COPY_IN)
     PQputCopyEnd(statement->conn, no_copy);
   else
-    cancel_send(statement->conn);
+    cancel(statement);
   statement->copying = status != PGRES_COPY_IN;
 }
 
 static void take_rows(struct statement *statement, PGresult *result, bool last)
 {
   bool good = statement->reply.text.problem == JSON_TEXT_GOOD;
+  statement->answered |= last;
   if (statement->code || statement->refused)
     return;
   if (last)
@@ -90,7 +100,7 @@ static void take_rows(struct statement *statement, PGresult *result, bool last)
   else
     reply_add(&statement->reply, result);
   if (good && statement->reply.text.problem != JSON_TEXT_GOOD && !last)
-    cancel_send(statement->conn); /* its rows are of no use any more */
+    cancel(statement);
 }
 
 static void take(struct statement *statement, PGresult *result)
@@ -146,21 +156,18 @@ static bool take_next(struct statement *statement)
   return PQstatus(statement->conn) == CONNECTION_OK;
 }
 
+/* Returns as drop_copied() does.  A connection that breaks ends the COPY. */
 static int go_on_copying(struct statement *statement)
 {
   int unsent = PQflush(statement->conn);
   int events = PQconsumeInput(statement->conn) ? drop_copied(statement) : 0;
-  if (events)
-    return unsent > 0 ? events | POLLOUT : events;
-  statement->copying = false;
-  return POLLIN | POLLOUT;
+  statement->copying = events != 0;
+  return events && unsent > 0 ? events | POLLOUT : events;
 }
 
-int statement_go_on(struct statement *statement)
+static int go_on_reading(struct statement *statement)
 {
-  if (statement->copying)
-    return go_on_copying(statement);
-  for (int i = 0; i < TURN; i++) {
+  for (int i = 0; i < TURN && !statement->copying; i++) {
     int events = exchange_step(statement->conn);
     if (events > 0)
       return events;
@@ -168,17 +175,38 @@ int statement_go_on(struct statement *statement)
       break_off(statement);
     if (events < 0 || !take_next(statement))
       return 0;
-    if (statement->copying)
-      break;
   }
   return POLLIN | POLLOUT; /* at once: the socket can be written to */
+}
+
+/* Waits for the end of the request, which could meet the next statement. */
+static int settle(struct statement *statement)
+{
+  struct pollfd set = {.fd = statement->request, .events = POLLIN};
+  statement->settling = statement->request >= 0 && PQstatus(statement->conn) == CONNECTION_OK && poll(&set, 1, 0) == 0;
+  return statement->settling ? POLLIN : 0;
+}
+
+int statement_go_on(struct statement *statement)
+{
+  if (statement->settling)
+    return settle(statement);
+  int events = statement->copying ? go_on_copying(statement) : 0;
+  if (!statement->copying)
+    events = go_on_reading(statement);
+  return events ? events : settle(statement);
+}
+
+int statement_descriptor(const struct statement *statement)
+{
+  return statement->settling ? statement->request : PQsocket(statement->conn);
 }
 
 void statement_expire(struct statement *statement)
 {
   statement->code = failure_set(&statement->error, POOL_E_TIMEOUT, 0,
                                 "the deadline passed, and the statement was cancelled at the server");
-  cancel_send(statement->conn);
+  cancel(statement);
 }
 
 /* ---- the end ---- */
@@ -191,11 +219,16 @@ static int refuse(struct statement *statement, const char *message)
 
 static int judge(struct statement *statement)
 {
-  if (PQstatus(statement->conn) != CONNECTION_OK && statement->code != POOL_E_TIMEOUT)
+  if (statement->code == POOL_E_TIMEOUT)
+    return POOL_E_TIMEOUT;
+  if (PQstatus(statement->conn) != CONNECTION_OK)
     return statement->code ? POOL_E_BROKEN
                            : fault_of_connection(statement->conn, POOL_E_BROKEN, NULL, &statement->error);
-  if (statement->refused && statement->code != POOL_E_TIMEOUT)
+  if (statement->refused)
     return refuse(statement, no_copy);
+  if (!statement->code && !statement->answered)
+    return failure_set(&statement->error, POOL_E_BROKEN, 0,
+                       "the server is ready for another statement without a result");
   switch (statement->reply.text.problem) {
   case JSON_TEXT_TOO_LARGE:
     return refuse(statement, "the reply is larger than max_reply_bytes; ask for fewer rows, or raise it in the URL");
@@ -210,6 +243,8 @@ int statement_end(struct statement *statement, pool_bytes_t *reply, pool_error_t
 {
   int code = judge(statement);
   exchange_end(statement->conn, statement->blocked);
+  if (statement->request >= 0)
+    close(statement->request);
   *reply = (pool_bytes_t){NULL, 0};
   bool replies = code == 0 || code == POOL_E_REMOTE;
   if (!replies)

@@ -16,10 +16,13 @@
 
 struct statement {
   PGconn *conn;
-  bool blocked; /* the connection did before */
-  bool copying; /* rows of a COPY TO STDOUT come, which are dropped */
-  bool refused; /* the statement is none for a call */
-  int code;     /* how it ended, as far as is known */
+  bool blocked;  /* the connection did before */
+  bool copying;  /* rows of a COPY TO STDOUT come, which are dropped */
+  bool answered; /* a last result has come */
+  int request;   /* to cancel it, as cancel_send() has it; or -1 */
+  bool settling; /* it has ended, and the request has not */
+  bool refused;  /* the statement is none for a call */
+  int code;      /* how it ended, as far as is known */
   pool_error_t error;
   struct reply reply;
 };
@@ -30,6 +33,9 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
 
 /* Reads what there is.  Returns the events of poll() to wait for, or 0 when the statement has ended. */
 int statement_go_on(struct statement *statement);
+
+/* The descriptor to wait for them. */
+int statement_descriptor(const struct statement *statement);
 
 /* The deadline has passed: cancels the statement at the server, and ends it here. */
 void statement_expire(struct statement *statement);

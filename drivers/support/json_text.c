@@ -80,6 +80,14 @@ static size_t character(const unsigned char *bytes, size_t size)
   return length;
 }
 
+bool json_text_is_utf8(const char *bytes, size_t size)
+{
+  size_t length = 1;
+  for (size_t i = 0; i < size && length; i += length)
+    length = character((const unsigned char *)bytes + i, size - i);
+  return length > 0;
+}
+
 static bool is_plain(const unsigned char *bytes, size_t length)
 {
   return length > 1 || (length == 1 && *bytes >= ' ' && *bytes != '"' && *bytes != '\\');

@@ -31,6 +31,9 @@ void json_text_say(struct json_text *text, const char *bytes);
 /* Adds a string with its quotes.  Each byte that is not UTF-8 becomes U+FFFD. */
 void json_text_string(struct json_text *text, const char *bytes, size_t size);
 
+/* Whether all bytes are UTF-8. */
+bool json_text_is_utf8(const char *bytes, size_t size);
+
 /* Adds a number or another value if the bytes are one JSON value; else a string. */
 void json_text_value(struct json_text *text, const char *bytes, size_t size);
 

@@ -67,8 +67,7 @@ int pool_cancel(int64_t ticket)
   if (lease) {
     step = (struct step){0};
     give_unused(pool, lease, &step);
-    crew_finish(pool, &step);
-    worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
+    worker_finish(pool, &step, POOL_NO_DEADLINE);
   }
   return 0;
 }

@@ -23,7 +23,6 @@
 #include "decide/step.h"
 #include "run/call.h"
 #include "run/callback.h"
-#include "run/crew.h"
 #include "run/worker.h"
 
 static _Atomic int64_t last_number;
@@ -73,8 +72,7 @@ static void end_call(struct pool *pool, struct slot *slot, bool is_child, int co
   if (is_child)
     return;
   hold_end(slot, breaks(pool, code), &step);
-  crew_finish(pool, &step);
-  worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
+  worker_finish(pool, &step, POOL_NO_DEADLINE);
 }
 
 int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_bytes_t *reply, pool_error_t *error)

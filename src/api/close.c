@@ -5,7 +5,8 @@
  * The thread that waits sleeps on `drain_signal`, which grows whenever a place becomes free, a library thread ends, or
  * a get leaves something to close.  Where the program keeps the time it may be waiting for what nobody else would do,
  * such as an asynchronous get's callback that puts a lease: so it maintains the pool itself.  Maintaining moves
- * `drain_signal`, so what has come up meanwhile is known by `keeper_signal`, which moves before who drains is woken.
+ * `drain_signal`, so what has come up meanwhile is known by `keeper_signal`, which moves before the thread that
+ * drains is woken.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -31,10 +32,10 @@
 #include "run/keeper.h"
 #include "run/worker.h"
 
-/* After so long the log says which thread holds what. */
+/* When the log says which thread holds what. */
 #define PATIENCE_NS INT64_C(3000000000)
 
-/* At most so many leases are told of. */
+/* How many leases are told of at most. */
 #define TOLD_LEASES 16
 
 struct drain {
@@ -159,10 +160,8 @@ int pool_close(pool_t *pool, int64_t drain_ms)
   struct step step;
   struct scan cursor = {0};
   bool first = steer_close(pool);
-  while (!pool->stepped && chores_next_unasked(pool, &cursor, &step)) {
-    crew_finish(pool, &step);
-    worker_do(pool, &step, drain.deadline_ns, false, NULL);
-  }
+  while (!pool->stepped && chores_next_unasked(pool, &cursor, &step))
+    worker_finish(pool, &step, drain.deadline_ns);
   if (first)
     event_pool(pool, POOL_EVENT_POOL_CLOSED);
   crew_stop(pool);

@@ -30,6 +30,7 @@
 #include "run/fork.h"
 #include "run/keeper.h"
 #include "run/worker.h"
+#include "api/expose.h"
 #include "api/settings.h"
 
 /* Everything but what a late reader of a former pool may still touch: its lock, its words to sleep on and its blocks.
@@ -58,7 +59,7 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   pool->max_open = config->max_open;
   pool->max_idle = room_max_idle(config, config->max_open);
   pool->pauses = config->paused; /* one pool_resume() starts it */
-  pool->evicting = false;
+  pool->evicting = pool->exposed = false;
   atomic_store(&pool->filling, true);
   pool->references = 1;
   pool->gone = false;
@@ -139,6 +140,7 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
       (code = create(&settings, &callbacks, context, &pool, error)))
     return code;
   warn(pool, &callbacks);
+  expose_begin(pool);
   code = fill(pool, error);
   if (code) {
     pool_error_t why = POOL_ERROR_INIT;
@@ -152,7 +154,7 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
   return 0;
 }
 
-/* Stand for callbacks, of which event.c only asks whether there are any: what they would be told is kept. */
+/* These two stand for callbacks.  event.c only asks whether there are any, and keeps what they would be told. */
 static void events_are_fetched(void *user, const pool_event_t *event)
 {
   (void)user, (void)event;
@@ -194,6 +196,7 @@ int pool_step_create(const pool_config_t *config, int32_t abilities, pool_t **ou
     return code;
   (*out)->tickets_block = abilities & POOL_STEP_THREADS;
   warn(*out, &stands);
+  expose_begin(*out);
   begin(*out);
   return 0;
 }
@@ -208,7 +211,7 @@ pool_t *pool_ref(pool_t *pool)
   return pool;
 }
 
-/* What the caller of the step API has not asked for before he gives up the pool, nobody will ask for. */
+/* Work that the caller of the step API has not asked for before the pool is given up: no one will ask for it. */
 static void give_up_the_rest(struct pool *pool)
 {
   struct step step;

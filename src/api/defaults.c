@@ -28,44 +28,18 @@ int pool_config_init(pool_config_t *config, size_t size)
   return fill(config, size, &member_defaults, CONFIG_SIZES, "config");
 }
 
-int pool_vtable_init(pool_vtable_t *vtable, size_t size)
-{
-  static const pool_vtable_t defaults = POOL_VTABLE_INIT;
-  return fill(vtable, size, &defaults, VTABLE_SIZES, "vtable");
-}
-
-int pool_error_init(pool_error_t *error, size_t size)
-{
-  static const pool_error_t defaults = POOL_ERROR_INIT;
-  return fill(error, size, &defaults, ERROR_SIZES, "error");
-}
-
-int pool_stats_init(pool_stats_t *stats, size_t size)
-{
-  static const pool_stats_t defaults = POOL_STATS_INIT;
-  return fill(stats, size, &defaults, STATS_SIZES, "stats");
-}
-
-int pool_lease_info_init(pool_lease_info_t *info, size_t size)
-{
-  static const pool_lease_info_t defaults = POOL_LEASE_INFO_INIT;
-  return fill(info, size, &defaults, LEASE_INFO_SIZES, "info");
-}
-
-int pool_setting_init(pool_setting_t *setting, size_t size)
-{
-  static const pool_setting_t defaults = POOL_SETTING_INIT;
-  return fill(setting, size, &defaults, SETTING_SIZES, "setting");
-}
-
-int pool_step_init(pool_step_t *step, size_t size)
-{
-  static const pool_step_t defaults = POOL_STEP_INIT;
-  return fill(step, size, &defaults, STEP_SIZES, "step");
-}
-
-int pool_step_event_init(pool_step_event_t *event, size_t size)
-{
-  static const pool_step_event_t defaults = POOL_STEP_EVENT_INIT;
-  return fill(event, size, &defaults, STEP_EVENT_SIZES, "event");
-}
+/* clang-format off */
+#define INIT_OF(kind, KIND, name)                                                                                      \
+  int pool_##kind##_init(pool_##kind##_t *name, size_t size)                                                           \
+  {                                                                                                                    \
+    static const pool_##kind##_t defaults = POOL_##KIND##_INIT;                                                        \
+    return fill(name, size, &defaults, KIND##_SIZES, #name);                                                           \
+  }
+INIT_OF(vtable, VTABLE, vtable)
+INIT_OF(error, ERROR, error)
+INIT_OF(stats, STATS, stats)
+INIT_OF(lease_info, LEASE_INFO, info)
+INIT_OF(setting, SETTING, setting)
+INIT_OF(step, STEP, step)
+INIT_OF(step_event, STEP_EVENT, event)
+/* clang-format on */

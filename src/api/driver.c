@@ -42,7 +42,7 @@ int driver_prepare(const pool_driver_t *driver, const char *name, const char *ad
   void *made = NULL;
   int code = driver->prepare(address, &filled, &made, &why);
   error_finish(&why);
-  if (code > 0) /* somebody else's number, which would pass for success */
+  if (code > 0) /* not one of pool.h, and it would pass for success */
     code = POOL_E_DRIVER;
   if (code)
     return error_set(error, code, why.native, "%s: %s", name, why.message[0] ? why.message : pool_strerror(code));

@@ -9,6 +9,9 @@
 
 static const char *const features[] = {
     "api",      "drivers", "step",
+#ifdef __linux__
+    "expose",
+#endif
 #if __has_include(<sys/eventfd.h>)
     "event_fd",
 #endif

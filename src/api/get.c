@@ -43,7 +43,7 @@
 #define SPIN_ROUNDS 6
 #define SPIN_PAUSES 64
 
-/* A get without time waits for nobody else, but so long for a place that it has just made: most closes are quicker. */
+/* How long a get without time waits for the place of a connection that it found dead: most closes are quicker. */
 #define REPLACE_NS INT64_C(10000000)
 
 static inline void pause_processor(void)
@@ -259,9 +259,10 @@ static pool_lease_t find(struct get *get, struct step *step)
   else if (result == 0 && !get->waiter.refused)
     result = try(get);
   bool waits = get->timeout_ms != 0 || get->replaces;
+  bool wishes = !is_over(get) || get->pool->config.openers > 0; /* for the next, where a worker opens */
   if (get->timeout_ms == 0 && waits && get->deadline_ns - clock_now() > REPLACE_NS)
     get->waiter.deadline_ns = clock_now() + REPLACE_NS;
-  if (waits && (result == 0 || (result == POOL_E_TIMEOUT && !is_over(get))))
+  if (waits && (result == 0 || (result == POOL_E_TIMEOUT && wishes)))
     result = wait(get);
   return result == POOL_E_SYSTEM ? open_instead(get) : result;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the holder of a lease may do with it, and what an operator may ask: who holds what. */
+/* What the holder of a lease may do with it, and what an operator may ask: which thread holds what. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

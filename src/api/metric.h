@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The members of pool_stats_t as tables, made of the rows of counts.def: for those who write all of them. */
+/* The members of pool_stats_t as tables, made of the rows of counts.def: for the files that write all of them. */
 #ifndef METRIC_H
 #define METRIC_H
 

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "decide/attention.h"
 #include "decide/count.h"
 #include "decide/life.h"
 #include "decide/pool.h"
@@ -41,11 +40,16 @@ static void read_locked(struct pool *pool, struct reading *reading)
 
 /* Reading changes nothing, so there is nothing that life_unlock() would have to look at; it must not be called with
    the registry's lock held. */
-static size_t read_one(struct pool *pool, struct reading *reading)
+void report_read(struct pool *pool, struct reading *reading)
 {
   pthread_mutex_lock(&pool->lock);
   read_locked(pool, reading);
   pthread_mutex_unlock(&pool->lock);
+}
+
+static size_t read_one(struct pool *pool, struct reading *reading)
+{
+  report_read(pool, reading);
   return 1;
 }
 

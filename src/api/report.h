@@ -33,9 +33,15 @@ struct report {
   bool all; /* one document of all pools, not a pool's */
 };
 
+/* Reads one pool; neither its lock nor the registry's is held. */
+void report_read(struct pool *pool, struct reading *reading);
+
 void report_text_write(FILE *file, const struct report *report);
 void report_json_write(FILE *file, const struct report *report);
 void report_prometheus_write(FILE *file, const struct report *report);
+
+/* The members of the object of a pool, without its braces. */
+void report_json_members(FILE *file, const struct reading *reading);
 
 /* A string of JSON; the text's names of pools are written so too. */
 void report_json_string(FILE *file, const char *text);

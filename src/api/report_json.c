@@ -33,9 +33,9 @@ static void write_times(FILE *file, const pool_stats_t *stats, size_t time)
   fputc('}', file);
 }
 
-static void write_pool(FILE *file, const struct reading *reading)
+void report_json_members(FILE *file, const struct reading *reading)
 {
-  fputs("{\"name\":", file);
+  fputs("\"name\":", file);
   report_json_string(file, reading->name);
   for (size_t i = 0; i < METRIC_COUNTS; i++) {
     fputc(',', file);
@@ -43,6 +43,12 @@ static void write_pool(FILE *file, const struct reading *reading)
   }
   for (size_t i = 0; i < METRIC_TIMES; i++)
     write_times(file, &reading->stats, i);
+}
+
+static void write_pool(FILE *file, const struct reading *reading)
+{
+  fputc('{', file);
+  report_json_members(file, reading);
   fputc('}', file);
 }
 

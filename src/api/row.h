@@ -12,7 +12,7 @@
 /* Slots come in groups, and the first group does not exist. */
 #define MOST_OPEN 1048568
 
-/* Whoever means longer means that it is off. */
+/* A longer time than this is meant as "off". */
 #define A_YEAR_MS INT64_C(31536000000)
 
 #define EVENTS_KNOWN ((1 << (POOL_EVENT_WARNING + 1)) - 2)

@@ -93,7 +93,7 @@ int pool_config_check(const pool_config_t *config, pool_error_t *error)
 
 /* ---- what is set in vain ----
  *
- * Each of these is allowed, and harms nobody but those who rely on it.  A setting that has its default was not set. */
+ * Each of these is allowed, and harms only a program that relies on it.  A setting that has its default was not set. */
 
 struct vain {
   bool holds;

@@ -2,7 +2,6 @@
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,7 +11,7 @@
    naming the field. */
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error);
 
-/* Reads a caller's vtable; then fills in what he left out, so that nobody ever tests a callback for NULL. */
+/* Reads a caller's vtable; then fills in what is missing, so that no callback need be tested for NULL. */
 int vtable_read(pool_vtable_t *vtable, const pool_vtable_t *theirs, pool_error_t *error);
 
 /* Stands for what a caller of the step API does itself: its callbacks say what there is, and are never called. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an operator does to a running pool: flush, pause, resume, evict, resize. */
+#include "api/steer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,29 +20,34 @@
 #include "run/worker.h"
 #include "api/settings.h"
 
-/* Closes what is idle and was doomed just now. */
-static void close_doomed(struct pool *pool)
+/* Closes what is idle and was doomed just now, or leaves that to those who work in the background. */
+static void close_doomed(struct pool *pool, bool background)
 {
+  if (background) {
+    crew_want_worker(pool);
+    return;
+  }
   struct scan cursor = scan_all(&pool->rows);
   struct step step;
-  while (!pool->stepped && steer_next_doomed(&cursor, &step)) {
-    crew_finish(pool, &step);
-    worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
-  }
+  while (!pool->stepped && steer_next_doomed(&cursor, &step))
+    worker_finish(pool, &step, clock_deadline(pool->config.get_timeout_ms));
   worker_do_unclean(pool);
 }
 
-int pool_flush(pool_t *pool)
+int steer_flush_in(struct pool *pool, bool background)
 {
-  if (!pool)
-    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   event_pool(pool, POOL_EVENT_POOL_FLUSHED); /* before the first that is closed because of it */
   int count = steer_flush(pool);
   struct step step = {0};
   queue_hope_less(pool, &step);
   crew_finish(pool, &step);
-  close_doomed(pool);
+  close_doomed(pool, background);
   return count;
+}
+
+int pool_flush(pool_t *pool)
+{
+  return pool ? steer_flush_in(pool, false) : error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
 }
 
 int pool_pause(pool_t *pool)
@@ -82,12 +89,10 @@ int pool_evict(pool_t *pool)
   return all;
 }
 
-int pool_resize(pool_t *pool, int32_t max_open)
+int steer_resize_in(struct pool *pool, int32_t max_open, bool background)
 {
   struct step step;
   pool_error_t error = POOL_ERROR_INIT;
-  if (!pool)
-    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   int code = config_check_max_open(&pool->config, max_open, &error);
   if (code)
     return code;
@@ -96,6 +101,11 @@ int pool_resize(pool_t *pool, int32_t max_open)
     return error_code(left);
   event_resized(pool, max_open); /* before what follows from it */
   crew_finish(pool, &step);
-  close_doomed(pool);
+  close_doomed(pool, background);
   return left;
+}
+
+int pool_resize(pool_t *pool, int32_t max_open)
+{
+  return pool ? steer_resize_in(pool, max_open, false) : error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
 }

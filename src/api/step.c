@@ -35,8 +35,8 @@
 #include "decide/uses.h"
 #include "decide/waiter.h"
 #include "decide/work.h"
-#include "run/crew.h"
 #include "run/event.h"
+#include "run/server.h"
 #include "run/failure.h"
 #include "run/probe.h"
 
@@ -66,8 +66,10 @@ static void note_asked(struct pool *pool, const struct step *step, int64_t now)
   atomic_store(&extra->waited, step->waited);
   atomic_store(&extra->busy_us, step->busy_ns < LONG_NS ? (uint32_t)(step->busy_ns / 1000) : LONG_NS / 1000);
   atomic_store(&extra->until_ns, step->until_ns);
-  if (step->work == POOL_WORK_OPEN)
-    event_opening(pool, atomic_load(&step->slot->connection));
+  if (step->work != POOL_WORK_OPEN)
+    return;
+  server_revive();
+  event_opening(pool, atomic_load(&step->slot->connection));
 }
 
 static int64_t left_until(int64_t moment_ns, int64_t now)
@@ -115,7 +117,7 @@ static int write_step(pool_step_t *theirs, struct pool *pool, const struct step 
   pool_step_t ours = POOL_STEP_INIT;
   if (pool)
     describe(&ours, pool, step, ticket);
-  /* Those who sleep in the library (in pool_close) are its own affair. */
+  /* Threads that sleep in the library, in pool_close(), are not the program's to wake. */
   if (step->drained)
     park_wake(step->drained);
   return sized_write(theirs, &ours, STEP_SIZES);
@@ -355,7 +357,7 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   return 0;
 }
 
-/* Of a failure nobody has to say anything, but may.  NULL: there was none. */
+/* The failure that the caller reports; its members may be empty.  NULL: there was none. */
 static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
 {
   static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
@@ -387,8 +389,8 @@ static void tell_work(struct pool *pool, struct slot *slot, enum slot_state stat
   event_closed(pool, connection, atomic_load(&notes_of(slot)->reason), extra_of(slot)->cause, outcome->took_ns);
 }
 
-/* A new connection has times of its own, and one who rests has not flagged it; after a failed open there is a moment to
-   try again.  As crew_need_keeper() does where the library has threads. */
+/* A new connection has times of its own, and a sleeper that rests has not flagged it; after a failed open there is a
+   moment to try again.  As crew_need_keeper() does where the library has threads. */
 static void need_sleeper(struct pool *pool, struct slot *slot, const struct outcome *outcome, struct step *step)
 {
   if (!pool->needs_watch)

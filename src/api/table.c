@@ -72,6 +72,7 @@ static const pool_api_t api = {
     .open_with = pool_open_with,
     .url_prepare = pool_url_prepare,
     .drivers = pool_drivers,
+    .expose = pool_expose,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

@@ -45,7 +45,7 @@ static inline void set_earlier(int64_t *due, int64_t moment)
     *due = moment;
 }
 
-/* The same with a moment so long after another; nothing where a setting is off. */
+/* The same with the moment that is `ms` after `since`; nothing where a setting is off. */
 static inline void set_earlier_if_on(int64_t *due, int64_t since, int64_t ms)
 {
   if (ms > 0)

@@ -8,7 +8,6 @@
 #ifndef DUE_H
 #define DUE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct due {

@@ -17,7 +17,7 @@ static _Thread_local struct {
   const char *text;
 } last;
 
-/* Into a caller's struct, which may be of another release; its message ends in any case. */
+/* Writes a caller's struct, which may be of another release; its message ends in any case. */
 static void give(pool_error_t *theirs, const pool_error_t *ours)
 {
   if (theirs && sized_write(theirs, ours, ERROR_SIZES) == 0 && theirs->size < sizeof *ours)

@@ -11,7 +11,6 @@
 #include "base/event_fd.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/thread.h"
 

@@ -12,10 +12,10 @@
    why.  Where the system has none: 0 and errno ENOSYS. */
 bool event_fd_make(_Atomic int *word, bool signalled);
 
-/* Somebody shall look: what for was made known before.  Not under the lock, which it takes. */
+/* Makes the descriptor readable.  What is to be done was made known before.  Not under the lock, which it takes. */
 void event_fd_signal(_Atomic int *word, pthread_mutex_t *lock);
 
-/* Somebody looks: from now on only what is new counts.  Before that look, and by nobody else. */
+/* The program is about to look: from now on only what is new makes it readable.  One thread at a time. */
 void event_fd_drain(_Atomic int *word);
 
 /* The pool is gone.  Not under the lock, which it takes. */

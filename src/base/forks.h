@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* How often this process came to be a child of fork.  A callback may fork, and then its child returns into the library
    with what the parent was doing.  So code that runs callbacks remembers the number and, if it has changed, leaves
-   everything alone: in the child the pool began anew. */
+   everything alone: in the child the pool began anew.  callback_leave() says it of one callback; a loop compares, for
+   in each of its turns several callbacks (work, its events, a line of the log) may run below it. */
 #ifndef FORKS_H
 #define FORKS_H
 

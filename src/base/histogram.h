@@ -31,12 +31,13 @@ struct histogram {
 /* Adds a sample; a negative one counts as 0. */
 void histogram_add(struct histogram *histogram, int64_t ns);
 
-/* How many samples were at most so long.  Exact where a part ends: at 2^n - 1, and at every value below 64; elsewhere
+/* How many samples were at most `ns`.  Exact where a part ends: at 2^n - 1, and at every value below 64; elsewhere
    the samples of the part that `ns` cuts in two are not counted. */
 int64_t histogram_at_most(const struct histogram *histogram, int64_t ns);
 
 /* The duration that a share of the samples, 0 to 1, did not exceed: the middle of its part, but never more than max_ns;
-   0 if there are no samples. */
+   0 if there are no samples.  For tests, which ask for any share; histogram_summary() finds its own by the same walk.
+ */
 int64_t histogram_quantile(const struct histogram *histogram, double share);
 
 void histogram_summary(const struct histogram *histogram, pool_times_t *times);

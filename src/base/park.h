@@ -8,8 +8,8 @@
  * Contract.  The waker first changes the word, then calls park_wake; the waiter calls park_wait with the value that it
  * saw. If the word has another value by then, park_wait returns at once, so no wake-up is lost.  It may also return
  * without any reason; callers look at the word again.  park_wake never reads the word: its memory may belong to a
- * thread that has seen the change and gone on, and then the worst that happens is a needless wake-up of whoever uses
- * that address now.
+ * thread that has seen the change and gone on, and then the worst that happens is a needless wake-up of the
+ * thread that uses that address now.
  */
 #ifndef PARK_H
 #define PARK_H
@@ -23,7 +23,7 @@ void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns);
 /* The same as a cancellation point: with cancellation disabled before and after, and enabled in between. */
 void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns);
 
-/* Wakes all who sleep on the word. */
+/* Wakes all threads that sleep on the word. */
 void park_wake(_Atomic uint32_t *word);
 
 /* For a child after fork: nobody sleeps any more. */

@@ -85,12 +85,14 @@ void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
   wait_until(word, seen, deadline_ns == POOL_NO_DEADLINE ? NULL : &until);
 }
 
-/* The system call is no cancellation point.  But it holds nothing, so it may be left at any moment. */
+/* The system call is no cancellation point.  But it holds nothing, so it may be left at any moment.  The state comes
+   first: glibc before 2.37 gives pthread_join() NULL where enabling lets a cancellation in that was asked for before.
+ */
 void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
 {
   int type, state;
-  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
   pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &state);
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
   park_wait(word, seen, deadline_ns);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
   pthread_setcanceltype(type, &type);

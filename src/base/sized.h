@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Structs that begin with their size: what an older or newer caller hands in is read and written within his size. */
+/* Structs that begin with their size: that of an older or newer caller is read and written within the caller's size. */
 #ifndef SIZED_H
 #define SIZED_H
 
@@ -28,11 +28,12 @@ struct sizes {
 #define STEP_SIZES       SIZES(pool_step_t, look_again_ns)
 #define STEP_EVENT_SIZES SIZES(pool_step_event_t, line)
 
-/* Copies a caller's struct over `copy`, which holds the defaults for what he does not know.  Returns 0, POOL_E_SIZE,
-   POOL_E_WILD, POOL_E_OLDER, or POOL_E_NEWER if he sets what we do not know; then the copy is as it was. */
+/* Copies a caller's struct over `copy`, which holds the defaults for members that the caller does not know.  Returns 0,
+   POOL_E_SIZE, POOL_E_WILD, POOL_E_OLDER, or POOL_E_NEWER if the caller sets members that this library does not know;
+   then the copy is as it was. */
 int sized_read(void *copy, const void *theirs, struct sizes sizes);
 
-/* Copies ours into a caller's struct, as much as he has, and leaves his size alone.  Returns 0, POOL_E_SIZE,
+/* Copies ours into a caller's struct, as far as that goes, and leaves its size alone.  Returns 0, POOL_E_SIZE,
    POOL_E_WILD or POOL_E_OLDER, and then nothing was written. */
 int sized_write(void *theirs, const void *ours, struct sizes sizes);
 

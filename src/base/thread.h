@@ -12,6 +12,9 @@ int32_t thread_id(void);
 /* Whether the process certainly has no other thread. */
 bool thread_is_alone(void);
 
+/* Starts a thread that nobody waits for.  Returns 0 or an errno. */
+int thread_detach(void *(*main)(void *), void *data);
+
 /* In the child after fork: the thread that forked has another number now. */
 void thread_id_forget(void);
 

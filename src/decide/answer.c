@@ -17,7 +17,6 @@
 #include "decide/answer.h"
 
 #include <stdatomic.h>
-#include <stddef.h>
 
 #include "slot/idle.h"
 #include "decide/attention.h"
@@ -37,11 +36,12 @@ static bool is_asynchronous(const struct waiter *waiter)
 
 /* ---- over ---- */
 
-/* A get had so little time that no worker has begun for it: it leaves the wish for the next. */
-static void wish(struct pool *pool, const struct waiter *waiter, struct step *step)
+void answer_wish(struct pool *pool, const struct waiter *waiter, struct step *step)
 {
-  if (pool->config.openers == 0 || waiter->refused || pool->crew.opening >= pool->queue.patient ||
-      idle_any(&pool->rows) || !room_permits(pool, true))
+  assert_locked(pool);
+  int32_t others = pool->queue.patient - (waiter->queued && !waiter->timeless);
+  if (pool->config.openers == 0 || waiter->refused || pool->crew.opening > others || idle_any(&pool->rows) ||
+      !room_permits(pool, true))
     return;
   pool->chores.wished = step->worker_wanted = true;
 }
@@ -49,7 +49,7 @@ static void wish(struct pool *pool, const struct waiter *waiter, struct step *st
 static pool_lease_t end_in_time(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   step->starved = starve_find(pool, waiter);
-  wish(pool, waiter, step);
+  answer_wish(pool, waiter, step);
   return POOL_E_TIMEOUT;
 }
 
@@ -91,6 +91,7 @@ static bool may_probe(struct pool *pool)
 
 bool answer_opens_elsewhere(const struct pool *pool, const struct waiter *waiter)
 {
+  assert_locked(pool);
   return pool->config.openers > 0 || is_asynchronous(waiter);
 }
 
@@ -144,6 +145,7 @@ static pool_lease_t open_one(struct pool *pool, const struct asking *asking, str
 
 bool answer_is_hopeless(struct pool *pool, const struct waiter *waiter)
 {
+  assert_locked(pool);
   return (pool->breaker.open || (waiter && waiter->refused)) && !room_hopes(pool);
 }
 

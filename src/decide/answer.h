@@ -22,6 +22,10 @@ struct asking {
 /* A lease; or 0 with work, which the asker does for itself; or an error; or 0 without work: it has to wait. */
 pool_lease_t answer(struct pool *pool, const struct asking *asking, int64_t now, struct step *step);
 
+/* The time of a get is over.  It may have been so short that no worker has begun for it: it leaves the wish for the
+   next. */
+void answer_wish(struct pool *pool, const struct waiter *waiter, struct step *step);
+
 /* Whether a waiter whose open failed, or that meets an open breaker, has nothing to wait for. */
 bool answer_is_hopeless(struct pool *pool, const struct waiter *waiter);
 

@@ -24,7 +24,6 @@
 #include "decide/life.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
-#include "decide/room.h"
 #include "decide/starve.h"
 #include "decide/step.h"
 #include "decide/ticket.h"

@@ -74,7 +74,7 @@ static bool open_is_wanted(struct pool *pool, bool for_waiters)
   return wanting > pool->crew.opening && !idle_any(&pool->rows);
 }
 
-/* A hand for a chore: false if there is none to do, or all are busy with others. */
+/* Counts one more chore under way: false if there is none to do, or as many are under way as may be. */
 static bool take_hand(struct pool *pool, const struct scan *cursor)
 {
   pthread_mutex_lock(&pool->lock);

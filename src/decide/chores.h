@@ -26,7 +26,7 @@ void chores_done(struct pool *pool);
 int32_t chores_hands_wanted(struct pool *pool);
 
 /* What is to be done in the background: a reset, what a look or a flush has marked (`cursor` goes over the slots), an
-   open for those who do not open themselves.  False if there is nothing. */
+   open for gets that do not open themselves.  False if there is nothing. */
 bool chores_next(struct pool *pool, struct scan *cursor, bool for_waiters, struct step *step);
 
 /* No thread can be had to open for those that wait. */

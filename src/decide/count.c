@@ -75,6 +75,7 @@ int64_t count_lent(struct pool *pool, int64_t generations)
 
 void count_reset(struct pool *pool)
 {
+  assert_locked(pool);
   memset(&pool->counts, 0, sizeof pool->counts);
   pool->lent = pool->connections = pool->ended = 0;
   atomic_store(&pool->lent_in_vain, 0);
@@ -112,6 +113,7 @@ int32_t count_open(struct pool *pool, int32_t *threads)
 
 int32_t count_busy(struct pool *pool)
 {
+  assert_locked(pool);
   int32_t count = 0;
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {

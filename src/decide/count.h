@@ -11,8 +11,8 @@
 
 #include <pool/pool.h>
 
-/* A get ended with an error; `at_once`: for the breaker refused it, or it had no time to wait.  The second is under the
-   lock. */
+/* A get ended with an error; `at_once`: because the breaker refused it, or it had no time to wait.  The second is under
+   the lock. */
 void count_failed_get(struct pool *pool, pool_lease_t code, bool at_once);
 void count_failed_get_locked(struct pool *pool, pool_lease_t code, bool at_once);
 
@@ -23,7 +23,7 @@ void count_no_vain_lease(struct pool *pool);
 /* How many leases have ended; `generations` is by how much those of all slots have grown.  Under the lock. */
 int64_t count_lent(struct pool *pool, int64_t generations);
 
-/* A pool begins, or begins anew in a child of fork.  Under the lock, or before anybody else knows it. */
+/* A pool begins, or begins anew in a child of fork.  Under the lock. */
 void count_reset(struct pool *pool);
 
 /* A connection was closed.  Under the lock. */

@@ -54,6 +54,7 @@ static bool trim(struct pool *pool, struct slot *slot, uint64_t word, struct ste
 
 void give_trim_any(struct pool *pool, struct step *step)
 {
+  assert_locked(pool);
   struct scan scan = scan_begin(&pool->rows);
   for (struct slot *slot; room_has_surplus(pool) && !step->work && (slot = scan_next(&scan));) {
     uint64_t word = slot_word(slot);
@@ -103,7 +104,7 @@ static void reset_later(struct pool *pool, struct slot *slot, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
   if (attention_closed(pool))
-    dismiss(slot, POOL_REASON_CLOSED, step); /* who closed it has looked for what is unclean already, perhaps */
+    dismiss(slot, POOL_REASON_CLOSED, step); /* the closing thread has perhaps looked for what is unclean already */
   else
     later_add(pool, slot, step);
   life_unlock(pool);

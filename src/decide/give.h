@@ -23,7 +23,8 @@ struct ending {
   char *tag;    /* to be freed */
 };
 
-/* While there were waiters, more may have come back than may be idle: after one was closed, the next. */
+/* While there were waiters, more may have come back than may be idle: after one was closed, the next.  Under the
+   lock. */
 void give_trim_any(struct pool *pool, struct step *step);
 
 /* What put does when the slot was made idle and the `attention` of the pool that idle_mark() returned is not zero. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "decide/hold.h"
 
-#include <stdatomic.h>
 #include <stdint.h>
 
 #include "slot/slot.h"

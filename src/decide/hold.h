@@ -5,8 +5,6 @@
 
 #include <stdbool.h>
 
-#include <pool/pool.h>
-
 struct slot;
 struct step;
 

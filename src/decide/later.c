@@ -32,7 +32,7 @@ void later_leave(struct pool *pool, struct step *step)
   later_add(pool, slot, step);
   attention_raise(pool, ATTENTION_UNCLEAN, pool->config.keeper == POOL_KEEPER_MANUAL && pool->config.openers == 0);
   if (attention_closed(pool))
-    step_tell_drainers(pool, step); /* who drains may have to do it */
+    step_tell_drainers(pool, step); /* the thread that drains may have to do it */
   life_unlock(pool);
 }
 

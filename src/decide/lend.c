@@ -75,6 +75,7 @@ static void take_check_back(struct pool *pool, struct slot *slot, struct step *s
   atomic_store(&pool->suspicion.probing, false);
   uint64_t word = slot_move(slot, DUE, 0, IDLE);
   idle_mark(slot);
+  step_notice(pool, step);
   if (word & DOOMED)
     dismiss_idle(slot, word, dismiss_reason(slot), step);
   else if (attention_closed(pool))
@@ -125,7 +126,7 @@ static pool_lease_t lend_slot_clean(struct pool *pool, struct slot *slot, struct
   while (state_of(word) == IDLE && !(word & (DOOMED | DUE)) && slot_is_of(slot, pool)) {
     bool doubtful = pool->trust_ns && overdue_is_doubtful(pool, lease_of(slot, word));
     if (doubtful && overdue_judge(pool, slot, word, false, &reason) != IN_TIME) {
-      /* It is closed by those who come to check it, if it is too old for a check. */
+      /* The thread that comes to check it closes it, if it is too old for a check. */
       if (slot_raise(slot, &word, DUE))
         return 0;
       continue;

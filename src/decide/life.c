@@ -34,6 +34,7 @@ static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 static struct pool *made;           /* all, by next_made; only grows */
 static struct pool *pools, *newest; /* in use, in order of making */
 static struct pool *unused;         /* may serve again */
+static int64_t count;               /* of pools that were registered */
 
 void life_registry_lock(void)
 {
@@ -82,6 +83,7 @@ struct pool *life_take(void)
 void life_register(struct pool *pool)
 {
   pthread_mutex_lock(&registry);
+  pool->number = ++count;
   pool->previous_pool = newest;
   pool->next_pool = NULL;
   if (newest)
@@ -202,6 +204,15 @@ void life_maintain_end(struct pool *pool, struct step *step)
   pthread_mutex_lock(&pool->lock);
   pool->users.maintained = false;
   life_thread_ends(pool, step);
+}
+
+bool life_visit_begin(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool visited = !pool->gone && pool->exposed;
+  pool->crew.threads += visited;
+  pthread_mutex_unlock(&pool->lock);
+  return visited;
 }
 
 void life_thread_ends(struct pool *pool, struct step *step)

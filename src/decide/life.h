@@ -13,8 +13,8 @@ struct step;
 void life_registry_lock(void);
 void life_registry_unlock(void);
 
-/* Under the lock of the registry: the pools that are in use, by `next_pool`; all that were ever made, by `next_made`.
- */
+/* Under the lock of the registry, or in a child of fork, where no other thread is: the pools that are in use, by
+   `next_pool`; all that were ever made, by `next_made`. */
 struct pool *life_first(void);
 struct pool *life_first_made(void);
 
@@ -22,8 +22,7 @@ struct pool *life_first_made(void);
 struct pool *life_take(void);
 void life_register(struct pool *pool);
 
-/* All parts of a pool but what its program decided are as in a new one.  Under the lock, or in a child of fork, where
-   no other thread is; all slots were given back. */
+/* All parts of a pool but what its program decided are as in a new one.  Under the lock; all slots were given back. */
 void life_begin_anew(struct pool *pool);
 
 void life_unlock_unowned(struct pool *pool);
@@ -47,6 +46,10 @@ void life_get_end(struct pool *pool, uint64_t began);
 /* Only one thread at a time acts for the asynchronous waiters; false if another does. */
 bool life_maintain_begin(struct pool *pool);
 void life_maintain_end(struct pool *pool, struct step *step);
+
+/* A library thread that is none of this pool's looks at it, unless nobody needs the pool any more: meanwhile it is not
+   recycled, and who drains it waits.  Under the lock of the registry.  life_thread_ends() ends it. */
+bool life_visit_begin(struct pool *pool);
 
 /* A library thread of this pool ends.  Under the lock, which it leaves. */
 void life_thread_ends(struct pool *pool, struct step *step);

@@ -12,16 +12,16 @@
 struct look;
 struct slot;
 
-/* Lifetimes end in intervals of so long. */
+/* The length of the intervals in which lifetimes end. */
 int64_t lifetime_interval_ns(const pool_config_t *config);
 
 /* How many counters a pool needs for the ends of lifetimes. */
 size_t lifetime_ring_size(const pool_config_t *config);
 
-/* When a connection goes in any case: so long before its limit that it is closed by then. */
+/* When a connection goes in any case: early enough to be closed by its limit. */
 int64_t lifetime_last_end(const pool_config_t *config, int64_t limit_ns);
 
-/* A connection was opened in the slot, in so long (-1: not known): begins its life.  Under the pool's lock. */
+/* A connection was opened in the slot, in `took_ns` (-1: not known): begins its life.  Under the pool's lock. */
 void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t took_ns);
 
 /* Its life is over, and nothing is known any more: the slot is empty.  Under the pool's lock.  Returns the tag, for the

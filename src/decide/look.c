@@ -8,8 +8,9 @@
  *
  * No tick.  As long as slots move, looks come after a quarter of the shortest time that matters.  When nothing has
  * moved between two looks, each slot's next moment is known exactly, and the keeper sleeps until the first of them: it
- * raises `resting`, and then RESTING on each word, so the first get or put of such a slot takes the slow path and wakes
- * it.  A slot that moves while the flags are being raised makes its compare-and-swap fail, and then there is no rest.
+ * raises RESTING on each word, so the first get or put of such a slot takes the slow path and wakes it.  A slot that
+ * moves while the flags are being raised makes its compare-and-swap fail, and then there is no rest.  `resting` is up
+ * from the beginning of the look, for a put on the slow path leaves a note that looks like one of this look's.
  */
 #include "decide/look.h"
 
@@ -187,19 +188,16 @@ static void look_at_leased(struct pool *pool, struct slot *slot, uint64_t word, 
 /* From now on a get or put of one of the slots wakes the keeper.  False if one has moved already. */
 static bool rest(struct pool *pool)
 {
-  atomic_store(&pool->looks.resting, true);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = slot_word(slot);
     bool moves = state_of(word) == IDLE || state_of(word) == LEASED;
     if (moves && scan_owns(&scan, slot) &&
         (atomic_load(&notes_of(slot)->word) != (word & STATE_AND_GENERATION) ||
-         (!(word & RESTING) && !mark(slot, &word, RESTING)))) {
-      atomic_store(&pool->looks.resting, false);
+         (!(word & RESTING) && !mark(slot, &word, RESTING))))
       return false;
-    }
   }
-  return true;
+  return atomic_load(&pool->looks.resting);
 }
 
 void look_over(struct pool *pool, struct look *look)
@@ -209,8 +207,9 @@ void look_over(struct pool *pool, struct look *look)
   /* The program or the machine was stopped, or nobody looked: what came back may have been idle all the time. */
   bool late = pool->trust_ns && look->boot - atomic_load(&pool->looks.last_ns) > 3 * pool->trust_ns;
   look->due_ns = POOL_NO_DEADLINE;
+  /* What is put from now on is told: this look may have passed its slot already, and rest() may find it noted. */
+  atomic_store(&pool->looks.resting, true);
   int64_t spare = room_spare(pool, false, INT32_MAX);
-  atomic_store(&pool->looks.resting, false);
   struct scan scan = scan_all(&pool->rows);
   for (struct slot *slot; (slot = scan_next(&scan));) {
     uint64_t word = slot_word(slot);
@@ -232,8 +231,11 @@ void look_over(struct pool *pool, struct look *look)
   }
   atomic_store(&pool->looks.last_ns, look->boot);
   int64_t next = tick(&pool->config);
-  if (next != POOL_NO_DEADLINE && (moved || !rest(pool)))
-    set_earlier(&look->due_ns, look->boot + next);
+  if (next == POOL_NO_DEADLINE || moved || !rest(pool)) {
+    atomic_store(&pool->looks.resting, false);
+    if (next != POOL_NO_DEADLINE)
+      set_earlier(&look->due_ns, look->boot + next);
+  }
   if (look->due_ns != POOL_NO_DEADLINE)
     look->due_ns += look->now - look->boot;
   set_earlier(&look->due_ns, due_ns);

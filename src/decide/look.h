@@ -36,7 +36,7 @@ bool look_is_needed(const pool_config_t *config);
 /* When, on clock_now(), something is due that has to do with a connection that has been idle since it was opened. */
 int64_t look_first_due(const pool_config_t *config, struct slot *slot);
 
-/* Whether a slot has been idle and unchecked for so long that it is to be checked. */
+/* Whether a slot has been idle and unchecked for keepalive_ms. */
 bool look_is_keepalive_due(const pool_config_t *config, struct slot *slot, int64_t now);
 
 /* Looks at all slots of a pool and marks what is due.  One thread at a time. */

@@ -16,6 +16,7 @@
 
 bool overload_is_late(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
+  assert_locked(pool);
   return waiter && now - waiter->since_ns >= ns_of(pool->config.overload_after_ms);
 }
 
@@ -33,6 +34,7 @@ bool overload_is_on(struct pool *pool, int64_t now)
 
 void overload_blame(struct pool *pool, struct waiter *waiter)
 {
+  assert_locked(pool);
   waiter->error.code = POOL_E_OVERLOAD;
   waiter->error.native = 0;
   snprintf(waiter->error.message, sizeof waiter->error.message,
@@ -42,6 +44,7 @@ void overload_blame(struct pool *pool, struct waiter *waiter)
 
 int64_t overload_sheds_at(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
+  assert_locked(pool);
   int64_t after = ns_of(pool->config.overload_after_ms);
   if (pool->config.queue != POOL_QUEUE_SHED || !pool->queue.first)
     return 0;

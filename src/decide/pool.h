@@ -113,7 +113,7 @@ struct chores {
 
 /* The keeper's looks at the time. */
 struct looks {
-  _Atomic bool resting;      /* the keeper waits to be told when something moves */
+  _Atomic bool resting;      /* the keeper looks, or rests: it is to be told when something moves */
   _Atomic int64_t next_ns;   /* when it looks again; it never does later */
   _Atomic int64_t last_ns;   /* when the last look began that has ended, on clock_boot() */
   _Atomic uint32_t signal;   /* what keeper_signal was when the last look of a pool of the step API began */
@@ -211,6 +211,7 @@ struct pool {
   int32_t max_open, max_idle;
   int32_t references;
   int32_t pauses;
+  bool exposed;         /* poolctl may see and steer it */
   bool evicting;        /* nobody waits for the end of this pause */
   bool gone;            /* nobody needs the pool any more */
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
@@ -252,6 +253,7 @@ struct pool {
   _Atomic int event_fd; /* and one; 0: none */
 
   /* Under the lock of the registry (life.c). */
+  int64_t number; /* of all that the process made */
   struct pool *next_pool, *previous_pool, *next_made;
 };
 
@@ -265,6 +267,7 @@ static inline bool holds_lock(const struct pool *pool)
 #endif
 }
 
+/* What knows no pool (base/, slot/, breaker.c and waiter.c) cannot ask: the functions that call it do. */
 #define assert_locked(pool) assert_that(holds_lock(pool))
 #ifdef __GLIBC__
 #define assert_unlocked(pool) assert_that(!holds_lock(pool))

@@ -38,7 +38,6 @@
 #include "decide/room.h"
 #include "decide/starve.h"
 #include "decide/step.h"
-#include "decide/suspect.h"
 #include "decide/waiter.h"
 
 void queue_refresh(struct pool *pool, int64_t now)
@@ -107,7 +106,7 @@ void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome
     waiter_append(&pool->settled, waiter);
 }
 
-/* The same with word of it, beside whatever else the step says. */
+/* The same, and the waiter is woken. */
 static void end_wait(struct pool *pool, struct waiter *waiter, pool_lease_t code, int64_t now, struct step *step)
 {
   queue_settle(pool, waiter, code, now);
@@ -135,7 +134,7 @@ void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t mo
     pool->refused_until_ns = moment;
 }
 
-/* If nothing is left that could come, ends the waits of those that may not open, or whose open failed; at most so many.
+/* If nothing is left that could come, ends the waits of those that may not open, or whose open failed; at most `left`.
    Returns how many more it might have ended. */
 static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step *step)
 {
@@ -155,6 +154,7 @@ static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step
 
 bool queue_end(struct pool *pool, int code, struct step *step)
 {
+  assert_locked(pool);
   int64_t now = clock_now();
   int32_t ended = 0;
   for (; pool->queue.first && ended < TOLD_AT_ONCE; ended++)
@@ -226,7 +226,7 @@ static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct 
   queue_wake(pool, waiter, step);
 }
 
-/* Ends the waits at the head that are over, at most so many; returns how many more it might have ended. */
+/* Ends the waits at the head that are over, at most `left`; returns how many more it might have ended. */
 static int32_t expire(struct pool *pool, int64_t now, int32_t left)
 {
   /* Nobody is woken: a waiter keeps its own time, and tells then what was found here. */
@@ -342,7 +342,7 @@ void queue_serve_unlocked(struct pool *pool, struct step *step)
   life_unlock(pool);
 }
 
-/* A connection that waiters may have hoped for will not come to them: if it was the last, their waits end. */
+/* If it was the last, their waits end. */
 void queue_hope_less(struct pool *pool, struct step *step)
 {
   if (attention_of(pool) & ATTENTION_WAITERS)
@@ -411,6 +411,8 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
   told_remove(&pool->told, waiter);
   if (waiter->outcome) {
     step->starved = waiter->tells_starved;
+    if (waiter->outcome == POOL_E_TIMEOUT)
+      answer_wish(pool, waiter, step);
     /* This waiter may have been nudged and then handed a lease: the nudge is passed on (I11). */
     queue_serve(pool, step);
     return waiter->outcome;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose turn it is.  Everything here is done under the pool's lock. */
+/* Whose turn it is.  Everything here is done under the pool's lock, but for what takes it itself: queue_tell(),
+   queue_tell_ticket(), queue_serve_unlocked() and queue_hope_less(). */
 #ifndef QUEUE_H
 #define QUEUE_H
 
@@ -12,7 +13,7 @@
 struct step;
 struct waiter;
 
-/* At most so many waits are ended, or threads named, while the lock is held once. */
+/* How many waits are ended, or threads named, at most while the lock is held once. */
 #define TOLD_AT_ONCE 64
 
 /* Brings `attention` up to date with the queue. */
@@ -31,10 +32,10 @@ void queue_settle(struct pool *pool, struct waiter *waiter, pool_lease_t outcome
 /* A worker's open failed: refuses those that it was for, whose waits began before a moment. */
 void queue_refuse_older(struct pool *pool, const pool_error_t *error, int64_t moment);
 
-/* Ends all waits, some at a time.  False: there are none, and nobody to tell of it any more. */
+/* Ends all waits, some at a time.  False: none was left, and no waiter is to be told any more. */
 bool queue_end(struct pool *pool, int code, struct step *step);
 
-/* Ends the waits that began before a moment, at most so many as one step may; returns how many. */
+/* Ends the waits that began before a moment, at most TOLD_AT_ONCE; returns how many. */
 int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step);
 
 /* Ends waits that are over and names threads to be woken, after the lock: fills `signals` and returns how many.  What a
@@ -51,7 +52,7 @@ int64_t queue_expire_asynchronous(struct pool *pool, struct step *step);
 void queue_serve(struct pool *pool, struct step *step);
 void queue_serve_unlocked(struct pool *pool, struct step *step);
 
-/* Such a connection is none any more. */
+/* A connection that waiters may have hoped for will not come to them. */
 void queue_hope_less(struct pool *pool, struct step *step);
 
 /* Begins or continues a wait. */

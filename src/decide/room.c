@@ -44,6 +44,7 @@ bool room_has_place(struct pool *pool)
 
 bool room_permits(struct pool *pool, bool again)
 {
+  assert_locked(pool);
   return room_has_place(pool) &&
          (pool->breaker.failures == 0 ||
           breaker_permits(&pool->breaker, &pool->config, pool->room.opening, clock_now(), again));
@@ -109,6 +110,7 @@ int64_t room_spare(struct pool *pool, bool taken, int32_t enough)
 /* Room while the breaker is open means that a probe is due. */
 bool room_needs_probe(struct pool *pool)
 {
+  assert_locked(pool);
   return pool->breaker.open && room_permits(pool, true);
 }
 

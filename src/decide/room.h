@@ -34,8 +34,8 @@ bool room_hopes(struct pool *pool);
 /* Whether one is to be opened for min_idle or min_open. */
 bool room_needs_refill(struct pool *pool);
 
-/* How many idle connections may go for good: so many that min_idle and min_open are left, or `enough` if there are
-   more.  `taken`: the one that may go is taken already. */
+/* How many idle connections may go for good without going below min_idle and min_open; counted no further than
+   `enough`.  `taken`: the one that may go is taken already.  Needs no lock. */
 int64_t room_spare(struct pool *pool, bool taken, int32_t enough);
 
 /* Whether the breaker is open and it is time to try whether the server is back. */

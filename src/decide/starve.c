@@ -12,14 +12,15 @@
 #include "decide/room.h"
 #include "decide/waiter.h"
 
-/* How many may wait, and how many be open, before nobody looks any more whether all of them wait for each other. */
+/* Where more threads wait, or more connections are open, it is not searched whether all of them wait for each other. */
 #define STARVATION_LIMIT 256
 
-/* A waiter without a deadline that seems to starve looks again after so long: then it is told. */
+/* A waiter without a deadline that seems to starve looks again after this, and is told. */
 #define STARVED_AFTER_NS INT64_C(10000000000)
 
 bool starve_concerns(const struct pool *pool, const struct waiter *waiter)
 {
+  assert_locked(pool);
   return waiter->kind == WAITER_THREAD || (waiter->kind == WAITER_TICKET && pool->tickets_block);
 }
 
@@ -75,8 +76,7 @@ void starve_suspect(struct pool *pool, struct waiter *waiter)
   pool->starving.generations = generations;
 }
 
-/* In a pool that has too little for its waiters one may be late although leases came back all the time, till a moment
-   ago. */
+/* Where there are too few connections for the waiters, one may be late although leases came back until a moment ago. */
 static bool has_evidence(struct pool *pool, const struct waiter *waiter)
 {
   uint64_t generations;
@@ -102,6 +102,7 @@ bool starve_find(struct pool *pool, struct waiter *waiter)
 
 int64_t starve_at(const struct pool *pool, const struct waiter *waiter)
 {
+  assert_locked(pool);
   if (!waiter->starving || waiter->deadline_ns != POOL_NO_DEADLINE)
     return 0;
   int64_t since = waiter->since_ns > pool->starving.since_ns ? waiter->since_ns : pool->starving.since_ns;

@@ -34,7 +34,7 @@ struct step {
   int64_t busy_ns;           /* how long opens took that failed for it before */
   int64_t ticket;            /* of such a get, where it goes on waiting after its open failed */
   int64_t look_again_ns;     /* when a failed open may be tried again; 0: none has failed */
-  _Atomic uint32_t *drained; /* who drains the pool should look */
+  _Atomic uint32_t *drained; /* the thread that drains the pool should look */
 };
 
 void step_ask(struct step *step, int32_t work, int32_t reason, struct slot *slot, uint64_t word);

@@ -9,8 +9,8 @@
 struct step;
 struct pool;
 
-/* One connection was found dead.  Those that were suspect as well are taken for dead, for to check them one by one
-   would cost one get after the other; those that were not are suspect from now on.  What was opened after the check
+/* One connection was found dead.  Those that were suspect as well are taken for dead, because to check them one by
+   one would cost one get after the other; the others are suspect from now on.  What was opened after the check
    began is spared: the server was there again by then. */
 void suspect_condemn(struct pool *pool, int64_t newest, struct step *step);
 

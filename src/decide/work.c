@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -100,7 +99,7 @@ static void count_check(struct pool *pool, const struct outcome *outcome, struct
   pool->counts.check_failures += !outcome->succeeded;
   if (outcome->took_ns >= 0)
     histogram_add(&pool->check_time, outcome->took_ns);
-  /* Else it tells nothing: a server may refuse the new and asker_keep the old. */
+  /* Else it tells nothing: a server may refuse new connections and keep the old ones. */
   if (outcome->succeeded && room_is_full(pool))
     room_note_success(pool, step);
   if (atomic_exchange(&pool->suspicion.probing, false) && pool->breaker.open)

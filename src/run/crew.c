@@ -2,7 +2,7 @@
 /*
  * The library's own threads: a pool's keeper, which keeps the time and acts for asynchronous waiters, and its workers,
  * which open connections and do other chores: resets, checks and closes.  Of the vtable's callbacks the keeper runs
- * none, lest a slow server make it late.
+ * none, so that no slow server makes it late.
  *
  * Shared: under the pool's lock, how many of them there are.  They are started when something is wanted, and end after
  * LINGER_NS without work or when the pool is closed.
@@ -17,7 +17,6 @@
 #include "run/crew.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
@@ -27,40 +26,19 @@
 #include "base/event_fd.h"
 #include "base/forks.h"
 #include "base/park.h"
+#include "base/thread.h"
 #include "decide/attention.h"
 #include "decide/chores.h"
 #include "decide/life.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
-#include "decide/room.h"
 #include "decide/step.h"
 #include "run/event.h"
 
 #define LINGER_NS INT64_C(1000000000)
 
-/* After a thread could not be started, gets ask for it again so soon. */
+/* How long after a thread could not be started gets ask for it again. */
 #define RESTART_NS INT64_C(1000000000)
-
-/* Returns 0 or an errno. */
-static int start(void *(*main)(void *), struct pool *pool)
-{
-  /* Signals are the program's business and go to its own threads; but what the thread itself does wrong, in a callback
-     of the program, is for the handler that the program has for that.  Blocked, it would end the program unheard. */
-  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-  pthread_attr_t attributes;
-  pthread_t thread;
-  sigset_t others, before;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  sigfillset(&others);
-  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-    sigdelset(&others, own[i]);
-  pthread_sigmask(SIG_SETMASK, &others, &before);
-  int error = pthread_create(&thread, &attributes, main, pool);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  return error;
-}
 
 /* What came of starting a thread.  `missing` is up until it succeeds.  Returns whether the program is to be told; then
    the pool is kept until that is done. */
@@ -91,6 +69,7 @@ bool crew_leaves_chores(const struct pool *pool)
 /* Whether a thread of a pool has nothing more to do, as far as can be seen before its next turn. */
 static bool is_over(struct pool *pool, enum crew_role role, bool lingered, int64_t due_ns)
 {
+  assert_locked(pool);
   if (role == CREW_KEEPER && pool->users.asynchronous > 0)
     return false;
   return attention_closed(pool) ||
@@ -123,9 +102,10 @@ static bool sleep_until(struct pool *pool, enum crew_role role, uint32_t seen, i
   return until == lingers_ns && clock_now() >= until;
 }
 
-/* Who sleeps in a turn of the loop is counted, so that no thread is started where one is free. */
+/* Workers that sleep are counted, so that no thread is started where one is free. */
 static void count_sleeper(struct pool *pool, enum crew_role role, int32_t by)
 {
+  assert_locked(pool);
   if (role == CREW_WORKER)
     pool->crew.idle += by;
 }
@@ -176,7 +156,7 @@ static bool want_keeper(struct pool *pool, bool *started)
   pthread_mutex_lock(&pool->lock);
   bool runs = atomic_load(&pool->crew.keeper_runs);
   if (!runs && !(attention_closed(pool) && pool->users.asynchronous == 0)) {
-    error = start(keeper_main, pool);
+    error = thread_detach(keeper_main, pool);
     *started = runs = error == 0;
     atomic_store(&pool->crew.keeper_runs, runs);
     pool->crew.threads += runs;
@@ -215,7 +195,7 @@ void crew_wake_keeper(struct pool *pool)
 {
   park_wake(&pool->keeper_signal);
   if (attention_closed(pool) && pool->config.keeper == POOL_KEEPER_MANUAL) {
-    atomic_fetch_add(&pool->drain_signal, 1); /* who drains keeps the time (close.c) */
+    atomic_fetch_add(&pool->drain_signal, 1); /* the thread that drains keeps the time (close.c) */
     park_wake(&pool->drain_signal);
   }
   event_fd_signal(&pool->event_fd, &pool->lock);
@@ -246,14 +226,14 @@ static int start_worker(struct pool *pool, bool again, bool *news)
   int32_t wanted = again ? 1 : chores_hands_wanted(pool);
   if (pool->crew.idle > 0 || pool->crew.workers >= wanted || (attention_closed(pool) && !pool->chores.unclean))
     return 0;
-  int error = start(worker_main, pool);
+  int error = thread_detach(worker_main, pool);
   pool->crew.workers += error == 0;
   pool->crew.threads += error == 0;
   *news = note_start(pool, error, ATTENTION_WORKERLESS);
   return error;
 }
 
-/* No thread can be had: waits for an open end, and what has to be closed is left to those who have no deadline. */
+/* No thread can be had: waits for an open end, and what has to be closed is left to threads without a deadline. */
 static void do_without_workers(struct pool *pool, int error)
 {
   struct step step;

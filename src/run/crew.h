@@ -33,7 +33,7 @@ void crew_wake_keeper(struct pool *pool);
 /* The pool was closed: its threads shall end. */
 void crew_stop(struct pool *pool);
 
-/* An open is wanted that no caller does himself: makes sure that a worker looks. */
+/* An open is wanted that no caller does itself: makes sure that a worker looks. */
 void crew_want_worker(struct pool *pool);
 
 /* Threads that could not be started are tried again, once in a while. */

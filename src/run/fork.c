@@ -31,6 +31,7 @@
 #include "decide/pool.h"
 #include "decide/ticket.h"
 #include "run/call.h"
+#include "run/server.h"
 
 /* Why forks cannot be watched, an errno; written before anybody else runs. */
 static int watch_error;
@@ -91,6 +92,7 @@ static void before_fork(void)
   ticket_table_lock();
   histogram_table_lock();
   call_table_lock();
+  server_lock();
 }
 
 static void unlock_pools(void)
@@ -102,6 +104,7 @@ static void unlock_pools(void)
 
 static void after_fork_in_parent(void)
 {
+  server_unlock();
   call_table_unlock();
   histogram_table_unlock();
   ticket_table_unlock();
@@ -112,6 +115,8 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
   forks_add();
+  server_leave();
+  server_unlock();
   call_table_unlock();
   histogram_table_unlock();
   thread_id_forget();

@@ -2,7 +2,6 @@
 #include "run/keeper.h"
 
 #include <stdatomic.h>
-#include <stddef.h>
 
 #include <pool/pool.h>
 
@@ -24,7 +23,7 @@
 #include "run/failure.h"
 #include "run/worker.h"
 
-/* If somebody else is maintaining, look again so soon. */
+/* When to look again if another thread is maintaining. */
 #define RETRY_NS INT64_C(1000000)
 
 static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease_t outcome)
@@ -42,7 +41,7 @@ static void call_back(struct pool *pool, const struct waiter *waiter, pool_lease
   callback_leave(&callback);
 }
 
-/* A callback may fork.  What returns a bool here says whether this is still the same process. */
+/* What returns a bool here says whether this is still the same process (base/forks.h). */
 
 /* Where there is no vtable, a waiter whose time has passed has no callback: pool_step_next() names it. */
 static bool serve_asynchronous(struct pool *pool, int64_t *due)

@@ -24,6 +24,7 @@
 #include "run/crew.h"
 #include "run/event.h"
 #include "run/failure.h"
+#include "run/server.h"
 
 /* A driver whose timer has whole milliseconds may end so much before the deadline, because of it. */
 #define CUT_NS INT64_C(1000000)
@@ -106,8 +107,10 @@ static void run_work(struct pool *pool, struct running *running)
 {
   bool checks = running->done.work == POOL_WORK_CHECK;
   struct callback callback;
-  if (running->done.work == POOL_WORK_OPEN)
+  if (running->done.work == POOL_WORK_OPEN) {
+    server_revive();
     event_opening(pool, running->connection);
+  }
   running->began_ns = clock_now();
   running->until_ns =
       checks ? check_until(pool, running->began_ns, running->deadline_ns, running->lend) : running->deadline_ns;
@@ -198,6 +201,12 @@ pool_lease_t worker_do(struct pool *pool, struct step *step, int64_t deadline_ns
   }
   cancel_release(cancel_state);
   return result;
+}
+
+void worker_finish(struct pool *pool, struct step *step, int64_t deadline_ns)
+{
+  crew_finish(pool, step);
+  worker_do(pool, step, deadline_ns, false, NULL);
 }
 
 /* Where nobody else does, those that have no deadline close and reset what gets have left. */

@@ -15,6 +15,9 @@ struct step;
    or 0.  `cause` is NULL or receives why the last open or check failed. */
 pool_lease_t worker_do(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause);
 
+/* All that a step says, where no get waits for its work. */
+void worker_finish(struct pool *pool, struct step *step, int64_t deadline_ns);
+
 /* Runs the closes and resets that gets have left, in a pool where nobody does that in the background. */
 void worker_do_unclean(struct pool *pool);
 

@@ -65,8 +65,8 @@ static inline struct home *home_second(struct home homes[], struct home *home)
   return &homes[(home - homes) ^ 1];
 }
 
-/* Relaxed, here and below: what stands in a home is a guess, and the compare-and-swap on the slot's word proves it
- * (I7).
+/* Relaxed, here, below and in home.c: what stands in a home is a guess, and the compare-and-swap on the slot's word
+ * proves it (I7).
  */
 static inline uintptr_t home_thread(const struct home *home)
 {

@@ -2,7 +2,7 @@
 /*
  * The slots of a pool, in blocks of 64, and the idle bitmap: a hint where to look for an idle slot.
  *
- * Shared: one word of 64 bits in each block, and one in each row of blocks, read and written by all who get and put.
+ * Shared: one word of 64 bits in each block, and one in each row of blocks, read and written by every get and put.
  *
  * A set bit means "was idle when somebody looked".  A put sets its bit only if it finds it clear; a get that reuses its
  * thread's last slot does not touch it.  So in steady state nobody writes here.  A scanner that meets a slot that is
@@ -11,20 +11,20 @@
  * What makes a hint sufficient: all operations are sequentially consistent.  A put first makes the slot idle, then
  * looks at the bit; a scanner first clears the bit, then looks at the slot.  Whatever the order, the put sees the
  * cleared bit and sets it, or the scanner sees the idle slot and sets it: an idle slot never stays without its bit.
- * While the bit is clear another scanner may miss the slot and go to sleep; so who sets it back tries to take the slot,
- * like a get that comes later.
+ * While the bit is clear another scanner may miss the slot and go to sleep; so the scanner that sets it back tries to
+ * take the slot, like a get that comes later.
  *
  * A row has a bit for each of its blocks whose idle word is not zero, so that a scan looks at a few words however many
- * slots there are.  Who sets a bit in a block then sees to the row's; a scanner that meets a block without any clears
- * the row's bit, looks at the block again, and sets it back (`restored`) if the block has become idle meanwhile.  Here
- * too a second scanner may miss the block in between.
+ * slots there are.  A thread that sets a bit in a block then sets the row's; a scanner that meets a block without any
+ * clears the row's bit, looks at the block again, and sets it back (`restored`) if the block has become idle meanwhile.
+ * Here too a second scanner may miss the block in between.
  *
- * - If it was missed because the one who set the block's bit had not yet come to the row's: that one does so now, and
- *   looks at the pool's `attention` afterwards, where the second scanner has raised ATTENTION_WAITERS before it
+ * - If it was missed because the thread that set the block's bit had not yet set the row's: that thread does so now,
+ *   and looks at the pool's `attention` afterwards, where the second scanner has raised ATTENTION_WAITERS before it
  * scanned. That is why a put asks the block, not the slot, which pool it has to look at: the slot may have moved on,
  * and then the bit that it has set may be the one that the put of another slot relied on.
- * - If it was missed because a scanner had cleared the row's bit: that scanner has set it back, and then serves whom it
- *   finds waiting (give.c).
+ * - If it was missed because a scanner had cleared the row's bit: that scanner has set it back, and then serves the
+ *   waiters that it finds (give.c).
  *
  * A slot is in a pool's block while it has or opens a connection; then its place is free for another slot, and the slot
  * for another pool (slot.h).  A bit without a slot is cleared by scans like one whose slot is not idle.  Rows and
@@ -45,7 +45,7 @@ struct pool;
 #define ROW_BLOCKS  32u
 #define ROW_FULL    UINT32_MAX
 
-/* So many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by
+/* How many bits a scan may find set in vain before it clears those that follow.  A bit that is cleared is set again by
    the next put, and both wait for its cache line: for a few slots it is cheaper to look at them. */
 #define STALE_BITS 8
 
@@ -76,8 +76,8 @@ struct scan {
   uint64_t rest;       /* likewise, of the block */
   uint64_t bit;        /* of the slot that it is at */
   bool all;
-  bool cleans;   /* clears bits that are set in vain: who scans then handles what it says below */
-  bool restored; /* has set back the bit of a block: who takes a slot now serves those who wait */
+  bool cleans;   /* clears bits that are set in vain: its caller then handles `restored` */
+  bool restored; /* has set back the bit of a block: the thread that takes a slot now serves the waiters */
 };
 
 /* The block's bit was clear: sets it, and the row's. */
@@ -118,8 +118,8 @@ void idle_begin(struct row *first, struct block *block, struct pool *pool);
 struct scan scan_begin(struct row *first);
 struct scan scan_all(struct row *first);
 
-/* As scan_begin(), and clears bits without a slot and rows' bits: for those with the pool's lock, whom no final scan of
-   a waiter meets; and for those who try to take each slot, and serve if `restored`. */
+/* As scan_begin(), and clears bits without a slot and rows' bits: for callers with the pool's lock, which no final scan
+   of a waiter meets; and for those that try to take each slot, and serve if `restored`. */
 struct scan scan_clean(struct row *first);
 
 /* The next slot, or NULL. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cold half of a slot: what is known about its time, why it ends, and who holds it.
+ * The cold half of a slot: what is known about its time, why it ends, and which thread holds it.
  *
  * The keeper looks at the slots now and then: a word whose generation and state are what they were at the last look has
  * not moved meanwhile, so its connection has been idle, or lent, at least since then.  Moments are on clock_boot(), for
@@ -53,7 +53,7 @@ struct extra {
 
 #define STATE_AND_GENERATION (STATE_MASK | GENERATION_MASK)
 
-/* Whom the step API asked for work for: for a get; or pool_step_next() did, and a success is lent to nobody. */
+/* What the step API asked for work for: a get; or, by pool_step_next(), nothing in particular: no get is lent it. */
 enum { FOR_GET, FOR_NOBODY, FOR_FILL /* one of the initial connections */ };
 
 enum { CHECK_NONE, CHECK_KEEPALIVE, CHECK_SUSPECT };

@@ -2,7 +2,6 @@
 #include "slot/slot.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
@@ -33,7 +32,7 @@ static void begin(struct slot *slot)
   atomic_store(&slot->word, (sampled - GENERATION_ONE) & GENERATION_MASK);
 }
 
-/* Where generations begin: at random, and not at 0, lest a small number be a lease. */
+/* Where generations begin: at random, and not at 0, so that no small number is a lease. */
 static uint64_t choose_first_word(void)
 {
   uint32_t salt = 0;

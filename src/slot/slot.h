@@ -5,11 +5,11 @@
  * Shared: every slot's word, by every thread that holds or guesses a lease.
  *
  * The word is `generation | calls | flags | state`, and the generation has the same bits in the word as in a lease. All
- * that matters is a single compare-and-swap on it: who moves it out of IDLE has the connection, who moves it out of
- * LEASED with the right generation has given it back.  The generation grows each time a lease ends or a slot is
- * vacated, and a lease carries it, so a stale, doubled or forged lease fails the comparison and touches nothing; no
- * valid word has its two highest bits set, so neither does a number that is none.  After 2^42 leases of one slot the
- * generation begins anew.
+ * that matters is a single compare-and-swap on it: the thread that moves it out of IDLE has the connection, and the one
+ * that moves it out of LEASED with the right generation has given it back.  The generation grows each time a lease ends
+ * or a slot is vacated, and a lease carries it, so a stale, doubled or forged lease fails the comparison and touches
+ * nothing; no valid word has its two highest bits set, so neither does a number that is none.  After 2^42 leases of one
+ * slot the generation begins anew.
  *
  * Slow actors (a broken call, a mark, a flush, the keeper, the closing of a pool) only set flags.  The fast paths
  * compare with a word without flags or calls, so whatever is unusual fails the comparison and takes the slow path:
@@ -28,14 +28,14 @@
  * - The generation grows whenever a slot is vacated, and by one more whenever it passes to another pool.  So no word
  * and no lease is ever the same in two pools, and whatever compares and swaps a word that it read in the one fails in
  * the other.
- * - Who meets a slot in a pool's blocks without the pool's lock first reads its word, then its pool (slot_is_of).  The
- *   pool is written before the slot gets its first word there.  So if the pool is the right one, either the word is of
- *   that pool, or it is an older one, with which no comparison succeeds any more.
+ * - A thread that meets a slot in a pool's blocks without the pool's lock first reads its word, then its pool
+ * (slot_is_of).  The pool is written before the slot gets its first word there.  So if the pool is the right one,
+ * either the word is of that pool, or it is an older one, with which no comparison succeeds any more.
  * - A home (home.h) holds a lease that its own pool would give, so its comparison cannot succeed in another.
  * - A put that has made the slot idle and then loses the processor may mark a block of the next pool, or a place in a
  *   block that is another slot's: a bit that is set in vain, which a scan clears.  It looks at the `attention` of the
  * pool whose block it has marked (idle.h says why), and serves there, which anybody may do.  Its own pool does not
- * miss it: whoever has taken the slot from it since puts or closes it, and serves.
+ * miss it: the thread that has taken the slot since puts or closes it, and serves.
  * - What else is noted of a slot (notes.h) are notes about the past.
  *
  * Two copies of the library in one process do not take each other's leases: each begins its generations at random.

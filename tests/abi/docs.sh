@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Each exported function has a documentation block that says what it does, whether it blocks, which threads may call it,
-# whether a callback may, how it fails, to whom results belong and since when it is there; and times are named with
-# their unit.
+# Each exported function, of the drivers too, has a documentation block that says what it does, whether it blocks,
+# which threads may call it, whether a callback may, how it fails, to whom results belong and since when it is there;
+# and times are named with their unit.
 # usage: docs.sh SOURCE_FOLDER
 set -euo pipefail
 source=$1
 status=0
-cat "$source"/abi/pool/*.h | awk '
+shopt -s nullglob
+headers=("$source"/abi/pool/*.h "$source"/drivers/*/include/pool/*.h)
+cat "${headers[@]}" | awk '
   function fail(text) { print "FAILED: " name ": " text; failed = 1 }
   function needs(pattern, what) { if (block !~ pattern) fail("the documentation does not say " what) }
   function check() {
@@ -50,7 +52,7 @@ cat "$source"/abi/pool/*.h | awk '
 
 # Members of structs that are times.
 if grep -nE 'int(32|64)_t [a-z_]*(timeout|lifetime|deadline|duration|keepalive|fairness|held)[a-z_]*;' \
-  "$source"/abi/pool/*.h | grep -vE '_(ms|us|ns);| closed_lifetime;'; then
+  "${headers[@]}" | grep -vE '_(ms|us|ns);| closed_lifetime;'; then
   echo "FAILED: the name of a time must end in its unit (_ms, _us, _ns)"
   status=1
 fi

@@ -10,6 +10,11 @@ failed=0
 trap 'rm -rf "$work"' EXIT
 # Elsewhere, where nothing lies beside them, as when they are installed.
 cp -r "$source/abi/pool" "$work"
+# Those of drivers too, but for those that need the headers of another library.
+shopt -s nullglob
+for header in "$source"/drivers/*/include/pool/*.h; do
+  grep -qE '^#include <[^/]*>' "$header" || cp "$header" "$work/pool"
+done
 compile() { # COMPILER LANGUAGE STANDARD
   for header in "$work"/pool/*.h; do
     header=pool/${header##*/}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Asynchronous gets: who is called back, when, how often and on which thread. */
+/* Asynchronous gets: which callback is called, when, how often and on which thread. */
 #include <stdio.h>
 #include <string.h>
 
@@ -679,7 +679,7 @@ static void test_async__threads_run_only_while_needed(void **state)
   pool_lease_t leases[5];
   leases_get(pool, leases, 5);
   leases_put(leases, 5);
-  assert_int_equal(thread_count(), before); /* who opens himself needs no help */
+  assert_int_equal(thread_count(), before); /* a get that opens itself needs no help */
   struct heard told = {.put = true};
   ask(pool, -1, &told);
   wait_until(told.times == 1);
@@ -724,7 +724,7 @@ static void test_async__without_threads_it_says_so(void **state)
   assert_true(lease > 0);
   assert_int_equal(pool_put(lease), 0);
   fake_finish(&fake, pool);
-  /* With a keeper, but nobody who could open. */
+  /* With a keeper, but no thread that could open. */
   pool = fake_start(&fake, BY_HAND(.config.max_open = 2));
   struct heard told[3] = {0};
   ask_all(pool, -1, told, 3);

@@ -11,7 +11,7 @@
  *  maxConnecting                   max_opening
  *  waitQueueTimeoutMS              get_timeout_ms, or the timeout of pool_get_for()
  *  backgroundThreadIntervalMS      none: library threads (or pool_maintain) act when something is due
- *  a new pool is paused            paused = 1, and pool_evict() lest gets wait until it is ready
+ *  a new pool is paused            paused = 1, and pool_evict() so that no get waits for it
  *  checkOut, checkIn               pool_get_for(), pool_put()
  *  ready                           pool_resume(), if the pool is paused
  *  clear                           pool_pause(), pool_flush() and pool_evict(), if it is not paused
@@ -65,7 +65,7 @@ static pool_event_fn *note;
 static struct getter getters[4];
 static struct gate hold;
 
-/* The first so many opens will be held up. */
+/* How many opens will be held up. */
 static void make(int held, const struct plan *options)
 {
   pool_config_t config = options->config;
@@ -687,7 +687,7 @@ static void test_cmap__a_clear_closes_what_is_idle_at_once_and_leaves_what_is_le
   end();
 }
 
-/* The program, which knows how to interrupt those who use them, ends their leases. */
+/* The program, which knows how to interrupt the users of connections, ends their leases. */
 static void test_cmap__a_clear_may_end_the_leases_that_are_out(void **state)
 {
   (void)state;
@@ -702,7 +702,7 @@ static void test_cmap__a_clear_may_end_the_leases_that_are_out(void **state)
   assert_events(LENT(1), LENT(2), CLEARED, CLOSED(ANY, POOL_REASON_FLUSHED), CLOSED(ANY, POOL_REASON_FLUSHED),
                 POOL_ENDED);
   for (int i = 0; i < 2; i++)
-    assert_int_equal(pool_put(leases[i]), POOL_E_STALE); /* who had them cannot do harm any more */
+    assert_int_equal(pool_put(leases[i]), POOL_E_STALE); /* their users cannot do harm any more */
   end();
 }
 

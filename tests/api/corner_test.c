@@ -31,7 +31,7 @@ static void pass(int64_t ns)
 static struct server {
   struct fake fake; /* the first member: the callbacks' context */
   _Atomic int attempts, timeouts;
-  _Atomic int hang_first; /* so many pass the gate, then end with a timeout */
+  _Atomic int hang_first; /* how many pass the gate, then end with a timeout */
 } server;
 static struct fake *const fake = &server.fake;
 
@@ -106,7 +106,7 @@ static void test_corner__openers_back_off_when_opens_time_out(void **state)
   struct getter getter = {0};
   getter_queue(&getter, pool, 1000);
   wait_until(server.attempts > 0);
-  wait_until(virtual_sleepers() == 3); /* who waits, who opened, and the keeper: no time goes by */
+  wait_until(virtual_sleepers() == 3); /* the waiter, the worker and the keeper: no time goes by */
   assert_in_range(server.attempts, 1, 10);
   atomic_store(&server.timeouts, 0);
   assert_true(comes_true(getter.result != 0));

@@ -291,6 +291,7 @@ static void test_ffi__seeing(void **state)
   assert_string_equal(CALL("pool_strerror", N(0)).pointer, "success");
   assert_int_equal(NUMBER("pool_supports", P("step")), 1);
   assert_int_equal(NUMBER("pool_supports", P("")), 0);
+  assert_int_equal(NUMBER("pool_expose", P(pool), P(NULL)), 0);
   int pair[2];
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
   assert_int_equal(NUMBER("pool_socket_idle", N(pair[0])), 0);
@@ -654,7 +655,8 @@ static int64_t wrong_number(enum kind kind, int variant)
 static bool is_total(const char *name)
 {
   static const char *const total[] = {"pool_free",          "pool_bytes_free",  "pool_len", "pool_strerror",
-                                      "pool_call_deadline", "pool_config_check" /* of NULL, the defaults */};
+                                      "pool_call_deadline", "pool_config_check" /* of NULL, the defaults */,
+                                      "pool_expose" /* of NULL, all pools */};
   for (size_t i = 0; i < sizeof total / sizeof *total; i++)
     if (strcmp(name, total[i]) == 0)
       return true;

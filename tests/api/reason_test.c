@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Why a check, a reset or a close failed: who is told, and in which words. */
+/* Why a check, a reset or a close failed: which events say so, and in which words. */
 #include <string.h>
 
 #include "virtual.h"

@@ -209,7 +209,7 @@ static void test_report__in_a_child_of_fork(void **state)
   pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0) {
-    alarm(60); /* a deadlock ends the child, not the patience of who waits for it */
+    alarm(60); /* a deadlock ends the child, and the test that waits for it goes on */
     pool_bytes_t text;
     must(pool_report(NULL, POOL_FORMAT_JSON, &text) == 0);
     must(strcmp(text.data, "{\"pools\":[]}\n") == 0);

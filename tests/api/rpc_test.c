@@ -419,7 +419,7 @@ static void test_rpc__after_a_break_idle_siblings_are_checked(void **state)
   server_finish(pool);
 }
 
-/* What a user of pool_conn() does who has seen it break. */
+/* What a program does that uses pool_conn() and has seen the connection break. */
 static void test_rpc__a_connection_marked_as_broken_has_its_idle_siblings_checked(void **state)
 {
   (void)state;
@@ -762,7 +762,7 @@ static void test_rpc__an_earlier_call_dooms_a_multiplexed_connection(void **stat
   assert_int_equal(server.fake.closed, 1);
   server_answer(0);
   assert_int_equal(server.fake.closed, 2);
-  /* Lent to somebody else: closed when he puts it. */
+  /* Lent to another thread: closed when that puts it. */
   lease = pool_get_for(pool, 0);
   assert_goes(lease, "later", &told[0]);
   assert_int_equal(pool_put(lease), 0);
@@ -1069,7 +1069,7 @@ static void test_rpc__close_waits_for_calls_under_way(void **state)
     assert_int_equal(pool_close(pool, 1), 2);
     assert_int_equal(server.fake.closed, 0);
     struct done more = {0};
-    assert_goes(kept, "echo", &more); /* who has a lease may use it to the end */
+    assert_goes(kept, "echo", &more); /* a lease may be used to its end */
     server_answer(0);
     assert_int_equal(server.fake.closed, 0);
     server_answer(0);

@@ -445,6 +445,28 @@ static void test_step_told__nothing_is_kept_for_who_fetches_nothing(void **state
   step_finish(pool, 0);
 }
 
+static void test_step_told__an_expired_ticket_gets_nothing(void **state)
+{
+  (void)state;
+  for (int overtaking = 0; overtaking < 2; overtaking++) {
+    pool_t *pool = step_pool(PLAN(.config.max_open = 1, .config.fairness_us = overtaking ? 100000000 : 0));
+    pool_step_t step = POOL_STEP_INIT;
+    pool_lease_t lease = step_open(pool, NULL);
+    int64_t expiring = step_queue(pool, 1), silent = step_queue(pool, 1), patient = step_queue(pool, -1);
+    virtual_advance(2 * MILLISECOND);
+    assert_int_equal(pool_step_begin(pool, 1, expiring, &step), POOL_E_TIMEOUT);
+    assert_int_equal(step.ticket, 0);
+    assert_int_equal(pool_step_begin(pool, 1, expiring, &step), POOL_E_STALE);
+    assert_int_equal(step_put(lease), patient); /* a ticket that nobody cancelled is in no one's way */
+    assert_true((lease = pool_step_begin(pool, -1, patient, &step)) > 0);
+    assert_int_equal(pool_step_cancel(silent, &step), 0);
+    assert_int_equal(pool_step_cancel(silent, &step), POOL_E_STALE);
+    assert_int_equal(step_put(lease), 0);
+    assert_int_equal(stats_of(pool).timed_out, 2);
+    step_finish(pool, 1);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -467,6 +489,7 @@ int main(void)
       cmocka_unit_test(test_step_told__a_leak_is_found_by_a_look_and_told_with_its_tag),
       cmocka_unit_test(test_step_told__who_does_not_fetch_is_told_how_many_were_lost),
       cmocka_unit_test(test_step_told__nothing_is_kept_for_who_fetches_nothing),
+      cmocka_unit_test(test_step_told__an_expired_ticket_gets_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <pool/api.h>
@@ -197,6 +198,18 @@ static int step_create_config(void *config)
 {
   pool_t *result = NULL;
   return made(pool_step_create(config, 0, &result, NULL), result);
+}
+
+/* Without a descriptor there is no socket. */
+static int expose_error(void *error)
+{
+  struct rlimit before;
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  int code = pool_expose(NULL, error);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  return code;
 }
 
 static int step_create_error(void *error)
@@ -445,6 +458,7 @@ static const struct attempt {
     READ("pool_url_prepare", pool_config_t, user, url_prepare_config, good_config),
     WRITTEN("pool_url_prepare", pool_vtable_t, reserved, url_prepare_vtable),
     ERROR("pool_url_prepare", url_prepare_error, POOL_E_DRIVER),
+    ERROR("pool_expose", expose_error, POOL_E_SYSTEM),
     ERROR("pool_call", call_error, POOL_E_UNSUPPORTED),
     ERROR("pool_failure", failure_error, POOL_E_STALE),
     {"pool_stats", "pool_stats_t", stats, 16, sizeof(pool_stats_t), NULL, 0, false, 0, 0, false},

@@ -203,7 +203,7 @@ static void test_inbox__an_interrupt_waits_for_who_comes(void **state)
   free(inbox);
 }
 
-/* ---- many who ask, and one who takes ---- */
+/* ---- many threads that ask, and one that takes ---- */
 
 enum { ASKERS = 4, ASKED = 500 };
 

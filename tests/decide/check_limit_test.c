@@ -10,7 +10,7 @@
 
 static struct fake fake;
 
-/* What the check does: takes so long, at most until its deadline if it keeps that, and says this. */
+/* How long the check takes, at most until its deadline if it keeps that, and what it says. */
 static struct {
   int64_t takes_ns;
   bool keeps_deadline;

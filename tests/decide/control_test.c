@@ -185,7 +185,7 @@ static void test_control__flush_keeps_min_idle(void **state)
   fake_finish(&fake, pool);
 }
 
-/* A storm: nobody who begins to get after a flush has returned is given what was there before it was called. */
+/* A storm: no get that begins after a flush has returned is given what was there before the flush was called. */
 struct storm {
   pool_t *pool;
   _Atomic int first_allowed, holding;
@@ -444,7 +444,7 @@ static void test_control__a_pause_counts_what_is_being_opened(void **state)
   pool_t *pool = make(1, 2);
   struct getter getters[2] = {0};
   getter_start(&getters[0], pool, -1);
-  wait_until(getters[0].result > 0);
+  wait_until(stats_of(pool).lent == 1 && stats_of(pool).idle == 1); /* it has put it */
   pool_lease_t lease = pool_get(pool);
   getter_hold_up(&getters[1], pool, -1, &fake.opening);
   pauses_with(pool, 2);

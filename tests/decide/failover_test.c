@@ -8,7 +8,7 @@
 
 #include "virtual.h"
 
-/* A check of a dead connection takes so long, an open and the check of a good one no time. */
+/* How long a check of a dead connection takes; an open and the check of a good one take no time. */
 #define CHECK_NS (150 * MILLISECOND)
 
 static struct fake fake;
@@ -37,7 +37,7 @@ static pool_config_t config_of(int32_t openers, int32_t keeper, int64_t check_af
   return config;
 }
 
-/* A pool with so many idle connections, the last of which `lease` is. */
+/* A pool with `idle` idle connections and one that is lent. */
 static pool_t *pool_with(const pool_config_t *config, int idle, pool_lease_t *lease)
 {
   pool_lease_t leases[20];
@@ -62,7 +62,7 @@ static void fail_over(pool_t *pool)
   atomic_store(&first_good, atomic_load(&fake.opened));
 }
 
-/* So many gets, each of which holds what it gets. */
+/* Gets, each of which holds what it gets. */
 static void expect_gets(pool_t *pool, int count, int64_t timeout_ms)
 {
   pool_lease_t leases[8];
@@ -215,10 +215,10 @@ static void test_failover__keepalive_finds_out_with_one_check(void **state)
       assert_int_equal(pool_put(lease), 0);
       fail_over(pool);
       virtual_pass(pool, 3 * SECOND);
-      wait_until(atomic_load(&fake.closed) > 0); /* by then all that were suspect are taken for dead */
+      wait_until(atomic_load(&fake.closed) == atomic_load(&first_good)); /* all of them were suspect */
       expect_gets(pool, 5, 1000);
       maintain(pool, &config);
-      finish(pool, openers[i] > 1 ? openers[i] : 1); /* so many check at one time */
+      finish(pool, openers[i] > 1 ? openers[i] : 1); /* as many check at one time */
     }
 }
 

@@ -132,7 +132,7 @@ static void test_faults__gets_race_a_close(void **state)
   }
 }
 
-/* connection_pool: discarding frees a place without telling the waiters, who sleep until their timeout. */
+/* connection_pool: discarding frees a place without telling the waiters, which sleep until their timeout. */
 static void test_faults__a_discarded_connection_frees_its_place_for_a_waiter(void **state)
 {
   (void)state;
@@ -307,7 +307,7 @@ static void test_faults__turns_are_fair(void **state)
   pool_t *pool = pool_of(&fake, 2);
   enum { MANY = 20 };
   _Atomic bool stop = false;
-  pthread_barrier_t begin; /* who is started late would have fewer turns */
+  pthread_barrier_t begin; /* a thread that is started late would have fewer turns */
   pthread_barrier_init(&begin, NULL, MANY);
   struct turns turns[MANY] = {0};
   pthread_t threads[MANY];
@@ -367,7 +367,7 @@ static void test_faults__a_stale_lease_is_refused_while_another_is_out(void **st
   fake_finish(&fake, pool);
 }
 
-/* puddle: who triggered an open waits for that open, although a connection comes back long before. */
+/* puddle: a get that triggered an open waits for that open, although a connection comes back long before. */
 static void test_faults__a_returned_connection_serves_who_waits_for_an_open(void **state)
 {
   (void)state;
@@ -452,7 +452,7 @@ static void test_faults__a_timeout_is_a_deadline(void **state)
   fake_finish(&fake, pool);
 }
 
-/* The same with somebody who really takes what is put: a patient waiter is served in spite of him. */
+/* The same with a thread that really takes what is put: a patient waiter is served in spite of it. */
 static void test_faults__nobody_overtakes_for_ever(void **state)
 {
   (void)state;

@@ -10,7 +10,7 @@
 
 #define MILLISECOND INT64_C(1000000)
 
-/* ---- a server that takes so many ---- */
+/* ---- a server that takes a number of connections ---- */
 
 static struct {
   _Atomic int limit, now, tried, refused, closed;
@@ -65,7 +65,7 @@ static int close_it(void *context, void *conn, pool_error_t *error)
   return 0;
 }
 
-static _Atomic int dead_on_check; /* so many checks fail */
+static _Atomic int dead_on_check; /* how many checks fail */
 
 static int check_it(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
@@ -239,7 +239,7 @@ static void expect_all_served(const pool_config_t *config, pool_lease_t (*get)(p
   int64_t took = now_ns() - began;
   if (atomic_load(&server.refused) > most_refused)
     fail_msg("%d opens were refused in %lld ms", atomic_load(&server.refused), (long long)(took / MILLISECOND));
-  assert_in_range(took, 0, INT64_C(8000) * MILLISECOND);
+  assert_in_range(took, 0, LONG_NS);
   assert_int_equal(stats_of(crowd.pool).timed_out, 0);
   finish(crowd.pool);
 }
@@ -442,7 +442,7 @@ static void test_full_server__serves_all_by_steps(void **state)
   expect_all_served_by_steps(config, 100);
 }
 
-/* ---- who waits for it, one by one ---- */
+/* ---- waiters, one by one ---- */
 
 struct failing {
   pool_error_t error;
@@ -492,7 +492,7 @@ static void getter_end(struct getter *getter)
   thread_end(getter->thread);
 }
 
-/* What somebody may try, who has a server with room for one. */
+/* Settings that a program may try whose server has room for one. */
 enum { THREADED, OPENERS, GUIDED, GUIDED_OPENERS, MANUAL, MANUAL_GUIDED, VARIANTS };
 
 static pool_config_t variant(int number)
@@ -517,7 +517,7 @@ static void test_full_server__who_waits_in_vain_times_out_and_says_why(void **st
     getter_start(&getter, pool, 300);
     getter_end(&getter);
     assert_int_equal(getter.lease, POOL_E_TIMEOUT);
-    assert_in_range(getter.took_ns, 299 * MILLISECOND, 600 * MILLISECOND);
+    assert_in_range(getter.took_ns, 299 * MILLISECOND, LONG_NS);
     if (!strstr(getter.failure.message, full))
       fail_msg("variant %d: %s", i, getter.failure.message);
     assert_int_equal(getter.failure.native, 53300);
@@ -786,7 +786,7 @@ static void test_full_server__who_comes_when_nothing_is_left_fails_at_once(void 
     struct getter getter;
     getter_start(&getter, pool, 30000);
     expect_all_to_fail(pool, &getter, 1);
-    assert_in_range(getter.took_ns, 0, 5000 * MILLISECOND);
+    assert_in_range(getter.took_ns, 0, 20000 * MILLISECOND);
     finish(pool);
   }
 }

@@ -19,6 +19,14 @@ static struct {
   struct gate gate;
 } held_up;
 
+/* The main thread loses the processor for `ns` before it takes the lock of a pool for the nth time. */
+static struct {
+  pool_t *_Atomic pool;
+  pthread_t main;
+  int left;
+  int64_t ns;
+} stalled;
+
 /* In place of pthread_mutex_lock(): the linker puts it there. */
 int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
 {
@@ -26,6 +34,9 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
   if (pool && lock == &pool->lock && !pthread_equal(pthread_self(), held_up.main) &&
       atomic_fetch_sub(&held_up.left, 1) == 1)
     gate_pass(&held_up.gate);
+  pool = stalled.pool;
+  if (pool && lock == &pool->lock && pthread_equal(pthread_self(), stalled.main) && --stalled.left == 0)
+    virtual_advance(stalled.ns);
   return __real_pthread_mutex_lock(lock);
 }
 
@@ -104,11 +115,49 @@ static void test_late__a_keeper_that_is_wanted_does_not_end(void **state)
   }
 }
 
+/* ---- a get that is late before it waits ---- */
+
+static _Atomic bool over;
+
+/* A get that sleeps after all sleeps no longer than its millisecond. */
+static void *let_time_pass(void *data)
+{
+  (void)data;
+  for (; !over; yield_ns())
+    if (virtual_next_deadline() <= virtual_now() + MILLISECOND)
+      virtual_advance(MILLISECOND);
+  return NULL;
+}
+
+static void test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_for_the_next(void **state)
+{
+  (void)state;
+  for (int nth = 1; nth <= LOCKS; nth++) {
+    struct fake fake;
+    pool_t *pool = fake_start(&fake, PLAN(.config.openers = 1, .config.max_open = 1));
+    gate_set(&fake.opening, false);
+    stalled.main = pthread_self();
+    stalled.left = nth;
+    stalled.ns = 2 * MILLISECOND;
+    stalled.pool = pool;
+    over = false;
+    pthread_t waker = thread_start(let_time_pass, NULL);
+    assert_int_equal(pool_get_for(pool, 1), POOL_E_TIMEOUT);
+    stalled.pool = NULL;
+    over = true;
+    thread_end(waker);
+    gate_set(&fake.opening, true);
+    wait_until(pool_len(pool) == 1);
+    fake_finish(&fake, pool);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_late__an_opener_that_is_wanted_does_not_end),
       cmocka_unit_test(test_late__a_keeper_that_is_wanted_does_not_end),
+      cmocka_unit_test(test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_for_the_next),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who has what: leases that are out for too long, their notes, and threads that wait for each other. */
+/* Which thread has what: leases that are out for too long, their notes, and threads that wait for each other. */
 #include <string.h>
 #include <unistd.h>
 

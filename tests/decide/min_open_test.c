@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* So many connections are kept open, idle and lent together. */
+/* min_open: this many connections are kept open, idle and lent together. */
 #include <string.h>
 
 #include "virtual.h"

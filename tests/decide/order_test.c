@@ -363,7 +363,7 @@ static void test_order__no_get_checks_and_keeps_what_it_finds_after_a_pause(void
   no_search_lends_after(stop_by_pause, true);
 }
 
-/* ---- steps: the same, and who waits ---- */
+/* ---- steps: the same, and tickets that wait ---- */
 
 static pool_step_t step, other_step;
 
@@ -676,7 +676,7 @@ static void test_order__a_put_is_seen_whenever_a_get_clears_the_hint_of_its_bloc
   a_put_is_seen_whenever_a_get_looks(IN_TWO_BLOCKS, true);
 }
 
-/* A get looks for one, two come to be idle, and one waits who looks while the hint of their block is cleared. */
+/* A get looks for one, two come to be idle, and a waiter looks while the hint of their block is cleared. */
 static pool_lease_t two[2];
 static struct row *row;
 static uint32_t block_bit;
@@ -852,6 +852,66 @@ static void test_order__the_keeper_rests_only_if_each_move_will_wake_it(void **s
   finish();
 }
 
+static void put_slowly(void)
+{
+  code = pool_put(first);
+}
+
+static void test_order__the_keeper_rests_only_if_it_knows_when_what_was_put_is_due(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  config.idle_timeout_ms = 1000000;
+  make(&config);
+  for (long nth = 1;; nth++) {
+    assert_true((first = pool_get_for(pool, 0)) > 0);
+    look_at_slots();
+    look_at_slots();
+    assert_true(word_of(first) & RESTING);
+    bool was_interrupted = interrupted(nth, pool, look_at_slots, put_slowly);
+    if (!was_interrupted)
+      put_slowly();
+    assert_int_equal(code, 0);
+    if (!was_interrupted)
+      break;
+    if (atomic_load(&pool->looks.resting) && look.due_ns == POOL_NO_DEADLINE)
+      fail_msg("at %ld the keeper rested for ever though a connection had become idle", nth);
+  }
+  finish();
+}
+
+static void end_work(void)
+{
+  other_step = (pool_step_t)POOL_STEP_INIT;
+  code = (int)pool_step_done(claim, NULL, NULL, &other_step);
+}
+
+static void test_order__the_keeper_rests_only_if_it_knows_when_what_was_reset_is_due(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  config.idle_timeout_ms = 1000000;
+  assert_int_equal(pool_step_create(&config, POOL_STEP_RESETS, &pool, NULL), 0);
+  open_idle(1);
+  claim = step.claim;
+  for (long nth = 1;; nth++) {
+    bool was_interrupted = interrupted(nth, pool, look_at_slots, end_work);
+    if (!was_interrupted)
+      end_work();
+    assert_int_equal(code, 0);
+    if (!was_interrupted)
+      break;
+    if (atomic_load(&pool->looks.resting) && look.due_ns == POOL_NO_DEADLINE)
+      fail_msg("at %ld the keeper rested for ever though a connection had become idle", nth);
+    begin();
+    assert_true(first > 0);
+    end();
+    assert_int_equal(step.work, POOL_WORK_RESET);
+    claim = step.claim;
+  }
+  finish_steps();
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -872,6 +932,8 @@ int main(void)
       cmocka_unit_test(test_order__a_lifetime_ends_no_later_connection),
       cmocka_unit_test(test_order__what_was_used_during_a_look_is_not_closed_as_idle),
       cmocka_unit_test(test_order__the_keeper_rests_only_if_each_move_will_wake_it),
+      cmocka_unit_test(test_order__the_keeper_rests_only_if_it_knows_when_what_was_put_is_due),
+      cmocka_unit_test(test_order__the_keeper_rests_only_if_it_knows_when_what_was_reset_is_due),
   };
   return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Nothing overdue is lent, and none gets older than its lifetime: whoever keeps the time, however late. */
+/* Nothing overdue is lent, and none gets older than its lifetime, whether a thread or the program keeps the time, and
+ * however late. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,7 @@ static int timed_close(void *context, void *conn, pool_error_t *error)
 static struct server server;
 static struct fake *const fake = &server.fake;
 
-/* ---- who keeps the time ---- */
+/* ---- ways of keeping the time ---- */
 
 static const struct keeping {
   const char *name;
@@ -113,13 +114,13 @@ static bool all_sleep(void)
   return thread_count() == threads_before + virtual_sleepers() && virtual_next_deadline() > virtual_now();
 }
 
-/* Lets time pass with those who keep it: each of them has done what is due before it goes on. */
+/* Lets time pass: the threads that keep it have done what is due before it goes on. */
 static void pass(int64_t ns)
 {
   int64_t end_ns = virtual_now() + ns;
   if (keeping->maintained)
     virtual_pass(pool, ns);
-  virtual_advance(0); /* who slept beyond its moment wakes */
+  virtual_advance(0); /* wakes a thread that slept past its deadline */
   wait_until(all_sleep());
   while (virtual_now() < end_ns) {
     int64_t next_ns = virtual_next_deadline();
@@ -481,7 +482,8 @@ static void test_overdue__an_asynchronous_get_is_not_given_what_is_overdue(void 
 {
   (void)state;
   for (keeping = keepings; keeping < KEEPINGS; keeping++) {
-    start(CHECK_AFTER, TIMED(.config.max_open = 1)); /* a new one needs no check, and while one is checked there is room */
+    start(CHECK_AFTER,
+          TIMED(.config.max_open = 1)); /* a new one needs no check, and while one is checked there is room */
     get_and_put();
     get_and_put();
     virtual_freeze(2 * LIMIT);

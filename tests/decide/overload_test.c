@@ -208,7 +208,7 @@ static void test_overload__ends_with_the_crowd(void **state)
   fake_finish(&fake, pool);
 }
 
-/* ---- who has left the queue is out of it ---- */
+/* ---- a waiter that has left the queue is out of it ---- */
 
 static void test_overload__who_is_over_never_gets_a_connection(void **state)
 {

@@ -286,7 +286,7 @@ static void test_policy__use_is_noticed_to_within_a_quarter(void **state)
       get_and_put(pool);
       used_ns = virtual_now();
     }
-    assert_int_equal(fake->opened, 1); /* never idle for so long */
+    assert_int_equal(fake->opened, 1); /* never idle for that long */
     virtual_pass(pool, 2 * SECOND);
     assert_int_equal(fake->closed, 1);
     assert_in_range(server.closed_ns[0] - used_ns, SECOND, 3 * SECOND / 2); /* 1.25 and a look */
@@ -767,7 +767,7 @@ static void test_policy__the_keeper_of_an_idle_pool_sleeps_until_something_is_du
     assert_int_equal(virtual_sleepers(), 1);
     assert_int_equal(fake->checked, 4 * round);
     virtual_advance(1);
-    wait_until(fake->checked == 4 * (round + 1) && only_the_keeper_runs()); /* who checked is gone */
+    wait_until(fake->checked == 4 * (round + 1) && only_the_keeper_runs()); /* the thread that checked is gone */
   }
   assert_int_equal(fake->opened, 4); /* none in place of what was being checked */
   fake_finish(fake, pool);

@@ -23,7 +23,7 @@ static bool is_held_by_this_thread(pthread_mutex_t *lock)
   return lock->__data.__owner == gettid();
 #else
   (void)lock;
-  return false; /* only glibc's mutex says who has it */
+  return false; /* only glibc's mutex says which thread has it */
 #endif
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who waits, for how long, and who is served. */
+/* Waiters: how long they wait, and in which order they are served. */
 #include <string.h>
 
 #include "witness.h"
@@ -260,7 +260,7 @@ static void test_waiter__is_never_overtaken_where_fairness_is_strict(void **stat
   fake_finish(&fake, pool);
 }
 
-/* ---- whoever leaves passes on what he was told ---- */
+/* ---- a waiter that leaves passes on its nudge ---- */
 
 static pool_lease_t step_open(pool_t *pool, pool_step_t *step)
 {

@@ -210,7 +210,7 @@ static int prepare(pool_vtable_t *vtable, void **context, pool_error_t *error)
   return driver.prepare(server.address, vtable, context, error);
 }
 
-/* A pool of at most so many connections. */
+/* A pool of at most `connections`. */
 static pool_t *pool_of(int32_t connections)
 {
   pool_config_t config = POOL_CONFIG_INIT;

@@ -770,7 +770,7 @@ static void test_outage__stopped_and_killed(void **state)
   server_start(server);
   AWAIT_MORE(crowd, good, 10);
   crowd_end(crowd);
-  assert_true(TOTAL(crowd, broken) > 0); /* who waited for a reply when it died */
+  assert_true(TOTAL(crowd, broken) > 0); /* callers that waited for a reply when it died */
   assert_int_equal(TOTAL(crowd, timed_out), 0);
   client_end(&outage->pool);
 }

@@ -90,6 +90,35 @@ void postgres_make(struct postgres *postgres)
   }
 }
 
+void postgres_make_standby(struct postgres *standby, struct postgres *primary)
+{
+  char path[300], port[12];
+  *standby = *primary;
+  standby->server.process = 0;
+  standby->port = server_free_port();
+  snprintf(standby->data, sizeof standby->data, "%s/standby", primary->server.folder);
+  snprintf(port, sizeof port, "%d", primary->port);
+  const char *copy[] = {binary(primary, "pg_basebackup", path, sizeof path),
+                        "-D",
+                        standby->data,
+                        "-R",
+                        "-h",
+                        primary->server.folder,
+                        "-p",
+                        port,
+                        "-U",
+                        POSTGRES_USER,
+                        "-c",
+                        "fast",
+                        "--no-sync",
+                        NULL};
+  if (server_run(&standby->server, copy) != 0) {
+    fprintf(stderr, "pg_basebackup failed, see %s\n", standby->server.log);
+    abort();
+  }
+  postgres_start(standby);
+}
+
 void postgres_remove(struct postgres *postgres)
 {
   server_remove(&postgres->server);

@@ -24,6 +24,10 @@ void postgres_start(struct postgres *postgres);
 /* The same, and returns at once. */
 void postgres_launch(struct postgres *postgres);
 
+/* Makes a hot standby of a server that runs, in the same folder and with the same settings, and starts it. */
+void postgres_make_standby(struct postgres *standby, struct postgres *primary);
+
+/* Ends the server and removes its folder, that of its standbys too. */
 void postgres_remove(struct postgres *postgres);
 
 #endif

@@ -186,6 +186,29 @@ void server_thaw(struct server *server)
   signal_all(server, SIGCONT);
 }
 
+/* Whether a process is gone, or only waits to be reaped. */
+static bool is_gone(pid_t process)
+{
+  char path[64], state = 'Z';
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+  FILE *file = fopen(path, "r");
+  if (!file)
+    return true;
+  if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+    state = 'Z';
+  fclose(file);
+  return state == 'Z' || state == 'X';
+}
+
+static void await_gone(const struct server *server, pid_t process)
+{
+  for (int rounds = 0; !is_gone(process); rounds++) {
+    if (rounds == PATIENCE_S * 1000)
+      give_up(server, "process %d was killed and is still there", (int)process);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+}
+
 void server_kill(struct server *server)
 {
   server_freeze(server); /* or children would be left that nobody finds when their parent has ended */
@@ -195,6 +218,8 @@ void server_kill(struct server *server)
     kill(children[i], SIGKILL);
   kill(server->process, SIGKILL);
   await_end(server, server->process);
+  for (int i = 0; i < count; i++)
+    await_gone(server, children[i]); /* what they share may keep the server from starting again */
   server->process = 0;
 }
 

@@ -29,7 +29,7 @@ before=$(files)
 on_scratch --install ./*.deb >"$root/var/lib/dpkg/log" 2>&1 ||
   { cat "$root/var/lib/dpkg/log"; fail "they do not install"; }
 all=$(for file in ./*.deb; do dpkg-deb --field "$file" Package; done)
-for package in libpool1 libpool-drivers libpool-dev libpool-doc $all; do
+for package in libpool1 libpool-drivers poolctl libpool-dev libpool-doc $all; do
   [ "$(dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${db:Status-Status}' $package)" = installed ] ||
     fail "$package is not installed"
 done

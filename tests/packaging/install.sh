@@ -61,6 +61,8 @@ done < <(grep -roP --include='*.md' '\]\((?!https?:|#)\K[^)#, ]*[./][^)#, ]*' pr
 mv prefix moved
 library=$work/${library/prefix/moved}
 check "shared" "$library/pkgconfig" "$library"
+[ "$(moved/bin/poolctl --version)" = "poolctl $version" ] || fail "poolctl of a moved tree does not run"
+moved/bin/poolctl drivers | grep -q jsonrpc || fail "poolctl of a moved tree finds no drivers"
 rm "$library"/libpool.so*
 # Newer systems have all of it in their C library and would not complain.
 [ "$(ask "$library/pkgconfig" --libs --static | grep -oE -- '-pthread|-ldl' | xargs)" = "-pthread -ldl" ] ||

@@ -34,7 +34,8 @@ static void use_with_failures(struct faults faults)
     for (int k = 0; k < 3; k++) {
       leases[k] = pool_get_for(pool, k == 1 ? 0 : 1000);
       failed += leases[k] == POOL_E_OPEN;
-      assert_true(leases[k] > 0 || leases[k] == POOL_E_OPEN);
+      /* One without time waits only for a moment for the place of what it found dead. */
+      assert_true(leases[k] > 0 || leases[k] == POOL_E_OPEN || (k == 1 && leases[k] == POOL_E_TIMEOUT));
     }
     for (int k = 0; k < 3; k++) {
       if (leases[k] < 0)

@@ -2,6 +2,8 @@
 /* Threads that are cancelled while they use a pool: no connection, place or wait is lost with them. */
 #include "support.h"
 
+#include <limits.h>
+
 enum { ROUNDS = 300 };
 
 static pool_config_t capped(int max_open)
@@ -235,6 +237,26 @@ static void *put_it(void *data)
   return NULL;
 }
 
+/* It is asked for during the open, which holds it off, and takes effect when the get begins to sleep.  Before any other
+   thread was cancelled: what join() tells may be left over in the memory of a thread, which the next one gets. */
+static void test_cancel__that_came_before_the_get_sleeps_is_seen_by_join(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = capped(2);
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  pool_lease_t lease = pool_get(pool);
+  pthread_t thread = thread_hold_up(&fake.opening, get_and_put, pool);
+  fake.fail_open = INT_MAX;
+  assert_int_equal(pthread_cancel(thread), 0);
+  gate_set(&fake.opening, true);
+  assert_ptr_equal(thread_end(thread), PTHREAD_CANCELED);
+  assert_int_equal(pool_put(lease), 0);
+  assert_at_rest(pool, 1);
+  fake_finish(&fake, pool);
+}
+
 static void test_cancel__in_reset_or_close_loses_no_place(void **state)
 {
   (void)state;
@@ -325,6 +347,7 @@ static void test_cancel__a_get_inside_a_callback_is_no_cancellation_point(void *
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_cancel__that_came_before_the_get_sleeps_is_seen_by_join),
       cmocka_unit_test(test_cancel__a_waiter_leaves_the_queue),
       cmocka_unit_test(test_cancel__is_told_as_an_event_and_keeps_no_pool),
       cmocka_unit_test(test_cancel__at_any_moment_passes_on_what_it_was_told),

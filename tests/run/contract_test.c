@@ -82,7 +82,7 @@ static void refresh_with_the_lock_of_another(struct pool *pool)
 static void test_contract__the_lock_of_another_thread_is_not_enough(void **state)
 {
   (void)state;
-#ifdef __GLIBC__ /* only its mutex says who has it */
+#ifdef __GLIBC__ /* only its mutex says which thread has it */
   assert_int_equal(signal_with_a_pool(refresh_with_the_lock_of_another), BROKEN);
 #else
   assert_int_equal(signal_with_a_pool(refresh_with_the_lock_of_another), 0);

@@ -36,7 +36,7 @@ static pool_t *make(const pool_config_t *config)
   return fake_pool(&fake, config, &vtable);
 }
 
-/* The last event of its kind, of which there have been so many. */
+/* The last event of its kind, and how many of it there have been. */
 static struct entry told(int32_t event, int times)
 {
   assert_int_equal(diary_count(&diary, event), times);

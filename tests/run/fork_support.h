@@ -41,7 +41,7 @@ pool_vtable_t whole_vtable(void);
 
 pool_config_t capped(int32_t max_open);
 
-/* What an asynchronous get was told, and who hears it and puts the lease. */
+/* What an asynchronous get was told, and the callback that hears it and puts the lease. */
 struct told {
   _Atomic int times;
   _Atomic pool_lease_t result;

@@ -845,9 +845,10 @@ static int fork_and_leave(void *context, int64_t deadline_ns, void **conn, pool_
   return fake_open(context, deadline_ns, conn, error);
 }
 
-static void test_fork__from_within_a_library_thread(void **state)
+/* A callback that is told of a lease forks, and then one that opens. */
+static void fork_on_a_library_thread(void (*gets)(void *user, pool_lease_t result),
+                                     int (*opens)(void *context, int64_t deadline_ns, void **conn, pool_error_t *error))
 {
-  (void)state;
   struct fake fake;
   fake_init(&fake);
   pool_vtable_t vtable = whole_vtable();
@@ -855,13 +856,13 @@ static void test_fork__from_within_a_library_thread(void **state)
   pool_t *pool = fake_pool(&fake, &config, &vtable);
   struct worker worker = {.pool = pool};
   gate_init(&has_forked, false);
-  assert_true(pool_get_async(pool, -1, fork_and_use, &worker) > 0);
+  assert_true(pool_get_async(pool, -1, gets, &worker) > 0);
   gate_pass(&has_forked);
   assert_true(succeeded(forked));
   fake_finish(&fake, pool);
 
   fake_init(&fake);
-  vtable.open = fork_and_leave;
+  vtable.open = opens;
   pool = fake_pool(&fake, &config, &vtable);
   struct told told = {0};
   gate_init(&has_forked, false);
@@ -871,6 +872,12 @@ static void test_fork__from_within_a_library_thread(void **state)
   assert_true(told.result > 0);
   assert_true(succeeded(forked));
   fake_finish(&fake, pool);
+}
+
+static void test_fork__from_within_a_library_thread(void **state)
+{
+  (void)state;
+  fork_on_a_library_thread(fork_and_use, fork_and_leave);
 }
 
 /* In the child of a fork on a library thread the thread may also return.  It has nothing to keep there and ends, and
@@ -905,28 +912,7 @@ static int open_fork_and_return(void *context, int64_t deadline_ns, void **conn,
 static void test_fork__a_library_thread_ends_in_the_child(void **state)
 {
   (void)state;
-  struct fake fake;
-  fake_init(&fake);
-  pool_vtable_t vtable = whole_vtable();
-  pool_config_t config = capped(2);
-  pool_t *pool = fake_pool(&fake, &config, &vtable);
-  gate_init(&has_forked, false);
-  assert_true(pool_get_async(pool, -1, fork_and_return, NULL) > 0);
-  gate_pass(&has_forked);
-  assert_true(succeeded(forked));
-  fake_finish(&fake, pool);
-
-  fake_init(&fake);
-  vtable.open = open_fork_and_return;
-  pool = fake_pool(&fake, &config, &vtable);
-  struct told told = {0};
-  gate_init(&has_forked, false);
-  assert_true(pool_get_async(pool, -1, got, &told) > 0);
-  gate_pass(&has_forked);
-  wait_until(told.times == 1);
-  assert_true(told.result > 0);
-  assert_true(succeeded(forked));
-  fake_finish(&fake, pool);
+  fork_on_a_library_thread(fork_and_return, open_fork_and_return);
 }
 
 /* ---- a call of the parent's ---- */

@@ -64,6 +64,7 @@ static void test_slot__a_pool_that_closes_its_connections_leaves_their_slots_to_
     pool_t *pool = pools[round % 2];
     int count = take(pool, leases, (int)SLOT_LIMIT);
     assert_int_equal(count, (int)SLOT_LIMIT - 1);
+    assert_true(count >= 100000);
     assert_int_equal(leases[count], POOL_E_NOMEM);
     assert_int_equal(pool_get_for(pools[1 - round % 2], 0), POOL_E_NOMEM);
     close_all(leases, count);
@@ -72,18 +73,6 @@ static void test_slot__a_pool_that_closes_its_connections_leaves_their_slots_to_
   }
   for (int i = 0; i < 2; i++)
     pool_free(pools[i]);
-  free(leases);
-}
-
-static void test_slot__a_hundred_thousand_connections_fit(void **state)
-{
-  (void)state;
-  enum { MANY = 100000 };
-  pool_lease_t *leases = calloc(MANY, sizeof *leases);
-  pool_t *pool = simple_pool();
-  assert_int_equal(take(pool, leases, MANY), MANY);
-  close_all(leases, MANY);
-  pool_free(pool);
   free(leases);
 }
 
@@ -192,7 +181,6 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_slot__a_pool_that_closes_its_connections_leaves_their_slots_to_others),
-      cmocka_unit_test(test_slot__a_hundred_thousand_connections_fit),
       cmocka_unit_test(test_slot__an_index_that_no_slot_has_is_stale),
       cmocka_unit_test(test_slot__moves_between_pools_in_a_storm),
       cmocka_unit_test(test_slot__moves_between_pools_in_a_storm_of_resets_and_checks),

@@ -14,7 +14,7 @@ class ForkTest < Minitest::Test
     pool.with { |connection| connection }
     numbers, size, closed = in_child do
       before = [pool.size, pool.idle]
-      leases = Array.new(2) { pool.checkout(timeout: 1) }
+      leases = Array.new(2) { pool.checkout(timeout: 20) }
       [before + leases.map { |each| each.connection.number }, pool.size, @opened.map(&:closed)]
     end
     assert_equal [0, 0, 3, 4], numbers # not those of the parent
@@ -35,7 +35,7 @@ class ForkTest < Minitest::Test
         :nothing
       rescue Libpool::StaleError
         :stale
-      end + [pool.with(timeout: 1, &:number), lease.ended?]
+      end + [pool.with(timeout: 20, &:number), lease.ended?]
     end
     assert_equal [:stale, :stale, :stale, 2, true], errors
     assert_equal 1, lease.connection.number
@@ -51,7 +51,7 @@ class ForkTest < Minitest::Test
       pid = fork # both go on from here, and leave the block
     end
     if pid.nil?
-      writer.write(Marshal.dump([pool.size, pool.with(timeout: 1, &:number), pool.size]))
+      writer.write(Marshal.dump([pool.size, pool.with(timeout: 20, &:number), pool.size]))
       exit!(0)
     end
     writer.close
@@ -68,7 +68,7 @@ class ForkTest < Minitest::Test
     5.times do
       assert_equal([0, 2, 0], in_child do
         GC.start # what waited is no more
-        [pool.stats.waiting, pool.with(timeout: 1, &:number), pool.stats.waiting]
+        [pool.stats.waiting, pool.with(timeout: 20, &:number), pool.stats.waiting]
       end)
     end
     lease.checkin
@@ -90,7 +90,7 @@ class ForkTest < Minitest::Test
   def test_a_fork_inside_open
     parent = Process.pid
     pool = Libpool::Pool.new(max_open: 1) { (@pid = Process.pid == parent ? fork : -1) && Process.pid }
-    answer = pool.with(timeout: 5) { |connection| connection }
+    answer = pool.with(timeout: 20) { |connection| connection }
     # In the child the get began anew, and opened once more.
     exit!(answer == Process.pid && [pool.size, pool.idle] == [1, 1] ? 7 : 1) if Process.pid != parent
     assert_equal parent, answer
@@ -131,8 +131,7 @@ class ForkTest < Minitest::Test
   def test_the_keeper_is_started_again
     pool = pool_of(2, idle_timeout_ms: 40)
     assert_equal([1, true, 0], in_child do
-      pool.with(&:number)
-      size = pool.size
+      size = pool.with { pool.size } # before the keeper could close it
       eventually { pool.size.zero? }
       [size, @opened.all?(&:closed), pool.size]
     end)

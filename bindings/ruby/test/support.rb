@@ -45,7 +45,7 @@ module Support
     Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 
-  def eventually(seconds = 5, message = -> { 'it never came' })
+  def eventually(seconds = 30, message = -> { 'it never came' })
     deadline = now + seconds
     until yield
       flunk message.call if now > deadline

@@ -25,9 +25,8 @@ extern "C" {
 /**
  * Runs SQL as PQexec() does, but not beyond a deadline: when it passes, the statement is cancelled at the server.
  *
- * Several statements may be in `sql`; the last result is stored.  After POOL_E_TIMEOUT the connection can be used if
- * PQtransactionStatus() is not PQTRANS_ACTIVE, which is so unless the server did not answer the cancel within a second;
- * if it is, the pool closes the connection when it is put.
+ * Several statements may be in `sql`; the last result is stored.  After POOL_E_TIMEOUT the connection is good if
+ * PQstatus() says so; else the server did not end the statement within a second, and the connection was shut down.
  *
  * Blocks: until the deadline, and up to a second after it for the server to end the statement.  Threads: any, for one
  * connection one at a time.  Ownership: PQclear() frees the result.  From a callback: yes.

@@ -19,6 +19,7 @@
  */
 
 #include <pool/driver.h>
+#include <pool/expose.h>
 #include <pool/pool.h>
 #include <pool/step.h>
 
@@ -109,6 +110,9 @@ typedef struct {
   int (*url_prepare)(const char *url, pool_config_t *config, pool_vtable_t *vtable, void **context,
                      pool_error_t *error);
   int (*drivers)(pool_driver_seen_fn *seen, void *user);
+
+  /* pool/expose.h */
+  int (*expose)(pool_t *pool, pool_error_t *error);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "proxy.h"
+
+#include "support.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct sockaddr_in loopback(int port)
+{
+  return (struct sockaddr_in){
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static void drop(struct proxy *proxy, int number)
+{
+  close(proxy->pairs[number].client);
+  close(proxy->pairs[number].server);
+  proxy->pairs[number] = proxy->pairs[--proxy->count];
+}
+
+static void cut(struct proxy *proxy)
+{
+  struct linger at_once = {.l_onoff = 1};
+  while (proxy->count > 0) {
+    must(setsockopt(proxy->pairs[0].client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    drop(proxy, 0);
+  }
+}
+
+static void take_client(struct proxy *proxy)
+{
+  struct sockaddr_in name = loopback(proxy->server_port);
+  must(proxy->count < PROXY_PAIRS);
+  int number = proxy->count++;
+  proxy->pairs[number].client = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC);
+  proxy->pairs[number].server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  must(proxy->pairs[number].client >= 0 && proxy->pairs[number].server >= 0);
+  if (connect(proxy->pairs[number].server, (struct sockaddr *)&name, sizeof name) != 0)
+    drop(proxy, number);
+}
+
+/* False when one of the two is at its end. */
+static bool pass(int from, int to, bool drips)
+{
+  char bytes[4096];
+  ssize_t size = recv(from, bytes, drips ? 1 : sizeof bytes, MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    return true;
+  if (drips)
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  return size > 0 && send(to, bytes, (size_t)size, MSG_NOSIGNAL) == size;
+}
+
+static void pass_all(struct proxy *proxy, const struct pollfd *watched, int count, bool drips)
+{
+  for (int i = count - 1; i >= 0; i--) {
+    int client = proxy->pairs[i].client, server = proxy->pairs[i].server;
+    if ((watched[2 * i].revents && !pass(client, server, false)) ||
+        (watched[2 * i + 1].revents && !pass(server, client, drips)))
+      drop(proxy, i);
+  }
+}
+
+static int obey(struct proxy *proxy)
+{
+  uint64_t orders;
+  must(read(proxy->wake, &orders, sizeof orders) == sizeof orders);
+  int order = atomic_load(&proxy->order);
+  if (order == PROXY_CUT || order == PROXY_END)
+    cut(proxy);
+  atomic_store(&proxy->obeyed, order);
+  return order;
+}
+
+static void *proxy_main(void *data)
+{
+  struct proxy *proxy = data;
+  struct pollfd watched[2 + 2 * PROXY_PAIRS];
+  for (int order = PROXY_PASS; order != PROXY_END;) {
+    int count = order == PROXY_HOLD ? 0 : proxy->count;
+    watched[0] = (struct pollfd){.fd = proxy->wake, .events = POLLIN};
+    watched[1] = (struct pollfd){.fd = order == PROXY_HOLD ? -1 : proxy->listener, .events = POLLIN};
+    for (int i = 0; i < count; i++) {
+      watched[2 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].client, .events = POLLIN};
+      watched[3 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].server, .events = POLLIN};
+    }
+    must(poll(watched, 2 + 2 * (nfds_t)count, -1) > 0);
+    pass_all(proxy, watched + 2, count, order == PROXY_DRIP);
+    if (watched[1].revents)
+      take_client(proxy);
+    if (watched[0].revents)
+      order = obey(proxy);
+  }
+  return NULL;
+}
+
+void proxy_start(struct proxy *proxy, int server_port)
+{
+  struct sockaddr_in name = loopback(0);
+  socklen_t size = sizeof name;
+  memset(proxy, 0, sizeof *proxy);
+  proxy->server_port = server_port;
+  proxy->wake = eventfd(0, EFD_CLOEXEC);
+  proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(proxy->wake >= 0 && proxy->listener >= 0);
+  assert_int_equal(bind(proxy->listener, (struct sockaddr *)&name, size), 0);
+  assert_int_equal(listen(proxy->listener, PROXY_PAIRS), 0);
+  assert_int_equal(getsockname(proxy->listener, (struct sockaddr *)&name, &size), 0);
+  proxy->port = ntohs(name.sin_port);
+  proxy->thread = thread_start(proxy_main, proxy);
+}
+
+void proxy_do(struct proxy *proxy, enum proxy_order order)
+{
+  uint64_t one = 1;
+  atomic_store(&proxy->obeyed, -1);
+  atomic_store(&proxy->order, (int)order);
+  assert_int_equal(write(proxy->wake, &one, sizeof one), sizeof one);
+  wait_until(atomic_load(&proxy->obeyed) == (int)order);
+}
+
+void proxy_end(struct proxy *proxy)
+{
+  proxy_do(proxy, PROXY_END);
+  thread_end(proxy->thread);
+  close(proxy->listener);
+  close(proxy->wake);
+}

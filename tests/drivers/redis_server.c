@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "redis_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void make_certificate(struct redis *redis, const char *file, const char *key)
+{
+  const char *arguments[] = {"openssl",
+                             "req",
+                             "-x509",
+                             "-newkey",
+                             "ec",
+                             "-pkeyopt",
+                             "ec_paramgen_curve:P-256",
+                             "-nodes",
+                             "-keyout",
+                             key,
+                             "-out",
+                             file,
+                             "-days",
+                             "2",
+                             "-subj",
+                             "/CN=test",
+                             "-addext",
+                             "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                             NULL};
+  if (server_run(&redis->server, arguments) != 0) {
+    fprintf(stderr, "openssl made no certificate (Debian: apt-get install openssl), see %s\n", redis->server.log);
+    abort();
+  }
+}
+
+void redis_start(struct redis *redis)
+{
+  char port[12], tls_port[12];
+  const char *arguments[40] = {"redis-server",
+                               "--port",
+                               port,
+                               "--tls-port",
+                               tls_port,
+                               "--bind",
+                               "127.0.0.1",
+                               "--save",
+                               "",
+                               "--appendonly",
+                               "no",
+                               "--tls-cert-file",
+                               "cert.pem",
+                               "--tls-key-file",
+                               "key.pem",
+                               "--tls-ca-cert-file",
+                               "cert.pem",
+                               "--tls-auth-clients",
+                               "optional",
+                               "--unixsocket",
+                               redis->socket,
+                               "--requirepass",
+                               REDIS_PASSWORD};
+  snprintf(port, sizeof port, "%d", redis->port);
+  snprintf(tls_port, sizeof tls_port, "%d", redis->tls_port);
+  int count = 23;
+  for (int i = 0; redis->settings[i]; i++)
+    arguments[count++] = redis->settings[i];
+  server_start(&redis->server, arguments);
+  server_await_socket(&redis->server, redis->socket); /* the last that it listens on */
+}
+
+void redis_make(struct redis *redis)
+{
+  server_make(&redis->server, NULL);
+  redis->port = server_free_port();
+  do
+    redis->tls_port = server_free_port();
+  while (redis->tls_port == redis->port);
+  snprintf(redis->socket, sizeof redis->socket, "%s/socket", redis->server.folder);
+  snprintf(redis->certificate, sizeof redis->certificate, "%s/cert.pem", redis->server.folder);
+  snprintf(redis->other, sizeof redis->other, "%s/other.pem", redis->server.folder);
+  make_certificate(redis, "cert.pem", "key.pem");
+  make_certificate(redis, "other.pem", "other-key.pem");
+  redis_start(redis);
+}
+
+void redis_remove(struct redis *redis)
+{
+  server_remove(&redis->server);
+}

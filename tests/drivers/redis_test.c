@@ -1,0 +1,1065 @@
+/* SPDX-License-Identifier: MIT */
+/* The driver redis with a real server, which is killed, stopped, cut off and misused, and with peers that lie. */
+#include "support.h"
+
+#include <hiredis.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <pool/driver.h>
+#include <pool/redis.h>
+
+#include "peer_fake.h"
+#include "proxy.h"
+#include "redis_server.h"
+
+static struct redis server;
+static pool_t *admin; /* the test's own connections */
+
+static int64_t in_ms(int64_t ms)
+{
+  return now_ns() + ms * 1000000;
+}
+
+/* ---- pools, which never say the password ---- */
+
+static void hear_event(void *user, const pool_event_t *event)
+{
+  (void)user;
+  must(!strstr(event->message, "sesame"));
+}
+
+static void hear_line(void *user, int32_t level, const char *line)
+{
+  (void)user, (void)level;
+  must(!strstr(line, "sesame"));
+}
+
+static void hear_reports(pool_t *pool)
+{
+  static const int32_t formats[] = {POOL_FORMAT_TEXT, POOL_FORMAT_JSON, POOL_FORMAT_PROMETHEUS};
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    pool_bytes_t text = {NULL, 0};
+    assert_int_equal(pool_report(pool, formats[i], &text), 0);
+    assert_null(strstr(text.data, "sesame"));
+    pool_bytes_free(&text);
+  }
+}
+
+static void url_of(char url[512], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void url_of(char url[512], const char *format, ...)
+{
+  va_list values;
+  va_start(values, format);
+  vsnprintf(url, 512, format, values);
+  va_end(values);
+}
+
+static pool_t *pool_of(const char *url)
+{
+  pool_t *pool = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.events = hear_event;
+  config.log = hear_line;
+  if (pool_open_with(&config, url, &pool, &error) != 0)
+    fail_msg("pool_open: %s", error.message);
+  return pool;
+}
+
+/* A pool of one connection to the server's port; `more` is what follows in the URL. */
+static pool_t *pool_at(int port, const char *more)
+{
+  char url[512];
+  url_of(url, "redis://:" REDIS_PASSWORD "@127.0.0.1:%d/%s", port, more);
+  return pool_of(url);
+}
+
+static void pool_done(pool_t *pool)
+{
+  hear_reports(pool);
+  assert_int_equal(pool_close(pool, 10000), 0);
+  assert_int_equal(stats_of(pool).open, 0);
+  pool_free(pool);
+}
+
+static pool_lease_t lend(pool_t *pool)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_lease_t lease = pool_get_for(pool, 20000);
+  if (lease < 0 && pool_failure(&error))
+    fail_msg("pool_get: %s", error.message);
+  return lease;
+}
+
+/* A get fails with this code, and the message has this text. */
+static void expect_no_lease(pool_t *pool, int64_t timeout_ms, int code, const char *text)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(pool_get_for(pool, timeout_ms), code);
+  pool_failure(&error);
+  if (!strstr(error.message, text) || strstr(error.message, "sesame"))
+    fail_msg("'%s' is not in: %s", text, error.message);
+}
+
+/* ---- calls and commands ---- */
+
+static int call(pool_lease_t lease, const char *method, const char *args, pool_bytes_t *reply, pool_error_t *error)
+{
+  return pool_call(lease, method, (pool_bytes_t){(char *)args, strlen(args)}, reply, error);
+}
+
+/* A call is answered by this JSON, or fails with a code and a message that has this text. */
+static void expect_call(pool_lease_t lease, const char *method, const char *args, int code, const char *text)
+{
+  pool_bytes_t reply = {NULL, 0};
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(call(lease, method, args, &reply, &error), code);
+  if (code ? !strstr(error.message, text) : strcmp(reply.data, text) != 0)
+    fail_msg("%s %s: '%s' is not in: %s", method, args, text, code ? error.message : (char *)reply.data);
+  pool_bytes_free(&reply);
+}
+
+/* A call of the test's own; free() frees the answer. */
+static char *ask(const char *method, const char *args)
+{
+  pool_bytes_t reply = {NULL, 0};
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_lease_t lease = lend(admin);
+  if (call(lease, method, args, &reply, &error) != 0)
+    fail_msg("%s %s: %s", method, args, error.message);
+  assert_int_equal(pool_put(lease), 0);
+  return reply.data;
+}
+
+static void tell(const char *method, const char *args)
+{
+  free(ask(method, args));
+}
+
+static pool_redis_t *redis_of(pool_lease_t lease)
+{
+  pool_redis_t *redis = pool_conn(lease);
+  assert_non_null(redis);
+  return redis;
+}
+
+/* A command whose reply is of no interest. */
+#define DO(lease, ...)                                                                                                 \
+  do {                                                                                                                 \
+    pool_error_t error_ = POOL_ERROR_INIT;                                                                             \
+    if (pool_redis_command(redis_of(lease), in_ms(20000), NULL, &error_, __VA_ARGS__) != 0)                            \
+      fail_msg("%s", error_.message);                                                                                  \
+  } while (0)
+
+static long long number_of(pool_lease_t lease, const char *command)
+{
+  redisReply *reply = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  if (pool_redis_command(redis_of(lease), in_ms(20000), &reply, &error, command) != 0)
+    fail_msg("%s: %s", command, error.message);
+  assert_int_equal(reply->type, REDIS_REPLY_INTEGER);
+  long long number = reply->integer;
+  freeReplyObject(reply);
+  return number;
+}
+
+/* The connection as the server sees it has each of these texts. */
+static void expect_info(pool_lease_t lease, const char *const *texts)
+{
+  redisReply *reply = NULL;
+  assert_int_equal(pool_redis_command(redis_of(lease), in_ms(20000), &reply, NULL, "CLIENT INFO"), 0);
+  for (; *texts; texts++)
+    if (!strstr(reply->str, *texts))
+      fail_msg("'%s' is not in: %s", *texts, reply->str);
+  freeReplyObject(reply);
+}
+
+/* ---- the thin path ---- */
+
+static void test_redis__replies_are_json(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "1?pool.max_open=1");
+  pool_lease_t lease = lend(pool);
+  expect_call(lease, "SET", "[\"k\", 9007199254740993]", 0, "\"OK\"");
+  expect_call(lease, "GET", "\"k\"", 0, "\"9007199254740993\"");
+  expect_call(lease, "INCRBY", "[\"k\", 9214364837600034814]", 0, "9223372036854775807");
+  expect_call(lease, "GET", "[\"nothing\"]", 0, "null");
+  expect_call(lease, "RPUSH", "[\"l\", \"a\\u0000b\", \"\\u00e9\\n\\\"\", {\"base64\":\"/wA=\"}, 1.5]", 0, "4");
+  expect_call(lease, "LRANGE", "[\"l\", 0, -1]", 0,
+              "[\"a\\u0000b\",\"\xc3\xa9\\n\\\"\",{\"base64\":\"/wA=\"},\"1.5\"]");
+  expect_call(lease, "LRANGE", "[\"nothing\", 0, -1]", 0, "[]");
+  expect_call(lease, "EVAL", "[\"return {1,{2,redis.error_reply('X y')}}\",0]", 0, "[1,[2,{\"error\":\"X y\"}]]");
+  expect_call(lease, "config get", "\"databases\"", 0, "[\"databases\",\"16\"]");
+  expect_call(lease, "ECHO", "[ 99999999999999999999 ]", 0, "\"99999999999999999999\"");
+  expect_call(lease, "ECHO", " -1.10e400 ", 0, "\"-1.10e400\"");
+  expect_call(lease, "ECHO", "{ \"base64\" : \"\\u0061Q==\" }", 0, "\"i\"");
+  expect_call(lease, "INCR", "\"l\"", POOL_E_REMOTE, "WRONGTYPE");
+  expect_call(lease, "PING", " \n", 0, "\"PONG\"");
+  expect_call(lease, "FLUSHALL", "", 0, "\"OK\"");
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_len(pool), 1);
+  pool_done(pool);
+}
+
+static void test_redis__wrong_arguments_are_not_sent(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  pool_lease_t lease = lend(pool);
+  expect_call(lease, "GET", "[\"k\"", POOL_E_INVALID, "not JSON");
+  expect_call(lease, "GET", "[[1]]", POOL_E_INVALID, "argument 1 must be");
+  expect_call(lease, "GET", "[1, true]", POOL_E_INVALID, "argument 2 must be");
+  expect_call(lease, "GET", "[{\"base64\":\"a\"}]", POOL_E_INVALID, "not base64");
+  expect_call(lease, "GET", "[{\"base64\":\"=a==\"}]", POOL_E_INVALID, "not base64");
+  expect_call(lease, "GET", "{\"a\":1}", POOL_E_INVALID, "argument 1 must be");
+  expect_call(lease, "GET", "{\"base64\":\"\",\"a\":1}", POOL_E_INVALID, "argument 1 must be");
+  expect_call(lease, "GET", "[1] 2", POOL_E_INVALID, "byte 5 of 5");
+  expect_call(lease, " ", "", POOL_E_INVALID, "name of a command");
+  expect_call(lease, "SUBSCRIBE", "\"c\"", POOL_E_UNSUPPORTED, "more than one reply");
+  expect_call(lease, "client reply", "\"off\"", POOL_E_UNSUPPORTED, "without replies");
+  expect_call(lease, "HELLO", "3", POOL_E_UNSUPPORTED, "RESP2");
+  assert_int_equal(pool_redis_command(NULL, 0, NULL, NULL, "PING"), POOL_E_INVALID);
+  assert_int_equal(pool_redis_command(redis_of(lease), 0, NULL, NULL, ""), POOL_E_INVALID);
+  assert_int_equal(pool_redis_command(redis_of(lease), 0, NULL, NULL, "GET %!"), POOL_E_INVALID);
+  assert_int_equal(pool_redis_command_argv(redis_of(lease), 0, NULL, NULL, 1, (const char *[]){NULL}, NULL),
+                   POOL_E_INVALID);
+  assert_int_equal(pool_redis_command(redis_of(lease), 1, NULL, NULL, "PING"), POOL_E_TIMEOUT);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_len(pool), 1);
+  pool_done(pool);
+}
+
+/* The URL of the server's Unix socket; `more` is what follows the host and a slash. */
+static void unix_url(char url[512], const char *more)
+{
+  char path[200] = "";
+  for (const char *c = server.socket; *c; c++)
+    snprintf(path + strlen(path), sizeof path - strlen(path), *c == '/' ? "%%2F" : "%c", *c);
+  url_of(url, "redis://:" REDIS_PASSWORD "@%s/%s", path, more);
+}
+
+static void test_redis__a_unix_socket_and_tls_do_the_same(void **state)
+{
+  char url[512];
+  (void)state;
+  unix_url(url, "3?client_name=me");
+  for (int i = 0; i < 2; i++) {
+    pool_t *pool = pool_of(url);
+    pool_lease_t lease = lend(pool);
+    expect_call(lease, "SET", "[\"k\", 1]", 0, "\"OK\"");
+    expect_info(lease, (const char *[]){"db=3", "name=me", NULL});
+    char *args = malloc(400003);
+    snprintf(args, 400003, "\"%0400000d\"", 7); /* more than one record of TLS, and than a socket takes at once */
+    expect_call(lease, "ECHO", args, 0, args);
+    free(args);
+    assert_int_equal(pool_put(lease), 0);
+    assert_int_equal(pool_len(pool), 1);
+    pool_done(pool);
+    url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d/3?client_name=me&ca=%s", server.tls_port,
+           server.certificate);
+  }
+}
+
+/* ---- URLs ---- */
+
+static void test_redis__a_wrong_url_is_refused_without_being_quoted(void **state)
+{
+  static const struct {
+    const char *url, *text;
+  } rows[] = {
+      {"redis://:open-sesame@h/x", "number of a database"},
+      {"redis://:open-sesame@h/1/2", "number of a database"},
+      {"redis://:open-sesame@h?client_nam=x", "did you mean client_name?"},
+      {"redis://:open-sesame@h?ca=/x", "for rediss://"},
+      {"redis://:open-sesame@h?sesame=1", "there are: ca"},
+      {"redis://:open-sesame@h?max_reply_bytes=0", "max_reply_bytes must be a number"},
+      {"redis://:open-sesame@h?max_reply_bytes=1k", "max_reply_bytes must be a number"},
+      {"redis://:open-sesame@h?client_name=a%20b", "has a space"},
+      {"redis://open-sesame@h", "a user needs a password"},
+      {"redis://open-sesame:@h", "a user needs a password"},
+      {"redis://:open-sesame@h:99999", "a port is a number"},
+      {"redis://:open-sesame@", "needs a host"},
+      {"redis://:open-sesame@h/%00", "zero byte"},
+      {"redis:///run/redis.sock", "with %2F for '/'"},
+      {"rediss://:open-sesame@h?verify=maybe", "full, ca or none"},
+      {"rediss://:open-sesame@h?ca=/no/file", "the file of parameter ca"},
+      {"rediss://:open-sesame@h?key=/no/file", "needs cert=FILE"},
+      {"rediss://:open-sesame@h?cert=/no/file", "the file of parameter cert"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    pool_t *pool;
+    pool_error_t error = POOL_ERROR_INIT;
+    assert_int_equal(pool_open(rows[i].url, &pool, &error), POOL_E_INVALID);
+    if (!strstr(error.message, rows[i].text) || strstr(error.message, "sesame"))
+      fail_msg("%s: '%s' is not in: %s", rows[i].url, rows[i].text, error.message);
+  }
+}
+
+static void expect_url_fails(const char *url, int64_t timeout_ms, int code, const char *text)
+{
+  pool_t *pool = pool_of(url);
+  expect_no_lease(pool, timeout_ms, code, text);
+  pool_done(pool);
+}
+
+static void test_redis__a_login_that_is_refused_says_why(void **state)
+{
+  char url[512];
+  (void)state;
+  url_of(url, "redis://:wrong-sesame@localhost:%d", server.port);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "logging in: the server says: WRONGPASS");
+  url_of(url, "redis://nobody:wrong-sesame@localhost:%d", server.port);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "WRONGPASS");
+  url_of(url, "redis://localhost:%d", server.port);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "the URL has no password");
+  url_of(url, "redis://:" REDIS_PASSWORD "@localhost:%d/16", server.port);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "selecting the database: the server says: ERR DB index");
+}
+
+static void test_redis__a_server_that_quotes_the_password_is_not_quoted(void **state)
+{
+  char url[512];
+  struct peer peer = {.answers = {"-ERR unknown command 'AUTH', with args beginning with: 'open-sesame'\r\n"}};
+  (void)state;
+  peer_start(&peer);
+  url_of(url, "redis://:" REDIS_PASSWORD "@localhost:%d", peer.port);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "the server says: ERR");
+  peer_end(&peer);
+}
+
+static void test_redis__the_second_server_is_taken_when_the_first_is_away(void **state)
+{
+  char url[512];
+  (void)state;
+  url_of(url, "redis://:" REDIS_PASSWORD "@127.0.0.1:%d,127.0.0.1:%d", server_free_port(), server.port);
+  pool_t *pool = pool_of(url);
+  get_and_put_now(pool);
+  pool_done(pool);
+  url_of(url, "redis://127.0.0.1:%d,127.0.0.1:%d", server_free_port(), server_free_port());
+  expect_url_fails(url, 10000, POOL_E_OPEN, "refused; connecting to");
+}
+
+/* ---- TLS ---- */
+
+static void test_redis__a_certificate_is_verified(void **state)
+{
+  char url[512];
+  (void)state;
+  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d", server.tls_port);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "certificate verify failed: self-signed certificate");
+  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s", server.tls_port, server.other);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "certificate verify failed");
+  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s&server_name=elsewhere", server.tls_port,
+         server.certificate);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "hostname mismatch");
+  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s&server_name=127.0.0.2", server.tls_port,
+         server.certificate);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "IP address mismatch");
+  for (int i = 0; i < 3; i++) {
+    char more[200];
+    snprintf(more, sizeof more, "ca=%s&%s", server.certificate,
+             i == 0   ? "verify=full"
+             : i == 1 ? "verify=none"
+                      : "server_name=elsewhere&verify=ca");
+    url_of(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?%s", server.tls_port, more);
+    pool_t *pool = pool_of(url);
+    get_and_put_now(pool);
+    pool_done(pool);
+  }
+}
+
+static void test_redis__tls_and_plain_do_not_understand_each_other(void **state)
+{
+  char url[512];
+  (void)state;
+  url_of(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?verify=none", server.port);
+  expect_url_fails(url, 200, POOL_E_TIMEOUT, "deadline");
+  pool_t *pool = pool_at(server.tls_port, "");
+  assert_int_equal(pool_get_for(pool, 10000), POOL_E_OPEN);
+  pool_done(pool);
+}
+
+static void test_redis__a_session_ticket_is_no_reply(void **state)
+{
+  char url[512];
+  (void)state;
+  url_of(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?ca=%s&pool.max_open=1&pool.check_after_ms=0", server.tls_port,
+         server.certificate);
+  pool_t *pool = pool_of(url);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(pool_put(lend(pool)), 0);
+  assert_int_equal(stats_of(pool).opened, 1);
+  assert_int_equal(stats_of(pool).checks, 2);
+  pool_lease_t lease = lend(pool);
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_null(pool_redis_context(redis_of(lease), &error));
+  assert_int_equal(error.code, POOL_E_UNSUPPORTED);
+  DO(lease, "SUBSCRIBE c");
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(stats_of(pool).opened, 1);
+  assert_int_equal(pool_len(pool), 1);
+  pool_done(pool);
+}
+
+/* ---- what users leave behind ---- */
+
+static void test_redis__what_a_user_leaves_behind_is_undone(void **state)
+{
+  static const char *const rows[][3] = {
+      {"MULTI"},
+      {"MULTI", "SET k 1"},
+      {"WATCH k"},
+      {"WATCH k", "MULTI", "INCR k"},
+      {"SELECT 5"},
+      {"MULTI", "SELECT 5", "EXEC"},
+      {"CLIENT SETNAME other"},
+      {"SUBSCRIBE a"},
+      {"PSUBSCRIBE a*"},
+      {"MONITOR"},
+      {"AUTH guest guest"},
+      {"HELLO 2 AUTH guest guest"},
+      {"CLIENT TRACKING ON REDIRECT %d"},
+      {"RESET"},
+      {"multi", "sElEcT 5", "dIsCaRd"},
+  };
+  (void)state;
+  tell("ACL SETUSER", "[\"guest\", \"on\", \">guest\", \"+@all\", \"~*\"]");
+  pool_t *pool = pool_at(server.port, "2?pool.max_open=1&client_name=me");
+  pool_lease_t lease = lend(pool);
+  long long id = number_of(lease, "CLIENT ID");
+  assert_int_equal(pool_put(lease), 0);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    lease = lend(pool);
+    for (int j = 0; j < 3 && rows[i][j]; j++)
+      DO(lease, rows[i][j], (int)id);
+    assert_int_equal(pool_put(lease), 0);
+    lease = lend(pool);
+    expect_info(lease, (const char *[]){"db=2 ", "name=me ", "multi=-1 ", "sub=0 psub=0 ", "user=default ", "flags=N ",
+                                        "redir=-1", NULL});
+    if (number_of(lease, "CLIENT ID") != id)
+      fail_msg("the connection was closed after %s", rows[i][0]);
+    assert_int_equal(pool_put(lease), 0);
+  }
+  assert_int_equal(stats_of(pool).opened, 1);
+  pool_done(pool);
+}
+
+static void test_redis__what_nothing_undoes_ends_the_connection(void **state)
+{
+  static const char *const rows[] = {"CLIENT NO-EVICT ON", "REPLCONF listening-port 1", "QUIT"};
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    pool_lease_t lease = lend(pool);
+    DO(lease, rows[i]);
+    assert_int_equal(pool_put(lease), 0);
+    assert_int_equal(pool_len(pool), 0);
+  }
+  pool_done(pool);
+}
+
+static long long commands_so_far(void)
+{
+  char *info = ask("INFO", "\"stats\"");
+  long long count = atoll(strstr(info, "total_commands_processed:") + 25);
+  free(info);
+  return count;
+}
+
+static void test_redis__a_clean_connection_is_put_without_a_command(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "2?pool.max_open=1");
+  assert_int_equal(pool_put(lend(pool)), 0);
+  long long before = commands_so_far();
+  for (int i = 0; i < 5; i++) {
+    pool_lease_t lease = lend(pool);
+    DO(lease, "WATCH k");
+    DO(lease, "MULTI");
+    DO(lease, "SELECT 3");
+    DO(lease, "SELECT 2");
+    DO(lease, "EXEC");
+    DO(lease, "SELECT 2");
+    assert_int_equal(pool_put(lease), 0);
+  }
+  /* Six each round, for commands within a transaction count once; and the test's own INFO with its check. */
+  assert_int_equal(commands_so_far() - before, 5 * 6 + 2);
+  pool_done(pool);
+}
+
+static void test_redis__a_server_without_reset_gets_what_it_knows(void **state)
+{
+  struct redis old = {.settings = {"--rename-command", "RESET", ""}};
+  (void)state;
+  redis_make(&old);
+  pool_t *pool = pool_at(old.port, "2?pool.max_open=1&client_name=me");
+  pool_lease_t lease = lend(pool);
+  DO(lease, "WATCH k");
+  DO(lease, "MULTI");
+  DO(lease, "SELECT 1");
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_len(pool), 1);
+  for (int i = 0; i < 2; i++) { /* the second time it is known */
+    lease = lend(pool);
+    expect_info(lease, (const char *[]){"db=2 ", "multi=-1 ", "name=me ", NULL});
+    DO(lease, i ? "MONITOR" : "SUBSCRIBE c");
+    assert_int_equal(pool_put(lease), 0);
+    assert_int_equal(pool_len(pool), 0);
+  }
+  assert_int_equal(stats_of(pool).reset_failures, 2);
+  pool_done(pool);
+  redis_remove(&old);
+}
+
+static void test_redis__messages_are_read_as_they_come(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  pool_lease_t lease = lend(pool);
+  redisReply *reply = NULL;
+  DO(lease, "SUBSCRIBE news");
+  assert_int_equal(pool_redis_reply(redis_of(lease), in_ms(1), &reply, NULL), POOL_E_TIMEOUT);
+  tell("PUBLISH", "[\"news\", \"one\"]");
+  assert_int_equal(pool_redis_reply(redis_of(lease), in_ms(20000), &reply, NULL), 0);
+  assert_int_equal(reply->elements, 3);
+  assert_string_equal(reply->element[2]->str, "one");
+  freeReplyObject(reply);
+  for (int i = 0; i < 100; i++)
+    tell("PUBLISH", "[\"news\", \"more\"]");
+  assert_int_equal(pool_put(lease), 0); /* with messages on their way */
+  lease = lend(pool);
+  expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(stats_of(pool).opened, 1);
+  pool_done(pool);
+}
+
+/* ---- hiredis itself ---- */
+
+static redisContext *context_of(pool_lease_t lease)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  redisContext *context = pool_redis_context(redis_of(lease), &error);
+  if (!context)
+    fail_msg("%s", error.message);
+  return context;
+}
+
+static void test_redis__hiredis_works_on_a_pooled_connection(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "2?pool.max_open=1");
+  for (int i = 0; i < 3; i++) {
+    pool_lease_t lease = lend(pool);
+    redisContext *context = context_of(lease);
+    redisReply *slow = redisCommand(context, "BLPOP nothing 0.02"); /* the timeout of the last lease is gone */
+    assert_non_null(slow);
+    freeReplyObject(slow);
+    assert_ptr_equal(context, context_of(lease));
+    redisReply *reply = redisCommand(context, "INCR %s", "by-hiredis");
+    assert_int_equal(reply->integer, i + 1);
+    freeReplyObject(reply);
+    freeReplyObject(redisCommand(context, "SELECT 7"));
+    assert_int_equal(redisSetTimeout(context, (struct timeval){.tv_usec = 1000}), REDIS_OK);
+    assert_int_equal(number_of(lease, "DBSIZE"), 0);
+    assert_int_equal(pool_put(lease), 0);
+  }
+  pool_lease_t lease = lend(pool);
+  assert_int_equal(number_of(lease, "DBSIZE"), 1);
+  assert_int_equal(number_of(lease, "DEL by-hiredis"), 1);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(stats_of(pool).opened, 1);
+  pool_done(pool);
+}
+
+static void test_redis__replies_that_hiredis_has_not_read_reach_nobody(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  pool_lease_t lease = lend(pool);
+  redisContext *context = context_of(lease);
+  int done = 0;
+  for (int i = 0; i < 100; i++)
+    assert_int_equal(redisAppendCommand(context, "ECHO stale"), REDIS_OK);
+  assert_int_equal(redisBufferWrite(context, &done), REDIS_OK);
+  assert_int_equal(done, 1);
+  assert_int_equal(pool_put(lease), 0); /* the replies are in the socket, or on their way */
+  lease = lend(pool);
+  expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
+  assert_int_equal(stats_of(pool).opened, 1);
+  assert_int_equal(redisAppendCommand(context_of(lease), "ECHO stale"), REDIS_OK);
+  assert_int_equal(pool_put(lease), 0); /* it is in hiredis' own buffer */
+  assert_int_equal(pool_len(pool), 0);
+  pool_done(pool);
+}
+
+/* ---- deadlines ---- */
+
+static void test_redis__a_late_reply_reaches_nobody(void **state)
+{
+  struct proxy proxy;
+  redisReply *reply = NULL;
+  (void)state;
+  proxy_start(&proxy, server.port);
+  pool_t *pool = pool_at(proxy.port, "?pool.max_open=1&pool.call_timeout_ms=50");
+  for (int i = 0; i < 2; i++) {
+    pool_lease_t lease = lend(pool);
+    proxy_do(&proxy, PROXY_HOLD);
+    if (i)
+      expect_call(lease, "ECHO", "\"late\"", POOL_E_TIMEOUT, "deadline");
+    else
+      assert_int_equal(pool_redis_command(redis_of(lease), in_ms(50), &reply, NULL, "ECHO late"), POOL_E_TIMEOUT);
+    assert_int_equal(pool_redis_command(redis_of(lease), in_ms(10000), &reply, NULL, "ECHO next"), POOL_E_BROKEN);
+    proxy_do(&proxy, PROXY_PASS);
+    assert_int_equal(pool_put(lease), 0);
+    assert_int_equal(pool_len(pool), 0);
+    lease = lend(pool);
+    assert_int_equal(pool_redis_command(redis_of(lease), in_ms(20000), &reply, NULL, "ECHO mine"), 0);
+    assert_string_equal(reply->str, "mine");
+    freeReplyObject(reply);
+    assert_int_equal(pool_put(lease), 0);
+  }
+  pool_done(pool);
+  proxy_end(&proxy);
+}
+
+static void test_redis__a_reply_that_drips_ends_at_the_deadline(void **state)
+{
+  struct proxy proxy;
+  (void)state;
+  proxy_start(&proxy, server.port);
+  pool_t *pool = pool_at(proxy.port, "?pool.max_open=1&pool.call_timeout_ms=100");
+  pool_lease_t lease = lend(pool);
+  proxy_do(&proxy, PROXY_DRIP);
+  expect_call(lease, "COMMAND", "", POOL_E_TIMEOUT, "the deadline passed");
+  proxy_do(&proxy, PROXY_CUT);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_len(pool), 0);
+  pool_done(pool);
+  proxy_end(&proxy);
+}
+
+static void test_redis__a_stopped_server_is_met_by_the_deadline(void **state)
+{
+  (void)state;
+  pool_t *pool =
+      pool_at(server.port, "?pool.max_open=2&pool.check_after_ms=0&reset_timeout_ms=50&pool.get_timeout_ms=-1");
+  pool_lease_t lease = lend(pool), other = lend(pool);
+  DO(other, "MULTI");
+  server_freeze(&server.server);
+  assert_int_equal(pool_put(lease), 0);
+  expect_no_lease(pool, 200, POOL_E_TIMEOUT, "");
+  assert_int_equal(pool_put(other), 0); /* its reset has 50 ms */
+  assert_int_equal(stats_of(pool).reset_failures, 1);
+  server_thaw(&server.server);
+  lease = lend(pool);
+  expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
+  assert_int_equal(pool_put(lease), 0);
+  pool_done(pool);
+}
+
+/* ---- servers that go away ---- */
+
+static void test_redis__a_restart_costs_one_failed_check(void **state)
+{
+  pool_lease_t leases[4];
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=4&pool.check_after_ms=0");
+  leases_get(pool, leases, 4);
+  leases_put(leases, 4);
+  server_kill(&server.server);
+  redis_start(&server);
+  pool_lease_t lease = lend(pool);
+  expect_call(lease, "PING", "", 0, "\"PONG\"");
+  assert_int_equal(stats_of(pool).check_failures, 1);
+  assert_int_equal(pool_put(lease), 0);
+  leases_get(pool, leases, 4);
+  for (int i = 0; i < 4; i++)
+    expect_call(leases[i], "PING", "", 0, "\"PONG\"");
+  leases_put(leases, 4);
+  pool_done(pool);
+}
+
+static void test_redis__a_call_that_breaks_brings_its_siblings_under_suspicion(void **state)
+{
+  pool_lease_t leases[4];
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=4");
+  leases_get(pool, leases, 4);
+  leases_put(leases + 1, 3);
+  tell("CLIENT KILL", "[\"TYPE\", \"normal\", \"SKIPME\", \"yes\"]");
+  expect_call(leases[0], "PING", "", POOL_E_BROKEN, "");
+  assert_int_equal(pool_put(leases[0]), 0);
+  leases_get(pool, leases, 4);
+  for (int i = 0; i < 4; i++)
+    expect_call(leases[i], "PING", "", 0, "\"PONG\"");
+  leases_put(leases, 4);
+  assert_true(stats_of(pool).check_failures >= 1);
+  pool_done(pool);
+}
+
+static void test_redis__a_cut_network_is_found_by_the_check(void **state)
+{
+  struct proxy proxy;
+  (void)state;
+  proxy_start(&proxy, server.port);
+  pool_t *pool = pool_at(proxy.port, "?pool.max_open=1&pool.check_after_ms=0");
+  assert_int_equal(pool_put(lend(pool)), 0);
+  proxy_do(&proxy, PROXY_CUT);
+  pool_lease_t lease = lend(pool);
+  expect_call(lease, "PING", "", 0, "\"PONG\"");
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(stats_of(pool).check_failures, 1);
+  pool_done(pool);
+  proxy_end(&proxy);
+}
+
+static void test_redis__a_changed_password_stops_new_connections_alone(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=2&pool.check_after_ms=0");
+  pool_lease_t lease = lend(pool);
+  tell("CONFIG SET", "[\"requirepass\", \"closed-sesame\"]");
+  assert_int_equal(pool_put(lease), 0);
+  lease = lend(pool); /* its check is good */
+  expect_no_lease(pool, 100, POOL_E_TIMEOUT, "WRONGPASS");
+  DO(lease, "SUBSCRIBE c"); /* RESET logs out, so this one ends */
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_len(pool), 0);
+  tell("CONFIG SET", "[\"requirepass\", \"" REDIS_PASSWORD "\"]");
+  assert_int_equal(pool_put(lend(pool)), 0);
+  pool_done(pool);
+}
+
+static void test_redis__a_full_server_says_so(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=2");
+  pool_lease_t lease = lend(pool);
+  tell("CONFIG SET", "[\"maxclients\", 1]");
+  expect_no_lease(pool, 100, POOL_E_TIMEOUT, "max number of clients");
+  for (int i = 0; i < 20; i++) { /* however the server's close and the login meet */
+    char url[512];
+    unix_url(url, "0");
+    expect_url_fails(url, 10000, POOL_E_OPEN, "max number of clients");
+  }
+  tell("CONFIG SET", "[\"maxclients\", 1000]");
+  assert_int_equal(pool_put(lease), 0);
+  pool_done(pool);
+}
+
+static void test_redis__a_replica_is_left(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  tell("REPLICAOF", "[\"127.0.0.1\", 1]");
+  pool_lease_t lease = lend(pool);
+  expect_call(lease, "SET", "[\"k\", 1]", POOL_E_REMOTE, "READONLY");
+  expect_call(lease, "GET", "\"k\"", 0, "null"); /* the lease goes on */
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_len(pool), 0);
+  tell("REPLICAOF", "[\"NO\", \"ONE\"]");
+  lease = lend(pool);
+  expect_call(lease, "DEL", "\"k\"", 0, "0");
+  assert_int_equal(pool_put(lease), 0);
+  pool_done(pool);
+}
+
+/* ---- peers that lie ---- */
+
+#define LOGGED_IN "-NOPERM of this user\r\n"
+
+static void test_redis__a_server_of_another_kind_is_recognised(void **state)
+{
+  static const char *const answers[] = {"HTTP/1.1 400 Bad Request\r\n\r\n",
+                                        "SSH-2.0-OpenSSH_9.2p1\r\n",
+                                        "+PONG\r\n",
+                                        ":1\r\n",
+                                        "*1\r\n$1\r\nx\r\n",
+                                        "$-1\r\n"};
+  (void)state;
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    char url[512];
+    struct peer peer = {.answers = {answers[i]}, .at_once = i == 1};
+    peer_start(&peer);
+    url_of(url, "redis://127.0.0.1:%d", peer.port);
+    expect_url_fails(url, 10000, POOL_E_OPEN, "this is no server of Redis");
+    peer_end(&peer);
+  }
+}
+
+/* A call to a peer that logs in everybody and then says this fails, and its connection is closed. */
+static void expect_hostile(struct peer peer, int code, const char *text)
+{
+  char url[512];
+  peer.answers[1] = peer.answers[0];
+  peer.answers[0] = LOGGED_IN;
+  peer_start(&peer);
+  url_of(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.call_timeout_ms=%d&max_reply_bytes=100000", peer.port,
+         code == POOL_E_TIMEOUT ? 50 : 20000);
+  pool_t *pool = pool_of(url);
+  pool_lease_t lease = lend(pool);
+  expect_call(lease, "PING", "", code, text);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_len(pool), 0);
+  pool_done(pool);
+  peer_end(&peer);
+}
+
+static void test_redis__hostile_replies_are_limited(void **state)
+{
+  (void)state;
+  expect_hostile((struct peer){.answers = {"garbage\r\n"}}, POOL_E_BROKEN, "no server of Redis");
+  expect_hostile((struct peer){.answers = {"+aaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, .endless = true}, POOL_E_BROKEN,
+                 "longer than max_reply_bytes");
+  expect_hostile((struct peer){.answers = {"$100000000\r\naaaaaaaaaaaaaaaa"}, .closes = true}, POOL_E_BROKEN,
+                 "closed the connection");
+  expect_hostile((struct peer){.answers = {"*20000\r\n$5\r\nabcde\r\n"}, .endless = true}, POOL_E_BROKEN, "");
+  expect_hostile((struct peer){.answers = {"*2147483647\r\n"}}, POOL_E_BROKEN, "longer than max_reply_bytes");
+  expect_hostile((struct peer){.answers = {"*99999999999999999999\r\n"}}, POOL_E_BROKEN, "no server of Redis");
+  expect_hostile((struct peer){.answers = {"*1\r\n"}, .endless = true}, POOL_E_BROKEN, "no server of Redis");
+  expect_hostile((struct peer){.answers = {"$-5\r\n"}}, POOL_E_BROKEN, "no server of Redis");
+  expect_hostile((struct peer){.answers = {"$9223372036854775807\r\n"}}, POOL_E_TIMEOUT, "deadline");
+  expect_hostile((struct peer){.answers = {"*3\r\n:1\r\n"}, .closes = true}, POOL_E_BROKEN, "closed the connection");
+  expect_hostile((struct peer){.answers = {""}, .closes = true}, POOL_E_BROKEN, "closed the connection");
+  expect_hostile((struct peer){.answers = {"%1\r\n+a\r\n+b\r\n"}}, POOL_E_BROKEN, "no server of Redis");
+}
+
+static void test_redis__a_reply_that_nobody_asked_for_ends_the_connection(void **state)
+{
+  char url[512];
+  struct peer peer = {.answers = {LOGGED_IN, "+OK\r\n+PONG\r\n"}};
+  (void)state;
+  peer_start(&peer);
+  url_of(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", peer.port);
+  pool_t *pool = pool_of(url);
+  pool_lease_t lease = lend(pool);
+  expect_call(lease, "SET", "[\"a\", 1]", 0, "\"OK\"");
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(pool_put(lend(pool)), 0);
+  assert_int_equal(stats_of(pool).opened, 2);
+  pool_done(pool);
+  peer_end(&peer);
+  peer = (struct peer){.answers = {LOGGED_IN, "+OK\r\n", "+OK\r\n+OK\r\n"}};
+  peer_start(&peer);
+  url_of(url, "redis://127.0.0.1:%d", peer.port);
+  pool = pool_of(url);
+  lease = lend(pool);
+  DO(lease, "MULTI");
+  assert_int_equal(pool_put(lease), 0); /* DISCARD is answered twice */
+  assert_int_equal(pool_len(pool), 0);
+  pool_done(pool);
+  peer_end(&peer);
+}
+
+static void test_redis__a_check_judges_what_the_server_says(void **state)
+{
+  static const struct {
+    const char *answer;
+    bool good;
+  } rows[] = {{"-LOADING the dataset\r\n", false},
+              {"-NOAUTH required\r\n", false},
+              {"-BUSY with a script\r\n", true},
+              {"-NOPERM of this user\r\n", true},
+              {"+PONG\r\n", true},
+              {"+OK\r\n", false}};
+  (void)state;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char url[512];
+    struct peer peer = {.answers = {LOGGED_IN, rows[i].answer}};
+    peer_start(&peer);
+    url_of(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", peer.port);
+    pool_t *pool = pool_of(url);
+    assert_int_equal(pool_put(lend(pool)), 0);
+    assert_int_equal(pool_put(lend(pool)), 0);
+    assert_int_equal(stats_of(pool).check_failures, rows[i].good ? 0 : 1);
+    pool_done(pool);
+    peer_end(&peer);
+  }
+}
+
+/* ---- asynchronous calls ---- */
+
+struct heard {
+  _Atomic int count, wrong;
+};
+
+static void hear_number(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct heard *heard = user;
+  int number = atomic_fetch_add(&heard->count, 1) + 1;
+  if (code != 0 || atoi(reply.data) != number)
+    atomic_fetch_add(&heard->wrong, 1);
+  pool_bytes_free(&reply);
+}
+
+static void hear_error(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct heard *heard = user;
+  if (code != POOL_E_REMOTE || strncmp(reply.data, "WRONGTYPE", 9) != 0)
+    atomic_fetch_add(&heard->wrong, 1);
+  pool_bytes_free(&reply);
+  atomic_fetch_add(&heard->count, 1);
+}
+
+static void test_redis__asynchronous_calls_end_in_their_order(void **state)
+{
+  char key[] = "\"counter\"", push[] = "[\"counter\",1]";
+  struct heard numbers = {0}, errors = {0};
+  (void)state;
+  tell("DEL", key);
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  for (int i = 1; i <= 10; i++) {
+    pool_lease_t lease = lend(pool);
+    for (int j = 0; j < 20; j++)
+      assert_true(pool_go(lease, "INCR", (pool_bytes_t){key, sizeof key - 1}, hear_number, &numbers) > 0);
+    assert_true(pool_go(lease, "RPUSH", (pool_bytes_t){push, sizeof push - 1}, hear_error, &errors) > 0);
+    if (i % 2) /* a call between them has its turn */
+      expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
+    assert_int_equal(pool_put(lease), 0); /* calls are under way */
+    wait_until(atomic_load(&errors.count) == i);
+  }
+  assert_int_equal(numbers.count, 200);
+  assert_int_equal(numbers.wrong, 0);
+  assert_int_equal(errors.wrong, 0);
+  pool_lease_t lease = lend(pool);
+  assert_int_equal(pool_go(lease, "GET", (pool_bytes_t){key, 3}, hear_number, &numbers), POOL_E_INVALID);
+  assert_int_equal(pool_go(lease, "MONITOR", (pool_bytes_t){NULL, 0}, hear_number, &numbers), POOL_E_UNSUPPORTED);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(stats_of(pool).opened, 1);
+  pool_done(pool);
+}
+
+/* ---- threads and forks ---- */
+
+#define CALLERS 4
+
+struct caller {
+  pool_t *pool;
+  int number;
+};
+
+/* Gets its own words back, or nothing: in each third round the deadline is too short. */
+static void *say_own_words(void *data)
+{
+  const struct caller *caller = data;
+  for (int i = 0; i < 100; i++) {
+    redisReply *reply = NULL;
+    pool_lease_t lease = pool_get_for(caller->pool, 30000);
+    must(lease > 0);
+    int64_t deadline_ns = i % 3 ? in_ms(30000) : now_ns() + 100000;
+    int code = pool_redis_command(pool_conn(lease), deadline_ns, &reply, NULL, "ECHO %d-%d", caller->number, i);
+    must(code == 0 || (i % 3 == 0 && code == POOL_E_TIMEOUT));
+    char expected[32];
+    snprintf(expected, sizeof expected, "%d-%d", caller->number, i);
+    must(code != 0 || strcmp(reply->str, expected) == 0);
+    if (code == 0)
+      freeReplyObject(reply);
+    if (i % 5 == 0 && code == 0)
+      must(pool_redis_command(pool_conn(lease), in_ms(30000), NULL, NULL, i % 2 ? "SUBSCRIBE c" : "MULTI") == 0);
+    must(pool_put(lease) == 0);
+  }
+  return NULL;
+}
+
+static void test_redis__no_thread_reads_the_reply_of_another(void **state)
+{
+  struct caller callers[CALLERS];
+  pthread_t threads[CALLERS];
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=2");
+  for (int i = 0; i < CALLERS; i++) {
+    callers[i] = (struct caller){pool, i};
+    threads[i] = thread_start(say_own_words, &callers[i]);
+  }
+  threads_end(threads, CALLERS);
+  pool_done(pool);
+}
+
+static void test_redis__a_child_has_connections_of_its_own(void **state)
+{
+  int status;
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=2");
+  pool_lease_t lease = lend(pool);
+  long long id = number_of(lease, "CLIENT ID");
+  thread_count_at_rest(); /* those of asynchronous calls have ended */
+  pid_t child = fork();
+  if (child == 0) {
+    redisReply *reply = NULL;
+    pool_lease_t own = pool_get_for(pool, 20000);
+    bool good = own > 0 && pool_redis_command(pool_conn(own), in_ms(20000), &reply, NULL, "CLIENT ID") == 0 &&
+                reply->integer != id;
+    _exit(good ? 0 : 1);
+  }
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_int_equal(number_of(lease, "CLIENT ID"), id);
+  assert_int_equal(pool_put(lease), 0);
+  pool_done(pool);
+}
+
+/* ---- all of them ---- */
+
+static int start_server(void **state)
+{
+  (void)state;
+  redis_make(&server);
+  admin = pool_at(server.port, "?pool.max_open=1&pool.check_after_ms=0");
+  return 0;
+}
+
+static int end_server(void **state)
+{
+  (void)state;
+  pool_done(admin);
+  redis_remove(&server);
+  return 0;
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_redis__replies_are_json),
+      cmocka_unit_test(test_redis__wrong_arguments_are_not_sent),
+      cmocka_unit_test(test_redis__a_unix_socket_and_tls_do_the_same),
+      cmocka_unit_test(test_redis__a_wrong_url_is_refused_without_being_quoted),
+      cmocka_unit_test(test_redis__a_login_that_is_refused_says_why),
+      cmocka_unit_test(test_redis__a_server_that_quotes_the_password_is_not_quoted),
+      cmocka_unit_test(test_redis__the_second_server_is_taken_when_the_first_is_away),
+      cmocka_unit_test(test_redis__a_certificate_is_verified),
+      cmocka_unit_test(test_redis__tls_and_plain_do_not_understand_each_other),
+      cmocka_unit_test(test_redis__a_session_ticket_is_no_reply),
+      cmocka_unit_test(test_redis__what_a_user_leaves_behind_is_undone),
+      cmocka_unit_test(test_redis__what_nothing_undoes_ends_the_connection),
+      cmocka_unit_test(test_redis__a_clean_connection_is_put_without_a_command),
+      cmocka_unit_test(test_redis__a_server_without_reset_gets_what_it_knows),
+      cmocka_unit_test(test_redis__messages_are_read_as_they_come),
+      cmocka_unit_test(test_redis__hiredis_works_on_a_pooled_connection),
+      cmocka_unit_test(test_redis__replies_that_hiredis_has_not_read_reach_nobody),
+      cmocka_unit_test(test_redis__a_late_reply_reaches_nobody),
+      cmocka_unit_test(test_redis__a_reply_that_drips_ends_at_the_deadline),
+      cmocka_unit_test(test_redis__a_stopped_server_is_met_by_the_deadline),
+      cmocka_unit_test(test_redis__a_restart_costs_one_failed_check),
+      cmocka_unit_test(test_redis__a_call_that_breaks_brings_its_siblings_under_suspicion),
+      cmocka_unit_test(test_redis__a_cut_network_is_found_by_the_check),
+      cmocka_unit_test(test_redis__a_changed_password_stops_new_connections_alone),
+      cmocka_unit_test(test_redis__a_full_server_says_so),
+      cmocka_unit_test(test_redis__a_replica_is_left),
+      cmocka_unit_test(test_redis__a_server_of_another_kind_is_recognised),
+      cmocka_unit_test(test_redis__hostile_replies_are_limited),
+      cmocka_unit_test(test_redis__a_reply_that_nobody_asked_for_ends_the_connection),
+      cmocka_unit_test(test_redis__a_check_judges_what_the_server_says),
+      cmocka_unit_test(test_redis__asynchronous_calls_end_in_their_order),
+      cmocka_unit_test(test_redis__no_thread_reads_the_reply_of_another),
+      cmocka_unit_test(test_redis__a_child_has_connections_of_its_own),
+  };
+  return cmocka_run_group_tests(tests, start_server, end_server);
+}
