@@ -1056,7 +1056,7 @@ static const char *connect_tls(const char *host, const char *parameters)
   pool_lease_t lease = pool_get(pool);
   if (lease > 0) {
     assert_string_equal(ask_lease(lease, "SELECT 1"), "1");
-    const char *version = mysql_get_ssl_cipher(pool_conn(lease)) ? "TLS" : "plain";
+    const char *version = mysql_get_ssl_cipher(pool_conn(lease)) ? "encrypted" : "plain";
     snprintf(said, sizeof said, "%s", version);
     put(lease);
     put(get(pool));
@@ -1082,16 +1082,16 @@ static void expect_tls(const char *host, const char *format, const char *file, c
 static void test_tls_checks_the_certificate_as_the_url_says(void **state)
 {
   (void)state;
-  expect_tls("localhost", "ssl_ca=%s", server.authority, "TLS");
-  expect_tls("localhost", "ssl_ca=%s&reset=change_user", server.authority, "TLS");
+  expect_tls("localhost", "ssl_ca=%s", server.authority, "encrypted");
+  expect_tls("localhost", "ssl_ca=%s&reset=change_user", server.authority, "encrypted");
   expect_tls("127.0.0.1", "ssl_ca=%s", server.authority, "Validation of SSL server certificate failed");
-  expect_tls("127.0.0.1", "ssl_mode=VERIFY_CA&ssl_ca=%s", server.authority, "TLS");
+  expect_tls("127.0.0.1", "ssl_mode=VERIFY_CA&ssl_ca=%s", server.authority, "encrypted");
   expect_tls("localhost", "ssl_ca=%s", server.stranger, "self-signed certificate in certificate chain");
   expect_tls("localhost", "ssl_mode=verify_ca&ssl_ca=%s", server.stranger,
              "self-signed certificate in certificate chain");
   expect_tls("localhost", "ssl_verify=%s", "1", "self-signed certificate in certificate chain");
-  expect_tls("127.0.0.1", "ssl_mode=%s", "required", "TLS");
-  expect_tls("127.0.0.1", "ssl_mode=%s", "preferred", "TLS");
+  expect_tls("127.0.0.1", "ssl_mode=%s", "required", "encrypted");
+  expect_tls("127.0.0.1", "ssl_mode=%s", "preferred", "encrypted");
   expect_tls("127.0.0.1", "ssl_mode=%s", "disabled", "plain");
 }
 
