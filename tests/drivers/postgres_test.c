@@ -1580,7 +1580,7 @@ static void test_postgres__no_deadline_is_passed_where_the_network_falls_silent(
   for (size_t i = 0; i < sizeof falls / sizeof *falls; i++) {
     falls[i](&proxy, plain, PROXY_HOLD);
     falls[i](&proxy, secret, PROXY_HOLD);
-    falls[i](&proxy, plain, PROXY_MUTE);
+    falls[i](&proxy, secret, PROXY_MUTE);
   }
   proxy_end(&proxy);
 }
