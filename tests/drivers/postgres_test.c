@@ -25,6 +25,7 @@
 #include <pool/postgres.h>
 
 #include "postgres_server.h"
+#include "proxy.h"
 
 #define PASSWORD       "open-sesame-4711"
 #define OTHER_PASSWORD "mellon-0815"
@@ -659,11 +660,20 @@ static int port_for(const char *kind, int first, int second)
   return port;
 }
 
+static struct postgres standby; /* runs while a test needs it */
+
+static void start_the_standby(void)
+{
+  if (standby.port)
+    postgres_start(&standby);
+  else
+    postgres_make_standby(&standby, &postgres);
+}
+
 static void test_postgres__of_two_servers_the_right_kind_is_found(void **state)
 {
   (void)state;
-  struct postgres standby;
-  postgres_make_standby(&standby, &postgres);
+  start_the_standby();
   int first = postgres.port, second = standby.port;
   assert_int_equal(port_for("any", second, first), second);
   assert_int_equal(port_for("primary", second, first), first);
@@ -1543,6 +1553,237 @@ static void test_postgres__types_have_the_names_of_the_server(void **state)
   PQfinish(conn);
 }
 
+/* ---- a network that fails ---- */
+
+static const char *const plain = "&sslmode=disable", *const secret = "&sslmode=require";
+
+/* A pool of the server behind a proxy. */
+static pool_t *pool_through(const struct proxy *proxy, const char *tls, const char *rest)
+{
+  char url[URL_SIZE];
+  snprintf(url, sizeof url, "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?pool.check_after_ms=0%s%s", proxy->port,
+           tls, rest);
+  return pool_at(url);
+}
+
+static void fall_silent_in_a_call(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&pool.call_timeout_ms=50");
+  pool_lease_t lease = get(pool);
+  proxy_do(proxy, silence);
+  expect_failure(lease, "SELECT 1", "", POOL_E_TIMEOUT, "the deadline passed");
+  put(lease);
+  assert_int_equal(stats_of(pool).open, 0);
+  proxy_do(proxy, PROXY_PASS);
+  put(get(pool));
+  end(pool);
+}
+
+static void fall_silent_in_a_query(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  PGresult *result = NULL;
+  pool_t *pool = pool_through(proxy, tls, "");
+  pool_lease_t lease = get(pool);
+  PGconn *conn = pool_conn(lease);
+  proxy_do(proxy, silence);
+  assert_int_equal(pool_postgres_query(conn, "SELECT 1", now_ns() + 50000000, &result, &error), POOL_E_TIMEOUT);
+  assert_null(result);
+  put(lease);
+  assert_int_equal(stats_of(pool).open, 0);
+  proxy_do(proxy, PROXY_PASS);
+  end(pool);
+}
+
+static void fall_silent_in_a_reset(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&reset_timeout_ms=50");
+  pool_lease_t lease = get(pool);
+  leave_transaction(pool_conn(lease));
+  proxy_do(proxy, silence);
+  size_t since = told_so_far();
+  put(lease);
+  assert_true(was_told("ROLLBACK: the server did not answer in time", since));
+  assert_int_equal(stats_of(pool).open, 0);
+  proxy_do(proxy, PROXY_PASS);
+  put(get(pool));
+  end(pool);
+}
+
+/* Neither the check nor the new connection after it has an answer. */
+static void fall_silent_in_a_check(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&pool.check_timeout_ms=50");
+  put(get(pool));
+  proxy_do(proxy, silence);
+  size_t since = told_so_far();
+  pool_lease_t lease = pool_get_for(pool, 250);
+  assert_true(lease == POOL_E_TIMEOUT || lease == POOL_E_OPEN);
+  assert_true(was_told("checking the connection: the server did not answer in time", since));
+  proxy_do(proxy, PROXY_PASS);
+  put(get(pool));
+  end(pool);
+}
+
+/* One is closed while it is idle, one while more is to be sent than the network takes. */
+static void fall_silent_in_a_close(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  enum { LONG = 12 << 20 };
+  char *statement = malloc(LONG + 1);
+  assert_non_null(statement);
+  memset(statement, ' ', LONG);
+  statement[LONG] = 0;
+  pool_t *pool = pool_through(proxy, tls, "");
+  pool_lease_t idle = get(pool), sender = get(pool);
+  proxy_do(proxy, silence);
+  PQsetnonblocking(pool_conn(sender), 1);
+  assert_true(PQsendQuery(pool_conn(sender), statement));
+  put(sender);
+  put(idle);
+  assert_int_equal(stats_of(pool).open, 1);
+  end(pool);
+  proxy_do(proxy, PROXY_PASS);
+  free(statement);
+}
+
+static void test_postgres__no_deadline_is_passed_where_the_network_falls_silent(void **state)
+{
+  (void)state;
+  static void (*const falls[])(struct proxy * proxy, const char *tls, enum proxy_order silence) = {
+      fall_silent_in_a_call, fall_silent_in_a_reset, fall_silent_in_a_check, fall_silent_in_a_close};
+  struct proxy proxy;
+  proxy_start(&proxy, postgres.port);
+  fall_silent_in_a_query(&proxy, secret, PROXY_MUTE); /* once, for a cancel has a second */
+  for (size_t i = 0; i < sizeof falls / sizeof *falls; i++) {
+    falls[i](&proxy, plain, PROXY_HOLD);
+    falls[i](&proxy, secret, PROXY_HOLD);
+    falls[i](&proxy, secret, PROXY_MUTE);
+  }
+  proxy_end(&proxy);
+}
+
+/* The network is away, and forgets the connections. */
+static void test_postgres__a_network_that_was_cut_costs_one_failed_check(void **state)
+{
+  (void)state;
+  struct proxy proxy;
+  pool_lease_t leases[6];
+  proxy_start(&proxy, postgres.port);
+  for (int i = 0; i < 2; i++) {
+    pool_t *pool = pool_through(&proxy, plain, "&pool.max_open=6&pool.check_timeout_ms=100");
+    leases_get(pool, leases, 6);
+    leases_put(leases, 6);
+    proxy_do(&proxy, PROXY_HOLD);
+    if (i)
+      assert_true(pool_get_for(pool, 500) < 0);
+    proxy_do(&proxy, PROXY_LOSE);
+    leases_get(pool, leases, 6);
+    for (int j = 0; j < 6; j++)
+      expect_failure(leases[j], "SELECT 1", "", 0, "");
+    assert_int_equal(stats_of(pool).check_failures, 1);
+    leases_put(leases, 6);
+    end(pool);
+  }
+  proxy_end(&proxy);
+}
+
+static void test_postgres__a_slow_network_is_only_slow(void **state)
+{
+  (void)state;
+  static const enum proxy_order orders[] = {PROXY_DRIP, PROXY_LATE};
+  for (int i = 0; i < 2; i++) {
+    struct proxy proxy;
+    proxy_start(&proxy, postgres.port);
+    proxy_do(&proxy, orders[i]);
+    pool_t *pool = pool_through(&proxy, i ? secret : plain, "");
+    pool_lease_t lease = get(pool);
+    int process = process_of(lease);
+    assert_int_equal(value(pool_conn(lease), "SELECT 41 + 1"), 42);
+    leave_transaction(pool_conn(lease));
+    put(lease);
+    lease = get(pool);
+    assert_int_equal(process_of(lease), process);
+    expect_failure(lease, "SELECT 1", "", 0, "");
+    put(lease);
+    assert_int_equal(stats_of(pool).checks, 1);
+    end(pool);
+    proxy_end(&proxy);
+  }
+}
+
+static void test_postgres__half_an_answer_and_a_reset_end_the_connection(void **state)
+{
+  (void)state;
+  struct proxy proxy;
+  pool_error_t error = POOL_ERROR_INIT;
+  proxy_start(&proxy, postgres.port);
+  for (int i = 0; i < 2; i++) {
+    pool_t *pool = pool_through(&proxy, i ? secret : plain, "");
+    pool_lease_t caller = get(pool), asker = get(pool), leaver = get(pool), idle = get(pool);
+    leave_transaction(pool_conn(leaver));
+    put(idle);
+    proxy_do(&proxy, PROXY_HALF);
+    expect_failure(caller, "SELECT 1", "", POOL_E_BROKEN, "");
+    assert_int_equal(pool_postgres_query(pool_conn(asker), "SELECT 1", POOL_NO_DEADLINE, NULL, &error), POOL_E_BROKEN);
+    put(leaver);
+    put(asker);
+    put(caller);
+    expect_no_connection(pool, POOL_E_OPEN, "");
+    wait_until(stats_of(pool).open == 0); /* what is dead is closed in the background */
+    proxy_do(&proxy, PROXY_PASS);
+    put(get(pool));
+    end(pool);
+  }
+  proxy_end(&proxy);
+}
+
+/* ---- failover ---- */
+
+#define CALLERS 20
+
+struct callers {
+  pool_t *pool;
+  _Atomic int served;
+};
+
+/* Each keeps its connection until all of them have one. */
+static void *be_served(void *data)
+{
+  struct callers *callers = data;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_lease_t lease = pool_get_for(callers->pool, 60000);
+  must(lease > 0);
+  must(pool_call(lease, "SELECT 1", (pool_bytes_t){NULL, 0}, NULL, &error) == 0);
+  atomic_fetch_add(&callers->served, 1);
+  must_soon(atomic_load(&callers->served) == CALLERS);
+  must(pool_put(lease) == 0);
+  return NULL;
+}
+
+static void test_postgres__the_second_server_serves_all_callers_of_the_first(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  pool_lease_t leases[CALLERS];
+  pthread_t threads[CALLERS];
+  start_the_standby();
+  snprintf(url, sizeof url, TWO "pool.max_open=%d&pool.check_after_ms=0", postgres.port, standby.port, CALLERS);
+  struct callers callers = {.pool = pool_at(url)};
+  leases_get(callers.pool, leases, CALLERS);
+  leases_put(leases, CALLERS);
+  server_kill(&postgres.server);
+  put(get(callers.pool));
+  threads_start(threads, CALLERS, be_served, &callers);
+  threads_end(threads, CALLERS);
+  assert_int_equal(stats_of(callers.pool).check_failures, 1);
+  pool_lease_t lease = get(callers.pool);
+  assert_int_equal(atoi(PQport(pool_conn(lease))), standby.port);
+  put(lease);
+  end(callers.pool);
+  server_kill(&standby.server);
+  postgres_start(&postgres);
+}
+
 static void test_postgres__no_password_was_ever_told(void **state)
 {
   (void)state;
@@ -1581,7 +1822,7 @@ static void start_the_server(void)
   snprintf(certificate, sizeof certificate, "ssl_cert_file=%s/server.crt", postgres.server.folder);
   snprintf(key, sizeof key, "ssl_key_file=%s/server.key", postgres.server.folder);
   const char *settings[] = {"-c", rules_setting,        "-c", "ssl=on", "-c", certificate, "-c", key,
-                            "-c", "max_connections=18", NULL};
+                            "-c", "max_connections=30", NULL};
   memcpy(postgres.settings, settings, sizeof settings);
   postgres_start(&postgres);
   chmod(postgres.server.folder, 0755); /* for the certificate */
@@ -1641,6 +1882,11 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__wrong_urls_are_refused_and_not_quoted),
       cmocka_unit_test(test_postgres__the_driver_says_what_it_is),
       cmocka_unit_test(test_postgres__types_have_the_names_of_the_server),
+      cmocka_unit_test(test_postgres__no_deadline_is_passed_where_the_network_falls_silent),
+      cmocka_unit_test(test_postgres__a_network_that_was_cut_costs_one_failed_check),
+      cmocka_unit_test(test_postgres__a_slow_network_is_only_slow),
+      cmocka_unit_test(test_postgres__half_an_answer_and_a_reset_end_the_connection),
+      cmocka_unit_test(test_postgres__the_second_server_serves_all_callers_of_the_first),
       cmocka_unit_test(test_postgres__no_password_was_ever_told),
   };
   start_the_server();
