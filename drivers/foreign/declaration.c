@@ -64,8 +64,11 @@ static const struct type *read_type(struct cursor *cursor)
   if (word.kind != TOKEN_WORD)
     return cursor_expected(cursor, "a type"), NULL;
   const struct type *type = type_find(word.text);
-  if (!type)
-    return cursor_unknown(cursor, &word, "type", type_near(word.text)), NULL;
+  if (!type) {
+    const char *meant = type_near(word.text);
+    cursor_unknown(cursor, &word, meant ? "type" : "type, as int, uint64, size, double, text and pointer are", meant);
+    return NULL;
+  }
   cursor_next(cursor);
   return type;
 }

@@ -61,7 +61,10 @@ static const struct statement *find(struct cursor *cursor)
     near_look(&near, statements[i].word);
   }
   if (cursor->token.kind == TOKEN_WORD)
-    cursor_unknown(cursor, &cursor->token, "word that begins a line", near.found);
+    cursor_unknown(cursor, &cursor->token,
+                   near.found ? "word that begins a line"
+                              : "word that begins a line, as library, function, open, check and close do",
+                   near.found);
   else
     cursor_expected(cursor, "a word such as library, function, open or close");
   return NULL;

@@ -856,6 +856,8 @@ static void *hostile_main(void *data)
       close(client);
       return NULL;
     }
+    /* A client that neither reads nor goes must not keep this thread from its end. */
+    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){.tv_sec = 1}, sizeof(struct timeval));
     bool asked = hears_something(client);
     const struct answer *greeting = hostile->greeting;
     if (asked && greeting)
