@@ -831,13 +831,16 @@ struct hostile {
   const char *bytes;
   size_t size;
   bool endless;
-  bool logs_in; /* whoever comes, and is hostile when asked */
+  const struct answer *greeting; /* goes before, and is answered; NULL: none */
   _Atomic bool over;
   pthread_t thread;
 };
 
 /* Logged in, and ready for a statement. */
-static const char welcome[] = "R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+static const struct answer welcome = {"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I", 15, false};
+
+/* Asks for the password as it is. */
+static const struct answer demand = {"R\0\0\0\x08\0\0\0\3", 9, false};
 
 static bool hears_something(int client)
 {
@@ -855,23 +858,24 @@ static void *hostile_main(void *data)
       return NULL;
     }
     bool asked = hears_something(client);
-    if (asked && hostile->logs_in)
-      asked = send(client, welcome, sizeof welcome - 1, MSG_NOSIGNAL) > 0 && hears_something(client);
+    const struct answer *greeting = hostile->greeting;
+    if (asked && greeting)
+      asked = send(client, greeting->bytes, greeting->size, MSG_NOSIGNAL) > 0 && hears_something(client);
     while (asked && send(client, hostile->bytes, hostile->size, MSG_NOSIGNAL) >= 0 && hostile->endless)
       ;
-    if (hostile->logs_in)
+    if (greeting)
       hears_something(client);
     close(client);
   }
 }
 
-static void hostile_start(struct hostile *hostile, const struct answer *answer, bool logs_in)
+static void hostile_start(struct hostile *hostile, const struct answer *answer, const struct answer *greeting)
 {
   *hostile = (struct hostile){.mute = mute_start(),
                               .bytes = answer->bytes,
                               .size = answer->size,
                               .endless = answer->endless,
-                              .logs_in = logs_in};
+                              .greeting = greeting};
   hostile->thread = thread_start(hostile_main, hostile);
 }
 
@@ -910,7 +914,7 @@ static void test_postgres__a_server_of_another_kind_is_none(void **state)
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     struct hostile hostile;
     char url[URL_SIZE];
-    hostile_start(&hostile, &answers[i], false);
+    hostile_start(&hostile, &answers[i], NULL);
     snprintf(url, sizeof url,
              "postgres://u:" PASSWORD "@127.0.0.1:%d/d?sslmode=disable&gssencmode=disable"
              "&pool.get_timeout_ms=150",
@@ -946,7 +950,7 @@ static void test_postgres__a_server_that_lies_after_the_login_harms_nobody(void 
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     struct hostile hostile;
     char url[URL_SIZE];
-    hostile_start(&hostile, &answers[i], true);
+    hostile_start(&hostile, &answers[i], &welcome);
     snprintf(url, sizeof url,
              "postgres://u@127.0.0.1:%d/d?sslmode=disable&gssencmode=disable"
              "&pool.call_timeout_ms=100&max_reply_bytes=10000",
@@ -961,6 +965,70 @@ static void test_postgres__a_server_that_lies_after_the_login_harms_nobody(void 
     end(pool);
     hostile_end(&hostile);
   }
+}
+
+static pool_t *pool_of_hostile(const struct hostile *hostile, int timeout_ms)
+{
+  char url[URL_SIZE];
+  snprintf(url, sizeof url,
+           "postgres://u:" PASSWORD "@127.0.0.1:%d/d?sslmode=disable&gssencmode=disable&pool.get_timeout_ms=%d",
+           hostile->mute.port, timeout_ms);
+  return pool_at(url);
+}
+
+/* So many messages in one piece that a client has never read all that is there. */
+static struct answer flood_of(const char *message, size_t size)
+{
+  static char flood[1 << 16];
+  size_t filled = 0;
+  for (; filled + size <= sizeof flood; filled += size)
+    memcpy(flood + filled, message, size);
+  return (struct answer){flood, filled, true};
+}
+
+static void test_postgres__a_server_that_never_pauses_ends_nothing_but_the_time(void **state)
+{
+  (void)state;
+  struct hostile hostile;
+  struct answer flood = flood_of("E\x7f\xff\xff\xff", 5);
+  hostile_start(&hostile, &flood, NULL);
+  pool_t *pool = pool_of_hostile(&hostile, 150);
+  expect_no_connection(pool, POOL_E_TIMEOUT, "in time");
+  end(pool);
+  hostile_end(&hostile);
+  static const struct answer messages[] = {{"N\0\0\0\5\0", 6, true}, {"C\0\0\0\x0bSELECT\0", 12, true}};
+  for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+    pool_error_t error = POOL_ERROR_INIT;
+    PGresult *result;
+    flood = flood_of(messages[i].bytes, messages[i].size);
+    hostile_start(&hostile, &flood, &welcome);
+    pool = pool_of_hostile(&hostile, 20000);
+    pool_lease_t lease = get(pool);
+    int code = pool_postgres_query(pool_conn(lease), "SELECT 1", now_ns() + 150000000, &result, &error);
+    if (code != POOL_E_TIMEOUT)
+      fail_msg("message %zu: %d: %s", i, code, error.message);
+    PQclear(result);
+    put(lease);
+    end(pool);
+    hostile_end(&hostile);
+  }
+}
+
+static void test_postgres__a_password_that_a_server_repeats_is_not_told(void **state)
+{
+  (void)state;
+  struct hostile hostile;
+  static const char refusal[] = "SFATAL\0C28P01\0Mthere is no " PASSWORD " here\0";
+  char message[sizeof refusal + 5] = {'E', 0, 0, 0, sizeof refusal + 4};
+  memcpy(message + 5, refusal, sizeof refusal);
+  const struct answer answer = {message, sizeof message, false};
+  hostile_start(&hostile, &answer, &demand);
+  pool_t *pool = pool_of_hostile(&hostile, 20000);
+  size_t since = told_so_far();
+  expect_no_connection(pool, POOL_E_OPEN, "there is no *** here");
+  assert_false(was_told(PASSWORD, since));
+  end(pool);
+  hostile_end(&hostile);
 }
 
 /* ---- calls ---- */
@@ -1771,6 +1839,8 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_connection_with_tls_is_checked),
       cmocka_unit_test(test_postgres__a_server_of_another_kind_is_none),
       cmocka_unit_test(test_postgres__a_server_that_lies_after_the_login_harms_nobody),
+      cmocka_unit_test(test_postgres__a_server_that_never_pauses_ends_nothing_but_the_time),
+      cmocka_unit_test(test_postgres__a_password_that_a_server_repeats_is_not_told),
       cmocka_unit_test(test_postgres__values_keep_their_types_and_digits),
       cmocka_unit_test(test_postgres__parameters_keep_their_digits),
       cmocka_unit_test(test_postgres__commands_say_how_many_rows_they_changed),
