@@ -23,6 +23,7 @@
 
 #include <pool/driver.h>
 
+#include "callers.h"
 #include "impostor.h"
 #include "mysql_server.h"
 #include "proxy.h"
@@ -1686,27 +1687,6 @@ static void test_half_an_answer_and_a_reset_end_the_connection(void **state)
 
 /* ---- tests: failover ---- */
 
-#define CALLERS 20
-
-struct callers {
-  pool_t *pool;
-  _Atomic int served;
-};
-
-/* Each keeps its connection until all of them have one. */
-static void *be_served(void *data)
-{
-  struct callers *callers = data;
-  pool_error_t error = POOL_ERROR_INIT;
-  pool_lease_t lease = pool_get_for(callers->pool, 60000);
-  must(lease > 0);
-  must(pool_call(lease, "SELECT 1", (pool_bytes_t){NULL, 0}, NULL, &error) == 0);
-  atomic_fetch_add(&callers->served, 1);
-  must_soon(atomic_load(&callers->served) == CALLERS);
-  must(pool_put(lease) == 0);
-  return NULL;
-}
-
 static void make_another_server(struct mysql_server *other)
 {
   mysql_server_make(other);
@@ -1722,24 +1702,22 @@ static void test_the_second_server_serves_all_callers_of_the_first(void **state)
   struct mysql_server first;
   char url[URL_SIZE];
   pool_lease_t leases[CALLERS];
-  pthread_t threads[CALLERS];
   (void)state;
   make_another_server(&first);
   snprintf(url, sizeof url,
            "mysql://app:" PASSWORD "@127.0.0.1:%d,127.0.0.1:%d/shop?pool.max_open=%d&pool.check_after_ms=0", first.port,
            server.port, CALLERS);
-  struct callers callers = {.pool = pool_at(url)};
-  leases_get(callers.pool, leases, CALLERS);
+  pool_t *pool = pool_at(url);
+  leases_get(pool, leases, CALLERS);
   leases_put(leases, CALLERS);
   server_kill(&first.server);
-  put(get(callers.pool));
-  threads_start(threads, CALLERS, be_served, &callers);
-  threads_end(threads, CALLERS);
-  assert_int_equal(stats_of(callers.pool).check_failures, 1);
-  pool_lease_t lease = get(callers.pool);
+  put(get(pool));
+  callers_serve(pool);
+  assert_int_equal(stats_of(pool).check_failures, 1);
+  pool_lease_t lease = get(pool);
   assert_int_equal(atoi(ask_lease(lease, "SELECT @@port")), server.port);
   put(lease);
-  end(callers.pool);
+  end(pool);
   mysql_server_remove(&first);
 }
 
