@@ -52,7 +52,7 @@ struct heard {
 static void hear(void *user, const char *text)
 {
   struct heard *heard = user;
-  fault_line(heard->line, sizeof heard->line, text);
+  failure_line(heard->line, sizeof heard->line, text);
 }
 
 /* Reads what the server has sent on its own: notices, settings that changed, notifications, its farewell. */
