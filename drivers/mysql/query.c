@@ -65,8 +65,8 @@ static bool goes_on(struct query *query)
   char why[112];
   switch (query->reply.text.problem) {
   case JSON_TEXT_TOO_LARGE:
-    snprintf(why, sizeof why, "the reply is larger than max_reply_bytes=%lld",
-             (long long)query->options->max_reply_bytes);
+    snprintf(why, sizeof why, "the reply is larger than max_reply_bytes=%llu",
+             (unsigned long long)query->options->max_reply_bytes);
     return cut(query, POOL_E_BROKEN, why);
   case JSON_TEXT_NO_MEMORY:
     return cut(query, POOL_E_BROKEN, "no memory for the reply");

@@ -35,7 +35,7 @@ int servers_read(struct servers *servers, const struct url *url, const char *def
 {
   *servers = (struct servers){0};
   if (url->host_count == 0)
-    return failure_set(error, POOL_E_INVALID, 0, "the URL has no host");
+    return failure_set(error, POOL_E_INVALID, 0, "the host is missing: %s://HOST:PORT", url->scheme);
   int code = make_room(servers, url->host_count, error);
   if (code == 0)
     code = set_addresses(servers, url, default_port, error);

@@ -831,8 +831,11 @@ static void a_wrong_url_says_what_the_description_wants(void **state)
       {"test://a", "&n=", ":8:11: the parameter n is an integer from 1 to 10"},
       {"test://a", "&n=1&mode=c", ":9:11: the parameter mode is one of: a, b"},
       {"test://a", "&n=1&ratio=1x", ":10:11: the parameter ratio is a number, such as 12 or 0.5"},
-      {"test://a", "&n=1&mod=a", ": the URL has a parameter that this description does not know; did you mean mode?"},
-      {"test://a", "&n=1&xyzzy=hunter2", ": the URL has a parameter that this description does not know"},
+      {"test://a", "&n=1&mod=a",
+       ": parameter 3 of the URL (settings of the pool not counted) is unknown; did you mean mode?"},
+      {"test://a", "&n=1&xyzzy=hunter2",
+       ": parameter 3 of the URL (settings of the pool not counted) is unknown; there are those that the description "
+       "has"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {

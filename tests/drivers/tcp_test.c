@@ -393,7 +393,7 @@ static void test_tcp__a_wrong_url_says_what_is_wrong(void **state)
   } rows[] = {
       {"tcp://h", "the port is missing"},
       {"tcp:///x", "nothing follows the port"},
-      {"tcp://", "no host"},
+      {"tcp://", "the host is missing: tcp://HOST:PORT"},
       {"tcp://h:1/x", "nothing follows the port"},
       {"tcp://u:p@h:1", "no user and no password"},
       {"tcp://h:1?ca=/x", "are for tls://"},
@@ -405,7 +405,7 @@ static void test_tcp__a_wrong_url_says_what_is_wrong(void **state)
       {"tcp://h:1?reply_until=x&reply_bytes=1", "not both"},
       {"tcp://h:1?reply_bytes=0", "reply_bytes must be a number"},
       {"tcp://h:1?max_reply_bytes=10&reply_bytes=11", "from 1 to 10"},
-      {"tls://h:1?verify=yes", "full, ca or none"},
+      {"tls://h:1?verify=yes", "one of: full, ca, none"},
       {"tls://h:1?cert=/no/file", "the file of parameter cert"},
   };
   (void)state;
