@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A folder of sockets belongs to its user alone: a user that could write there could put another process's socket in the
- * place of a pool's.  In /tmp anybody may have made a folder of that name before, or a link.  So what counts is what
- * was opened, not what was looked at before: the descriptor is asked for owner and mode, and everything that follows
- * goes by the descriptor.
+ * A folder of sockets belongs to its user alone: a user that could write there could put another process's socket in
+ * the place of a pool's.  In /tmp anybody may have made a folder of that name before, or a link.  So what counts is
+ * what was opened, not what was looked at before: the descriptor is asked for owner and mode, and everything that
+ * follows goes by the descriptor.
  */
 #include "base/folder.h"
 
