@@ -10,6 +10,7 @@
 
 %{
 #include <pool/driver.h>
+#include <pool/expose.h>
 #include <pool/step.h>
 
 #include <stdlib.h>
@@ -60,7 +61,6 @@
 %ignore pool_open;
 %ignore pool_open_with;
 %ignore pool_url_prepare;
-%ignore pool_expose;
 %ignore pool_step_create;
 %ignore pool_step_begin;
 %ignore pool_step_cancel;
@@ -129,6 +129,7 @@
 %ignore pool_url_new;
 %ignore pool_free;
 %ignore pool_close;
+%typemap(in, numinputs=0) pool_error_t *error "$1 = NULL;" /* it is raised */
 %immutable; /* counts are read, never written */
 %rename(Stats) pool_stats_t;
 %rename(Times) pool_times_t;
@@ -229,6 +230,8 @@ static void throw_failure(JNIEnv *env)
 %throws_if(result < 0, pool_resume)
 %throws_if(result < 0, pool_evict)
 %throws_if(result < 0, pool_resize)
+%throws_if(result < 0, pool_expose)
+%throws_if(result < 0, pool_expose_all)
 %throws_if(result < 0, pool_tag)
 %throws_if(result < 0, pool_mark_unusable)
 %throws_if(result < 0, pool_mark_broken)
@@ -251,6 +254,7 @@ static void throw_failure(JNIEnv *env)
 %include <pool/vtable.h>
 %include <pool/stats.h>
 %include <pool/pool.h>
+%include <pool/expose.h>
 %include <pool/step.h>
 
 #ifndef SWIGRUBY
@@ -332,6 +336,12 @@ static pool_t *pool_url_new(pool_config_t *config, const char *name, const char 
   pool_config_t named = *config;
   named.name = name && *name ? name : named.name;
   return pool_open_with(&named, url, &pool, error) == 0 ? pool : NULL;
+}
+
+/* All pools of the process: no language has to make a NULL for it. */
+static int pool_expose_all(pool_error_t *error)
+{
+  return pool_expose(NULL, error);
 }
 
 /* What pool_report() writes, or NULL. */

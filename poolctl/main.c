@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* poolctl: pools for people.  One function for each command. */
 #include <argp.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <pool/pool.h>
 
@@ -70,8 +72,19 @@ static int run(const struct command *command, int count, char **argv)
   return say_finish(code);
 }
 
+/* A stream that is closed stays unusable: a socket in its place would take to a server what is printed. */
+static void occupy_standard_streams(void)
+{
+  int descriptor;
+  do
+    descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+  close(descriptor);
+}
+
 int main(int count, char **argv)
 {
+  occupy_standard_streams();
   setlocale(LC_ALL, "");
   setlocale(LC_NUMERIC, "C"); /* a decimal comma is not JSON's */
   argp_err_exit_status = EXIT_USAGE;

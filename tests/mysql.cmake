@@ -9,7 +9,8 @@ if(NOT POOL_MARIADBD)
   message(FATAL_ERROR "The tests of the driver mysql need MariaDB's server (Debian: apt-get install mariadb-server)")
 endif()
 
-add_executable(mysql_test drivers/mysql_test.c drivers/impostor.c drivers/mysql_server.c drivers/opened.c drivers/server.c)
+add_executable(mysql_test drivers/mysql_test.c drivers/impostor.c drivers/mysql_server.c drivers/opened.c drivers/proxy.c
+               drivers/server.c)
 target_link_libraries(mysql_test PRIVATE pool_test_support pool PkgConfig::libmariadb)
 add_dependencies(mysql_test pool_mysql)
 add_test(NAME mysql COMMAND mysql_test)

@@ -28,20 +28,20 @@ struct dial {
 /* ---- failures ---- */
 
 /* Adds what went wrong with one more server. */
-static void note_failure(struct dial *dial, const char *text)
+static void note_failure(struct dial *dial, const char *text, const char *password)
 {
   char *message = dial->error->message;
   size_t size = sizeof dial->error->message, length = strlen(message);
   if (length > 0 && length < size - 3)
     length += (size_t)sprintf(message + length, "; ");
-  failure_line(message + length, size - length, text);
+  fault_line(message + length, size - length, text, password);
 }
 
 static void note_late(struct dial *dial, const struct options_server *server, const char *doing)
 {
   char text[320];
   snprintf(text, sizeof text, "%s %.255s: no answer in time", doing, *server->host ? server->host : server->address);
-  note_failure(dial, text);
+  note_failure(dial, text, NULL);
 }
 
 /* Where libpq tries with TLS and then without, or the other way round, it says the same twice. */
@@ -95,6 +95,8 @@ static enum outcome finish(PGconn *conn, int64_t until_ns)
     status = PQconnectPoll(conn);
     if (status == PGRES_POLLING_FAILED)
       return FAILED;
+    if (status != PGRES_POLLING_OK && deadline_is_past(until_ns))
+      return EXPIRED; /* a hostile server may send without a pause */
   }
   return OK;
 }
@@ -104,7 +106,7 @@ static bool try_address(struct dial *dial, const struct options_server *server, 
 {
   PGconn *conn = begin(dial, server, address);
   if (!conn) {
-    note_failure(dial, "no memory for a connection");
+    note_failure(dial, "no memory for a connection", NULL);
     return false;
   }
   enum outcome outcome = finish(conn, until_ns);
@@ -118,7 +120,7 @@ static bool try_address(struct dial *dial, const struct options_server *server, 
   if (outcome == EXPIRED)
     note_late(dial, server, "connecting to");
   else
-    note_failure(dial, last_half(PQerrorMessage(conn)));
+    note_failure(dial, last_half(PQerrorMessage(conn)), PQpass(conn));
   PQfinish(conn);
   return dial->refused;
 }
@@ -140,7 +142,7 @@ static bool try_name(struct dial *dial, const struct options_server *server)
   if (code == 0)
     code = lookup_name(&name, share(dial, 1), &found, &why);
   if (code) {
-    note_failure(dial, why.message);
+    note_failure(dial, why.message, NULL);
     return false;
   }
   size_t addresses = 0;

@@ -20,10 +20,12 @@ int exchange_step(PGconn *conn)
 
 enum outcome exchange_await(PGconn *conn, int64_t deadline_ns)
 {
-  for (;;) {
+  for (bool late = false;; late = deadline_is_past(deadline_ns)) { /* what arrived in time is still read */
     int events = exchange_step(conn);
     if (events <= 0)
       return events < 0 ? FAILED : OK;
+    if (late)
+      return EXPIRED; /* a hostile server may send without a pause */
     enum outcome outcome = deadline_wait_ready(PQsocket(conn), (short)events, deadline_ns);
     if (outcome != OK)
       return outcome;
@@ -65,6 +67,8 @@ enum outcome exchange_finish(PGconn *conn, int64_t deadline_ns, PGresult **resul
     keep_last(result, next);
     if (copies || PQstatus(conn) != CONNECTION_OK)
       return OK;
+    if (deadline_is_past(deadline_ns))
+      return EXPIRED; /* results may come without an end */
   }
 }
 

@@ -45,6 +45,7 @@ static void forget_user(PGconn *conn)
 /* ---- the check ---- */
 
 struct heard {
+  const char *password;
   char line[240];
 };
 
@@ -52,7 +53,7 @@ struct heard {
 static void hear(void *user, const char *text)
 {
   struct heard *heard = user;
-  failure_line(heard->line, sizeof heard->line, text);
+  fault_line(heard->line, sizeof heard->line, text, heard->password);
 }
 
 /* Reads what the server has sent on its own: notices, settings that changed, notifications, its farewell. */
@@ -86,7 +87,7 @@ static int say_late(pool_error_t *error, const char *what)
 
 int session_check(PGconn *conn, int64_t deadline_ns, pool_error_t *error)
 {
-  struct heard heard = {{0}};
+  struct heard heard = {.password = PQpass(conn)};
   bool good = false;
   PQsetNoticeProcessor(conn, hear, &heard);
   enum outcome outcome = PQstatus(conn) == CONNECTION_OK && read_idle(conn) ? ask(conn, deadline_ns, &good) : FAILED;

@@ -29,6 +29,8 @@ int tls_say(SSL *ssl, int code, int number, const char *doing, pool_error_t *err
   unsigned long first = ERR_get_error();
   long verified = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
   const char *reason = first ? ERR_reason_error_string(first) : NULL;
+  if (ERR_GET_LIB(first) == ERR_LIB_SYS)
+    reason = strerror(ERR_GET_REASON(first)); /* of a file; OpenSSL has no text for it */
   if (ERR_GET_REASON(first) == ERR_R_MALLOC_FAILURE)
     code = POOL_E_NOMEM;
   ERR_clear_error();

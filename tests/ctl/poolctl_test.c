@@ -2,8 +2,10 @@
 /* poolctl as people and scripts meet it: what it prints where, and how it ends. */
 #include "support.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -52,7 +54,8 @@ static pid_t start(int out, int err, const char *const *words)
     argv[i + 1] = words[i];
   pid_t child = fork();
   if (child == 0) {
-    dup2(out, 1);
+    if (dup2(out, 1) < 0)
+      close(1); /* -1: there is no standard output */
     dup2(err, 2);
     execv(poolctl, (char *const *)argv);
     _exit(127);
@@ -255,6 +258,43 @@ static void test_ctl__check_times_each_step(void **state)
   has(run.out, "127.0.0.1");
   has_not(run.out, "\033");
   run_free(&run);
+}
+
+/* Counts what the first client sends. */
+static void *count_bytes(void *data)
+{
+  char bytes[512];
+  intptr_t count = 0;
+  int client = accept4(*(int *)data, NULL, NULL, SOCK_CLOEXEC);
+  for (ssize_t got; (got = recv(client, bytes, sizeof bytes, 0)) > 0;)
+    count += got;
+  close(client);
+  return (void *)count;
+}
+
+static void test_ctl__what_a_closed_output_does_not_take_goes_to_no_server(void **state)
+{
+  (void)state;
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof name;
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_int_equal(bind(listener, (struct sockaddr *)&name, size), 0);
+  assert_int_equal(listen(listener, 1), 0);
+  assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+  char url[80];
+  snprintf(url, sizeof url, "jsonrpc://127.0.0.1:%d", ntohs(name.sin_port));
+  pthread_t server;
+  void *count;
+  assert_int_equal(pthread_create(&server, NULL, count_bytes, &listener), 0);
+  FILE *err = tmpfile();
+  int code = wait_for(start(-1, fileno(err), (const char *const[]){"check", url, NULL}));
+  assert_int_equal(pthread_join(server, &count), 0);
+  char *text = read_all(err);
+  has(text, "the output cannot be written");
+  free(text);
+  assert_int_equal(code, 1);
+  assert_ptr_equal(count, NULL);
+  close(listener);
 }
 
 static void test_ctl__check_says_which_step_failed(void **state)
@@ -811,6 +851,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ctl__settings_are_those_of_the_library),
       cmocka_unit_test(test_ctl__check_times_each_step),
       cmocka_unit_test(test_ctl__check_says_which_step_failed),
+      cmocka_unit_test(test_ctl__what_a_closed_output_does_not_take_goes_to_no_server),
       cmocka_unit_test(test_ctl__call_prints_the_reply),
       cmocka_unit_test(test_ctl__bench_measures_with_and_without_a_pool),
       cmocka_unit_test(test_ctl__a_url_comes_from_a_file_or_from_the_environment),

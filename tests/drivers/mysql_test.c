@@ -23,6 +23,7 @@
 #include "impostor.h"
 #include "mysql_server.h"
 #include "opened.h"
+#include "proxy.h"
 
 #define PASSWORD       "open-sesame-4711"
 #define OTHER_PASSWORD "mellon-0815"
@@ -127,11 +128,17 @@ static void expect_remote(pool_lease_t lease, const char *sql, const char *args,
 
 /* ---- the server ---- */
 
+static MYSQL *administrator_of(const struct mysql_server *administered)
+{
+  MYSQL *mysql = mysql_init(NULL);
+  if (!mysql_real_connect(mysql, NULL, MYSQL_SERVER_USER, NULL, NULL, 0, administered->socket, 0))
+    fail_msg("the administrator cannot connect: %s", mysql_error(mysql));
+  return mysql;
+}
+
 static void connect_admin(void)
 {
-  admin = mysql_init(NULL);
-  if (!mysql_real_connect(admin, NULL, MYSQL_SERVER_USER, NULL, NULL, 0, server.socket, 0))
-    fail_msg("the administrator cannot connect: %s", mysql_error(admin));
+  admin = administrator_of(&server);
 }
 
 static int make_server(void **state)
@@ -1223,20 +1230,26 @@ static void let_in_and_stop_hearing(struct impostor *impostor, int connection)
   gate_pass(&hearing);
 }
 
-static void test_a_close_does_not_wait_for_room_to_say_good_bye(void **state)
+/* Sends until nothing more can be sent. */
+static void fill_socket(MYSQL *mysql)
 {
   static const char bytes[65536];
+  struct pollfd socket = {.fd = mysql_get_socket(mysql), .events = POLLOUT};
+  do
+    while (send(socket.fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+      ;
+  while (poll(&socket, 1, 100) > 0); /* what was sent may still move on */
+}
+
+static void test_a_close_does_not_wait_for_room_to_say_good_bye(void **state)
+{
   struct impostor impostor;
   (void)state;
   gate_init(&hearing, false);
   impostor_start(&impostor, let_in_and_stop_hearing);
   pool_t *pool = pool_on(impostor.port, "");
   pool_lease_t lease = get_lease(pool);
-  struct pollfd socket = {.fd = mysql_get_socket(pool_conn(lease)), .events = POLLOUT};
-  do
-    while (send(socket.fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
-      ;
-  while (poll(&socket, 1, 100) > 0); /* what was sent may still move on */
+  fill_socket(pool_conn(lease));
   assert_int_equal(pool_mark_unusable(lease), 0);
   put_lease(lease);
   end_pool(pool);
@@ -1403,6 +1416,224 @@ static void test_the_driver_says_what_it_is(void **state)
   assert_true(found);
 }
 
+/* ---- tests: a network that fails ---- */
+
+static const char *const plain = "ssl_mode=disabled", *const secret = "ssl_mode=required";
+
+/* A pool of the server behind a proxy. */
+static pool_t *pool_through(const struct proxy *proxy, const char *tls, const char *rest)
+{
+  char parameters[256];
+  snprintf(parameters, sizeof parameters, "pool.check_after_ms=0&%s%s", tls, rest);
+  return pool_on(proxy->port, parameters);
+}
+
+static void fall_silent_in_a_call(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&pool.call_timeout_ms=50");
+  pool_lease_t lease = get_lease(pool);
+  proxy_do(proxy, silence);
+  expect_call(lease, "SELECT 1", "", POOL_E_TIMEOUT, "the deadline passed");
+  put_lease(lease);
+  assert_int_equal(stats_of(pool).open, 0);
+  proxy_do(proxy, PROXY_PASS);
+  put_lease(get_lease(pool));
+  end_pool(pool);
+}
+
+static void fall_silent_in_a_reset(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&reset_timeout_ms=50");
+  pool_lease_t lease = get_lease(pool);
+  ask_lease(lease, "START TRANSACTION");
+  proxy_do(proxy, silence);
+  size_t since = told_so_far();
+  put_lease(lease);
+  assert_true(was_told("resetting the session: the deadline passed", since));
+  assert_int_equal(stats_of(pool).open, 0);
+  proxy_do(proxy, PROXY_PASS);
+  put_lease(get_lease(pool));
+  end_pool(pool);
+}
+
+/* Neither the check nor the new connection after it has an answer. */
+static void fall_silent_in_a_check(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&pool.check_timeout_ms=50");
+  put_lease(get_lease(pool));
+  proxy_do(proxy, silence);
+  size_t since = told_so_far();
+  pool_lease_t lease = pool_get_for(pool, 250);
+  assert_true(lease == POOL_E_TIMEOUT || lease == POOL_E_OPEN);
+  assert_true(was_told("asking whether the server is there: the deadline passed", since));
+  proxy_do(proxy, PROXY_PASS);
+  put_lease(get_lease(pool));
+  end_pool(pool);
+}
+
+/* One is closed while it is idle, one in a statement, and one while more is to be sent than the network takes. */
+static void fall_silent_in_a_close(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&reset=none");
+  pool_lease_t idle = get_lease(pool), asker = get_lease(pool), sender = get_lease(pool);
+  proxy_do(proxy, silence);
+  assert_int_equal(mysql_send_query(pool_conn(asker), "SELECT 1", 8), 0);
+  if (silence == PROXY_HOLD)
+    fill_socket(pool_conn(sender));
+  assert_int_equal(pool_mark_unusable(asker), 0);
+  assert_int_equal(pool_mark_unusable(sender), 0);
+  put_lease(asker);
+  put_lease(sender);
+  put_lease(idle);
+  assert_int_equal(stats_of(pool).open, 1);
+  end_pool(pool);
+  proxy_do(proxy, PROXY_CUT); /* what the server was sent is no statement */
+}
+
+static void test_no_deadline_is_passed_where_the_network_falls_silent(void **state)
+{
+  static void (*const falls[])(struct proxy * proxy, const char *tls, enum proxy_order silence) = {
+      fall_silent_in_a_call, fall_silent_in_a_reset, fall_silent_in_a_check, fall_silent_in_a_close};
+  struct proxy proxy;
+  (void)state;
+  proxy_start(&proxy, server.port);
+  for (size_t i = 0; i < sizeof falls / sizeof *falls; i++) {
+    falls[i](&proxy, plain, PROXY_HOLD);
+    falls[i](&proxy, secret, PROXY_HOLD);
+    falls[i](&proxy, secret, PROXY_MUTE);
+  }
+  proxy_end(&proxy);
+}
+
+/* The network is away, and forgets the connections. */
+static void test_a_network_that_was_cut_costs_one_failed_check(void **state)
+{
+  struct proxy proxy;
+  pool_lease_t leases[6];
+  (void)state;
+  proxy_start(&proxy, server.port);
+  for (int i = 0; i < 2; i++) {
+    pool_t *pool = pool_through(&proxy, plain, "&pool.max_open=6&pool.check_timeout_ms=100");
+    leases_get(pool, leases, 6);
+    leases_put(leases, 6);
+    proxy_do(&proxy, PROXY_HOLD);
+    if (i)
+      assert_true(pool_get_for(pool, 500) < 0);
+    proxy_do(&proxy, PROXY_LOSE);
+    leases_get(pool, leases, 6);
+    for (int j = 0; j < 6; j++)
+      assert_string_equal(ask_lease(leases[j], "SELECT 1"), "1");
+    assert_int_equal(stats_of(pool).check_failures, 1);
+    leases_put(leases, 6);
+    end_pool(pool);
+  }
+  proxy_end(&proxy);
+}
+
+static void test_a_slow_network_is_only_slow(void **state)
+{
+  static const enum proxy_order orders[] = {PROXY_DRIP, PROXY_LATE};
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    struct proxy proxy;
+    proxy_start(&proxy, server.port);
+    proxy_do(&proxy, orders[i]);
+    pool_t *pool = pool_through(&proxy, i ? secret : plain, "");
+    pool_lease_t lease = get_lease(pool);
+    unsigned long id = id_of(lease);
+    assert_string_equal(ask_lease(lease, "SELECT 41 + 1"), "42");
+    put_lease(lease);
+    lease = get_lease(pool);
+    assert_int_equal(id_of(lease), id);
+    expect_call(lease, "SELECT 43", "", 0, "[[43]]");
+    put_lease(lease);
+    assert_int_equal(stats_of(pool).checks, 1);
+    end_pool(pool);
+    proxy_end(&proxy);
+  }
+}
+
+static void test_half_an_answer_and_a_reset_end_the_connection(void **state)
+{
+  struct proxy proxy;
+  (void)state;
+  proxy_start(&proxy, server.port);
+  for (int i = 0; i < 2; i++) {
+    pool_t *pool = pool_through(&proxy, i ? secret : plain, "");
+    pool_lease_t caller = get_lease(pool), leaver = get_lease(pool), idle = get_lease(pool);
+    put_lease(idle);
+    proxy_do(&proxy, PROXY_HALF);
+    expect_call(caller, "SELECT 1", "", POOL_E_BROKEN, "");
+    put_lease(leaver);
+    put_lease(caller);
+    expect_no_lease(pool_get_for(pool, 30000), POOL_E_OPEN, "");
+    wait_until(stats_of(pool).open == 0); /* what is dead is closed in the background */
+    proxy_do(&proxy, PROXY_PASS);
+    put_lease(get_lease(pool));
+    end_pool(pool);
+  }
+  proxy_end(&proxy);
+}
+
+/* ---- tests: failover ---- */
+
+#define CALLERS 20
+
+struct callers {
+  pool_t *pool;
+  _Atomic int served;
+};
+
+/* Each keeps its connection until all of them have one. */
+static void *be_served(void *data)
+{
+  struct callers *callers = data;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_lease_t lease = pool_get_for(callers->pool, 60000);
+  must(lease > 0);
+  must(pool_call(lease, "SELECT 1", (pool_bytes_t){NULL, 0}, NULL, &error) == 0);
+  atomic_fetch_add(&callers->served, 1);
+  must_soon(atomic_load(&callers->served) == CALLERS);
+  must(pool_put(lease) == 0);
+  return NULL;
+}
+
+static void make_another_server(struct mysql_server *other)
+{
+  mysql_server_make(other);
+  MYSQL *mysql = administrator_of(other);
+  ask(mysql, "CREATE DATABASE shop");
+  ask(mysql, "CREATE USER app@'%' IDENTIFIED BY '" PASSWORD "'");
+  ask(mysql, "GRANT ALL ON shop.* TO app@'%'");
+  mysql_close(mysql);
+}
+
+static void test_the_second_server_serves_all_callers_of_the_first(void **state)
+{
+  struct mysql_server first;
+  char url[URL_SIZE];
+  pool_lease_t leases[CALLERS];
+  pthread_t threads[CALLERS];
+  (void)state;
+  make_another_server(&first);
+  snprintf(url, sizeof url,
+           "mysql://app:" PASSWORD "@127.0.0.1:%d,127.0.0.1:%d/shop?pool.max_open=%d&pool.check_after_ms=0", first.port,
+           server.port, CALLERS);
+  struct callers callers = {.pool = open_pool(url)};
+  leases_get(callers.pool, leases, CALLERS);
+  leases_put(leases, CALLERS);
+  server_kill(&first.server);
+  put_lease(get_lease(callers.pool));
+  threads_start(threads, CALLERS, be_served, &callers);
+  threads_end(threads, CALLERS);
+  assert_int_equal(stats_of(callers.pool).check_failures, 1);
+  pool_lease_t lease = get_lease(callers.pool);
+  assert_int_equal(atoi(ask_lease(lease, "SELECT @@port")), server.port);
+  put_lease(lease);
+  end_pool(callers.pool);
+  mysql_server_remove(&first);
+}
+
 static void test_no_password_was_told_anywhere(void **state)
 {
   (void)state;
@@ -1461,6 +1692,11 @@ int main(void)
       cmocka_unit_test(test_a_child_of_fork_has_connections_of_its_own),
       cmocka_unit_test(test_many_threads_use_few_connections),
       cmocka_unit_test(test_the_driver_says_what_it_is),
+      cmocka_unit_test(test_no_deadline_is_passed_where_the_network_falls_silent),
+      cmocka_unit_test(test_a_network_that_was_cut_costs_one_failed_check),
+      cmocka_unit_test(test_a_slow_network_is_only_slow),
+      cmocka_unit_test(test_half_an_answer_and_a_reset_end_the_connection),
+      cmocka_unit_test(test_the_second_server_serves_all_callers_of_the_first),
       cmocka_unit_test(test_no_password_was_told_anywhere),
   };
   return cmocka_run_group_tests(tests, make_server, remove_server);

@@ -22,6 +22,7 @@
 #include "impostor.h"
 #include "opened.h"
 #include "postgres_server.h"
+#include "proxy.h"
 
 #define PASSWORD       "open-sesame-4711"
 #define OTHER_PASSWORD "mellon-0815"
@@ -516,11 +517,20 @@ static int port_for(const char *kind, int first, int second)
   return port;
 }
 
+static struct postgres standby; /* runs while a test needs it */
+
+static void start_the_standby(void)
+{
+  if (standby.port)
+    postgres_start(&standby);
+  else
+    postgres_make_standby(&standby, &postgres);
+}
+
 static void test_postgres__of_two_servers_the_right_kind_is_found(void **state)
 {
   (void)state;
-  struct postgres standby;
-  postgres_make_standby(&standby, &postgres);
+  start_the_standby();
   int first = postgres.port, second = standby.port;
   assert_int_equal(port_for("any", second, first), second);
   assert_int_equal(port_for("primary", second, first), first);
@@ -676,28 +686,31 @@ struct answer {
 struct hostile {
   struct impostor impostor; /* the first member */
   const struct answer *answer;
-  bool logs_in; /* everybody that comes, and is hostile when asked */
+  const struct answer *greeting; /* goes before, and is answered; NULL: none */
 };
 
 /* Logged in, and ready for a statement. */
-static const char welcome[] = "R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+static const struct answer welcome = {"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I", 15, false};
+
+/* Asks for the password as it is. */
+static const struct answer demand = {"R\0\0\0\x08\0\0\0\3", 9, false};
 
 static void be_hostile(struct impostor *impostor, int client)
 {
   const struct hostile *hostile = (const struct hostile *)impostor;
-  const struct answer *answer = hostile->answer;
+  const struct answer *answer = hostile->answer, *greeting = hostile->greeting;
   bool asked = impostor_hear(impostor, client);
-  if (asked && hostile->logs_in)
-    asked = impostor_send(client, welcome, sizeof welcome - 1) && impostor_hear(impostor, client);
+  if (asked && greeting)
+    asked = impostor_send(client, greeting->bytes, greeting->size) && impostor_hear(impostor, client);
   while (asked && send(client, answer->bytes, answer->size, MSG_NOSIGNAL) >= 0 && answer->endless)
     ;
-  if (hostile->logs_in)
+  if (greeting)
     impostor_hear(impostor, client);
 }
 
-static void hostile_start(struct hostile *hostile, const struct answer *answer, bool logs_in)
+static void hostile_start(struct hostile *hostile, const struct answer *answer, const struct answer *greeting)
 {
-  *hostile = (struct hostile){.answer = answer, .logs_in = logs_in};
+  *hostile = (struct hostile){.answer = answer, .greeting = greeting};
   impostor_start(&hostile->impostor, be_hostile);
 }
 
@@ -723,7 +736,7 @@ static void test_postgres__a_server_of_another_kind_is_none(void **state)
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     struct hostile hostile;
     char url[URL_SIZE];
-    hostile_start(&hostile, &answers[i], false);
+    hostile_start(&hostile, &answers[i], NULL);
     snprintf(url, sizeof url,
              "postgres://u:" PASSWORD "@127.0.0.1:%d/d?sslmode=disable&gssencmode=disable"
              "&pool.get_timeout_ms=150",
@@ -759,7 +772,7 @@ static void test_postgres__a_server_that_lies_after_the_login_harms_nobody(void 
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     struct hostile hostile;
     char url[URL_SIZE];
-    hostile_start(&hostile, &answers[i], true);
+    hostile_start(&hostile, &answers[i], &welcome);
     snprintf(url, sizeof url,
              "postgres://u@127.0.0.1:%d/d?sslmode=disable&gssencmode=disable"
              "&pool.call_timeout_ms=100&max_reply_bytes=10000",
@@ -774,6 +787,70 @@ static void test_postgres__a_server_that_lies_after_the_login_harms_nobody(void 
     end_pool(pool);
     impostor_stop(&hostile.impostor);
   }
+}
+
+static pool_t *pool_of_hostile(const struct hostile *hostile, int timeout_ms)
+{
+  char url[URL_SIZE];
+  snprintf(url, sizeof url,
+           "postgres://u:" PASSWORD "@127.0.0.1:%d/d?sslmode=disable&gssencmode=disable&pool.get_timeout_ms=%d",
+           hostile->impostor.port, timeout_ms);
+  return open_pool(url);
+}
+
+/* So many messages in one piece that a client has never read all that is there. */
+static struct answer flood_of(const char *message, size_t size)
+{
+  static char flood[1 << 16];
+  size_t filled = 0;
+  for (; filled + size <= sizeof flood; filled += size)
+    memcpy(flood + filled, message, size);
+  return (struct answer){flood, filled, true};
+}
+
+static void test_postgres__a_server_that_never_pauses_ends_nothing_but_the_time(void **state)
+{
+  (void)state;
+  struct hostile hostile;
+  struct answer flood = flood_of("E\x7f\xff\xff\xff", 5);
+  hostile_start(&hostile, &flood, NULL);
+  pool_t *pool = pool_of_hostile(&hostile, 150);
+  expect_no_lease(pool_get(pool), POOL_E_TIMEOUT, "in time");
+  end_pool(pool);
+  impostor_stop(&hostile.impostor);
+  static const struct answer messages[] = {{"N\0\0\0\5\0", 6, true}, {"C\0\0\0\x0bSELECT\0", 12, true}};
+  for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+    pool_error_t error = POOL_ERROR_INIT;
+    PGresult *result;
+    flood = flood_of(messages[i].bytes, messages[i].size);
+    hostile_start(&hostile, &flood, &welcome);
+    pool = pool_of_hostile(&hostile, 20000);
+    pool_lease_t lease = get_lease(pool);
+    int code = pool_postgres_query(pool_conn(lease), "SELECT 1", now_ns() + 150000000, &result, &error);
+    if (code != POOL_E_TIMEOUT)
+      fail_msg("message %zu: %d: %s", i, code, error.message);
+    PQclear(result);
+    put_lease(lease);
+    end_pool(pool);
+    impostor_stop(&hostile.impostor);
+  }
+}
+
+static void test_postgres__a_password_that_a_server_repeats_is_not_told(void **state)
+{
+  (void)state;
+  struct hostile hostile;
+  static const char refusal[] = "SFATAL\0C28P01\0Mthere is no " PASSWORD " here\0";
+  char message[sizeof refusal + 5] = {'E', 0, 0, 0, sizeof refusal + 4};
+  memcpy(message + 5, refusal, sizeof refusal);
+  const struct answer answer = {message, sizeof message, false};
+  hostile_start(&hostile, &answer, &demand);
+  pool_t *pool = pool_of_hostile(&hostile, 20000);
+  size_t since = told_so_far();
+  expect_no_lease(pool_get(pool), POOL_E_OPEN, "there is no *** here");
+  assert_false(was_told(PASSWORD, since));
+  end_pool(pool);
+  impostor_stop(&hostile.impostor);
 }
 
 /* ---- calls ---- */
@@ -1300,6 +1377,237 @@ static void test_postgres__types_have_the_names_of_the_server(void **state)
   PQfinish(conn);
 }
 
+/* ---- a network that fails ---- */
+
+static const char *const plain = "&sslmode=disable", *const secret = "&sslmode=require";
+
+/* A pool of the server behind a proxy. */
+static pool_t *pool_through(const struct proxy *proxy, const char *tls, const char *rest)
+{
+  char url[URL_SIZE];
+  snprintf(url, sizeof url, "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?pool.check_after_ms=0%s%s", proxy->port,
+           tls, rest);
+  return open_pool(url);
+}
+
+static void fall_silent_in_a_call(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&pool.call_timeout_ms=50");
+  pool_lease_t lease = get_lease(pool);
+  proxy_do(proxy, silence);
+  expect_failure(lease, "SELECT 1", "", POOL_E_TIMEOUT, "the deadline passed");
+  put_lease(lease);
+  assert_int_equal(stats_of(pool).open, 0);
+  proxy_do(proxy, PROXY_PASS);
+  put_lease(get_lease(pool));
+  end_pool(pool);
+}
+
+static void fall_silent_in_a_query(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  PGresult *result = NULL;
+  pool_t *pool = pool_through(proxy, tls, "");
+  pool_lease_t lease = get_lease(pool);
+  PGconn *conn = pool_conn(lease);
+  proxy_do(proxy, silence);
+  assert_int_equal(pool_postgres_query(conn, "SELECT 1", now_ns() + 50000000, &result, &error), POOL_E_TIMEOUT);
+  assert_null(result);
+  put_lease(lease);
+  assert_int_equal(stats_of(pool).open, 0);
+  proxy_do(proxy, PROXY_PASS);
+  end_pool(pool);
+}
+
+static void fall_silent_in_a_reset(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&reset_timeout_ms=50");
+  pool_lease_t lease = get_lease(pool);
+  leave_transaction(pool_conn(lease));
+  proxy_do(proxy, silence);
+  size_t since = told_so_far();
+  put_lease(lease);
+  assert_true(was_told("ROLLBACK: the server did not answer in time", since));
+  assert_int_equal(stats_of(pool).open, 0);
+  proxy_do(proxy, PROXY_PASS);
+  put_lease(get_lease(pool));
+  end_pool(pool);
+}
+
+/* Neither the check nor the new connection after it has an answer. */
+static void fall_silent_in_a_check(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  pool_t *pool = pool_through(proxy, tls, "&pool.check_timeout_ms=50");
+  put_lease(get_lease(pool));
+  proxy_do(proxy, silence);
+  size_t since = told_so_far();
+  pool_lease_t lease = pool_get_for(pool, 250);
+  assert_true(lease == POOL_E_TIMEOUT || lease == POOL_E_OPEN);
+  assert_true(was_told("checking the connection: the server did not answer in time", since));
+  proxy_do(proxy, PROXY_PASS);
+  put_lease(get_lease(pool));
+  end_pool(pool);
+}
+
+/* One is closed while it is idle, one while more is to be sent than the network takes. */
+static void fall_silent_in_a_close(struct proxy *proxy, const char *tls, enum proxy_order silence)
+{
+  enum { LONG = 12 << 20 };
+  char *statement = malloc(LONG + 1);
+  assert_non_null(statement);
+  memset(statement, ' ', LONG);
+  statement[LONG] = 0;
+  pool_t *pool = pool_through(proxy, tls, "");
+  pool_lease_t idle = get_lease(pool), sender = get_lease(pool);
+  proxy_do(proxy, silence);
+  PQsetnonblocking(pool_conn(sender), 1);
+  assert_true(PQsendQuery(pool_conn(sender), statement));
+  put_lease(sender);
+  put_lease(idle);
+  assert_int_equal(stats_of(pool).open, 1);
+  end_pool(pool);
+  proxy_do(proxy, PROXY_PASS);
+  free(statement);
+}
+
+static void test_postgres__no_deadline_is_passed_where_the_network_falls_silent(void **state)
+{
+  (void)state;
+  static void (*const falls[])(struct proxy * proxy, const char *tls, enum proxy_order silence) = {
+      fall_silent_in_a_call, fall_silent_in_a_reset, fall_silent_in_a_check, fall_silent_in_a_close};
+  struct proxy proxy;
+  proxy_start(&proxy, postgres.port);
+  fall_silent_in_a_query(&proxy, secret, PROXY_MUTE); /* once, for a cancel has a second */
+  for (size_t i = 0; i < sizeof falls / sizeof *falls; i++) {
+    falls[i](&proxy, plain, PROXY_HOLD);
+    falls[i](&proxy, secret, PROXY_HOLD);
+    falls[i](&proxy, secret, PROXY_MUTE);
+  }
+  proxy_end(&proxy);
+}
+
+/* The network is away, and forgets the connections. */
+static void test_postgres__a_network_that_was_cut_costs_one_failed_check(void **state)
+{
+  (void)state;
+  struct proxy proxy;
+  pool_lease_t leases[6];
+  proxy_start(&proxy, postgres.port);
+  for (int i = 0; i < 2; i++) {
+    pool_t *pool = pool_through(&proxy, plain, "&pool.max_open=6&pool.check_timeout_ms=100");
+    leases_get(pool, leases, 6);
+    leases_put(leases, 6);
+    proxy_do(&proxy, PROXY_HOLD);
+    if (i)
+      assert_true(pool_get_for(pool, 500) < 0);
+    proxy_do(&proxy, PROXY_LOSE);
+    leases_get(pool, leases, 6);
+    for (int j = 0; j < 6; j++)
+      expect_failure(leases[j], "SELECT 1", "", 0, "");
+    assert_int_equal(stats_of(pool).check_failures, 1);
+    leases_put(leases, 6);
+    end_pool(pool);
+  }
+  proxy_end(&proxy);
+}
+
+static void test_postgres__a_slow_network_is_only_slow(void **state)
+{
+  (void)state;
+  static const enum proxy_order orders[] = {PROXY_DRIP, PROXY_LATE};
+  for (int i = 0; i < 2; i++) {
+    struct proxy proxy;
+    proxy_start(&proxy, postgres.port);
+    proxy_do(&proxy, orders[i]);
+    pool_t *pool = pool_through(&proxy, i ? secret : plain, "");
+    pool_lease_t lease = get_lease(pool);
+    int process = process_of(lease);
+    assert_int_equal(value(pool_conn(lease), "SELECT 41 + 1"), 42);
+    leave_transaction(pool_conn(lease));
+    put_lease(lease);
+    lease = get_lease(pool);
+    assert_int_equal(process_of(lease), process);
+    expect_failure(lease, "SELECT 1", "", 0, "");
+    put_lease(lease);
+    assert_int_equal(stats_of(pool).checks, 1);
+    end_pool(pool);
+    proxy_end(&proxy);
+  }
+}
+
+static void test_postgres__half_an_answer_and_a_reset_end_the_connection(void **state)
+{
+  (void)state;
+  struct proxy proxy;
+  pool_error_t error = POOL_ERROR_INIT;
+  proxy_start(&proxy, postgres.port);
+  for (int i = 0; i < 2; i++) {
+    pool_t *pool = pool_through(&proxy, i ? secret : plain, "");
+    pool_lease_t caller = get_lease(pool), asker = get_lease(pool), leaver = get_lease(pool), idle = get_lease(pool);
+    leave_transaction(pool_conn(leaver));
+    put_lease(idle);
+    proxy_do(&proxy, PROXY_HALF);
+    expect_failure(caller, "SELECT 1", "", POOL_E_BROKEN, "");
+    assert_int_equal(pool_postgres_query(pool_conn(asker), "SELECT 1", POOL_NO_DEADLINE, NULL, &error), POOL_E_BROKEN);
+    put_lease(leaver);
+    put_lease(asker);
+    put_lease(caller);
+    expect_no_lease(pool_get(pool), POOL_E_OPEN, "");
+    wait_until(stats_of(pool).open == 0); /* what is dead is closed in the background */
+    proxy_do(&proxy, PROXY_PASS);
+    put_lease(get_lease(pool));
+    end_pool(pool);
+  }
+  proxy_end(&proxy);
+}
+
+/* ---- failover ---- */
+
+#define CALLERS 20
+
+struct callers {
+  pool_t *pool;
+  _Atomic int served;
+};
+
+/* Each keeps its connection until all of them have one. */
+static void *be_served(void *data)
+{
+  struct callers *callers = data;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_lease_t lease = pool_get_for(callers->pool, 60000);
+  must(lease > 0);
+  must(pool_call(lease, "SELECT 1", (pool_bytes_t){NULL, 0}, NULL, &error) == 0);
+  atomic_fetch_add(&callers->served, 1);
+  must_soon(atomic_load(&callers->served) == CALLERS);
+  must(pool_put(lease) == 0);
+  return NULL;
+}
+
+static void test_postgres__the_second_server_serves_all_callers_of_the_first(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  pool_lease_t leases[CALLERS];
+  pthread_t threads[CALLERS];
+  start_the_standby();
+  snprintf(url, sizeof url, TWO "pool.max_open=%d&pool.check_after_ms=0", postgres.port, standby.port, CALLERS);
+  struct callers callers = {.pool = open_pool(url)};
+  leases_get(callers.pool, leases, CALLERS);
+  leases_put(leases, CALLERS);
+  server_kill(&postgres.server);
+  put_lease(get_lease(callers.pool));
+  threads_start(threads, CALLERS, be_served, &callers);
+  threads_end(threads, CALLERS);
+  assert_int_equal(stats_of(callers.pool).check_failures, 1);
+  pool_lease_t lease = get_lease(callers.pool);
+  assert_int_equal(atoi(PQport(pool_conn(lease))), standby.port);
+  put_lease(lease);
+  end_pool(callers.pool);
+  server_kill(&standby.server);
+  postgres_start(&postgres);
+}
+
 static void test_postgres__no_password_was_ever_told(void **state)
 {
   (void)state;
@@ -1338,7 +1646,7 @@ static void start_the_server(void)
   snprintf(certificate, sizeof certificate, "ssl_cert_file=%s/server.crt", postgres.server.folder);
   snprintf(key, sizeof key, "ssl_key_file=%s/server.key", postgres.server.folder);
   const char *settings[] = {"-c", rules_setting,        "-c", "ssl=on", "-c", certificate, "-c", key,
-                            "-c", "max_connections=18", NULL};
+                            "-c", "max_connections=30", NULL};
   memcpy(postgres.settings, settings, sizeof settings);
   postgres_start(&postgres);
   chmod(postgres.server.folder, 0755); /* for the certificate */
@@ -1377,6 +1685,8 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_connection_with_tls_is_checked),
       cmocka_unit_test(test_postgres__a_server_of_another_kind_is_none),
       cmocka_unit_test(test_postgres__a_server_that_lies_after_the_login_harms_nobody),
+      cmocka_unit_test(test_postgres__a_server_that_never_pauses_ends_nothing_but_the_time),
+      cmocka_unit_test(test_postgres__a_password_that_a_server_repeats_is_not_told),
       cmocka_unit_test(test_postgres__values_keep_their_types_and_digits),
       cmocka_unit_test(test_postgres__parameters_keep_their_digits),
       cmocka_unit_test(test_postgres__commands_say_how_many_rows_they_changed),
@@ -1396,6 +1706,11 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__wrong_urls_are_refused_and_not_quoted),
       cmocka_unit_test(test_postgres__the_driver_says_what_it_is),
       cmocka_unit_test(test_postgres__types_have_the_names_of_the_server),
+      cmocka_unit_test(test_postgres__no_deadline_is_passed_where_the_network_falls_silent),
+      cmocka_unit_test(test_postgres__a_network_that_was_cut_costs_one_failed_check),
+      cmocka_unit_test(test_postgres__a_slow_network_is_only_slow),
+      cmocka_unit_test(test_postgres__half_an_answer_and_a_reset_end_the_connection),
+      cmocka_unit_test(test_postgres__the_second_server_serves_all_callers_of_the_first),
       cmocka_unit_test(test_postgres__no_password_was_ever_told),
   };
   start_the_server();

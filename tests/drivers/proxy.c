@@ -26,13 +26,23 @@ static void drop(struct proxy *proxy, int number)
   proxy->pairs[number] = proxy->pairs[--proxy->count];
 }
 
-static void cut(struct proxy *proxy)
+static void reset(struct proxy *proxy, int number)
 {
   struct linger at_once = {.l_onoff = 1};
-  while (proxy->count > 0) {
-    must(setsockopt(proxy->pairs[0].client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
-    drop(proxy, 0);
-  }
+  must(setsockopt(proxy->pairs[number].client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+  drop(proxy, number);
+}
+
+static void cut(struct proxy *proxy)
+{
+  while (proxy->count > 0)
+    reset(proxy, 0);
+}
+
+static void lose(struct proxy *proxy)
+{
+  for (int i = 0; i < proxy->count; i++)
+    proxy->pairs[i].lost = true;
 }
 
 static void take_client(struct proxy *proxy)
@@ -40,6 +50,7 @@ static void take_client(struct proxy *proxy)
   struct sockaddr_in name = loopback(proxy->server_port);
   must(proxy->count < PROXY_PAIRS);
   int number = proxy->count++;
+  proxy->pairs[number].lost = false;
   proxy->pairs[number].client = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC);
   proxy->pairs[number].server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   must(proxy->pairs[number].client >= 0 && proxy->pairs[number].server >= 0);
@@ -47,24 +58,56 @@ static void take_client(struct proxy *proxy)
     drop(proxy, number);
 }
 
-/* False when one of the two is at its end. */
-static bool pass(int from, int to, bool drips)
+/* False when there is no more to come. */
+static bool take(int from, char *bytes, size_t most, size_t *size)
 {
-  char bytes[4096];
-  ssize_t size = recv(from, bytes, drips ? 1 : sizeof bytes, MSG_DONTWAIT);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR))
-    return true;
-  if (drips)
-    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-  return size > 0 && send(to, bytes, (size_t)size, MSG_NOSIGNAL) == size;
+  ssize_t count = recv(from, bytes, most, MSG_DONTWAIT);
+  *size = count > 0 ? (size_t)count : 0;
+  return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-static void pass_all(struct proxy *proxy, const struct pollfd *watched, int count, bool drips)
+static bool give(int to, const char *bytes, size_t size)
+{
+  return size == 0 || send(to, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+static void pause_ms(int ms)
+{
+  nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+}
+
+/* Each of these passes bytes one way, and returns false when one of the two is at its end. */
+
+static bool pass_request(struct proxy *proxy, int number)
+{
+  char bytes[4096];
+  size_t size;
+  return take(proxy->pairs[number].client, bytes, sizeof bytes, &size) &&
+         give(proxy->pairs[number].server, bytes, size);
+}
+
+static bool pass_reply(struct proxy *proxy, int number, int order)
+{
+  char bytes[4096];
+  size_t size;
+  if (!take(proxy->pairs[number].server, bytes, order == PROXY_DRIP ? 1 : sizeof bytes, &size))
+    return false;
+  bool halves = size > 0 && (order == PROXY_HALF || order == PROXY_MUTE);
+  if (order == PROXY_DRIP || order == PROXY_LATE)
+    pause_ms(order == PROXY_DRIP ? 1 : 20);
+  proxy->pairs[number].lost = halves && order == PROXY_MUTE;
+  return give(proxy->pairs[number].client, bytes, halves ? size / 2 : size) && !(halves && order == PROXY_HALF);
+}
+
+static void pass_all(struct proxy *proxy, const struct pollfd *watched, int count, int order)
 {
   for (int i = count - 1; i >= 0; i--) {
-    int client = proxy->pairs[i].client, server = proxy->pairs[i].server;
-    if ((watched[2 * i].revents && !pass(client, server, false)) ||
-        (watched[2 * i + 1].revents && !pass(server, client, drips)))
+    if ((!watched[2 * i].revents || pass_request(proxy, i)) &&
+        (!watched[2 * i + 1].revents || pass_reply(proxy, i, order)))
+      continue;
+    if (order == PROXY_HALF)
+      reset(proxy, i);
+    else
       drop(proxy, i);
   }
 }
@@ -76,6 +119,8 @@ static int obey(struct proxy *proxy)
   int order = atomic_load(&proxy->order);
   if (order == PROXY_CUT || order == PROXY_END)
     cut(proxy);
+  if (order == PROXY_LOSE)
+    lose(proxy);
   atomic_store(&proxy->obeyed, order);
   return order;
 }
@@ -89,11 +134,12 @@ static void *proxy_main(void *data)
     watched[0] = (struct pollfd){.fd = proxy->wake, .events = POLLIN};
     watched[1] = (struct pollfd){.fd = order == PROXY_HOLD ? -1 : proxy->listener, .events = POLLIN};
     for (int i = 0; i < count; i++) {
-      watched[2 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].client, .events = POLLIN};
-      watched[3 + 2 * i] = (struct pollfd){.fd = proxy->pairs[i].server, .events = POLLIN};
+      bool lost = proxy->pairs[i].lost;
+      watched[2 + 2 * i] = (struct pollfd){.fd = lost ? -1 : proxy->pairs[i].client, .events = POLLIN};
+      watched[3 + 2 * i] = (struct pollfd){.fd = lost ? -1 : proxy->pairs[i].server, .events = POLLIN};
     }
     must(poll(watched, 2 + 2 * (nfds_t)count, -1) > 0);
-    pass_all(proxy, watched + 2, count, order == PROXY_DRIP);
+    pass_all(proxy, watched + 2, count, order);
     if (watched[1].revents)
       take_client(proxy);
     if (watched[0].revents)

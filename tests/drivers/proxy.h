@@ -15,6 +15,10 @@ enum proxy_order {
   PROXY_PASS, /* all bytes, at once */
   PROXY_HOLD, /* none: they wait */
   PROXY_DRIP, /* those from the server one by one, a millisecond apart */
+  PROXY_LATE, /* those from the server, 20 ms late */
+  PROXY_HALF, /* half of what a server says next; then its connection ends by a reset */
+  PROXY_MUTE, /* half of what a server says next; then its connection is silent for good */
+  PROXY_LOSE, /* every connection is silent for good and hears of no end; then as PASS, for new ones */
   PROXY_CUT,  /* every connection ends by a reset; then as PASS */
   PROXY_END
 };
@@ -30,6 +34,7 @@ struct proxy {
   pthread_t thread;
   struct {
     int client, server;
+    bool lost; /* silent for good */
   } pairs[PROXY_PAIRS];
   int count;
 };

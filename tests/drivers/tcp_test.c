@@ -406,7 +406,8 @@ static void test_tcp__a_wrong_url_says_what_is_wrong(void **state)
       {"tcp://h:1?reply_bytes=0", "reply_bytes must be a number"},
       {"tcp://h:1?max_reply_bytes=10&reply_bytes=11", "from 1 to 10"},
       {"tls://h:1?verify=yes", "one of: full, ca, none"},
-      {"tls://h:1?cert=/no/file", "the file of parameter cert"},
+      {"tls://h:1?cert=/no/file", "the file of parameter cert: No such file"},
+      {"tls://h:1?ca=/no/file", "the file of parameter ca: No such file"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -131,8 +131,8 @@ mkdir tree build
 for package in "$built"/first/*.deb; do
   dpkg-deb -x "$package" tree
 done
-echo "file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}\" TYPE DIRECTORY USE_SOURCE_PERMISSIONS FILES \
-  \"$work/tree/usr/\")" \
+rm -f tree/usr/bin/poolctl # that of the package finds its library in /usr
+echo "file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}\" TYPE DIRECTORY FILES \"$work/tree/usr/\")" \
   >build/cmake_install.cmake
 pc=$(find tree -name pool.pc) config=$(find tree -name pool-targets.cmake)
 cp "$pc" pool.pc

@@ -61,8 +61,10 @@ done < <(grep -roP --include='*.md' '\]\((?!https?:|#)\K[^)#, ]*[./][^)#, ]*' pr
 mv prefix moved
 library=$work/${library/prefix/moved}
 check "shared" "$library/pkgconfig" "$library"
-[ "$(moved/bin/poolctl --version)" = "poolctl $version" ] || fail "poolctl of a moved tree does not run"
-moved/bin/poolctl drivers | grep -q jsonrpc || fail "poolctl of a moved tree finds no drivers"
+if [ -e moved/bin/poolctl ]; then # it may be left out
+  [ "$(moved/bin/poolctl --version)" = "poolctl $version" ] || fail "poolctl of a moved tree does not run"
+  moved/bin/poolctl drivers | grep -q jsonrpc || fail "poolctl of a moved tree finds no drivers"
+fi
 rm "$library"/libpool.so*
 # Newer systems have all of it in their C library and would not complain.
 [ "$(ask "$library/pkgconfig" --libs --static | grep -oE -- '-pthread|-ldl' | xargs)" = "-pthread -ldl" ] ||

@@ -2,6 +2,15 @@
 
 package pool
 
+import "libpool.example/go/internal/native"
+
+// Expose shows all pools of the process to the program poolctl, those that are made later too; as POOL_EXPOSE=1 does.
+func Expose() error { return exposed(native.Pool_expose_all) }
+
+// Expose shows the pool to the program poolctl until it is collected. It can be looked at only; a DriverPool can be
+// steered as well.
+func (p *Pool[C]) Expose() error { return p.handle.expose() }
+
 // Flush replaces all connections: those that are idle are closed now, others when they are released.  It returns how many
 // connections are concerned.
 func (p *Pool[C]) Flush() int {
@@ -38,6 +47,10 @@ func (p *Pool[C]) controlled(result int) (int, error) {
 	p.tend()
 	return counted(result)
 }
+
+// Expose shows the pool to the program poolctl until it is collected, which can also pause, resume, flush, resize and evict
+// it.
+func (p *DriverPool) Expose() error { return p.handle.expose() }
 
 // Flush does what Pool.Flush does.
 func (p *DriverPool) Flush() int { return p.handle.flush() }

@@ -37,6 +37,22 @@ func handleOf(pool native.Struct_SS_pool, settings *settings) (*handle, error) {
 	return h, nil
 }
 
+// Of one pool, or of all.
+func exposed(expose func(native.Pool_error_t) int) error {
+	failure := native.NewPool_error_t()
+	defer native.DeletePool_error_t(failure)
+	if code := expose(failure); code < 0 {
+		return failureOf(int64(code), failure.GetMessage())
+	}
+	return nil
+}
+
+func (h *handle) expose() error {
+	err := exposed(func(failure native.Pool_error_t) int { return native.Pool_expose(h.pool, failure) })
+	runtime.KeepAlive(h)
+	return err
+}
+
 func (h *handle) len() int {
 	count := native.Pool_len(h.pool)
 	runtime.KeepAlive(h)

@@ -65,6 +65,20 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
   }
 
   /**
+   * Shows the pool to the program poolctl until it is collected. A {@link Pool} can be looked at only, a {@link
+   * DriverPool} can be steered as well.
+   *
+   * @throws PoolException if the socket for it cannot be made
+   */
+  public void expose() {
+    try {
+      Core.pool_expose(handle);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
    * Closes the pool and waits, for as long as a get may take, until the last connection has come back and been closed.
    * If the thread is interrupted it stops waiting and stays interrupted.
    */

@@ -104,6 +104,16 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return Core.pool_version();
   }
 
+  /**
+   * Shows all pools of the process to the program poolctl, those that are made later too, data sources and {@link
+   * DriverPool}s included; as {@code POOL_EXPOSE=1} in the environment does.
+   *
+   * @throws PoolException if the socket for it cannot be made
+   */
+  public static void exposeAll() {
+    Core.pool_expose_all();
+  }
+
   // ---- get and put
 
   /** The same as {@link #get(Duration)} with the configured timeout. */

@@ -17,4 +17,10 @@ module Libpool
   def self.library_version
     Native.pool_version
   end
+
+  # Shows all pools of the process to the program poolctl, those that are made later too; as POOL_EXPOSE=1 does.
+  def self.expose
+    Native.pool_expose_all
+    nil
+  end
 end

@@ -59,6 +59,13 @@ module Libpool
       Native.pool_resize(self, max_open).tap { tidy }
     end
 
+    # Shows the pool to the program poolctl until it is collected, and returns it.  A Pool can be looked at only, a
+    # DriverPool can be steered as well.
+    def expose
+      Native.pool_expose(self)
+      self
+    end
+
     def inspect
       "#<#{self.class.name} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"
     end

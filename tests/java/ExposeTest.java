@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What poolctl sees of a program in Java, {@link Exposed}, asked for as poolctl does. */
+class ExposeTest {
+  private static final String MINE = "1 lent, 1 idle";
+  private static final String SERVED = "1 lent, 1 idle, steerable";
+  private static final Map<String, String> ALL = Map.of("mine", MINE, "served", SERVED, "later", "0 lent, 0 idle");
+
+  @TempDir Path runtime;
+  private RpcServer server;
+
+  @BeforeEach
+  void startServer() throws Exception {
+    server = new RpcServer();
+  }
+
+  @AfterEach
+  void stopServer() throws Exception {
+    server.close();
+  }
+
+  /** A process that plays a role, and the first line that it says. */
+  private final class Player implements AutoCloseable {
+    private final Process process;
+    private final String said;
+
+    /** It has so few descriptors that one may use them up. */
+    Player(String role, String expose) throws IOException {
+      List<String> command = new ArrayList<>(List.of("sh", "-c", "ulimit -n 256 && exec \"$0\" \"$@\""));
+      command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+      command.addAll(List.of("-Xcheck:jni", "-cp", System.getProperty("java.class.path"), "libpool.Exposed", role));
+      command.add("jsonrpc://" + server.address());
+      ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+      builder.environment().put("XDG_RUNTIME_DIR", runtime.toString());
+      builder.environment().put("POOL_EXPOSE", expose);
+      process = builder.start();
+      said = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8)).readLine();
+    }
+
+    Path path() {
+      return runtime.resolve("libpool").resolve(Long.toString(process.pid()));
+    }
+
+    JsonObject ask(String request) throws IOException {
+      assertEquals("ready", said);
+      try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+        channel.connect(UnixDomainSocketAddress.of(path()));
+        channel.write(StandardCharsets.US_ASCII.encode(request + "\n"));
+        var in = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8));
+        return JsonParser.parseString(in.readLine()).getAsJsonObject();
+      }
+    }
+
+    List<JsonObject> pools() throws IOException {
+      List<JsonObject> pools = new ArrayList<>();
+      for (JsonElement pool : ask("report").getAsJsonArray("pools")) {
+        pools.add(pool.getAsJsonObject());
+      }
+      return pools;
+    }
+
+    /** By their names. */
+    Map<String, String> seen() throws IOException {
+      Map<String, String> seen = new TreeMap<>();
+      for (JsonObject pool : pools()) {
+        String steerable = pool.get("steerable").getAsBoolean() ? ", steerable" : "";
+        seen.put(pool.get("name").getAsString(), pool.get("leased") + " lent, " + pool.get("idle") + " idle" + steerable);
+      }
+      return seen;
+    }
+
+    @Override
+    public void close() throws Exception {
+      process.getOutputStream().close();
+      assertEquals(0, process.waitFor());
+    }
+  }
+
+  @Test
+  void onePoolIsSeenAndNoOther() throws Exception {
+    try (var mine = new Player("mine", "");
+        var served = new Player("served", "")) {
+      assertEquals(Map.of("mine", MINE), mine.seen());
+      assertEquals(Map.of("served", SERVED), served.seen());
+    }
+  }
+
+  @Test
+  void allPoolsAreSeenAndThoseOfADriverSteered() throws Exception {
+    try (var player = new Player("all", "")) {
+      assertEquals(ALL, player.seen());
+      for (JsonObject pool : player.pools()) {
+        JsonObject paused = player.ask("pause " + pool.get("id"));
+        assertEquals(pool.get("steerable"), paused.get("ok"), paused::toString);
+      }
+      for (JsonObject pool : player.pools()) {
+        int pauses = pool.get("name").getAsString().equals("served") ? 1 : 0;
+        assertEquals(pauses, pool.get("pauses").getAsInt(), pool::toString);
+      }
+    }
+  }
+
+  @Test
+  void theEnvironmentExposesAllPools() throws Exception {
+    try (var exposed = new Player("none", "1");
+        var silent = new Player("none", "")) {
+      assertEquals(ALL, exposed.seen());
+      assertEquals("ready", silent.said);
+      assertFalse(Files.exists(silent.path()));
+    }
+  }
+
+  @Test
+  void aFailureSaysWhatTheLibrarySays() throws Exception {
+    for (String role : List.of("full", "all, full")) {
+      try (var player = new Player(role, "")) {
+        assertEquals(CoreConstants.POOL_E_SYSTEM + " no socket for poolctl: Too many open files", player.said);
+      }
+    }
+  }
+}

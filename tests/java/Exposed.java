@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.lang.ref.Reference;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A program that poolctl looks into: {@code ROLE URL}. Each of its pools has one connection lent, and one idle. */
+final class Exposed {
+  private Exposed() {}
+
+  public static void main(String[] arguments) throws Exception {
+    var mine = Pool.builder(Object::new).name("mine").maxOpen(2).build();
+    var served = DriverPool.builder(arguments[1]).name("served").maxOpen(2).build();
+    List<AutoCloseable> lent = List.of(mine.get(), served.get());
+    mine.get().close();
+    served.get().close();
+    try {
+      expose(arguments[0], mine, served);
+      var later = Pool.builder(Object::new).name("later").build();
+      say("ready");
+      Reference.reachabilityFence(later);
+    } catch (PoolException e) {
+      say(e.code() + " " + e.getMessage());
+    }
+    Reference.reachabilityFence(lent);
+  }
+
+  /** And waits until the test has seen enough. */
+  private static void say(String line) throws IOException {
+    System.out.println(line);
+    System.in.readAllBytes();
+  }
+
+  private static void expose(String role, Pool<?, ?> mine, DriverPool served) throws IOException {
+    switch (role) {
+      case "mine" -> mine.expose();
+      case "served" -> served.expose();
+      case "all" -> Pool.exposeAll();
+      case "full" -> whenFull(mine::expose);
+      case "all, full" -> whenFull(Pool::exposeAll);
+      default -> {} // the environment says what is exposed
+    }
+  }
+
+  /** There is a descriptor for the folder, and none for the socket. */
+  private static void whenFull(Runnable expose) throws IOException {
+    List<FileInputStream> files = new ArrayList<>();
+    try {
+      for (; ; ) {
+        files.add(new FileInputStream("/dev/null"));
+      }
+    } catch (IOException full) {
+      files.remove(files.size() - 1).close();
+    }
+    try {
+      expose.run();
+    } finally {
+      for (FileInputStream file : files) {
+        file.close();
+      }
+    }
+  }
+}
