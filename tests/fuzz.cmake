@@ -39,5 +39,6 @@ if(NOT TARGET pool_foreign)
 endif()
 list(TRANSFORM POOL_FOREIGN_SOURCES REPLACE "(.+)" "drivers/foreign/\\1.c" OUTPUT_VARIABLE read)
 list(FILTER read EXCLUDE REGEX "/(foreign|guard|linker|performer|sequence|sockets)\\.c$")
-pool_fuzzer(description SOURCES ${read} drivers/support/failure.c src/base/near.c src/base/url.c LIBRARIES -lffi
+pool_fuzzer(description SOURCES ${read} drivers/support/failure.c drivers/support/parameters.c src/base/near.c
+            src/base/url.c LIBRARIES -lffi
             SEEDS ${PROJECT_SOURCE_DIR}/drivers/foreign/descriptions)

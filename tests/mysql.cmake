@@ -10,7 +10,7 @@ if(NOT POOL_MARIADBD)
 endif()
 
 add_executable(mysql_test drivers/mysql_test.c drivers/callers.c drivers/impostor.c drivers/mysql_server.c
-               drivers/proxy.c drivers/server.c)
+               drivers/opened.c drivers/proxy.c drivers/server.c)
 target_link_libraries(mysql_test PRIVATE pool_test_support pool PkgConfig::libmariadb)
 add_dependencies(mysql_test pool_mysql)
 add_test(NAME mysql COMMAND mysql_test)

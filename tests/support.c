@@ -2,10 +2,12 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 /* POOL_TESTS=PATTERN in the environment: only these tests of a program (tests/mutants). */
@@ -250,6 +252,19 @@ void fake_finish(struct fake *fake, pool_t *pool)
   assert_int_equal(atomic_load(&fake->open_now), 0);
   assert_int_equal(atomic_load(&fake->opened), atomic_load(&fake->closed));
   assert_int_equal(atomic_load(&fake->misuse), 0);
+}
+
+int listen_locally(int backlog, int *port)
+{
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof name;
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(listener >= 0);
+  assert_int_equal(bind(listener, (struct sockaddr *)&name, size), 0);
+  assert_int_equal(listen(listener, backlog), 0);
+  assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+  *port = ntohs(name.sin_port);
+  return listener;
 }
 
 pool_stats_t stats_of(pool_t *pool)

@@ -144,6 +144,9 @@ void fake_finish(struct fake *fake, pool_t *pool);
 
 pool_stats_t stats_of(pool_t *pool);
 
+/* A socket that listens on a free port of 127.0.0.1; fails the test if there can be none. */
+int listen_locally(int backlog, int *port);
+
 /* Starts a thread; fails the test if it cannot. */
 pthread_t thread_start(void *(*main)(void *), void *data);
 void *thread_end(pthread_t thread);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/near.h"
 #include "support/failure.h"
+#include "support/parameters.h"
 
 /* What is filled in, and where an error goes. */
 struct filler {
@@ -158,14 +158,13 @@ static bool set_parameter(struct filler *filler, struct parameter *parameter, co
                                                  : set_real(filler, parameter, term);
 }
 
-/* A name that is unknown may be a part of a password that was not encoded, so it is not shown. */
-static bool unknown_parameter(struct filler *filler, const char *name)
+static bool unknown_parameter(struct filler *filler, size_t number, const char *name)
 {
   struct near near = near_begin(name);
   for (const struct parameter *parameter = filler->description->parameters; parameter; parameter = parameter->next)
     near_look(&near, parameter->name);
-  return fail(filler, ((struct place){0, 0}), "the URL has a parameter that this description does not know%s%s%s",
-              near.found ? "; did you mean " : "", near.found ? near.found : "", near.found ? "?" : "");
+  return fail(filler, ((struct place){0, 0}), PARAMETERS_UNKNOWN "%s%s%s", number, near.found ? "did you mean " : "",
+              near.found ? near.found : "there are those that the description has", near.found ? "?" : "");
 }
 
 static bool set_parameters(struct filler *filler)
@@ -176,7 +175,7 @@ static bool set_parameters(struct filler *filler)
     struct parameter *parameter = description_parameter(filler->description, given->name);
     if (strcmp(given->name, "description") == 0)
       continue;
-    if (!(parameter ? set_parameter(filler, parameter, given->value) : unknown_parameter(filler, given->name)))
+    if (!(parameter ? set_parameter(filler, parameter, given->value) : unknown_parameter(filler, i + 1, given->name)))
       return false;
   }
   for (const struct parameter *p = filler->description->parameters; p; p = p->next)

@@ -44,6 +44,7 @@
 #include "foreign/sockets.h"
 #include "support/connect.h"
 #include "support/failure.h"
+#include "support/parameters.h"
 
 struct context {
   struct description description;
@@ -186,9 +187,9 @@ static void foreign_release(void *data)
 
 static int read_url(struct description *description, const char *address, pool_error_t *error)
 {
-  const char *problem = url_read(&description->url, address);
-  if (problem)
-    return failure_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "%s", problem);
+  int code = parameters_url(&description->url, address, error);
+  if (code)
+    return code;
   return url_value(&description->url, "description")
              ? 0
              : failure_set(error, POOL_E_INVALID, 0,

@@ -50,8 +50,6 @@ static void *call_main(void *data)
   pool_error_t error = POOL_ERROR_INIT;
   int code =
       query_run(call->mysql, call->options, call->sql, &call->parameters, &reply, pool_call_deadline(name), &error);
-  if (code == POOL_E_REMOTE && pool_bytes_new(strlen(error.message), &reply) == 0)
-    memcpy(reply.data, error.message, reply.size);
   call_free(call);
   pool_call_done(name, code, reply);
   return NULL;

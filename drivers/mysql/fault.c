@@ -51,26 +51,9 @@ int fault_say(struct fault fault, int code, bool late, const char *doing, pool_e
   return failure_set(error, code, (int)fault.number, "%s: %s", doing, line);
 }
 
-/* Copies a text of one line into a string of JSON, as many whole characters as fit. */
-static void copy_quoted(char *to, size_t size, const char *from)
-{
-  const char *full = to + size - sizeof "\\four";
-  for (; *from; from++) {
-    bool begins = (*from & 0xc0) != 0x80;
-    if (begins && to >= full)
-      break;
-    if (*from == '"' || *from == '\\')
-      *to++ = '\\';
-    *to++ = *from;
-  }
-  *to = 0;
-}
-
 int fault_remote(struct fault fault, pool_error_t *error)
 {
-  char line[sizeof error->message], quoted[sizeof error->message - 64];
+  char line[sizeof error->message - sizeof " (SQLSTATE 12345)"]; /* a long message leaves room for the state */
   failure_line(line, sizeof line, fault.text);
-  copy_quoted(quoted, sizeof quoted, line);
-  return failure_set(error, POOL_E_REMOTE, (int)fault.number, "{\"message\":\"%s\",\"code\":%u,\"sqlstate\":\"%s\"}",
-                     quoted, fault.number, fault.state);
+  return failure_set(error, POOL_E_REMOTE, (int)fault.number, "%s (SQLSTATE %s)", line, fault.state);
 }

@@ -25,7 +25,7 @@ bool fault_is_servers(const struct fault *fault);
 /* Says it behind `doing` and a colon.  Late: the deadline is the reason.  Returns the code. */
 int fault_say(struct fault fault, int code, bool late, const char *doing, pool_error_t *error);
 
-/* Says an error of the server's as {"message":...,"code":...,"sqlstate":...}, and returns POOL_E_REMOTE. */
+/* Says what the server answered: the message and its SQLSTATE.  `native` is the number.  Returns POOL_E_REMOTE. */
 int fault_remote(struct fault fault, pool_error_t *error);
 
 #endif

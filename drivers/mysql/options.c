@@ -9,12 +9,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/near.h"
 #include "support/failure.h"
-
-#define REPLY_LIMIT (INT64_C(64) * 1024 * 1024)
-#define RESET_MS    INT64_C(5000)
-#define A_YEAR_MS   (INT64_C(365) * 24 * 3600 * 1000)
+#include "support/parameters.h"
 
 /* Without those that send the password in clear, or ask for one at the terminal: a server chooses among them. */
 #define AUTH "mysql_native_password,client_ed25519,caching_sha2_password"
@@ -33,7 +29,7 @@ struct parameter {
   enum kind kind;
   size_t offset; /* of the member of struct options */
   const char *const *choices;
-  int64_t most;
+  uint64_t most; /* of a number */
 };
 
 static const char *const resets[] = {"connection", "change_user", "rollback", "none", NULL};
@@ -45,9 +41,9 @@ static const struct parameter parameters[] = {
     {"socket", TEXT, AT(socket), NULL, 0},
     {"charset", TEXT, AT(charset), NULL, 0},
     {"reset", CHOICE, AT(reset), resets, 0},
-    {"reset_timeout_ms", NUMBER, AT(reset_timeout_ms), NULL, A_YEAR_MS},
+    {"reset_timeout_ms", NUMBER, AT(reset_timeout_ms), NULL, PARAMETERS_RESET_MOST},
     {"init_statement", TEXT, AT(init_statement), NULL, 0},
-    {"max_reply_bytes", NUMBER, AT(max_reply_bytes), NULL, INT64_C(1) << 30},
+    {"max_reply_bytes", NUMBER, AT(max_reply_bytes), NULL, UINT64_C(1) << 30},
     {"ssl_mode", CHOICE, AT(ssl), ssl_modes, 0},
     {"ssl_verify", FLAG, AT(ssl_verify), NULL, 0},
     {"ssl_ca", FILE_NAME, AT(ssl_ca), NULL, 0},
@@ -99,18 +95,6 @@ static int set_flag(const struct parameter *parameter, int *member, const char *
   return failure_set(error, POOL_E_INVALID, 0, "the URL's %s must be 0 or 1", parameter->name);
 }
 
-static int set_number(const struct parameter *parameter, int64_t *member, const char *value, pool_error_t *error)
-{
-  char *end;
-  errno = 0;
-  long long number = strtoll(value, &end, 10);
-  if (*value < '0' || *value > '9' || *end || errno || number < 1 || number > parameter->most)
-    return failure_set(error, POOL_E_INVALID, 0, "the URL's %s must be a number from 1 to %lld", parameter->name,
-                       (long long)parameter->most);
-  *member = number;
-  return 0;
-}
-
 static int set_text(const struct parameter *parameter, const char **member, const char *value, pool_error_t *error)
 {
   if (!*value)
@@ -131,25 +115,21 @@ static int set(struct options *options, const struct parameter *parameter, const
   case FLAG:
     return set_flag(parameter, member, value, error);
   case NUMBER:
-    return set_number(parameter, member, value, error);
+    return parameters_number_of(parameter->name, value, parameter->most, member, error);
   default:
     return set_text(parameter, member, value, error);
   }
 }
 
-/* No part of the URL is shown: a password that was not encoded could have become a name. */
-static int say_unknown(const char *name, size_t number, pool_error_t *error)
+static int refuse(const char *name, size_t number, pool_error_t *error)
 {
-  struct near near = near_begin(name);
-  for (size_t i = 0; i < PARAMETERS; i++)
-    near_look(&near, parameters[i].name);
-  static const char where[] = "of the URL behind '?', settings of the pool not counted, is unknown";
-  if (near.found)
-    return failure_set(error, POOL_E_INVALID, 0, "parameter %zu %s; did you mean '%s'?", number, where, near.found);
   char all[384] = "";
-  for (size_t i = 0; i < PARAMETERS; i++)
+  struct near near = near_begin(name);
+  for (size_t i = 0; i < PARAMETERS; i++) {
+    near_look(&near, parameters[i].name);
     strcat(strcat(all, i ? ", " : ""), parameters[i].name);
-  return failure_set(error, POOL_E_INVALID, 0, "parameter %zu %s; there are %s", number, where, all);
+  }
+  return parameters_refuse(number, &near, all, error);
 }
 
 static int set_parameter(struct options *options, size_t index, pool_error_t *error)
@@ -158,7 +138,7 @@ static int set_parameter(struct options *options, size_t index, pool_error_t *er
   for (size_t i = 0; i < PARAMETERS; i++)
     if (strcmp(parameters[i].name, given->name) == 0)
       return set(options, &parameters[i], given->value, error);
-  return say_unknown(given->name, index + 1, error);
+  return refuse(given->name, index + 1, error);
 }
 
 /* ---- TLS ---- */
@@ -223,7 +203,7 @@ static int set_addresses(struct options *options, pool_error_t *error)
     return set_socket(options, error);
   if (url->host_count == 0)
     return failure_set(error, POOL_E_INVALID, 0,
-                       "the URL has no server; it is mysql://USER@HOST/DATABASE, or mysql:///DATABASE?socket=/PATH");
+                       "the host is missing: mysql://USER@HOST/DATABASE, or mysql:///DATABASE?socket=/PATH");
   options->address_count = url->host_count;
   for (size_t i = 0; i < url->host_count; i++) {
     const char *port = *url->hosts[i].port ? url->hosts[i].port : "3306";
@@ -295,12 +275,12 @@ int options_read(struct options **options, const char *text, pool_error_t *error
   atomic_store(&made->references, 1);
   made->charset = "utf8mb4";
   made->auth = AUTH;
-  made->reset_timeout_ms = RESET_MS;
-  made->max_reply_bytes = REPLY_LIMIT;
+  made->reset_timeout_ms = PARAMETERS_RESET_MS;
+  made->max_reply_bytes = PARAMETERS_REPLY_BYTES;
   made->ssl = made->ssl_verify = -1;
-  const char *problem = url_read(&made->url, text);
-  int code = problem ? failure_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "%s", problem)
-                     : read_parts(made, error);
+  int code = parameters_url(&made->url, text, error);
+  if (code == 0)
+    code = read_parts(made, error);
   if (code)
     options_release(made);
   else

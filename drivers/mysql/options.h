@@ -37,9 +37,9 @@ struct options {
   const char *socket;
   const char *charset;
   int reset; /* an enum options_reset */
-  int64_t reset_timeout_ms;
+  uint64_t reset_timeout_ms;
   const char *init_statement;
-  int64_t max_reply_bytes;
+  uint64_t max_reply_bytes;
   int ssl;        /* an enum options_ssl */
   int ssl_verify; /* 0, 1, or -1: not given */
   const char *ssl_ca, *ssl_capath, *ssl_cert, *ssl_key, *ssl_cipher, *ssl_crl, *tls_version;

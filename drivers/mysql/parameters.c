@@ -14,22 +14,7 @@
 
 static int say_no_memory(pool_error_t *error)
 {
-  return failure_set(error, POOL_E_NOMEM, ENOMEM, "not sent: no memory for the parameters");
-}
-
-static int check(pool_bytes_t args, const char *text, pool_error_t *error)
-{
-  struct json_check check;
-  json_check_start(&check);
-  json_check_feed(&check, args.data, args.size);
-  if (!json_check_end(&check))
-    return failure_set(error, POOL_E_INVALID, 0,
-                       "not sent: args must be a JSON array of parameters, but byte %zu of it is wrong",
-                       check.size + 1);
-  if (!json_array_is_one(text))
-    return failure_set(error, POOL_E_INVALID, 0,
-                       "not sent: args must be a JSON array of parameters, such as [1, \"two\", null]");
-  return 0;
+  return failure_set(error, POOL_E_NOMEM, ENOMEM, "no memory for the parameters");
 }
 
 /* ---- one element ---- */
@@ -119,8 +104,8 @@ static int read_array(struct parameters *parameters, const char *text, size_t si
   for (const char *at = text; (at = json_array_next(at)); at = json_array_end(at))
     parameters->count++;
   if (parameters->count > COUNT_MOST)
-    return failure_set(error, POOL_E_INVALID, 0, "not sent: there are %zu parameters; at most %d are possible",
-                       parameters->count, COUNT_MOST);
+    return failure_set(error, POOL_E_INVALID, 0, "there are %zu parameters; at most %d are possible", parameters->count,
+                       COUNT_MOST);
   if (!allocate(parameters, size))
     return say_no_memory(error);
   struct place place = {parameters->binds, parameters->numbers};
@@ -139,14 +124,12 @@ int parameters_read(struct parameters *parameters, pool_bytes_t args, pool_error
   *parameters = (struct parameters){.given = args.size > 0};
   if (args.size == 0)
     return 0;
-  char *text = strndup(args.data, args.size); /* with a 0 behind it */
-  if (!text)
-    return say_no_memory(error);
-  int code = check(args, text, error);
-  if (code == 0)
-    code = read_array(parameters, text, args.size, error);
-  explicit_bzero(text, strlen(text));
-  free(text);
+  char *text;
+  int code = json_array_copy(&text, args, error);
+  if (code)
+    return code;
+  code = read_array(parameters, text, args.size, error);
+  json_array_free(text);
   if (code)
     parameters_free(parameters);
   return code;

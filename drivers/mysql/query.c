@@ -50,8 +50,12 @@ static bool fail(struct query *query, struct fault fault)
 {
   if (deadline_is_past(query->deadline_ns) && !fault_is_servers(&fault))
     return expire(query);
-  query->code = fault_is_servers(&fault) ? fault_remote(fault, query->error)
-                                         : fault_say(fault, POOL_E_BROKEN, false, "the call", query->error);
+  if (!fault_is_servers(&fault)) {
+    query->code = fault_say(fault, POOL_E_BROKEN, false, "the call", query->error);
+    return false;
+  }
+  query->code = fault_remote(fault, query->error);
+  reply_fault(&query->reply, &fault);
   return false;
 }
 
@@ -61,8 +65,8 @@ static bool goes_on(struct query *query)
   char why[112];
   switch (query->reply.text.problem) {
   case JSON_TEXT_TOO_LARGE:
-    snprintf(why, sizeof why, "the reply is larger than max_reply_bytes=%lld",
-             (long long)query->options->max_reply_bytes);
+    snprintf(why, sizeof why, "the reply is larger than max_reply_bytes=%llu",
+             (unsigned long long)query->options->max_reply_bytes);
     return cut(query, POOL_E_BROKEN, why);
   case JSON_TEXT_NO_MEMORY:
     return cut(query, POOL_E_BROKEN, "no memory for the reply");
@@ -230,6 +234,8 @@ int query_check(MYSQL *mysql, pool_error_t *error)
 
 static int conclude(struct query *query, pool_bytes_t *reply)
 {
+  if (query->code == POOL_E_REMOTE)
+    json_text_take(&query->reply.text, reply);
   if (query->code)
     return query->code;
   if (query->reply.began)

@@ -120,6 +120,20 @@ void reply_end(struct reply *reply, unsigned long long affected, unsigned long l
   json_text_say(&reply->text, end);
 }
 
+void reply_fault(struct reply *reply, const struct fault *fault)
+{
+  char end[64];
+  struct json_text *text = &reply->text;
+  json_text_free(text);
+  *text = (struct json_text){.limit = SIZE_MAX / 4}; /* servers keep errors short */
+  json_text_say(text, "{\"message\":");
+  json_text_string(text, fault->text, strlen(fault->text));
+  snprintf(end, sizeof end, ",\"code\":%u,\"sqlstate\":", fault->number);
+  json_text_say(text, end);
+  json_text_string(text, fault->state, strlen(fault->state));
+  json_text_say(text, "}");
+}
+
 void reply_free(struct reply *reply)
 {
   json_text_free(&reply->text);

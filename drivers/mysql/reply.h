@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "mysql/column.h"
+#include "mysql/fault.h"
 #include "support/json_text.h"
 
 struct reply {
@@ -33,6 +34,9 @@ void reply_row(struct reply *reply);
 void reply_value(struct reply *reply, unsigned column, const char *bytes, size_t size);
 
 void reply_end(struct reply *reply, unsigned long long affected, unsigned long long last_insert_id);
+
+/* Replaces all by an error of the server: {"message":...,"code":1146,"sqlstate":"42S02"}. */
+void reply_fault(struct reply *reply, const struct fault *fault);
 
 void reply_free(struct reply *reply);
 

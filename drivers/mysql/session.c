@@ -166,7 +166,7 @@ static int reset_in_time(MYSQL *mysql, const struct options *options, int64_t de
 
 int session_reset(MYSQL *mysql, const struct options *options, int64_t deadline_ns, pool_error_t *error)
 {
-  int64_t until_ns = deadline_clock() + options->reset_timeout_ms * 1000000;
+  int64_t until_ns = deadline_clock() + (int64_t)options->reset_timeout_ms * 1000000;
   int code = look(mysql, error);
   if (code)
     return has_unread(mysql) ? say_unread(error) : code;

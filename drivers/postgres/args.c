@@ -38,19 +38,6 @@ static int say_no_memory(pool_error_t *error)
   return failure_set(error, POOL_E_NOMEM, ENOMEM, "no memory for the parameters");
 }
 
-static int check(pool_bytes_t bytes, const char *text, pool_error_t *error)
-{
-  struct json_check check;
-  json_check_start(&check);
-  json_check_feed(&check, bytes.data, bytes.size);
-  if (!json_check_end(&check))
-    return failure_set(error, POOL_E_INVALID, 0, "args must be a JSON array of parameters, but byte %zu of it is wrong",
-                       check.size + 1);
-  if (!json_array_is_one(text))
-    return failure_set(error, POOL_E_INVALID, 0, "args must be a JSON array of parameters, such as [1, \"two\", null]");
-  return 0;
-}
-
 static int fill(struct args *args, const char *text, pool_error_t *error)
 {
   char *to = args->storage;
@@ -87,14 +74,12 @@ int args_read(struct args *args, pool_bytes_t bytes, pool_error_t *error)
   *args = (struct args){0};
   if (bytes.size == 0)
     return 0;
-  char *text = strndup(bytes.data, bytes.size); /* with a 0 behind it */
-  if (!text)
-    return say_no_memory(error);
-  int code = check(bytes, text, error);
-  if (code == 0)
-    code = read_array(args, text, bytes.size, error);
-  explicit_bzero(text, strlen(text));
-  free(text);
+  char *text;
+  int code = json_array_copy(&text, bytes, error);
+  if (code)
+    return code;
+  code = read_array(args, text, bytes.size, error);
+  json_array_free(text);
   if (code)
     args_free(args);
   return code;

@@ -53,14 +53,11 @@ static const char *last_half(const char *text)
 
 /* ---- one try ---- */
 
-/* The moment at which the first of several tries ends, so that there is time for the others. */
+/* The moment at which the first of several tries ends: at its share of the time, or at connect_timeout. */
 static int64_t share(const struct dial *dial, size_t addresses)
 {
-  int64_t now = deadline_clock(), until_ns = dial->deadline_ns;
-  size_t tries = addresses + dial->left - 1;
-  if (until_ns != POOL_NO_DEADLINE && until_ns > now)
-    until_ns = now + (until_ns - now) / (int64_t)tries;
-  int64_t limit_ns = dial->options->server_ns;
+  int64_t until_ns = deadline_share(dial->deadline_ns, addresses + dial->left - 1);
+  int64_t limit_ns = dial->options->server_ns, now = deadline_clock();
   return limit_ns && (until_ns == POOL_NO_DEADLINE || until_ns > now + limit_ns) ? now + limit_ns : until_ns;
 }
 

@@ -4,7 +4,6 @@
 #define FAULT_H
 
 #include <libpq-fe.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <pool/pool.h>

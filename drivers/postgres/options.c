@@ -7,14 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/near.h"
-#include "base/url.h"
 #include "support/failure.h"
+#include "support/parameters.h"
 
-#define MS_NS       INT64_C(1000000)
-#define RESET_MS    INT64_C(5000)
-#define A_YEAR_MS   (INT64_C(365) * 24 * 3600 * 1000)
-#define REPLY_LIMIT ((size_t)64 * 1024 * 1024)
+#define MS_NS INT64_C(1000000)
 
 static const char *const own_names[] = {"reset", "reset_statement", "reset_timeout_ms", "max_reply_bytes"};
 #define OWN_NAMES (sizeof own_names / sizeof *own_names)
@@ -106,7 +102,7 @@ static int64_t number_of(const char *text, int64_t least, int64_t most)
 static int set_reset(struct options *options, const char *value, pool_error_t *error)
 {
   if (strcmp(value, "rollback") != 0 && strcmp(value, "discard") != 0)
-    return failure_set(error, POOL_E_INVALID, 0, "the URL's reset must be rollback or discard");
+    return failure_set(error, POOL_E_INVALID, 0, "the URL's reset must be one of: rollback, discard");
   options->reset = *value == 'd' ? DISCARD : ROLLBACK;
   return 0;
 }
@@ -114,10 +110,18 @@ static int set_reset(struct options *options, const char *value, pool_error_t *e
 static int set_statement(struct options *options, const char *value, pool_error_t *error)
 {
   if (!*value)
-    return failure_set(error, POOL_E_INVALID, 0, "the URL's reset_statement must be a statement of SQL");
+    return failure_set(error, POOL_E_INVALID, 0, "the URL's reset_statement is empty");
   free(options->reset_statement);
   options->reset_statement = strdup(value);
   return options->reset_statement ? 0 : say_no_memory(error);
+}
+
+static int set_timeout(struct options *options, const char *name, const char *value, pool_error_t *error)
+{
+  uint64_t timeout_ms = 0;
+  int code = parameters_number_of(name, value, PARAMETERS_RESET_MOST, &timeout_ms, error);
+  options->reset_ns = (int64_t)timeout_ms * MS_NS;
+  return code;
 }
 
 static int set_own(struct options *options, const char *name, const char *value, pool_error_t *error)
@@ -126,16 +130,9 @@ static int set_own(struct options *options, const char *name, const char *value,
     return set_reset(options, value, error);
   if (strcmp(name, "reset_statement") == 0)
     return set_statement(options, value, error);
-  bool is_time = strcmp(name, "reset_timeout_ms") == 0;
-  int64_t number = number_of(value, 1, is_time ? A_YEAR_MS : INT64_MAX / 4);
-  if (number < 0)
-    return failure_set(error, POOL_E_INVALID, 0, "the URL's %s must be a number from 1, such as %s=%s", name, name,
-                       is_time ? "5000" : "1000000");
-  if (is_time)
-    options->reset_ns = number * MS_NS;
-  else
-    options->reply_limit = (size_t)number < SIZE_MAX / 4 ? (size_t)number : SIZE_MAX / 4;
-  return 0;
+  if (strcmp(name, "reset_timeout_ms") == 0)
+    return set_timeout(options, name, value, error);
+  return parameters_number_of(name, value, PARAMETERS_REPLY_MOST, &options->max_reply_bytes, error);
 }
 
 /* ---- the parameters of the URL ---- */
@@ -157,24 +154,15 @@ static const char *keyword_of(const PQconninfoOption *known, const char *name)
   return NULL;
 }
 
-/* The message has no part of the URL: a password that was not encoded could have become a name. */
-static int say_unknown(const PQconninfoOption *known, const char *name, size_t number, pool_error_t *error)
+static int refuse(const PQconninfoOption *known, const char *name, size_t number, pool_error_t *error)
 {
   struct near near = near_begin(name);
   for (; known->keyword; known++)
     near_look(&near, known->keyword);
   for (size_t i = 0; i < OWN_NAMES; i++)
     near_look(&near, own_names[i]);
-  if (near.found)
-    return failure_set(
-        error, POOL_E_INVALID, 0,
-        "parameter %zu of the URL behind '?', settings of the pool not counted, is unknown; did you mean "
-        "'%s'?",
-        number, near.found);
-  return failure_set(error, POOL_E_INVALID, 0,
-                     "parameter %zu of the URL behind '?', settings of the pool not counted, is unknown; there are "
-                     "libpq's connection options, reset, reset_statement, reset_timeout_ms and max_reply_bytes",
-                     number);
+  return parameters_refuse(
+      number, &near, "libpq's connection options, reset, reset_statement, reset_timeout_ms and max_reply_bytes", error);
 }
 
 static int set_parameter(struct options *options, const PQconninfoOption *known, const struct url *url, size_t i,
@@ -189,7 +177,7 @@ static int set_parameter(struct options *options, const PQconninfoOption *known,
   }
   const char *keyword = keyword_of(known, name);
   if (!keyword)
-    return say_unknown(known, name, i + 1, error);
+    return refuse(known, name, i + 1, error);
   return set(options, keyword, value) ? 0 : say_no_memory(error);
 }
 
@@ -343,8 +331,8 @@ static struct options *options_new(size_t known)
     return NULL;
   options->keywords = calloc(known + OPTIONS_SPARE + 1, sizeof *options->keywords);
   options->values = calloc(known + OPTIONS_SPARE + 1, sizeof *options->values);
-  options->reset_ns = RESET_MS * MS_NS;
-  options->reply_limit = REPLY_LIMIT;
+  options->reset_ns = (int64_t)PARAMETERS_RESET_MS * MS_NS;
+  options->max_reply_bytes = PARAMETERS_REPLY_BYTES;
   return options;
 }
 
@@ -385,15 +373,15 @@ static int read_known(struct options *options, const PQconninfoOption *known, co
 int options_read(struct options **options, const char *text, pool_error_t *error)
 {
   struct url url;
-  const char *problem = url_read(&url, text);
-  if (problem)
-    return failure_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "%s", problem);
+  int code = parameters_url(&url, text, error);
+  if (code)
+    return code;
   PQconninfoOption *known = PQconninfoParse("", NULL);
   size_t count = 0;
   while (known && known[count].keyword)
     count++;
   struct options *made = known ? options_new(count) : NULL;
-  int code = known ? read_known(made, known, &url, error) : say_no_memory(error);
+  code = known ? read_known(made, known, &url, error) : say_no_memory(error);
   PQconninfoFree(known);
   url_free(&url);
   if (code)

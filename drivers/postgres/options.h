@@ -35,7 +35,7 @@ struct options {
   enum options_reset reset;
   char *reset_statement;
   int64_t reset_ns; /* the most time for a reset */
-  size_t reply_limit;
+  uint64_t max_reply_bytes;
 };
 
 #define OPTIONS_SPARE 5

@@ -75,13 +75,13 @@ static int postgres_call(void *context, void *conn, const char *method, pool_byt
                          int64_t deadline_ns, pool_error_t *error)
 {
   const struct options *options = context;
-  return call_sync(conn, method, args, options->reply_limit, reply, deadline_ns, error);
+  return call_sync(conn, method, args, (size_t)options->max_reply_bytes, reply, deadline_ns, error);
 }
 
 static int postgres_go(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
 {
   const struct options *options = context;
-  return call_async(conn, method, args, options->reply_limit, call);
+  return call_async(conn, method, args, (size_t)options->max_reply_bytes, call);
 }
 
 static void postgres_release(void *context)

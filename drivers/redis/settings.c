@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis/settings.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +9,6 @@
 #include "support/failure.h"
 #include "support/parameters.h"
 
-#define REPLY_LIMIT  (UINT64_C(64) * 1024 * 1024)
-#define RESET_MS     5000
-#define A_YEAR_MS    (UINT64_C(365) * 24 * 3600 * 1000)
 #define DEFAULT_HOST "localhost"
 #define DEFAULT_PORT "6379"
 
@@ -55,17 +51,18 @@ static int read_client_name(struct settings *settings, const char *name, pool_er
 {
   for (const char *c = name; c && *c; c++)
     if (*c <= ' ' || *c > '~')
-      return failure_set(error, POOL_E_INVALID, 0, "client_name has a space or a character that is not ASCII");
+      return failure_set(error, POOL_E_INVALID, 0,
+                         "the URL's client_name has a space or a character that is not ASCII");
   return copy(&settings->client_name, name) ? 0 : say_no_memory(error);
 }
 
 static int read_numbers(struct settings *settings, const struct url *url, pool_error_t *error)
 {
-  uint64_t timeout_ms = RESET_MS;
-  settings->max_reply_bytes = REPLY_LIMIT;
-  int code = parameters_number(url, "max_reply_bytes", SIZE_MAX / 4, &settings->max_reply_bytes, error);
+  uint64_t timeout_ms = PARAMETERS_RESET_MS;
+  settings->max_reply_bytes = PARAMETERS_REPLY_BYTES;
+  int code = parameters_number(url, "max_reply_bytes", PARAMETERS_REPLY_MOST, &settings->max_reply_bytes, error);
   if (code == 0)
-    code = parameters_number(url, "reset_timeout_ms", A_YEAR_MS, &timeout_ms, error);
+    code = parameters_number(url, "reset_timeout_ms", PARAMETERS_RESET_MOST, &timeout_ms, error);
   settings->reset_timeout_ns = (int64_t)timeout_ms * 1000000;
   return code;
 }
@@ -104,13 +101,11 @@ static int read_parts(struct settings *settings, const struct url *url, pool_err
 int settings_read(struct settings **read, const char *text, pool_error_t *error)
 {
   struct url url;
+  int code = parameters_url(&url, text, error);
+  if (code)
+    return code;
   struct settings *settings = calloc(1, sizeof *settings);
-  const char *problem = settings ? url_read(&url, text) : url_no_memory;
-  if (problem) {
-    free(settings);
-    return failure_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "%s", problem);
-  }
-  int code = read_parts(settings, &url, error);
+  code = settings ? read_parts(settings, &url, error) : say_no_memory(error);
   url_free(&url);
   if (code)
     settings_free(settings);
@@ -121,6 +116,8 @@ int settings_read(struct settings **read, const char *text, pool_error_t *error)
 
 void settings_free(struct settings *settings)
 {
+  if (!settings)
+    return;
   servers_free(&settings->servers);
   if (settings->password)
     explicit_bzero(settings->password, strlen(settings->password));

@@ -23,7 +23,7 @@ struct settings {
 /* Returns 0, or a code that *error explains. */
 int settings_read(struct settings **settings, const char *text, pool_error_t *error);
 
-/* The password is wiped. */
+/* The password is wiped.  NULL is fine. */
 void settings_free(struct settings *settings);
 
 #endif

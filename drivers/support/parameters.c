@@ -3,12 +3,16 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/near.h"
 #include "support/failure.h"
+
+int parameters_url(struct url *url, const char *text, pool_error_t *error)
+{
+  const char *problem = url_read(url, text);
+  return problem ? failure_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "%s", problem) : 0;
+}
 
 static bool is_known(const char *name, const char *const *names)
 {
@@ -18,8 +22,14 @@ static bool is_known(const char *name, const char *const *names)
   return false;
 }
 
-/* The message does not quote the name: part of a password may be there, if it was not encoded. */
-static int say_unknown(const char *name, const char *const *names, const char *scheme, pool_error_t *error)
+int parameters_refuse(size_t number, const struct near *near, const char *all, pool_error_t *error)
+{
+  if (near->found)
+    return failure_set(error, POOL_E_INVALID, 0, PARAMETERS_UNKNOWN "did you mean %s?", number, near->found);
+  return failure_set(error, POOL_E_INVALID, 0, PARAMETERS_UNKNOWN "there are %s", number, all);
+}
+
+static int refuse(size_t number, const char *name, const char *const *names, pool_error_t *error)
 {
   char all[256] = "";
   struct near near = near_begin(name);
@@ -28,17 +38,14 @@ static int say_unknown(const char *name, const char *const *names, const char *s
     near_look(&near, *next);
     snprintf(all + length, sizeof all - length, "%s%s", length ? ", " : "", *next);
   }
-  if (near.found)
-    return failure_set(error, POOL_E_INVALID, 0, "a parameter of the URL is not known; did you mean %s?", near.found);
-  return failure_set(error, POOL_E_INVALID, 0, "a parameter of the URL is not known; with %s:// there are: %s", scheme,
-                     all);
+  return parameters_refuse(number, &near, all, error);
 }
 
 int parameters_check(const struct url *url, const char *const *names, pool_error_t *error)
 {
   for (size_t i = 0; i < url->parameter_count; i++)
     if (!is_known(url->parameters[i].name, names))
-      return say_unknown(url->parameters[i].name, names, url->scheme, error);
+      return refuse(i + 1, url->parameters[i].name, names, error);
   return 0;
 }
 
@@ -55,13 +62,17 @@ static uint64_t number_of(const char *text, uint64_t most)
   return number;
 }
 
+int parameters_number_of(const char *name, const char *value, uint64_t most, uint64_t *number, pool_error_t *error)
+{
+  uint64_t read = number_of(value, most);
+  if (read == 0)
+    return failure_set(error, POOL_E_INVALID, 0, "the URL's %s must be a number from 1 to %" PRIu64, name, most);
+  *number = read;
+  return 0;
+}
+
 int parameters_number(const struct url *url, const char *name, uint64_t most, uint64_t *number, pool_error_t *error)
 {
-  const char *text = url_value(url, name);
-  uint64_t read = text ? number_of(text, most) : 0;
-  if (text && read == 0)
-    return failure_set(error, POOL_E_INVALID, 0, "%s must be a number from 1 to %" PRIu64, name, most);
-  if (text)
-    *number = read;
-  return 0;
+  const char *value = url_value(url, name);
+  return value ? parameters_number_of(name, value, most, number, error) : 0;
 }

@@ -35,7 +35,7 @@ int servers_read(struct servers *servers, const struct url *url, const char *def
 {
   *servers = (struct servers){0};
   if (url->host_count == 0)
-    return failure_set(error, POOL_E_INVALID, 0, "the URL has no host");
+    return failure_set(error, POOL_E_INVALID, 0, "the host is missing: %s://HOST:PORT", url->scheme);
   int code = make_room(servers, url->host_count, error);
   if (code == 0)
     code = set_addresses(servers, url, default_port, error);
@@ -77,15 +77,6 @@ static int connect_one(const struct servers *servers, const struct address *addr
   return code || !servers->tls ? code : begin_tls(servers, address, deadline_ns, wire, error);
 }
 
-/* The deadline for the first of several servers. */
-static int64_t share_of_time(int64_t deadline_ns, size_t left)
-{
-  int64_t now = deadline_clock();
-  if (deadline_ns == POOL_NO_DEADLINE || deadline_ns < now)
-    return deadline_ns;
-  return now + (deadline_ns - now) / (int64_t)left;
-}
-
 /* Adds why one more server could not be reached.  The whole has passed its deadline if the last one has. */
 static void add_reason(pool_error_t *error, const pool_error_t *why)
 {
@@ -100,7 +91,7 @@ int servers_connect(const struct servers *servers, int64_t deadline_ns, struct w
   error->message[0] = 0;
   for (size_t i = 0; i < servers->count; i++) {
     pool_error_t why = POOL_ERROR_INIT;
-    int64_t share_ns = share_of_time(deadline_ns, servers->count - i);
+    int64_t share_ns = deadline_share(deadline_ns, servers->count - i);
     if (connect_one(servers, &servers->addresses[i], share_ns, wire, &why) == 0)
       return 0;
     add_reason(error, &why);

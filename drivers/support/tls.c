@@ -104,7 +104,7 @@ static int read_verify(struct tls *tls, const char *text, pool_error_t *error)
       return 0;
   }
   tls->verify = FULL;
-  return text ? failure_set(error, POOL_E_INVALID, 0, "verify must be full, ca or none") : 0;
+  return text ? failure_set(error, POOL_E_INVALID, 0, "the URL's verify must be one of: full, ca, none") : 0;
 }
 
 static int load_authorities(SSL_CTX *context, const char *file, pool_error_t *error)
@@ -119,7 +119,7 @@ static int load_own(SSL_CTX *context, const char *cert, const char *key, pool_er
   if (!cert && !key)
     return 0;
   if (!cert)
-    return failure_set(error, POOL_E_INVALID, 0, "parameter key needs cert=FILE, the certificate of the key");
+    return failure_set(error, POOL_E_INVALID, 0, "the URL's key needs cert=FILE, the certificate of the key");
   if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
     return tls_say(NULL, POOL_E_INVALID, 0, "the file of parameter cert", error);
   if (SSL_CTX_use_PrivateKey_file(context, key ? key : cert, SSL_FILETYPE_PEM) != 1)

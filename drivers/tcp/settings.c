@@ -8,13 +8,11 @@
 #include "support/failure.h"
 #include "support/parameters.h"
 
-#define REPLY_LIMIT (UINT64_C(64) * 1024 * 1024)
-
 static int read_reply(struct settings *settings, const struct url *url, pool_error_t *error)
 {
   const char *until = url_value(url, "reply_until");
-  settings->max_reply_bytes = REPLY_LIMIT;
-  int code = parameters_number(url, "max_reply_bytes", SIZE_MAX / 4, &settings->max_reply_bytes, error);
+  settings->max_reply_bytes = PARAMETERS_REPLY_BYTES;
+  int code = parameters_number(url, "max_reply_bytes", PARAMETERS_REPLY_MOST, &settings->max_reply_bytes, error);
   if (code == 0)
     code = parameters_number(url, "reply_bytes", settings->max_reply_bytes, &settings->reply_bytes, error);
   if (code || !until)
@@ -22,7 +20,7 @@ static int read_reply(struct settings *settings, const struct url *url, pool_err
   if (*until == 0 || settings->reply_bytes > 0)
     return failure_set(error, POOL_E_INVALID, 0, "%s",
                        *until ? "a reply has reply_bytes=N or ends with reply_until=TEXT, but not both"
-                              : "reply_until is empty; a line ends with reply_until=%0A");
+                              : "the URL's reply_until is empty; a line ends with reply_until=%0A");
   settings->reply_until = strdup(until);
   return settings->reply_until ? 0 : failure_set(error, POOL_E_NOMEM, 0, "no memory for a URL");
 }
@@ -62,13 +60,11 @@ static int read_parts(struct settings *settings, const struct url *url, pool_err
 int settings_read(struct settings **read, const char *text, pool_error_t *error)
 {
   struct url url;
+  int code = parameters_url(&url, text, error);
+  if (code)
+    return code;
   struct settings *settings = calloc(1, sizeof *settings);
-  const char *problem = settings ? url_read(&url, text) : url_no_memory;
-  if (problem) {
-    free(settings);
-    return failure_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "%s", problem);
-  }
-  int code = read_parts(settings, &url, error);
+  code = settings ? read_parts(settings, &url, error) : failure_set(error, POOL_E_NOMEM, 0, "no memory for settings");
   url_free(&url);
   if (code)
     settings_free(settings);
@@ -79,6 +75,8 @@ int settings_read(struct settings **read, const char *text, pool_error_t *error)
 
 void settings_free(struct settings *settings)
 {
+  if (!settings)
+    return;
   servers_free(&settings->servers);
   free(settings->reply_until);
   free(settings);

@@ -113,15 +113,14 @@ static write_fn *const formats[] = {[POOL_FORMAT_TEXT] = report_text_write,
                                     [POOL_FORMAT_JSON] = report_json_write,
                                     [POOL_FORMAT_PROMETHEUS] = report_prometheus_write};
 
-/* Writes into memory that grows.  False without memory. */
-static bool write_report(write_fn *write, const struct report *report, pool_bytes_t *text)
+bool report_in_memory(void (*write)(FILE *file, const void *what), const void *what, pool_bytes_t *text)
 {
   char *data = NULL;
   size_t size = 0;
   FILE *file = open_memstream(&data, &size);
   if (!file)
     return false;
-  write(file, report);
+  write(file, what);
   bool failed = ferror(file);
   failed |= fclose(file) != 0;
   if (failed)
@@ -131,16 +130,27 @@ static bool write_report(write_fn *write, const struct report *report, pool_byte
   return !failed;
 }
 
+struct document {
+  write_fn *write;
+  struct report report;
+};
+
+static void write_document(FILE *file, const void *what)
+{
+  const struct document *document = what;
+  document->write(file, &document->report);
+}
+
 int pool_report(pool_t *pool, int32_t format, pool_bytes_t *text)
 {
   if (!text)
     return error_set(NULL, POOL_E_INVALID, 0, "text is NULL");
   if (format < 0 || format >= (int32_t)(sizeof formats / sizeof *formats))
     return error_set(NULL, POOL_E_INVALID, 0, "format is %d; it must be a POOL_FORMAT_*", format);
-  struct report report;
-  if (!take_readings(pool, &report))
+  struct document document = {.write = formats[format]};
+  if (!take_readings(pool, &document.report))
     return error_code(POOL_E_NOMEM);
-  bool written = write_report(formats[format], &report, text);
-  free(report.readings);
+  bool written = report_in_memory(write_document, &document, text);
+  free(document.report.readings);
   return written ? 0 : error_code(POOL_E_NOMEM);
 }

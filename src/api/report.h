@@ -36,6 +36,9 @@ struct report {
 /* Reads one pool; neither its lock nor the registry's is held. */
 void report_read(struct pool *pool, struct reading *reading);
 
+/* Has a text written into memory that grows; the caller frees it.  False without memory. */
+bool report_in_memory(void (*write)(FILE *file, const void *what), const void *what, pool_bytes_t *text);
+
 void report_text_write(FILE *file, const struct report *report);
 void report_json_write(FILE *file, const struct report *report);
 void report_prometheus_write(FILE *file, const struct report *report);

@@ -290,8 +290,9 @@ static void steer(FILE *file, const struct verb *verb, int64_t id, int64_t numbe
   leave(pool, forks);
 }
 
-static void answer(FILE *file, const char *request)
+static void answer(FILE *file, const void *what)
 {
+  const char *request = what;
   int64_t id, number = 0;
   if (strcmp(request, "report") == 0) {
     report(file);
@@ -314,17 +315,5 @@ static void answer(FILE *file, const char *request)
 
 bool request_answer(const char *request, pool_bytes_t *text)
 {
-  char *data = NULL;
-  size_t size = 0;
-  FILE *file = open_memstream(&data, &size);
-  if (!file)
-    return false;
-  answer(file, request);
-  bool failed = ferror(file);
-  failed |= fclose(file) != 0;
-  if (failed)
-    free(data);
-  else
-    *text = (pool_bytes_t){.data = data, .size = size};
-  return !failed;
+  return report_in_memory(answer, request, text);
 }

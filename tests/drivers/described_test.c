@@ -3,7 +3,6 @@
    the program uses the library's own handle, servers are killed, stopped and started again, and files vanish. */
 #include "support.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +10,6 @@
 #include <ldap.h>
 #include <libmemcached/memcached.h>
 #include <libssh2.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -108,18 +106,6 @@ static void expect_failure(pool_t *pool, int64_t timeout_ms, int code, const cha
   pool_failure(&error);
   if (!strstr(error.message, words))
     fail_msg("'%s' does not say '%s'", error.message, words);
-}
-
-static int listen_somewhere(int *port)
-{
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
-  assert_int_equal(listen(listener, 5), 0);
-  assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-  *port = ntohs(address.sin_port);
-  return listener;
 }
 
 /* ---- SQLite ---- */
@@ -303,7 +289,7 @@ static void http_begin(struct http *http)
 {
   memset(http, 0, sizeof *http);
   pthread_mutex_init(&http->lock, NULL);
-  http->listener = listen_somewhere(&http->port);
+  http->listener = listen_locally(5, &http->port);
   http->thread = thread_start(serve_http, http);
 }
 
@@ -518,7 +504,7 @@ static void *send_garbage(void *data)
 
 static void a_server_of_another_kind_is_refused(void **state)
 {
-  int port, listener = listen_somewhere(&port);
+  int port, listener = listen_locally(5, &port);
   pthread_t thread = thread_start(send_garbage, &listener);
   (void)state;
   for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
@@ -538,7 +524,7 @@ static void a_server_of_another_kind_is_refused(void **state)
 /* Takes connections, as a machine does whose programs hang. */
 static void a_server_that_says_nothing_ends_no_later_than_the_deadline(void **state)
 {
-  int port, listener = listen_somewhere(&port);
+  int port, listener = listen_locally(5, &port);
   (void)state;
   for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
     char url[100];

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <netinet/in.h>
-#include <arpa/inet.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -550,23 +548,11 @@ static void sigpipe_ends_no_program(void **state)
   unmake(&made);
 }
 
-static int listen_somewhere(int *port)
-{
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
-  assert_int_equal(listen(listener, 5), 0);
-  assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-  *port = ntohs(address.sin_port);
-  return listener;
-}
-
 static void a_socket_of_the_drivers_own_is_given_watched_and_closed(void **state)
 {
   struct made made;
   char url[64], byte;
-  int port, listener = listen_somewhere(&port);
+  int port, listener = listen_locally(5, &port);
   (void)state;
   snprintf(url, sizeof url, "test://127.0.0.1:%d", port);
   make_well(&made,
@@ -845,8 +831,11 @@ static void a_wrong_url_says_what_the_description_wants(void **state)
       {"test://a", "&n=", ":8:11: the parameter n is an integer from 1 to 10"},
       {"test://a", "&n=1&mode=c", ":9:11: the parameter mode is one of: a, b"},
       {"test://a", "&n=1&ratio=1x", ":10:11: the parameter ratio is a number, such as 12 or 0.5"},
-      {"test://a", "&n=1&mod=a", ": the URL has a parameter that this description does not know; did you mean mode?"},
-      {"test://a", "&n=1&xyzzy=hunter2", ": the URL has a parameter that this description does not know"},
+      {"test://a", "&n=1&mod=a",
+       ": parameter 3 of the URL (settings of the pool not counted) is unknown; did you mean mode?"},
+      {"test://a", "&n=1&xyzzy=hunter2",
+       ": parameter 3 of the URL (settings of the pool not counted) is unknown; there are those that the description "
+       "has"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "impostor.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,14 +19,8 @@ static void *accept_all(void *data)
 
 void impostor_start(struct impostor *impostor, void (*serve)(struct impostor *impostor, int connection))
 {
-  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof name;
   *impostor = (struct impostor){.serve = serve, .lock = PTHREAD_MUTEX_INITIALIZER};
-  impostor->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(bind(impostor->listener, (struct sockaddr *)&name, size), 0);
-  assert_int_equal(listen(impostor->listener, 64), 0);
-  assert_int_equal(getsockname(impostor->listener, (struct sockaddr *)&name, &size), 0);
-  impostor->port = ntohs(name.sin_port);
+  impostor->listener = listen_locally(64, &impostor->port);
   impostor->thread = thread_start(accept_all, impostor);
 }
 

@@ -2,7 +2,6 @@
 #include "mysql_server.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MOST_SETTINGS 32
@@ -15,8 +14,7 @@ static void run(struct mysql_server *mysql, const char *package, const char *con
 {
   if (server_run(&mysql->server, arguments) == 0)
     return;
-  fprintf(stderr, "%s failed (Debian: apt-get install %s), see %s\n", arguments[0], package, mysql->server.log);
-  abort();
+  server_fail(&mysql->server, "%s failed (Debian: apt-get install %s)", arguments[0], package);
 }
 
 /* Makes an authority: its key and its certificate. */

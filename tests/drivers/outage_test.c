@@ -212,16 +212,12 @@ static void *relay_main(void *data)
 
 static void relay_start(struct relay *relay, const struct server *server)
 {
-  struct sockaddr_in name = loopback(0);
-  socklen_t size = sizeof name;
+  int port;
   *relay = (struct relay){.port = server->port};
   relay->wake = eventfd(0, EFD_CLOEXEC);
-  relay->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_true(relay->wake >= 0 && relay->listener >= 0);
-  assert_int_equal(bind(relay->listener, (struct sockaddr *)&name, size), 0);
-  assert_int_equal(listen(relay->listener, PAIRS), 0);
-  assert_int_equal(getsockname(relay->listener, (struct sockaddr *)&name, &size), 0);
-  snprintf(relay->address, sizeof relay->address, "127.0.0.1:%d", ntohs(name.sin_port));
+  assert_true(relay->wake >= 0);
+  relay->listener = listen_locally(PAIRS, &port);
+  snprintf(relay->address, sizeof relay->address, "127.0.0.1:%d", port);
   relay->thread = thread_start(relay_main, relay);
   relay->runs = true;
 }

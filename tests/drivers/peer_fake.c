@@ -4,7 +4,6 @@
 #include "support.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
@@ -71,15 +70,9 @@ static void *peer_main(void *data)
 
 void peer_start(struct peer *peer)
 {
-  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof name;
   peer->wake = eventfd(0, EFD_CLOEXEC);
-  peer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_true(peer->wake >= 0 && peer->listener >= 0);
-  assert_int_equal(bind(peer->listener, (struct sockaddr *)&name, size), 0);
-  assert_int_equal(listen(peer->listener, 16), 0);
-  assert_int_equal(getsockname(peer->listener, (struct sockaddr *)&name, &size), 0);
-  peer->port = ntohs(name.sin_port);
+  assert_true(peer->wake >= 0);
+  peer->listener = listen_locally(16, &peer->port);
   peer->thread = thread_start(peer_main, peer);
 }
 

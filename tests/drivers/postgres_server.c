@@ -4,7 +4,6 @@
 #include <glob.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Debian keeps the programs of a server out of the path.  The newest version is the last. */
@@ -84,10 +83,8 @@ void postgres_make(struct postgres *postgres)
                         "--no-sync",
                         "--no-instructions",
                         NULL};
-  if (server_run(&postgres->server, init) != 0) {
-    fprintf(stderr, "initdb failed (Debian: apt-get install postgresql), see %s\n", postgres->server.log);
-    abort();
-  }
+  if (server_run(&postgres->server, init) != 0)
+    server_fail(&postgres->server, "initdb failed (Debian: apt-get install postgresql)");
 }
 
 void postgres_make_standby(struct postgres *standby, struct postgres *primary)
@@ -112,10 +109,8 @@ void postgres_make_standby(struct postgres *standby, struct postgres *primary)
                         "fast",
                         "--no-sync",
                         NULL};
-  if (server_run(&standby->server, copy) != 0) {
-    fprintf(stderr, "pg_basebackup failed, see %s\n", standby->server.log);
-    abort();
-  }
+  if (server_run(&standby->server, copy) != 0)
+    server_fail(&standby->server, "pg_basebackup failed");
   postgres_start(standby);
 }
 

@@ -150,17 +150,11 @@ static void *proxy_main(void *data)
 
 void proxy_start(struct proxy *proxy, int server_port)
 {
-  struct sockaddr_in name = loopback(0);
-  socklen_t size = sizeof name;
   memset(proxy, 0, sizeof *proxy);
   proxy->server_port = server_port;
   proxy->wake = eventfd(0, EFD_CLOEXEC);
-  proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_true(proxy->wake >= 0 && proxy->listener >= 0);
-  assert_int_equal(bind(proxy->listener, (struct sockaddr *)&name, size), 0);
-  assert_int_equal(listen(proxy->listener, PROXY_PAIRS), 0);
-  assert_int_equal(getsockname(proxy->listener, (struct sockaddr *)&name, &size), 0);
-  proxy->port = ntohs(name.sin_port);
+  assert_true(proxy->wake >= 0);
+  proxy->listener = listen_locally(PROXY_PAIRS, &proxy->port);
   proxy->thread = thread_start(proxy_main, proxy);
 }
 

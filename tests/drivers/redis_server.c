@@ -2,7 +2,6 @@
 #include "redis_server.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static void make_certificate(struct redis *redis, const char *file, const char *key)
 {
@@ -25,10 +24,8 @@ static void make_certificate(struct redis *redis, const char *file, const char *
                              "-addext",
                              "subjectAltName=DNS:localhost,IP:127.0.0.1",
                              NULL};
-  if (server_run(&redis->server, arguments) != 0) {
-    fprintf(stderr, "openssl made no certificate (Debian: apt-get install openssl), see %s\n", redis->server.log);
-    abort();
-  }
+  if (server_run(&redis->server, arguments) != 0)
+    server_fail(&redis->server, "openssl made no certificate (Debian: apt-get install openssl)");
 }
 
 void redis_start(struct redis *redis)

@@ -13,6 +13,7 @@
 #include <pool/driver.h>
 #include <pool/redis.h>
 
+#include "opened.h"
 #include "peer_fake.h"
 #include "proxy.h"
 #include "redis_server.h"
@@ -25,85 +26,14 @@ static int64_t in_ms(int64_t ms)
   return now_ns() + ms * 1000000;
 }
 
-/* ---- pools, which never say the password ---- */
-
-static void hear_event(void *user, const pool_event_t *event)
-{
-  (void)user;
-  must(!strstr(event->message, "sesame"));
-}
-
-static void hear_line(void *user, int32_t level, const char *line)
-{
-  (void)user, (void)level;
-  must(!strstr(line, "sesame"));
-}
-
-static void hear_reports(pool_t *pool)
-{
-  static const int32_t formats[] = {POOL_FORMAT_TEXT, POOL_FORMAT_JSON, POOL_FORMAT_PROMETHEUS};
-  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-    pool_bytes_t text = {NULL, 0};
-    assert_int_equal(pool_report(pool, formats[i], &text), 0);
-    assert_null(strstr(text.data, "sesame"));
-    pool_bytes_free(&text);
-  }
-}
-
-static void url_of(char url[512], const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void url_of(char url[512], const char *format, ...)
-{
-  va_list values;
-  va_start(values, format);
-  vsnprintf(url, 512, format, values);
-  va_end(values);
-}
-
-static pool_t *pool_of(const char *url)
-{
-  pool_t *pool = NULL;
-  pool_error_t error = POOL_ERROR_INIT;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.events = hear_event;
-  config.log = hear_line;
-  if (pool_open_with(&config, url, &pool, &error) != 0)
-    fail_msg("pool_open: %s", error.message);
-  return pool;
-}
+/* ---- pools ---- */
 
 /* A pool of one connection to the server's port; `more` is what follows in the URL. */
 static pool_t *pool_at(int port, const char *more)
 {
-  char url[512];
-  url_of(url, "redis://:" REDIS_PASSWORD "@127.0.0.1:%d/%s", port, more);
-  return pool_of(url);
-}
-
-static void pool_done(pool_t *pool)
-{
-  hear_reports(pool);
-  assert_int_equal(pool_close(pool, 10000), 0);
-  assert_int_equal(stats_of(pool).open, 0);
-  pool_free(pool);
-}
-
-static pool_lease_t lend(pool_t *pool)
-{
-  pool_error_t error = POOL_ERROR_INIT;
-  pool_lease_t lease = pool_get_for(pool, 20000);
-  if (lease < 0 && pool_failure(&error))
-    fail_msg("pool_get: %s", error.message);
-  return lease;
-}
-
-/* A get fails with this code, and the message has this text. */
-static void expect_no_lease(pool_t *pool, int64_t timeout_ms, int code, const char *text)
-{
-  pool_error_t error = POOL_ERROR_INIT;
-  assert_int_equal(pool_get_for(pool, timeout_ms), code);
-  pool_failure(&error);
-  if (!strstr(error.message, text) || strstr(error.message, "sesame"))
-    fail_msg("'%s' is not in: %s", text, error.message);
+  char url[URL_SIZE];
+  url_format(url, "redis://:" REDIS_PASSWORD "@127.0.0.1:%d/%s", port, more);
+  return open_pool(url);
 }
 
 /* ---- calls and commands ---- */
@@ -129,14 +59,14 @@ static char *ask(const char *method, const char *args)
 {
   pool_bytes_t reply = {NULL, 0};
   pool_error_t error = POOL_ERROR_INIT;
-  pool_lease_t lease = lend(admin);
+  pool_lease_t lease = get_lease(admin);
   if (call(lease, method, args, &reply, &error) != 0)
     fail_msg("%s %s: %s", method, args, error.message);
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   return reply.data;
 }
 
-static void tell(const char *method, const char *args)
+static void administer(const char *method, const char *args)
 {
   free(ask(method, args));
 }
@@ -185,7 +115,7 @@ static void test_redis__replies_are_json(void **state)
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "1?pool.max_open=1");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "SET", "[\"k\", 9007199254740993]", 0, "\"OK\"");
   expect_call(lease, "GET", "\"k\"", 0, "\"9007199254740993\"");
   expect_call(lease, "INCRBY", "[\"k\", 9214364837600034814]", 0, "9223372036854775807");
@@ -202,16 +132,16 @@ static void test_redis__replies_are_json(void **state)
   expect_call(lease, "INCR", "\"l\"", POOL_E_REMOTE, "WRONGTYPE");
   expect_call(lease, "PING", " \n", 0, "\"PONG\"");
   expect_call(lease, "FLUSHALL", "", 0, "\"OK\"");
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(pool_len(pool), 1);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static void test_redis__wrong_arguments_are_not_sent(void **state)
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "?pool.max_open=1");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "GET", "[\"k\"", POOL_E_INVALID, "not JSON");
   expect_call(lease, "GET", "[[1]]", POOL_E_INVALID, "argument 1 must be");
   expect_call(lease, "GET", "[1, true]", POOL_E_INVALID, "argument 2 must be");
@@ -230,39 +160,39 @@ static void test_redis__wrong_arguments_are_not_sent(void **state)
   assert_int_equal(pool_redis_command_argv(redis_of(lease), 0, NULL, NULL, 1, (const char *[]){NULL}, NULL),
                    POOL_E_INVALID);
   assert_int_equal(pool_redis_command(redis_of(lease), 1, NULL, NULL, "PING"), POOL_E_TIMEOUT);
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(pool_len(pool), 1);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 /* The URL of the server's Unix socket; `more` is what follows the host and a slash. */
-static void unix_url(char url[512], const char *more)
+static void unix_url(char url[URL_SIZE], const char *more)
 {
   char path[200] = "";
   for (const char *c = server.socket; *c; c++)
     snprintf(path + strlen(path), sizeof path - strlen(path), *c == '/' ? "%%2F" : "%c", *c);
-  url_of(url, "redis://:" REDIS_PASSWORD "@%s/%s", path, more);
+  url_format(url, "redis://:" REDIS_PASSWORD "@%s/%s", path, more);
 }
 
 static void test_redis__a_unix_socket_and_tls_do_the_same(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
   unix_url(url, "3?client_name=me");
   for (int i = 0; i < 2; i++) {
-    pool_t *pool = pool_of(url);
-    pool_lease_t lease = lend(pool);
+    pool_t *pool = open_pool(url);
+    pool_lease_t lease = get_lease(pool);
     expect_call(lease, "SET", "[\"k\", 1]", 0, "\"OK\"");
     expect_info(lease, (const char *[]){"db=3", "name=me", NULL});
     char *args = malloc(400003);
     snprintf(args, 400003, "\"%0400000d\"", 7); /* more than one record of TLS, and than a socket takes at once */
     expect_call(lease, "ECHO", args, 0, args);
     free(args);
-    assert_int_equal(pool_put(lease), 0);
+    put_lease(lease);
     assert_int_equal(pool_len(pool), 1);
-    pool_done(pool);
-    url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d/3?client_name=me&ca=%s", server.tls_port,
-           server.certificate);
+    end_pool(pool);
+    url_format(url, "rediss://:" REDIS_PASSWORD "@localhost:%d/3?client_name=me&ca=%s", server.tls_port,
+               server.certificate);
   }
 }
 
@@ -277,7 +207,7 @@ static void test_redis__a_wrong_url_is_refused_without_being_quoted(void **state
       {"redis://:open-sesame@h/1/2", "number of a database"},
       {"redis://:open-sesame@h?client_nam=x", "did you mean client_name?"},
       {"redis://:open-sesame@h?ca=/x", "for rediss://"},
-      {"redis://:open-sesame@h?sesame=1", "there are: ca"},
+      {"redis://:open-sesame@h?sesame=1", "there are ca"},
       {"redis://:open-sesame@h?max_reply_bytes=0", "max_reply_bytes must be a number"},
       {"redis://:open-sesame@h?max_reply_bytes=1k", "max_reply_bytes must be a number"},
       {"redis://:open-sesame@h?client_name=a%20b", "has a space"},
@@ -287,7 +217,7 @@ static void test_redis__a_wrong_url_is_refused_without_being_quoted(void **state
       {"redis://:open-sesame@", "needs a host"},
       {"redis://:open-sesame@h/%00", "zero byte"},
       {"redis:///run/redis.sock", "with %2F for '/'"},
-      {"rediss://:open-sesame@h?verify=maybe", "full, ca or none"},
+      {"rediss://:open-sesame@h?verify=maybe", "one of: full, ca, none"},
       {"rediss://:open-sesame@h?ca=/no/file", "the file of parameter ca"},
       {"rediss://:open-sesame@h?key=/no/file", "needs cert=FILE"},
       {"rediss://:open-sesame@h?cert=/no/file", "the file of parameter cert"},
@@ -304,45 +234,45 @@ static void test_redis__a_wrong_url_is_refused_without_being_quoted(void **state
 
 static void expect_url_fails(const char *url, int64_t timeout_ms, int code, const char *text)
 {
-  pool_t *pool = pool_of(url);
-  expect_no_lease(pool, timeout_ms, code, text);
-  pool_done(pool);
+  pool_t *pool = open_pool(url);
+  expect_no_lease(pool_get_for(pool, timeout_ms), code, text);
+  end_pool(pool);
 }
 
 static void test_redis__a_login_that_is_refused_says_why(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
-  url_of(url, "redis://:wrong-sesame@localhost:%d", server.port);
+  url_format(url, "redis://:wrong-sesame@localhost:%d", server.port);
   expect_url_fails(url, 10000, POOL_E_OPEN, "logging in: the server says: WRONGPASS");
-  url_of(url, "redis://nobody:wrong-sesame@localhost:%d", server.port);
+  url_format(url, "redis://nobody:wrong-sesame@localhost:%d", server.port);
   expect_url_fails(url, 10000, POOL_E_OPEN, "WRONGPASS");
-  url_of(url, "redis://localhost:%d", server.port);
+  url_format(url, "redis://localhost:%d", server.port);
   expect_url_fails(url, 10000, POOL_E_OPEN, "the URL has no password");
-  url_of(url, "redis://:" REDIS_PASSWORD "@localhost:%d/16", server.port);
+  url_format(url, "redis://:" REDIS_PASSWORD "@localhost:%d/16", server.port);
   expect_url_fails(url, 10000, POOL_E_OPEN, "selecting the database: the server says: ERR DB index");
 }
 
 static void test_redis__a_server_that_quotes_the_password_is_not_quoted(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   struct peer peer = {.answers = {"-ERR unknown command 'AUTH', with args beginning with: 'open-sesame'\r\n"}};
   (void)state;
   peer_start(&peer);
-  url_of(url, "redis://:" REDIS_PASSWORD "@localhost:%d", peer.port);
+  url_format(url, "redis://:" REDIS_PASSWORD "@localhost:%d", peer.port);
   expect_url_fails(url, 10000, POOL_E_OPEN, "the server says: ERR");
   peer_end(&peer);
 }
 
 static void test_redis__the_second_server_is_taken_when_the_first_is_away(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
-  url_of(url, "redis://:" REDIS_PASSWORD "@127.0.0.1:%d,127.0.0.1:%d", server_free_port(), server.port);
-  pool_t *pool = pool_of(url);
+  url_format(url, "redis://:" REDIS_PASSWORD "@127.0.0.1:%d,127.0.0.1:%d", server_free_port(), server.port);
+  pool_t *pool = open_pool(url);
   get_and_put_now(pool);
-  pool_done(pool);
-  url_of(url, "redis://127.0.0.1:%d,127.0.0.1:%d", server_free_port(), server_free_port());
+  end_pool(pool);
+  url_format(url, "redis://127.0.0.1:%d,127.0.0.1:%d", server_free_port(), server_free_port());
   expect_url_fails(url, 10000, POOL_E_OPEN, "refused; connecting to");
 }
 
@@ -350,17 +280,17 @@ static void test_redis__the_second_server_is_taken_when_the_first_is_away(void *
 
 static void test_redis__a_certificate_is_verified(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
-  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d", server.tls_port);
+  url_format(url, "rediss://:" REDIS_PASSWORD "@localhost:%d", server.tls_port);
   expect_url_fails(url, 10000, POOL_E_OPEN, "certificate verify failed: self-signed certificate");
-  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s", server.tls_port, server.other);
+  url_format(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s", server.tls_port, server.other);
   expect_url_fails(url, 10000, POOL_E_OPEN, "certificate verify failed");
-  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s&server_name=elsewhere", server.tls_port,
-         server.certificate);
+  url_format(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s&server_name=elsewhere", server.tls_port,
+             server.certificate);
   expect_url_fails(url, 10000, POOL_E_OPEN, "hostname mismatch");
-  url_of(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s&server_name=127.0.0.2", server.tls_port,
-         server.certificate);
+  url_format(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s&server_name=127.0.0.2", server.tls_port,
+             server.certificate);
   expect_url_fails(url, 10000, POOL_E_OPEN, "IP address mismatch");
   for (int i = 0; i < 3; i++) {
     char more[200];
@@ -368,44 +298,44 @@ static void test_redis__a_certificate_is_verified(void **state)
              i == 0   ? "verify=full"
              : i == 1 ? "verify=none"
                       : "server_name=elsewhere&verify=ca");
-    url_of(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?%s", server.tls_port, more);
-    pool_t *pool = pool_of(url);
+    url_format(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?%s", server.tls_port, more);
+    pool_t *pool = open_pool(url);
     get_and_put_now(pool);
-    pool_done(pool);
+    end_pool(pool);
   }
 }
 
 static void test_redis__tls_and_plain_do_not_understand_each_other(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
-  url_of(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?verify=none", server.port);
+  url_format(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?verify=none", server.port);
   expect_url_fails(url, 200, POOL_E_TIMEOUT, "deadline");
   pool_t *pool = pool_at(server.tls_port, "");
   assert_int_equal(pool_get_for(pool, 10000), POOL_E_OPEN);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static void test_redis__a_session_ticket_is_no_reply(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
-  url_of(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?ca=%s&pool.max_open=1&pool.check_after_ms=0", server.tls_port,
-         server.certificate);
-  pool_t *pool = pool_of(url);
+  url_format(url, "rediss://:" REDIS_PASSWORD "@127.0.0.1:%d?ca=%s&pool.max_open=1&pool.check_after_ms=0",
+             server.tls_port, server.certificate);
+  pool_t *pool = open_pool(url);
   for (int i = 0; i < 3; i++)
-    assert_int_equal(pool_put(lend(pool)), 0);
+    assert_int_equal(pool_put(get_lease(pool)), 0);
   assert_int_equal(stats_of(pool).opened, 1);
   assert_int_equal(stats_of(pool).checks, 2);
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   pool_error_t error = POOL_ERROR_INIT;
   assert_null(pool_redis_context(redis_of(lease), &error));
   assert_int_equal(error.code, POOL_E_UNSUPPORTED);
   DO(lease, "SUBSCRIBE c");
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(stats_of(pool).opened, 1);
   assert_int_equal(pool_len(pool), 1);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 /* ---- what users leave behind ---- */
@@ -430,25 +360,25 @@ static void test_redis__what_a_user_leaves_behind_is_undone(void **state)
       {"multi", "sElEcT 5", "dIsCaRd"},
   };
   (void)state;
-  tell("ACL SETUSER", "[\"guest\", \"on\", \">guest\", \"+@all\", \"~*\"]");
+  administer("ACL SETUSER", "[\"guest\", \"on\", \">guest\", \"+@all\", \"~*\"]");
   pool_t *pool = pool_at(server.port, "2?pool.max_open=1&client_name=me");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   long long id = number_of(lease, "CLIENT ID");
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    lease = lend(pool);
+    lease = get_lease(pool);
     for (int j = 0; j < 3 && rows[i][j]; j++)
       DO(lease, rows[i][j], (int)id);
-    assert_int_equal(pool_put(lease), 0);
-    lease = lend(pool);
+    put_lease(lease);
+    lease = get_lease(pool);
     expect_info(lease, (const char *[]){"db=2 ", "name=me ", "multi=-1 ", "sub=0 psub=0 ", "user=default ", "flags=N ",
                                         "redir=-1", NULL});
     if (number_of(lease, "CLIENT ID") != id)
       fail_msg("the connection was closed after %s", rows[i][0]);
-    assert_int_equal(pool_put(lease), 0);
+    put_lease(lease);
   }
   assert_int_equal(stats_of(pool).opened, 1);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static void test_redis__what_nothing_undoes_ends_the_connection(void **state)
@@ -457,12 +387,12 @@ static void test_redis__what_nothing_undoes_ends_the_connection(void **state)
   (void)state;
   pool_t *pool = pool_at(server.port, "?pool.max_open=1");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    pool_lease_t lease = lend(pool);
+    pool_lease_t lease = get_lease(pool);
     DO(lease, rows[i]);
-    assert_int_equal(pool_put(lease), 0);
+    put_lease(lease);
     assert_int_equal(pool_len(pool), 0);
   }
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static long long commands_so_far(void)
@@ -477,21 +407,21 @@ static void test_redis__a_clean_connection_is_put_without_a_command(void **state
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "2?pool.max_open=1");
-  assert_int_equal(pool_put(lend(pool)), 0);
+  assert_int_equal(pool_put(get_lease(pool)), 0);
   long long before = commands_so_far();
   for (int i = 0; i < 5; i++) {
-    pool_lease_t lease = lend(pool);
+    pool_lease_t lease = get_lease(pool);
     DO(lease, "WATCH k");
     DO(lease, "MULTI");
     DO(lease, "SELECT 3");
     DO(lease, "SELECT 2");
     DO(lease, "EXEC");
     DO(lease, "SELECT 2");
-    assert_int_equal(pool_put(lease), 0);
+    put_lease(lease);
   }
   /* Six each round, for commands within a transaction count once; and the test's own INFO with its check. */
   assert_int_equal(commands_so_far() - before, 5 * 6 + 2);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static void test_redis__a_server_without_reset_gets_what_it_knows(void **state)
@@ -500,21 +430,21 @@ static void test_redis__a_server_without_reset_gets_what_it_knows(void **state)
   (void)state;
   redis_make(&old);
   pool_t *pool = pool_at(old.port, "2?pool.max_open=1&client_name=me");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   DO(lease, "WATCH k");
   DO(lease, "MULTI");
   DO(lease, "SELECT 1");
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(pool_len(pool), 1);
   for (int i = 0; i < 2; i++) { /* the second time it is known */
-    lease = lend(pool);
+    lease = get_lease(pool);
     expect_info(lease, (const char *[]){"db=2 ", "multi=-1 ", "name=me ", NULL});
     DO(lease, i ? "MONITOR" : "SUBSCRIBE c");
-    assert_int_equal(pool_put(lease), 0);
+    put_lease(lease);
     assert_int_equal(pool_len(pool), 0);
   }
   assert_int_equal(stats_of(pool).reset_failures, 2);
-  pool_done(pool);
+  end_pool(pool);
   redis_remove(&old);
 }
 
@@ -522,23 +452,23 @@ static void test_redis__messages_are_read_as_they_come(void **state)
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "?pool.max_open=1");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   redisReply *reply = NULL;
   DO(lease, "SUBSCRIBE news");
   assert_int_equal(pool_redis_reply(redis_of(lease), in_ms(1), &reply, NULL), POOL_E_TIMEOUT);
-  tell("PUBLISH", "[\"news\", \"one\"]");
+  administer("PUBLISH", "[\"news\", \"one\"]");
   assert_int_equal(pool_redis_reply(redis_of(lease), in_ms(20000), &reply, NULL), 0);
   assert_int_equal(reply->elements, 3);
   assert_string_equal(reply->element[2]->str, "one");
   freeReplyObject(reply);
   for (int i = 0; i < 100; i++)
-    tell("PUBLISH", "[\"news\", \"more\"]");
-  assert_int_equal(pool_put(lease), 0); /* with messages on their way */
-  lease = lend(pool);
+    administer("PUBLISH", "[\"news\", \"more\"]");
+  put_lease(lease); /* with messages on their way */
+  lease = get_lease(pool);
   expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(stats_of(pool).opened, 1);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 /* ---- hiredis itself ---- */
@@ -557,7 +487,7 @@ static void test_redis__hiredis_works_on_a_pooled_connection(void **state)
   (void)state;
   pool_t *pool = pool_at(server.port, "2?pool.max_open=1");
   for (int i = 0; i < 3; i++) {
-    pool_lease_t lease = lend(pool);
+    pool_lease_t lease = get_lease(pool);
     redisContext *context = context_of(lease);
     redisReply *slow = redisCommand(context, "BLPOP nothing 0.02"); /* the timeout of the last lease is gone */
     assert_non_null(slow);
@@ -569,35 +499,35 @@ static void test_redis__hiredis_works_on_a_pooled_connection(void **state)
     freeReplyObject(redisCommand(context, "SELECT 7"));
     assert_int_equal(redisSetTimeout(context, (struct timeval){.tv_usec = 1000}), REDIS_OK);
     assert_int_equal(number_of(lease, "DBSIZE"), 0);
-    assert_int_equal(pool_put(lease), 0);
+    put_lease(lease);
   }
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   assert_int_equal(number_of(lease, "DBSIZE"), 1);
   assert_int_equal(number_of(lease, "DEL by-hiredis"), 1);
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(stats_of(pool).opened, 1);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static void test_redis__replies_that_hiredis_has_not_read_reach_nobody(void **state)
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "?pool.max_open=1");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   redisContext *context = context_of(lease);
   int done = 0;
   for (int i = 0; i < 100; i++)
     assert_int_equal(redisAppendCommand(context, "ECHO stale"), REDIS_OK);
   assert_int_equal(redisBufferWrite(context, &done), REDIS_OK);
   assert_int_equal(done, 1);
-  assert_int_equal(pool_put(lease), 0); /* the replies are in the socket, or on their way */
-  lease = lend(pool);
+  put_lease(lease); /* the replies are in the socket, or on their way */
+  lease = get_lease(pool);
   expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
   assert_int_equal(stats_of(pool).opened, 1);
   assert_int_equal(redisAppendCommand(context_of(lease), "ECHO stale"), REDIS_OK);
-  assert_int_equal(pool_put(lease), 0); /* it is in hiredis' own buffer */
+  put_lease(lease); /* it is in hiredis' own buffer */
   assert_int_equal(pool_len(pool), 0);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 /* ---- deadlines ---- */
@@ -610,7 +540,7 @@ static void test_redis__a_late_reply_reaches_nobody(void **state)
   proxy_start(&proxy, server.port);
   pool_t *pool = pool_at(proxy.port, "?pool.max_open=1&pool.call_timeout_ms=50");
   for (int i = 0; i < 2; i++) {
-    pool_lease_t lease = lend(pool);
+    pool_lease_t lease = get_lease(pool);
     proxy_do(&proxy, PROXY_HOLD);
     if (i)
       expect_call(lease, "ECHO", "\"late\"", POOL_E_TIMEOUT, "deadline");
@@ -618,15 +548,15 @@ static void test_redis__a_late_reply_reaches_nobody(void **state)
       assert_int_equal(pool_redis_command(redis_of(lease), in_ms(50), &reply, NULL, "ECHO late"), POOL_E_TIMEOUT);
     assert_int_equal(pool_redis_command(redis_of(lease), in_ms(10000), &reply, NULL, "ECHO next"), POOL_E_BROKEN);
     proxy_do(&proxy, PROXY_PASS);
-    assert_int_equal(pool_put(lease), 0);
+    put_lease(lease);
     assert_int_equal(pool_len(pool), 0);
-    lease = lend(pool);
+    lease = get_lease(pool);
     assert_int_equal(pool_redis_command(redis_of(lease), in_ms(20000), &reply, NULL, "ECHO mine"), 0);
     assert_string_equal(reply->str, "mine");
     freeReplyObject(reply);
-    assert_int_equal(pool_put(lease), 0);
+    put_lease(lease);
   }
-  pool_done(pool);
+  end_pool(pool);
   proxy_end(&proxy);
 }
 
@@ -636,13 +566,13 @@ static void test_redis__a_reply_that_drips_ends_at_the_deadline(void **state)
   (void)state;
   proxy_start(&proxy, server.port);
   pool_t *pool = pool_at(proxy.port, "?pool.max_open=1&pool.call_timeout_ms=100");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   proxy_do(&proxy, PROXY_DRIP);
   expect_call(lease, "COMMAND", "", POOL_E_TIMEOUT, "the deadline passed");
   proxy_do(&proxy, PROXY_CUT);
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(pool_len(pool), 0);
-  pool_done(pool);
+  end_pool(pool);
   proxy_end(&proxy);
 }
 
@@ -651,18 +581,18 @@ static void test_redis__a_stopped_server_is_met_by_the_deadline(void **state)
   (void)state;
   pool_t *pool =
       pool_at(server.port, "?pool.max_open=2&pool.check_after_ms=0&reset_timeout_ms=50&pool.get_timeout_ms=-1");
-  pool_lease_t lease = lend(pool), other = lend(pool);
+  pool_lease_t lease = get_lease(pool), other = get_lease(pool);
   DO(other, "MULTI");
   server_freeze(&server.server);
-  assert_int_equal(pool_put(lease), 0);
-  expect_no_lease(pool, 200, POOL_E_TIMEOUT, "");
-  assert_int_equal(pool_put(other), 0); /* its reset has 50 ms */
+  put_lease(lease);
+  expect_no_lease(pool_get_for(pool, 200), POOL_E_TIMEOUT, "");
+  put_lease(other); /* its reset has 50 ms */
   assert_int_equal(stats_of(pool).reset_failures, 1);
   server_thaw(&server.server);
-  lease = lend(pool);
+  lease = get_lease(pool);
   expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
-  assert_int_equal(pool_put(lease), 0);
-  pool_done(pool);
+  put_lease(lease);
+  end_pool(pool);
 }
 
 /* ---- servers that go away ---- */
@@ -676,15 +606,15 @@ static void test_redis__a_restart_costs_one_failed_check(void **state)
   leases_put(leases, 4);
   server_kill(&server.server);
   redis_start(&server);
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "PING", "", 0, "\"PONG\"");
   assert_int_equal(stats_of(pool).check_failures, 1);
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   leases_get(pool, leases, 4);
   for (int i = 0; i < 4; i++)
     expect_call(leases[i], "PING", "", 0, "\"PONG\"");
   leases_put(leases, 4);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static void test_redis__a_call_that_breaks_brings_its_siblings_under_suspicion(void **state)
@@ -694,7 +624,7 @@ static void test_redis__a_call_that_breaks_brings_its_siblings_under_suspicion(v
   pool_t *pool = pool_at(server.port, "?pool.max_open=4");
   leases_get(pool, leases, 4);
   leases_put(leases + 1, 3);
-  tell("CLIENT KILL", "[\"TYPE\", \"normal\", \"SKIPME\", \"yes\"]");
+  administer("CLIENT KILL", "[\"TYPE\", \"normal\", \"SKIPME\", \"yes\"]");
   expect_call(leases[0], "PING", "", POOL_E_BROKEN, "");
   assert_int_equal(pool_put(leases[0]), 0);
   leases_get(pool, leases, 4);
@@ -702,7 +632,7 @@ static void test_redis__a_call_that_breaks_brings_its_siblings_under_suspicion(v
     expect_call(leases[i], "PING", "", 0, "\"PONG\"");
   leases_put(leases, 4);
   assert_true(stats_of(pool).check_failures >= 1);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static void test_redis__a_cut_network_is_found_by_the_check(void **state)
@@ -711,13 +641,13 @@ static void test_redis__a_cut_network_is_found_by_the_check(void **state)
   (void)state;
   proxy_start(&proxy, server.port);
   pool_t *pool = pool_at(proxy.port, "?pool.max_open=1&pool.check_after_ms=0");
-  assert_int_equal(pool_put(lend(pool)), 0);
+  assert_int_equal(pool_put(get_lease(pool)), 0);
   proxy_do(&proxy, PROXY_CUT);
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "PING", "", 0, "\"PONG\"");
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(stats_of(pool).check_failures, 1);
-  pool_done(pool);
+  end_pool(pool);
   proxy_end(&proxy);
 }
 
@@ -725,51 +655,51 @@ static void test_redis__a_changed_password_stops_new_connections_alone(void **st
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "?pool.max_open=2&pool.check_after_ms=0");
-  pool_lease_t lease = lend(pool);
-  tell("CONFIG SET", "[\"requirepass\", \"closed-sesame\"]");
-  assert_int_equal(pool_put(lease), 0);
-  lease = lend(pool); /* its check is good */
-  expect_no_lease(pool, 100, POOL_E_TIMEOUT, "WRONGPASS");
+  pool_lease_t lease = get_lease(pool);
+  administer("CONFIG SET", "[\"requirepass\", \"closed-sesame\"]");
+  put_lease(lease);
+  lease = get_lease(pool); /* its check is good */
+  expect_no_lease(pool_get_for(pool, 100), POOL_E_TIMEOUT, "WRONGPASS");
   DO(lease, "SUBSCRIBE c"); /* RESET logs out, so this one ends */
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(pool_len(pool), 0);
-  tell("CONFIG SET", "[\"requirepass\", \"" REDIS_PASSWORD "\"]");
-  assert_int_equal(pool_put(lend(pool)), 0);
-  pool_done(pool);
+  administer("CONFIG SET", "[\"requirepass\", \"" REDIS_PASSWORD "\"]");
+  assert_int_equal(pool_put(get_lease(pool)), 0);
+  end_pool(pool);
 }
 
 static void test_redis__a_full_server_says_so(void **state)
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "?pool.max_open=2");
-  pool_lease_t lease = lend(pool);
-  tell("CONFIG SET", "[\"maxclients\", 1]");
-  expect_no_lease(pool, 100, POOL_E_TIMEOUT, "max number of clients");
+  pool_lease_t lease = get_lease(pool);
+  administer("CONFIG SET", "[\"maxclients\", 1]");
+  expect_no_lease(pool_get_for(pool, 100), POOL_E_TIMEOUT, "max number of clients");
   for (int i = 0; i < 20; i++) { /* however the server's close and the login meet */
-    char url[512];
+    char url[URL_SIZE];
     unix_url(url, "0");
     expect_url_fails(url, 10000, POOL_E_OPEN, "max number of clients");
   }
-  tell("CONFIG SET", "[\"maxclients\", 1000]");
-  assert_int_equal(pool_put(lease), 0);
-  pool_done(pool);
+  administer("CONFIG SET", "[\"maxclients\", 1000]");
+  put_lease(lease);
+  end_pool(pool);
 }
 
 static void test_redis__a_replica_is_left(void **state)
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "?pool.max_open=1");
-  tell("REPLICAOF", "[\"127.0.0.1\", 1]");
-  pool_lease_t lease = lend(pool);
+  administer("REPLICAOF", "[\"127.0.0.1\", 1]");
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "SET", "[\"k\", 1]", POOL_E_REMOTE, "READONLY");
   expect_call(lease, "GET", "\"k\"", 0, "null"); /* the lease goes on */
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(pool_len(pool), 0);
-  tell("REPLICAOF", "[\"NO\", \"ONE\"]");
-  lease = lend(pool);
+  administer("REPLICAOF", "[\"NO\", \"ONE\"]");
+  lease = get_lease(pool);
   expect_call(lease, "DEL", "\"k\"", 0, "0");
-  assert_int_equal(pool_put(lease), 0);
-  pool_done(pool);
+  put_lease(lease);
+  end_pool(pool);
 }
 
 /* ---- peers that lie ---- */
@@ -786,10 +716,10 @@ static void test_redis__a_server_of_another_kind_is_recognised(void **state)
                                         "$-1\r\n"};
   (void)state;
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
-    char url[512];
+    char url[URL_SIZE];
     struct peer peer = {.answers = {answers[i]}, .at_once = i == 1};
     peer_start(&peer);
-    url_of(url, "redis://127.0.0.1:%d", peer.port);
+    url_format(url, "redis://127.0.0.1:%d", peer.port);
     expect_url_fails(url, 10000, POOL_E_OPEN, "this is no server of Redis");
     peer_end(&peer);
   }
@@ -798,18 +728,18 @@ static void test_redis__a_server_of_another_kind_is_recognised(void **state)
 /* A call to a peer that logs in everybody and then says this fails, and its connection is closed. */
 static void expect_hostile(struct peer peer, int code, const char *text)
 {
-  char url[512];
+  char url[URL_SIZE];
   peer.answers[1] = peer.answers[0];
   peer.answers[0] = LOGGED_IN;
   peer_start(&peer);
-  url_of(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.call_timeout_ms=%d&max_reply_bytes=100000", peer.port,
-         code == POOL_E_TIMEOUT ? 50 : 20000);
-  pool_t *pool = pool_of(url);
-  pool_lease_t lease = lend(pool);
+  url_format(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.call_timeout_ms=%d&max_reply_bytes=100000", peer.port,
+             code == POOL_E_TIMEOUT ? 50 : 20000);
+  pool_t *pool = open_pool(url);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "PING", "", code, text);
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(pool_len(pool), 0);
-  pool_done(pool);
+  end_pool(pool);
   peer_end(&peer);
 }
 
@@ -834,28 +764,28 @@ static void test_redis__hostile_replies_are_limited(void **state)
 
 static void test_redis__a_reply_that_nobody_asked_for_ends_the_connection(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   struct peer peer = {.answers = {LOGGED_IN, "+OK\r\n+PONG\r\n"}};
   (void)state;
   peer_start(&peer);
-  url_of(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", peer.port);
-  pool_t *pool = pool_of(url);
-  pool_lease_t lease = lend(pool);
+  url_format(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", peer.port);
+  pool_t *pool = open_pool(url);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "SET", "[\"a\", 1]", 0, "\"OK\"");
-  assert_int_equal(pool_put(lease), 0);
-  assert_int_equal(pool_put(lend(pool)), 0);
+  put_lease(lease);
+  assert_int_equal(pool_put(get_lease(pool)), 0);
   assert_int_equal(stats_of(pool).opened, 2);
-  pool_done(pool);
+  end_pool(pool);
   peer_end(&peer);
   peer = (struct peer){.answers = {LOGGED_IN, "+OK\r\n", "+OK\r\n+OK\r\n"}};
   peer_start(&peer);
-  url_of(url, "redis://127.0.0.1:%d", peer.port);
-  pool = pool_of(url);
-  lease = lend(pool);
+  url_format(url, "redis://127.0.0.1:%d", peer.port);
+  pool = open_pool(url);
+  lease = get_lease(pool);
   DO(lease, "MULTI");
-  assert_int_equal(pool_put(lease), 0); /* DISCARD is answered twice */
+  put_lease(lease); /* DISCARD is answered twice */
   assert_int_equal(pool_len(pool), 0);
-  pool_done(pool);
+  end_pool(pool);
   peer_end(&peer);
 }
 
@@ -872,15 +802,15 @@ static void test_redis__a_check_judges_what_the_server_says(void **state)
               {"+OK\r\n", false}};
   (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    char url[512];
+    char url[URL_SIZE];
     struct peer peer = {.answers = {LOGGED_IN, rows[i].answer}};
     peer_start(&peer);
-    url_of(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", peer.port);
-    pool_t *pool = pool_of(url);
-    assert_int_equal(pool_put(lend(pool)), 0);
-    assert_int_equal(pool_put(lend(pool)), 0);
+    url_format(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", peer.port);
+    pool_t *pool = open_pool(url);
+    assert_int_equal(pool_put(get_lease(pool)), 0);
+    assert_int_equal(pool_put(get_lease(pool)), 0);
     assert_int_equal(stats_of(pool).check_failures, rows[i].good ? 0 : 1);
-    pool_done(pool);
+    end_pool(pool);
     peer_end(&peer);
   }
 }
@@ -914,27 +844,27 @@ static void test_redis__asynchronous_calls_end_in_their_order(void **state)
   char key[] = "\"counter\"", push[] = "[\"counter\",1]";
   struct heard numbers = {0}, errors = {0};
   (void)state;
-  tell("DEL", key);
+  administer("DEL", key);
   pool_t *pool = pool_at(server.port, "?pool.max_open=1");
   for (int i = 1; i <= 10; i++) {
-    pool_lease_t lease = lend(pool);
+    pool_lease_t lease = get_lease(pool);
     for (int j = 0; j < 20; j++)
       assert_true(pool_go(lease, "INCR", (pool_bytes_t){key, sizeof key - 1}, hear_number, &numbers) > 0);
     assert_true(pool_go(lease, "RPUSH", (pool_bytes_t){push, sizeof push - 1}, hear_error, &errors) > 0);
     if (i % 2) /* a call between them has its turn */
       expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
-    assert_int_equal(pool_put(lease), 0); /* calls are under way */
+    put_lease(lease); /* calls are under way */
     wait_until(atomic_load(&errors.count) == i);
   }
   assert_int_equal(numbers.count, 200);
   assert_int_equal(numbers.wrong, 0);
   assert_int_equal(errors.wrong, 0);
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   assert_int_equal(pool_go(lease, "GET", (pool_bytes_t){key, 3}, hear_number, &numbers), POOL_E_INVALID);
   assert_int_equal(pool_go(lease, "MONITOR", (pool_bytes_t){NULL, 0}, hear_number, &numbers), POOL_E_UNSUPPORTED);
-  assert_int_equal(pool_put(lease), 0);
+  put_lease(lease);
   assert_int_equal(stats_of(pool).opened, 1);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 /* ---- threads and forks ---- */
@@ -980,7 +910,7 @@ static void test_redis__no_thread_reads_the_reply_of_another(void **state)
     threads[i] = thread_start(say_own_words, &callers[i]);
   }
   threads_end(threads, CALLERS);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 static void test_redis__a_child_has_connections_of_its_own(void **state)
@@ -988,7 +918,7 @@ static void test_redis__a_child_has_connections_of_its_own(void **state)
   int status;
   (void)state;
   pool_t *pool = pool_at(server.port, "?pool.max_open=2");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   long long id = number_of(lease, "CLIENT ID");
   thread_count_at_rest(); /* those of asynchronous calls have ended */
   pid_t child = fork();
@@ -1002,8 +932,15 @@ static void test_redis__a_child_has_connections_of_its_own(void **state)
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_int_equal(status, 0);
   assert_int_equal(number_of(lease, "CLIENT ID"), id);
-  assert_int_equal(pool_put(lease), 0);
-  pool_done(pool);
+  put_lease(lease);
+  end_pool(pool);
+}
+
+static void test_redis__no_password_was_told_anywhere(void **state)
+{
+  (void)state;
+  assert_true(was_told("redis", 0));
+  assert_false(was_told("sesame", 0));
 }
 
 /* ---- all of them ---- */
@@ -1019,7 +956,7 @@ static int start_server(void **state)
 static int end_server(void **state)
 {
   (void)state;
-  pool_done(admin);
+  end_pool(admin);
   redis_remove(&server);
   return 0;
 }
@@ -1060,6 +997,7 @@ int main(void)
       cmocka_unit_test(test_redis__asynchronous_calls_end_in_their_order),
       cmocka_unit_test(test_redis__no_thread_reads_the_reply_of_another),
       cmocka_unit_test(test_redis__a_child_has_connections_of_its_own),
+      cmocka_unit_test(test_redis__no_password_was_told_anywhere),
   };
   return cmocka_run_group_tests(tests, start_server, end_server);
 }

@@ -39,10 +39,7 @@ static void show_log(const struct server *server)
     fclose(file);
 }
 
-static _Noreturn void give_up(const struct server *server, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void give_up(const struct server *server, const char *format, ...)
+void server_fail(const struct server *server, const char *format, ...)
 {
   va_list arguments;
   va_start(arguments, format);
@@ -56,15 +53,62 @@ static void give_up(const struct server *server, const char *format, ...)
 
 /* ---- the folder ---- */
 
+static int await_end(const struct server *server, pid_t process)
+{
+  int status;
+  while (waitpid(process, &status, 0) != process)
+    if (errno != EINTR)
+      server_fail(server, "cannot wait for process %d: %s", (int)process, strerror(errno));
+  return status;
+}
+
+/* Starts a shell in a session of its own, so that no signal of a terminal reaches it.  Its descriptor 3 is `input`. */
+static pid_t start_shell(char *const *arguments, int input)
+{
+  pid_t shell;
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_adddup2(&files, input, 3);
+  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
+  posix_spawn_file_actions_adddup2(&files, 0, 1);
+  posix_spawn_file_actions_adddup2(&files, 0, 2);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+  int number = posix_spawnp(&shell, arguments[0], &files, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  if (number)
+    server_fail(NULL, "cannot start %s: %s", arguments[0], strerror(number));
+  return shell;
+}
+
+/* Has the folder and the log removed when this program ends, however it does: the kernel closes the pipe then.  What
+   waits for that is no child, for a program that takes too long is killed with its children.  A server that is being
+   killed may still write, so the removal is tried again. */
+static void watch(struct server *server)
+{
+  static char script[] = "(read -r end <&3; for try in 1 2 3 4 5 6 7 8 9; do rm -rf \"$@\" && exit; sleep 1; done) &";
+  char shell[] = "sh", option[] = "-c";
+  char *const arguments[] = {shell, option, script, shell, server->folder, server->log, NULL};
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    server_fail(NULL, "cannot make a pipe: %s", strerror(errno));
+  await_end(server, start_shell(arguments, ends[0]));
+  close(ends[0]);
+  server->alive = ends[1];
+}
+
 void server_make(struct server *server, const char *user)
 {
   *server = (struct server){.user = geteuid() == 0 ? user : NULL, .folder = "/tmp/pool-server-XXXXXX"};
   if (!mkdtemp(server->folder))
-    give_up(NULL, "cannot make a folder in /tmp: %s", strerror(errno));
+    server_fail(NULL, "cannot make a folder in /tmp: %s", strerror(errno));
   snprintf(server->log, sizeof server->log, "%s.log", server->folder);
+  watch(server);
   const struct passwd *owner = server->user ? getpwnam(server->user) : NULL;
   if (server->user && (!owner || chown(server->folder, owner->pw_uid, owner->pw_gid) != 0))
-    give_up(NULL, "there is no user %s who could own %s", server->user, server->folder);
+    server_fail(NULL, "there is no user %s who could own %s", server->user, server->folder);
 }
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
@@ -79,6 +123,7 @@ void server_remove(struct server *server)
     server_kill(server);
   nftw(server->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
   unlink(server->log);
+  close(server->alive);
 }
 
 /* ---- processes ---- */
@@ -117,17 +162,8 @@ static pid_t spawn(const struct server *server, const char *const *arguments)
   int number = posix_spawnp(&process, "setpriv", &files, NULL, (char *const *)all, environ);
   posix_spawn_file_actions_destroy(&files);
   if (number)
-    give_up(server, "cannot start %s: %s", all[0], strerror(number));
+    server_fail(server, "cannot start %s: %s", all[0], strerror(number));
   return process;
-}
-
-static int await_end(const struct server *server, pid_t process)
-{
-  int status;
-  while (waitpid(process, &status, 0) != process)
-    if (errno != EINTR)
-      give_up(server, "cannot wait for process %d: %s", (int)process, strerror(errno));
-  return status;
 }
 
 int server_run(struct server *server, const char *const *arguments)
@@ -204,7 +240,7 @@ static void await_gone(const struct server *server, pid_t process)
 {
   for (int rounds = 0; !is_gone(process); rounds++) {
     if (rounds == PATIENCE_S * 1000)
-      give_up(server, "process %d was killed and is still there", (int)process);
+      server_fail(server, "process %d was killed and is still there", (int)process);
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
 }
@@ -239,9 +275,9 @@ static void await(struct server *server, const struct sockaddr *name, socklen_t 
   for (int rounds = 0; !accepts(name, size); rounds++) {
     int status;
     if (waitpid(server->process, &status, WNOHANG) == server->process)
-      give_up(server, "the server ended with status %d before it listened", status);
+      server_fail(server, "the server ended with status %d before it listened", status);
     if (rounds == PATIENCE_S * 100)
-      give_up(server, "nothing listens after %d s", PATIENCE_S);
+      server_fail(server, "nothing listens after %d s", PATIENCE_S);
     nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
   }
 }
@@ -272,7 +308,7 @@ int server_free_port(void)
   int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (made < 0 || bind(made, (const struct sockaddr *)&name, size) != 0 ||
       getsockname(made, (struct sockaddr *)&name, &size) != 0)
-    give_up(NULL, "no port is free: %s", strerror(errno));
+    server_fail(NULL, "no port is free: %s", strerror(errno));
   close(made);
   return ntohs(name.sin_port);
 }

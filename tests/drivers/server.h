@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A real server that a test or a benchmark starts for itself: a process with a temporary folder, which ends with the
- * program that started it.
+ * A real server that a test or a benchmark starts for itself: a process, which ends with the program that started it,
+ * with a temporary folder, which is removed then at the latest.
  *
  * No function returns a failure: it says what is wrong, shows what the server has printed, and ends the program.
  * Not thread-safe: one thread at a time uses a server, and it is the thread that called server_start().
@@ -17,7 +17,11 @@ struct server {
   const char *user; /* of its processes if this program is root's; NULL: root itself */
   char folder[64];  /* its own, empty at first */
   char log[80];     /* what it has printed */
+  int alive;        /* a pipe that is closed when this program ends: then the folder is removed */
 };
+
+/* Shows what the server has printed, if it is not NULL, says this, and ends the program. */
+_Noreturn void server_fail(const struct server *server, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Makes the folder.  A server that refuses to run as root names a user without rights, who then owns the folder. */
 void server_make(struct server *server, const char *user);

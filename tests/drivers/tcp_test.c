@@ -13,6 +13,7 @@
 #include <pool/driver.h>
 #include <pool/tcp.h>
 
+#include "opened.h"
 #include "peer_fake.h"
 #include "proxy.h"
 #include "redis_server.h"
@@ -26,62 +27,25 @@ static int64_t in_ms(int64_t ms)
 
 /* ---- pools ---- */
 
-static void url_of(char url[512], const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void url_of(char url[512], const char *format, ...)
-{
-  va_list values;
-  va_start(values, format);
-  vsnprintf(url, 512, format, values);
-  va_end(values);
-}
-
-static pool_t *pool_of(const char *url)
-{
-  pool_t *pool = NULL;
-  pool_error_t error = POOL_ERROR_INIT;
-  if (pool_open(url, &pool, &error) != 0)
-    fail_msg("pool_open: %s", error.message);
-  return pool;
-}
-
 static pool_t *pool_at(int port, const char *more)
 {
-  char url[512];
-  url_of(url, "tcp://127.0.0.1:%d%s", port, more);
-  return pool_of(url);
-}
-
-static void pool_done(pool_t *pool)
-{
-  assert_int_equal(pool_close(pool, 10000), 0);
-  assert_int_equal(stats_of(pool).open, 0);
-  pool_free(pool);
-}
-
-static pool_lease_t lend(pool_t *pool)
-{
-  pool_error_t error = POOL_ERROR_INIT;
-  pool_lease_t lease = pool_get_for(pool, 20000);
-  if (lease < 0 && pool_failure(&error))
-    fail_msg("pool_get: %s", error.message);
-  return lease;
+  char url[URL_SIZE];
+  url_format(url, "tcp://127.0.0.1:%d%s", port, more);
+  return open_pool(url);
 }
 
 /* A lease is put, and so many connections are idle then. */
-static void put(pool_t *pool, pool_lease_t lease, size_t idle)
+static void put_leaving(pool_t *pool, pool_lease_t lease, size_t idle)
 {
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_len(pool), idle);
 }
 
-static void expect_no_lease(pool_t *pool, int64_t timeout_ms, int code, const char *text)
+/* A pool gives no connection. */
+static void expect_none(pool_t *pool, int64_t timeout_ms, int code, const char *text)
 {
-  pool_error_t error = POOL_ERROR_INIT;
-  assert_int_equal(pool_get_for(pool, timeout_ms), code);
-  pool_failure(&error);
-  if (!strstr(error.message, text))
-    fail_msg("'%s' is not in: %s", text, error.message);
-  pool_done(pool);
+  expect_no_lease(pool_get_for(pool, timeout_ms), code, text);
+  end_pool(pool);
 }
 
 static void expect_call(pool_lease_t lease, const char *bytes, int code, const char *text)
@@ -118,34 +82,35 @@ static void read_text(pool_lease_t lease, const char *text)
 
 /* The three ways to the server, as the beginning of a URL that has parameters already.  By address: a name would be
    looked up by a thread, and sanitizers do not like threads near a fork. */
-static void each_way(int number, char url[512])
+static void each_way(int number, char url[URL_SIZE])
 {
   if (number == 0)
-    url_of(url, "tcp://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", server.port);
+    url_format(url, "tcp://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0", server.port);
   else if (number == 1)
-    url_of(url, "unix://%s?pool.max_open=1&pool.check_after_ms=0", server.socket);
+    url_format(url, "unix://%s?pool.max_open=1&pool.check_after_ms=0", server.socket);
   else
-    url_of(url, "tls://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0&ca=%s", server.tls_port, server.certificate);
+    url_format(url, "tls://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=0&ca=%s", server.tls_port,
+               server.certificate);
 }
 
 /* ---- bytes ---- */
 
 static void test_tcp__bytes_go_and_come_by_each_way(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
   for (int i = 0; i < 3; i++) {
     each_way(i, url);
-    pool_t *pool = pool_of(url);
+    pool_t *pool = open_pool(url);
     for (int j = 0; j < 3; j++) {
-      pool_lease_t lease = lend(pool);
+      pool_lease_t lease = get_lease(pool);
       write_text(lease, "PING\r\n");
       read_text(lease, "-NOAUTH Authentication required.\r\n");
-      put(pool, lease, 1);
+      put_leaving(pool, lease, 1);
     }
     assert_int_equal(stats_of(pool).opened, 1);
     assert_int_equal(stats_of(pool).checks, 2);
-    pool_done(pool);
+    end_pool(pool);
   }
 }
 
@@ -153,13 +118,13 @@ static void test_tcp__bytes_go_and_come_by_each_way(void **state)
 
 static void test_tcp__more_than_a_socket_holds_goes_and_comes_by_each_way(void **state)
 {
-  char url[512], *bytes = malloc(MUCH), begin[64], *got = malloc(MUCH);
+  char url[URL_SIZE], *bytes = malloc(MUCH), begin[64], *got = malloc(MUCH);
   (void)state;
   memset(bytes, 'x', MUCH);
   for (int i = 0; i < 3; i++) {
     each_way(i, url);
-    pool_t *pool = pool_of(url);
-    pool_lease_t lease = lend(pool);
+    pool_t *pool = open_pool(url);
+    pool_lease_t lease = get_lease(pool);
     write_text(lease, "AUTH " REDIS_PASSWORD "\r\n");
     read_text(lease, "+OK\r\n");
     snprintf(begin, sizeof begin, "*2\r\n$4\r\nECHO\r\n$%d\r\n", MUCH);
@@ -175,8 +140,8 @@ static void test_tcp__more_than_a_socket_holds_goes_and_comes_by_each_way(void *
     }
     assert_memory_equal(got, bytes, MUCH);
     read_text(lease, "\r\n");
-    put(pool, lease, 1);
-    pool_done(pool);
+    put_leaving(pool, lease, 1);
+    end_pool(pool);
   }
   free(bytes);
   free(got);
@@ -186,29 +151,29 @@ static void test_tcp__a_socket_tells_when_there_is_something_to_read(void **stat
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   struct pollfd set = {.fd = pool_tcp_fd(tcp_of(lease)), .events = POLLIN};
   assert_int_equal(poll(&set, 1, 0), 0);
   write_text(lease, "PING\r\n");
   assert_int_equal(poll(&set, 1, 20000), 1);
   read_text(lease, "-NOAUTH Authentication required.\r\n");
-  put(pool, lease, 1);
+  put_leaving(pool, lease, 1);
   assert_int_equal(pool_tcp_fd(NULL), POOL_E_INVALID);
   assert_int_equal(pool_tcp_read(NULL, &set, 1, 0, NULL), POOL_E_INVALID);
   assert_int_equal(pool_tcp_write(NULL, &set, 1, 0, NULL), POOL_E_INVALID);
-  pool_done(pool);
+  end_pool(pool);
 }
 
 /* ---- what is not lent again ---- */
 
 static void test_tcp__a_reply_that_nobody_read_reaches_nobody(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
   for (int i = 0; i < 3; i++) {
     each_way(i, url);
-    pool_t *pool = pool_of(url);
-    pool_lease_t lease = lend(pool);
+    pool_t *pool = open_pool(url);
+    pool_lease_t lease = get_lease(pool);
     struct pollfd set = {.fd = pool_tcp_fd(tcp_of(lease)), .events = POLLIN};
     write_text(lease, "PING\r\nPING\r\n");
     read_text(lease, "-NOAUTH Authentication required.\r\n"); /* by TLS the other may be in a buffer now */
@@ -216,8 +181,8 @@ static void test_tcp__a_reply_that_nobody_read_reaches_nobody(void **state)
       assert_int_equal(poll(&set, 1, 20000), 1);
     else
       read_text(lease, "-");
-    put(pool, lease, 0);
-    pool_done(pool);
+    put_leaving(pool, lease, 0);
+    end_pool(pool);
   }
 }
 
@@ -228,20 +193,20 @@ static void test_tcp__a_read_that_was_given_up_ends_the_connection(void **state)
   (void)state;
   proxy_start(&proxy, server.port);
   pool_t *pool = pool_at(proxy.port, "?pool.max_open=1");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   proxy_do(&proxy, PROXY_HOLD);
   write_text(lease, "PING\r\n");
   assert_int_equal(pool_tcp_read(tcp_of(lease), &byte, 1, in_ms(20), NULL), POOL_E_TIMEOUT);
-  put(pool, lease, 0);
+  put_leaving(pool, lease, 0);
   proxy_do(&proxy, PROXY_PASS);
-  lease = lend(pool);
+  lease = get_lease(pool);
   proxy_do(&proxy, PROXY_HOLD);
   write_text(lease, "PING\r\n");
   assert_int_equal(pool_tcp_read(tcp_of(lease), &byte, 1, 0, NULL), POOL_E_TIMEOUT);
   proxy_do(&proxy, PROXY_DRIP);
   read_text(lease, "-NOAUTH Authentication required.\r\n"); /* it came after all */
-  put(pool, lease, 1);
-  pool_done(pool);
+  put_leaving(pool, lease, 1);
+  end_pool(pool);
   proxy_end(&proxy);
 }
 
@@ -249,83 +214,83 @@ static void test_tcp__a_write_that_was_given_up_ends_the_connection(void **state
 {
   char *bytes = calloc(1, 8 * MUCH);
   pool_error_t error = POOL_ERROR_INIT;
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
   for (int i = 0; i < 3; i++) {
     each_way(i, url);
-    pool_t *pool = pool_of(url);
-    pool_lease_t lease = lend(pool);
+    pool_t *pool = open_pool(url);
+    pool_lease_t lease = get_lease(pool);
     server_freeze(&server.server);
     assert_int_equal(pool_tcp_write(tcp_of(lease), bytes, 8 * MUCH, in_ms(50), &error), POOL_E_TIMEOUT);
     server_thaw(&server.server);
     assert_int_equal(pool_tcp_write(tcp_of(lease), bytes, 1, in_ms(20000), &error), POOL_E_BROKEN);
-    put(pool, lease, 0);
-    pool_done(pool);
+    put_leaving(pool, lease, 0);
+    end_pool(pool);
   }
   free(bytes);
 }
 
 static void test_tcp__the_end_of_the_stream_ends_the_connection(void **state)
 {
-  char byte, url[512];
+  char byte, url[URL_SIZE];
   (void)state;
   for (int i = 0; i < 3; i++) {
     each_way(i, url);
-    pool_t *pool = pool_of(url);
-    pool_lease_t lease = lend(pool);
+    pool_t *pool = open_pool(url);
+    pool_lease_t lease = get_lease(pool);
     write_text(lease, "QUIT\r\n");
     read_text(lease, "+OK\r\n");
     assert_int_equal(pool_tcp_read(tcp_of(lease), &byte, 1, in_ms(20000), NULL), 0);
-    put(pool, lease, 0);
-    pool_done(pool);
+    put_leaving(pool, lease, 0);
+    end_pool(pool);
   }
 }
 
 static void test_tcp__a_check_finds_that_the_server_has_closed(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
   for (int i = 0; i < 3; i++) {
     each_way(i, url);
-    pool_t *pool = pool_of(url);
-    put(pool, lend(pool), 1);
+    pool_t *pool = open_pool(url);
+    put_leaving(pool, get_lease(pool), 1);
     server_kill(&server.server);
     redis_start(&server);
-    put(pool, lend(pool), 1);
+    put_leaving(pool, get_lease(pool), 1);
     assert_int_equal(stats_of(pool).check_failures, 1);
     assert_int_equal(stats_of(pool).opened, 2);
-    pool_done(pool);
+    end_pool(pool);
   }
 }
 
 static void test_tcp__a_write_to_a_server_that_has_gone_raises_no_signal(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
   for (int i = 0; i < 3; i++) {
     int code = 0;
     each_way(i, url);
-    pool_t *pool = pool_of(url);
-    pool_lease_t lease = lend(pool);
+    pool_t *pool = open_pool(url);
+    pool_lease_t lease = get_lease(pool);
     server_kill(&server.server);
     while (code == 0)
       code = pool_tcp_write(tcp_of(lease), "PING\r\n", 6, in_ms(20000), NULL);
     assert_int_equal(code, POOL_E_BROKEN);
     redis_start(&server);
-    put(pool, lease, 0);
-    pool_done(pool);
+    put_leaving(pool, lease, 0);
+    end_pool(pool);
   }
 }
 
 static void test_tcp__a_part_of_a_record_of_tls_is_no_silence(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   struct proxy proxy;
   (void)state;
   proxy_start(&proxy, server.tls_port);
-  url_of(url, "tls://127.0.0.1:%d?ca=%s", proxy.port, server.certificate);
-  pool_t *pool = pool_of(url);
-  pool_lease_t lease = lend(pool);
+  url_format(url, "tls://127.0.0.1:%d?ca=%s", proxy.port, server.certificate);
+  pool_t *pool = open_pool(url);
+  pool_lease_t lease = get_lease(pool);
   struct pollfd set = {.fd = pool_tcp_fd(tcp_of(lease)), .events = POLLIN};
   write_text(lease, "PING\r\n");
   read_text(lease, "-NOAUTH Authentication required.\r\n"); /* and what TLS sends on its own */
@@ -333,8 +298,8 @@ static void test_tcp__a_part_of_a_record_of_tls_is_no_silence(void **state)
   write_text(lease, "PING\r\n");
   assert_int_equal(poll(&set, 1, 20000), 1);
   proxy_do(&proxy, PROXY_HOLD);
-  put(pool, lease, 0);
-  pool_done(pool);
+  put_leaving(pool, lease, 0);
+  end_pool(pool);
   proxy_end(&proxy);
 }
 
@@ -342,16 +307,16 @@ static void test_tcp__a_part_of_a_record_of_tls_is_no_silence(void **state)
 
 static void test_tcp__an_open_ends_at_the_deadline(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
   server_freeze(&server.server);
-  url_of(url, "tls://127.0.0.1:%d?verify=none", server.tls_port);
-  expect_no_lease(pool_of(url), 50, POOL_E_TIMEOUT, "deadline");
+  url_format(url, "tls://127.0.0.1:%d?verify=none", server.tls_port);
+  expect_none(open_pool(url), 50, POOL_E_TIMEOUT, "deadline");
   server_thaw(&server.server);
-  url_of(url, "tcp://127.0.0.1:%d", server_free_port());
-  expect_no_lease(pool_of(url), 20000, POOL_E_OPEN, "Connection refused");
-  expect_no_lease(pool_of("unix:///no/such/socket"), 20000, POOL_E_OPEN, "No such file");
-  expect_no_lease(pool_of("tcp://no-such-host.invalid:1"), 20000, POOL_E_OPEN, "no-such-host.invalid");
+  url_format(url, "tcp://127.0.0.1:%d", server_free_port());
+  expect_none(open_pool(url), 20000, POOL_E_OPEN, "Connection refused");
+  expect_none(open_pool("unix:///no/such/socket"), 20000, POOL_E_OPEN, "No such file");
+  expect_none(open_pool("tcp://no-such-host.invalid:1"), 20000, POOL_E_OPEN, "no-such-host.invalid");
 }
 
 static void test_tcp__a_handshake_with_one_that_knows_no_tls_fails(void **state)
@@ -359,65 +324,65 @@ static void test_tcp__a_handshake_with_one_that_knows_no_tls_fails(void **state)
   static const char *const answers[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "\x15\x03\x03\xff\xff", ""};
   (void)state;
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
-    char url[512];
+    char url[URL_SIZE];
     struct peer peer = {.answers = {answers[i]}, .closes = true};
     peer_start(&peer);
-    url_of(url, "tls://127.0.0.1:%d?verify=none", peer.port);
-    expect_no_lease(pool_of(url), 20000, POOL_E_OPEN, "TLS handshake");
+    url_format(url, "tls://127.0.0.1:%d?verify=none", peer.port);
+    expect_none(open_pool(url), 20000, POOL_E_OPEN, "TLS handshake");
     peer_end(&peer);
   }
 }
 
 static void test_tcp__the_next_server_is_taken_when_one_is_away_or_not_trusted(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
-  url_of(url, "tcp://127.0.0.1:%d,[::1]:%d,127.0.0.1:%d", server_free_port(), server_free_port(), server.port);
-  pool_t *pool = pool_of(url);
-  put(pool, lend(pool), 1);
-  pool_done(pool);
+  url_format(url, "tcp://127.0.0.1:%d,[::1]:%d,127.0.0.1:%d", server_free_port(), server_free_port(), server.port);
+  pool_t *pool = open_pool(url);
+  put_leaving(pool, get_lease(pool), 1);
+  end_pool(pool);
   struct peer peer = {.answers = {"no"}, .closes = true};
   peer_start(&peer);
-  url_of(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", peer.port, server.tls_port, server.certificate);
-  pool = pool_of(url);
-  put(pool, lend(pool), 1);
-  pool_done(pool);
-  url_of(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", peer.port, server.tls_port, server.other);
-  expect_no_lease(pool_of(url), 20000, POOL_E_OPEN, "TLS handshake: certificate verify failed");
+  url_format(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", peer.port, server.tls_port, server.certificate);
+  pool = open_pool(url);
+  put_leaving(pool, get_lease(pool), 1);
+  end_pool(pool);
+  url_format(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", peer.port, server.tls_port, server.other);
+  expect_none(open_pool(url), 20000, POOL_E_OPEN, "TLS handshake: certificate verify failed");
   peer_end(&peer);
   struct peer mute = {.answers = {NULL}};
   peer_start(&mute);
-  url_of(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", mute.port, server.tls_port, server.certificate);
-  pool = pool_of(url);
+  url_format(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", mute.port, server.tls_port, server.certificate);
+  pool = open_pool(url);
   pool_lease_t lease = pool_get_for(pool, 2000); /* one second is the first one's share */
   assert_true(lease > 0);
-  put(pool, lease, 1);
-  pool_done(pool);
+  put_leaving(pool, lease, 1);
+  end_pool(pool);
   peer_end(&mute);
 }
 
 static void test_tcp__a_client_certificate_is_shown(void **state)
 {
-  char url[512], key[128];
+  char url[URL_SIZE], key[128];
   struct redis strict = {.settings = {"--tls-auth-clients", "yes"}};
   (void)state;
   redis_make(&strict);
   snprintf(key, sizeof key, "%s/key.pem", strict.server.folder);
-  url_of(url, "tls://localhost:%d?ca=%s&cert=%s&key=%s&reply_until=%%0A", strict.tls_port, strict.certificate,
-         strict.certificate, key);
-  pool_t *pool = pool_of(url);
-  pool_lease_t lease = lend(pool);
+  url_format(url, "tls://localhost:%d?ca=%s&cert=%s&key=%s&reply_until=%%0A", strict.tls_port, strict.certificate,
+             strict.certificate, key);
+  pool_t *pool = open_pool(url);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "PING\r\n", 0, "-NOAUTH Authentication required.\r");
-  put(pool, lease, 1);
-  pool_done(pool);
-  url_of(url, "tls://localhost:%d?ca=%s&reply_until=%%0A", strict.tls_port, strict.certificate);
-  pool = pool_of(url);
+  put_leaving(pool, lease, 1);
+  end_pool(pool);
+  url_format(url, "tls://localhost:%d?ca=%s&reply_until=%%0A", strict.tls_port, strict.certificate);
+  pool = open_pool(url);
   lease = pool_get_for(pool, 20000); /* in TLS 1.3 the client is done before the server has looked */
   if (lease > 0) {
     expect_call(lease, "PING\r\n", POOL_E_BROKEN, "");
-    put(pool, lease, 0);
+    put_leaving(pool, lease, 0);
   }
-  pool_done(pool);
+  end_pool(pool);
   redis_remove(&strict);
 }
 
@@ -428,7 +393,7 @@ static void test_tcp__a_wrong_url_says_what_is_wrong(void **state)
   } rows[] = {
       {"tcp://h", "the port is missing"},
       {"tcp:///x", "nothing follows the port"},
-      {"tcp://", "no host"},
+      {"tcp://", "the host is missing: tcp://HOST:PORT"},
       {"tcp://h:1/x", "nothing follows the port"},
       {"tcp://u:p@h:1", "no user and no password"},
       {"tcp://h:1?ca=/x", "are for tls://"},
@@ -440,7 +405,7 @@ static void test_tcp__a_wrong_url_says_what_is_wrong(void **state)
       {"tcp://h:1?reply_until=x&reply_bytes=1", "not both"},
       {"tcp://h:1?reply_bytes=0", "reply_bytes must be a number"},
       {"tcp://h:1?max_reply_bytes=10&reply_bytes=11", "from 1 to 10"},
-      {"tls://h:1?verify=yes", "full, ca or none"},
+      {"tls://h:1?verify=yes", "one of: full, ca, none"},
       {"tls://h:1?cert=/no/file", "the file of parameter cert: No such file"},
       {"tls://h:1?ca=/no/file", "the file of parameter ca: No such file"},
   };
@@ -460,22 +425,22 @@ static void test_tcp__a_call_reads_up_to_the_end_that_the_url_says(void **state)
 {
   (void)state;
   pool_t *pool = pool_at(server.port, "?reply_until=%0D%0A");
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "PING\r\n", 0, "-NOAUTH Authentication required.");
   expect_call(lease, "AUTH " REDIS_PASSWORD "\r\n", 0, "+OK");
-  put(pool, lease, 1);
-  pool_done(pool);
+  put_leaving(pool, lease, 1);
+  end_pool(pool);
   pool = pool_at(server.port, "?reply_bytes=34");
-  lease = lend(pool);
+  lease = get_lease(pool);
   expect_call(lease, "PING\r\n", 0, "-NOAUTH Authentication required.\r\n");
-  put(pool, lease, 1);
-  pool_done(pool);
+  put_leaving(pool, lease, 1);
+  end_pool(pool);
   pool = pool_at(server.port, "");
-  lease = lend(pool);
+  lease = get_lease(pool);
   expect_call(lease, "\r\n", 0, "");
   assert_int_equal(pool_call(lease, "other", (pool_bytes_t){NULL, 0}, NULL, NULL), POOL_E_UNSUPPORTED);
-  put(pool, lease, 1);
-  pool_done(pool);
+  put_leaving(pool, lease, 1);
+  end_pool(pool);
 }
 
 /* A call to a peer that says this fails, and its connection is closed. */
@@ -483,10 +448,10 @@ static void expect_hostile(struct peer peer, const char *more, int code, const c
 {
   peer_start(&peer);
   pool_t *pool = pool_at(peer.port, more);
-  pool_lease_t lease = lend(pool);
+  pool_lease_t lease = get_lease(pool);
   expect_call(lease, "x", code, text);
-  put(pool, lease, 0);
-  pool_done(pool);
+  put_leaving(pool, lease, 0);
+  end_pool(pool);
   peer_end(&peer);
 }
 
@@ -507,13 +472,13 @@ static void test_tcp__hostile_replies_are_limited(void **state)
 
 static void test_tcp__a_child_has_connections_of_its_own(void **state)
 {
-  char url[512];
+  char url[URL_SIZE];
   (void)state;
   for (int i = 0; i < 3; i += 2) {
     int status;
     each_way(i, url);
-    pool_t *pool = pool_of(url);
-    pool_lease_t lease = lend(pool);
+    pool_t *pool = open_pool(url);
+    pool_lease_t lease = get_lease(pool);
     write_text(lease, "PING\r\n");
     thread_count_at_rest();
     pid_t child = fork();
@@ -525,8 +490,8 @@ static void test_tcp__a_child_has_connections_of_its_own(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     read_text(lease, "-NOAUTH Authentication required.\r\n");
-    put(pool, lease, 1);
-    pool_done(pool);
+    put_leaving(pool, lease, 1);
+    end_pool(pool);
   }
 }
 
