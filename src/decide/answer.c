@@ -155,7 +155,7 @@ static pool_lease_t refuse(struct pool *pool, struct waiter *waiter)
     return POOL_E_OPEN;
   if (waiter->refused)
     return waiter->error.code;
-  waiter->error = pool->breaker.cause;
+  waiter->error = breaker_cause(&pool->breaker);
   waiter->at_once = true;
   return POOL_E_OPEN;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* Where no back-off is set, a waiter whose open failed, or a worker, tries again after a pause of its own. */
 #define AGAIN_MIN_MS 10
 #define AGAIN_MAX_MS 1000
@@ -10,7 +12,6 @@
 void breaker_reset(struct breaker *breaker)
 {
   memset(breaker, 0, sizeof *breaker);
-  breaker->cause.size = sizeof breaker->cause;
 }
 
 /* xorshift64*; it only has to keep many processes from retrying at the same moment. */
@@ -51,12 +52,21 @@ bool breaker_failed(struct breaker *breaker, const pool_config_t *config, int64_
   if (breaker->failures > 1 && began >= breaker->failed_ns && breaker->doublings < 62)
     breaker->doublings++;
   breaker->failed_ns = now;
-  breaker->cause = *cause;
+  breaker->code = cause->code;
+  breaker->native = cause->native;
+  text_copy(breaker->cause, sizeof breaker->cause, cause->message);
   breaker->retry_at_ns = now + pause_ns(breaker, config, now);
   bool opens =
       !breaker->open && backs_off(config) && config->breaker_after > 0 && breaker->failures >= config->breaker_after;
   breaker->open = breaker->open || opens;
   return opens;
+}
+
+pool_error_t breaker_cause(const struct breaker *breaker)
+{
+  pool_error_t cause = {.size = sizeof cause, .code = breaker->code, .native = breaker->native};
+  memcpy(cause.message, breaker->cause, sizeof breaker->cause);
+  return cause;
 }
 
 bool breaker_succeeded(struct breaker *breaker)

@@ -17,7 +17,9 @@ struct breaker {
   int64_t failed_ns;   /* when the last failure was */
   int64_t retry_at_ns; /* the earliest moment of the next open, if there were failures */
   uint64_t random;     /* state of the jitter */
-  pool_error_t cause;  /* of the last failure */
+  int32_t code;        /* of the last failure, or 0 */
+  int32_t native;
+  char cause[240]; /* its message, as much as there is room for: each pool has this */
 };
 
 /* As new. */
@@ -26,6 +28,9 @@ void breaker_reset(struct breaker *breaker);
 /* An open that began at a moment has failed.  True if this opened the breaker. */
 bool breaker_failed(struct breaker *breaker, const pool_config_t *config, int64_t began, int64_t now,
                     const pool_error_t *cause);
+
+/* Why the last open failed. */
+pool_error_t breaker_cause(const struct breaker *breaker);
 
 /* An open or a check succeeded: the server is there.  True if this closed the breaker. */
 bool breaker_succeeded(struct breaker *breaker);

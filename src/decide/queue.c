@@ -145,7 +145,7 @@ static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step
     if (!waiter->refused && !pool->breaker.open)
       continue;
     if (!waiter->refused)
-      waiter->error = pool->breaker.cause;
+      waiter->error = breaker_cause(&pool->breaker);
     end_wait(pool, waiter, waiter->error.code, now, step);
     left--;
   }

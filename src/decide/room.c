@@ -234,7 +234,7 @@ void room_note_failure(struct pool *pool, const struct outcome *outcome, struct 
 bool room_cause(struct pool *pool, pool_error_t *error)
 {
   pthread_mutex_lock(&pool->lock);
-  *error = pool->breaker.cause;
+  *error = breaker_cause(&pool->breaker);
   bool failing = pool->breaker.failures > 0;
   life_unlock(pool);
   return failing;
