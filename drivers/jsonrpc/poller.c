@@ -12,7 +12,7 @@
 #include "jsonrpc/inbox.h"
 #include "jsonrpc/reader.h"
 #include "jsonrpc/reply.h"
-#include "support/thread.h"
+#include "base/thread.h"
 
 /* The state of the thread; no other thread uses it. */
 struct watch {
@@ -199,7 +199,7 @@ static bool start(int wake)
   if (!watch)
     return false;
   watch->wake = wake;
-  if (watch_reserve(watch) && thread_start_detached(poller_main, watch))
+  if (watch_reserve(watch) && thread_detach(poller_main, watch) == 0)
     return true;
   watch_free(watch);
   return false;

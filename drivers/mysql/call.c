@@ -7,7 +7,7 @@
 #include "mysql/parameters.h"
 #include "mysql/query.h"
 #include "support/failure.h"
-#include "support/thread.h"
+#include "base/thread.h"
 
 int call_sync(MYSQL *mysql, struct options *options, const char *sql, pool_bytes_t args, pool_bytes_t *reply,
               int64_t deadline_ns, pool_error_t *error)
@@ -66,7 +66,7 @@ int call_async(MYSQL *mysql, struct options *options, const char *sql, pool_byte
     return POOL_E_NOMEM;
   *call = (struct call){.mysql = mysql, .options = options, .call = name, .sql = strdup(sql)};
   code = call->sql ? parameters_read(&call->parameters, args, &error) : POOL_E_NOMEM;
-  if (code == 0 && !thread_start_detached(call_main, call))
+  if (code == 0 && thread_detach(call_main, call) != 0)
     code = POOL_E_SYSTEM;
   if (code)
     call_free(call);

@@ -10,7 +10,7 @@
 
 #include "mysql/limit.h"
 #include "support/deadline.h"
-#include "support/thread.h"
+#include "base/thread.h"
 
 #define GRACE_NS     INT64_C(5000000000)
 #define THREADS_MOST 8
@@ -88,6 +88,6 @@ void cancel_statement(struct options *options, const struct dial_server *server,
   cancel->options = options_acquire(options);
   cancel->server = *server;
   cancel->id = id;
-  if (!thread_start_detached(cancel_main, cancel))
+  if (thread_detach(cancel_main, cancel) != 0)
     cancel_free(cancel);
 }

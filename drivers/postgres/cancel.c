@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "support/thread.h"
+#include "base/thread.h"
 
 #define MOST_REQUESTS 16
 #define REPETITIONS   2
@@ -81,7 +81,7 @@ static int start(PGconn *conn, int repetitions)
   if (pipe2(ends, O_CLOEXEC) != 0)
     return -1;
   struct request *request = request_new(conn, ends[1], repetitions);
-  if (request && atomic_fetch_add(&requests, 1) < MOST_REQUESTS && thread_start_detached(request_main, request))
+  if (request && atomic_fetch_add(&requests, 1) < MOST_REQUESTS && thread_detach(request_main, request) == 0)
     return ends[0];
   if (request) {
     atomic_fetch_sub(&requests, 1);

@@ -11,7 +11,7 @@
 
 #include "support/deadline.h"
 #include "support/failure.h"
-#include "support/thread.h"
+#include "base/thread.h"
 
 static struct {
   pthread_mutex_t lock;
@@ -192,7 +192,7 @@ static bool start_locked(void)
     return false;
   }
   watch->wake = poller.wake[0];
-  if (thread_start_detached(poller_main, watch))
+  if (thread_detach(poller_main, watch) == 0)
     return true;
   close(poller.wake[0]);
   close(poller.wake[1]);

@@ -6,7 +6,7 @@
 
 #include "redis/call.h"
 #include "support/failure.h"
-#include "support/thread.h"
+#include "base/thread.h"
 
 struct later {
   struct arguments arguments;
@@ -74,7 +74,7 @@ static bool append(struct session *session, struct later *later)
   else
     session->first = later;
   session->last = later;
-  bool has_thread = session->has_thread || thread_start_detached(later_main, session);
+  bool has_thread = session->has_thread || thread_detach(later_main, session) == 0;
   session->has_thread = has_thread;
   if (!has_thread)
     session->first = session->last = NULL;

@@ -10,7 +10,7 @@
 
 #include "support/deadline.h"
 #include "support/failure.h"
-#include "support/thread.h"
+#include "base/thread.h"
 
 struct lookup {
   pthread_mutex_t lock;
@@ -95,7 +95,7 @@ static int look_up_in_thread(const struct address *address, int64_t deadline_ns,
                              pool_error_t *error)
 {
   struct lookup *lookup = lookup_new(address);
-  if (!lookup || !thread_start_detached(lookup_main, lookup)) {
+  if (!lookup || thread_detach(lookup_main, lookup) != 0) {
     if (lookup)
       lookup_free(lookup);
     return failure_set(error, POOL_E_NOMEM, 0, "looking up %.100s: no memory for a thread", address->host);
