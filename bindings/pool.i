@@ -52,6 +52,9 @@
 %ignore pool_call_deadline;
 %ignore pool_event_fd;
 %ignore pool_socket_idle;
+%ignore pool_phase;
+%ignore pool_phase_fn;
+%ignore pool_phase_listen;
 %ignore POOL_VTABLE_MULTIPLEXED;
 
 /* What returns through pointers has a function below, or a language's own. */

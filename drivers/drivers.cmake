@@ -6,7 +6,8 @@ set(POOL_DRIVER_BUILD_FOLDER ${PROJECT_BINARY_DIR}/drivers)
 # What drivers share, and those files of the library that know no pool.
 add_library(pool_driver_support STATIC src/base/near.c src/base/thread.c src/base/url.c drivers/support/address.c
             drivers/support/connect.c drivers/support/deadline.c drivers/support/failure.c drivers/support/json_array.c
-            drivers/support/json_check.c drivers/support/json_text.c drivers/support/lookup.c drivers/support/parameters.c)
+            drivers/support/json_check.c drivers/support/json_text.c drivers/support/lookup.c drivers/support/parameters.c
+            drivers/support/phase.c)
 target_include_directories(pool_driver_support PUBLIC drivers src abi)
 target_compile_definitions(pool_driver_support PUBLIC _GNU_SOURCE DRIVER_VERSION="${PROJECT_VERSION}")
 target_link_libraries(pool_driver_support PUBLIC Threads::Threads pool_warnings)
@@ -57,7 +58,8 @@ endif()
 pkg_check_modules(libmariadb IMPORTED_TARGET libmariadb>=3.3)
 if(libmariadb_FOUND)
   pool_driver(mysql TITLE "MySQL and MariaDB servers" LIBRARIES PkgConfig::libmariadb
-              SOURCES call cancel column dial fault handshake limit mysql number options parameters query reply row session)
+              SOURCES call cancel column dial fault handshake limit mysql number options parameters progress query reply
+                      row session)
 else()
   message(STATUS "The driver mysql is left out: it needs libmariadb 3.3 or newer (Debian: apt-get install libmariadb-dev)")
 endif()

@@ -2,27 +2,34 @@
 /*
  * poolctl check: one connection without a pool, step by step.
  *
- * A driver resolves, connects, encrypts and logs in within one callback, `open`.  Here the names of the URL are
- * resolved once more by themselves, so that a slow or wrong name server is seen.
+ * A driver resolves, connects, encrypts and logs in within one callback, `open`, and says by pool_phase() which of
+ * these it is about.
  */
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <pool/driver.h>
 
 #include "arguments.h"
 #include "base/clock.h"
-#include "base/url.h"
+#include "base/text.h"
 #include "commands.h"
 #include "say.h"
+
+/* A phase of the open. */
+struct phase {
+  bool under_way;
+  char name[32]; /* "": the driver has said none */
+  char detail[400];
+  int64_t began;
+};
 
 struct check {
   const struct arguments *arguments;
   pool_vtable_t vtable;
   void *context, *conn;
   json_t *steps;
+  struct phase phase; /* the last that was said */
   int code;
 };
 
@@ -32,7 +39,7 @@ static void print_step(const char *step, bool ok, int64_t ns, const char *note)
 {
   char took[SAY_TIME_ROOM];
   bool colours = say_may_colour(stdout);
-  printf("%-8s %s%-6s%s %9s  %s\n", step,
+  printf("%-16s %s%-6s%s %9s  %s\n", step,
          !colours ? ""
          : ok     ? "\033[32m"
                   : "\033[31m",
@@ -40,22 +47,31 @@ static void print_step(const char *step, bool ok, int64_t ns, const char *note)
   fflush(stdout);
 }
 
-static void note(struct check *check, const char *step, int64_t began, const pool_error_t *error, const char *text)
+/* Returns what is said of it with --json, for more. */
+static json_t *add(struct check *check, const char *step, bool ok, int64_t began, const char *text)
 {
   int64_t ns = clock_now() - began;
-  bool ok = !error;
   json_t *one = json_pack("{s:s, s:b, s:I}", "step", step, "ok", ok, "ns", (json_int_t)ns);
   if (text[0])
     json_object_set_new(one, "note", json_string(text));
-  if (error) {
-    json_object_set_new(one, "code", json_integer(error->code));
-    json_object_set_new(one, "message", json_string(error->message));
-  }
   json_array_append_new(check->steps, one);
   if (!check->arguments->json)
     print_step(step, ok, ns, text);
-  if (error)
-    check->code = say_failure(EXIT_FAILED, "%s: %s", step, error->message[0] ? error->message : "no reason was given");
+  return one;
+}
+
+/* A step that failed is called after its last phase, where it has phases. */
+static void note(struct check *check, const char *step, int64_t began, const pool_error_t *error, const char *phase)
+{
+  json_t *one = add(check, step, !error, began, phase[0] ? "in all" : "");
+  if (!error)
+    return;
+  json_object_set_new(one, "code", json_integer(error->code));
+  json_object_set_new(one, "message", json_string(error->message));
+  if (phase[0])
+    json_object_set_new(one, "phase", json_string(phase));
+  check->code = say_failure(EXIT_FAILED, "%s: %s", phase[0] ? phase : step,
+                            error->message[0] ? error->message : "no reason was given");
 }
 
 /* A step that the driver does not have. */
@@ -64,45 +80,34 @@ static void skip(struct check *check, const char *step)
   json_array_append_new(check->steps,
                         json_pack("{s:s, s:b, s:s}", "step", step, "ok", 1, "note", "the driver has none"));
   if (!check->arguments->json)
-    printf("%-8s %-6s %9s  %s\n", step, "-", "", "the driver has none");
+    printf("%-16s %-6s %9s  %s\n", step, "-", "", "the driver has none");
 }
 
-/* ---- names ---- */
+/* ---- the phases of an open ---- */
 
-static void append_address(char *text, size_t room, const struct addrinfo *address)
+static void end_phase(struct check *check, bool ok, const char *why)
 {
-  char name[64];
-  size_t length = strlen(text);
-  if (getnameinfo(address->ai_addr, address->ai_addrlen, name, sizeof name, NULL, 0, NI_NUMERICHOST) == 0)
-    snprintf(text + length, room - length, "%s%.60s", length ? " " : "", name);
+  struct phase *phase = &check->phase;
+  char text[sizeof phase->detail + sizeof(pool_error_t)];
+  if (!phase->under_way)
+    return;
+  phase->under_way = false;
+  snprintf(text, sizeof text, "%s%s%.400s", phase->detail, phase->detail[0] && why[0] ? ": " : "", why);
+  text_clean(text); /* a server's message shall not steer the terminal */
+  json_object_set_new(add(check, phase->name, ok, phase->began, text), "of", json_string("open"));
 }
 
-static void resolve_one(struct check *check, const char *host)
+static void hear_phase(void *user, const char *name, const char *detail)
 {
-  char text[300] = "";
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-  pool_error_t error = POOL_ERROR_INIT;
-  int64_t began = clock_now();
-  int problem = getaddrinfo(host, NULL, &hints, &found);
-  for (struct addrinfo *address = found; address; address = address->ai_next)
-    append_address(text, sizeof text, address);
-  if (found)
-    freeaddrinfo(found);
-  error.code = POOL_E_OPEN;
-  if (problem)
-    snprintf(error.message, sizeof error.message, "%.200s: %s", host, gai_strerror(problem));
-  note(check, "resolve", began, problem ? &error : NULL, text);
-}
-
-static void resolve(struct check *check)
-{
-  struct url url;
-  if (url_read(&url, check->arguments->url))
-    return; /* the library has said more about it already */
-  for (size_t i = 0; i < url.host_count; i++)
-    if (url.hosts[i].name[0] != '/')
-      resolve_one(check, url.hosts[i].name);
-  url_free(&url);
+  struct check *check = user;
+  struct phase *phase = &check->phase;
+  end_phase(check, name != NULL, name || !detail ? "" : detail);
+  if (!name)
+    return;
+  text_copy(phase->name, sizeof phase->name, name);
+  text_copy(phase->detail, sizeof phase->detail, detail ? detail : "");
+  phase->began = clock_now();
+  phase->under_way = true;
 }
 
 /* ---- the driver ---- */
@@ -129,8 +134,11 @@ static bool open_connection(struct check *check)
 {
   pool_error_t error = POOL_ERROR_INIT;
   int64_t began = clock_now();
+  pool_phase_listen(hear_phase, check);
   int code = check->vtable.open(check->context, deadline(check), &check->conn, &error);
-  note(check, "open", began, code ? &error : NULL, "");
+  pool_phase_listen(NULL, NULL);
+  end_phase(check, code == 0, "");
+  note(check, "open", began, code ? &error : NULL, check->phase.name);
   return code == 0;
 }
 
@@ -160,7 +168,6 @@ int check_run(const struct arguments *arguments)
 {
   struct check check = {.arguments = arguments, .vtable = POOL_VTABLE_INIT, .steps = json_array()};
   if (prepare(&check)) {
-    resolve(&check);
     if (open_connection(&check)) {
       run_step(&check, "check", check.vtable.check);
       run_step(&check, "reset", check.vtable.reset);

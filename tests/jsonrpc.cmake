@@ -21,7 +21,7 @@ add_test(NAME jsonrpc COMMAND jsonrpc_test)
 
 # The driver's own files, with functions of the test in place of those of the system.
 list(TRANSFORM POOL_JSONRPC_SOURCES REPLACE "(.+)" "${jsonrpc}/\\1.c" OUTPUT_VARIABLE files)
-foreach(file address connect deadline failure json_check lookup)
+foreach(file address connect deadline failure json_check lookup phase)
   list(APPEND files ${PROJECT_SOURCE_DIR}/drivers/support/${file}.c)
 endforeach()
 foreach(file thread url)

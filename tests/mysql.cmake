@@ -10,9 +10,9 @@ if(NOT POOL_MARIADBD)
 endif()
 
 add_executable(mysql_test drivers/mysql_test.c drivers/callers.c drivers/impostor.c drivers/mysql_server.c
-               drivers/opened.c drivers/proxy.c drivers/server.c)
+               drivers/opened.c drivers/phases.c drivers/proxy.c drivers/server.c)
 target_link_libraries(mysql_test PRIVATE pool_test_support pool PkgConfig::libmariadb)
 add_dependencies(mysql_test pool_mysql)
 add_test(NAME mysql COMMAND mysql_test)
 set_tests_properties(mysql PROPERTIES LABELS drivers TIMEOUT 300
-                     ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_mysql>")
+                     ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_mysql>;${POOL_CTL_PATH}")

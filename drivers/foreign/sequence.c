@@ -158,6 +158,8 @@ static int run_calls(const struct description *description, enum word word, stru
                          description_call(description, call));
     if (!is_wanted(call, frame, description))
       continue;
+    if (word == WORD_OPEN)
+      pool_phase(description_call(description, call), NULL);
     performer_call(call, frame, description, &result);
     if (!passes(description, call, &result))
       return say_failed(description, call, frame, &result, code, error);

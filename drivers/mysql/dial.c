@@ -16,10 +16,12 @@
 #include "mysql/fault.h"
 #include "mysql/handshake.h"
 #include "mysql/limit.h"
+#include "mysql/progress.h"
 #include "mysql/session.h"
 #include "support/deadline.h"
 #include "support/failure.h"
 #include "support/lookup.h"
+#include "support/phase.h"
 
 #define GREETING_MOST (64ul * 1024) /* what a server may send in one packet before it has taken the user */
 
@@ -54,6 +56,7 @@ static void note_failure(struct dial *dial, const struct place *place, const poo
   if (length > 0 && length < size - 3)
     length += (size_t)sprintf(message + length, "; ");
   failure_line(message + length, size - length, text);
+  pool_phase(NULL, message + length);
   dial->error->code = why->code;
   dial->error->native = why->native;
   dial->late = why->code == POOL_E_TIMEOUT;
@@ -135,19 +138,30 @@ static bool log_in(MYSQL *mysql, const struct options *options, const struct pla
                             (unsigned)atoi(address->port), address->is_unix ? address->path : NULL, flags) != NULL;
 }
 
+static void say_connect(const struct place *place)
+{
+  if (place->digits)
+    phase_connect(place->digits, place->address->port);
+  else
+    pool_phase("connect", place->address->path);
+}
+
 static int connect_and_begin(MYSQL *mysql, const struct options *options, const struct place *place, int64_t until_ns,
                              pool_error_t *error)
 {
   struct fault lacks_tls = {.number = 0, .text = "the server has no TLS, which the URL asks for"};
   handshake_expect(place->address->is_unix ? NULL : place->address->host, (enum options_ssl)options->ssl);
+  say_connect(place);
+  progress_begin(mysql);
   limit_begin(mysql, until_ns);
   bool in = log_in(mysql, options, place);
+  const char *doing = progress_end(in);
   int code = in ? session_begin(mysql, options, error) : 0;
   bool late = limit_end(mysql), lacked_tls = handshake_lacked_tls();
   if (in)
     return code;
   code = mysql_errno(mysql) == CR_OUT_OF_MEMORY ? POOL_E_NOMEM : POOL_E_OPEN;
-  return fault_say(lacked_tls ? lacks_tls : fault_of(mysql), code, late, "logging in", error);
+  return fault_say(lacked_tls ? lacks_tls : fault_of(mysql), code, late, doing, error);
 }
 
 /* Stores a connection that has logged in at a place. */

@@ -44,11 +44,14 @@ bool fault_is_servers(const struct fault *fault)
 int fault_say(struct fault fault, int code, bool late, const char *doing, pool_error_t *error)
 {
   char line[sizeof error->message];
+  const char *colon = doing ? ": " : "";
+  if (!doing)
+    doing = "";
   if (late)
-    return failure_set(error, POOL_E_TIMEOUT, (int)fault.number, "%s: the deadline passed", doing);
+    return failure_set(error, POOL_E_TIMEOUT, (int)fault.number, "%s%sthe deadline passed", doing, colon);
   if (failure_line(line, sizeof line, fault.text) == 0)
     strcpy(line, "the connection broke");
-  return failure_set(error, code, (int)fault.number, "%s: %s", doing, line);
+  return failure_set(error, code, (int)fault.number, "%s%s%s", doing, colon, line);
 }
 
 int fault_remote(struct fault fault, pool_error_t *error)

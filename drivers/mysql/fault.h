@@ -22,7 +22,7 @@ struct fault fault_of_statement(MYSQL_STMT *statement);
 /* Whether the server said it, and the connection goes on. */
 bool fault_is_servers(const struct fault *fault);
 
-/* Says it behind `doing` and a colon.  Late: the deadline is the reason.  Returns the code. */
+/* Says it behind `doing` and a colon; NULL: alone.  Late: the deadline is the reason.  Returns the code. */
 int fault_say(struct fault fault, int code, bool late, const char *doing, pool_error_t *error);
 
 /* Says what the server answered: the message and its SQLSTATE.  `native` is the number.  Returns POOL_E_REMOTE. */

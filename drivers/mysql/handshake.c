@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mysql/limit.h"
+#include "mysql/progress.h"
 
 static __thread struct {
   bool under_way;
@@ -44,8 +45,10 @@ static bool prepare(MYSQL *mysql)
   if (expected.lacks_tls || !knows_authorities(mysql) || (expected.host && !put_name(mysql)))
     return false;
   set_rule(mysql);
-  if (has_tls)
+  if (has_tls) {
     limit_expect_tls(mysql);
+    progress_reach(PROGRESS_TLS);
+  }
   return true;
 }
 
@@ -54,7 +57,10 @@ static int authenticate(MYSQL_PLUGIN_VIO *vio, MYSQL *mysql)
 {
   if (expected.under_way && !prepare(mysql))
     return CR_ERROR;
-  return vio->write_packet(vio, NULL, 0) ? CR_ERROR : CR_OK;
+  if (vio->write_packet(vio, NULL, 0)) /* TLS begins and ends within */
+    return CR_ERROR;
+  progress_reach(PROGRESS_LOGIN);
+  return CR_OK;
 }
 
 /* As the library's client_plugin.h has it, which Debian's package cannot compile. */

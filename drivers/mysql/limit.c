@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 
+#include "mysql/progress.h"
 #include "support/deadline.h"
 
 #define LONG_SLICE_NS  INT64_C(50000000)
@@ -104,6 +105,8 @@ int limit_wait(my_socket descriptor, my_bool is_read, int timeout_ms)
     return wait_as_the_library(descriptor, events, timeout_ms);
   if (limit.tls)
     return wait_for_tls(descriptor);
+  if (is_read)
+    progress_read();
   enum outcome outcome = deadline_wait_ready(descriptor, events, limit.deadline_ns);
   return outcome == OK ? 1 : outcome == EXPIRED ? give_up() : 0;
 }

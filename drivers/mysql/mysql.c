@@ -12,6 +12,7 @@
  *   session     the session of a connection: made, looked at, put back
  *   handshake   what happens before TLS: the name for the certificate
  *   limit       the deadline of what the library does in a thread
+ *   progress    which phase its log-in is in
  *   row         a row of a prepared statement as texts
  *   reply       the results as JSON
  *   column      the types of columns

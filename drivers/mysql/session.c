@@ -63,6 +63,8 @@ int session_begin(MYSQL *mysql, const struct options *options, pool_error_t *err
   fcntl(descriptor, F_SETFD, FD_CLOEXEC);
   setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a Unix socket has no such option */
   mysql->net.max_packet_size = PACKET_MOST;
+  if (options->init_statement)
+    pool_phase("setup", NULL);
   return run_init_statement(mysql, options, error);
 }
 

@@ -13,6 +13,7 @@
 #include "support/deadline.h"
 #include "support/failure.h"
 #include "support/lookup.h"
+#include "support/phase.h"
 
 /* An attempt to get a connection from one of the servers. */
 struct dial {
@@ -35,6 +36,7 @@ static void note_failure(struct dial *dial, const char *text, const char *passwo
   if (length > 0 && length < size - 3)
     length += (size_t)sprintf(message + length, "; ");
   fault_line(message + length, size - length, text, password);
+  pool_phase(NULL, message + length);
 }
 
 static void note_late(struct dial *dial, const struct options_server *server, const char *doing)
@@ -49,6 +51,60 @@ static const char *last_half(const char *text)
 {
   size_t half = strlen(text) / 2;
   return half * 2 == strlen(text) && memcmp(text, text + half, half) == 0 ? text + half : text;
+}
+
+/* ---- phases ---- */
+
+/* What libpq is about. */
+struct phase {
+  const char *name;
+  const char *doing; /* for messages */
+};
+
+static const struct phase connecting = {"connect", "connecting to"};
+
+/* CONNECTION_MADE comes before TLS and after it, and lasts for no time.  NULL: then it is still what it was. */
+static const struct phase *phase_of(PGconn *conn)
+{
+  static const struct phase tls = {"tls", "TLS handshake with"}, gss = {"gss", "GSSAPI handshake with"},
+                            login = {"login", "logging in at"}, setup = {"setup", "asking what kind of server is"};
+  switch (PQstatus(conn)) {
+  case CONNECTION_NEEDED:
+  case CONNECTION_STARTED:
+    return &connecting;
+  case CONNECTION_SSL_STARTUP:
+    return &tls;
+  case CONNECTION_GSS_STARTUP:
+    return &gss;
+  case CONNECTION_MADE:
+    return NULL;
+  case CONNECTION_AWAITING_RESPONSE:
+  case CONNECTION_AUTH_OK:
+  case CONNECTION_SETENV:
+    return &login;
+  default:
+    return &setup;
+  }
+}
+
+static void say_connect(const struct options_server *server, const char *address)
+{
+  if (*address)
+    phase_connect(address, *server->port ? server->port : "5432");
+  else
+    pool_phase("connect", server->host);
+}
+
+/* libpq connects anew to try without TLS what has failed with it, or the other way round. */
+static void follow_phase(PGconn *conn, const struct phase **phase)
+{
+  const struct phase *now = phase_of(conn);
+  if (!now || now == *phase)
+    return;
+  if (now == &connecting)
+    pool_phase(NULL, "it is tried in another way");
+  pool_phase(now->name, NULL);
+  *phase = now;
 }
 
 /* ---- one try ---- */
@@ -82,12 +138,13 @@ static PGconn *begin(const struct dial *dial, const struct options_server *serve
 }
 
 /* Waits for the end of a try.  OK: it has logged in. */
-static enum outcome finish(PGconn *conn, int64_t until_ns)
+static enum outcome finish(PGconn *conn, int64_t until_ns, const struct phase **phase)
 {
   PostgresPollingStatusType status = PGRES_POLLING_WRITING;
   if (PQstatus(conn) == CONNECTION_BAD)
     return FAILED;
   while (status != PGRES_POLLING_OK) {
+    follow_phase(conn, phase);
     short events = status == PGRES_POLLING_WRITING ? POLLOUT : POLLIN;
     enum outcome outcome = deadline_wait_ready(PQsocket(conn), events, until_ns);
     if (outcome != OK)
@@ -104,12 +161,14 @@ static enum outcome finish(PGconn *conn, int64_t until_ns)
 /* Tries one address of a server, or its Unix socket.  True: there is no more to be tried. */
 static bool try_address(struct dial *dial, const struct options_server *server, const char *address, int64_t until_ns)
 {
+  const struct phase *phase = &connecting;
+  say_connect(server, address);
   PGconn *conn = begin(dial, server, address);
   if (!conn) {
     note_failure(dial, "no memory for a connection", NULL);
     return false;
   }
-  enum outcome outcome = finish(conn, until_ns);
+  enum outcome outcome = finish(conn, until_ns, &phase);
   if (outcome == OK) {
     dial->conn = conn;
     return true;
@@ -118,7 +177,7 @@ static bool try_address(struct dial *dial, const struct options_server *server, 
      was given the password and says its version has taken it, and then is of another kind than the user wants. */
   dial->refused = outcome == FAILED && PQconnectionUsedPassword(conn) && !PQparameterStatus(conn, "server_version");
   if (outcome == EXPIRED)
-    note_late(dial, server, "connecting to");
+    note_late(dial, server, phase->doing);
   else
     note_failure(dial, last_half(PQerrorMessage(conn)), PQpass(conn));
   PQfinish(conn);

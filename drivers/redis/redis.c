@@ -39,6 +39,12 @@
 
 /* ---- the vtable ---- */
 
+static int log_in(struct session *session, int64_t deadline_ns, pool_error_t *error)
+{
+  pool_phase("login", NULL);
+  return login_run(session, false, deadline_ns, error);
+}
+
 static int redis_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
   struct settings *settings = context;
@@ -47,7 +53,7 @@ static int redis_open(void *context, int64_t deadline_ns, void **conn, pool_erro
     return failure_set(error, POOL_E_NOMEM, 0, "no memory for a connection");
   int code = servers_connect(&settings->servers, deadline_ns, &session->stream.wire, error);
   if (code == 0)
-    code = login_run(session, false, deadline_ns, error);
+    code = log_in(session, deadline_ns, error);
   if (code)
     session_free(session);
   else

@@ -17,6 +17,7 @@
 #include "support/deadline.h"
 #include "support/failure.h"
 #include "support/lookup.h"
+#include "support/phase.h"
 
 static int say_not_connected(const struct address *address, int number, int64_t deadline_ns, pool_error_t *error)
 {
@@ -75,6 +76,24 @@ static int connect_tcp_to(const struct addrinfo *info, int64_t deadline_ns, int 
   return 0;
 }
 
+static void say_phase(const struct addrinfo *info)
+{
+  char digits[64], port[8];
+  if (getnameinfo(info->ai_addr, info->ai_addrlen, digits, sizeof digits, port, sizeof port,
+                  NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+    phase_connect(digits, port);
+}
+
+/* Tries one of several addresses.  Returns 0 or why it failed. */
+static int try_address(const struct addrinfo *info, int64_t deadline_ns, int *descriptor)
+{
+  say_phase(info);
+  int number = connect_tcp_to(info, deadline_ns, descriptor);
+  if (number && info->ai_next)
+    pool_phase(NULL, strerror(number));
+  return number;
+}
+
 static int connect_tcp(const struct address *address, int64_t deadline_ns, int *descriptor, pool_error_t *error)
 {
   struct addrinfo *found;
@@ -86,7 +105,7 @@ static int connect_tcp(const struct address *address, int64_t deadline_ns, int *
   for (const struct addrinfo *info = found; info; info = info->ai_next)
     left++;
   for (const struct addrinfo *info = found; info && number; info = info->ai_next)
-    number = connect_tcp_to(info, deadline_share(deadline_ns, left--), descriptor);
+    number = try_address(info, deadline_share(deadline_ns, left--), descriptor);
   freeaddrinfo(found);
   return number ? say_not_connected(address, number, deadline_ns, error) : 0;
 }
@@ -112,6 +131,7 @@ static int connect_unix(const struct address *address, int64_t deadline_ns, int 
 {
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   memcpy(name.sun_path, address->path, sizeof name.sun_path);
+  pool_phase("connect", address->path);
   int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int number = made < 0 ? errno : connect_unix_in_time(made, &name, deadline_ns);
   if (number == 0 && fcntl(made, F_SETFL, O_NONBLOCK) != 0)

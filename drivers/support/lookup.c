@@ -114,6 +114,7 @@ int lookup_name(const struct address *address, int64_t deadline_ns, struct addri
 {
   if (look_up_now(address->host, address->port, AI_NUMERICHOST, found) == 0)
     return 0;
+  pool_phase("resolve", address->host);
   if (deadline_ns != POOL_NO_DEADLINE)
     return look_up_in_thread(address, deadline_ns, found, error);
   int problem = look_up_now(address->host, address->port, 0, found);

@@ -95,6 +95,8 @@ int servers_connect(const struct servers *servers, int64_t deadline_ns, struct w
     if (connect_one(servers, &servers->addresses[i], share_ns, wire, &why) == 0)
       return 0;
     add_reason(error, &why);
+    if (i + 1 < servers->count)
+      pool_phase(NULL, why.message);
   }
   return error->code;
 }

@@ -145,6 +145,7 @@ static int shake_hands(struct wire *wire, int64_t deadline_ns, pool_error_t *err
 
 int wire_begin_tls(struct wire *wire, const struct tls *tls, const char *host, int64_t deadline_ns, pool_error_t *error)
 {
+  pool_phase("tls", host);
   wire->ssl = tls_session(tls, wire->descriptor, host, error);
   if (!wire->ssl)
     return error->code;

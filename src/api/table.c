@@ -73,6 +73,8 @@ static const pool_api_t api = {
     .url_prepare = pool_url_prepare,
     .drivers = pool_drivers,
     .expose = pool_expose,
+    .phase = pool_phase,
+    .phase_listen = pool_phase_listen,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

@@ -5,17 +5,19 @@
 
 #include "base/contract.h"
 #include "base/forks.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "decide/pool.h"
 
 /* The callbacks that this thread is in, the innermost first. */
-static _Thread_local const struct callback *callbacks;
+static _Thread_local struct callback *callbacks;
 
 void callback_enter(struct callback *callback, const struct pool *pool)
 {
   assert_unlocked(pool); /* (I14) */
   callback->cancel_state = cancel_hold();
   callback->forks = forks_count();
+  callback->phase[0] = 0;
   callback->pool = pool;
   callback->outer = callbacks;
   callbacks = callback;
@@ -35,4 +37,10 @@ bool callback_is_inside(const struct pool *pool)
   while (callback && callback->pool != pool)
     callback = callback->outer;
   return callback != NULL;
+}
+
+void callback_note_phase(const char *name)
+{
+  if (callbacks)
+    text_copy(callbacks->phase, sizeof callbacks->phase, name);
 }

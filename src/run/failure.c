@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -56,6 +58,13 @@ int failure_of_get(struct pool *pool, int code, const struct late *late)
   if (late->cause && late->cause->code == code)
     return error_set(NULL, code, late->cause->native, "%s: %s", pool->name, late->cause->message);
   return code == POOL_E_OPEN ? fail_fast(pool) : error_code(code);
+}
+
+void failure_of_open(const char *phase, pool_error_t *error)
+{
+  size_t length = strlen(error->message), room = sizeof error->message - length;
+  if (phase[0] && strlen(phase) + sizeof " (in phase )" <= room && !strcasestr(error->message, phase))
+    snprintf(error->message + length, room, " (in phase %s)", phase);
 }
 
 int failure_of_check(struct pool *pool, int64_t took_ns, pool_error_t *error)

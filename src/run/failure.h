@@ -21,6 +21,9 @@ struct late {
 /* Sets what pool_failure() says of a get that ended with `code`; returns it. */
 int failure_of_get(struct pool *pool, int code, const struct late *late);
 
+/* Adds the phase in which an open failed to what its driver says, where that does not have it.  "": it said none. */
+void failure_of_open(const char *phase, pool_error_t *error);
+
 /* A check that says yes, but took longer than check_timeout_ms, has failed.  0, or why. */
 int failure_of_check(struct pool *pool, int64_t took_ns, pool_error_t *error);
 

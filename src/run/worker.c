@@ -119,6 +119,8 @@ static void run_work(struct pool *pool, struct running *running)
   running->failure = run(pool, &running->done, running->until_ns, &running->conn, &running->error);
   callback_leave(&callback);
   running->ended_ns = clock_now();
+  if (running->failure && running->done.work == POOL_WORK_OPEN)
+    failure_of_open(callback.phase, &running->error);
   if (checks && running->failure == 0)
     running->failure = failure_of_check(pool, running->ended_ns - running->began_ns, &running->error);
 }

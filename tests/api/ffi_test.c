@@ -82,6 +82,13 @@ static void close_one(ffi_cif *cif, void *result, void **arguments, void *data)
   *(ffi_sarg *)result = 0;
 }
 
+/* void heard(void *user, const char *name, const char *detail) */
+static void note_phase(ffi_cif *cif, void *result, void **arguments, void *data)
+{
+  (void)cif, (void)result, (void)data;
+  snprintf(*(char **)arguments[0], 40, "%s %s", *(const char **)arguments[1], *(const char **)arguments[2]);
+}
+
 /* void got(void *user, pool_lease_t result) */
 static void note_result(ffi_cif *cif, void *result, void **arguments, void *data)
 {
@@ -300,6 +307,20 @@ static void test_ffi__seeing(void **state)
   close(pair[0]);
   close(pair[1]);
   finish(pool);
+}
+
+static void test_ffi__phases(void **state)
+{
+  (void)state;
+  static ffi_type *heard_types[] = {&ffi_type_pointer, &ffi_type_pointer, &ffi_type_pointer};
+  void *heard = foreign_callback(note_phase, NULL, &ffi_type_void, 3, heard_types);
+  char text[40] = "";
+  CALL("pool_phase_listen", P(heard), P(text));
+  CALL("pool_phase", P("connect"), P("127.0.0.1:7"));
+  assert_string_equal(text, "connect 127.0.0.1:7");
+  CALL("pool_phase_listen", P(NULL), P(NULL));
+  CALL("pool_phase", P("login"), P(NULL));
+  assert_string_equal(text, "connect 127.0.0.1:7");
 }
 
 static void test_ffi__drivers(void **state)
@@ -654,9 +675,15 @@ static int64_t wrong_number(enum kind kind, int variant)
 /* What of them can only succeed. */
 static bool is_total(const char *name)
 {
-  static const char *const total[] = {"pool_free",          "pool_bytes_free",  "pool_len", "pool_strerror",
-                                      "pool_call_deadline", "pool_config_check" /* of NULL, the defaults */,
-                                      "pool_expose" /* of NULL, all pools */};
+  static const char *const total[] = {"pool_free",
+                                      "pool_bytes_free",
+                                      "pool_len",
+                                      "pool_strerror",
+                                      "pool_call_deadline",
+                                      "pool_config_check" /* of NULL, the defaults */,
+                                      "pool_expose" /* of NULL, all pools */,
+                                      "pool_phase",
+                                      "pool_phase_listen"};
   for (size_t i = 0; i < sizeof total / sizeof *total; i++)
     if (strcmp(name, total[i]) == 0)
       return true;
@@ -907,6 +934,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ffi__control),
       cmocka_unit_test(test_ffi__calls),
       cmocka_unit_test(test_ffi__seeing),
+      cmocka_unit_test(test_ffi__phases),
       cmocka_unit_test(test_ffi__drivers),
       cmocka_unit_test(test_ffi__urls),
       cmocka_unit_test(test_ffi__steps),

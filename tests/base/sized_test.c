@@ -681,9 +681,9 @@ static void test_sized__leases_of_any_release(void **state)
 /* Whether such a parameter is tried above, or needs no trying. */
 static bool is_attempted(const char *function, const char *parameter)
 {
-  static const char *const without_size[] = {"pool_t *",       "pool_t **",     "pool_call_t *",
-                                             "pool_bytes_t",   "pool_got_fn *", "pool_done_fn *",
-                                             "pool_bytes_t *", "pool_lease_t",  "pool_driver_seen_fn *"};
+  static const char *const without_size[] = {
+      "pool_t *",       "pool_t **",      "pool_call_t *", "pool_bytes_t",          "pool_got_fn *",
+      "pool_done_fn *", "pool_bytes_t *", "pool_lease_t",  "pool_driver_seen_fn *", "pool_phase_fn *"};
   const char *type = strncmp(parameter, "const ", 6) == 0 ? parameter + 6 : parameter;
   if (strncmp(type, "pool_", 5) != 0 || strcmp(function + strlen(function) - 5, "_init") == 0)
     return true; /* those are told the size beside the struct: ffi_test.c */

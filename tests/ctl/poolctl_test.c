@@ -239,7 +239,7 @@ static void test_ctl__settings_are_those_of_the_library(void **state)
 static void test_ctl__check_times_each_step(void **state)
 {
   (void)state;
-  static const char *const names[] = {"prepare", "resolve", "open", "check", "reset", "close"};
+  static const char *const names[] = {"prepare", "connect", "open", "check", "reset", "close"};
   json_t *document = JSON(0, "check", "--json", server_url), *steps = json_object_get(document, "steps");
   assert_true(json_is_true(json_object_get(document, "ok")));
   assert_int_equal(json_array_size(steps), 6);
@@ -250,6 +250,10 @@ static void test_ctl__check_times_each_step(void **state)
     /* The driver has no reset, so there is nothing to time. */
     assert_int_equal(json_integer_value(json_object_get(step, "ns")) > 0, strcmp(names[i], "reset") != 0);
   }
+  json_t *connect = json_array_get(steps, 1), *open = json_array_get(steps, 2);
+  assert_string_equal(json_string_value(json_object_get(connect, "of")), "open");
+  assert_ptr_equal(strstr(server_url, json_string_value(json_object_get(connect, "note"))), strchr(server_url, '1'));
+  assert_true(json_integer_value(json_object_get(connect, "ns")) <= json_integer_value(json_object_get(open, "ns")));
   json_decref(document);
   struct run run = RUN("check", server_url);
   assert_int_equal(run.code, 0);
@@ -300,14 +304,52 @@ static void test_ctl__what_a_closed_output_does_not_take_goes_to_no_server(void 
 static void test_ctl__check_says_which_step_failed(void **state)
 {
   (void)state;
-  REFUSES(1, "poolctl: open: ", "check", "jsonrpc://127.0.0.1:1");
-  REFUSES(1, "poolctl: resolve: no-such-host.invalid: ", "check", "jsonrpc://no-such-host.invalid:1");
+  REFUSES(1, "poolctl: connect: connecting to 127.0.0.1:1: ", "check", "jsonrpc://127.0.0.1:1");
+  REFUSES(1, "poolctl: resolve: looking up no-such-host.invalid: ", "check", "jsonrpc://no-such-host.invalid:1");
   json_t *document = JSON(1, "check", "--json", "jsonrpc://127.0.0.1:1");
   json_t *steps = json_object_get(document, "steps"), *open = json_array_get(steps, 2);
+  assert_true(json_is_false(json_object_get(json_array_get(steps, 1), "ok")));
+  assert_string_equal(json_string_value(json_object_get(open, "phase")), "connect");
   assert_true(json_is_false(json_object_get(document, "ok")));
   assert_int_equal(json_array_size(steps), 3);
   assert_true(json_is_false(json_object_get(open, "ok")));
   assert_int_equal(json_integer_value(json_object_get(open, "code")), POOL_E_OPEN);
+  json_decref(document);
+}
+
+/* The lines are shown without their times. */
+static void expect_lines(struct run *run, const char *const *expected)
+{
+  for (char *line = strtok(run->out, "\n"); line; line = strtok(NULL, "\n")) {
+    char shown[200], step[64], result[64];
+    int end = 0;
+    assert_non_null(*expected);
+    assert_int_equal(sscanf(line, "%63s %63s %*s %*s %n", step, result, &end), 2);
+    snprintf(shown, sizeof shown, "%s %s %s", step, result, line + end);
+    assert_string_equal(shown, *expected++);
+  }
+  assert_null(*expected);
+}
+
+static void test_ctl__what_a_driver_says_of_its_phases_steers_no_terminal(void **state)
+{
+  (void)state;
+  struct run run = RUN("check", "rude:late");
+  assert_int_equal(run.code, 1);
+  has_not(run.out, "\033");
+  assert_string_equal(run.err, "poolctl: login: ?[2J late\n");
+  expect_lines(&run, (const char *const[]){"prepare ok ", "con?[31mnect failed ?]0;title?: no?answer?[2J",
+                                           "login failed ", "open failed in all", NULL});
+  run_free(&run);
+}
+
+static void test_ctl__a_driver_that_says_no_phases_has_one_step(void **state)
+{
+  (void)state;
+  json_t *document = JSON(0, "check", "--json", "rude:mute"), *steps = json_object_get(document, "steps");
+  assert_int_equal(json_array_size(steps), 5); /* prepare, open, check, reset, close */
+  assert_string_equal(json_string_value(json_object_get(json_array_get(steps, 1), "step")), "open");
+  assert_null(json_object_get(json_array_get(steps, 1), "note"));
   json_decref(document);
 }
 
@@ -851,6 +893,8 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ctl__settings_are_those_of_the_library),
       cmocka_unit_test(test_ctl__check_times_each_step),
       cmocka_unit_test(test_ctl__check_says_which_step_failed),
+      cmocka_unit_test(test_ctl__what_a_driver_says_of_its_phases_steers_no_terminal),
+      cmocka_unit_test(test_ctl__a_driver_that_says_no_phases_has_one_step),
       cmocka_unit_test(test_ctl__what_a_closed_output_does_not_take_goes_to_no_server),
       cmocka_unit_test(test_ctl__call_prints_the_reply),
       cmocka_unit_test(test_ctl__bench_measures_with_and_without_a_pool),

@@ -23,6 +23,7 @@
 
 #include <pool/driver.h>
 
+#include "phases.h"
 #include "server.h"
 
 static char folder[] = "/tmp/described_test.XXXXXX";
@@ -143,6 +144,16 @@ static void sqlite_lends_databases(void **state)
   assert_int_equal(number_in(pool_conn(lease), "SELECT price FROM goods"), 7);
   give(lease);
   end_pool(pool);
+}
+
+/* One for each function that is called to open. */
+static void sqlite_opens_in_phases(void **state)
+{
+  char url[200];
+  (void)state;
+  snprintf(url, sizeof url, "sqlite://%s", in_folder("phases.db"));
+  phases_expect(url, "sqlite3_open_v2 sqlite3_busy_timeout sqlite3_exec");
+  phases_expect_check(url, "prepare sqlite3_open_v2 sqlite3_busy_timeout sqlite3_exec open check reset close");
 }
 
 static void sqlite_rolls_back_what_was_left_open(void **state)
@@ -561,6 +572,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(sqlite_lends_databases),
+      cmocka_unit_test(sqlite_opens_in_phases),
       cmocka_unit_test(sqlite_rolls_back_what_was_left_open),
       cmocka_unit_test(sqlite_notices_that_a_file_vanished),
       cmocka_unit_test(sqlite_says_why_a_database_cannot_be_opened),

@@ -24,6 +24,7 @@
 #include "impostor.h"
 #include "mysql_server.h"
 #include "opened.h"
+#include "phases.h"
 #include "proxy.h"
 
 #define PASSWORD       "open-sesame-4711"
@@ -778,7 +779,7 @@ static void test_an_init_statement_without_end_does_not_pass_the_deadline(void *
 {
   (void)state;
   pool_t *pool = pool_with("init_statement=SELECT%20seq%20FROM%20seq_1_to_1000000000000");
-  expect_no_lease(pool_get_for(pool, 300), POOL_E_TIMEOUT, "the deadline passed");
+  expect_no_lease(pool_get_for(pool, 300), POOL_E_TIMEOUT, "the deadline passed (in phase setup)");
   end_pool(pool);
 }
 
@@ -1141,6 +1142,45 @@ static void test_what_is_no_server_is_an_error_in_time(void **state)
     impostor_stop(&impostor);
   }
   assert_in_range(sent_without_end, 0, 64000000);
+}
+
+static void test_an_open_that_is_late_says_in_which_phase(void **state)
+{
+  static const struct {
+    void (*serve)(struct impostor *impostor, int connection);
+    const char *parameters, *text;
+  } impostors[] = {
+      {keep_silent, "", "waiting for the greeting: the deadline passed"},
+      {greet_and_keep_silent, "ssl_mode=disabled", "logging in: the deadline passed (in phase login)"},
+      {greet_for_tls_and_keep_silent, "ssl_mode=required", "TLS handshake: the deadline passed"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof impostors / sizeof *impostors; i++) {
+    char url[URL_SIZE];
+    struct impostor impostor;
+    impostor_start(&impostor, impostors[i].serve);
+    url_format(url, "mysql://app@127.0.0.1:%d/shop?%s", impostor.port, impostors[i].parameters);
+    phases_expect_late(url, impostors[i].text);
+    impostor_stop(&impostor);
+  }
+}
+
+static void test_an_open_says_its_phases(void **state)
+{
+  char url[URL_SIZE];
+  (void)state;
+  url_format(url, "mysql://app:" PASSWORD "@127.0.0.1:%d/shop?ssl_mode=disabled", server.port);
+  phases_expect(url, "connect greeting login");
+  url_format(url,
+             "mysql://app:" PASSWORD "@127.0.0.1:%d,127.0.0.1:%d/shop?ssl_mode=required&init_statement=SET%%20@a=1",
+             server_free_port(), server.port);
+  phases_expect(url, "connect! connect greeting tls login setup");
+  url_format(url, "mysql://app:" PASSWORD "@localhost:%d/shop?ssl_ca=%s", server.port, server.authority);
+  phases_expect_check(url, "prepare resolve connect greeting tls login open check reset close");
+  url_format(url, "mysql://app:" PASSWORD "@127.0.0.1:%d/shop?ssl_ca=%s", server.port, server.stranger);
+  phases_expect_check(url, "prepare connect greeting tls! open!");
+  url_format(url, "mysql://app:" OTHER_PASSWORD "@127.0.0.1:%d/shop?ssl_mode=required", server.port);
+  phases_expect_check(url, "prepare connect greeting tls login! open!");
 }
 
 static void greet_without_plugins(struct impostor *impostor, int connection)
@@ -1660,6 +1700,8 @@ int main(void)
       cmocka_unit_test(test_the_next_server_is_tried_when_one_is_dead_or_silent),
       cmocka_unit_test(test_tls_checks_the_certificate_as_the_url_says),
       cmocka_unit_test(test_what_is_no_server_is_an_error_in_time),
+      cmocka_unit_test(test_an_open_that_is_late_says_in_which_phase),
+      cmocka_unit_test(test_an_open_says_its_phases),
       cmocka_unit_test(test_a_server_without_tls_hears_nothing_where_tls_is_asked_for),
       cmocka_unit_test(test_a_server_without_plugins_cannot_relax_tls),
       cmocka_unit_test(test_a_server_that_asks_for_the_password_in_clear_does_not_get_it),

@@ -22,6 +22,7 @@
 #include "callers.h"
 #include "impostor.h"
 #include "opened.h"
+#include "phases.h"
 #include "postgres_server.h"
 #include "proxy.h"
 
@@ -674,6 +675,54 @@ static void test_postgres__a_connection_with_tls_is_checked(void **state)
   put_lease(get_lease(pool));
   assert_true(was_told("terminating connection due to administrator command", since));
   end_pool(pool);
+}
+
+/* ---- phases ---- */
+
+static void test_postgres__an_open_says_its_phases(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  phases_expect(url_of(url, ""), "connect login");
+  url_format(url, TWO, server_free_port(), postgres.port);
+  phases_expect(url, "connect! connect tls login");
+  url_format(url, "postgres://" POSTGRES_USER "@no-such-host.invalid,127.0.0.1:%d/postgres?sslmode=disable",
+             postgres.port);
+  phases_expect(url, "resolve! connect login");
+}
+
+static void answer_yes_and_keep_silent(struct impostor *impostor, int connection)
+{
+  if (impostor_hear(impostor, connection) && impostor_send(connection, "S", 1))
+    impostor_hear_all(impostor, connection);
+}
+
+static void test_postgres__an_open_that_is_late_says_in_which_phase(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  struct impostor mute, half;
+  impostor_start(&mute, impostor_hear_all);
+  impostor_start(&half, answer_yes_and_keep_silent);
+  url_format(url, "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=disable", mute.port);
+  phases_expect_late(url, "logging in at 127.0.0.1: no answer in time (in phase login)");
+  phases_expect_check(url, "prepare connect login! open!");
+  url_format(url, "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=require", half.port);
+  phases_expect_late(url, "TLS handshake with 127.0.0.1: no answer in time");
+  impostor_stop(&half);
+  impostor_stop(&mute);
+}
+
+static void test_postgres__poolctl_shows_each_phase(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  url_format(url, "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=verify-ca&sslrootcert=%s/server.crt",
+             postgres.port, postgres.server.folder);
+  phases_expect_check(url, "prepare connect tls login open check reset close");
+  url_format(url, "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=verify-full&sslrootcert=%s/server.crt",
+             postgres.port, postgres.server.folder);
+  phases_expect_check(url, "prepare connect tls! open!");
 }
 
 /* ---- servers of another kind ---- */
@@ -1663,6 +1712,9 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_full_cluster_says_so),
       cmocka_unit_test(test_postgres__certificates_are_verified_as_the_url_says),
       cmocka_unit_test(test_postgres__a_connection_with_tls_is_checked),
+      cmocka_unit_test(test_postgres__an_open_says_its_phases),
+      cmocka_unit_test(test_postgres__an_open_that_is_late_says_in_which_phase),
+      cmocka_unit_test(test_postgres__poolctl_shows_each_phase),
       cmocka_unit_test(test_postgres__a_server_of_another_kind_is_none),
       cmocka_unit_test(test_postgres__a_server_that_lies_after_the_login_harms_nobody),
       cmocka_unit_test(test_postgres__a_server_that_never_pauses_ends_nothing_but_the_time),

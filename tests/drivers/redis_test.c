@@ -15,6 +15,7 @@
 
 #include "opened.h"
 #include "peer_fake.h"
+#include "phases.h"
 #include "proxy.h"
 #include "redis_server.h"
 
@@ -303,6 +304,24 @@ static void test_redis__a_certificate_is_verified(void **state)
     get_and_put_now(pool);
     end_pool(pool);
   }
+}
+
+static void test_redis__an_open_says_its_phases(void **state)
+{
+  char url[URL_SIZE];
+  struct peer mute = {.answers = {NULL}};
+  (void)state;
+  url_format(url, "redis://:" REDIS_PASSWORD "@127.0.0.1:%d,127.0.0.1:%d", server_free_port(), server.port);
+  phases_expect(url, "connect! connect login");
+  url_format(url, "rediss://:" REDIS_PASSWORD "@localhost:%d?ca=%s", server.tls_port, server.certificate);
+  phases_expect(url, "resolve connect tls login");
+  phases_expect_check(url, "prepare resolve connect tls login open check reset close");
+  url_format(url, "redis://:wrong-sesame@127.0.0.1:%d", server.port);
+  phases_expect_check(url, "prepare connect login! open!");
+  peer_start(&mute);
+  url_format(url, "redis://127.0.0.1:%d", mute.port);
+  phases_expect_late(url, "the deadline passed (in phase login)");
+  peer_end(&mute);
 }
 
 static void test_redis__tls_and_plain_do_not_understand_each_other(void **state)
@@ -972,6 +991,7 @@ int main(void)
       cmocka_unit_test(test_redis__a_server_that_quotes_the_password_is_not_quoted),
       cmocka_unit_test(test_redis__the_second_server_is_taken_when_the_first_is_away),
       cmocka_unit_test(test_redis__a_certificate_is_verified),
+      cmocka_unit_test(test_redis__an_open_says_its_phases),
       cmocka_unit_test(test_redis__tls_and_plain_do_not_understand_each_other),
       cmocka_unit_test(test_redis__a_session_ticket_is_no_reply),
       cmocka_unit_test(test_redis__what_a_user_leaves_behind_is_undone),

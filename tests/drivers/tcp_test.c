@@ -15,6 +15,7 @@
 
 #include "opened.h"
 #include "peer_fake.h"
+#include "phases.h"
 #include "proxy.h"
 #include "redis_server.h"
 
@@ -319,6 +320,22 @@ static void test_tcp__an_open_ends_at_the_deadline(void **state)
   expect_none(open_pool("tcp://no-such-host.invalid:1"), 20000, POOL_E_OPEN, "no-such-host.invalid");
 }
 
+static void test_tcp__an_open_says_its_phases(void **state)
+{
+  char url[URL_SIZE];
+  (void)state;
+  url_format(url, "unix://%s", server.socket);
+  phases_expect(url, "connect");
+  url_format(url, "tls://127.0.0.1:%d,127.0.0.1:%d?ca=%s", server_free_port(), server.tls_port, server.certificate);
+  phases_expect(url, "connect! connect tls");
+  url_format(url, "tls://127.0.0.1:%d?ca=%s", server.tls_port, server.other);
+  phases_expect_check(url, "prepare connect tls! open!");
+  url_format(url, "tls://127.0.0.1:%d?verify=none", server.tls_port);
+  server_freeze(&server.server);
+  phases_expect_late(url, "TLS handshake: the deadline passed");
+  server_thaw(&server.server);
+}
+
 static void test_tcp__a_handshake_with_one_that_knows_no_tls_fails(void **state)
 {
   static const char *const answers[] = {"HTTP/1.1 400 Bad Request\r\n\r\n", "\x15\x03\x03\xff\xff", ""};
@@ -525,6 +542,7 @@ int main(void)
       cmocka_unit_test(test_tcp__a_write_to_a_server_that_has_gone_raises_no_signal),
       cmocka_unit_test(test_tcp__a_part_of_a_record_of_tls_is_no_silence),
       cmocka_unit_test(test_tcp__an_open_ends_at_the_deadline),
+      cmocka_unit_test(test_tcp__an_open_says_its_phases),
       cmocka_unit_test(test_tcp__a_handshake_with_one_that_knows_no_tls_fails),
       cmocka_unit_test(test_tcp__the_next_server_is_taken_when_one_is_away_or_not_trusted),
       cmocka_unit_test(test_tcp__a_client_certificate_is_shown),

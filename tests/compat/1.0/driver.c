@@ -21,6 +21,7 @@ static int open_one(void *context, int64_t deadline_ns, void **conn, pool_error_
   (void)deadline_ns;
   if (error->size < sizeof *error)
     return POOL_E_SIZE;
+  pool_phase("connect", NULL);
   if (server->refuses) {
     strcpy(error->message, "the frozen server refuses");
     error->native = ECONNREFUSED;

@@ -113,6 +113,10 @@ typedef struct {
 
   /* pool/expose.h */
   int (*expose)(pool_t *pool, pool_error_t *error);
+
+  /* pool/vtable.h */
+  void (*phase)(const char *name, const char *detail);
+  void (*phase_listen)(pool_phase_fn *heard, void *user);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */

@@ -18,6 +18,9 @@ extern "C" {
 /** A call under way, in the hands of a driver: see pool_vtable_t::go. */
 typedef struct pool_call pool_call_t;
 
+/** Hears of the phases of opens: see pool_phase_listen().  The texts live until it returns. */
+typedef void pool_phase_fn(void *user, const char *name, const char *detail);
+
 /** The connection takes many calls at one time, from any threads: it may be lent while calls of an earlier lease are
     still under way, and a call that timed out leaves it good. */
 #define POOL_VTABLE_MULTIPLEXED 1u
@@ -33,7 +36,8 @@ typedef struct pool_call pool_call_t;
 typedef struct {
   size_t size;
   /** Opens a connection before the deadline and stores it (not NULL).  Returns 0, or not 0 with *error filled:
-      POOL_E_TIMEOUT and POOL_E_NOMEM are passed on as such, everything else reaches the caller as POOL_E_OPEN. */
+      POOL_E_TIMEOUT and POOL_E_NOMEM are passed on as such, everything else reaches the caller as POOL_E_OPEN.  May
+      say what it is about with pool_phase(). */
   int (*open)(void *context, int64_t deadline_ns, void **conn, pool_error_t *error);
   /** Closes a connection.  The place is free afterwards whatever is returned; not 0, with *error filled, is a failed
       close: it is counted, and log has a line. */
@@ -103,6 +107,39 @@ POOL_API int pool_bytes_new(size_t size, pool_bytes_t *bytes);
  * POOL_E_INVALID if it is no socket.  Since 0.1.  Idea: connCheck of Go's MySQL driver.
  */
 POOL_API int64_t pool_socket_idle(int fd);
+
+/**
+ * Says which phase the open that runs in this thread begins; for the `open` of drivers and of other vtables.  A phase
+ * ends where the next one begins, and the last one ends with the open.  It costs a copy of the name where nobody
+ * listens.
+ *
+ * The drivers of this library call their phases "resolve" (the addresses of a name), "connect" (the socket), "tls" (the
+ * handshake), "login" (the first words with the server, up to its yes) and "setup" (the session as the URL wants it);
+ * docs/poolctl.md says what each driver has.  Other names are as good.
+ *
+ * With NULL as the name it says that the phase under way has failed while the open goes on, with another server for
+ * example.  When an open of a pool fails, its message says which phase began last, unless it has that word already:
+ * "connecting to db1: no answer in time (in phase tls)".
+ *
+ * Blocks: no.  Threads: the one that runs the open.  From a callback: yes; from elsewhere only a listener hears it.
+ * Ownership: the texts are the caller's again when it returns.  Errors: none.  Since 0.1.
+ *
+ * @param name   of the phase, of which a message has the first 31 bytes; NULL: the phase under way has failed
+ * @param detail with what: a host, or an address; of a failed one, why.  NULL: nothing is to be said.  No password
+ */
+POOL_API void pool_phase(const char *name, const char *detail);
+
+/**
+ * Listens to the phases of opens that run in the calling thread: `heard` is called with what pool_phase() is called
+ * with, on this thread.  For programs that call the `open` of a vtable themselves, as `poolctl check` does, and for
+ * those whose gets open connections themselves (no `openers`).
+ *
+ * Blocks: no.  Threads: any; it is about the calling thread alone.  From a callback: yes.  Errors: none.
+ * Since 0.1.  Idea: the httptrace package of Go.
+ *
+ * @param heard must not call pool_phase(), and takes the place of the last one; NULL: nobody listens any more
+ */
+POOL_API void pool_phase_listen(pool_phase_fn *heard, void *user);
 
 /**
  * What pool_config_init() does, for POOL_VTABLE_INIT.
