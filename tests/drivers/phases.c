@@ -102,7 +102,7 @@ static int run_check(const char *poolctl, const char *url, int timeout_ms)
   return WEXITSTATUS(status);
 }
 
-static void expect_check(const char *url, const char *expected, int timeout_ms, int tries)
+static void check_shows(const char *url, const char *expected, int timeout_ms, int tries)
 {
   int code;
   const char *poolctl = getenv("POOLCTL");
@@ -119,11 +119,11 @@ static void expect_check(const char *url, const char *expected, int timeout_ms, 
 
 void phases_expect_check(const char *url, const char *expected)
 {
-  expect_check(url, expected, 60000, 1);
+  check_shows(url, expected, 60000, 1);
 }
 
 /* As above, it may be late before it comes to the silence. */
 void phases_expect_late_check(const char *url, const char *expected)
 {
-  expect_check(url, expected, 200, 50);
+  check_shows(url, expected, 200, 50);
 }
