@@ -14,4 +14,7 @@ void phases_expect_late(const char *url, const char *text);
    check reset close".  Without the variable it says that poolctl was not built. */
 void phases_expect_check(const char *url, const char *expected);
 
+/* The same with a server that is silent. */
+void phases_expect_late_check(const char *url, const char *expected);
+
 #endif
