@@ -6,10 +6,10 @@ if(NOT POOL_GO)
   message(FATAL_ERROR "The Go binding needs Go 1.19 or newer (Debian: apt-get install golang-go)")
 endif()
 set(POOL_GO_CACHE ${CMAKE_CURRENT_BINARY_DIR}/peer/cache CACHE PATH "Where Go keeps what it has compiled")
-set(environment "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABLED=1;GOTOOLCHAIN=local")
+# The library of this build, and not the module's own copy of its sources.
+set(environment "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod -tags=pool_system;GOPROXY=off;CGO_ENABLED=1;GOTOOLCHAIN=local")
 
-# What SWIG writes turns a number into a pointer; what people write does not import unsafe at all.
-add_test(NAME go.vet COMMAND ${POOL_GO} vet -unsafeptr=false ./...)
+add_test(NAME go.vet COMMAND ${POOL_GO} vet ./...)
 add_test(NAME go.race COMMAND ${POOL_GO} test -race -count=1 ./internal/... ./pool ./rpcpool)
 add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -count=1 -timeout=200s ./scenarios)
 add_test(NAME go.pointers COMMAND ${POOL_GO} test -count=1 ./scenarios)
@@ -28,4 +28,8 @@ else()
 endif()
 add_test(NAME go.install COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/go.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}
                                  ${POOL_GO})
-set_tests_properties(go.install PROPERTIES LABELS "go;packaging" TIMEOUT 900 ENVIRONMENT "${environment}")
+# The library inside: as programs get it from a module proxy, and on a processor of 32 bits.
+add_test(NAME go.module COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/go_module.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}
+                                ${PROJECT_VERSION} ${POOL_GO})
+add_test(NAME go.32bit COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/go_32bit.sh ${PROJECT_BINARY_DIR}/go ${POOL_GO})
+set_tests_properties(go.install go.module go.32bit PROPERTIES LABELS "go;packaging" TIMEOUT 900 ENVIRONMENT "${environment}")

@@ -13,12 +13,13 @@
 
 #include "base/error.h"
 
-/* Where `cmake --install` puts the drivers, unless the installed tree was moved. */
+/* Where `cmake --install` puts the drivers, unless the installed tree was moved.  Several folders have a colon between
+   them. */
 #ifndef POOL_DRIVER_FOLDER
 #define POOL_DRIVER_FOLDER "/usr/local/lib/pool"
 #endif
 
-static const char default_folder[] = POOL_DRIVER_FOLDER;
+static const char default_folders[] = POOL_DRIVER_FOLDER;
 
 bool search_is_name(const char *name, size_t length)
 {
@@ -28,31 +29,46 @@ bool search_is_name(const char *name, size_t length)
   return length > 0 && length <= SEARCH_NAME_LIMIT;
 }
 
-/* The folder `pool` beside libpool itself, and where it was installed; where those are the same, one of them. */
-static bool visit_own(bool (*visit)(void *data, const char *folder, size_t length), void *data)
+/* Calls `visit` with each of the folders, which have a colon between them, until it says true. */
+static bool visit_each(const char *folders, bool (*visit)(void *data, const char *folder, size_t length), void *data)
 {
-  Dl_info library;
-  const void *ours = &default_folder;
-  const char *slash = dladdr(ours, &library) ? strrchr(library.dli_fname, '/') : NULL;
-  char *beside = NULL;
-  if (slash && asprintf(&beside, "%.*s/pool", (int)(slash - library.dli_fname), library.dli_fname) < 0)
-    beside = NULL;
-  bool found = beside && visit(data, beside, strlen(beside));
-  bool same = beside && strcmp(beside, default_folder) == 0;
-  free(beside);
-  return found || (!same && visit(data, default_folder, strlen(default_folder)));
-}
-
-bool search_folders(bool (*visit)(void *data, const char *folder, size_t length), void *data)
-{
-  const char *folders = secure_getenv("POOL_DRIVER_PATH");
   while (folders && *folders) {
     size_t length = strcspn(folders, ":");
     if (length && visit(data, folders, length))
       return true;
     folders += length + (folders[length] == ':');
   }
-  return visit_own(visit, data);
+  return false;
+}
+
+/* The folder `pool` beside libpool.so, or NULL.  A program that has the library inside goes by the path by which it was
+   started, and that may name another place by now: nothing is beside such a program. */
+static char *name_beside(void)
+{
+  char *beside = NULL;
+#ifndef POOL_EMBEDDED
+  Dl_info library;
+  const void *ours = &default_folders;
+  const char *slash = dladdr(ours, &library) ? strrchr(library.dli_fname, '/') : NULL;
+  if (slash && asprintf(&beside, "%.*s/pool", (int)(slash - library.dli_fname), library.dli_fname) < 0)
+    beside = NULL;
+#endif
+  return beside;
+}
+
+/* The folder beside the library, and where it was installed; where those are the same, one of them. */
+static bool visit_own(bool (*visit)(void *data, const char *folder, size_t length), void *data)
+{
+  char *beside = name_beside();
+  bool found = beside && visit(data, beside, strlen(beside));
+  bool same = beside && strcmp(beside, default_folders) == 0;
+  free(beside);
+  return found || (!same && visit_each(default_folders, visit, data));
+}
+
+bool search_folders(bool (*visit)(void *data, const char *folder, size_t length), void *data)
+{
+  return visit_each(secure_getenv("POOL_DRIVER_PATH"), visit, data) || visit_own(visit, data);
 }
 
 bool search_at(struct search *search, const char *folder, size_t length, const char *before, const char *name,
@@ -92,9 +108,31 @@ bool search_may_read(struct search *search)
   return false;
 }
 
+/* A driver calls the library's functions by their names.  The loader looks for them in the program first, and then in
+   the libpool.so that the driver needs.  If the program hid the copy that it has inside, the driver would call the
+   other copy, which knows none of the pools of this one. */
+static bool is_seen_by_drivers(struct search *search)
+{
+#ifdef POOL_EMBEDDED
+  void *program = dlopen(NULL, RTLD_LAZY);
+  void *found = program ? dlsym(program, "pool_call_done") : NULL;
+  if (program)
+    dlclose(program);
+  if (found != (void *)(uintptr_t)pool_call_done) {
+    snprintf(search->why, sizeof search->why,
+             "the program has libpool inside and hides its functions from drivers; link it with -rdynamic, or with the "
+             "installed libpool.so (in Go: -tags pool_system)");
+    return false;
+  }
+#else
+  (void)search;
+#endif
+  return true;
+}
+
 static void *load_file(struct search *search)
 {
-  if (!search_may_read(search))
+  if (!search_may_read(search) || !is_seen_by_drivers(search))
     return NULL;
   void *object = dlopen(search->path, RTLD_NOW | RTLD_LOCAL);
   if (!object)

@@ -3,7 +3,6 @@
 package pool
 
 /*
-#cgo pkg-config: pool
 #include "step.h"
 
 static void step_failed(int64_t claim, int32_t code, _GoString_ message, struct step *told)

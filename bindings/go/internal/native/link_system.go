@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+
+//go:build pool_system
+
+package native
+
+// #cgo pkg-config: pool
+import "C"
+
+import _ "libpool.example/go/internal/include/pool"
