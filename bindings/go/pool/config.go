@@ -218,14 +218,29 @@ func max[N int | int64 | time.Duration](a, b N) N {
 	return b
 }
 
+// What milliseconds says beside how many.
+const (
+	unlimited = -1
+	expired   = -2
+)
+
 // The time that is left to a context, as the library counts it: rounded down, but never 0, which means not to wait.
 func milliseconds(ctx context.Context) int64 {
 	deadline, limited := ctx.Deadline()
 	if !limited {
-		return -1
+		return unlimited
 	}
-	if left := int64(time.Until(deadline) / time.Millisecond); left > 1 {
-		return left
+	left := time.Until(deadline)
+	if left <= 0 {
+		return expired
 	}
-	return 1
+	return max(int64(left/time.Millisecond), 1)
+}
+
+// The same for a get that goes on until its context says that it is over.
+func orNow(milliseconds int64) int64 {
+	if milliseconds == expired {
+		return 1
+	}
+	return milliseconds
 }

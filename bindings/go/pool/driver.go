@@ -16,6 +16,7 @@ import (
 type DriverPool struct {
 	handle  *handle
 	timeout time.Duration // of a get; 0: none
+	early   early
 }
 
 // DriverLease is the right to make calls over one connection until it is released.  It is a value: its copies are the
@@ -86,17 +87,14 @@ func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
 	if ctx == nil {
 		return DriverLease{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
-	if err := ctx.Err(); err != nil {
-		return DriverLease{}, over(err)
+	if endOf(ctx) != nil {
+		return DriverLease{}, p.early.count(p.late(ctx, letter{}))
 	}
 	if lease := lookFor(p.handle); lease > 0 {
 		return DriverLease{pool: p, number: lease}, nil
 	}
-	if p.timeout > 0 {
-		limited, cancel := context.WithTimeout(ctx, p.timeout)
-		defer cancel()
-		ctx = limited
-	}
+	ctx, cancel := limit(ctx, p.timeout)
+	defer cancel()
 	came, err := p.wait(ctx)
 	if err != nil {
 		return DriverLease{}, err
@@ -105,6 +103,11 @@ func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
 		return DriverLease{}, p.failure(ctx, came)
 	}
 	return DriverLease{pool: p, number: came.result}, nil
+}
+
+// The context or the pool's limit ended a get; the letter may say more.
+func (p *DriverPool) late(ctx context.Context, came letter) *Error {
+	return overOrLate(ctx, p.timeout).in(p.handle, string(came.text))
 }
 
 // TryGet lends a connection that is idle; if there is none now, the error is ErrTimeout.
@@ -118,7 +121,7 @@ func (p *DriverPool) TryGet() (DriverLease, error) {
 
 func (p *DriverPool) wait(ctx context.Context) (letter, error) {
 	number, waiter := mail.expect()
-	ticket := mail.get(p.handle, milliseconds(ctx), number)
+	ticket := mail.get(p.handle, orNow(milliseconds(ctx)), number)
 	if ticket < 0 {
 		mail.forget(number)
 		return letter{}, failureOf(ticket, "")
@@ -132,15 +135,16 @@ func (p *DriverPool) wait(ctx context.Context) (letter, error) {
 		return <-waiter, nil
 	}
 	cancelTicket(ticket)
-	return letter{}, over(ctx.Err())
+	return letter{}, p.late(ctx, letter{})
 }
 
 // The library counts in milliseconds and may be early by a part of one.
 func (p *DriverPool) failure(ctx context.Context, came letter) error {
 	failure := failureOf(came.result, string(came.text))
+	failure.Pool = p.handle.name()
 	if _, limited := ctx.Deadline(); failure.Kind == ErrTimeout && limited {
 		<-ctx.Done()
-		failure.Err = ctx.Err()
+		return p.late(ctx, came)
 	}
 	return failure
 }
@@ -149,7 +153,10 @@ func (p *DriverPool) failure(ctx context.Context, came letter) error {
 func (p *DriverPool) Len() int { return p.handle.len() }
 
 // Stats counts.
-func (p *DriverPool) Stats() Stats { return p.handle.stats() }
+func (p *DriverPool) Stats() Stats { return p.early.addTo(p.handle.stats()) }
+
+// Name does what Pool.Name does.
+func (p *DriverPool) Name() string { return p.handle.name() }
 
 // Report writes what Stats knows, and more, as text; the formats are Text, JSON and Prometheus.
 func (p *DriverPool) Report(format int) (string, error) { return p.handle.report(format) }
@@ -160,8 +167,8 @@ func (p *DriverPool) Close(ctx context.Context) error {
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
 	for open := p.handle.close(); open > 0; open = p.handle.closeWithin(closeTick.Milliseconds()) {
-		if err := ctx.Err(); err != nil {
-			return stillOpen(open, err)
+		if endOf(ctx) != nil {
+			return stillOpen(open, ctx)
 		}
 	}
 	return nil
@@ -207,9 +214,11 @@ func (l DriverLease) Call(ctx context.Context, method string, args, reply any) e
 	if ctx == nil {
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
-	if err := ctx.Err(); err != nil {
-		return over(err)
+	if endOf(ctx) != nil {
+		return over(ctx)
 	}
+	ctx, cancel := limit(ctx, 0)
+	defer cancel()
 	number, waiter, err := l.start(method, args)
 	if err != nil {
 		return err
@@ -222,7 +231,7 @@ func (l DriverLease) Call(ctx context.Context, method string, args, reply any) e
 	if !mail.forget(number) {
 		return (<-waiter).reply(reply)
 	}
-	return over(ctx.Err())
+	return over(callerOf(ctx))
 }
 
 // Go starts a call and returns at once; done receives it when it is over, and is made if it is nil.

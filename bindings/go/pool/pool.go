@@ -35,6 +35,7 @@ type Pool[C any] struct {
 	duties
 	table     table[C]
 	queue     queue
+	early     early // gets that ended before the library was asked
 	keeper    keeper
 	filling   bool                  // New opens the first connections, and whatever else there is to do can wait
 	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
@@ -141,10 +142,7 @@ func (p *Pool[C]) openFirst() error {
 
 // Ends a context at the latest when a get would end that begins now.
 func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if p.timeout == 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, p.timeout)
+	return limit(ctx, p.timeout)
 }
 
 // Get lends a connection: an idle one, else a new one if the caps allow, else the next that is released, in order of
@@ -169,10 +167,11 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 	if ctx == nil {
 		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
-	if err := ctx.Err(); err != nil {
-		return Lease[C]{}, over(err)
+	most := p.most(ctx, wait)
+	if most == expired || ctx.Err() != nil {
+		return Lease[C]{}, p.tooLate(ctx)
 	}
-	next := begin(p.handle, p.most(ctx, wait), 0)
+	next := begin(p.handle, most, 0)
 	if next.result > 0 && next.wake == 0 && next.more == 0 {
 		return p.lend(int64(next.result)), nil
 	}
@@ -184,7 +183,7 @@ func (p *Pool[C]) most(ctx context.Context, wait bool) int64 {
 	if !wait {
 		return 0
 	}
-	if left := milliseconds(ctx); left >= 0 && (p.limit < 0 || left < p.limit) {
+	if left := milliseconds(ctx); left != unlimited && (p.limit < 0 || left < p.limit) {
 		return left
 	}
 	return p.limit
@@ -224,10 +223,10 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease
 		}
 		if next.ticket != 0 {
 			next = p.wait(ctx, next)
-		} else if err := ctx.Err(); err != nil {
-			return Lease[C]{}, p.late(err, failed, "")
+		} else if ctx.Err() != nil {
+			return Lease[C]{}, p.late(ctx, failed, "")
 		} else {
-			next = begin(p.handle, p.most(ctx, wait), 0)
+			next = begin(p.handle, orNow(p.most(ctx, wait)), 0)
 		}
 	}
 }
@@ -244,24 +243,23 @@ func (p *Pool[C]) ended(ctx context.Context, wait bool, last step, failed error)
 	switch {
 	case last.result == timeoutCode && wait:
 		<-ctx.Done() // the library counts in milliseconds and may be early by a part of one
-		return p.late(ctx.Err(), failed, last.message)
+		return p.late(ctx, failed, last.message)
 	case last.result == cancelledCode:
-		return p.late(ctx.Err(), failed, last.message)
+		return p.late(ctx, failed, last.message)
 	case last.result == openCode && failed != nil:
-		return &Error{Kind: ErrOpen, Message: last.message, Err: failed}
+		return &Error{Kind: ErrOpen, Message: last.message, Err: failed, Pool: p.handle.name()}
 	}
 	return p.failure(last)
 }
 
-// The context ended a get; why no connection could be opened is behind that, too.
-func (p *Pool[C]) late(err, failed error, message string) *Error {
+// The context or the pool's limit ended a get; why no connection could be opened is behind that, too.
+func (p *Pool[C]) late(ctx context.Context, failed error, message string) *Error {
 	if cause := p.cause.Load(); failed == nil && cause != nil {
 		failed = *cause
 	}
-	ended := over(err)
-	ended.Message = message
+	ended := overOrLate(ctx, p.timeout).in(p.handle, message)
 	if failed != nil {
-		ended.Err = &lateError{over: err, open: failed}
+		ended.Err = &lateError{over: ended.Err, open: failed}
 	}
 	return ended
 }
@@ -333,7 +331,7 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		if open := p.noteDrained(); open > 0 {
-			return stillOpen(open, ctx.Err())
+			return stillOpen(open, ctx)
 		}
 		return nil
 	}

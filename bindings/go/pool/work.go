@@ -51,7 +51,7 @@ func (p *Pool[C]) perform(ctx context.Context, next step) (*outcome[C], error) {
 	case <-work.done:
 	case <-ctx.Done():
 		if work.settled.CompareAndSwap(false, true) {
-			return new(outcome[C]), p.late(ctx.Err(), nil, unfinished(next))
+			return new(outcome[C]), p.late(ctx, nil, unfinished(next))
 		}
 		<-work.done
 	}
@@ -59,8 +59,8 @@ func (p *Pool[C]) perform(ctx context.Context, next step) (*outcome[C], error) {
 		p.giveBack(result)
 		panic(result.panicked)
 	}
-	if err := ctx.Err(); err != nil && result.failed != nil && result.err != nil {
-		result.err = p.late(err, result.failed, result.message)
+	if ctx.Err() != nil && result.failed != nil && result.err != nil {
+		result.err = p.late(ctx, result.failed, result.message)
 	}
 	return result, result.err
 }
@@ -136,7 +136,7 @@ func (p *Pool[C]) report(ctx context.Context, next step, result *outcome[C]) {
 	case after.ticket != 0:
 		result.next.ticket, result.next.look_again = after.ticket, after.look_again
 	case result.failed != nil:
-		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure}
+		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure, Pool: p.handle.name()}
 	case failure == nil:
 		result.err = p.failureIf(after)
 	}
