@@ -8,14 +8,14 @@
 // It runs on package pool.  Where it differs from its ancestor, that was a fault: maxCap is a hard cap, so Get waits for
 // a client to come back, for half a minute at most, where the ancestor opened as many as there were callers; no client
 // is lent to two users, for closing a handle twice is an error, and a handle that was closed makes no calls; Get may be
-// called while the pool is being closed.
+// called while the pool is being closed; and a client whose connection was lost is not lent again.
 package rpcpool
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"time"
 
 	"libpool.example/go/pool"
 )
@@ -40,12 +40,6 @@ type Pool interface {
 
 type clientPool struct {
 	clients *pool.Pool[*client]
-}
-
-// A client that is in the pool, and how its closing went.
-type client struct {
-	RpcAble
-	failure atomic.Pointer[error]
 }
 
 // NewChannelPool makes a pool with initialCap clients open, and never more than maxCap.
@@ -75,24 +69,16 @@ func openWith(factory Factory) func(context.Context) (*client, error) {
 		if opened == nil {
 			return nil, errors.New("rconn is nil. rejecting")
 		}
-		return &client{RpcAble: opened}, nil
+		return &client{RpcAble: opened, opened: time.Now()}, nil
 	}
-}
-
-func (c *client) close() error {
-	err := c.RpcAble.Close()
-	if err != nil {
-		c.failure.Store(&err)
-	}
-	return err
 }
 
 func (p *clientPool) Get() (RpcAble, error) {
-	lease, err := p.clients.Get(context.Background())
+	lease, err := lend(p.clients)
 	if err != nil {
 		return nil, cause(err)
 	}
-	return &PoolRconn{RpcAble: lease.Conn().RpcAble, handle: &handle{lease: lease, client: lease.Conn()}}, nil
+	return &PoolRconn{RpcAble: lease.Conn().RpcAble, handle: newHandle(p.clients, lease)}, nil
 }
 
 // The error as the ancestor's users know it: the factory's own, or ErrClosed.
