@@ -44,10 +44,14 @@ type Config struct {
 	CheckAfter    time.Duration // idle for so long, a connection is checked before it is lent; default: never
 	CheckTimeout  time.Duration // a check that takes longer has failed; default 5 s
 	Keepalive     time.Duration // idle for so long, a connection is checked in the background; default: never
-	LeakAfter     time.Duration // a lease that is out for so long is counted in Stats.Leaked; default: never
+	LeakAfter     time.Duration // a lease that is out for so long is reported, with who got it; default: never
 	RetryMin      time.Duration // back-off after a failed open, doubling up to RetryMax; default: none
 	RetryMax      time.Duration // default 5 s
 	OverloadAfter time.Duration // the pool is overloaded when the first waits so long, for so long; default 100 ms
+
+	// Tracer is told of gets, releases, opens and closes: it is an AcquireTracer, ReleaseTracer, OpenTracer or CloseTracer,
+	// or several of them.
+	Tracer any
 
 	// Settings has any settings of the library by the names that they have there, as in {"max_open": "20"}; they go
 	// before the others.

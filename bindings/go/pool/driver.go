@@ -17,6 +17,8 @@ type DriverPool struct {
 	handle  *handle
 	timeout time.Duration // of a get; 0: none
 	early   early
+	tracers tracers
+	places  bool // it is noted where each lease was got
 }
 
 // DriverLease is the right to make calls over one connection until it is released.  It is a value: its copies are the
@@ -50,7 +52,7 @@ func OpenDriver(config Config, driver, address string) (*DriverPool, error) {
 	if strings.ContainsRune(driver, 0) || strings.ContainsRune(address, 0) {
 		return nil, &Error{Kind: ErrInvalid, Message: "the name of a driver or address contains a zero byte"}
 	}
-	return newDriverPool(config.settingsForDriver(""), func(settings *settings) (*handle, error) {
+	return newDriverPool(config.Tracer, config.settingsForDriver(""), func(settings *settings) (*handle, error) {
 		return newDriverHandle(settings, config.Name, driver, address)
 	})
 }
@@ -62,13 +64,14 @@ func OpenURL(config Config, url string) (*DriverPool, error) {
 	if url == "" || strings.ContainsRune(url, 0) {
 		return nil, &Error{Kind: ErrInvalid, Message: "the URL is empty or contains a zero byte"}
 	}
-	return newDriverPool(config.settingsForDriver(url), func(settings *settings) (*handle, error) {
+	return newDriverPool(config.Tracer, config.settingsForDriver(url), func(settings *settings) (*handle, error) {
 		return newURLHandle(settings, config.Name, url)
 	})
 }
 
-func newDriverPool(settings *settings, create func(*settings) (*handle, error)) (*DriverPool, error) {
+func newDriverPool(tracer any, settings *settings, create func(*settings) (*handle, error)) (*DriverPool, error) {
 	defer settings.free()
+	tracers := settings.tracers(tracer)
 	if settings.err != nil {
 		return nil, settings.err
 	}
@@ -79,11 +82,16 @@ func newDriverPool(settings *settings, create func(*settings) (*handle, error)) 
 	if err != nil {
 		return nil, err
 	}
-	return &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms())}, nil
+	return &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms()), tracers: tracers,
+		places: settings.notesPlaces()}, nil
 }
 
 // Get lends a connection; it waits and ends as Pool.Get does.
 func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
+	return p.traced(ctx, p.get)
+}
+
+func (p *DriverPool) get(ctx context.Context) (DriverLease, error) {
 	if ctx == nil {
 		return DriverLease{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
@@ -105,6 +113,27 @@ func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
 	return DriverLease{pool: p, number: came.result}, nil
 }
 
+// Tells the tracer of a get, and notes who got the lease.
+func (p *DriverPool) traced(ctx context.Context, get func(context.Context) (DriverLease, error)) (DriverLease, error) {
+	if ctx == nil {
+		return get(ctx)
+	}
+	ctx = p.tracers.acquireStart(ctx, p)
+	lease, err := get(ctx)
+	kept := err != nil
+	defer func() {
+		if !kept {
+			_ = lease.Release()
+		}
+	}()
+	if err == nil && p.places {
+		_ = tag(lease.number, callerSite().text)
+	}
+	p.tracers.acquireEnd(ctx, p, lease.number, nil, err)
+	kept = true
+	return lease, err
+}
+
 // The context or the pool's limit ended a get; the letter may say more.
 func (p *DriverPool) late(ctx context.Context, came letter) *Error {
 	return overOrLate(ctx, p.timeout).in(p.handle, string(came.text))
@@ -112,9 +141,15 @@ func (p *DriverPool) late(ctx context.Context, came letter) *Error {
 
 // TryGet lends a connection that is idle; if there is none now, the error is ErrTimeout.
 func (p *DriverPool) TryGet() (DriverLease, error) {
+	return p.traced(context.Background(), p.tryGet)
+}
+
+func (p *DriverPool) tryGet(context.Context) (DriverLease, error) {
 	lease := takeIdle(p.handle)
 	if lease <= 0 {
-		return DriverLease{}, failureOf(lease, "")
+		failure := failureOf(lease, "")
+		failure.Pool = p.handle.name()
+		return DriverLease{}, failure
 	}
 	return DriverLease{pool: p, number: lease}, nil
 }
@@ -177,7 +212,15 @@ func (p *DriverPool) Close(ctx context.Context) error {
 // Release puts the connection back.  Calls of it that are still under way end as usual.  A lease that has ended already
 // gets ErrStale.
 func (l DriverLease) Release() error {
-	return l.ended(put(l.number))
+	return l.end(false)
+}
+
+func (l DriverLease) end(discarded bool) error {
+	if code := put(l.number); code < 0 {
+		return l.ended(code)
+	}
+	l.pool.tracers.release(l.pool, l.number, nil, discarded)
+	return nil
 }
 
 // Discard ends the lease and closes the connection.
@@ -185,7 +228,7 @@ func (l DriverLease) Discard() error {
 	if code := markUnusable(l.number); code < 0 {
 		return l.ended(code)
 	}
-	return l.Release()
+	return l.end(true)
 }
 
 // DiscardBroken does what Lease.DiscardBroken does.  A call that ends with ErrBroken has done it already.
@@ -193,7 +236,7 @@ func (l DriverLease) DiscardBroken() error {
 	if code := markBroken(l.number); code < 0 {
 		return l.ended(code)
 	}
-	return l.Release()
+	return l.end(true)
 }
 
 // Tag does what Lease.Tag does.

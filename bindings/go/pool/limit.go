@@ -66,5 +66,5 @@ func limit(ctx context.Context, after time.Duration) (context.Context, context.C
 
 // The error of a get whose context was over when it began.
 func (p *Pool[C]) tooLate(ctx context.Context) error {
-	return p.early.count(over(ctx).in(p.handle, ""))
+	return p.early.count(overOrLate(ctx, p.timeout).in(p.handle, ""))
 }

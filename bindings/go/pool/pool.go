@@ -33,6 +33,7 @@ type Pool[C any] struct {
 	reset  func(C) error
 	listeners
 	duties
+	around    *around[C] // nil: nothing is
 	table     table[C]
 	queue     queue
 	early     early // gets that ended before the library was asked
@@ -83,6 +84,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	settings := config.settings()
 	defer settings.free()
 	p.listeners.choose(settings)
+	p.surround(config.Tracer, settings)
 	if settings.err != nil {
 		return nil, settings.err
 	}
@@ -154,12 +156,18 @@ func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelF
 //
 // A panic in open or check reaches the caller as a *PanicError.
 func (p *Pool[C]) Get(ctx context.Context) (Lease[C], error) {
+	if p.around != nil {
+		return p.getAround(ctx, true)
+	}
 	return p.get(ctx, true)
 }
 
 // TryGet is a Get that does not wait for others: an idle connection is lent, or a new one opened if the caps allow; else
 // the error is ErrTimeout.  The context is for the opening.
 func (p *Pool[C]) TryGet(ctx context.Context) (Lease[C], error) {
+	if p.around != nil {
+		return p.getAround(ctx, false)
+	}
 	return p.get(ctx, false)
 }
 

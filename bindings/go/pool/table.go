@@ -25,7 +25,8 @@ type place[C any] struct {
 	lease atomic.Int64 // 0: not lent
 	pool  *Pool[C]
 	conn  C // belongs to who has the lease or claim
-	_     [32]byte
+	holder
+	_ [24]byte
 }
 
 // Where a connection is that has been put there; also for a lease that ended long ago.
