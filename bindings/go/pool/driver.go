@@ -17,6 +17,7 @@ type DriverPool struct {
 	handle  *handle
 	timeout time.Duration // of a get; 0: none
 	early   early
+	limits
 	tracers tracers
 	places  bool // it is noted where each lease was got
 }
@@ -82,8 +83,10 @@ func newDriverPool(tracer any, settings *settings, create func(*settings) (*hand
 	if err != nil {
 		return nil, err
 	}
-	return &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms()), tracers: tracers,
-		places: settings.notesPlaces()}, nil
+	p := &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms()), tracers: tracers,
+		places: settings.notesPlaces()}
+	p.limits.read(settings)
+	return p, nil
 }
 
 // Get lends a connection; it waits and ends as Pool.Get does.

@@ -33,6 +33,7 @@ type Pool[C any] struct {
 	reset  func(C) error
 	listeners
 	duties
+	limits
 	around    *around[C] // nil: nothing is
 	table     table[C]
 	queue     queue
@@ -93,6 +94,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		return nil, err
 	}
 	p.duties = settings.duties()
+	p.limits.read(settings)
 	if err := p.fill(p.initial); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import "context"
 type Source interface {
 	Name() string
 	Stats() Stats
+	Limits() Limits
 	Report(format int) (string, error)
 }
 
