@@ -24,9 +24,10 @@ type group[C any] [1 << groupBits]place[C]
 type place[C any] struct {
 	lease atomic.Int64 // 0: not lent
 	pool  *Pool[C]
-	conn  C // belongs to who has the lease or claim
+	conn  C     // belongs to who has the lease or claim
+	life  *life // of the connection; likewise
 	holder
-	_ [24]byte
+	_ [16]byte
 }
 
 // Where a connection is that has been put there; also for a lease that ended long ago.
