@@ -12,7 +12,7 @@
 #include "decide/waiter.h"
 #include "decide/work.h"
 
-/* How long waiters count on work that was left over, from when it began; so much longer with each time that it was in
+/* How long waiters count on work, from when it began; on what was left over so much longer with each time that it was in
    vain. */
 #define LEFT_OVER_NS INT64_C(250000000)
 
@@ -112,6 +112,15 @@ int32_t attend_waiting(const struct pool *pool)
 {
   assert_locked(pool);
   return pool->queue.length - pool->queue.attended;
+}
+
+struct waiter *attend_next(struct pool *pool, int64_t now)
+{
+  assert_locked(pool);
+  struct waiter *waiter = pool->queue.first;
+  while (waiter && waiter->works > 0 && now - waiter->attended_ns < LEFT_OVER_NS)
+    waiter = waiter->next;
+  return waiter ? waiter : pool->queue.first;
 }
 
 /* No more than there are connections come before the one that is looked for. */

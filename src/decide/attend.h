@@ -43,6 +43,10 @@ void attend_note_success(struct pool *pool);
 /* How many wait for others, with nothing under way for them. */
 int32_t attend_waiting(const struct pool *pool);
 
+/* The waiter whose turn it is, or NULL.  One for which something is under way is likely to be served by that: those for
+   which nothing is come before it, but not for long. */
+struct waiter *attend_next(struct pool *pool, int64_t now);
+
 /* The first for which nothing is under way, or no check; or NULL. */
 struct waiter *attend_first(struct pool *pool);
 struct waiter *attend_first_unchecking(struct pool *pool);
