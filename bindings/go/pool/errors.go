@@ -196,6 +196,14 @@ func (e *Error) in(handle *handle, message string) *Error {
 	return e
 }
 
+// Who makes a pool knows which.
+func unnamed(err error) error {
+	if failure, is := err.(*Error); is {
+		failure.Pool = ""
+	}
+	return err
+}
+
 func stillOpen(count int, ctx context.Context) error {
 	ended := over(ctx)
 	ended.Message = fmt.Sprintf("the pool is closed, but connections are still lent or being opened: %d", count)

@@ -92,7 +92,7 @@ func TestWhoseFirstConnectionFailsIsToldWhich(t *testing.T) {
 	})
 	expect(t, err, pool.ErrOpen)
 	expect(t, err, errNo)
-	if err.Error() != "pool: could not open initial connection 3 of 5: no" || opened.Load() != 3 {
+	if err.Error() != "could not open initial connection 3 of 5: no" || opened.Load() != 3 {
 		t.Errorf("%q after %d", err, opened.Load())
 	}
 }

@@ -98,7 +98,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	p.limits.read(settings)
 	p.limitOpens(config.OpenTimeout)
 	if err := p.fill(p.initial); err != nil {
-		return nil, err
+		return nil, unnamed(err)
 	}
 	p.tend()
 	return p, nil
