@@ -291,7 +291,7 @@ static bool waits_unknowing(struct pool *pool, const struct waiter *waiter)
 static void serve_detached(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
 {
   bool idle = idle_any(&pool->rows);
-  struct waiter *unchecking = idle && next->checks > 0 ? attend_first_unchecking(pool) : NULL;
+  struct waiter *unchecking = idle && attend_is_checking(next, now) ? attend_first_unchecking(pool, now) : NULL;
   if (unchecking)
     next = unchecking;
   if (!idle && next->works > 0)

@@ -141,7 +141,7 @@ func (p *Pool[C]) putBack(lease int64) {
 
 func (p *Pool[C]) runAlone(next step) {
 	result := new(outcome[C])
-	defer p.tendAfter(result)
+	defer p.tend() // the next may be opened, or something be due after a failure
 	if next.work == workOpen {
 		slow := time.AfterFunc(slowOpen, p.tend)
 		defer slow.Stop()
