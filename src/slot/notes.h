@@ -47,6 +47,8 @@ struct extra {
   _Atomic uint32_t busy_us;  /* how long opens took that failed for it before, an hour at most */
   _Atomic uint8_t waited;    /* that get was in the queue until it was asked for this */
   _Atomic uint8_t asked_for; /* FOR_* */
+  _Atomic uint64_t rested;   /* the generation of the lease that renewed the trust last */
+  _Atomic int64_t rested_ns; /* since when its connection had been idle */
   char *tag;
   pool_error_t *cause; /* why its check or reset failed, or NULL; of the slot's owner */
 };
