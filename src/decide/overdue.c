@@ -46,7 +46,7 @@ static void note_rest(struct pool *pool, struct slot *slot, int64_t now)
   uint64_t word = slot_word(slot);
   bool is_new = atomic_load(&notes_of(slot)->trusted_ns) == 0;
   atomic_store(&extra->rested_ns, is_new ? now : overdue_idle_since(pool, slot, word));
-  atomic_store(&extra->rested, word & GENERATION_MASK);
+  atomic_store(&extra->rested, (int64_t)(word & GENERATION_MASK));
 }
 
 void overdue_trust(struct pool *pool, struct slot *slot)
@@ -82,7 +82,7 @@ int64_t overdue_idle_since(struct pool *pool, struct slot *slot, uint64_t word)
 int64_t overdue_unused_since(struct pool *pool, struct slot *slot, uint64_t word)
 {
   struct extra *extra = extra_of(slot);
-  if (pool->stepped && atomic_load(&extra->rested) == (word & GENERATION_MASK))
+  if (pool->stepped && atomic_load(&extra->rested) == (int64_t)(word & GENERATION_MASK))
     return atomic_load(&extra->rested_ns);
   return overdue_idle_since(pool, slot, word);
 }

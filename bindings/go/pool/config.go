@@ -47,6 +47,9 @@ type Config struct {
 	LeakAfter     time.Duration // a lease that is out for so long is counted in Stats.Leaked; default: never
 	RetryMin      time.Duration // back-off after a failed open, doubling up to RetryMax; default: none
 	RetryMax      time.Duration // default 5 s
+	FailFast      bool          // an open that fails ends its Get at once, also where another connection may still come
+	CloseBehind   bool          // Release, Discard and Flush do not wait for close, which runs in a goroutine of its own
+	TrackUse      bool          // notes when each connection was last used, for Lease.LastUsed: each Release reads the clock
 	OverloadAfter time.Duration // the pool is overloaded when the first waits so long, for so long; default 100 ms
 
 	// Settings has any settings of the library by the names that they have there, as in {"max_open": "20"}; they go

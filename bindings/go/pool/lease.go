@@ -31,6 +31,9 @@ func (l Lease[C]) Release() error {
 		return stale()
 	}
 	p := l.place.pool
+	if p.tracksUse {
+		l.place.used.Store(moment())
+	}
 	next := end(l.number)
 	if next.wake != 0 || next.work != workNone || next.more != 0 {
 		p.settle(next)

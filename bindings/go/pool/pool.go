@@ -33,15 +33,16 @@ type Pool[C any] struct {
 	reset  func(C) error
 	listeners
 	duties
-	table     table[C]
-	queue     queue
-	keeper    keeper
-	filling   bool                  // New opens the first connections, and whatever else there is to do can wait
-	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
-	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
-	closed    atomic.Bool
-	emptied   sync.Once
-	drained   chan struct{}
+	table                              table[C]
+	queue                              queue
+	keeper                             keeper
+	filling                            bool                  // New opens the first connections, and whatever else there is to do can wait
+	cause                              atomic.Pointer[error] // of the last failed open, if none has succeeded since
+	lastCause                          atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
+	closed                             atomic.Bool
+	tracksUse, failsFast, closesBehind bool // as in Config
+	emptied                            sync.Once
+	drained                            chan struct{}
 }
 
 // Option is a function that a pool calls for its connections, beside the one that opens them.
@@ -69,7 +70,8 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 // fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
 // deadline.  A connection that comes too late is kept for the next caller.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
-	p := &Pool[C]{open: open, drained: make(chan struct{})}
+	p := &Pool[C]{open: open, drained: make(chan struct{}),
+		tracksUse: config.TrackUse, failsFast: config.FailFast, closesBehind: config.CloseBehind}
 	for _, option := range options {
 		if option == nil {
 			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}

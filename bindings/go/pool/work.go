@@ -119,7 +119,7 @@ func (p *Pool[C]) report(ctx context.Context, next step, result *outcome[C]) {
 	failure := result.err
 	opens := next.work == workOpen
 	if opens && failure == nil {
-		p.table.make(int64(next.claim), p).conn = result.conn
+		p.table.make(int64(next.claim), p).fill(result.conn)
 	}
 	if opens && failure != nil {
 		p.cause.Store(&failure)
@@ -133,6 +133,11 @@ func (p *Pool[C]) report(ctx context.Context, next step, result *outcome[C]) {
 	switch {
 	case after.result > 0:
 		result.lease = int64(after.result)
+	case after.ticket != 0 && p.failsFast:
+		result.lease = p.leave(int64(after.ticket))
+		if result.lease == 0 {
+			result.err = &Error{Kind: ErrOpen, Err: failure}
+		}
 	case after.ticket != 0:
 		result.next.ticket, result.next.look_again = after.ticket, after.look_again
 	case result.failed != nil:
@@ -214,8 +219,17 @@ func (p *Pool[C]) shield() {
 // Closes or resets what a step asks to, and what that leads to.
 func (p *Pool[C]) finish(next step) {
 	for next.work == workClose || next.work == workReset {
+		if p.closesBehind && next.work == workClose {
+			go p.closeBehind(next)
+			return
+		}
 		next = p.finishOne(next)
 	}
+}
+
+func (p *Pool[C]) closeBehind(next step) {
+	defer p.shield()
+	p.finish(p.finishOne(next))
 }
 
 func (p *Pool[C]) finishOne(next step) (after step) {
