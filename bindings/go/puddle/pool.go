@@ -73,9 +73,15 @@ func NewPool[T any](config *Config[T]) (*Pool[T], error) {
 	return p, nil
 }
 
+// Package pool knows no larger cap, and no process can have as many connections.
+const mostOpen = 1<<20 - 8
+
 func settingsFor(maxSize int32) pool.Config {
 	settings := Settings
 	settings.MaxOpen = int(maxSize)
+	if maxSize > mostOpen {
+		settings.MaxOpen = mostOpen
+	}
 	settings.FailFast, settings.CloseBehind = true, true
 	if settings.Name == "" {
 		settings.Name = "puddle"
