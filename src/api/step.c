@@ -66,6 +66,7 @@ static void note_asked(struct pool *pool, const struct step *step, int64_t now)
   atomic_store(&extra->waited, step->waited);
   atomic_store(&extra->busy_us, step->busy_ns < LONG_NS ? (uint32_t)(step->busy_ns / 1000) : LONG_NS / 1000);
   atomic_store(&extra->until_ns, step->until_ns);
+  atomic_store(&extra->attended, step->attended);
   if (step->work != POOL_WORK_OPEN)
     return;
   server_revive();
@@ -224,7 +225,7 @@ static pool_lease_t begin_ticket(struct pool *pool, int64_t ticket, struct step 
 {
   struct past past;
   pool_lease_t result = asker_begin_ticket(pool, ticket, step, &past);
-  bool waits = result == 0 && step->work == POOL_WORK_NONE;
+  bool waits = result == 0 && (step->work == POOL_WORK_NONE || step->attended);
   return finish(pool, step, theirs, result, waits ? ticket : 0, &past);
 }
 
@@ -237,6 +238,18 @@ static pool_lease_t finish_at_once(struct pool *pool, struct step *step, pool_st
   return finish(pool, step, theirs, result, 0, &none);
 }
 
+/* A get that is to wait, and has taken a connection that must be checked first. */
+static pool_lease_t begin_joined(struct pool *pool, int64_t timeout_ms, struct step *step, pool_step_t *theirs)
+{
+  struct past past;
+  struct waiter *waiter = asker_take_ticket(pool, WAITER_TICKET, clock_deadline(timeout_ms));
+  if (!waiter)
+    return finish_at_once(pool, step, theirs, 0); /* its holder waits for the check itself */
+  int64_t ticket = atomic_load(&waiter->ticket);
+  pool_lease_t result = asker_join(pool, waiter, step, &past);
+  return finish(pool, step, theirs, result, result ? 0 : ticket, &past);
+}
+
 static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, int64_t timeout_ms, int64_t ticket,
                                                            pool_lease_t lease, pool_step_t *theirs)
 {
@@ -246,6 +259,8 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
     return begin_ticket(pool, ticket, &step, theirs);
   pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
   step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
+  if (step.work == POOL_WORK_CHECK && pool->detached && timeout_ms)
+    return begin_joined(pool, timeout_ms, &step, theirs);
   if (result || step.work || timeout_ms == 0)
     return finish_at_once(pool, &step, theirs, result);
   struct waiter *waiter = asker_take_ticket(pool, WAITER_TICKET, clock_deadline(timeout_ms));
@@ -441,13 +456,10 @@ static void need_sleeper(struct pool *pool, struct slot *slot, const struct outc
 }
 
 /* One of the connections that the pool begins with could not be opened: the binding gives up the pool. */
-static pool_lease_t fail_to_fill(struct pool *pool, const pool_error_t *cause)
+static pool_lease_t fail_to_fill(struct pool *pool, int64_t connection, const pool_error_t *cause)
 {
-  pthread_mutex_lock(&pool->lock);
-  int32_t number = pool->config.initial - pool->chores.unfilled;
-  pthread_mutex_unlock(&pool->lock);
-  return error_set(NULL, cause->code, cause->native, "could not open initial connection %d of %d: %s", number,
-                   pool->config.initial, cause->message);
+  return error_set(NULL, cause->code, cause->native, "could not open initial connection %lld of %d: %s",
+                   (long long)connection, pool->config.initial, cause->message);
 }
 
 /* The get that an open or check was for, as it was noted when it was asked for. */
@@ -467,6 +479,7 @@ static pool_lease_t done(struct slot *slot, enum slot_state state, const struct 
   struct step step = {0};
   struct past past;
   struct pool *pool = slot_pool(slot);
+  int64_t connection = atomic_load(&slot->connection);
   tell_work(pool, slot, state, outcome);
   pool_lease_t result = work_settle(slot, state, outcome, &step);
   if (state == OPENING)
@@ -476,7 +489,7 @@ static pool_lease_t done(struct slot *slot, enum slot_state state, const struct 
     return finish(pool, &step, theirs, result, step.ticket, &past);
   write_step(theirs, pool, &step, 0);
   if (outcome->fills && !outcome->succeeded)
-    return fail_to_fill(pool, outcome->error);
+    return fail_to_fill(pool, connection, outcome->error);
   return result < 0 ? error_code((int)result) : result;
 }
 

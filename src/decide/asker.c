@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "slot/notes.h"
 #include "decide/answer.h"
 #include "decide/attention.h"
 #include "decide/count.h"
@@ -171,10 +172,24 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
     if (result < 0)
       count_failed_get_locked(pool, result, waiter->at_once);
     note_past(past, waiter);
-    if (result || step->work)
+    if (result || (step->work && !step->attended))
       give_ticket(pool, waiter);
   }
   life_unlock(owner);
+  return result;
+}
+
+pool_lease_t asker_join(struct pool *pool, struct waiter *waiter, struct step *step, struct past *past)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool_lease_t result = queue_join(pool, waiter, step);
+  note_past(past, waiter);
+  if (result < 0) {
+    count_failed_get_locked(pool, result, false);
+    atomic_store(&extra_of(step->slot)->asked_for, FOR_NOBODY);
+    give_ticket(pool, waiter);
+  }
+  life_unlock(pool);
   return result;
 }
 

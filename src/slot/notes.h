@@ -51,6 +51,7 @@ struct extra {
     _Atomic int64_t waits_ns; /* since when that get waits */
     _Atomic int64_t rested;   /* the generation of such a lease */
   };
+  _Atomic int64_t attended;  /* the ticket of the get that goes on waiting meanwhile; 0: none does */
   _Atomic uint32_t busy_us;  /* how long opens took that failed for it before, an hour at most */
   _Atomic uint8_t waited;    /* that get was in the queue until it was asked for this */
   _Atomic uint8_t asked_for; /* FOR_* */

@@ -38,6 +38,7 @@ type Config struct {
 	BreakerAfter  int           // after so many failed opens (with RetryMin) gets fail at once; default 5, -1: never
 	Fairness      time.Duration // how long the first waiter may be overtaken; default 1 ms, negative: never overtaken
 	GetTimeout    time.Duration // how long a Get takes at most; default 30 s
+	OpenTimeout   time.Duration // an open that takes longer is given up; default: GetTimeout, but at least 30 s; not with a driver
 	CallTimeout   time.Duration // how long a call through a driver takes at most; default: no limit
 	IdleTimeout   time.Duration // idle for so long, a connection is closed, down to MinIdle and MinOpen; default: never
 	MaxLifetime   time.Duration // no connection gets older; default: no limit
@@ -60,6 +61,8 @@ type Config struct {
 const (
 	respites      = 100 // of a waiter, in the time that he may be overtaken
 	driverOpeners = 2
+
+	leastOpenTimeout = 30 * time.Second
 )
 
 // The settings as the library has them, and the first that it refused.
@@ -177,14 +180,27 @@ type duties struct {
 	initial int
 	limit   int64         // of a get in milliseconds; -1: none
 	timeout time.Duration // the same; 0: none
+	opens   time.Duration // how long an open may take; 0: no limit
+	opening int           // how many are opened at one time at most; 0: no limit
 	checks  time.Duration // how long a check may take; 0: no limit
 	respite time.Duration // of who was told in vain
 }
 
 func (s *settings) duties() duties {
 	return duties{initial: s.GetInitial(), limit: s.GetGet_timeout_ms(), timeout: limited(s.GetGet_timeout_ms()),
+		opening: s.GetMax_opening(),
 		checks:  limited(s.GetCheck_timeout_ms()),
 		respite: time.Duration(s.GetFairness_us()) * time.Microsecond / respites}
+}
+
+// An open may take longer than an impatient get, for its connection is kept for the next.
+func (d *duties) limitOpens(configured time.Duration) {
+	switch {
+	case configured > 0:
+		d.opens = configured
+	case configured == 0 && d.timeout > 0:
+		d.opens = max(d.timeout, leastOpenTimeout)
+	}
 }
 
 // A time of the library; 0: no limit.

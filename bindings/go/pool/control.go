@@ -2,7 +2,11 @@
 
 package pool
 
-import "libpool.example/go/internal/native"
+import (
+	"sync"
+
+	"libpool.example/go/internal/native"
+)
 
 // Expose shows all pools of the process to the program poolctl, those that are made later too; as POOL_EXPOSE=1 does.
 func Expose() error { return exposed(native.Pool_expose_all) }
@@ -11,11 +15,13 @@ func Expose() error { return exposed(native.Pool_expose_all) }
 // steered as well.
 func (p *Pool[C]) Expose() error { return p.handle.expose() }
 
-// Flush replaces all connections: those that are idle are closed now, others when they are released.  It returns how many
-// connections are concerned.
+// Flush replaces all connections: those that are idle are closed now, side by side, others when they are released.  It
+// waits for closes a second at most, and returns how many connections are concerned.
 func (p *Pool[C]) Flush() int {
+	var closes sync.WaitGroup
 	count := p.handle.flush()
-	p.tend()
+	p.keeper.set(p.tidy(&closes), p.keep)
+	waitBriefly(&closes)
 	return count
 }
 

@@ -33,16 +33,18 @@ type Pool[C any] struct {
 	reset  func(C) error
 	listeners
 	duties
-	table                              table[C]
-	queue                              queue
-	keeper                             keeper
-	filling                            bool                  // New opens the first connections, and whatever else there is to do can wait
-	cause                              atomic.Pointer[error] // of the last failed open, if none has succeeded since
-	lastCause                          atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
-	closed                             atomic.Bool
+	table     table[C]
+	queue     queue
+	underway  opens
+	keeper    keeper
+	filling   atomic.Bool           // New opens the first connections, and whatever else there is to do can wait
+	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
+	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
+	closed    atomic.Bool
+	emptied   sync.Once
+	drained   chan struct{}
+
 	tracksUse, failsFast, closesBehind bool // as in Config
-	emptied                            sync.Once
-	drained                            chan struct{}
 }
 
 // Option is a function that a pool calls for its connections, beside the one that opens them.
@@ -92,6 +94,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		return nil, err
 	}
 	p.duties = settings.duties()
+	p.limitOpens(config.OpenTimeout)
 	if err := p.fill(p.initial); err != nil {
 		return nil, err
 	}
@@ -101,7 +104,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 
 // What this pool does for the library.
 func (p *Pool[C]) abilities() int {
-	abilities := p.listeners.abilities()
+	abilities := p.listeners.abilities() | detachedStep
 	if p.check != nil {
 		abilities |= checksStep
 	}
@@ -111,34 +114,58 @@ func (p *Pool[C]) abilities() int {
 	return abilities
 }
 
-// Opens the first connections, or none: then the pool is closed.
+// Opens the first connections, side by side, or none: then the pool is closed.
 func (p *Pool[C]) fill(count int) error {
-	p.filling = true
+	p.filling.Store(true)
+	ctx, cancel := p.limited(context.Background())
+	defer cancel()
 	defer func() {
-		if p.filling {
-			over, cancel := context.WithCancel(context.Background())
-			cancel()
-			p.Close(over)
+		if !p.filling.Load() {
+			return
 		}
+		soon, cancel := context.WithTimeout(ctx, courtesy) // if the time is over, something hangs
+		defer cancel()
+		_ = p.Close(soon)
 	}()
-	for i := 0; i < count; i++ {
-		if err := p.openFirst(); err != nil {
-			return err
-		}
+	if err := p.openFirst(ctx, count); err != nil {
+		return err
 	}
-	p.filling = false
+	p.filling.Store(false)
 	return nil
 }
 
-func (p *Pool[C]) openFirst() error {
-	ctx, cancel := p.limited(context.Background())
-	defer cancel()
-	next := following(p.handle)
-	if next.work != workOpen {
-		return &Error{Kind: ErrNoMemory}
+func (p *Pool[C]) openFirst(ctx context.Context, count int) error {
+	opened := make(chan *outcome[C], count)
+	for begun, ended := 0, 0; ended < count; {
+		if begun < count && (p.opening == 0 || begun-ended < p.opening) {
+			next := following(p.handle)
+			if next.work != workOpen {
+				return &Error{Kind: ErrNoMemory}
+			}
+			begun++
+			go p.openInto(opened, next)
+			continue
+		}
+		select {
+		case result := <-opened:
+			ended++
+			if result.panicked != nil {
+				panic(result.panicked)
+			}
+			if result.err != nil {
+				return result.err
+			}
+		case <-ctx.Done():
+			return p.late(ctx.Err(), nil, unfinished(step{told: told{work: workOpen}}))
+		}
 	}
-	_, err := p.perform(ctx, next)
-	return err
+	return nil
+}
+
+func (p *Pool[C]) openInto(opened chan<- *outcome[C], next step) {
+	result := new(outcome[C])
+	defer func() { opened <- result }()
+	p.run(context.Background(), next, result, nil)
 }
 
 // Ends a context at the latest when a get would end that begins now.
@@ -199,8 +226,8 @@ func (p *Pool[C]) lend(lease int64) Lease[C] {
 }
 
 // A get that finds no idle connection at once.
-func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease[C], error) {
-	ctx, cancel := p.limited(ctx)
+func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Lease[C], error) {
+	ctx, cancel := p.limited(caller)
 	defer cancel()
 	var failed error // of the last open
 	for {
@@ -209,29 +236,94 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease
 		case next.result > 0:
 			return p.lend(int64(next.result)), nil
 		case next.result < 0:
-			p.finish(next)
+			p.begin(next, nil)
 			return Lease[C]{}, p.ended(ctx, wait, next, failed)
-		case next.work == workClose || next.work == workReset:
-			p.finish(next)
-			next = step{}
-		case next.work != workNone:
-			done, err := p.perform(ctx, next)
+		case next.ticket != 0:
+			return p.queued(ctx, caller, next)
+		case next.work == workOpen || next.work == workCheck:
+			done, err := p.perform(ctx, caller, next)
 			if done.lease != 0 || err != nil {
 				return p.lendIf(done.lease), err
 			}
-			if done.failed != nil {
-				failed = done.failed
-			}
-			next = done.next
+			failed = done.failed
+		default:
+			p.begin(next, nil)
 		}
-		if next.ticket != 0 {
-			next = p.wait(ctx, next)
-		} else if err := ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return Lease[C]{}, p.late(err, failed, "")
-		} else {
-			next = begin(p.handle, p.most(ctx, wait), 0)
 		}
+		next = begin(p.handle, p.most(ctx, wait), 0)
 	}
+}
+
+// A get that has a place in the queue.  It waits there for what comes first, also while a connection is opened or checked
+// for it: what comes of that goes to the first in the queue.
+func (p *Pool[C]) queued(ctx, caller context.Context, next step) (Lease[C], error) {
+	ticket := int64(next.ticket)
+	told := p.queue.enter(ticket)
+	defer p.queue.leave(ticket, told)
+	work := p.send(caller, nil, ticket, next)
+	// Who told this ticket before it was known here told nobody, so look once more.
+	next = p.resume(work, ticket)
+	for inVain := false; next.ticket != 0; inVain = true {
+		p.tell(next)
+		work = p.send(caller, work, ticket, next)
+		if next.work == workClose { // an idle one was in the way
+			next = p.resume(work, ticket)
+			continue
+		}
+		if inVain && next.work == workNone {
+			p.rest(ctx)
+		}
+		if isToldBefore(ctx, told, time.Duration(next.look_again)) {
+			next = p.resume(work, ticket)
+		} else {
+			next = cancel(ticket) // a lease, if one came at this moment
+		}
+		p.passOn(work, ticket, next)
+	}
+	p.tell(next)
+	if next.result > 0 {
+		return p.lend(int64(next.result)), nil
+	}
+	p.begin(next, nil)
+	return Lease[C]{}, p.ended(ctx, true, next, work.failure())
+}
+
+// Goes on with a get that has a ticket, unless what it began has failed and that is its end.
+func (p *Pool[C]) resume(work *errand, ticket int64) step {
+	if p.failsFast && work.failure() != nil {
+		return cancel(ticket)
+	}
+	return begin(p.handle, -1, ticket)
+}
+
+// Has the work of a step done.
+func (p *Pool[C]) send(caller context.Context, work *errand, ticket int64, next step) *errand {
+	if next.work != workOpen && next.work != workCheck {
+		p.begin(next, nil)
+		return work
+	}
+	if work == nil {
+		work = &errand{queue: &p.queue, ticket: ticket}
+	}
+	go p.runFor(caller, next, work)
+	return work
+}
+
+// Panics if what was done for this get has, and leaves nothing behind.
+func (p *Pool[C]) passOn(work *errand, ticket int64, next step) {
+	if work == nil || work.panicked.Load() == nil {
+		return
+	}
+	p.tell(next)
+	p.send(context.Background(), work, ticket, next)
+	if next.ticket != 0 {
+		next = cancel(ticket)
+		p.tell(next)
+	}
+	p.putBack(max(int64(next.result), 0))
+	panic(work.panicked.Load())
 }
 
 func (p *Pool[C]) lendIf(lease int64) Lease[C] {
@@ -247,6 +339,8 @@ func (p *Pool[C]) ended(ctx context.Context, wait bool, last step, failed error)
 	case last.result == timeoutCode && wait:
 		<-ctx.Done() // the library counts in milliseconds and may be early by a part of one
 		return p.late(ctx.Err(), failed, last.message)
+	case last.result == cancelledCode && ctx.Err() == nil:
+		return &Error{Kind: ErrOpen, Err: failed}
 	case last.result == cancelledCode:
 		return p.late(ctx.Err(), failed, last.message)
 	case last.result == openCode && failed != nil:
@@ -266,26 +360,6 @@ func (p *Pool[C]) late(err, failed error, message string) *Error {
 		ended.Err = &lateError{over: err, open: failed}
 	}
 	return ended
-}
-
-// The next step of a get that has a ticket.
-func (p *Pool[C]) wait(ctx context.Context, next step) step {
-	ticket := int64(next.ticket)
-	told := p.queue.enter(ticket)
-	defer p.queue.leave(ticket, told)
-	// Who told this ticket before it was known here told nobody, so look once more.
-	next = begin(p.handle, -1, ticket)
-	for inVain := false; next.ticket != 0; inVain = true {
-		p.tell(next)
-		if inVain {
-			p.rest(ctx)
-		}
-		if !isToldBefore(ctx, told, time.Duration(next.look_again)) {
-			return cancel(ticket) // a lease, if one came at this moment
-		}
-		next = begin(p.handle, -1, ticket)
-	}
-	return next
 }
 
 // Who was told, but overtaken by somebody who gets and releases all the time, would be so again at once.  He lets that
@@ -325,6 +399,7 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 	}
 	p.closed.Store(true)
 	p.handle.close()
+	p.underway.giveUp()
 	p.keeper.stop()
 	p.tend()
 	if p.noteDrained() == 0 {

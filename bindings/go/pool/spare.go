@@ -39,18 +39,11 @@ func (p *Pool[C]) TryGetIdle(ctx context.Context) (Lease[C], error) {
 		case next.work != workCheck:
 			p.finish(next)
 		default:
-			if done, err := p.perform(ctx, next); done.lease != 0 || err != nil {
+			if done, err := p.perform(ctx, ctx, next); done.lease != 0 || err != nil {
 				return p.lendIf(done.lease), err
 			}
 		}
 	}
-}
-
-// Gives up a place in the queue; returns the lease that came at this moment, or 0.
-func (p *Pool[C]) leave(ticket int64) int64 {
-	next := cancel(ticket)
-	p.settle(next)
-	return max(int64(next.result), 0)
 }
 
 // CreateResource opens one more connection, also where others are idle, and returns when it is there for the next Get.
@@ -84,14 +77,17 @@ func (p *Pool[C]) StartResource(ctx context.Context) (<-chan error, error) {
 	return opened, nil
 }
 
-// Tells the channel also if open panics, which is an error here, for nobody is there to go on with the panic.
-func (p *Pool[C]) openSpare(ctx context.Context, next step, opened chan<- error) {
-	var err error
-	defer func() { opened <- err }()
-	defer func() {
-		if value := recover(); value != nil {
-			err = &Error{Kind: ErrOpen, Err: value.(error)}
-		}
-	}()
-	_, err = p.perform(ctx, next)
+func (p *Pool[C]) openSpare(values context.Context, next step, opened chan<- error) {
+	result := new(outcome[C])
+	defer p.tendAfter(result)
+	defer func() { opened <- result.spareError() }()
+	p.run(values, next, result, nil)
+}
+
+// A panic of open is an error here, for nobody is there to go on with it.
+func (o *outcome[C]) spareError() error {
+	if o.panicked != nil {
+		return &Error{Kind: ErrOpen, Err: o.panicked}
+	}
+	return o.err
 }

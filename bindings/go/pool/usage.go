@@ -12,11 +12,11 @@ func moment() int64 { return int64(time.Since(beginning)) }
 func timeOf(moment int64) time.Time { return beginning.Add(time.Duration(moment)) }
 
 // A new connection has its place.
-func (p *place[C]) fill(conn C) {
+func (p *place[C]) fill(conn C, life *life) {
 	now := moment()
 	p.made.Store(now)
 	p.used.Store(now)
-	p.conn = conn
+	p.conn, p.life = conn, life
 }
 
 // CreationTime is when open returned the connection.  Like Conn, it panics with ErrStale after the lease has ended.
@@ -71,7 +71,7 @@ func (l Lease[C]) Hijack() (C, error) {
 	p.tell(next)
 	if next.work == workClose {
 		var none C
-		l.place.conn = none
+		l.place.conn, l.place.life = none, nil // it lives on
 		next = p.acknowledge(succeeded(int64(next.claim)))
 	}
 	p.finish(next)

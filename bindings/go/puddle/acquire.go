@@ -21,9 +21,14 @@ func (p *Pool[T]) Acquire(ctx context.Context) (*Resource[T], error) {
 	if err == nil {
 		return p.acquired(lease, began, false), nil
 	}
-	if lease, err = p.pool.Get(ctx); err != nil {
+	wish := &wish[T]{Context: ctx}
+	if lease, err = p.pool.Get(wish); err != nil {
+		if res := p.leave(ctx, wish, err); res != nil {
+			return res, nil
+		}
 		return nil, p.failure(ctx, err)
 	}
+	p.forget(wish)
 	if err = ctx.Err(); err != nil { // at the same moment, and puddle's users know the end of the context to win
 		_ = lease.ReleaseUnused()
 		return nil, p.failure(ctx, err)

@@ -2,7 +2,10 @@
 
 package puddle
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // What a constructor failed with, as it was.
 type constructorError struct{ err error }
@@ -28,13 +31,18 @@ type constructing struct {
 func (c constructing) Value(key any) any { return c.values.Value(key) }
 
 func (p *Pool[T]) construct(values context.Context) (*Resource[T], error) {
+	wish, _ := values.Value(wishKey{}).(*wish[T])
+	if wish != nil {
+		wish.begun.Store(true)
+	}
 	ctx, is := values.Value(givenKey{}).(context.Context)
 	if !is {
 		ctx = constructing{Context: p.ends, values: values}
 	}
 	value, err := p.constructor(ctx)
 	if err != nil {
+		wish.settle(nil)
 		return nil, &constructorError{err}
 	}
-	return newResource(p, value), nil
+	return &Resource[T]{value: value, made: time.Now(), used: now(), wish: wish}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"libpool.example/go/pool"
 )
@@ -50,7 +51,8 @@ type Pool[T any] struct {
 	maxSize     int32
 	ends        context.Context // when the pool is closed
 	end         context.CancelFunc
-	closing     sync.Once
+	closing     atomic.Bool
+	once        sync.Once // for Close
 	counts      counts
 }
 
@@ -63,7 +65,9 @@ func NewPool[T any](config *Config[T]) (*Pool[T], error) {
 	p.ends, p.end = context.WithCancel(context.Background())
 	destructor := config.Destructor
 	destroy := func(res *Resource[T]) error {
-		destructor(res.value)
+		if !p.letGo(res) {
+			destructor(res.value)
+		}
 		return nil
 	}
 	var err error
@@ -95,7 +99,8 @@ func settingsFor(maxSize int32) pool.Config {
 // Close destroys all resources, those that are acquired when they are released, and returns when that is done.  Whoever
 // waits for a resource, or comes later, gets ErrClosedPool.
 func (p *Pool[T]) Close() {
-	p.closing.Do(func() {
+	p.closing.Store(true)
+	p.once.Do(func() {
 		over, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = p.pool.Close(over)

@@ -22,15 +22,17 @@ type Resource[T any] struct {
 	state atomic.Int32
 	lease pool.Lease[*Resource[T]] // while it is acquired
 	made  time.Time
-	used  int64 // when it was released last
-}
-
-func newResource[T any](p *Pool[T], value T) *Resource[T] {
-	return &Resource[T]{value: value, made: time.Now(), used: now()}
+	used  int64         // when it was released last
+	wish  *wish[T]      // of the Acquire that it was constructed for, until it is acquired
+	late  chan struct{} // closed when it is released, if it was acquired of a closed pool
 }
 
 func take[T any](lease pool.Lease[*Resource[T]]) *Resource[T] {
 	res := lease.Conn()
+	if res.wish != nil {
+		res.wish.settle(nil)
+		res.wish = nil
+	}
 	res.lease = lease
 	res.state.Store(acquired)
 	return res
@@ -59,25 +61,33 @@ func (res *Resource[T]) Value() T {
 func (res *Resource[T]) Release() {
 	res.leave(idle, "release")
 	res.used = now()
-	_ = res.lease.Release()
+	if !res.isLate() {
+		_ = res.lease.Release()
+	}
 }
 
 // ReleaseUnused gives the resource back as if it had not been acquired: LastUsedNanotime stays what it was.
 func (res *Resource[T]) ReleaseUnused() {
 	res.leave(idle, "release")
-	_ = res.lease.ReleaseUnused()
+	if !res.isLate() {
+		_ = res.lease.ReleaseUnused()
+	}
 }
 
 // Destroy gives the resource back to be destroyed.
 func (res *Resource[T]) Destroy() {
 	res.leave(idle, "destroy")
-	_ = res.lease.Discard()
+	if !res.isLate() {
+		_ = res.lease.Discard()
+	}
 }
 
 // Hijack takes the resource out of the pool for good; to destroy it is the caller's business.
 func (res *Resource[T]) Hijack() {
 	res.leave(hijacked, "hijack")
-	_, _ = res.lease.Hijack()
+	if !res.isLate() {
+		_, _ = res.lease.Hijack()
+	}
 }
 
 // CreationTime is when the constructor returned the resource.
