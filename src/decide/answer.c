@@ -58,22 +58,22 @@ static pool_lease_t end_in_time(struct pool *pool, struct waiter *waiter, struct
 
 /* A thread that has just come is running and may overtake, as long as that is fair; one that has waited and woke for no
    reason may not. */
-static bool has_turn(struct pool *pool, const struct asking *asking)
+static bool has_turn(struct pool *pool, const struct asking *asking, int64_t now)
 {
   const struct waiter *waiter = asking->waiter;
   uint32_t attention = attention_of(pool);
   if (attention & ATTENTION_PAUSED)
     return false;
   bool comes = (!waiter || !waiter->waited) && !(attention & ATTENTION_FAIR);
-  return comes || asking->told || (waiter && attend_first_unchecking(pool) == waiter);
+  return comes || asking->told || (waiter && attend_first_unchecking(pool, now) == waiter);
 }
 
 /* ---- take ---- */
 
 /* An asynchronous waiter does not run: it gets what needs no work, and what does is checked in the background. */
-static pool_lease_t take(struct pool *pool, const struct asking *asking, struct step *step)
+static pool_lease_t take(struct pool *pool, const struct asking *asking, int64_t now, struct step *step)
 {
-  if (asking->waiter && asking->waiter->checks > 0)
+  if (asking->waiter && attend_is_checking(asking->waiter, now))
     return lend_clean(pool, step); /* one check at a time */
   if (!is_asynchronous(asking->waiter))
     return asking->wary ? lend_clean(pool, step) : lend_any(pool, step);
@@ -191,9 +191,9 @@ pool_lease_t answer(struct pool *pool, const struct asking *asking, int64_t now,
     return end_in_time(pool, waiter, step);
   if (waiter && overload_sheds(pool, waiter, now))
     return POOL_E_OVERLOAD; /* before it takes: what comes back now is for those that are not late */
-  bool turn = has_turn(pool, asking);
+  bool turn = has_turn(pool, asking, now);
   if (turn) {
-    pool_lease_t lease = take(pool, asking, step);
+    pool_lease_t lease = take(pool, asking, now, step);
     if (lease || step->work)
       return lease;
   }

@@ -44,8 +44,8 @@ pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *s
 struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns);
 void asker_give_ticket(struct pool *pool, struct waiter *waiter);
 
-/* Begins the wait of a ticket of a get that has taken a connection which is to be checked.  0; or an error, and then the
-   ticket is given up and the check is for nobody in particular. */
+/* Begins the wait of a ticket of a get that has taken a connection which is to be checked.  0; or an error, and then
+   the ticket is given up and the check is for nobody in particular. */
 pool_lease_t asker_join(struct pool *pool, struct waiter *waiter, struct step *step, struct past *past);
 
 /* asker_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment.  *past is

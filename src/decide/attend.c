@@ -12,8 +12,8 @@
 #include "decide/waiter.h"
 #include "decide/work.h"
 
-/* How long waiters count on work that was left over, from when it began; so much longer with each time that it was in
-   vain. */
+/* How long waiters count on work, from when it began; on what was left over so much longer with each time that it was
+   in vain. */
 #define LEFT_OVER_NS INT64_C(250000000)
 
 void attend_begin(struct pool *pool, struct waiter *waiter, struct step *step, int64_t now)
@@ -26,7 +26,11 @@ void attend_begin(struct pool *pool, struct waiter *waiter, struct step *step, i
     waiter->attended_ns = now;
     pool->queue.attended += waiter->queued;
   }
-  waiter->checks += step->work == POOL_WORK_CHECK;
+  if (step->work == POOL_WORK_CHECK) {
+    waiter->checks++;
+    waiter->check_ns = now;
+    step->look_again_ns = now + LEFT_OVER_NS;
+  }
 }
 
 static struct waiter *find(struct pool *pool, int64_t ticket)
@@ -98,6 +102,8 @@ bool attend_may_open(struct pool *pool, const struct waiter *waiter, int64_t now
 int64_t attend_again_at(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
   assert_locked(pool);
+  if (attend_is_checking(waiter, now))
+    return waiter->check_ns + LEFT_OVER_NS;
   bool counts = waiter->works == 0 && hopeful(pool) > 0 && pool->left_over.until_ns > now;
   return counts ? pool->left_over.until_ns : 0;
 }
@@ -114,6 +120,15 @@ int32_t attend_waiting(const struct pool *pool)
   return pool->queue.length - pool->queue.attended;
 }
 
+struct waiter *attend_next(struct pool *pool, int64_t now)
+{
+  assert_locked(pool);
+  struct waiter *waiter = pool->queue.first;
+  while (waiter && waiter->works > 0 && now - waiter->attended_ns < LEFT_OVER_NS)
+    waiter = waiter->next;
+  return waiter ? waiter : pool->queue.first;
+}
+
 /* No more than there are connections come before the one that is looked for. */
 struct waiter *attend_first(struct pool *pool)
 {
@@ -124,11 +139,16 @@ struct waiter *attend_first(struct pool *pool)
   return waiter;
 }
 
-struct waiter *attend_first_unchecking(struct pool *pool)
+bool attend_is_checking(const struct waiter *waiter, int64_t now)
+{
+  return waiter->checks > 0 && now - waiter->check_ns < LEFT_OVER_NS;
+}
+
+struct waiter *attend_first_unchecking(struct pool *pool, int64_t now)
 {
   assert_locked(pool);
   struct waiter *waiter = pool->queue.first;
-  while (waiter && waiter->checks > 0)
+  while (waiter && attend_is_checking(waiter, now))
     waiter = waiter->next;
   return waiter;
 }

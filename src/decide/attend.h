@@ -34,7 +34,7 @@ void attend_leave(struct pool *pool, struct waiter *waiter, int64_t now);
    does not suffice for all such waiters. */
 bool attend_may_open(struct pool *pool, const struct waiter *waiter, int64_t now);
 
-/* The moment when those that count on what is left over look again; 0: nothing is left over. */
+/* The moment when a waiter that counts on such work looks again; 0: it does not. */
 int64_t attend_again_at(struct pool *pool, const struct waiter *waiter, int64_t now);
 
 /* An open has succeeded: what is left over is hopeful again. */
@@ -43,8 +43,15 @@ void attend_note_success(struct pool *pool);
 /* How many wait for others, with nothing under way for them. */
 int32_t attend_waiting(const struct pool *pool);
 
+/* The waiter whose turn it is, or NULL.  One for which something is under way is likely to be served by that: those for
+   which nothing is come before it, but not for long. */
+struct waiter *attend_next(struct pool *pool, int64_t now);
+
 /* The first for which nothing is under way, or no check; or NULL. */
 struct waiter *attend_first(struct pool *pool);
-struct waiter *attend_first_unchecking(struct pool *pool);
+struct waiter *attend_first_unchecking(struct pool *pool, int64_t now);
+
+/* Whether a check is under way for the waiter that does not take unusually long: it begins no other. */
+bool attend_is_checking(const struct waiter *waiter, int64_t now);
 
 #endif

@@ -266,6 +266,7 @@ static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, str
   pool_lease_t lease = lend_clean(pool, step);
   if (!lease)
     return false;
+  waiter->waited = true;
   queue_settle(pool, waiter, lease, now);
   queue_wake(pool, waiter, step);
   return true;
@@ -290,7 +291,7 @@ static bool waits_unknowing(struct pool *pool, const struct waiter *waiter)
 static void serve_detached(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
 {
   bool idle = idle_any(&pool->rows);
-  struct waiter *unchecking = idle && next->checks > 0 ? attend_first_unchecking(pool) : NULL;
+  struct waiter *unchecking = idle && attend_is_checking(next, now) ? attend_first_unchecking(pool, now) : NULL;
   if (unchecking)
     next = unchecking;
   if (!idle && next->works > 0)
@@ -348,7 +349,7 @@ void queue_serve(struct pool *pool, struct step *step)
       return;
     }
     bool newest = overloaded && pool->config.queue == POOL_QUEUE_LIFO;
-    struct waiter *next = newest ? pool->queue.last : pool->queue.first;
+    struct waiter *next = newest ? pool->queue.last : attend_next(pool, now);
     if (next)
       serve_next(pool, next, now, step);
   }
@@ -419,7 +420,7 @@ static void stay(struct pool *pool, struct waiter *waiter, bool comes, int64_t n
     starve_suspect(pool, waiter);
   else if (starve_at(pool, waiter) && now >= starve_at(pool, waiter))
     step->starved = starve_find(pool, waiter);
-  waiter->waited = true;
+  waiter->waited = waiter->waited || waiter->works == 0; /* else it may be served by what is done for it */
   if (pool->queue.first != waiter)
     queue_serve(pool, step);
   step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
@@ -459,6 +460,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     stay(pool, waiter, comes, now, step);
     return 0;
   }
+  waiter->waited = waiter->waited || (result > 0 && waiter->works > 0);
   if (result == 0 && pool->detached)
     attend_begin(pool, waiter, step, now);
   else
@@ -487,7 +489,7 @@ bool queue_hand(struct pool *pool, struct slot *slot, uint64_t clear, struct ste
   int64_t now = clock_now();
   expire(pool, now, TOLD_AT_ONCE);
   bool newest = pool->config.queue == POOL_QUEUE_LIFO && overload_is_on(pool, now);
-  struct waiter *waiter = newest ? pool->queue.last : pool->queue.first;
+  struct waiter *waiter = newest ? pool->queue.last : attend_next(pool, now);
   if (!waiter || (attention_of(pool) & ATTENTION_NOT_LENDING) || waiter->deadline_ns <= now)
     return false;
   queue_settle(pool, waiter, lease_of(slot, slot_move(slot, pool->lend & LENT_AS, clear, LEASED)), now);

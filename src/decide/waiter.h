@@ -58,6 +58,7 @@ struct waiter {
   int64_t waited_ns;   /* once it is over: how long it waited */
   int64_t busy_ns;     /* of those of the step API: how long opens took that failed for it */
   int64_t attended_ns; /* since when something is under way for it */
+  int64_t check_ns;    /* and when the last of these checks began */
   int32_t thread;      /* the one that waits */
   pool_error_t error;  /* why an open or check for it failed last, or why its wait ended */
   struct due due;      /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */

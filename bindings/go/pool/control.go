@@ -3,7 +3,7 @@
 package pool
 
 import (
-	"sync"
+	"time"
 
 	"libpool.example/go/internal/native"
 )
@@ -18,10 +18,10 @@ func (p *Pool[C]) Expose() error { return p.handle.expose() }
 // Flush replaces all connections: those that are idle are closed now, side by side, others when they are released.  It
 // waits for closes a second at most, and returns how many connections are concerned.
 func (p *Pool[C]) Flush() int {
-	var closes sync.WaitGroup
+	closes := newBatch()
 	count := p.handle.flush()
-	p.keeper.set(p.tidy(&closes), p.keep)
-	waitBriefly(&closes)
+	p.keeper.set(p.tidy(closes), p.keep)
+	closes.wait(time.NewTimer(courtesy))
 	return count
 }
 

@@ -83,17 +83,17 @@ func TestMoreMayBeOpenedFirstThanAreKeptIdle(t *testing.T) {
 }
 
 func TestWhoseFirstConnectionFailsIsToldWhich(t *testing.T) {
-	var opened atomic.Int64
-	_, err := pool.New(pool.Config{Initial: 5}, func(context.Context) (*connection, error) {
+	var opened, closed atomic.Int64
+	_, err := pool.New(pool.Config{Initial: 5, MaxOpening: 1}, func(context.Context) (*connection, error) {
 		if opened.Add(1) == 3 {
 			return nil, errNo
 		}
 		return new(connection), nil
-	})
+	}, pool.WithClose(func(*connection) error { closed.Add(1); return nil }))
 	expect(t, err, pool.ErrOpen)
 	expect(t, err, errNo)
-	if err.Error() != "could not open initial connection 3 of 5: no" || opened.Load() != 3 {
-		t.Errorf("%q after %d", err, opened.Load())
+	if err.Error() != "could not open initial connection 3 of 5: no" || opened.Load() != 3 || closed.Load() != 2 {
+		t.Errorf("%q after %d, %d closed", err, opened.Load(), closed.Load())
 	}
 }
 

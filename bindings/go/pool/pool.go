@@ -391,8 +391,9 @@ func isToldBefore(ctx context.Context, told chan struct{}, lookAgain time.Durati
 }
 
 // Close closes the pool: nobody gets a connection any more, those who wait get ErrClosed, idle connections are closed
-// now and others when they are released.  Then it waits until the last one is closed or the context ends; the error says
-// how many are still out.  Close may be called again, also to go on waiting.
+// now, side by side, and others when they are released; opens that are under way are given up.  Then it waits until the last
+// one is closed or the context ends; the error says how many are still out.  It waits a tenth of a second for the closes of
+// those that are idle, also if the context has ended.  Close may be called again, also to go on waiting.
 func (p *Pool[C]) Close(ctx context.Context) error {
 	if ctx == nil {
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
@@ -401,19 +402,23 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 	p.handle.close()
 	p.underway.giveUp()
 	p.keeper.stop()
-	p.tend()
+	closes, timer := newBatch(), time.NewTimer(promptness)
+	p.tidy(closes)
 	if p.noteDrained() == 0 {
+		timer.Stop()
 		return nil
 	}
 	select {
 	case <-p.drained:
+		timer.Stop()
 		return nil
 	case <-ctx.Done():
-		if open := p.noteDrained(); open > 0 {
-			return stillOpen(open, ctx.Err())
-		}
-		return nil
 	}
+	closes.wait(timer)
+	if open := p.noteDrained(); open > 0 {
+		return stillOpen(open, ctx.Err())
+	}
+	return nil
 }
 
 // How many connections of a closed pool are still open; 0 lets every Close end.

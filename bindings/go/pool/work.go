@@ -7,7 +7,6 @@ import (
 	"errors"
 	"reflect"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -22,8 +21,11 @@ var (
 )
 
 const (
-	// So long a call waits for functions that it began, and need not wait for.
+	// So long Flush waits for closes at most, and so does New when it fails.
 	courtesy = time.Second
+
+	// So long Close waits for them although its context has ended.
+	promptness = 100 * time.Millisecond
 
 	// An open that nobody asked for and that takes longer is not counted on.
 	slowOpen = time.Second
@@ -141,7 +143,7 @@ func (p *Pool[C]) putBack(lease int64) {
 
 func (p *Pool[C]) runAlone(next step) {
 	result := new(outcome[C])
-	defer p.tendAfter(result)
+	defer p.tend() // the next may be opened, or something be due after a failure
 	if next.work == workOpen {
 		slow := time.AfterFunc(slowOpen, p.tend)
 		defer slow.Stop()
@@ -369,15 +371,14 @@ func (p *Pool[C]) tend() {
 	p.keeper.set(p.tidy(nil), p.keep)
 }
 
-// Returns when the next thing is due.  What it begins that is neither an open nor a check joins the group, unless that
-// is nil.
-func (p *Pool[C]) tidy(group *sync.WaitGroup) time.Duration {
+// Returns when the next thing is due.  The closes and resets that it begins join the batch, unless that is nil.
+func (p *Pool[C]) tidy(closes *batch) time.Duration {
 	next := following(p.handle)
 	for ; next.result == 1; next = following(p.handle) {
 		if next.wake != 0 {
 			p.queue.tell(int64(next.wake))
 		}
-		p.begin(next, group)
+		p.begin(next, closes)
 	}
 	if next.more != 0 {
 		p.listeners.ask(p.handle)
@@ -386,16 +387,12 @@ func (p *Pool[C]) tidy(group *sync.WaitGroup) time.Duration {
 }
 
 // Begins what nobody waits for.
-func (p *Pool[C]) begin(next step, group *sync.WaitGroup) {
+func (p *Pool[C]) begin(next step, closes *batch) {
 	switch next.work {
 	case workClose, workReset:
-		if group != nil {
-			group.Add(1)
-		}
+		closes.add()
 		go func() {
-			if group != nil {
-				defer group.Done()
-			}
+			defer closes.end()
 			defer p.shield()
 			p.finish(next)
 		}()
@@ -404,16 +401,36 @@ func (p *Pool[C]) begin(next step, group *sync.WaitGroup) {
 	}
 }
 
-func waitBriefly(group *sync.WaitGroup) {
-	done := make(chan struct{})
-	go func() {
-		group.Wait()
-		close(done)
-	}()
-	timer := time.NewTimer(courtesy)
+// Functions that were begun together; nil: nobody waits for them.
+type batch struct {
+	count atomic.Int64 // of those that go on, and one until all have begun
+	done  chan struct{}
+}
+
+func newBatch() *batch {
+	b := &batch{done: make(chan struct{})}
+	b.add()
+	return b
+}
+
+func (b *batch) add() {
+	if b != nil {
+		b.count.Add(1)
+	}
+}
+
+func (b *batch) end() {
+	if b != nil && b.count.Add(-1) == 0 {
+		close(b.done)
+	}
+}
+
+// Waits for all, but no longer than the timer says.
+func (b *batch) wait(timer *time.Timer) {
 	defer timer.Stop()
+	b.end()
 	select {
-	case <-done:
+	case <-b.done:
 	case <-timer.C:
 	}
 }
