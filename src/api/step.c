@@ -151,6 +151,13 @@ static int refuse_vtable(void)
   return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has a vtable; the step API is for pools without");
 }
 
+static int check_pool(const struct pool *pool)
+{
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  return pool->stepped ? 0 : refuse_vtable();
+}
+
 /* ---- the end of a get ---- */
 
 /* A get that failed, or was given up. */
@@ -300,6 +307,31 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   return lease;
 }
 
+pool_lease_t pool_step_idle(pool_t *pool, pool_step_t *theirs)
+{
+  struct step step = {0};
+  int code = check_step(theirs);
+  if (code || (code = check_pool(pool)))
+    return code;
+  if (attention_closed(pool))
+    return error_code(POOL_E_CLOSED);
+  pool_lease_t lease = asker_take_idle(pool, &step);
+  step.until_ns = NO_TIME;
+  return finish_at_once(pool, &step, theirs, lease);
+}
+
+int pool_step_open(pool_t *pool, pool_step_t *theirs)
+{
+  struct step step = {0};
+  int code = check_step(theirs);
+  if (code || (code = check_pool(pool)))
+    return code;
+  if ((code = asker_open(pool, &step)))
+    return failure_of_get(pool, code, &(struct late){.timeless = true});
+  write_step(theirs, pool, &step, 0);
+  return 0;
+}
+
 pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
 {
   struct step step;
@@ -319,7 +351,9 @@ pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
 
 /* ---- end ---- */
 
-static __attribute__((noinline)) int end_slowly(pool_lease_t lease, pool_step_t *theirs)
+typedef int take_back_fn(struct slot *slot, pool_lease_t lease, struct ending *ending);
+
+static __attribute__((noinline)) int end_slowly(pool_lease_t lease, take_back_fn *take_back, pool_step_t *theirs)
 {
   struct step step = {0};
   struct ending ending;
@@ -329,7 +363,7 @@ static __attribute__((noinline)) int end_slowly(pool_lease_t lease, pool_step_t 
   if (has_vtable(lease, true))
     return refuse_vtable();
   struct slot *slot = slot_find(lease);
-  if (!slot || give_take_back(slot, lease, &ending))
+  if (!slot || take_back(slot, lease, &ending))
     return (int)finish(NULL, &step, theirs, POOL_E_STALE, 0, NULL);
   struct pool *pool = slot_pool(slot);
   event_returned(pool, &ending);
@@ -362,7 +396,7 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
 {
   struct slot *slot = slot_of(lease);
   if (__builtin_expect(is_sampled(lease) || !write_nothing(theirs) || !slot_put(slot, lease, STEPPED), 0))
-    return end_slowly(lease, theirs);
+    return end_slowly(lease, give_take_back, theirs);
   struct pool *pool;
   if (__builtin_expect(!idle_is_marked(slot, &pool), 0))
     return end_unmarked(slot, lease, theirs);
@@ -370,6 +404,11 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
     return end_attentively(pool, slot, slot_put_word(lease), theirs);
   return 0;
+}
+
+int pool_step_end_unused(pool_lease_t lease, pool_step_t *theirs)
+{
+  return end_slowly(lease, give_take_back_unused, theirs);
 }
 
 /* The failure that the caller reports; its members may be empty.  NULL: there was none. */
@@ -494,13 +533,6 @@ static int64_t due_in(struct pool *pool)
     return 0;
   int64_t due_ns = atomic_load(&pool->looks.next_ns), now = clock_now();
   return due_ns == POOL_NO_DEADLINE ? due_ns : due_ns > now ? due_ns - now : 0;
-}
-
-static int check_pool(const struct pool *pool)
-{
-  if (!pool)
-    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
-  return pool->stepped ? 0 : refuse_vtable();
 }
 
 int pool_step_next(pool_t *pool, pool_step_t *theirs)

@@ -73,6 +73,9 @@ static const pool_api_t api = {
     .url_prepare = pool_url_prepare,
     .drivers = pool_drivers,
     .expose = pool_expose,
+    .step_idle = pool_step_idle,
+    .step_open = pool_step_open,
+    .step_end_unused = pool_step_end_unused,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

@@ -34,6 +34,10 @@ pool_lease_t asker_take_idle(struct pool *pool, struct step *step);
    queued; or an error.  The caller has found nothing with asker_take_idle().  A wary get has met a dead connection and
    rather opens than meets another; one that waits will queue if there is nothing now. */
 pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *step);
+
+/* Asks for an open for nobody in particular.  0 with work, or why there is none. */
+int asker_open(struct pool *pool, struct step *step);
+
 pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* A waiter with a ticket; NULL without memory.  It keeps the pool from being recycled until it is given up. */

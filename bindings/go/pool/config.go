@@ -48,6 +48,9 @@ type Config struct {
 	LeakAfter     time.Duration // a lease that is out for so long is reported, with who got it; default: never
 	RetryMin      time.Duration // back-off after a failed open, doubling up to RetryMax; default: none
 	RetryMax      time.Duration // default 5 s
+	FailFast      bool          // an open that fails ends its Get at once, also where another connection may still come
+	CloseBehind   bool          // Release, Discard and Flush do not wait for close, which runs in a goroutine of its own
+	TrackUse      bool          // notes when each connection was last used, for Lease.LastUsed: each Release reads the clock
 	OverloadAfter time.Duration // the pool is overloaded when the first waits so long, for so long; default 100 ms
 
 	// Tracer is told of gets, releases, opens and closes: it is an AcquireTracer, ReleaseTracer, OpenTracer or CloseTracer,

@@ -15,13 +15,11 @@ import (
 // Who holds a connection: where in the program it was got, and when.  With Config.LeakAfter each Get notes that.
 type holder struct {
 	site  atomic.Pointer[site]
-	since atomic.Int64 // nanoseconds from begun
+	since atomic.Int64 // a moment
 }
 
 // A place in the program.
 type site struct{ text string }
-
-var begun = time.Now()
 
 // The places of the program by the number that the compiler gave them; nil: the place is inside of this module.
 var sites sync.Map // uintptr: *site
@@ -79,7 +77,7 @@ func isInner(function string) bool {
 func (h *holder) note(lease int64) {
 	place := callerSite()
 	h.site.Store(place)
-	h.since.Store(int64(time.Since(begun)))
+	h.since.Store(moment())
 	_ = tag(lease, place.text)
 }
 
@@ -91,5 +89,5 @@ func (p *Pool[C]) describe(info *LeaseInfo) {
 		return
 	}
 	info.Caller = site.text
-	info.Held = time.Since(begun) - time.Duration(since)
+	info.Held = time.Duration(moment() - since)
 }

@@ -169,15 +169,15 @@ func (p *Pool[C]) approveRelease(lease Lease[C]) (good bool) {
 	return
 }
 
-// Tells of a lease that was ended with its connection.
-func (p *Pool[C]) discarding(lease Lease[C]) {
+// Tells of a lease that has just ended without asking the hook.
+func (p *Pool[C]) ending(lease Lease[C], discarded bool) {
 	ended := false
 	defer func() {
 		if !ended {
 			p.discard(lease.number)
 		}
 	}()
-	p.around.tracers.release(p, lease.number, lease.conn, true)
+	p.around.tracers.release(p, lease.number, lease.conn, discarded)
 	ended = true
 }
 

@@ -34,6 +34,9 @@ func (l Lease[C]) Release() error {
 	if p.around != nil && !p.approveRelease(l) {
 		return p.discard(l.number)
 	}
+	if p.tracksUse {
+		l.place.used.Store(moment())
+	}
 	next := end(l.number)
 	if next.wake != 0 || next.work != workNone || next.more != 0 {
 		p.settle(next)
@@ -47,7 +50,7 @@ func (l Lease[C]) Discard() error {
 		return stale()
 	}
 	if l.place.pool.around != nil {
-		l.place.pool.discarding(l)
+		l.place.pool.ending(l, true)
 	}
 	return l.place.pool.discard(l.number)
 }
@@ -59,7 +62,7 @@ func (l Lease[C]) DiscardBroken() error {
 		return stale()
 	}
 	if l.place.pool.around != nil {
-		l.place.pool.discarding(l)
+		l.place.pool.ending(l, true)
 	}
 	return l.place.pool.discardBroken(l.number)
 }

@@ -14,6 +14,12 @@ package pool
 #cgo nocallback step_cancel
 #cgo noescape step_end
 #cgo nocallback step_end
+#cgo noescape step_end_unused
+#cgo nocallback step_end_unused
+#cgo noescape step_idle
+#cgo nocallback step_idle
+#cgo noescape step_open
+#cgo nocallback step_open
 #cgo noescape step_end_unusable
 #cgo nocallback step_end_unusable
 #cgo noescape step_end_broken

@@ -46,6 +46,8 @@ type Pool[C any] struct {
 	closed    atomic.Bool
 	emptied   sync.Once
 	drained   chan struct{}
+
+	tracksUse, failsFast, closesBehind bool // as in Config
 }
 
 // Option is a function that a pool calls for its connections, beside the one that opens them.
@@ -73,7 +75,8 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 // fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
 // deadline.  A connection that comes too late is kept for the next caller.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
-	p := &Pool[C]{open: open, drained: make(chan struct{})}
+	p := &Pool[C]{open: open, drained: make(chan struct{}),
+		tracksUse: config.TrackUse, failsFast: config.FailFast, closesBehind: config.CloseBehind}
 	for _, option := range options {
 		if option == nil {
 			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
@@ -270,19 +273,19 @@ func (p *Pool[C]) queued(ctx, caller context.Context, next step) (Lease[C], erro
 	defer p.queue.leave(ticket, told)
 	work := p.send(caller, nil, ticket, next)
 	// Who told this ticket before it was known here told nobody, so look once more.
-	next = begin(p.handle, -1, ticket)
+	next = p.resume(work, ticket)
 	for inVain := false; next.ticket != 0; inVain = true {
 		p.tell(next)
 		work = p.send(caller, work, ticket, next)
 		if next.work == workClose { // an idle one was in the way
-			next = begin(p.handle, -1, ticket)
+			next = p.resume(work, ticket)
 			continue
 		}
 		if inVain && next.work == workNone {
 			p.rest(ctx)
 		}
 		if isToldBefore(ctx, told, time.Duration(next.look_again)) {
-			next = begin(p.handle, -1, ticket)
+			next = p.resume(work, ticket)
 		} else {
 			next = cancel(ticket) // a lease, if one came at this moment
 		}
@@ -294,6 +297,14 @@ func (p *Pool[C]) queued(ctx, caller context.Context, next step) (Lease[C], erro
 	}
 	p.begin(next, nil)
 	return Lease[C]{}, p.ended(ctx, true, next, work.failure())
+}
+
+// Goes on with a get that has a ticket, unless what it began has failed and that is its end.
+func (p *Pool[C]) resume(work *errand, ticket int64) step {
+	if p.failsFast && work.failure() != nil {
+		return cancel(ticket)
+	}
+	return begin(p.handle, -1, ticket)
 }
 
 // Has the work of a step done.
@@ -337,6 +348,8 @@ func (p *Pool[C]) ended(ctx context.Context, wait bool, last step, failed error)
 	case last.result == timeoutCode && wait:
 		<-ctx.Done() // the library counts in milliseconds and may be early by a part of one
 		return p.late(ctx, failed, last.message)
+	case last.result == cancelledCode && ctx.Err() == nil:
+		return &Error{Kind: ErrOpen, Err: failed, Pool: p.handle.name()}
 	case last.result == cancelledCode:
 		return p.late(ctx, failed, last.message)
 	case last.result == openCode && failed != nil:

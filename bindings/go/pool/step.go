@@ -73,6 +73,28 @@ func end(lease int64) (next step) {
 	return
 }
 
+func endUnused(lease int64) (next step) {
+	C.step_end_unused(C.int64_t(lease), &next.told)
+	return
+}
+
+// Lends what is idle, and nothing else.
+func beginIdle(handle *handle) (next step) {
+	C.step_idle(C.uintptr_t(handle.address), &next.told)
+	runtime.KeepAlive(handle)
+	return
+}
+
+// Asks for an open that no get waits for.
+func beginOpen(handle *handle) (next step) {
+	C.step_open(C.uintptr_t(handle.address), &next.told)
+	runtime.KeepAlive(handle)
+	if next.text != 0 {
+		next.read()
+	}
+	return
+}
+
 func endUnusable(lease int64) (next step) {
 	C.step_end_unusable(C.int64_t(lease), &next.told)
 	return

@@ -80,6 +80,8 @@ func (p *Pool[C]) runFor(values context.Context, next step, e *errand) {
 		if result.panicked != nil {
 			e.panicked.Store(result.panicked)
 			e.queue.tell(e.ticket)
+		} else if p.failsFast && result.failed != nil {
+			e.queue.tell(e.ticket)
 		}
 	}()
 	p.run(values, next, result, func() { e.failed.Store(&result.failed) })
@@ -228,8 +230,7 @@ func (p *Pool[C]) report(next step, result *outcome[C], failed func()) {
 	failure := result.err
 	opens := next.work == workOpen
 	if opens && failure == nil {
-		place := p.table.make(int64(next.claim), p)
-		place.conn, place.life = result.conn, result.life
+		p.table.make(int64(next.claim), p).fill(result.conn, result.life)
 		p.cause.Store(nil)
 	} else if opens {
 		p.cause.Store(&failure)
@@ -358,6 +359,10 @@ func (p *Pool[C]) tell(next step) {
 
 func (p *Pool[C]) settle(next step) {
 	p.tell(next)
+	if p.closesBehind && next.work == workClose {
+		p.begin(next, nil)
+		return
+	}
 	p.finish(next)
 }
 

@@ -113,6 +113,11 @@ typedef struct {
 
   /* pool/expose.h */
   int (*expose)(pool_t *pool, pool_error_t *error);
+
+  /* pool/step.h */
+  pool_lease_t (*step_idle)(pool_t *pool, pool_step_t *step);
+  int (*step_open)(pool_t *pool, pool_step_t *step);
+  int (*step_end_unused)(pool_lease_t lease, pool_step_t *step);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */
