@@ -15,6 +15,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"libpool.example/go/pool"
@@ -50,7 +52,10 @@ func NewChannelPool(initialCap, maxCap int, factory Factory) (Pool, error) {
 	if factory == nil {
 		return nil, errors.New("factory is nil")
 	}
-	clients, err := pool.New(pool.Config{Name: "rpc", Initial: initialCap, MaxOpen: maxCap}, openWith(factory), pool.WithClose((*client).close))
+	first := new(filling)
+	clients, err := pool.New(pool.Config{Name: "rpc", Initial: initialCap, MaxOpen: maxCap}, openWith(first.serial(factory)),
+		pool.WithClose((*client).close))
+	first.over.Store(true)
 	if errors.Is(err, pool.ErrOpen) {
 		return nil, fmt.Errorf("factory is not able to fill the pool: %s", cause(err))
 	}
@@ -58,6 +63,30 @@ func NewChannelPool(initialCap, maxCap int, factory Factory) (Pool, error) {
 		return nil, err
 	}
 	return &clientPool{clients: clients}, nil
+}
+
+// The opening of the first clients: one after the other, and none after one has failed, as with the ancestor, whose users'
+// factories may rely on that.
+type filling struct {
+	over  atomic.Bool
+	mutex sync.Mutex // guards the following
+	err   error
+}
+
+func (f *filling) serial(factory Factory) Factory {
+	return func() (RpcAble, error) {
+		if f.over.Load() {
+			return factory()
+		}
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		if f.err != nil {
+			return nil, f.err
+		}
+		opened, err := factory()
+		f.err = err
+		return opened, err
+	}
 }
 
 func openWith(factory Factory) func(context.Context) (*client, error) {
