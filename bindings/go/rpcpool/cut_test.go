@@ -30,10 +30,15 @@ func (d *dialled) dial() (pool.RpcAble, error) {
 	return client, nil
 }
 
+func (d *dialled) areAccepted(t *testing.T) {
+	t.Helper()
+	eventually(t, "all that were dialled are accepted", func() bool { return int(d.accepted.Load()) == len(d.clients) })
+}
+
 // Cuts all connections, and waits until the clients know.
 func (d *dialled) cutAndNotice(t *testing.T) {
 	t.Helper()
-	eventually(t, "all that were dialled are accepted", func() bool { return int(d.accepted.Load()) == len(d.clients) })
+	d.areAccepted(t)
 	d.cut()
 	for _, client := range d.clients {
 		eventually(t, "a client knows that its connection is cut", func() bool {
@@ -139,6 +144,7 @@ func TestAnErrorOfTheServerDropsNoClient(t *testing.T) {
 func TestAServerThatIsGoneIsSaid(t *testing.T) {
 	p, d := newDialled(t, 1, 1)
 	client := get(t, p)
+	d.areAccepted(t)
 	d.listener.Close()
 	d.cutAndNotice(t)
 	var refused *net.OpError

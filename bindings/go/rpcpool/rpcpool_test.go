@@ -85,9 +85,9 @@ func serve(t testing.TB) *server {
 			if err != nil {
 				return
 			}
+			s.note(conn) // before it counts, so that all that are counted can be cut
 			s.accepted.Add(1)
 			s.open.Add(1)
-			s.note(conn)
 			go func() {
 				service.ServeConn(conn)
 				s.open.Add(-1)
