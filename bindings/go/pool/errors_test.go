@@ -150,6 +150,29 @@ func TestEachGetThatEndsIsCountedWhereverItWas(t *testing.T) {
 	release(t, held)
 }
 
+func TestAGetWhoseOpenHangsIsCountedAndSaysWhatItWaitedFor(t *testing.T) {
+	proceed := make(chan struct{})
+	p, err := pool.New(pool.Config{Name: "prices"}, func(context.Context) (*connection, error) {
+		<-proceed
+		return new(connection), nil
+	})
+	succeed(t, err)
+	ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
+	defer cancel()
+	says(t, errorOf(p.Get(ctx)), `prices: no connection in time: .*; 1 are open, 0 leased, 0 idle, 0 wait: context .*`)
+	ctx, cancel = context.WithCancel(background)
+	failed := make(chan error)
+	go func() { failed <- errorOf(p.Get(ctx)) }()
+	eventually(t, "another waits", func() bool { return p.Stats().Waiting == 1 })
+	cancel()
+	says(t, <-failed, `prices: cancelled: .*; \d are open, 0 leased, 0 idle, 0 wait: context canceled`)
+	if stats := p.Stats(); stats.TimedOut != 1 || stats.Cancelled != 1 {
+		t.Errorf("%+v", stats)
+	}
+	close(proceed)
+	drain(t, p)
+}
+
 func errorOf(_ pool.Lease[*connection], err error) error { return err }
 
 func TestACancelledGetSaysWhatItWaitedFor(t *testing.T) {

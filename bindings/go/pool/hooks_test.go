@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,7 +169,6 @@ type traceKey struct{}
 type tracer struct {
 	mutex sync.Mutex
 	notes []string
-	ended atomic.Int64
 }
 
 func (r *tracer) note(what string) {
@@ -263,4 +262,46 @@ func TestATracerIsToldWhatItHasMethodsFor(t *testing.T) {
 	}
 	_, err := pool.New(pool.Config{Tracer: "none"}, new(factory).open)
 	expect(t, err, pool.ErrInvalid)
+}
+
+// One that panics when it is told of the end of a get.
+type panickingTracer struct{ pool.AcquireTracer }
+
+func (panickingTracer) TraceAcquireEnd(context.Context, pool.Source, pool.TraceAcquireEndData) {
+	panic("tracer")
+}
+
+func TestATracerThatPanicsLosesNoConnection(t *testing.T) {
+	p, f := newPool(t, pool.Config{MaxOpen: 1, Tracer: panickingTracer{new(tracer)}})
+	for i := 0; i < 3; i++ {
+		apart(func() { _, _ = p.Get(background) })
+	}
+	if stats := p.Stats(); stats.Leased != 0 || f.opened.Load() != 3 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+func TestADriverPoolIsTracedAndNotesWhoGets(t *testing.T) {
+	server, _ := serveArith(t)
+	told := new(tracer)
+	p := openDriver(t, pool.Config{Name: "prices", MaxOpen: 1, LeakAfter: time.Hour, Tracer: told}, server.address)
+	succeed(t, p.With(background, func(lease pool.DriverLease) error {
+		if list := p.Leases(); len(list) != 1 || !strings.HasPrefix(list[0].Tag, "pool/hooks_test.go:") {
+			t.Errorf("leases are %+v", list)
+		}
+		_, err := p.TryGet()
+		expect(t, err, pool.ErrTimeout)
+		return nil
+	}))
+	expect(t, p.With(background, func(pool.DriverLease) error { return pool.Broken(errHook) }), errHook)
+	want := []string{"acquire of prices", "acquired nothing", "acquire of prices", "acquired late", "released",
+		"acquire of prices", "acquired nothing", "discarded"}
+	if len(told.notes) != len(want) {
+		t.Fatalf("told was %q", told.notes)
+	}
+	for i := range want {
+		if told.notes[i] != want[i] {
+			t.Errorf("told was %q instead of %q", told.notes, want)
+		}
+	}
 }
