@@ -206,7 +206,7 @@ func (p *DriverPool) Close(ctx context.Context) error {
 	}
 	for open := p.handle.close(); open > 0; open = p.handle.closeWithin(closeTick.Milliseconds()) {
 		if endOf(ctx) != nil {
-			return stillOpen(open, ctx)
+			return stillOpen(ctx, p.handle, open)
 		}
 	}
 	return nil

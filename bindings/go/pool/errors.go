@@ -204,8 +204,9 @@ func unnamed(err error) error {
 	return err
 }
 
-func stillOpen(count int, ctx context.Context) error {
+func stillOpen(ctx context.Context, handle *handle, count int) error {
 	ended := over(ctx)
+	ended.Pool = handle.name()
 	ended.Message = fmt.Sprintf("the pool is closed, but connections are still lent or being opened: %d", count)
 	return ended
 }

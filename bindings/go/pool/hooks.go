@@ -135,7 +135,8 @@ func (l Lease[C]) orNone(err error) Lease[C] {
 }
 
 func (p *Pool[C]) allRefused(count int) error {
-	return &Error{Kind: ErrOpen, Pool: p.handle.name(), Message: fmt.Sprintf("the hook BeforeLend refused %d connections", count)}
+	return &Error{Kind: ErrOpen, Pool: p.handle.name(),
+		Message: fmt.Sprintf("the hook BeforeLend refused %d connections", count)}
 }
 
 // Asks the hook, and ends the lease unless it may be lent.

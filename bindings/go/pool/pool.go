@@ -424,7 +424,7 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 	}
 	closes.wait(timer)
 	if open := p.noteDrained(); open > 0 {
-		return stillOpen(open, ctx)
+		return stillOpen(ctx, p.handle, open)
 	}
 	return nil
 }

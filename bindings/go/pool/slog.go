@@ -60,14 +60,16 @@ func (e Event) LogValue() slog.Value {
 }
 
 func (e Event) attributes() (attributes []slog.Attr) {
-	for _, text := range []slog.Attr{slog.String("reason", e.Reason), slog.String("tag", e.Tag), slog.String("message", e.Message)} {
-		if text.Value.String() != "" {
-			attributes = append(attributes, text)
+	texts := []slog.Attr{slog.String("reason", e.Reason), slog.String("tag", e.Tag), slog.String("message", e.Message)}
+	for _, each := range texts {
+		if each.Value.String() != "" {
+			attributes = append(attributes, each)
 		}
 	}
-	for _, number := range []slog.Attr{slog.Int64("lease", e.Lease), slog.Int64("connection", e.Connection), slog.Int64("lost", e.Lost)} {
-		if number.Value.Int64() != 0 {
-			attributes = append(attributes, number)
+	numbers := []slog.Attr{slog.Int64("lease", e.Lease), slog.Int64("connection", e.Connection), slog.Int64("lost", e.Lost)}
+	for _, each := range numbers {
+		if each.Value.Int64() != 0 {
+			attributes = append(attributes, each)
 		}
 	}
 	if e.Duration > 0 {

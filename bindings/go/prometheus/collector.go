@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Package poolprometheus is a collector for github.com/prometheus/client_golang.  It is a module of its own, so that a program
-// without Prometheus needs nothing of it.
+// Package poolprometheus is a collector for github.com/prometheus/client_golang.  It is a module of its own, so that a
+// program without Prometheus needs nothing of it.
 //
 //	registry.MustRegister(poolprometheus.NewCollector(clients))
 //

@@ -33,7 +33,8 @@ func newStandard(name string) standard {
 }
 
 func (s *standard) describe(descs chan<- *prometheus.Desc) {
-	for _, each := range []*prometheus.Desc{s.count, s.max, s.idleMax, s.idleMin, s.pending, s.timeouts, s.wait, s.create, s.use} {
+	all := []*prometheus.Desc{s.count, s.max, s.idleMax, s.idleMin, s.pending, s.timeouts, s.wait, s.create, s.use}
+	for _, each := range all {
 		descs <- each
 	}
 }
