@@ -27,6 +27,19 @@ else()
   set_tests_properties(go.prometheus PROPERTIES LABELS go TIMEOUT 900
     WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/go/prometheus ENVIRONMENT "${in_build_folder}")
 endif()
+# The stand-in for puddle; then puddle's own tests and pgxpool's, which Go's module proxy has.
+add_executable(postgres_run drivers/postgres_run.c drivers/postgres_server.c drivers/server.c)
+target_compile_definitions(postgres_run PRIVATE _GNU_SOURCE)
+add_test(NAME go.puddle COMMAND ${POOL_GO} test -race -count=1 .)
+set_tests_properties(go.puddle PROPERTIES LABELS go TIMEOUT 900 WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/go/puddle
+                     ENVIRONMENT "${in_build_folder}")
+set(with_proxy ${in_build_folder})
+list(REMOVE_ITEM with_proxy GOPROXY=off)
+foreach(theirs puddle pgxpool)
+  add_test(NAME go.theirs.${theirs} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/puddle/run.sh ${theirs} ${PROJECT_SOURCE_DIR}
+                                            ${PROJECT_BINARY_DIR} ${POOL_GO} $<TARGET_FILE:postgres_run>)
+  set_tests_properties(go.theirs.${theirs} PROPERTIES LABELS go TIMEOUT 900 ENVIRONMENT "${with_proxy}")
+endforeach()
 # Until Go 1.21 this was a matter of running, and since then it is one of building.
 execute_process(COMMAND ${CMAKE_COMMAND} -E env GOEXPERIMENT=cgocheck2 ${POOL_GO} version
                 RESULT_VARIABLE refused OUTPUT_QUIET ERROR_QUIET)

@@ -21,7 +21,9 @@ func (p *Pool[C]) Flush() int {
 	closes := newBatch()
 	count := p.handle.flush()
 	p.keeper.set(p.tidy(closes), p.keep)
-	closes.wait(time.NewTimer(courtesy))
+	if !p.closesBehind {
+		closes.wait(time.NewTimer(courtesy))
+	}
 	return count
 }
 
