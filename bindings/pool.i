@@ -70,6 +70,9 @@
 %ignore pool_step_end;
 %ignore pool_step_done;
 %ignore pool_step_next;
+%ignore pool_step_idle;
+%ignore pool_step_open;
+%ignore pool_step_end_unused;
 %ignore pool_step_event_t;
 %ignore pool_step_event;
 %ignore pool_bytes_t;

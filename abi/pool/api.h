@@ -117,6 +117,10 @@ typedef struct {
   /* pool/vtable.h */
   void (*phase)(const char *name, const char *detail);
   void (*phase_listen)(pool_phase_fn *heard, void *user);
+  /* pool/step.h */
+  pool_lease_t (*step_idle)(pool_t *pool, pool_step_t *step);
+  int (*step_open)(pool_t *pool, pool_step_t *step);
+  int (*step_end_unused)(pool_lease_t lease, pool_step_t *step);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */

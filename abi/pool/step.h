@@ -48,6 +48,9 @@ extern "C" {
        for each other are found, as in a pool with a vtable */
 #define POOL_STEP_EVENTS 8  /**< fetches events with pool_step_event(): those of event_mask are kept for it */
 #define POOL_STEP_LOG    16 /**< fetches lines of the log with pool_step_event() */
+#define POOL_STEP_DETACHED                                                                                             \
+  64 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
+        and what comes of it goes to the waiter whose turn it is */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
     fails. */
@@ -103,8 +106,8 @@ typedef struct {
  * was opened and free the pool.
  *  - `background_reset`: pool_step_next() asks for the reset of a connection, not pool_step_end().
  *  - `check_after_ms` and `keepalive_ms` need POOL_STEP_CHECKS, as they need a check there; a check that took
- *    longer than `check_timeout_ms` has failed, whatever is reported; to end one, and `call_timeout_ms`, are the caller's
- *    business.
+ *    longer than `check_timeout_ms` has failed, whatever is reported; to end one, and `call_timeout_ms`, are the
+ * caller's business.
  *  - `openers` must be 0, for the caller decides which thread opens; `events` and `log` must be NULL: their place is
  *    taken by POOL_STEP_EVENTS, POOL_STEP_LOG and pool_step_event().  `event_mask` is obeyed.
  *  - `keeper` means nothing: the caller keeps the time.
@@ -121,7 +124,9 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
  * Begins or continues a get.
  *
  * Returns a lease; or 0: then do step->work, or where that is POOL_WORK_NONE keep step->ticket, wait to be woken and
- * call again with it; or an error, and then the ticket, if there was one, is gone.
+ * call again with it; or an error, and then the ticket, if there was one, is gone.  With POOL_STEP_DETACHED and time to
+ * wait a step may have both: have the work done by others, and wait with the ticket meanwhile.  An error may then come
+ * with work, which is to be done for nobody in particular.
  * With timeout_ms 0 the call does not queue: it only looks.  The deadline counts from the first call; the caller keeps
  * the time and calls pool_step_cancel() when it is over.
  *
@@ -135,6 +140,32 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
  * @param ticket 0, or the ticket of an earlier call
  */
 POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *step);
+
+/**
+ * Lends an idle connection, if there is one: opens nothing and does not queue.
+ *
+ * Returns a lease; or 0: do step->work, which is a check or a close that comes first, and call again, or where that is
+ * POOL_WORK_NONE nothing may be lent now: no connection is idle, the pool is paused, or it is the first waiter's turn.
+ * The check is reported as that of a get, and pool_step_done() then returns the lease.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_CLOSED, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID (what is NULL), POOL_E_SIZE,
+ * POOL_E_WILD.  None is counted as a get that failed.  Since 0.1.  Idea: AcquireAllIdle of puddle.
+ */
+POOL_API pool_lease_t pool_step_idle(pool_t *pool, pool_step_t *step);
+
+/**
+ * Asks for one more connection, also where others are idle: step->work is POOL_WORK_OPEN.  What is opened so is lent to
+ * nobody: pool_step_done() returns 0, and the connection is idle or, where gets wait, for the first of them.
+ *
+ * Returns 0 with the work, or why there is none.
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_TIMEOUT (no room: max_open or max_opening is reached, or the pool is paused), POOL_E_OPEN (a failed
+ * open is not to be tried again yet; pool_failure() has its message), POOL_E_CLOSED, POOL_E_NOMEM, POOL_E_UNSUPPORTED
+ * (of a pool with a vtable), POOL_E_INVALID (what is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Idea: CreateResource of puddle.
+ */
+POOL_API int pool_step_open(pool_t *pool, pool_step_t *step);
 
 /**
  * Gives up a place in the queue.
@@ -158,13 +189,23 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 
 /**
+ * Ends a lease that was not used, as pool_step_end() does: its connection has been idle for as long as if it had never
+ * been lent, and the lease counts neither in pool_stats() nor for max_uses.  (The last lease that max_uses allows ends
+ * its connection all the same.)
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: those of pool_step_end().  Since 0.1.  Idea: ReleaseUnused of puddle.
+ */
+POOL_API int pool_step_end_unused(pool_lease_t lease, pool_step_t *step);
+
+/**
  * Reports work as done.
  *
  * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks
  * for a close), or with step->ticket: the open failed, but a connection may still come to this get, so wait as after
  * pool_step_begin().  Or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the
  * close); after an open that failed POOL_E_OPEN, or POOL_E_TIMEOUT as the failure says, and the get is over, or the
- * open was one of `initial`.
+ * open was one of `initial`.  0 also for work that came with a ticket: its holder is woken.
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: these, POOL_E_STALE (no such claim), POOL_E_NOMEM, POOL_E_UNSUPPORTED (of a pool with a vtable),
  * POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.  Since 0.1.

@@ -66,7 +66,7 @@ int pool_cancel(int64_t ticket)
   crew_wake_keeper(pool);
   if (lease) {
     step = (struct step){0};
-    give_unused(pool, lease, &step);
+    give_unused(lease, &step);
     worker_finish(pool, &step, POOL_NO_DEADLINE);
   }
   return 0;

@@ -59,7 +59,7 @@ static inline void pause_processor(void)
 static void return_unused(struct pool *pool, pool_lease_t lease)
 {
   struct step step = {0};
-  give_unused(pool, lease, &step);
+  give_unused(lease, &step);
   crew_finish(pool, &step);
   worker_do(pool, &step, POOL_NO_DEADLINE, true, NULL);
 }
@@ -85,7 +85,7 @@ static pool_lease_t spin(struct pool *pool, struct step *step)
     if (lease && !(atomic_load(&pool->attention) & ATTENTION_NOT_NOW))
       return lend_confirm(pool, lease, step);
     if (lease) {
-      give_unused(pool, lease, step);
+      give_unused(lease, step);
       return 0;
     }
     if (idle_hint(&pool->rows))

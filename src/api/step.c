@@ -66,6 +66,7 @@ static void note_asked(struct pool *pool, const struct step *step, int64_t now)
   atomic_store(&extra->waited, step->waited);
   atomic_store(&extra->busy_us, step->busy_ns < LONG_NS ? (uint32_t)(step->busy_ns / 1000) : LONG_NS / 1000);
   atomic_store(&extra->until_ns, step->until_ns);
+  atomic_store(&extra->attended, step->attended);
   if (step->work != POOL_WORK_OPEN)
     return;
   server_revive();
@@ -150,6 +151,13 @@ static int refuse_vtable(void)
   return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has a vtable; the step API is for pools without");
 }
 
+static int check_pool(const struct pool *pool)
+{
+  if (!pool)
+    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
+  return pool->stepped ? 0 : refuse_vtable();
+}
+
 /* ---- the end of a get ---- */
 
 /* A get that failed, or was given up. */
@@ -217,7 +225,7 @@ static pool_lease_t begin_ticket(struct pool *pool, int64_t ticket, struct step 
 {
   struct past past;
   pool_lease_t result = asker_begin_ticket(pool, ticket, step, &past);
-  bool waits = result == 0 && step->work == POOL_WORK_NONE;
+  bool waits = result == 0 && (step->work == POOL_WORK_NONE || step->attended);
   return finish(pool, step, theirs, result, waits ? ticket : 0, &past);
 }
 
@@ -230,6 +238,18 @@ static pool_lease_t finish_at_once(struct pool *pool, struct step *step, pool_st
   return finish(pool, step, theirs, result, 0, &none);
 }
 
+/* A get that is to wait, and has taken a connection that must be checked first. */
+static pool_lease_t begin_joined(struct pool *pool, int64_t timeout_ms, struct step *step, pool_step_t *theirs)
+{
+  struct past past;
+  struct waiter *waiter = asker_take_ticket(pool, WAITER_TICKET, clock_deadline(timeout_ms));
+  if (!waiter)
+    return finish_at_once(pool, step, theirs, 0); /* its holder waits for the check itself */
+  int64_t ticket = atomic_load(&waiter->ticket);
+  pool_lease_t result = asker_join(pool, waiter, step, &past);
+  return finish(pool, step, theirs, result, result ? 0 : ticket, &past);
+}
+
 static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, int64_t timeout_ms, int64_t ticket,
                                                            pool_lease_t lease, pool_step_t *theirs)
 {
@@ -239,6 +259,8 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
     return begin_ticket(pool, ticket, &step, theirs);
   pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
   step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
+  if (step.work == POOL_WORK_CHECK && pool->detached && timeout_ms)
+    return begin_joined(pool, timeout_ms, &step, theirs);
   if (result || step.work || timeout_ms == 0)
     return finish_at_once(pool, &step, theirs, result);
   struct waiter *waiter = asker_take_ticket(pool, WAITER_TICKET, clock_deadline(timeout_ms));
@@ -285,6 +307,31 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   return lease;
 }
 
+pool_lease_t pool_step_idle(pool_t *pool, pool_step_t *theirs)
+{
+  struct step step = {0};
+  int code = check_step(theirs);
+  if (code || (code = check_pool(pool)))
+    return code;
+  if (attention_closed(pool))
+    return error_code(POOL_E_CLOSED);
+  pool_lease_t lease = asker_take_idle(pool, &step);
+  step.until_ns = NO_TIME;
+  return finish_at_once(pool, &step, theirs, lease);
+}
+
+int pool_step_open(pool_t *pool, pool_step_t *theirs)
+{
+  struct step step = {0};
+  int code = check_step(theirs);
+  if (code || (code = check_pool(pool)))
+    return code;
+  if ((code = asker_open(pool, &step)))
+    return failure_of_get(pool, code, &(struct late){.timeless = true});
+  write_step(theirs, pool, &step, 0);
+  return 0;
+}
+
 pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
 {
   struct step step;
@@ -304,7 +351,9 @@ pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
 
 /* ---- end ---- */
 
-static __attribute__((noinline)) int end_slowly(pool_lease_t lease, pool_step_t *theirs)
+typedef int take_back_fn(struct slot *slot, pool_lease_t lease, struct ending *ending);
+
+static __attribute__((noinline)) int end_slowly(pool_lease_t lease, take_back_fn *take_back, pool_step_t *theirs)
 {
   struct step step = {0};
   struct ending ending;
@@ -314,7 +363,7 @@ static __attribute__((noinline)) int end_slowly(pool_lease_t lease, pool_step_t 
   if (has_vtable(lease, true))
     return refuse_vtable();
   struct slot *slot = slot_find(lease);
-  if (!slot || give_take_back(slot, lease, &ending))
+  if (!slot || take_back(slot, lease, &ending))
     return (int)finish(NULL, &step, theirs, POOL_E_STALE, 0, NULL);
   struct pool *pool = slot_pool(slot);
   event_returned(pool, &ending);
@@ -347,7 +396,7 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
 {
   struct slot *slot = slot_of(lease);
   if (__builtin_expect(is_sampled(lease) || !write_nothing(theirs) || !slot_put(slot, lease, STEPPED), 0))
-    return end_slowly(lease, theirs);
+    return end_slowly(lease, give_take_back, theirs);
   struct pool *pool;
   if (__builtin_expect(!idle_is_marked(slot, &pool), 0))
     return end_unmarked(slot, lease, theirs);
@@ -355,6 +404,11 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
     return end_attentively(pool, slot, slot_put_word(lease), theirs);
   return 0;
+}
+
+int pool_step_end_unused(pool_lease_t lease, pool_step_t *theirs)
+{
+  return end_slowly(lease, give_take_back_unused, theirs);
 }
 
 /* The failure that the caller reports; its members may be empty.  NULL: there was none. */
@@ -402,13 +456,10 @@ static void need_sleeper(struct pool *pool, struct slot *slot, const struct outc
 }
 
 /* One of the connections that the pool begins with could not be opened: the binding gives up the pool. */
-static pool_lease_t fail_to_fill(struct pool *pool, const pool_error_t *cause)
+static pool_lease_t fail_to_fill(struct pool *pool, int64_t connection, const pool_error_t *cause)
 {
-  pthread_mutex_lock(&pool->lock);
-  int32_t number = pool->config.initial - pool->chores.unfilled;
-  pthread_mutex_unlock(&pool->lock);
-  return error_set(NULL, cause->code, cause->native, "could not open initial connection %d of %d: %s", number,
-                   pool->config.initial, cause->message);
+  return error_set(NULL, cause->code, cause->native, "could not open initial connection %lld of %d: %s",
+                   (long long)connection, pool->config.initial, cause->message);
 }
 
 /* The get that an open or check was for, as it was noted when it was asked for. */
@@ -428,6 +479,7 @@ static pool_lease_t done(struct slot *slot, enum slot_state state, const struct 
   struct step step = {0};
   struct past past;
   struct pool *pool = slot_pool(slot);
+  int64_t connection = atomic_load(&slot->connection);
   tell_work(pool, slot, state, outcome);
   pool_lease_t result = work_settle(slot, state, outcome, &step);
   if (state == OPENING)
@@ -437,7 +489,7 @@ static pool_lease_t done(struct slot *slot, enum slot_state state, const struct 
     return finish(pool, &step, theirs, result, step.ticket, &past);
   write_step(theirs, pool, &step, 0);
   if (outcome->fills && !outcome->succeeded)
-    return fail_to_fill(pool, outcome->error);
+    return fail_to_fill(pool, connection, outcome->error);
   return result < 0 ? error_code((int)result) : result;
 }
 
@@ -481,13 +533,6 @@ static int64_t due_in(struct pool *pool)
     return 0;
   int64_t due_ns = atomic_load(&pool->looks.next_ns), now = clock_now();
   return due_ns == POOL_NO_DEADLINE ? due_ns : due_ns > now ? due_ns - now : 0;
-}
-
-static int check_pool(const struct pool *pool)
-{
-  if (!pool)
-    return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
-  return pool->stepped ? 0 : refuse_vtable();
 }
 
 int pool_step_next(pool_t *pool, pool_step_t *theirs)

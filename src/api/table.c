@@ -75,6 +75,9 @@ static const pool_api_t api = {
     .expose = pool_expose,
     .phase = pool_phase,
     .phase_listen = pool_phase_listen,
+    .step_idle = pool_step_idle,
+    .step_open = pool_step_open,
+    .step_end_unused = pool_step_end_unused,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

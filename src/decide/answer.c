@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 #include "slot/idle.h"
+#include "decide/attend.h"
 #include "decide/attention.h"
 #include "decide/lend.h"
 #include "decide/overload.h"
@@ -57,21 +58,23 @@ static pool_lease_t end_in_time(struct pool *pool, struct waiter *waiter, struct
 
 /* A thread that has just come is running and may overtake, as long as that is fair; one that has waited and woke for no
    reason may not. */
-static bool has_turn(struct pool *pool, const struct asking *asking)
+static bool has_turn(struct pool *pool, const struct asking *asking, int64_t now)
 {
   const struct waiter *waiter = asking->waiter;
   uint32_t attention = attention_of(pool);
   if (attention & ATTENTION_PAUSED)
     return false;
   bool comes = (!waiter || !waiter->waited) && !(attention & ATTENTION_FAIR);
-  return comes || asking->told || (waiter && pool->queue.first == waiter);
+  return comes || asking->told || (waiter && attend_first_unchecking(pool, now) == waiter);
 }
 
 /* ---- take ---- */
 
 /* An asynchronous waiter does not run: it gets what needs no work, and what does is checked in the background. */
-static pool_lease_t take(struct pool *pool, const struct asking *asking, struct step *step)
+static pool_lease_t take(struct pool *pool, const struct asking *asking, int64_t now, struct step *step)
 {
+  if (asking->waiter && attend_is_checking(asking->waiter, now))
+    return lend_clean(pool, step); /* one check at a time */
   if (!is_asynchronous(asking->waiter))
     return asking->wary ? lend_clean(pool, step) : lend_any(pool, step);
   pool_lease_t lease = lend_clean(pool, step);
@@ -141,12 +144,22 @@ static pool_lease_t open_one(struct pool *pool, const struct asking *asking, str
   return room_reserve(pool, step) ? 0 : POOL_E_NOMEM;
 }
 
+/* What is opened for a waiter that waits on meanwhile takes nothing from those that come first, so it needs no turn. */
+static bool may_open(struct pool *pool, const struct asking *asking, bool turn, int64_t now)
+{
+  if (!pool->detached || !asking->waiter)
+    return turn;
+  bool idle = !turn && idle_any(&pool->rows); /* others are told to take it */
+  return !idle && !(attention_of(pool) & ATTENTION_PAUSED) && attend_may_open(pool, asking->waiter, now);
+}
+
 /* ---- hope ---- */
 
 bool answer_is_hopeless(struct pool *pool, const struct waiter *waiter)
 {
   assert_locked(pool);
-  return (pool->breaker.open || (waiter && waiter->refused)) && !room_hopes(pool);
+  bool attended = waiter && waiter->works > 0;
+  return !attended && (pool->breaker.open || (waiter && waiter->refused)) && !room_hopes(pool);
 }
 
 static pool_lease_t refuse(struct pool *pool, struct waiter *waiter)
@@ -178,10 +191,13 @@ pool_lease_t answer(struct pool *pool, const struct asking *asking, int64_t now,
     return end_in_time(pool, waiter, step);
   if (waiter && overload_sheds(pool, waiter, now))
     return POOL_E_OVERLOAD; /* before it takes: what comes back now is for those that are not late */
-  if (has_turn(pool, asking)) {
-    pool_lease_t lease = take(pool, asking, step);
+  bool turn = has_turn(pool, asking, now);
+  if (turn) {
+    pool_lease_t lease = take(pool, asking, now, step);
     if (lease || step->work)
       return lease;
+  }
+  if (may_open(pool, asking, turn, now)) {
     int code = (int)open_one(pool, asking, step);
     if (code || step->work)
       return code;

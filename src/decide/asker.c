@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "slot/notes.h"
 #include "decide/answer.h"
 #include "decide/attention.h"
 #include "decide/count.h"
@@ -24,6 +25,7 @@
 #include "decide/life.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
+#include "decide/room.h"
 #include "decide/starve.h"
 #include "decide/step.h"
 #include "decide/ticket.h"
@@ -34,7 +36,7 @@ pool_lease_t asker_keep(struct pool *pool, pool_lease_t lease, struct step *step
 {
   if (!lease || !(attention_of(pool) & ATTENTION_NOT_LENDING)) /* after it was taken (I9) */
     return lease;
-  give_unused(pool, lease, step);
+  give_unused(lease, step);
   return 0;
 }
 
@@ -57,6 +59,28 @@ pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *
   pool_lease_t result = answer(pool, &asking, 0, step); /* the time is a waiter's */
   life_unlock(pool);
   return result || step->work ? result : POOL_E_TIMEOUT;
+}
+
+static int open_for_nobody(struct pool *pool, struct step *step)
+{
+  if (attention_closed(pool))
+    return POOL_E_CLOSED;
+  if (!room_has_place(pool))
+    return POOL_E_TIMEOUT;
+  if (!room_permits(pool, false))
+    return POOL_E_OPEN;
+  if (!room_reserve(pool, step))
+    return POOL_E_NOMEM;
+  atomic_store(&extra_of(step->slot)->asked_for, FOR_NOBODY);
+  return 0;
+}
+
+int asker_open(struct pool *pool, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  int code = open_for_nobody(pool, step);
+  life_unlock(pool);
+  return code;
 }
 
 pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *step)
@@ -148,10 +172,24 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
     if (result < 0)
       count_failed_get_locked(pool, result, waiter->at_once);
     note_past(past, waiter);
-    if (result || step->work)
+    if (result || (step->work && !step->attended))
       give_ticket(pool, waiter);
   }
   life_unlock(owner);
+  return result;
+}
+
+pool_lease_t asker_join(struct pool *pool, struct waiter *waiter, struct step *step, struct past *past)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool_lease_t result = queue_join(pool, waiter, step);
+  note_past(past, waiter);
+  if (result < 0) {
+    count_failed_get_locked(pool, result, false);
+    atomic_store(&extra_of(step->slot)->asked_for, FOR_NOBODY);
+    give_ticket(pool, waiter);
+  }
+  life_unlock(pool);
   return result;
 }
 

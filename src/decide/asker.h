@@ -34,11 +34,19 @@ pool_lease_t asker_take_idle(struct pool *pool, struct step *step);
    queued; or an error.  The caller has found nothing with asker_take_idle().  A wary get has met a dead connection and
    rather opens than meets another; one that waits will queue if there is nothing now. */
 pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *step);
+
+/* Asks for an open for nobody in particular.  0 with work, or why there is none. */
+int asker_open(struct pool *pool, struct step *step);
+
 pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *step);
 
 /* A waiter with a ticket; NULL without memory.  It keeps the pool from being recycled until it is given up. */
 struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns);
 void asker_give_ticket(struct pool *pool, struct waiter *waiter);
+
+/* Begins the wait of a ticket of a get that has taken a connection which is to be checked.  0; or an error, and then
+   the ticket is given up and the check is for nobody in particular. */
+pool_lease_t asker_join(struct pool *pool, struct waiter *waiter, struct step *step, struct past *past);
 
 /* asker_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment.  *past is
    filled in unless the result is POOL_E_STALE. */

@@ -213,7 +213,7 @@ bool chores_next_unasked(struct pool *pool, struct scan *cursor, struct step *st
   bool found = later_take(pool, step);
   queue_serve(pool, step);
   found = found || step->tells;
-  if (!found && (room_needs_refill(pool) || room_needs_probe(pool)) && room_reserve(pool, step)) {
+  if (!found && (room_needs_refill(pool) || room_needs_probe(pool)) && room_refill(pool, step)) {
     atomic_store(&extra_of(step->slot)->asked_for, FOR_NOBODY);
     found = true;
   }

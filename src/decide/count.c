@@ -8,6 +8,7 @@
 #include "base/histogram.h"
 #include "slot/idle.h"
 #include "slot/slot.h"
+#include "decide/attend.h"
 #include "decide/attention.h"
 #include "decide/pool.h"
 
@@ -147,7 +148,7 @@ void count_all(struct pool *pool, pool_stats_t *stats)
 #include "decide/counts.def"
   stats->open = pool->room.open;
   stats->opening = pool->room.opening;
-  stats->waiting = pool->queue.length;
+  stats->waiting = attend_waiting(pool);
   stats->idle = stats->leased = 0;
   bool closed = atomic_load(&pool->attention) & ATTENTION_CLOSED;
   int64_t generations = pool->ended;

@@ -186,20 +186,31 @@ void give_settle(struct slot *slot, const struct ending *ending, struct step *st
   give_finish(slot, step);
 }
 
-void give_unused(struct pool *pool, pool_lease_t lease, struct step *step)
+int give_take_back_unused(struct slot *slot, pool_lease_t lease, struct ending *ending)
 {
-  struct ending ending;
-  struct slot *slot = slot_of(lease);
-  uint64_t word = lease_generation(lease);
-  int64_t since = pool->trust_ns ? overdue_idle_since(pool, slot, word) : 0;
+  uint64_t word = slot_word(slot);
+  if (!slot_is_lease(word, lease))
+    return POOL_E_STALE;
+  /* If the lease ends now, these are another's; then nothing comes of it. */
+  struct pool *pool = slot_pool(slot);
+  int64_t since = pool->trust_ns ? overdue_unused_since(pool, slot, word) : 0;
   count_vain_lease(pool);
-  if (give_take_back(slot, lease, &ending)) {
+  if (give_take_back(slot, lease, ending)) {
     count_no_vain_lease(pool);
-    return;
+    return POOL_E_STALE;
   }
   uses_skip(pool, slot);
   if (pool->trust_ns)
     overdue_was_unused(slot, generation_next(word), since);
+  return 0;
+}
+
+void give_unused(pool_lease_t lease, struct step *step)
+{
+  struct ending ending;
+  struct slot *slot = slot_of(lease);
+  if (give_take_back_unused(slot, lease, &ending))
+    return;
   free(ending.tag);
   give_settle(slot, &ending, step);
 }

@@ -48,9 +48,12 @@ void give_note(struct pool *pool, struct slot *slot, uint64_t word);
 /* Ends a lease that the fast path could not end: takes it back, 0 or POOL_E_STALE; then decides about the connection.
    In between the pool cannot go away. */
 int give_take_back(struct slot *slot, pool_lease_t lease, struct ending *ending);
+
+/* The same for a lease that was not used. */
+int give_take_back_unused(struct slot *slot, pool_lease_t lease, struct ending *ending);
 void give_settle(struct slot *slot, const struct ending *ending, struct step *step);
 
 /* A lease that was taken and must not be kept goes back, as if it had never been taken. */
-void give_unused(struct pool *pool, pool_lease_t lease, struct step *step);
+void give_unused(pool_lease_t lease, struct step *step);
 
 #endif

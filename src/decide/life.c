@@ -110,6 +110,7 @@ void life_begin_anew(struct pool *pool)
   room_reset(&pool->room);
   breaker_reset(&pool->breaker);
   users_reset(&pool->users);
+  left_over_reset(&pool->left_over);
   crew_reset(&pool->crew);
   chores_reset(&pool->chores);
   looks_reset(&pool->looks);

@@ -39,11 +39,23 @@ bool overdue_may_be_coarse(const pool_config_t *config)
   return shortest_limit(config) >= 4 * clock_coarse_step();
 }
 
+/* Such a lease may turn out to be unused.  A new connection has not been idle yet. */
+static void note_rest(struct pool *pool, struct slot *slot, int64_t now)
+{
+  struct extra *extra = extra_of(slot);
+  uint64_t word = slot_word(slot);
+  bool is_new = atomic_load(&notes_of(slot)->trusted_ns) == 0;
+  atomic_store(&extra->rested_ns, is_new ? now : overdue_idle_since(pool, slot, word));
+  atomic_store(&extra->rested, (int64_t)(word & GENERATION_MASK));
+}
+
 void overdue_trust(struct pool *pool, struct slot *slot)
 {
   struct notes *notes = notes_of(slot);
   int64_t wall = clock_wall(pool->coarse), until = wall + pool->trust_ns;
   int64_t now = clock_boot(), limit = atomic_load(&notes->limit_ns);
+  if (pool->stepped)
+    note_rest(pool, slot, now);
   if (limit)
     set_earlier(&until, wall + limit - now - (pool->coarse ? clock_coarse_step() : 0));
   atomic_store(&notes->trusted_ns, now);
@@ -65,6 +77,14 @@ int64_t overdue_idle_since(struct pool *pool, struct slot *slot, uint64_t word)
   /* A note of this lease is later than the idleness, and the look that made it may be, too. */
   bool noted_later = (noted & GENERATION_MASK) == (idle & GENERATION_MASK);
   return noted_later || looked < trusted ? trusted : looked;
+}
+
+int64_t overdue_unused_since(struct pool *pool, struct slot *slot, uint64_t word)
+{
+  struct extra *extra = extra_of(slot);
+  if (pool->stepped && atomic_load(&extra->rested) == (int64_t)(word & GENERATION_MASK))
+    return atomic_load(&extra->rested_ns);
+  return overdue_idle_since(pool, slot, word);
 }
 
 void overdue_was_unused(struct slot *slot, uint64_t word, int64_t since)

@@ -35,9 +35,10 @@ bool overdue_may_be_coarse(const pool_config_t *config);
 /* The connection was lent or opened right now, by the caller, and is not overdue. */
 void overdue_trust(struct pool *pool, struct slot *slot);
 
-/* Since when a connection that was idle until now, with this word, has been so at most.  A lease that was not used
-   leaves it as idle as it was. */
+/* Since when a connection that was idle until now, with this word, has been so at most; the same of one that is lent,
+   where the lease was not used.  Such a lease leaves it as idle as it was. */
 int64_t overdue_idle_since(struct pool *pool, struct slot *slot, uint64_t word);
+int64_t overdue_unused_since(struct pool *pool, struct slot *slot, uint64_t word);
 void overdue_was_unused(struct slot *slot, uint64_t word, int64_t since);
 
 /* What must be done before a connection that was idle until now, with this word, may be lent.  `taken`: it is LEASED

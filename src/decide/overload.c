@@ -11,6 +11,7 @@
 #include <pool/pool.h>
 
 #include "base/clock.h"
+#include "decide/attend.h"
 #include "decide/pool.h"
 #include "decide/waiter.h"
 
@@ -25,10 +26,11 @@ bool overload_is_on(struct pool *pool, int64_t now)
   assert_locked(pool);
   if (pool->config.queue == POOL_QUEUE_FIFO)
     return false;
-  if (!overload_is_late(pool, pool->queue.first, now))
+  const struct waiter *first = attend_first(pool);
+  if (!overload_is_late(pool, first, now))
     pool->late_since_ns = 0;
   else if (pool->late_since_ns == 0)
-    pool->late_since_ns = pool->queue.first->since_ns + ns_of(pool->config.overload_after_ms);
+    pool->late_since_ns = first->since_ns + ns_of(pool->config.overload_after_ms);
   return pool->late_since_ns && now - pool->late_since_ns >= ns_of(pool->config.overload_after_ms);
 }
 
@@ -46,9 +48,10 @@ int64_t overload_sheds_at(struct pool *pool, const struct waiter *waiter, int64_
 {
   assert_locked(pool);
   int64_t after = ns_of(pool->config.overload_after_ms);
-  if (pool->config.queue != POOL_QUEUE_SHED || !pool->queue.first)
+  const struct waiter *first = attend_first(pool);
+  if (pool->config.queue != POOL_QUEUE_SHED || !first)
     return 0;
-  int64_t late_since = pool->late_since_ns ? pool->late_since_ns : pool->queue.first->since_ns + after;
+  int64_t late_since = pool->late_since_ns ? pool->late_since_ns : first->since_ns + after;
   int64_t moment = late_since > waiter->since_ns ? late_since + after : waiter->since_ns + after;
   return moment > now ? moment : now + after;
 }
@@ -56,7 +59,8 @@ int64_t overload_sheds_at(struct pool *pool, const struct waiter *waiter, int64_
 bool overload_sheds(struct pool *pool, struct waiter *waiter, int64_t now)
 {
   assert_locked(pool);
-  bool late = pool->config.queue == POOL_QUEUE_SHED && overload_is_on(pool, now) && overload_is_late(pool, waiter, now);
+  bool late = pool->config.queue == POOL_QUEUE_SHED && waiter->works == 0 && overload_is_on(pool, now) &&
+              overload_is_late(pool, waiter, now);
   if (late)
     overload_blame(pool, waiter);
   return late;

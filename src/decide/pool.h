@@ -90,6 +90,14 @@ struct users {
   bool maintained;      /* somebody acts for the asynchronous waiters right now */
 };
 
+/* Opens and checks for waiters that have left, of POOL_STEP_DETACHED (attend.h). */
+struct left_over {
+  int32_t works;
+  int32_t given_up; /* of these, those that took too long */
+  int32_t rounds;   /* how often that was so since an open succeeded */
+  int64_t until_ns; /* how long waiters count on the others */
+};
+
 /* The threads of the library. */
 struct crew {
   int32_t threads; /* for this pool */
@@ -144,6 +152,11 @@ static inline void users_reset(struct users *users)
   *users = (struct users){0};
 }
 
+static inline void left_over_reset(struct left_over *left_over)
+{
+  *left_over = (struct left_over){0};
+}
+
 static inline void crew_reset(struct crew *crew)
 {
   crew->threads = crew->workers = crew->idle = crew->opening = 0;
@@ -192,6 +205,7 @@ struct pool {
   bool can_check, can_reset;
   bool stepped;       /* of the step API: has no callbacks */
   bool tickets_block; /* and a ticket is that of a thread which sleeps, as a waiter in the library does */
+  bool detached;      /* and a get waits on while an open or check is done for it (attend.h) */
   crew_turn_fn *turn[CREW_ROLES];
   bool checks_all;  /* before each lending */
   bool needs_watch; /* something has to do with time */
@@ -227,6 +241,7 @@ struct pool {
   struct room room;
   struct breaker breaker;
   struct users users;
+  struct left_over left_over;
   struct crew crew;
   struct chores chores;
   struct looks looks;

@@ -30,6 +30,7 @@
 #include "base/thread.h"
 #include "slot/idle.h"
 #include "decide/answer.h"
+#include "decide/attend.h"
 #include "decide/attention.h"
 #include "decide/lend.h"
 #include "decide/life.h"
@@ -91,6 +92,7 @@ static void queue_leave(struct pool *pool, struct waiter *waiter, pool_lease_t o
 {
   waiter_remove(&pool->queue, waiter);
   waiter->nudged = false;
+  attend_leave(pool, waiter, now);
   count_outcome(pool, waiter, outcome, now);
   queue_refresh(pool, now);
 }
@@ -142,7 +144,7 @@ static int32_t despair(struct pool *pool, int64_t now, int32_t left, struct step
     return left;
   for (struct waiter *waiter = pool->queue.first, *next; waiter && left > 0; waiter = next) {
     next = waiter->next;
-    if (!waiter->refused && !pool->breaker.open)
+    if (waiter->works > 0 || (!waiter->refused && !pool->breaker.open))
       continue;
     if (!waiter->refused)
       waiter->error = breaker_cause(&pool->breaker);
@@ -239,7 +241,7 @@ static int32_t expire(struct pool *pool, int64_t now, int32_t left)
 
 static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *step)
 {
-  for (struct waiter *first; left > 0 && overload_is_late(pool, first = pool->queue.first, now); left--) {
+  for (struct waiter *first; left > 0 && overload_is_late(pool, first = attend_first(pool), now); left--) {
     overload_blame(pool, first);
     end_wait(pool, first, POOL_E_OVERLOAD, now, step);
   }
@@ -264,6 +266,7 @@ static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, str
   pool_lease_t lease = lend_clean(pool, step);
   if (!lease)
     return false;
+  waiter->waited = true;
   queue_settle(pool, waiter, lease, now);
   queue_wake(pool, waiter, step);
   return true;
@@ -284,6 +287,21 @@ static bool waits_unknowing(struct pool *pool, const struct waiter *waiter)
   return waiter->again_ns == 0 && room_has_place(pool);
 }
 
+/* The one that would find something: an idle connection, or a place for one. */
+static void serve_detached(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
+{
+  bool idle = idle_any(&pool->rows);
+  struct waiter *unchecking = idle && attend_is_checking(next, now) ? attend_first_unchecking(pool, now) : NULL;
+  if (unchecking)
+    next = unchecking;
+  if (!idle && next->works > 0)
+    next = attend_first(pool);
+  if (!next || next->nudged)
+    return;
+  if (idle || waits_unknowing(pool, next) || (room_permits(pool, next->refused) && attend_may_open(pool, next, now)))
+    nudge(pool, next, now, step);
+}
+
 /* A waiter that runs is told to look for itself, if it would find something. */
 static void serve_running(struct pool *pool, struct waiter *next, int64_t now, struct step *step)
 {
@@ -294,7 +312,9 @@ static void serve_running(struct pool *pool, struct waiter *next, int64_t now, s
   bool direct = (attention_of(pool) & ATTENTION_FAIR) || next != pool->queue.first;
   if (direct && hand_over(pool, next, now, step))
     return;
-  if (!next->nudged && (idle_any(&pool->rows) || (!elsewhere && (room || waits_unknowing(pool, next)))))
+  if (pool->detached)
+    serve_detached(pool, next, now, step);
+  else if (!next->nudged && (idle_any(&pool->rows) || (!elsewhere && (room || waits_unknowing(pool, next)))))
     nudge(pool, next, now, step);
 }
 
@@ -329,7 +349,7 @@ void queue_serve(struct pool *pool, struct step *step)
       return;
     }
     bool newest = overloaded && pool->config.queue == POOL_QUEUE_LIFO;
-    struct waiter *next = newest ? pool->queue.last : pool->queue.first;
+    struct waiter *next = newest ? pool->queue.last : attend_next(pool, now);
     if (next)
       serve_next(pool, next, now, step);
   }
@@ -373,7 +393,8 @@ static int enter(struct pool *pool, struct waiter *waiter)
     return POOL_E_CLOSED;
   if (pool->evicting && waiter->deadline_ns > now)
     return waiter->refused ? waiter->error.code : POOL_E_EVICTED;
-  if (waiter->since_ns == 0 && pool->config.max_waiters > 0 && pool->queue.length >= pool->config.max_waiters)
+  if (waiter->since_ns == 0 && waiter->works == 0 && pool->config.max_waiters > 0 &&
+      attend_waiting(pool) >= pool->config.max_waiters)
     return POOL_E_OVERLOAD;
   take_place(pool, waiter, now);
   return 0;
@@ -383,7 +404,8 @@ static int enter(struct pool *pool, struct waiter *waiter)
 static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, int64_t now)
 {
   int64_t moments[] = {pool->breaker.failures > 0 && pool->breaker.retry_at_ns > now ? pool->breaker.retry_at_ns : 0,
-                       overload_sheds_at(pool, waiter, now), starve_at(pool, waiter)};
+                       overload_sheds_at(pool, waiter, now), starve_at(pool, waiter),
+                       attend_again_at(pool, waiter, now)};
   int64_t first = 0;
   for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
     if (moments[i] && (first == 0 || moments[i] < first))
@@ -398,7 +420,7 @@ static void stay(struct pool *pool, struct waiter *waiter, bool comes, int64_t n
     starve_suspect(pool, waiter);
   else if (starve_at(pool, waiter) && now >= starve_at(pool, waiter))
     step->starved = starve_find(pool, waiter);
-  waiter->waited = true;
+  waiter->waited = waiter->waited || waiter->works == 0; /* else it may be served by what is done for it */
   if (pool->queue.first != waiter)
     queue_serve(pool, step);
   step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
@@ -438,10 +460,50 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     stay(pool, waiter, comes, now, step);
     return 0;
   }
-  queue_leave(pool, waiter, result, now);
+  waiter->waited = waiter->waited || (result > 0 && waiter->works > 0);
+  if (result == 0 && pool->detached)
+    attend_begin(pool, waiter, step, now);
+  else
+    queue_leave(pool, waiter, result, now);
   waiter->waited_ns = waiter->waited ? now - waiter->since_ns : 0;
   queue_serve(pool, step);
   return result;
+}
+
+pool_lease_t queue_join(struct pool *pool, struct waiter *waiter, struct step *step)
+{
+  assert_locked(pool);
+  attend_begin(pool, waiter, step, clock_now());
+  int error = enter(pool, waiter);
+  if (error) {
+    waiter->works = waiter->checks = 0;
+    step->attended = 0;
+  }
+  return error;
+}
+
+/* To the waiter whose turn it is. */
+bool queue_hand(struct pool *pool, struct slot *slot, uint64_t clear, struct step *step)
+{
+  assert_locked(pool);
+  int64_t now = clock_now();
+  expire(pool, now, TOLD_AT_ONCE);
+  bool newest = pool->config.queue == POOL_QUEUE_LIFO && overload_is_on(pool, now);
+  struct waiter *waiter = newest ? pool->queue.last : attend_next(pool, now);
+  if (!waiter || (attention_of(pool) & ATTENTION_NOT_LENDING) || waiter->deadline_ns <= now)
+    return false;
+  queue_settle(pool, waiter, lease_of(slot, slot_move(slot, pool->lend & LENT_AS, clear, LEASED)), now);
+  queue_wake(pool, waiter, step);
+  return true;
+}
+
+void queue_refuse(struct pool *pool, struct waiter *waiter, const pool_error_t *error, struct step *step)
+{
+  assert_locked(pool);
+  pool->queue.refused += !waiter->refused;
+  waiter->refused = waiter->waited = true;
+  waiter->error = *error;
+  queue_wake(pool, waiter, step); /* to learn when it may try again */
 }
 
 pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step *step)

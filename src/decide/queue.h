@@ -10,6 +10,7 @@
 
 #include <pool/pool.h>
 
+struct slot;
 struct step;
 struct waiter;
 
@@ -57,6 +58,15 @@ void queue_hope_less(struct pool *pool, struct step *step);
 
 /* Begins or continues a wait. */
 pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Begins the wait of a ticket for which the step's check is made meanwhile.  0 or an error. */
+pool_lease_t queue_join(struct pool *pool, struct waiter *waiter, struct step *step);
+
+/* Lends the connection that has come to the next waiter; false: none waits.  Its slot's owner calls this. */
+bool queue_hand(struct pool *pool, struct slot *slot, uint64_t clear, struct step *step);
+
+/* The open of a waiter that is queued failed. */
+void queue_refuse(struct pool *pool, struct waiter *waiter, const pool_error_t *error, struct step *step);
 
 /* Begins the wait of a ticket whose open failed.  0, POOL_E_CLOSED or POOL_E_OPEN. */
 pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step *step);

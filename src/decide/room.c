@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "slot/idle.h"
+#include "slot/notes.h"
 #include "slot/slot.h"
 #include "decide/attention.h"
 #include "decide/breaker.h"
@@ -70,10 +71,24 @@ bool room_hopes(struct pool *pool)
   return false;
 }
 
+/* Opens of the step API that perhaps never return: nobody counts on them. */
+static int32_t hanging(struct pool *pool)
+{
+  int32_t count = 0;
+  if (!pool->stepped || pool->room.opening == 0)
+    return 0;
+  int64_t now = clock_now();
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));)
+    count += state_of(slot_word(slot)) == OPENING && slot_is_of(slot, pool) &&
+             now - atomic_load(&extra_of(slot)->asked_ns) >= REFILL_PAUSE_NS;
+  return count;
+}
+
 /* What is being checked or reset will be idle again, or its worker looks once more when it is done. */
 static bool lacks_idle(struct pool *pool)
 {
-  int32_t coming = (pool->stepped ? pool->room.opening : pool->crew.opening) + pool->chores.doing;
+  int32_t coming = (pool->stepped ? pool->room.opening - hanging(pool) : pool->crew.opening) + pool->chores.doing;
   int32_t wanted = pool->config.min_idle - coming;
   return wanted > 0 && idle_count(&pool->rows, wanted, 0) < wanted;
 }
@@ -138,7 +153,20 @@ bool room_reserve(struct pool *pool, struct step *step)
   pool->room.opening++;
   room_refresh(pool);
   atomic_store(&slot->connection, ++pool->connections);
+  if (pool->stepped)
+    atomic_store(&extra_of(slot)->asked_ns, clock_now());
   step_ask(step, POOL_WORK_OPEN, POOL_REASON_NONE, slot, slot_move(slot, 0, 0, OPENING));
+  return true;
+}
+
+bool room_refill(struct pool *pool, struct step *step)
+{
+  assert_locked(pool);
+  int32_t hang = hanging(pool);
+  if (!room_reserve(pool, step))
+    return false;
+  if (hang > 0) /* the more hang, the more slowly others are tried */
+    pool->room.refill_at_ns = clock_now() + hang * REFILL_PAUSE_NS;
   return true;
 }
 

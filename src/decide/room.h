@@ -50,6 +50,9 @@ void room_refresh(struct pool *pool);
 /* Takes a place: the step asks for its open.  False without memory. */
 bool room_reserve(struct pool *pool, struct step *step);
 
+/* The same for a connection that nobody asked for, of the step API. */
+bool room_refill(struct pool *pool, struct step *step);
+
 /* The same whatever the caps say, for a connection that nobody asked for.  Not under the lock. */
 bool room_reserve_unasked(struct pool *pool, struct step *step);
 

@@ -16,6 +16,7 @@ static void count(struct queue *queue, struct waiter *waiter, int32_t by)
   assert_that(waiter->queued == (by < 0));
   queue->length += by;
   queue->refused += waiter->refused ? by : 0;
+  queue->attended += waiter->works > 0 ? by : 0;
   if (!waiter->timeless) {
     queue->patient += by;
     queue->asynchronous += waiter->kind == WAITER_ASYNC ? by : 0;

@@ -47,17 +47,21 @@ struct waiter {
   bool refused;       /* its own open failed; `error` says why */
   bool at_once;       /* ended by what a look found: the breaker refused it, or it had no time to wait */
   bool telling;       /* is in the list of those to be woken */
+  int32_t works;      /* opens and checks that are under way while it waits (attend.h) */
+  int32_t checks;     /* of these, checks */
   struct waiter *next_told, *previous_told;
   pool_lease_t outcome; /* once settled: a lease or an error */
   int64_t began_ns;     /* when the get began */
   int64_t since_ns;     /* 0: has not been in the queue yet */
   int64_t deadline_ns;
-  int64_t again_ns;   /* when it looks again by itself; 0: it waits to be told */
-  int64_t waited_ns;  /* once it is over: how long it waited */
-  int64_t busy_ns;    /* of those of the step API: how long opens took that failed for it */
-  int32_t thread;     /* the one that waits */
-  pool_error_t error; /* why an open or check for it failed last, or why its wait ended */
-  struct due due;     /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */
+  int64_t again_ns;    /* when it looks again by itself; 0: it waits to be told */
+  int64_t waited_ns;   /* once it is over: how long it waited */
+  int64_t busy_ns;     /* of those of the step API: how long opens took that failed for it */
+  int64_t attended_ns; /* since when something is under way for it */
+  int64_t check_ns;    /* and when the last of these checks began */
+  int32_t thread;      /* the one that waits */
+  pool_error_t error;  /* why an open or check for it failed last, or why its wait ended */
+  struct due due;      /* while it is queued and WAITER_ASYNC: in the queue's `deadlines` */
   pool_got_fn *got;
   void *user;
   /* Of those with a ticket; a stale one may be looked at, so waiter_reset() leaves these alone. */
@@ -75,6 +79,7 @@ struct queue {
   int32_t patient;           /* how many have time, so that a connection may be opened for them */
   int32_t asynchronous;      /* of these, how many are WAITER_ASYNC */
   int32_t refused;           /* how many had an open of their own that failed */
+  int32_t attended;          /* for how many an open or check is under way */
   struct due_heap deadlines; /* of all that are WAITER_ASYNC, for they do not keep their time themselves */
 };
 

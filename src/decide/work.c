@@ -10,6 +10,7 @@
 #include "slot/notes.h"
 #include "slot/slot.h"
 #include "decide/asker.h"
+#include "decide/attend.h"
 #include "decide/attention.h"
 #include "decide/count.h"
 #include "decide/dismiss.h"
@@ -33,8 +34,11 @@ static pool_lease_t settle_failed_open(struct pool *pool, struct slot *slot, con
   pool->counts.open_failures++;
   room_note_failure(pool, outcome, step);
   room_vacate(pool, slot, step);
+  struct waiter *waiter = outcome->attended ? attend_end(pool, outcome, POOL_WORK_OPEN) : NULL;
+  if (waiter)
+    queue_refuse(pool, waiter, outcome->error, step);
   queue_serve(pool, step);
-  pool_lease_t result = outcome->until_ns ? asker_wait_on(pool, outcome, step) : 0;
+  pool_lease_t result = outcome->until_ns && !outcome->attended ? asker_wait_on(pool, outcome, step) : 0;
   if (result < 0)
     count_failed_get_locked(pool, result, false); /* other gets are counted by event_get_ended() */
   return result;
@@ -51,6 +55,7 @@ static void note_opened(struct pool *pool, struct slot *slot, const struct outco
   if (pool->trust_ns)
     overdue_trust(pool, slot);
   room_note_success(pool, step);
+  attend_note_success(pool);
 }
 
 /* What becomes of a new connection: it is closed, lent to the get that it is for, or idle with the word *idle. */
@@ -58,6 +63,8 @@ static pool_lease_t settle_opened(struct pool *pool, struct slot *slot, const st
                                   struct step *step)
 {
   note_opened(pool, slot, outcome, step);
+  if (outcome->attended)
+    attend_end(pool, outcome, POOL_WORK_OPEN);
   if (attention_closed(pool)) {
     dismiss(slot, POOL_REASON_CLOSED, step);
     if (pool->stepped && outcome->lend)
@@ -73,6 +80,10 @@ static pool_lease_t settle_opened(struct pool *pool, struct slot *slot, const st
     pool_lease_t lease = lease_of(slot, slot_move(slot, pool->lend & LENT_AS, 0, LEASED));
     queue_serve(pool, step); /* one fewer is being opened */
     return lease;
+  }
+  if (pool->detached && queue_hand(pool, slot, 0, step)) {
+    queue_serve(pool, step);
+    return 0;
   }
   *idle = give_become_idle(pool, slot); /* under the lock: a get that comes next finds it before it opens another */
   return 0;
@@ -95,6 +106,8 @@ static pool_lease_t done_open(struct pool *pool, struct slot *slot, const struct
 static void count_check(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
+  if (outcome->attended)
+    attend_end(pool, outcome, POOL_WORK_CHECK);
   pool->counts.checks++;
   pool->counts.check_failures += !outcome->succeeded;
   if (outcome->took_ns >= 0)
@@ -123,15 +136,12 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
 {
   pthread_mutex_lock(&pool->lock);
   struct waiter *waiter = pool->queue.first;
-  bool given = waiter && waiter->kind == WAITER_ASYNC && !(attention_of(pool) & ATTENTION_NOT_LENDING) &&
-               !(slot_word(slot) & DOOMED);
-  if (given) {
-    if (pool->trust_ns)
-      overdue_trust(pool, slot);
-    queue_settle(pool, waiter, lease_of(slot, slot_move(slot, pool->lend & LENT_AS, DUE, LEASED)), clock_now());
-    queue_wake(pool, waiter, step);
+  bool waits = waiter && (waiter->kind == WAITER_ASYNC || pool->detached);
+  bool given = waits && !(slot_word(slot) & DOOMED) && queue_hand(pool, slot, DUE, step);
+  if (given && pool->trust_ns)
+    overdue_trust(pool, slot);
+  if (given)
     queue_serve(pool, step);
-  }
   life_unlock(pool);
   return given;
 }
@@ -238,7 +248,8 @@ static void read_extra(struct slot *slot, enum slot_state state, struct outcome 
   if (state != OPENING && state != CHECKING)
     return;
   uint8_t asked_for = atomic_exchange(&extra->asked_for, FOR_GET);
-  outcome->lend = outcome->lend && asked_for == FOR_GET;
+  outcome->attended = atomic_exchange(&extra->attended, 0);
+  outcome->lend = outcome->lend && asked_for == FOR_GET && !outcome->attended;
   outcome->fills = asked_for == FOR_FILL;
 }
 

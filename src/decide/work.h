@@ -19,6 +19,7 @@ struct outcome {
   int64_t until_ns;                               /* as in the step that asked for it; 0: for nobody in particular */
   int64_t since_ns, asked_ns, waited_ns, busy_ns; /* of the step API: likewise, and when it asked */
   bool fills;                                     /* an open for an initial connection of the step API */
+  int64_t attended;                               /* the ticket of the get that waits on meanwhile; 0: none does */
   int64_t newest;                                 /* of a check: the number of the last connection when it began */
   bool cut_short;            /* the get's own deadline ended it, which says nothing about the server */
   void *conn;                /* of an open */

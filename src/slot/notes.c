@@ -71,6 +71,7 @@ static char *forget_extra(struct slot *slot)
     extra->cause = NULL;
   }
   forget_int64(&extra->until_ns);
+  forget_int64(&extra->attended);
   forget_flag(&extra->asked_for);
   return tag;
 }

@@ -41,9 +41,17 @@ _Static_assert(sizeof(struct notes) == SLOT_CACHE_LINE, "a look at a slot's time
 /* What only some slots have: those of the step API, those with a tag, those that failed a check or reset.  In an array
    of its own, so that the others take no pages for it. */
 struct extra {
-  _Atomic int64_t asked_ns;  /* when the step API asked for its work */
-  _Atomic int64_t until_ns;  /* the deadline of the get that this was asked for; 0: for nobody in particular */
-  _Atomic int64_t waits_ns;  /* since when that get waits */
+  /* A slot that is lent has no work, so there is room for what is known of a lease that renewed the trust. */
+  union {
+    _Atomic int64_t asked_ns;  /* when the step API asked for its work */
+    _Atomic int64_t rested_ns; /* since when the connection of such a lease had been idle */
+  };
+  _Atomic int64_t until_ns; /* the deadline of the get that this was asked for; 0: for nobody in particular */
+  union {
+    _Atomic int64_t waits_ns; /* since when that get waits */
+    _Atomic int64_t rested;   /* the generation of such a lease */
+  };
+  _Atomic int64_t attended;  /* the ticket of the get that goes on waiting meanwhile; 0: none does */
   _Atomic uint32_t busy_us;  /* how long opens took that failed for it before, an hour at most */
   _Atomic uint8_t waited;    /* that get was in the queue until it was asked for this */
   _Atomic uint8_t asked_for; /* FOR_* */

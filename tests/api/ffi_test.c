@@ -394,6 +394,9 @@ static void test_ffi__steps(void **state)
   assert_int_equal(NUMBER("pool_evict", P(pool)), 1);
   FAILS(POOL_E_EVICTED, "pool_step_begin", P(pool), N(-1), N(ticket), P(&step));
   assert_int_equal(NUMBER("pool_step_end", N(lease), P(&step)), 0);
+  lease = NUMBER("pool_step_idle", P(pool), P(&step));
+  assert_int_equal(NUMBER("pool_step_end_unused", N(lease), P(&step)), 0);
+  FAILS(POOL_E_TIMEOUT, "pool_step_open", P(pool), P(&step));
   assert_int_equal(NUMBER("pool_close", P(pool), N(0)), 1);
   assert_int_equal(NUMBER("pool_step_next", P(pool), P(&step)), 1);
   assert_int_equal(step.work, POOL_WORK_CLOSE);
@@ -810,6 +813,8 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   FAILS(POOL_E_STALE, "pool_step_begin", P(stepped), N(-1), N(-1), P(&step));
   FAILS(POOL_E_UNSUPPORTED, "pool_step_begin", P(pool), N(-1), N(0), P(&step));
   FAILS(POOL_E_UNSUPPORTED, "pool_step_next", P(pool), P(&step));
+  FAILS(POOL_E_UNSUPPORTED, "pool_step_idle", P(pool), P(&step));
+  FAILS(POOL_E_UNSUPPORTED, "pool_step_open", P(pool), P(&step));
   FAILS(POOL_E_UNSUPPORTED, "pool_get", P(stepped));
   FAILS(POOL_E_UNSUPPORTED, "pool_get_async", P(stepped), N(-1), P(made_got), P(&result));
 
@@ -897,6 +902,9 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("step", "pool_step_end", N(1), P(NULL));
   IS_NAMED("step", "pool_step_done", N(1), P(NULL), P(NULL), P(NULL));
   IS_NAMED("step", "pool_step_next", P(stepped), P(NULL));
+  IS_NAMED("step", "pool_step_idle", P(stepped), P(NULL));
+  IS_NAMED("step", "pool_step_open", P(stepped), P(NULL));
+  IS_NAMED("pool", "pool_step_open", P(NULL), P(&step));
   IS_NAMED("event", "pool_step_event", P(stepped), P(NULL));
   IS_NAMED("pool", "pool_step_next", P(NULL), P(&step));
   CALL("pool_free", P(stepped));

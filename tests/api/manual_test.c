@@ -296,6 +296,16 @@ static int64_t next(pool_step_t *step)
   return pool_step_next(called, step);
 }
 
+static int64_t idle(pool_step_t *step)
+{
+  return pool_step_idle(called, step);
+}
+
+static int64_t open_more(pool_step_t *step)
+{
+  return pool_step_open(called, step);
+}
+
 /* Pools of steps whose breaker opens at the first failure, with one place and one waiter. */
 static pool_t *make_breaking(int32_t queue)
 {
@@ -331,6 +341,34 @@ static void test_manual__errors_of_steps_that_get(void **state)
   pool_close(stepped, 0);
   see(pool_step_begin(stepped, 0, 0, &step));
   assert_as_documented("step.h", "pool_step_begin");
+  pool_free(stepped);
+  fake_finish(&fake, called);
+}
+
+static void test_manual__errors_of_steps_that_take_what_is_idle_or_open_more(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  called = make(NULL);
+  stepped = make_breaking(POOL_QUEUE_FIFO);
+  with_wrong_steps(idle);
+  see(pool_step_idle(NULL, &step));
+  see(pool_step_idle(called, &step));
+  pool_close(stepped, 0);
+  see(pool_step_idle(stepped, &step));
+  assert_as_documented("step.h", "pool_step_idle");
+  with_wrong_steps(open_more);
+  see(pool_step_open(NULL, &step));
+  see(pool_step_open(called, &step));
+  see(pool_step_open(stepped, &step));
+  pool_free(stepped);
+  stepped = make_breaking(POOL_QUEUE_FIFO);
+  assert_int_equal(pool_step_open(stepped, &step), 0);
+  pool_lease_t claim = step.claim;
+  see(pool_step_open(stepped, &step));
+  fail_by_step(stepped, claim);
+  see(pool_step_open(stepped, &step));
+  assert_as_documented("step.h", "pool_step_open");
   pool_free(stepped);
   fake_finish(&fake, called);
 }
@@ -437,6 +475,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_manual__errors_of_pool_get_async),
       cmocka_unit_test(test_manual__errors_of_pool_call),
       cmocka_unit_test(test_manual__errors_of_steps_that_get),
+      cmocka_unit_test(test_manual__errors_of_steps_that_take_what_is_idle_or_open_more),
       cmocka_unit_test(test_manual__errors_of_steps_that_cancel),
       cmocka_unit_test(test_manual__errors_of_steps_that_end),
   };

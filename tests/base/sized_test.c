@@ -368,8 +368,8 @@ static int step_cancel(void *step)
   return code;
 }
 
-/* Work to open a connection, ended with what is tried. */
-static int done(const pool_error_t *failure, pool_step_t *step)
+/* Closes the only connection. */
+static void make_room(void)
 {
   pool_step_t good = POOL_STEP_INIT;
   pool_lease_t begun = begin_well();
@@ -377,6 +377,13 @@ static int done(const pool_error_t *failure, pool_step_t *step)
   assert_int_equal(pool_step_end(begun, &good), 0);
   assert_int_equal(good.work, POOL_WORK_CLOSE);
   assert_int_equal(pool_step_done(good.claim, NULL, NULL, &good), 0);
+}
+
+/* Work to open a connection, ended with what is tried. */
+static int done(const pool_error_t *failure, pool_step_t *step)
+{
+  pool_step_t good = POOL_STEP_INIT;
+  make_room();
   assert_int_equal(pool_step_begin(stepped, -1, 0, &good), 0);
   assert_int_equal(good.work, POOL_WORK_OPEN);
   pool_lease_t claim = good.claim;
@@ -395,6 +402,37 @@ static int step_done(void *step)
 static int step_done_failure(void *failure)
 {
   return done(failure, NULL);
+}
+
+static int step_idle(void *step)
+{
+  end_well(begin_well());
+  pool_lease_t begun = pool_step_idle(stepped, step);
+  if (begun > 0)
+    end_well(begun);
+  return begun < 0 ? (int)begun : 0;
+}
+
+static int step_open(void *step)
+{
+  pool_step_t good = POOL_STEP_INIT;
+  make_room();
+  int code = pool_step_open(stepped, step);
+  if (code)
+    assert_int_equal(pool_step_open(stepped, &good), 0); /* nothing was begun */
+  else
+    good.claim = ((pool_step_t *)step)->claim;
+  assert_int_equal(pool_step_done(good.claim, NULL, NULL, &good), 0);
+  return code;
+}
+
+static int step_end_unused(void *step)
+{
+  pool_lease_t begun = begin_well();
+  int code = pool_step_end_unused(begun, step);
+  if (code)
+    end_well(begun);
+  return code;
 }
 
 static int step_event(void *event)
@@ -480,6 +518,9 @@ static const struct attempt {
     WRITTEN("pool_step_end", pool_step_t, look_again_ns, step_end),
     WRITTEN("pool_step_done", pool_step_t, look_again_ns, step_done),
     READ("pool_step_done", pool_error_t, message[239], step_done_failure, failed_work),
+    WRITTEN("pool_step_idle", pool_step_t, look_again_ns, step_idle),
+    WRITTEN("pool_step_open", pool_step_t, look_again_ns, step_open),
+    WRITTEN("pool_step_end_unused", pool_step_t, look_again_ns, step_end_unused),
     WRITTEN("pool_step_next", pool_step_t, look_again_ns, step_next),
     WRITTEN("pool_step_event", pool_step_event_t, line, step_event),
 };

@@ -225,7 +225,7 @@ class GetTest {
           String message = thrown.get().getMessage();
           String expected =
               "short: no connection in time: \\d+ ms went by in the queue, 0 ms in open or check; "
-                  + "1 are open, 1 leased, 0 wait"
+                  + "1 are open, 1 leased, 0 idle, 0 wait"
                   + (Runtime.version().feature() < 21 ? HELD_BY_WAITERS : "");
           assertTrue(message.matches(expected), message);
           assertEquals(-4, thrown.get().code());
@@ -246,7 +246,7 @@ class GetTest {
       String message = assertThrows(PoolTimeoutException.class, () -> pool.get(Duration.ofMillis(20))).getMessage();
       String expected =
           "quiet: no connection in time: \\d+ ms went by in the queue, 0 ms in open or check; "
-              + "0 are open, 0 leased, 0 wait; the pool is paused";
+              + "0 are open, 0 leased, 0 idle, 0 wait; the pool is paused";
       assertTrue(message.matches(expected), message);
     }
   }

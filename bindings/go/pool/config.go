@@ -38,16 +38,24 @@ type Config struct {
 	BreakerAfter  int           // after so many failed opens (with RetryMin) gets fail at once; default 5, -1: never
 	Fairness      time.Duration // how long the first waiter may be overtaken; default 1 ms, negative: never overtaken
 	GetTimeout    time.Duration // how long a Get takes at most; default 30 s
+	OpenTimeout   time.Duration // an open that takes longer is given up; default: GetTimeout, but at least 30 s; not with a driver
 	CallTimeout   time.Duration // how long a call through a driver takes at most; default: no limit
 	IdleTimeout   time.Duration // idle for so long, a connection is closed, down to MinIdle and MinOpen; default: never
 	MaxLifetime   time.Duration // no connection gets older; default: no limit
 	CheckAfter    time.Duration // idle for so long, a connection is checked before it is lent; default: never
 	CheckTimeout  time.Duration // a check that takes longer has failed; default 5 s
 	Keepalive     time.Duration // idle for so long, a connection is checked in the background; default: never
-	LeakAfter     time.Duration // a lease that is out for so long is counted in Stats.Leaked; default: never
+	LeakAfter     time.Duration // a lease that is out for so long is reported, with who got it; default: never
 	RetryMin      time.Duration // back-off after a failed open, doubling up to RetryMax; default: none
 	RetryMax      time.Duration // default 5 s
+	FailFast      bool          // an open that fails ends its Get at once, also where another connection may still come
+	CloseBehind   bool          // Release, Discard and Flush do not wait for close, which runs in a goroutine of its own
+	TrackUse      bool          // notes when each connection was last used, for Lease.LastUsed: each Release reads the clock
 	OverloadAfter time.Duration // the pool is overloaded when the first waits so long, for so long; default 100 ms
+
+	// Tracer is told of gets, releases, opens and closes: it is an AcquireTracer, ReleaseTracer, OpenTracer or CloseTracer,
+	// or several of them.
+	Tracer any
 
 	// Settings has any settings of the library by the names that they have there, as in {"max_open": "20"}; they go
 	// before the others.
@@ -57,6 +65,8 @@ type Config struct {
 const (
 	respites      = 100 // of a waiter, in the time that he may be overtaken
 	driverOpeners = 2
+
+	leastOpenTimeout = 30 * time.Second
 )
 
 // The settings as the library has them, and the first that it refused.
@@ -174,14 +184,27 @@ type duties struct {
 	initial int
 	limit   int64         // of a get in milliseconds; -1: none
 	timeout time.Duration // the same; 0: none
+	opens   time.Duration // how long an open may take; 0: no limit
+	opening int           // how many are opened at one time at most; 0: no limit
 	checks  time.Duration // how long a check may take; 0: no limit
 	respite time.Duration // of who was told in vain
 }
 
 func (s *settings) duties() duties {
 	return duties{initial: s.GetInitial(), limit: s.GetGet_timeout_ms(), timeout: limited(s.GetGet_timeout_ms()),
+		opening: s.GetMax_opening(),
 		checks:  limited(s.GetCheck_timeout_ms()),
 		respite: time.Duration(s.GetFairness_us()) * time.Microsecond / respites}
+}
+
+// An open may take longer than an impatient get, for its connection is kept for the next.
+func (d *duties) limitOpens(configured time.Duration) {
+	switch {
+	case configured > 0:
+		d.opens = configured
+	case configured == 0 && d.timeout > 0:
+		d.opens = max(d.timeout, leastOpenTimeout)
+	}
 }
 
 // A time of the library; 0: no limit.
@@ -218,14 +241,29 @@ func max[N int | int64 | time.Duration](a, b N) N {
 	return b
 }
 
+// What milliseconds says beside how many.
+const (
+	unlimited = -1
+	expired   = -2
+)
+
 // The time that is left to a context, as the library counts it: rounded down, but never 0, which means not to wait.
 func milliseconds(ctx context.Context) int64 {
 	deadline, limited := ctx.Deadline()
 	if !limited {
-		return -1
+		return unlimited
 	}
-	if left := int64(time.Until(deadline) / time.Millisecond); left > 1 {
-		return left
+	left := time.Until(deadline)
+	if left <= 0 {
+		return expired
 	}
-	return 1
+	return max(int64(left/time.Millisecond), 1)
+}
+
+// The same for a get that goes on until its context says that it is over.
+func orNow(milliseconds int64) int64 {
+	if milliseconds == expired {
+		return 1
+	}
+	return milliseconds
 }

@@ -2,7 +2,11 @@
 
 package pool
 
-import "libpool.example/go/internal/native"
+import (
+	"time"
+
+	"libpool.example/go/internal/native"
+)
 
 // Expose shows all pools of the process to the program poolctl, those that are made later too; as POOL_EXPOSE=1 does.
 func Expose() error { return exposed(native.Pool_expose_all) }
@@ -11,18 +15,22 @@ func Expose() error { return exposed(native.Pool_expose_all) }
 // steered as well.
 func (p *Pool[C]) Expose() error { return p.handle.expose() }
 
-// Flush replaces all connections: those that are idle are closed now, others when they are released.  It returns how many
-// connections are concerned.
+// Flush replaces all connections: those that are idle are closed now, side by side, others when they are released.  It
+// waits for closes a second at most, and returns how many connections are concerned.
 func (p *Pool[C]) Flush() int {
+	closes := newBatch()
 	count := p.handle.flush()
-	p.tend()
+	p.keeper.set(p.tidy(closes), p.keep)
+	if !p.closesBehind {
+		closes.wait(time.NewTimer(courtesy))
+	}
 	return count
 }
 
 // Resize changes Config.MaxOpen, 0 means no hard cap, and returns how many connections are still too many; they will be
 // closed as they are released.
 func (p *Pool[C]) Resize(maxOpen int) (int, error) {
-	return p.controlled(p.handle.resize(maxOpen))
+	return p.controlled(p.limits.resize(p.handle, maxOpen))
 }
 
 // Pause lends nothing until Resume: gets wait.  Pauses are counted.  It returns how many connections are in use.
@@ -59,7 +67,9 @@ func (p *DriverPool) Flush() int { return p.handle.flush() }
 func (p *DriverPool) Evict() int { return p.handle.evict() }
 
 // Resize does what Pool.Resize does.
-func (p *DriverPool) Resize(maxOpen int) (int, error) { return counted(p.handle.resize(maxOpen)) }
+func (p *DriverPool) Resize(maxOpen int) (int, error) {
+	return counted(p.limits.resize(p.handle, maxOpen))
+}
 
 // Pause does what Pool.Pause does.
 func (p *DriverPool) Pause() (int, error) { return counted(p.handle.pause()) }

@@ -83,17 +83,17 @@ func TestMoreMayBeOpenedFirstThanAreKeptIdle(t *testing.T) {
 }
 
 func TestWhoseFirstConnectionFailsIsToldWhich(t *testing.T) {
-	var opened atomic.Int64
-	_, err := pool.New(pool.Config{Initial: 5}, func(context.Context) (*connection, error) {
+	var opened, closed atomic.Int64
+	_, err := pool.New(pool.Config{Initial: 5, MaxOpening: 1}, func(context.Context) (*connection, error) {
 		if opened.Add(1) == 3 {
 			return nil, errNo
 		}
 		return new(connection), nil
-	})
+	}, pool.WithClose(func(*connection) error { closed.Add(1); return nil }))
 	expect(t, err, pool.ErrOpen)
 	expect(t, err, errNo)
-	if err.Error() != "could not open initial connection 3 of 5: no" || opened.Load() != 3 {
-		t.Errorf("%q after %d", err, opened.Load())
+	if err.Error() != "could not open initial connection 3 of 5: no" || opened.Load() != 3 || closed.Load() != 2 {
+		t.Errorf("%q after %d, %d closed", err, opened.Load(), closed.Load())
 	}
 }
 
@@ -173,16 +173,16 @@ func TestATimeoutSaysWhereTheTimeWent(t *testing.T) {
 	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1, GetTimeout: 300 * time.Millisecond})
 	held := get(t, p)
 	_, err := p.Get(background)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 wait: context deadline exceeded")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 idle, 0 wait: get_timeout_ms is 300")
 	ctx, cancel := context.WithTimeout(background, 200*time.Millisecond)
 	defer cancel()
 	_, err = p.Get(ctx)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 wait: context deadline exceeded")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 idle, 0 wait: context deadline exceeded")
 	release(t, held)
 	_, err = p.Pause()
 	succeed(t, err)
 	_, err = p.Get(background)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 0 leased, 0 wait; the pool is paused: .*")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 0 leased, 1 idle, 0 wait; the pool is paused: .*")
 	_, err = p.Resume()
 	succeed(t, err)
 }
@@ -192,7 +192,7 @@ func TestATimeoutSaysOnceWhyTheLastOpenFailed(t *testing.T) {
 	held := get(t, p)
 	_, err := p.Get(background)
 	says(t, err, "prices: no connection in time: .* ms in open or check: "+errFull.Error()+
-		"; 1 are open, 1 leased, 0 wait: context deadline exceeded")
+		"; 1 are open, 1 leased, 0 idle, 0 wait: get_timeout_ms is 100")
 	expect(t, err, errFull)
 	release(t, held)
 }

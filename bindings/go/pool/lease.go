@@ -31,6 +31,12 @@ func (l Lease[C]) Release() error {
 		return stale()
 	}
 	p := l.place.pool
+	if p.around != nil && !p.approveRelease(l) {
+		return p.discard(l.number)
+	}
+	if p.tracksUse {
+		l.place.used.Store(moment())
+	}
 	next := end(l.number)
 	if next.wake != 0 || next.work != workNone || next.more != 0 {
 		p.settle(next)
@@ -43,6 +49,9 @@ func (l Lease[C]) Discard() error {
 	if !l.take() {
 		return stale()
 	}
+	if l.place.pool.around != nil {
+		l.place.pool.ending(l, true)
+	}
 	return l.place.pool.discard(l.number)
 }
 
@@ -51,6 +60,9 @@ func (l Lease[C]) Discard() error {
 func (l Lease[C]) DiscardBroken() error {
 	if !l.take() {
 		return stale()
+	}
+	if l.place.pool.around != nil {
+		l.place.pool.ending(l, true)
 	}
 	return l.place.pool.discardBroken(l.number)
 }

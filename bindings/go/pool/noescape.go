@@ -14,6 +14,12 @@ package pool
 #cgo nocallback step_cancel
 #cgo noescape step_end
 #cgo nocallback step_end
+#cgo noescape step_end_unused
+#cgo nocallback step_end_unused
+#cgo noescape step_idle
+#cgo nocallback step_idle
+#cgo noescape step_open
+#cgo nocallback step_open
 #cgo noescape step_end_unusable
 #cgo nocallback step_end_unusable
 #cgo noescape step_end_broken
@@ -24,5 +30,7 @@ package pool
 #cgo nocallback step_next
 #cgo noescape step_failed
 #cgo nocallback step_failed
+#cgo noescape stats_read
+#cgo nocallback stats_read
 */
 import "C"

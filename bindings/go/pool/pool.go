@@ -33,15 +33,21 @@ type Pool[C any] struct {
 	reset  func(C) error
 	listeners
 	duties
+	limits
+	around    *around[C] // nil: nothing is
 	table     table[C]
 	queue     queue
+	early     early // gets that ended before the library was asked
+	underway  opens
 	keeper    keeper
-	filling   bool                  // New opens the first connections, and whatever else there is to do can wait
+	filling   atomic.Bool           // New opens the first connections, and whatever else there is to do can wait
 	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
 	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
 	closed    atomic.Bool
 	emptied   sync.Once
 	drained   chan struct{}
+
+	tracksUse, failsFast, closesBehind bool // as in Config
 }
 
 // Option is a function that a pool calls for its connections, beside the one that opens them.
@@ -69,7 +75,8 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 // fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
 // deadline.  A connection that comes too late is kept for the next caller.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
-	p := &Pool[C]{open: open, drained: make(chan struct{})}
+	p := &Pool[C]{open: open, drained: make(chan struct{}),
+		tracksUse: config.TrackUse, failsFast: config.FailFast, closesBehind: config.CloseBehind}
 	for _, option := range options {
 		if option == nil {
 			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
@@ -82,6 +89,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	settings := config.settings()
 	defer settings.free()
 	p.listeners.choose(settings)
+	p.surround(config.Tracer, settings)
 	if settings.err != nil {
 		return nil, settings.err
 	}
@@ -90,8 +98,10 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		return nil, err
 	}
 	p.duties = settings.duties()
+	p.limits.read(settings)
+	p.limitOpens(config.OpenTimeout)
 	if err := p.fill(p.initial); err != nil {
-		return nil, err
+		return nil, unnamed(err)
 	}
 	p.tend()
 	return p, nil
@@ -99,7 +109,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 
 // What this pool does for the library.
 func (p *Pool[C]) abilities() int {
-	abilities := p.listeners.abilities()
+	abilities := p.listeners.abilities() | detachedStep
 	if p.check != nil {
 		abilities |= checksStep
 	}
@@ -109,42 +119,63 @@ func (p *Pool[C]) abilities() int {
 	return abilities
 }
 
-// Opens the first connections, or none: then the pool is closed.
+// Opens the first connections, side by side, or none: then the pool is closed.
 func (p *Pool[C]) fill(count int) error {
-	p.filling = true
+	p.filling.Store(true)
+	ctx, cancel := p.limited(context.Background())
+	defer cancel()
 	defer func() {
-		if p.filling {
-			over, cancel := context.WithCancel(context.Background())
-			cancel()
-			p.Close(over)
+		if !p.filling.Load() {
+			return
 		}
+		soon, cancel := context.WithTimeout(ctx, courtesy) // if the time is over, something hangs
+		defer cancel()
+		_ = p.Close(soon)
 	}()
-	for i := 0; i < count; i++ {
-		if err := p.openFirst(); err != nil {
-			return err
-		}
+	if err := p.openFirst(ctx, count); err != nil {
+		return err
 	}
-	p.filling = false
+	p.filling.Store(false)
 	return nil
 }
 
-func (p *Pool[C]) openFirst() error {
-	ctx, cancel := p.limited(context.Background())
-	defer cancel()
-	next := following(p.handle)
-	if next.work != workOpen {
-		return &Error{Kind: ErrNoMemory}
+func (p *Pool[C]) openFirst(ctx context.Context, count int) error {
+	opened := make(chan *outcome[C], count)
+	for begun, ended := 0, 0; ended < count; {
+		if begun < count && (p.opening == 0 || begun-ended < p.opening) {
+			next := following(p.handle)
+			if next.work != workOpen {
+				return &Error{Kind: ErrNoMemory}
+			}
+			begun++
+			go p.openInto(opened, next)
+			continue
+		}
+		select {
+		case result := <-opened:
+			ended++
+			if result.panicked != nil {
+				panic(result.panicked)
+			}
+			if result.err != nil {
+				return result.err
+			}
+		case <-ctx.Done():
+			return p.late(ctx, nil, unfinished(step{told: told{work: workOpen}}))
+		}
 	}
-	_, err := p.perform(ctx, next)
-	return err
+	return nil
+}
+
+func (p *Pool[C]) openInto(opened chan<- *outcome[C], next step) {
+	result := new(outcome[C])
+	defer func() { opened <- result }()
+	p.run(context.Background(), next, result, nil)
 }
 
 // Ends a context at the latest when a get would end that begins now.
 func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if p.timeout == 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, p.timeout)
+	return limit(ctx, p.timeout)
 }
 
 // Get lends a connection: an idle one, else a new one if the caps allow, else the next that is released, in order of
@@ -156,12 +187,18 @@ func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelF
 //
 // A panic in open or check reaches the caller as a *PanicError.
 func (p *Pool[C]) Get(ctx context.Context) (Lease[C], error) {
+	if p.around != nil {
+		return p.getAround(ctx, true)
+	}
 	return p.get(ctx, true)
 }
 
 // TryGet is a Get that does not wait for others: an idle connection is lent, or a new one opened if the caps allow; else
 // the error is ErrTimeout.  The context is for the opening.
 func (p *Pool[C]) TryGet(ctx context.Context) (Lease[C], error) {
+	if p.around != nil {
+		return p.getAround(ctx, false)
+	}
 	return p.get(ctx, false)
 }
 
@@ -169,10 +206,11 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 	if ctx == nil {
 		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
-	if err := ctx.Err(); err != nil {
-		return Lease[C]{}, over(err)
+	most := p.most(ctx, wait)
+	if most == expired || ctx.Err() != nil {
+		return Lease[C]{}, p.tooLate(ctx)
 	}
-	next := begin(p.handle, p.most(ctx, wait), 0)
+	next := begin(p.handle, most, 0)
 	if next.result > 0 && next.wake == 0 && next.more == 0 {
 		return p.lend(int64(next.result)), nil
 	}
@@ -184,7 +222,7 @@ func (p *Pool[C]) most(ctx context.Context, wait bool) int64 {
 	if !wait {
 		return 0
 	}
-	if left := milliseconds(ctx); left >= 0 && (p.limit < 0 || left < p.limit) {
+	if left := milliseconds(ctx); left != unlimited && (p.limit < 0 || left < p.limit) {
 		return left
 	}
 	return p.limit
@@ -197,8 +235,8 @@ func (p *Pool[C]) lend(lease int64) Lease[C] {
 }
 
 // A get that finds no idle connection at once.
-func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease[C], error) {
-	ctx, cancel := p.limited(ctx)
+func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Lease[C], error) {
+	ctx, cancel := p.limited(caller)
 	defer cancel()
 	var failed error // of the last open
 	for {
@@ -207,29 +245,95 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease
 		case next.result > 0:
 			return p.lend(int64(next.result)), nil
 		case next.result < 0:
-			p.finish(next)
+			p.begin(next, nil)
 			return Lease[C]{}, p.ended(ctx, wait, next, failed)
-		case next.work == workClose || next.work == workReset:
-			p.finish(next)
-			next = step{}
-		case next.work != workNone:
-			done, err := p.perform(ctx, next)
+		case next.ticket != 0:
+			return p.queued(ctx, caller, next)
+		case next.work == workOpen || next.work == workCheck:
+			done, err := p.perform(ctx, caller, next)
 			if done.lease != 0 || err != nil {
 				return p.lendIf(done.lease), err
 			}
-			if done.failed != nil {
-				failed = done.failed
-			}
-			next = done.next
+			failed = done.failed
+		default:
+			p.begin(next, nil)
 		}
-		if next.ticket != 0 {
-			next = p.wait(ctx, next)
-		} else if err := ctx.Err(); err != nil {
-			return Lease[C]{}, p.late(err, failed, "")
-		} else {
-			next = begin(p.handle, p.most(ctx, wait), 0)
+		if ctx.Err() != nil {
+			return Lease[C]{}, p.late(ctx, failed, "")
 		}
+		next = begin(p.handle, orNow(p.most(ctx, wait)), 0)
 	}
+}
+
+// A get that has a place in the queue.  It waits there for what comes first, also while a connection is opened or checked
+// for it: what comes of that goes to the first in the queue.
+func (p *Pool[C]) queued(ctx, caller context.Context, next step) (Lease[C], error) {
+	ticket := int64(next.ticket)
+	told := p.queue.enter(ticket)
+	defer p.queue.leave(ticket, told)
+	work := p.send(caller, nil, ticket, next)
+	// Who told this ticket before it was known here told nobody, so look once more.
+	next = p.resume(work, ticket)
+	for inVain := false; next.ticket != 0; inVain = true {
+		p.tell(next)
+		work = p.send(caller, work, ticket, next)
+		if next.work == workClose { // an idle one was in the way
+			next = p.resume(work, ticket)
+			continue
+		}
+		if inVain && next.work == workNone {
+			p.rest(ctx)
+		}
+		if isToldBefore(ctx, told, time.Duration(next.look_again)) {
+			next = p.resume(work, ticket)
+		} else {
+			next = cancel(ticket) // a lease, if one came at this moment
+		}
+		p.passOn(work, ticket, next)
+	}
+	p.passOn(work, ticket, next)
+	p.tell(next)
+	if next.result > 0 {
+		return p.lend(int64(next.result)), nil
+	}
+	p.begin(next, nil)
+	return Lease[C]{}, p.ended(ctx, true, next, work.failure())
+}
+
+// Goes on with a get that has a ticket, unless what it began has failed and that is its end.
+func (p *Pool[C]) resume(work *errand, ticket int64) step {
+	if p.failsFast && work.failure() != nil {
+		return cancel(ticket)
+	}
+	return begin(p.handle, -1, ticket)
+}
+
+// Has the work of a step done.
+func (p *Pool[C]) send(caller context.Context, work *errand, ticket int64, next step) *errand {
+	if next.work != workOpen && next.work != workCheck {
+		p.begin(next, nil)
+		return work
+	}
+	if work == nil {
+		work = &errand{queue: &p.queue, ticket: ticket}
+	}
+	go p.runFor(caller, next, work)
+	return work
+}
+
+// Panics if what was done for this get has, and leaves nothing behind.
+func (p *Pool[C]) passOn(work *errand, ticket int64, next step) {
+	if work == nil || work.panicked.Load() == nil {
+		return
+	}
+	p.tell(next)
+	p.send(context.Background(), work, ticket, next)
+	if next.ticket != 0 {
+		next = cancel(ticket)
+		p.tell(next)
+	}
+	p.putBack(max(int64(next.result), 0))
+	panic(work.panicked.Load())
 }
 
 func (p *Pool[C]) lendIf(lease int64) Lease[C] {
@@ -244,46 +348,27 @@ func (p *Pool[C]) ended(ctx context.Context, wait bool, last step, failed error)
 	switch {
 	case last.result == timeoutCode && wait:
 		<-ctx.Done() // the library counts in milliseconds and may be early by a part of one
-		return p.late(ctx.Err(), failed, last.message)
+		return p.late(ctx, failed, last.message)
+	case last.result == cancelledCode && ctx.Err() == nil:
+		return &Error{Kind: ErrOpen, Err: failed, Pool: p.handle.name()}
 	case last.result == cancelledCode:
-		return p.late(ctx.Err(), failed, last.message)
+		return p.late(ctx, failed, last.message)
 	case last.result == openCode && failed != nil:
-		return &Error{Kind: ErrOpen, Message: last.message, Err: failed}
+		return &Error{Kind: ErrOpen, Message: last.message, Err: failed, Pool: p.handle.name()}
 	}
 	return p.failure(last)
 }
 
-// The context ended a get; why no connection could be opened is behind that, too.
-func (p *Pool[C]) late(err, failed error, message string) *Error {
+// The context or the pool's limit ended a get; why no connection could be opened is behind that, too.
+func (p *Pool[C]) late(ctx context.Context, failed error, message string) *Error {
 	if cause := p.cause.Load(); failed == nil && cause != nil {
 		failed = *cause
 	}
-	ended := over(err)
-	ended.Message = message
+	ended := overOrLate(ctx, p.timeout).in(p.handle, message)
 	if failed != nil {
-		ended.Err = &lateError{over: err, open: failed}
+		ended.Err = &lateError{over: ended.Err, open: failed}
 	}
 	return ended
-}
-
-// The next step of a get that has a ticket.
-func (p *Pool[C]) wait(ctx context.Context, next step) step {
-	ticket := int64(next.ticket)
-	told := p.queue.enter(ticket)
-	defer p.queue.leave(ticket, told)
-	// Who told this ticket before it was known here told nobody, so look once more.
-	next = begin(p.handle, -1, ticket)
-	for inVain := false; next.ticket != 0; inVain = true {
-		p.tell(next)
-		if inVain {
-			p.rest(ctx)
-		}
-		if !isToldBefore(ctx, told, time.Duration(next.look_again)) {
-			return cancel(ticket) // a lease, if one came at this moment
-		}
-		next = begin(p.handle, -1, ticket)
-	}
-	return next
 }
 
 // Who was told, but overtaken by somebody who gets and releases all the time, would be so again at once.  He lets that
@@ -315,28 +400,34 @@ func isToldBefore(ctx context.Context, told chan struct{}, lookAgain time.Durati
 }
 
 // Close closes the pool: nobody gets a connection any more, those who wait get ErrClosed, idle connections are closed
-// now and others when they are released.  Then it waits until the last one is closed or the context ends; the error says
-// how many are still out.  Close may be called again, also to go on waiting.
+// now, side by side, and others when they are released; opens that are under way are given up.  Then it waits until the last
+// one is closed or the context ends; the error says how many are still out.  It waits a tenth of a second for the closes of
+// those that are idle, also if the context has ended.  Close may be called again, also to go on waiting.
 func (p *Pool[C]) Close(ctx context.Context) error {
 	if ctx == nil {
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
 	p.closed.Store(true)
 	p.handle.close()
+	p.underway.giveUp()
 	p.keeper.stop()
-	p.tend()
+	closes, timer := newBatch(), time.NewTimer(promptness)
+	p.tidy(closes)
 	if p.noteDrained() == 0 {
+		timer.Stop()
 		return nil
 	}
 	select {
 	case <-p.drained:
+		timer.Stop()
 		return nil
 	case <-ctx.Done():
-		if open := p.noteDrained(); open > 0 {
-			return stillOpen(open, ctx.Err())
-		}
-		return nil
 	}
+	closes.wait(timer)
+	if open := p.noteDrained(); open > 0 {
+		return stillOpen(ctx, p.handle, open)
+	}
+	return nil
 }
 
 // How many connections of a closed pool are still open; 0 lets every Close end.

@@ -34,6 +34,8 @@ const (
 	eventsStep = C.POOL_STEP_EVENTS
 	logStep    = C.POOL_STEP_LOG
 
+	detachedStep = C.POOL_STEP_DETACHED
+
 	timeoutCode   = C.POOL_E_TIMEOUT
 	cancelledCode = C.POOL_E_CANCELLED
 	openCode      = C.POOL_E_OPEN
@@ -70,6 +72,28 @@ func end(lease int64) (next step) {
 	return
 }
 
+func endUnused(lease int64) (next step) {
+	C.step_end_unused(C.int64_t(lease), &next.told)
+	return
+}
+
+// Lends what is idle, and nothing else.
+func beginIdle(handle *handle) (next step) {
+	C.step_idle(C.uintptr_t(handle.address), &next.told)
+	runtime.KeepAlive(handle)
+	return
+}
+
+// Asks for an open that no get waits for.
+func beginOpen(handle *handle) (next step) {
+	C.step_open(C.uintptr_t(handle.address), &next.told)
+	runtime.KeepAlive(handle)
+	if next.text != 0 {
+		next.read()
+	}
+	return
+}
+
 func endUnusable(lease int64) (next step) {
 	C.step_end_unusable(C.int64_t(lease), &next.told)
 	return
@@ -88,14 +112,9 @@ func succeeded(claim int64) (next step) {
 	return
 }
 
-// The message is for those who are not let through to the server, because it is known to be down; the code is ErrOpen's,
-// or ErrTimeout's if the caller was too impatient, which says nothing about the server.
-func failed(claim int64, impatient bool, message string) (next step) {
-	code := C.int32_t(C.POOL_E_OPEN)
-	if impatient {
-		code = C.POOL_E_TIMEOUT
-	}
-	C.step_failed(C.int64_t(claim), code, message, &next.told)
+// The message is for those who are not let through to the server, because it is known to be down.
+func failed(claim int64, message string) (next step) {
+	C.step_failed(C.int64_t(claim), C.POOL_E_OPEN, message, &next.told)
 	if next.text != 0 {
 		next.read()
 	}

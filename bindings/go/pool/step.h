@@ -71,6 +71,26 @@ static inline void step_end(int64_t lease, struct step *told)
   tell(told, pool_step_end(lease, &step), &step);
 }
 
+static inline void step_end_unused(int64_t lease, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_end_unused(lease, &step), &step);
+}
+
+static inline void step_idle(uintptr_t pool, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_idle((pool_t *)pool, &step), &step);
+}
+
+static inline void step_open(uintptr_t pool, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_open((pool_t *)pool, &step), &step);
+  if (told->result < 0)
+    tell_failure(told);
+}
+
 static inline void step_end_unusable(int64_t lease, struct step *told)
 {
   pool_mark_unusable(lease);

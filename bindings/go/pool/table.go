@@ -24,8 +24,11 @@ type group[C any] [1 << groupBits]place[C]
 type place[C any] struct {
 	lease atomic.Int64 // 0: not lent
 	pool  *Pool[C]
-	conn  C // belongs to who has the lease or claim
-	_     [32]byte
+	conn  C            // belongs to who has the lease or claim
+	life  *life        // of the connection; likewise
+	made  atomic.Int64 // a moment: when it was opened
+	used  atomic.Int64 // when a lease of it ended last that was used; noted with Config.TrackUse
+	holder
 }
 
 // Where a connection is that has been put there; also for a lease that ended long ago.

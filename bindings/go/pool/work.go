@@ -12,12 +12,29 @@ import (
 )
 
 // Work is done in the user's functions; whatever they do, its claim is reported, so the library's counts stay right.
+// Each runs in a goroutine of its own, but for a close or reset of a lease that ends, which runs in the goroutine of the
+// one who ends it.  So a function that hangs holds up nobody else, and there are no more goroutines than connections.
 
-var errEnded = errors.New("the function did not return")
+var (
+	errEnded = errors.New("the function did not return")
+	errLate  = errors.New("open took longer than OpenTimeout")
+)
+
+const (
+	// So long Flush waits for closes at most, and so does New when it fails.
+	courtesy = time.Second
+
+	// So long Close waits for them although its context has ended.
+	promptness = 100 * time.Millisecond
+
+	// An open that nobody asked for and that takes longer is not counted on.
+	slowOpen = time.Second
+)
 
 // What became of an open or a check.
 type outcome[C any] struct {
 	conn     C
+	life     *life
 	err      error
 	panicked *PanicError
 	ended    bool // the function returned
@@ -25,7 +42,6 @@ type outcome[C any] struct {
 	lease    int64
 	failed   error  // of open
 	message  string // what the library says of that
-	next     step   // the open failed, but the get has a ticket to wait with
 }
 
 // Why a get is over that leaves its work behind.
@@ -36,6 +52,52 @@ func unfinished(next step) string {
 	return "no connection in time: check has not returned"
 }
 
+// ---- for a get that waits in the queue meanwhile ----
+
+// What has been begun for a get that waits for what comes first.
+type errand struct {
+	queue    *queue
+	ticket   int64
+	failed   atomic.Pointer[error] // of the last open
+	panicked atomic.Pointer[PanicError]
+}
+
+// The last open's error, or nil.
+func (e *errand) failure() error {
+	if e == nil {
+		return nil
+	}
+	if failed := e.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
+
+// Before the library knows, and perhaps tells the get that it is over.
+func (e *errand) note(failed error, panicked *PanicError) {
+	if failed != nil {
+		e.failed.Store(&failed)
+	}
+	if panicked != nil {
+		e.panicked.Store(panicked)
+	}
+}
+
+func (p *Pool[C]) runFor(values context.Context, next step, e *errand) {
+	result := new(outcome[C])
+	defer p.tendAfter(result)
+	defer func() {
+		if result.panicked != nil {
+			e.queue.tell(e.ticket)
+		} else if p.failsFast && result.failed != nil {
+			e.queue.tell(e.ticket)
+		}
+	}()
+	p.run(values, next, result, func() { e.note(result.failed, result.panicked) })
+}
+
+// ---- for one that waits for nothing else ----
+
 // An open or check that somebody waits for, unless he has left.
 type job struct {
 	settled atomic.Bool // one of the two has decided: it is delivered, or he has left
@@ -43,41 +105,104 @@ type job struct {
 }
 
 // Opens or checks on behalf of a get.  That may take longer than the get may, so it runs in a goroutine of its own.
-func (p *Pool[C]) perform(ctx context.Context, next step) (*outcome[C], error) {
+func (p *Pool[C]) perform(ctx, values context.Context, next step) (*outcome[C], error) {
 	work := &job{done: make(chan struct{})}
 	result := new(outcome[C])
-	go p.run(ctx, next, work, result)
+	go func() {
+		defer p.tendAfter(result) // not before the get goes on, which may have been told of something meanwhile
+		defer p.deliver(work, result)
+		p.run(values, next, result, nil)
+	}()
 	select {
 	case <-work.done:
 	case <-ctx.Done():
 		if work.settled.CompareAndSwap(false, true) {
-			return new(outcome[C]), p.late(ctx.Err(), nil, unfinished(next))
+			return new(outcome[C]), p.late(ctx, nil, unfinished(next))
 		}
 		<-work.done
 	}
 	if result.panicked != nil {
-		p.giveBack(result)
+		p.putBack(result.lease)
 		panic(result.panicked)
 	}
-	if err := ctx.Err(); err != nil && result.failed != nil && result.err != nil {
-		result.err = p.late(err, result.failed, result.message)
+	if ctx.Err() != nil && result.failed != nil && result.err != nil {
+		result.err = p.late(ctx, result.failed, result.message)
 	}
 	return result, result.err
 }
 
-func (p *Pool[C]) run(ctx context.Context, next step, work *job, result *outcome[C]) {
-	defer p.tendAfter(result) // not before the get goes on, which may have been told of something meanwhile
-	defer p.deliver(work, result)
-	defer p.report(ctx, next, result)
+// Hands the outcome to the get, or if that has left, the connection to the next.
+func (p *Pool[C]) deliver(work *job, result *outcome[C]) {
+	if work.settled.CompareAndSwap(false, true) {
+		close(work.done)
+		return
+	}
+	p.putBack(result.lease)
+}
+
+func (p *Pool[C]) putBack(lease int64) {
+	if lease == 0 {
+		return
+	}
+	defer p.shield()
+	p.settle(end(lease))
+}
+
+// ---- for nobody in particular ----
+
+func (p *Pool[C]) runAlone(next step) {
+	result := new(outcome[C])
+	defer p.tend() // the next may be opened, or something be due after a failure
+	if next.work == workOpen {
+		slow := time.AfterFunc(slowOpen, p.tend)
+		defer slow.Stop()
+	}
+	p.run(context.Background(), next, result, nil)
+}
+
+// ---- opening and checking ----
+
+// Before the library knows what came of it, note is called, unless it is nil.
+func (p *Pool[C]) run(values context.Context, next step, result *outcome[C], note func()) {
+	defer p.report(next, result, note)
 	defer result.catch()
 	if next.work == workOpen {
-		if result.conn, result.err = p.open(ctx); result.err == nil && isNil(result.conn) {
-			result.err = errors.New("open returned no connection")
-		}
+		p.openOne(values, result)
 	} else {
-		result.err = p.checkInTime(ctx, p.table.at(int64(next.claim)).conn)
+		result.err = p.checkInTime(detached(values), p.table.at(int64(next.claim)).conn)
 	}
 	result.ended = true
+}
+
+func (p *Pool[C]) openOne(values context.Context, result *outcome[C]) {
+	life := newLife(values, p.duties.opens)
+	result.life = life
+	p.underway.begin(life)
+	defer func() {
+		p.underway.end(life)
+		if !result.ended && result.err == nil {
+			life.end(context.Canceled) // it panicked
+		}
+	}()
+	conn, err := p.open(life)
+	switch late := life.opened(); {
+	case err == nil && isNil(conn):
+		err = errors.New("open returned no connection")
+	case err == nil && late == context.DeadlineExceeded:
+		err = errLate
+		p.drop(conn)
+	}
+	if err != nil {
+		life.end(context.Canceled)
+	}
+	result.conn, result.err = conn, err
+	result.ended = true
+}
+
+// Closes a connection that the library never knew.
+func (p *Pool[C]) drop(conn C) {
+	defer p.shield()
+	_ = callIf(p.close, conn)
 }
 
 // Lets a check end in time; one that takes longer has failed, whatever it says, but that is the library's rule.
@@ -110,61 +235,52 @@ func isNil(conn any) bool {
 	return false
 }
 
-func (p *Pool[C]) report(ctx context.Context, next step, result *outcome[C]) {
-	defer func() { // a panic of close, which runs if nobody wants the connection any more
-		if value := recover(); value != nil {
-			result.panicked = &PanicError{Value: value, Stack: debug.Stack()}
-		}
-	}()
+func (p *Pool[C]) report(next step, result *outcome[C], note func()) {
 	failure := result.err
 	opens := next.work == workOpen
 	if opens && failure == nil {
-		p.table.make(int64(next.claim), p).conn = result.conn
-	}
-	if opens && failure != nil {
+		p.table.make(int64(next.claim), p).fill(result.conn, result.life)
+		p.cause.Store(nil)
+	} else if opens {
 		p.cause.Store(&failure)
 		p.lastCause.Store(&failure)
 		result.failed = failure
-	} else if opens {
-		p.cause.Store(nil)
+	}
+	if note != nil {
+		note()
 	}
 	result.err = nil // after a failed check the get goes on
-	after := p.acknowledge(p.outcome(ctx, next, failure))
+	after := p.acknowledge(outcomeOf(next, failure))
 	switch {
 	case after.result > 0:
 		result.lease = int64(after.result)
-	case after.ticket != 0:
-		result.next.ticket, result.next.look_again = after.ticket, after.look_again
 	case result.failed != nil:
-		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure}
+		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure, Pool: p.handle.name()}
 	case failure == nil:
 		result.err = p.failureIf(after)
 	}
 	result.message = after.message
 	result.failure = failure != nil
-	p.finish(after)
+	p.finishQuietly(after)
 }
 
 // After a failure something may be due: to try again, or to close the connections that were suspect as well.
 func (p *Pool[C]) tendAfter(result *outcome[C]) {
-	if !result.failure || p.filling {
-		return
+	if result.failure && !p.filling.Load() {
+		p.tend()
 	}
-	defer p.shield()
-	p.tend()
 }
 
 // Tells the library.  What an error says of itself is the user's code, too.
-func (p *Pool[C]) outcome(ctx context.Context, next step, failure error) (after step) {
+func outcomeOf(next step, failure error) (after step) {
 	if failure == nil {
 		return succeeded(int64(next.claim))
 	}
-	impatient, message := false, ""
+	message := ""
 	defer func() {
 		_ = recover()
-		after = failed(int64(next.claim), impatient, message)
+		after = failed(int64(next.claim), message)
 	}()
-	impatient = ctx.Err() != nil && errors.Is(failure, ctx.Err())
 	message = failure.Error()
 	return
 }
@@ -177,57 +293,43 @@ func (p *Pool[C]) acknowledge(after step) step {
 	return after
 }
 
-// Hands the outcome to the get, or if that has left, the connection to the next.
-func (p *Pool[C]) deliver(work *job, result *outcome[C]) {
-	if work.settled.CompareAndSwap(false, true) {
-		close(work.done)
-		return
-	}
-	p.giveBack(result)
-}
-
-// Nobody goes on with what has come.
-func (p *Pool[C]) giveBack(result *outcome[C]) {
-	if result.next.ticket != 0 {
-		next := cancel(int64(result.next.ticket))
-		p.settle(next)
-		p.putBack(max(int64(next.result), 0))
-	}
-	p.putBack(result.lease)
-}
-
-func (p *Pool[C]) putBack(lease int64) {
-	if lease == 0 {
-		return
-	}
-	defer p.shield()
-	p.settle(end(lease))
-}
-
 // Where nobody is there to be told of a panic in close: it is counted as a close that failed.
+func (p *Pool[C]) finishQuietly(next step) {
+	defer p.shield()
+	p.finish(next)
+}
+
 func (p *Pool[C]) shield() {
 	_ = recover()
 }
 
 // ---- closing and resetting ----
 
-// Closes or resets what a step asks to, and what that leads to.
+// Closes or resets what a step asks to, and what a failed reset leads to; other connections are not this goroutine's.
 func (p *Pool[C]) finish(next step) {
-	for next.work == workClose || next.work == workReset {
+	for next.work == workReset {
 		next = p.finishOne(next)
 	}
+	if next.work == workClose {
+		next = p.finishOne(next)
+	}
+	p.begin(next, nil)
 }
 
 func (p *Pool[C]) finishOne(next step) (after step) {
 	place := p.table.at(int64(next.claim))
-	conn, function := place.conn, p.reset
+	conn, function, life := place.conn, p.reset, (*life)(nil)
 	if next.work == workClose {
 		var none C
-		place.conn, function = none, p.close
+		function, life = p.close, place.life
+		place.conn, place.life = none, nil
 	}
 	failure, ended := errEnded, false
 	defer func() {
-		after = p.acknowledge(p.outcome(context.Background(), next, failure))
+		if life != nil {
+			life.end(context.Canceled)
+		}
+		after = p.acknowledge(outcomeOf(next, failure))
 		if !ended {
 			p.finish(after) // the panic leaves, so nobody else does
 		}
@@ -264,73 +366,94 @@ func (p *Pool[C]) tell(next step) {
 	if next.wake != 0 {
 		p.queue.tell(int64(next.wake))
 	}
-	if next.more != 0 && !p.filling {
+	if next.more != 0 && !p.filling.Load() {
 		p.keeper.ask(p.keep)
 	}
 }
 
 func (p *Pool[C]) settle(next step) {
 	p.tell(next)
+	if p.closesBehind && next.work == workClose {
+		p.begin(next, nil)
+		return
+	}
 	p.finish(next)
 }
 
 // Does what waits for anybody to do it, and sees to it that what is due later is done then.
 func (p *Pool[C]) tend() {
-	p.keeper.set(p.tidy(), p.keep)
+	p.keeper.set(p.tidy(nil), p.keep)
 }
 
-// Returns when the next thing is due.  Does the rest also if one of the user's functions does not return.
-func (p *Pool[C]) tidy() time.Duration {
-	ended := false
-	defer func() {
-		if !ended {
-			p.tend()
-		}
-	}()
+// Returns when the next thing is due.  The closes and resets that it begins join the batch, unless that is nil.
+func (p *Pool[C]) tidy(closes *batch) time.Duration {
 	next := following(p.handle)
 	for ; next.result == 1; next = following(p.handle) {
 		if next.wake != 0 {
 			p.queue.tell(int64(next.wake))
 		}
-		p.begin(next)
+		p.begin(next, closes)
 	}
 	if next.more != 0 {
 		p.listeners.ask(p.handle)
 	}
-	ended = true
 	return time.Duration(next.due)
 }
 
-// What may take long has a goroutine of its own.
-func (p *Pool[C]) begin(next step) {
+// Begins what nobody waits for.
+func (p *Pool[C]) begin(next step, closes *batch) {
 	switch next.work {
-	case workClose:
-		p.finish(next)
-	case workReset:
+	case workClose, workReset:
+		closes.add()
 		go func() {
-			defer p.shield()
-			p.finish(next)
+			defer closes.end()
+			p.finishQuietly(next)
 		}()
 	case workOpen, workCheck:
 		go p.runAlone(next)
 	}
 }
 
-func (p *Pool[C]) runAlone(next step) {
-	defer p.shield()
-	ctx, cancel := p.limited(context.Background())
-	defer cancel()
-	work := new(job)
-	work.settled.Store(true) // nobody waits
-	p.run(ctx, next, work, new(outcome[C]))
+// Functions that were begun together; nil: nobody waits for them.
+type batch struct {
+	count atomic.Int64 // of those that go on, and one until all have begun
+	done  chan struct{}
+}
+
+func newBatch() *batch {
+	b := &batch{done: make(chan struct{})}
+	b.add()
+	return b
+}
+
+func (b *batch) add() {
+	if b != nil {
+		b.count.Add(1)
+	}
+}
+
+func (b *batch) end() {
+	if b != nil && b.count.Add(-1) == 0 {
+		close(b.done)
+	}
+}
+
+// Waits for all, but no longer than the timer says.
+func (b *batch) wait(timer *time.Timer) {
+	defer timer.Stop()
+	b.end()
+	select {
+	case <-b.done:
+	case <-timer.C:
+	}
 }
 
 // One round of the keeper.
 func (p *Pool[C]) keep() {
-	due := p.tidy()
+	due := p.tidy(nil)
 	if due == 0 {
 		p.handle.maintain()
-		due = p.tidy()
+		due = p.tidy(nil)
 	}
 	p.keeper.set(max(due, leastTick), p.keep)
 }

@@ -100,7 +100,7 @@ class KeeperTest < Minitest::Test
     pool = pool_of(1, name: 'orders')
     held = pool.checkout
     error = Thread.new { assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0.03) { flunk } } }.value
-    assert_match(/\Aorders: no connection in time: \d+ ms went by in the queue, .*; 1 are open, 1 leased, 0 wait\z/,
+    assert_match(/\Aorders: no connection in time: \d+ ms went by in the queue, .*; 1 are open, 1 leased, 0 idle, 0 wait\z/,
                  error.message)
     pool.pause
     error = assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0.01) { flunk } }

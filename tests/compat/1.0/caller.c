@@ -328,6 +328,8 @@ static void use_steps(void)
   EXPECT(pool_step_cancel(ticket, &step) == POOL_E_STALE);
   EXPECT(pool_put(lease) == POOL_E_UNSUPPORTED);
   EXPECT(pool_step_end(lease, &step) == 0);
+  EXPECT((lease = pool_step_idle(pool, &step)) > 0 && pool_step_end_unused(lease, &step) == 0);
+  EXPECT(pool_step_open(pool, &step) == POOL_E_TIMEOUT);
   EXPECT(pool_close(pool, 0) == 1);
   EXPECT(pool_step_next(pool, &step) == 1 && step.work == POOL_WORK_CLOSE && step.reason == POOL_REASON_CLOSED);
   EXPECT(step.conn == &conn);

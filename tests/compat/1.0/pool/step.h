@@ -137,6 +137,32 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
 POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *step);
 
 /**
+ * Lends an idle connection, if there is one: opens nothing and does not queue.
+ *
+ * Returns a lease; or 0: do step->work, which is a check or a close that comes first, and call again, or where that is
+ * POOL_WORK_NONE nothing may be lent now: no connection is idle, the pool is paused, or it is the first waiter's turn.
+ * The check is reported as that of a get, and pool_step_done() then returns the lease.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_CLOSED, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID (what is NULL), POOL_E_SIZE,
+ * POOL_E_WILD.  None is counted as a get that failed.  Since 0.1.  Idea: AcquireAllIdle of puddle.
+ */
+POOL_API pool_lease_t pool_step_idle(pool_t *pool, pool_step_t *step);
+
+/**
+ * Asks for one more connection, also where others are idle: step->work is POOL_WORK_OPEN.  What is opened so is lent to
+ * nobody: pool_step_done() returns 0, and the connection is idle or, where gets wait, for the first of them.
+ *
+ * Returns 0 with the work, or why there is none.
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_TIMEOUT (no room: max_open or max_opening is reached, or the pool is paused), POOL_E_OPEN (a failed
+ * open is not to be tried again yet; pool_failure() has its message), POOL_E_CLOSED, POOL_E_NOMEM, POOL_E_UNSUPPORTED
+ * (of a pool with a vtable), POOL_E_INVALID (what is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Idea: CreateResource of puddle.
+ */
+POOL_API int pool_step_open(pool_t *pool, pool_step_t *step);
+
+/**
  * Gives up a place in the queue.
  *
  * Returns 0; or a lease, if the ticket was being given one at this moment: use it or end it.  After 0 pool_failure()
@@ -156,6 +182,16 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
  * POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
+
+/**
+ * Ends a lease that was not used, as pool_step_end() does: its connection has been idle for as long as if it had never
+ * been lent, and the lease counts neither in pool_stats() nor for max_uses.  (The last lease that max_uses allows ends
+ * its connection all the same.)
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: those of pool_step_end().  Since 0.1.  Idea: ReleaseUnused of puddle.
+ */
+POOL_API int pool_step_end_unused(pool_lease_t lease, pool_step_t *step);
 
 /**
  * Reports work as done.

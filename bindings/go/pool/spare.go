@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+
+package pool
+
+import "context"
+
+// What a health check or a warm-up does with the connections that no Get waits for.
+
+var errNoneIdle error = &Error{Kind: ErrTimeout, Message: "no connection is idle"}
+
+// AcquireAllIdle lends all connections that are idle now; it opens none and waits for none.  What Config.CheckAfter wants
+// checked is checked first, within the context; hooks and tracers are for gets, and not asked.  Put back with
+// Lease.ReleaseUnused, a connection stays as idle as it was.
+func (p *Pool[C]) AcquireAllIdle(ctx context.Context) []Lease[C] {
+	var leases []Lease[C]
+	for {
+		lease, err := p.TryGetIdle(ctx)
+		if err != nil {
+			return leases
+		}
+		leases = append(leases, lease)
+	}
+}
+
+// TryGetIdle lends an idle connection, or fails with ErrTimeout: it does not open one, as TryGet does.
+func (p *Pool[C]) TryGetIdle(ctx context.Context) (Lease[C], error) {
+	if ctx == nil {
+		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
+	}
+	for {
+		next := beginIdle(p.handle)
+		p.tell(next)
+		switch {
+		case next.result > 0:
+			return p.lend(int64(next.result)), nil
+		case next.result < 0:
+			return Lease[C]{}, p.failure(next)
+		case next.work == workNone:
+			return Lease[C]{}, errNoneIdle
+		case next.work != workCheck:
+			p.finish(next)
+		default:
+			if done, err := p.perform(ctx, ctx, next); done.lease != 0 || err != nil {
+				return p.lendIf(done.lease), err
+			}
+		}
+	}
+}
+
+// CreateResource opens one more connection, also where others are idle, and returns when it is there for the next Get.
+// It fails with ErrTimeout where Config.MaxOpen or MaxOpening leaves no room, and as a Get would if open fails or the
+// context ends first; then the open goes on, and its connection is kept.
+func (p *Pool[C]) CreateResource(ctx context.Context) error {
+	opened, err := p.StartResource(ctx)
+	if err != nil {
+		return err
+	}
+	select {
+	case err = <-opened:
+		return err
+	case <-ctx.Done():
+		return over(ctx).in(p.handle, "")
+	}
+}
+
+// StartResource begins what CreateResource does, and tells the channel how it ended.
+func (p *Pool[C]) StartResource(ctx context.Context) (<-chan error, error) {
+	if ctx == nil {
+		return nil, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
+	}
+	next := beginOpen(p.handle)
+	p.tell(next)
+	if next.result < 0 {
+		return nil, p.failure(next)
+	}
+	opened := make(chan error, 1)
+	go p.openSpare(ctx, next, opened)
+	return opened, nil
+}
+
+func (p *Pool[C]) openSpare(values context.Context, next step, opened chan<- error) {
+	result := new(outcome[C])
+	defer p.tendAfter(result)
+	defer func() { opened <- result.spareError() }()
+	p.run(values, next, result, nil)
+}
+
+// A panic of open is an error here, for nobody is there to go on with it.
+func (o *outcome[C]) spareError() error {
+	if o.panicked != nil {
+		return &Error{Kind: ErrOpen, Err: o.panicked}
+	}
+	return o.err
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+
+package puddle
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"libpool.example/go/pool"
+)
+
+var background = context.Background()
+
+// A pool whose constructor waits for the gate, and counts.
+type fixture struct {
+	*Pool[int32]
+	gate                   chan struct{}
+	begun                  chan context.Context
+	constructed, destroyed atomic.Int32
+	failure                error
+}
+
+func newFixture(t *testing.T, maxSize int32) *fixture {
+	t.Helper()
+	f := &fixture{gate: make(chan struct{}), begun: make(chan context.Context, 100)}
+	construct := func(ctx context.Context) (int32, error) {
+		f.begun <- ctx
+		<-f.gate
+		return f.constructed.Add(1), f.failure
+	}
+	destroy := func(int32) { f.destroyed.Add(1) }
+	var err error
+	if f.Pool, err = NewPool(&Config[int32]{Constructor: construct, Destructor: destroy, MaxSize: maxSize}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) acquire(t *testing.T) *Resource[int32] {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(background, 10*time.Second)
+	defer cancel()
+	res, err := f.Acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// An Acquire in the background, whose resource is being constructed when this returns.
+func (f *fixture) acquireLater() chan func() (*Resource[int32], error) {
+	done := make(chan func() (*Resource[int32], error), 1)
+	go func() {
+		res, err := f.Acquire(background)
+		done <- func() (*Resource[int32], error) { return res, err }
+	}()
+	<-f.begun
+	return done
+}
+
+func (f *fixture) closeLater() chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		f.Close()
+		close(done)
+	}()
+	<-f.ends.Done()
+	return done
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !is(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 10 s: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestAnAcquireWhoseResourceIsBeingConstructedGetsItAlthoughThePoolIsClosed(t *testing.T) {
+	for _, end := range []func(*Resource[int32]){(*Resource[int32]).Release, (*Resource[int32]).ReleaseUnused,
+		(*Resource[int32]).Destroy, (*Resource[int32]).Hijack} {
+		f := newFixture(t, 1)
+		acquired := f.acquireLater()
+		closed := f.closeLater()
+		close(f.gate)
+		res, err := (<-acquired)()
+		if err != nil || res.Value() != 1 {
+			t.Fatalf("%v, %v", res, err)
+		}
+		select {
+		case <-closed:
+			t.Error("Close did not wait for it")
+		default:
+		}
+		hijack := f.destroyed.Load()
+		end(res)
+		<-closed
+		if hijacks := res.state.Load() == hijacked; f.destroyed.Load() == hijack != hijacks {
+			t.Errorf("%d destroyed, hijacked %v", f.destroyed.Load(), hijacks)
+		}
+	}
+}
+
+func TestAnAcquireThatWasCanceledIsGivenNothingByAPoolThatIsClosed(t *testing.T) {
+	f := newFixture(t, 1)
+	ctx, cancel := context.WithCancel(background)
+	ended := make(chan error)
+	go func() {
+		_, err := f.Acquire(ctx)
+		ended <- err
+	}()
+	<-f.begun
+	closed := f.closeLater()
+	cancel()
+	if err := <-ended; err != ErrClosedPool && err != context.Canceled {
+		t.Error(err)
+	}
+	close(f.gate)
+	<-closed
+	if f.destroyed.Load() != 1 {
+		t.Errorf("%d destroyed", f.destroyed.Load())
+	}
+}
+
+func TestAResetWhileAResourceIsBeingConstructedHandsOutNothingStale(t *testing.T) {
+	f := newFixture(t, 1)
+	acquired := f.acquireLater()
+	f.Reset()
+	close(f.gate)
+	res, err := (<-acquired)()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Value() != 2 {
+		t.Errorf("got number %d", res.Value())
+	}
+	res.Release()
+	f.Close()
+	if f.destroyed.Load() != 2 {
+		t.Errorf("%d destroyed", f.destroyed.Load())
+	}
+}
+
+func TestAConstructorThatFailsEndsItsAcquireAlthoughAnotherResourceMayComeBack(t *testing.T) {
+	f := newFixture(t, 2)
+	close(f.gate)
+	res := f.acquire(t)
+	f.failure = errors.New("sad")
+	if _, err := f.Acquire(background); err != f.failure {
+		t.Error(err)
+	}
+	if err := f.CreateResource(background); err != f.failure {
+		t.Error(err)
+	}
+	res.Release()
+	f.Close()
+}
+
+func TestTheResourceOfACanceledAcquireIsForTheNext(t *testing.T) {
+	f := newFixture(t, 1)
+	ctx, cancel := context.WithCancel(background)
+	go func() {
+		<-f.begun
+		cancel()
+	}()
+	if _, err := f.Acquire(ctx); err != context.Canceled {
+		t.Error(err)
+	}
+	close(f.gate)
+	if res := f.acquire(t); res.Value() != 1 {
+		t.Errorf("got number %d", res.Value())
+	} else {
+		res.Release()
+	}
+	if stat := f.Stat(); stat.CanceledAcquireCount() != 1 || stat.AcquireCount() != 1 {
+		t.Errorf("%+v", stat)
+	}
+	f.Close()
+}
+
+func TestWhatTheSettingsSayGoesForEachPool(t *testing.T) {
+	Settings = pool.Config{Name: "sessions", MaxOpen: 77}
+	defer func() { Settings = pool.Config{} }()
+	f := newFixture(t, 3)
+	if text, err := f.pool.Report(pool.Text); err != nil || f.Stat().MaxResources() != 3 || text[:15] != "pool \"sessions\"" {
+		t.Errorf("%v, %s", err, text)
+	}
+	f.Close()
+}
