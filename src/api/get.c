@@ -77,7 +77,7 @@ static __attribute__((noinline)) pool_lease_t invalid_get(const struct pool *poo
 static pool_lease_t spin(struct pool *pool, struct step *step)
 {
   for (int round = 0; round < SPIN_ROUNDS; round++) {
-    if (attention_hint(pool) & ATTENTION_NOT_NOW)
+    if (attention_hint(pool) & (ATTENTION_NOT_NOW | ATTENTION_WAITERS))
       break;
     for (int i = 0; i < SPIN_PAUSES; i++)
       pause_processor();

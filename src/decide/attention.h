@@ -14,7 +14,7 @@
 enum {
   ATTENTION_WAITERS = 1, /* somebody is in the queue */
   ATTENTION_NUDGED = 2,  /* the first waiter was told to look and has not looked yet */
-  ATTENTION_FAIR = 4,    /* the first waiter was overtaken long enough: hand over to it, newcomers queue */
+  ATTENTION_FAIR = 4,    /* a hand-over to the first waiter is due, and newcomers queue */
   ATTENTION_SURPLUS = 8, /* more connections are open than may be idle */
   ATTENTION_EXCESS = 16, /* more connections are open than may be open */
   ATTENTION_PAUSED = 32,

@@ -235,6 +235,7 @@ struct pool {
   struct queue settled;     /* asynchronous waiters whose callback is due */
   struct told told;         /* threads that a step could not name */
   bool unserved;            /* too many waits were over for one step: the next goes on and serves */
+  int64_t turn_ns;          /* no hand-over is due before: another waiter was served */
   int64_t late_since_ns;    /* since when the first waiter is late; 0: it is not */
   int64_t refused_until_ns; /* of those that wait since then at the latest, all are refused that a worker opens for */
 

@@ -369,6 +369,22 @@ static void test_control__what_is_put_while_paused_is_handed_to_nobody(void **st
   fake_finish(&fake, pool);
 }
 
+static void test_control__what_is_put_while_paused_is_handed_to_no_thread_that_is_next(void **state)
+{
+  (void)state;
+  pool_t *pool = make(1, 1);
+  pool_lease_t lease = pool_get(pool);
+  struct getter getter = {0};
+  getter_queue(&getter, pool, -1);
+  virtual_advance(SECOND); /* so long that a hand-over is due */
+  assert_int_equal(pool_pause(pool), 1);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(stats_of(pool).waiting, 1);
+  assert_int_equal(pool_resume(pool), 0);
+  assert_true(getter_end(&getter) > 0);
+  fake_finish(&fake, pool);
+}
+
 static void test_control__closing_ends_a_pause(void **state)
 {
   (void)state;
@@ -993,6 +1009,7 @@ int main(void)
       cmocka_unit_test(test_control__gets_of_a_paused_pool_time_out),
       cmocka_unit_test(test_control__what_is_put_while_paused_serves_nobody_yet),
       cmocka_unit_test(test_control__what_is_put_while_paused_is_handed_to_nobody),
+      cmocka_unit_test(test_control__what_is_put_while_paused_is_handed_to_no_thread_that_is_next),
       cmocka_unit_test(test_control__closing_ends_a_pause),
       cmocka_unit_test(test_control__a_pause_counts_what_is_being_opened),
       cmocka_unit_test(test_control__a_pause_counts_what_is_being_checked),

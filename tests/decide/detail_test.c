@@ -210,6 +210,147 @@ static void test_detail__nobody_overtakes_with_one_that_another_thread_used_sinc
   nobody_overtakes(true);
 }
 
+/* ---- turns: how often a connection changes hands while others wait ---- */
+
+#define FAIRNESS_NS MILLISECOND /* the default */
+#define HOLD_NS     (FAIRNESS_NS / 10)
+
+/* A get that does not wait, by a user that runs: a lease, or 0. */
+static pool_lease_t overtake(pool_t *pool)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t lease = pool_step_begin(pool, 0, 0, &step);
+  assert_true(lease > 0 || lease == POOL_E_TIMEOUT);
+  return lease > 0 ? lease : 0;
+}
+
+static pool_lease_t look(pool_t *pool, int64_t ticket)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t lease = pool_step_begin(pool, -1, ticket, &step);
+  assert_true(lease >= 0);
+  return lease;
+}
+
+/* A put hands its connection over to this ticket, whose user takes it. */
+static pool_lease_t hand_over(pool_t *pool, pool_lease_t lease, int64_t ticket)
+{
+  assert_int_equal(step_put(lease), ticket);
+  assert_int_equal(overtake(pool), 0);
+  pool_lease_t handed = look(pool, ticket);
+  assert_true(handed > 0);
+  return handed;
+}
+
+/* A user that runs puts and gets again.  Whether its connection was handed over to this ticket instead. */
+static bool goes_on(pool_t *pool, pool_lease_t *lease, int64_t ticket)
+{
+  int64_t wake = step_put(*lease);
+  *lease = overtake(pool);
+  bool overtakes = *lease > 0;
+  assert_true(wake == ticket || (overtakes && wake == 0));
+  if (!overtakes)
+    *lease = look(pool, ticket);
+  else if (wake)
+    assert_int_equal(look(pool, ticket), 0);
+  return !overtakes;
+}
+
+static void test_detail__a_connection_changes_hands_once_in_the_time_of_fairness(void **state)
+{
+  (void)state;
+  int64_t tickets[2];
+  pool_t *pool = step_pool(PLAN(.config.max_open = 1));
+  pool_lease_t lease = step_open(pool, NULL);
+  step_queue_all(pool, tickets, 2);
+  virtual_advance(FAIRNESS_NS);
+  lease = hand_over(pool, lease, tickets[0]);
+  virtual_advance(FAIRNESS_NS - 1);
+  assert_false(goes_on(pool, &lease, tickets[1])); /* though this one has waited for as long */
+  virtual_advance(1);
+  lease = hand_over(pool, lease, tickets[1]);
+  step_put(lease);
+  step_finish(pool, 1);
+}
+
+static void test_detail__what_is_held_for_long_changes_hands_at_every_put(void **state)
+{
+  (void)state;
+  enum { OPEN = 2, ROUNDS = 3 };
+  int64_t tickets[OPEN * ROUNDS];
+  pool_lease_t leases[OPEN];
+  int conns[OPEN];
+  pool_t *pool = step_pool(PLAN(.config.max_open = OPEN));
+  step_open_all(pool, leases, OPEN, conns);
+  step_queue_all(pool, tickets, OPEN * ROUNDS);
+  for (int i = 0; i < OPEN * ROUNDS; i++) {
+    if (i % OPEN == 0)
+      virtual_advance(FAIRNESS_NS);
+    leases[i % OPEN] = hand_over(pool, leases[i % OPEN], tickets[i]);
+  }
+  for (int i = 0; i < OPEN; i++)
+    step_put(leases[i]);
+  step_finish(pool, OPEN);
+}
+
+static void test_detail__a_waiter_is_overtaken_no_longer_than_its_place_allows(void **state)
+{
+  (void)state;
+  enum { OPEN = 2, WAITING = 20 };
+  int64_t tickets[WAITING];
+  pool_lease_t leases[OPEN];
+  int conns[OPEN], served = 0;
+  pool_t *pool = step_pool(PLAN(.config.max_open = OPEN));
+  step_open_all(pool, leases, OPEN, conns);
+  step_queue_all(pool, tickets, WAITING);
+  for (int64_t waited = HOLD_NS; served < WAITING; waited += HOLD_NS) {
+    virtual_advance(HOLD_NS);
+    for (int i = 0; i < OPEN && served < WAITING; i++)
+      served += goes_on(pool, &leases[i], tickets[served]);
+    assert_true(served <= OPEN * waited / FAIRNESS_NS);
+    assert_true(served == WAITING || waited < FAIRNESS_NS + FAIRNESS_NS * served / OPEN + HOLD_NS);
+  }
+  for (int i = 0; i < OPEN; i++)
+    step_put(leases[i]);
+  step_finish(pool, OPEN);
+}
+
+static void test_detail__waiters_that_were_served_early_do_not_make_the_next_wait_longer(void **state)
+{
+  (void)state;
+  enum { EARLY = 5 };
+  int64_t tickets[EARLY + 1];
+  pool_t *pool = step_pool(PLAN(.config.max_open = 1));
+  pool_lease_t lease = step_open(pool, NULL);
+  step_queue_all(pool, tickets, EARLY + 1);
+  for (int i = 0; i < EARLY; i++) {
+    assert_int_equal(step_put(lease), tickets[i]);
+    lease = look(pool, tickets[i]);
+    assert_true(lease > 0);
+  }
+  virtual_advance(FAIRNESS_NS);
+  lease = hand_over(pool, lease, tickets[EARLY]);
+  step_put(lease);
+  step_finish(pool, 1);
+}
+
+static void test_detail__a_pool_inherits_no_turn_from_another(void **state)
+{
+  (void)state;
+  pool_t *pool = step_pool(PLAN(.config.max_open = 1, .config.fairness_us = 1000000000));
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t ticket = step_queue(pool, -1);
+  assert_int_equal(step_put(lease), ticket);
+  step_put(look(pool, ticket)); /* the next turn is far off */
+  step_finish(pool, 1);
+  pool = step_pool(PLAN(.config.max_open = 1)); /* in the same memory */
+  lease = step_open(pool, NULL);
+  ticket = step_queue(pool, -1);
+  virtual_advance(FAIRNESS_NS);
+  step_put(hand_over(pool, lease, ticket));
+  step_finish(pool, 1);
+}
+
 static void test_detail__a_failed_open_refuses_none_that_came_after_it_began(void **state)
 {
   (void)state;
@@ -543,6 +684,11 @@ int main(void)
       cmocka_unit_test(test_detail__opens_that_began_together_and_failed_are_one_try),
       cmocka_unit_test(test_detail__nobody_overtakes_with_the_connection_that_was_its_threads_last),
       cmocka_unit_test(test_detail__nobody_overtakes_with_one_that_another_thread_used_since),
+      cmocka_unit_test(test_detail__a_connection_changes_hands_once_in_the_time_of_fairness),
+      cmocka_unit_test(test_detail__what_is_held_for_long_changes_hands_at_every_put),
+      cmocka_unit_test(test_detail__a_waiter_is_overtaken_no_longer_than_its_place_allows),
+      cmocka_unit_test(test_detail__waiters_that_were_served_early_do_not_make_the_next_wait_longer),
+      cmocka_unit_test(test_detail__a_pool_inherits_no_turn_from_another),
       cmocka_unit_test(test_detail__a_failed_open_refuses_none_that_came_after_it_began),
       cmocka_unit_test(test_detail__a_get_without_time_has_one_opened_for_the_next),
       cmocka_unit_test(test_detail__a_get_runs_no_close_and_the_next_put_does),

@@ -67,7 +67,7 @@ public abstract class Settings<B extends Settings<B>> {
     return set("max_waiters", maxWaiters);
   }
 
-  /** How long the first waiter may be overtaken by running threads; 0: never. */
+  /** How long running threads may keep a connection to themselves while others wait; 0: not at all. */
   public B fairness(Duration fairness) {
     return set("fairness_us", Math.min(Integer.MAX_VALUE, micros(fairness)));
   }
