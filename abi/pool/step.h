@@ -46,11 +46,11 @@ extern "C" {
 #define POOL_STEP_THREADS                                                                                              \
   4 /**< who begins a get is a thread that blocks until the get is over and then holds the lease: so threads that wait \
        for each other are found, as in a pool with a vtable */
-#define POOL_STEP_DETACHED                                                                                             \
-  32 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
-        and what comes of it goes to the waiter whose turn it is */
 #define POOL_STEP_EVENTS 8  /**< fetches events with pool_step_event(): those of event_mask are kept for it */
 #define POOL_STEP_LOG    16 /**< fetches lines of the log with pool_step_event() */
+#define POOL_STEP_DETACHED                                                                                             \
+  64 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
+        and what comes of it goes to the waiter whose turn it is */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
     fails. */

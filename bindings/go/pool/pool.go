@@ -282,6 +282,7 @@ func (p *Pool[C]) queued(ctx, caller context.Context, next step) (Lease[C], erro
 		}
 		p.passOn(work, ticket, next)
 	}
+	p.passOn(work, ticket, next)
 	p.tell(next)
 	if next.result > 0 {
 		return p.lend(int64(next.result)), nil

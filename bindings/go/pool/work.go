@@ -73,18 +73,27 @@ func (e *errand) failure() error {
 	return nil
 }
 
+// Before the library knows, and perhaps tells the get that it is over.
+func (e *errand) note(failed error, panicked *PanicError) {
+	if failed != nil {
+		e.failed.Store(&failed)
+	}
+	if panicked != nil {
+		e.panicked.Store(panicked)
+	}
+}
+
 func (p *Pool[C]) runFor(values context.Context, next step, e *errand) {
 	result := new(outcome[C])
 	defer p.tendAfter(result)
 	defer func() {
 		if result.panicked != nil {
-			e.panicked.Store(result.panicked)
 			e.queue.tell(e.ticket)
 		} else if p.failsFast && result.failed != nil {
 			e.queue.tell(e.ticket)
 		}
 	}()
-	p.run(values, next, result, func() { e.failed.Store(&result.failed) })
+	p.run(values, next, result, func() { e.note(result.failed, result.panicked) })
 }
 
 // ---- for one that waits for nothing else ----
@@ -153,9 +162,9 @@ func (p *Pool[C]) runAlone(next step) {
 
 // ---- opening and checking ----
 
-// Before the library knows that open has failed, failed is called, unless it is nil.
-func (p *Pool[C]) run(values context.Context, next step, result *outcome[C], failed func()) {
-	defer p.report(next, result, failed)
+// Before the library knows what came of it, note is called, unless it is nil.
+func (p *Pool[C]) run(values context.Context, next step, result *outcome[C], note func()) {
+	defer p.report(next, result, note)
 	defer result.catch()
 	if next.work == workOpen {
 		p.openOne(values, result)
@@ -226,7 +235,7 @@ func isNil(conn any) bool {
 	return false
 }
 
-func (p *Pool[C]) report(next step, result *outcome[C], failed func()) {
+func (p *Pool[C]) report(next step, result *outcome[C], note func()) {
 	failure := result.err
 	opens := next.work == workOpen
 	if opens && failure == nil {
@@ -236,9 +245,9 @@ func (p *Pool[C]) report(next step, result *outcome[C], failed func()) {
 		p.cause.Store(&failure)
 		p.lastCause.Store(&failure)
 		result.failed = failure
-		if failed != nil {
-			failed()
-		}
+	}
+	if note != nil {
+		note()
 	}
 	result.err = nil // after a failed check the get goes on
 	after := p.acknowledge(outcomeOf(next, failure))
@@ -252,7 +261,7 @@ func (p *Pool[C]) report(next step, result *outcome[C], failed func()) {
 	}
 	result.message = after.message
 	result.failure = failure != nil
-	p.begin(after, nil)
+	p.finishQuietly(after)
 }
 
 // After a failure something may be due: to try again, or to close the connections that were suspect as well.
@@ -285,6 +294,11 @@ func (p *Pool[C]) acknowledge(after step) step {
 }
 
 // Where nobody is there to be told of a panic in close: it is counted as a close that failed.
+func (p *Pool[C]) finishQuietly(next step) {
+	defer p.shield()
+	p.finish(next)
+}
+
 func (p *Pool[C]) shield() {
 	_ = recover()
 }
@@ -393,8 +407,7 @@ func (p *Pool[C]) begin(next step, closes *batch) {
 		closes.add()
 		go func() {
 			defer closes.end()
-			defer p.shield()
-			p.finish(next)
+			p.finishQuietly(next)
 		}()
 	case workOpen, workCheck:
 		go p.runAlone(next)
