@@ -10,7 +10,7 @@ set(environment "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABL
 
 # What SWIG writes turns a number into a pointer; what people write does not import unsafe at all.
 add_test(NAME go.vet COMMAND ${POOL_GO} vet -unsafeptr=false ./...)
-add_test(NAME go.race COMMAND ${POOL_GO} test -race -count=1 ./internal/... ./pool ./rpcpool)
+add_test(NAME go.race COMMAND ${POOL_GO} test -race -count=1 ./internal/... ./pool ./rpcpool ./expvar)
 add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -count=1 -timeout=200s ./scenarios)
 add_test(NAME go.pointers COMMAND ${POOL_GO} test -count=1 ./scenarios)
 set(in_build_folder "${environment};PKG_CONFIG_PATH=${PROJECT_BINARY_DIR}/uninstalled")
@@ -18,6 +18,15 @@ list(APPEND in_build_folder POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>
      POOL_SCENARIOS=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json)
 set_tests_properties(go.vet go.race go.scenarios go.pointers PROPERTIES
   LABELS go TIMEOUT 900 WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/go ENVIRONMENT "${in_build_folder}")
+# A module of its own, for it needs others, which tools/test has fetched.
+execute_process(COMMAND ${POOL_GO} env GOVERSION OUTPUT_VARIABLE version)
+if(version MATCHES "^go1\\.1[0-9]\\.")
+  message(STATUS "Go is too old for the collector for Prometheus, which is not tested")
+else()
+  add_test(NAME go.prometheus COMMAND ${POOL_GO} test -race -count=1 ./...)
+  set_tests_properties(go.prometheus PROPERTIES LABELS go TIMEOUT 900
+    WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/go/prometheus ENVIRONMENT "${in_build_folder}")
+endif()
 # The stand-in for puddle; then puddle's own tests and pgxpool's, which Go's module proxy has.
 add_executable(postgres_run drivers/postgres_run.c drivers/postgres_server.c drivers/server.c)
 target_compile_definitions(postgres_run PRIVATE _GNU_SOURCE)

@@ -138,19 +138,22 @@ static int64_t place_of(const struct histogram *histogram, double share)
 }
 
 /* Asked for several shares at once, in ascending order: pool_stats() calls with the pool's lock held, so the parts are
-   walked once. */
+   walked once, and only whole numbers are compared on the way. */
 static void find_quantiles(const struct histogram *histogram, const double shares[], int64_t found_ns[], int many)
 {
-  int64_t passed = 0;
+  int64_t passed = 0, place = place_of(histogram, shares[0]);
   int found = 0;
-  for (uint32_t at = histogram->first; at && found < many; at = chunk_at(at)->next)
+  for (uint32_t at = histogram->first; at && found < many; at = chunk_at(at)->next) {
+    const struct chunk *chunk = chunk_at(at);
     for (uint32_t i = 0; i < CHUNK_PARTS; i++) {
-      passed += chunk_at(at)->counts[i];
-      for (; found < many && place_of(histogram, shares[found]) <= passed; found++) {
-        int64_t middle = middle_of(chunk_at(at)->number * CHUNK_PARTS + i);
-        found_ns[found] = middle < histogram->max_ns ? middle : histogram->max_ns;
+      passed += chunk->counts[i];
+      while (place <= passed && found < many) {
+        int64_t middle = middle_of(chunk->number * CHUNK_PARTS + i);
+        found_ns[found++] = middle < histogram->max_ns ? middle : histogram->max_ns;
+        place = found < many ? place_of(histogram, shares[found]) : INT64_MAX;
       }
     }
+  }
   for (; found < many; found++)
     found_ns[found] = 0;
 }
@@ -162,11 +165,13 @@ int64_t histogram_quantile(const struct histogram *histogram, double share)
   return found_ns;
 }
 
-void histogram_summary(const struct histogram *histogram, pool_times_t *times)
+void histogram_summary(struct histogram *histogram, pool_times_t *times)
 {
-  static const double shares[] = {0.5, 0.9, 0.99, 0.999};
-  int64_t found_ns[4];
-  find_quantiles(histogram, shares, found_ns, 4);
+  static const double shares[HISTOGRAM_SHARES] = {0.5, 0.9, 0.99, 0.999};
+  int64_t *found_ns = histogram->found_ns;
+  if (histogram->found_at != histogram->count)
+    find_quantiles(histogram, shares, found_ns, HISTOGRAM_SHARES);
+  histogram->found_at = histogram->count;
   times->count = histogram->count;
   times->sum_ns = histogram->sum_ns;
   times->p50_ns = found_ns[0];

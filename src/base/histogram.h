@@ -20,12 +20,16 @@
 
 #include <pool/pool.h>
 
+#define HISTOGRAM_SHARES 4 /* of a summary */
+
 struct histogram {
   int64_t count;
   int64_t placed; /* of them, those that are in a part */
   int64_t sum_ns; /* stays at INT64_MAX once it got there */
   int64_t max_ns;
-  uint32_t first; /* of the list of chunks, in the order of their values; 0: none */
+  uint32_t first;                     /* of the list of chunks, in the order of their values; 0: none */
+  int64_t found_at;                   /* the count of samples when a summary was made last */
+  int64_t found_ns[HISTOGRAM_SHARES]; /* its quantiles, which hold until there is another sample */
 };
 
 /* Adds a sample; a negative one counts as 0. */
@@ -40,7 +44,7 @@ int64_t histogram_at_most(const struct histogram *histogram, int64_t ns);
  */
 int64_t histogram_quantile(const struct histogram *histogram, double share);
 
-void histogram_summary(const struct histogram *histogram, pool_times_t *times);
+void histogram_summary(struct histogram *histogram, pool_times_t *times);
 
 /* Makes it empty and gives the chunks back. */
 void histogram_clear(struct histogram *histogram);

@@ -19,8 +19,8 @@ static const char *remark(struct pool *pool, const struct late *late)
                                                : "";
 }
 
-/* Says what used up the time. */
-static int timed_out(struct pool *pool, const struct late *late)
+/* Says what used up the time, and what there is. */
+static int ended_empty(struct pool *pool, int code, const struct late *late)
 {
   pool_stats_t now;
   pool_error_t last = {.code = 0};
@@ -28,15 +28,16 @@ static int timed_out(struct pool *pool, const struct late *late)
   if (!cause && room_cause(pool, &last))
     cause = &last; /* nobody opened because of that */
   if (late->timeless && !cause)
-    return error_code(POOL_E_TIMEOUT);
+    return error_code(code);
   pthread_mutex_lock(&pool->lock);
   count_all(pool, &now);
   life_unlock(pool);
-  return error_set(NULL, POOL_E_TIMEOUT, cause ? cause->native : 0,
-                   "%s: no connection in time: %lld ms went by in the queue, %lld ms in open or check%s%s; "
-                   "%lld are open, %lld leased, %lld wait%s",
-                   pool->name, (long long)(late->queued_ns / 1000000), (long long)(late->busy_ns / 1000000),
-                   cause ? ": " : "", cause ? cause->message : "", (long long)now.open, (long long)now.leased,
+  return error_set(NULL, code, cause ? cause->native : 0,
+                   "%s: %s: %lld ms went by in the queue, %lld ms in open or check%s%s; "
+                   "%lld are open, %lld leased, %lld idle, %lld wait%s",
+                   pool->name, code == POOL_E_TIMEOUT ? "no connection in time" : "cancelled",
+                   (long long)(late->queued_ns / 1000000), (long long)(late->busy_ns / 1000000), cause ? ": " : "",
+                   cause ? cause->message : "", (long long)now.open, (long long)now.leased, (long long)now.idle,
                    (long long)now.waiting, remark(pool, late));
 }
 
@@ -51,8 +52,8 @@ static int fail_fast(struct pool *pool)
 
 int failure_of_get(struct pool *pool, int code, const struct late *late)
 {
-  if (code == POOL_E_TIMEOUT)
-    return timed_out(pool, late);
+  if (code == POOL_E_TIMEOUT || code == POOL_E_CANCELLED)
+    return ended_empty(pool, code, late);
   if (late->cause && late->cause->code == code)
     return error_set(NULL, code, late->cause->native, "%s: %s", pool->name, late->cause->message);
   return code == POOL_E_OPEN ? fail_fast(pool) : error_code(code);

@@ -254,7 +254,7 @@ static void test_step_told__a_timeout_says_where_the_time_went(void **state)
   int64_t first = step_queue(pool, 200), second = step_queue(pool, 200), third = step_queue(pool, 500);
   virtual_advance(200 * MILLISECOND);
   static const char full[] = "orders: no connection in time: 200 ms went by in the queue, 0 ms in open or check; "
-                             "1 are open, 1 leased, 1 wait";
+                             "1 are open, 1 leased, 0 idle, 1 wait";
   assert_int_equal(pool_step_begin(pool, 200, first, &step), POOL_E_TIMEOUT);
   assert_int_equal(pool_step_cancel(second, &step), 0);
   assert_int_equal(pool_failure(NULL), POOL_E_TIMEOUT);
@@ -262,11 +262,13 @@ static void test_step_told__a_timeout_says_where_the_time_went(void **state)
   assert_int_equal(pool_pause(pool), 1);
   assert_int_equal(pool_step_cancel(third, &step), 0);
   assert_int_equal(pool_failure(NULL), POOL_E_CANCELLED);
+  assert_says("orders: cancelled: 200 ms went by in the queue, 0 ms in open or check; "
+              "1 are open, 1 leased, 0 idle, 0 wait; the pool is paused");
   third = step_queue(pool, 100);
   virtual_advance(100 * MILLISECOND);
   assert_int_equal(pool_step_cancel(third, &step), 0);
   assert_says("orders: no connection in time: 100 ms went by in the queue, 0 ms in open or check; "
-              "1 are open, 1 leased, 0 wait; the pool is paused");
+              "1 are open, 1 leased, 0 idle, 0 wait; the pool is paused");
   assert_int_equal(pool_resume(pool), 0);
   assert_int_equal(step_put(lease), 0);
   step_finish(pool, 1);
@@ -288,7 +290,8 @@ static void test_step_told__a_timeout_says_why_the_last_open_failed(void **state
   pool_error_t error = POOL_ERROR_INIT;
   pool_failure(&error);
   assert_int_equal(error.native, 53);
-  assert_non_null(strstr(error.message, " 20 ms in open or check: too many clients; 1 are open, 1 leased, 0 wait"));
+  assert_non_null(
+      strstr(error.message, " 20 ms in open or check: too many clients; 1 are open, 1 leased, 0 idle, 0 wait"));
   assert_int_equal(step_put(lease), 0);
   step_finish(pool, 1);
 }

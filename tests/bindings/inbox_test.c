@@ -77,7 +77,7 @@ static void room_finish(struct room *room)
   free(room->inbox);
 }
 
-/* Takes the next letter, which must be this one. */
+/* Takes the next letter, which must be this one and begin so. */
 static pool_lease_t receive(struct room *room, int64_t number, const char *text)
 {
   letter_t *letter = inbox_take(room->inbox);
@@ -85,7 +85,7 @@ static pool_lease_t receive(struct room *room, int64_t number, const char *text)
   assert_int_equal(letter->number, number);
   pool_lease_t result = letter->result;
   if (text)
-    assert_string_equal(letter->text.data, text);
+    assert_int_equal(strncmp(letter->text.data, text, strlen(text)), 0);
   letter_free(letter);
   return result;
 }
@@ -107,7 +107,7 @@ static void test_inbox__a_get_that_opens_that_waits_and_that_is_cancelled(void *
   int64_t ticket = inbox_get(room.inbox, room.pool, -1, 3);
   assert_true(ticket > 0);
   assert_int_equal(pool_cancel(ticket), 0);
-  assert_int_equal(receive(&room, 3, "cancelled"), POOL_E_CANCELLED);
+  assert_int_equal(receive(&room, 3, "pool: cancelled: "), POOL_E_CANCELLED);
   assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_put(receive(&room, 2, NULL)), 0);
   room_finish(&room);

@@ -6,6 +6,7 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"time"
 
 	"libpool.example/go/pool"
 )
@@ -18,6 +19,37 @@ func BenchmarkGetRelease(b *testing.B) {
 	for i := 0; i < b.N; i++ {
 		lease, _ := p.Get(ctx)
 		lease.Release()
+	}
+}
+
+// With the place in the program noted that gets.
+func BenchmarkGetReleaseNoted(b *testing.B) {
+	p, err := pool.New(pool.Config{MaxOpen: 8, LeakAfter: time.Hour}, new(factory).open)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { p.Close(context.Background()) })
+	b.ReportAllocs()
+	for i := 0; i < b.N; i++ {
+		lease, _ := p.Get(context.Background())
+		lease.Release()
+	}
+}
+
+// The counts of a pool whose connections were all lent before.
+func BenchmarkStats(b *testing.B) {
+	p := fixedPool(b, 8)
+	leases := make([]pool.Lease[*connection], 8)
+	for i := range leases {
+		leases[i] = get(b, p)
+	}
+	for _, lease := range leases {
+		release(b, lease)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; i++ {
+		p.Stats()
 	}
 }
 

@@ -45,13 +45,17 @@ type Config struct {
 	CheckAfter    time.Duration // idle for so long, a connection is checked before it is lent; default: never
 	CheckTimeout  time.Duration // a check that takes longer has failed; default 5 s
 	Keepalive     time.Duration // idle for so long, a connection is checked in the background; default: never
-	LeakAfter     time.Duration // a lease that is out for so long is counted in Stats.Leaked; default: never
+	LeakAfter     time.Duration // a lease that is out for so long is reported, with who got it; default: never
 	RetryMin      time.Duration // back-off after a failed open, doubling up to RetryMax; default: none
 	RetryMax      time.Duration // default 5 s
 	FailFast      bool          // an open that fails ends its Get at once, also where another connection may still come
 	CloseBehind   bool          // Release, Discard and Flush do not wait for close, which runs in a goroutine of its own
 	TrackUse      bool          // notes when each connection was last used, for Lease.LastUsed: each Release reads the clock
 	OverloadAfter time.Duration // the pool is overloaded when the first waits so long, for so long; default 100 ms
+
+	// Tracer is told of gets, releases, opens and closes: it is an AcquireTracer, ReleaseTracer, OpenTracer or CloseTracer,
+	// or several of them.
+	Tracer any
 
 	// Settings has any settings of the library by the names that they have there, as in {"max_open": "20"}; they go
 	// before the others.
@@ -237,14 +241,29 @@ func max[N int | int64 | time.Duration](a, b N) N {
 	return b
 }
 
+// What milliseconds says beside how many.
+const (
+	unlimited = -1
+	expired   = -2
+)
+
 // The time that is left to a context, as the library counts it: rounded down, but never 0, which means not to wait.
 func milliseconds(ctx context.Context) int64 {
 	deadline, limited := ctx.Deadline()
 	if !limited {
-		return -1
+		return unlimited
 	}
-	if left := int64(time.Until(deadline) / time.Millisecond); left > 1 {
-		return left
+	left := time.Until(deadline)
+	if left <= 0 {
+		return expired
 	}
-	return 1
+	return max(int64(left/time.Millisecond), 1)
+}
+
+// The same for a get that goes on until its context says that it is over.
+func orNow(milliseconds int64) int64 {
+	if milliseconds == expired {
+		return 1
+	}
+	return milliseconds
 }

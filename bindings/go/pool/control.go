@@ -30,7 +30,7 @@ func (p *Pool[C]) Flush() int {
 // Resize changes Config.MaxOpen, 0 means no hard cap, and returns how many connections are still too many; they will be
 // closed as they are released.
 func (p *Pool[C]) Resize(maxOpen int) (int, error) {
-	return p.controlled(p.handle.resize(maxOpen))
+	return p.controlled(p.limits.resize(p.handle, maxOpen))
 }
 
 // Pause lends nothing until Resume: gets wait.  Pauses are counted.  It returns how many connections are in use.
@@ -67,7 +67,9 @@ func (p *DriverPool) Flush() int { return p.handle.flush() }
 func (p *DriverPool) Evict() int { return p.handle.evict() }
 
 // Resize does what Pool.Resize does.
-func (p *DriverPool) Resize(maxOpen int) (int, error) { return counted(p.handle.resize(maxOpen)) }
+func (p *DriverPool) Resize(maxOpen int) (int, error) {
+	return counted(p.limits.resize(p.handle, maxOpen))
+}
 
 // Pause does what Pool.Pause does.
 func (p *DriverPool) Pause() (int, error) { return counted(p.handle.pause()) }

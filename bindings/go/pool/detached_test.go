@@ -285,7 +285,7 @@ func TestACloseThatHangsStopsNothing(t *testing.T) {
 			err := p.Close(ctx)
 			expect(t, err, pool.ErrTimeout)
 			expect(t, err, context.DeadlineExceeded)
-			says(t, err, "the pool is closed, but connections are still lent or being opened: 1: .*")
+			says(t, err, "pool: the pool is closed, but connections are still lent or being opened: 1: .*")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,6 +16,10 @@ import (
 type DriverPool struct {
 	handle  *handle
 	timeout time.Duration // of a get; 0: none
+	early   early
+	limits
+	tracers tracers
+	places  bool // it is noted where each lease was got
 }
 
 // DriverLease is the right to make calls over one connection until it is released.  It is a value: its copies are the
@@ -49,7 +53,7 @@ func OpenDriver(config Config, driver, address string) (*DriverPool, error) {
 	if strings.ContainsRune(driver, 0) || strings.ContainsRune(address, 0) {
 		return nil, &Error{Kind: ErrInvalid, Message: "the name of a driver or address contains a zero byte"}
 	}
-	return newDriverPool(config.settingsForDriver(""), func(settings *settings) (*handle, error) {
+	return newDriverPool(config.Tracer, config.settingsForDriver(""), func(settings *settings) (*handle, error) {
 		return newDriverHandle(settings, config.Name, driver, address)
 	})
 }
@@ -61,13 +65,14 @@ func OpenURL(config Config, url string) (*DriverPool, error) {
 	if url == "" || strings.ContainsRune(url, 0) {
 		return nil, &Error{Kind: ErrInvalid, Message: "the URL is empty or contains a zero byte"}
 	}
-	return newDriverPool(config.settingsForDriver(url), func(settings *settings) (*handle, error) {
+	return newDriverPool(config.Tracer, config.settingsForDriver(url), func(settings *settings) (*handle, error) {
 		return newURLHandle(settings, config.Name, url)
 	})
 }
 
-func newDriverPool(settings *settings, create func(*settings) (*handle, error)) (*DriverPool, error) {
+func newDriverPool(tracer any, settings *settings, create func(*settings) (*handle, error)) (*DriverPool, error) {
 	defer settings.free()
+	tracers := settings.tracers(tracer)
 	if settings.err != nil {
 		return nil, settings.err
 	}
@@ -78,25 +83,29 @@ func newDriverPool(settings *settings, create func(*settings) (*handle, error)) 
 	if err != nil {
 		return nil, err
 	}
-	return &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms())}, nil
+	p := &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms()), tracers: tracers,
+		places: settings.notesPlaces()}
+	p.limits.read(settings)
+	return p, nil
 }
 
 // Get lends a connection; it waits and ends as Pool.Get does.
 func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
+	return p.traced(ctx, p.get)
+}
+
+func (p *DriverPool) get(ctx context.Context) (DriverLease, error) {
 	if ctx == nil {
 		return DriverLease{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
-	if err := ctx.Err(); err != nil {
-		return DriverLease{}, over(err)
+	if endOf(ctx) != nil {
+		return DriverLease{}, p.early.count(p.late(ctx, letter{}))
 	}
 	if lease := lookFor(p.handle); lease > 0 {
 		return DriverLease{pool: p, number: lease}, nil
 	}
-	if p.timeout > 0 {
-		limited, cancel := context.WithTimeout(ctx, p.timeout)
-		defer cancel()
-		ctx = limited
-	}
+	ctx, cancel := limit(ctx, p.timeout)
+	defer cancel()
 	came, err := p.wait(ctx)
 	if err != nil {
 		return DriverLease{}, err
@@ -107,18 +116,50 @@ func (p *DriverPool) Get(ctx context.Context) (DriverLease, error) {
 	return DriverLease{pool: p, number: came.result}, nil
 }
 
+// Tells the tracer of a get, and notes who got the lease.
+func (p *DriverPool) traced(ctx context.Context, get func(context.Context) (DriverLease, error)) (DriverLease, error) {
+	if ctx == nil {
+		return get(ctx)
+	}
+	ctx = p.tracers.acquireStart(ctx, p)
+	lease, err := get(ctx)
+	kept := err != nil
+	defer func() {
+		if !kept {
+			_ = lease.Release()
+		}
+	}()
+	if err == nil && p.places {
+		_ = tag(lease.number, callerSite().text)
+	}
+	p.tracers.acquireEnd(ctx, p, lease.number, nil, err)
+	kept = true
+	return lease, err
+}
+
+// The context or the pool's limit ended a get; the letter may say more.
+func (p *DriverPool) late(ctx context.Context, came letter) *Error {
+	return overOrLate(ctx, p.timeout).in(p.handle, string(came.text))
+}
+
 // TryGet lends a connection that is idle; if there is none now, the error is ErrTimeout.
 func (p *DriverPool) TryGet() (DriverLease, error) {
+	return p.traced(context.Background(), p.tryGet)
+}
+
+func (p *DriverPool) tryGet(context.Context) (DriverLease, error) {
 	lease := takeIdle(p.handle)
 	if lease <= 0 {
-		return DriverLease{}, failureOf(lease, "")
+		failure := failureOf(lease, "")
+		failure.Pool = p.handle.name()
+		return DriverLease{}, failure
 	}
 	return DriverLease{pool: p, number: lease}, nil
 }
 
 func (p *DriverPool) wait(ctx context.Context) (letter, error) {
 	number, waiter := mail.expect()
-	ticket := mail.get(p.handle, milliseconds(ctx), number)
+	ticket := mail.get(p.handle, orNow(milliseconds(ctx)), number)
 	if ticket < 0 {
 		mail.forget(number)
 		return letter{}, failureOf(ticket, "")
@@ -132,15 +173,16 @@ func (p *DriverPool) wait(ctx context.Context) (letter, error) {
 		return <-waiter, nil
 	}
 	cancelTicket(ticket)
-	return letter{}, over(ctx.Err())
+	return letter{}, p.late(ctx, letter{})
 }
 
 // The library counts in milliseconds and may be early by a part of one.
 func (p *DriverPool) failure(ctx context.Context, came letter) error {
 	failure := failureOf(came.result, string(came.text))
+	failure.Pool = p.handle.name()
 	if _, limited := ctx.Deadline(); failure.Kind == ErrTimeout && limited {
 		<-ctx.Done()
-		failure.Err = ctx.Err()
+		return p.late(ctx, came)
 	}
 	return failure
 }
@@ -149,7 +191,10 @@ func (p *DriverPool) failure(ctx context.Context, came letter) error {
 func (p *DriverPool) Len() int { return p.handle.len() }
 
 // Stats counts.
-func (p *DriverPool) Stats() Stats { return p.handle.stats() }
+func (p *DriverPool) Stats() Stats { return p.early.addTo(p.handle.stats()) }
+
+// Name does what Pool.Name does.
+func (p *DriverPool) Name() string { return p.handle.name() }
 
 // Report writes what Stats knows, and more, as text; the formats are Text, JSON and Prometheus.
 func (p *DriverPool) Report(format int) (string, error) { return p.handle.report(format) }
@@ -160,8 +205,8 @@ func (p *DriverPool) Close(ctx context.Context) error {
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
 	for open := p.handle.close(); open > 0; open = p.handle.closeWithin(closeTick.Milliseconds()) {
-		if err := ctx.Err(); err != nil {
-			return stillOpen(open, err)
+		if endOf(ctx) != nil {
+			return stillOpen(ctx, p.handle, open)
 		}
 	}
 	return nil
@@ -170,7 +215,15 @@ func (p *DriverPool) Close(ctx context.Context) error {
 // Release puts the connection back.  Calls of it that are still under way end as usual.  A lease that has ended already
 // gets ErrStale.
 func (l DriverLease) Release() error {
-	return l.ended(put(l.number))
+	return l.end(false)
+}
+
+func (l DriverLease) end(discarded bool) error {
+	if code := put(l.number); code < 0 {
+		return l.ended(code)
+	}
+	l.pool.tracers.release(l.pool, l.number, nil, discarded)
+	return nil
 }
 
 // Discard ends the lease and closes the connection.
@@ -178,7 +231,7 @@ func (l DriverLease) Discard() error {
 	if code := markUnusable(l.number); code < 0 {
 		return l.ended(code)
 	}
-	return l.Release()
+	return l.end(true)
 }
 
 // DiscardBroken does what Lease.DiscardBroken does.  A call that ends with ErrBroken has done it already.
@@ -186,7 +239,7 @@ func (l DriverLease) DiscardBroken() error {
 	if code := markBroken(l.number); code < 0 {
 		return l.ended(code)
 	}
-	return l.Release()
+	return l.end(true)
 }
 
 // Tag does what Lease.Tag does.
@@ -207,9 +260,11 @@ func (l DriverLease) Call(ctx context.Context, method string, args, reply any) e
 	if ctx == nil {
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
-	if err := ctx.Err(); err != nil {
-		return over(err)
+	if endOf(ctx) != nil {
+		return over(ctx)
 	}
+	ctx, cancel := limit(ctx, 0)
+	defer cancel()
 	number, waiter, err := l.start(method, args)
 	if err != nil {
 		return err
@@ -222,7 +277,7 @@ func (l DriverLease) Call(ctx context.Context, method string, args, reply any) e
 	if !mail.forget(number) {
 		return (<-waiter).reply(reply)
 	}
-	return over(ctx.Err())
+	return over(callerOf(ctx))
 }
 
 // Go starts a call and returns at once; done receives it when it is over, and is made if it is nil.

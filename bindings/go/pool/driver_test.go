@@ -100,7 +100,7 @@ func openDriver(t testing.TB, config pool.Config, address string) *pool.DriverPo
 
 func TestURL(t *testing.T) {
 	server, _ := serveArith(t)
-	url := "jsonrpc://" + server.address + "?pool.max_open=1&pool.get_timeout_ms=20&max_reply_bytes=1000"
+	url := "jsonrpc://" + server.address + "?pool.max_open=1&pool.get_timeout_ms=300&max_reply_bytes=1000"
 	p, err := pool.OpenURL(pool.Config{MaxOpen: 7}, url)
 	succeed(t, err)
 	lease := getDriver(t, p)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"libpool.example/go/internal/native"
 )
@@ -16,7 +17,7 @@ var (
 	ErrInvalid     = kind(native.POOL_E_INVALID)     // a parameter or setting is wrong; the message names it
 	ErrStale       = kind(native.POOL_E_STALE)       // the lease has ended already
 	ErrClosed      = kind(native.POOL_E_CLOSED)      // the pool is closed
-	ErrTimeout     = kind(native.POOL_E_TIMEOUT)     // the deadline passed, or TryGet found nothing
+	ErrTimeout     = kind(native.POOL_E_TIMEOUT)     // the deadline or Config.GetTimeout passed, or TryGet found nothing
 	ErrOpen        = kind(native.POOL_E_OPEN)        // a connection could not be opened; open's error is behind it
 	ErrRemote      = kind(native.POOL_E_REMOTE)      // the server answered a call with an error; it is behind this one
 	ErrBroken      = kind(native.POOL_E_BROKEN)      // the connection broke during a call
@@ -26,39 +27,42 @@ var (
 	ErrEvicted     = kind(native.POOL_E_EVICTED)     // Evict ended the wait
 	ErrUnsupported = kind(native.POOL_E_UNSUPPORTED) // this pool cannot do that
 	ErrNoMemory    = kind(native.POOL_E_NOMEM)       // memory, or the table of slots, is used up
+	ErrSystem      = kind(native.POOL_E_SYSTEM)      // the operating system refused a thread or a descriptor
+	ErrVtable      = kind(native.POOL_E_VTABLE)      // a driver has no open or no close
+	ErrSize        = kind(native.POOL_E_SIZE)        // this package and the library are of different releases, as with
+	ErrNewer       = kind(native.POOL_E_NEWER)       // the three that follow
+	ErrOlder       = kind(native.POOL_E_OLDER)
+	ErrWild        = kind(native.POOL_E_WILD)
 )
 
-var kinds = map[int64]error{
-	int64(native.POOL_E_INVALID):     ErrInvalid,
-	int64(native.POOL_E_STALE):       ErrStale,
-	int64(native.POOL_E_CLOSED):      ErrClosed,
-	int64(native.POOL_E_TIMEOUT):     ErrTimeout,
-	int64(native.POOL_E_OPEN):        ErrOpen,
-	int64(native.POOL_E_REMOTE):      ErrRemote,
-	int64(native.POOL_E_BROKEN):      ErrBroken,
-	int64(native.POOL_E_DRIVER):      ErrDriver,
-	int64(native.POOL_E_OVERLOAD):    ErrOverload,
-	int64(native.POOL_E_CANCELLED):   ErrCancelled,
-	int64(native.POOL_E_EVICTED):     ErrEvicted,
-	int64(native.POOL_E_UNSUPPORTED): ErrUnsupported,
-	int64(native.POOL_E_NOMEM):       ErrNoMemory,
-}
+var kinds = map[int64]error{}
 
+// The error of a code; package variables are made in order of need, so the map is there.
 func kind(code int) error {
-	return errors.New(native.Pool_strerror(int64(code)))
+	made := errors.New(native.Pool_strerror(int64(code)))
+	kinds[int64(code)] = made
+	return made
 }
 
 // Error is what the pool returns: errors.Is finds its kind, one of the values above, and what is behind it.
+//
+// A Get whose context ended has behind it the context's error, context.DeadlineExceeded or context.Canceled, and its
+// cause, if context.Cause knows one.  One that took longer than Config.GetTimeout is ErrTimeout without
+// context.DeadlineExceeded.  Of both, why the last open failed may be behind it, too.
 type Error struct {
 	Kind    error  // ErrClosed, ErrTimeout, ...
 	Message string // says more than the kind does, or ""
 	Err     error  // the error of open or of the context, or nil
+	Pool    string // the name of the pool, or ""
 }
 
 func (e *Error) Error() string {
 	text := e.Message
 	if text == "" {
 		text = e.Kind.Error()
+	}
+	if e.Pool != "" && !strings.HasPrefix(text, e.Pool+": ") {
+		text = e.Pool + ": " + text
 	}
 	if e.Err == nil {
 		return text
@@ -79,6 +83,14 @@ func (e *Error) Is(target error) bool { return target == e.Kind }
 // Unwrap gives what is behind the error.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Timeout says whether time was what lacked, as for net.Error and os.IsTimeout.
+func (e *Error) Timeout() bool { return e.Kind == ErrTimeout }
+
+// Temporary says whether the same may succeed later without anything being changed; it completes net.Error.
+func (e *Error) Temporary() bool {
+	return e.Kind == ErrTimeout || e.Kind == ErrOverload || e.Kind == ErrEvicted
+}
+
 // PanicError is what Get panics with after open or check did, which run in a goroutine of their own.
 type PanicError struct {
 	Value any    // what they panicked with
@@ -97,9 +109,10 @@ func (e *PanicError) Unwrap() error {
 
 func stale() error { return &Error{Kind: ErrStale} }
 
-// The context ended a get whose last open had failed: errors.Is and errors.As find both errors.
+// A get ended without a connection, and its last open had failed: errors.Is and errors.As find both errors.  That an open
+// ran into a deadline of its own says nothing of the caller's, so errors of contexts are looked for in the first alone.
 type lateError struct {
-	over error // the context's
+	over error // why the get ended
 	open error
 }
 
@@ -107,23 +120,95 @@ func (e *lateError) Error() string {
 	return e.over.Error() + "; the last open failed: " + e.open.Error()
 }
 
-func (e *lateError) Is(target error) bool { return errors.Is(e.over, target) }
+func (e *lateError) Is(target error) bool {
+	if target == context.DeadlineExceeded || target == context.Canceled {
+		return errors.Is(e.over, target)
+	}
+	return errors.Is(e.over, target) || errors.Is(e.open, target)
+}
 
-func (e *lateError) As(target any) bool { return errors.As(e.over, target) }
+func (e *lateError) As(target any) bool {
+	return errors.As(e.over, target) || errors.As(e.open, target)
+}
 
-func (e *lateError) Unwrap() error { return e.open }
+// A context ended, and it was said why.
+type causeError struct{ over, cause error }
 
-// Why a context ended a get.
-func over(err error) *Error {
+func (e *causeError) Error() string {
+	return e.over.Error() + ": " + e.cause.Error()
+}
+
+func (e *causeError) Is(target error) bool { return target == e.over || errors.Is(e.cause, target) }
+
+func (e *causeError) As(target any) bool {
+	return errors.As(e.over, target) || errors.As(e.cause, target)
+}
+
+// Behind the error of a get that took as long as the pool's own setting allows.
+type limitError struct{ limit time.Duration }
+
+func (e *limitError) Error() string {
+	return fmt.Sprintf("get_timeout_ms is %d", e.limit.Milliseconds())
+}
+
+// Why a context is over, or nil.  One whose Done is nil cannot say so, but may have a deadline.
+func endOf(ctx context.Context) error {
+	err := ctx.Err()
+	if deadline, is := ctx.Deadline(); err == nil && is && !time.Now().Before(deadline) {
+		err = context.DeadlineExceeded
+	}
+	if err == nil {
+		return nil
+	}
+	if cause := causeOf(ctx); cause != nil && cause != err {
+		return &causeError{over: err, cause: cause}
+	}
+	return err
+}
+
+// What is to be returned to a caller whose context is over.
+func over(ctx context.Context) *Error {
+	err := endOf(ctx)
 	if errors.Is(err, context.Canceled) {
 		return &Error{Kind: ErrCancelled, Err: err}
 	}
 	return &Error{Kind: ErrTimeout, Err: err}
 }
 
-func stillOpen(count int, err error) error {
-	message := fmt.Sprintf("the pool is closed, but connections are still lent or being opened: %d", count)
-	return &Error{Kind: over(err).Kind, Message: message, Err: err}
+// The same of a get, which the pool's own limit may have ended.
+func overOrLate(ctx context.Context, limit time.Duration) *Error {
+	caller := callerOf(ctx)
+	if endOf(caller) == nil {
+		return &Error{Kind: ErrTimeout, Err: &limitError{limit}}
+	}
+	return over(caller)
+}
+
+// Says of which pool it is, and what the library says of it; where that was not asked, how many connections there are.
+func (e *Error) in(handle *handle, message string) *Error {
+	if e.Pool = handle.name(); message == "" {
+		message = e.Kind.Error()
+	}
+	if e.Message = message; !strings.Contains(message, " are open, ") {
+		now := handle.stats()
+		e.Message += fmt.Sprintf("; %d are open, %d leased, %d idle, %d wait", now.Open, now.Leased, now.Idle, now.Waiting)
+	}
+	return e
+}
+
+// Who makes a pool knows which.
+func unnamed(err error) error {
+	if failure, is := err.(*Error); is {
+		failure.Pool = ""
+	}
+	return err
+}
+
+func stillOpen(ctx context.Context, handle *handle, count int) error {
+	ended := over(ctx)
+	ended.Pool = handle.name()
+	ended.Message = fmt.Sprintf("the pool is closed, but connections are still lent or being opened: %d", count)
+	return ended
 }
 
 func failureOf(code int64, message string) *Error {
@@ -137,6 +222,7 @@ func failureOf(code int64, message string) *Error {
 // The error of a step; one that says that the server is down has the error of the last open behind it.
 func (p *Pool[C]) failure(last step) error {
 	failure := failureOf(int64(last.result), last.message)
+	failure.Pool = p.handle.name()
 	if cause := p.lastCause.Load(); cause != nil && failure.Kind == ErrOpen {
 		failure.Err = *cause
 	}

@@ -167,10 +167,17 @@ type LeaseInfo struct {
 	Connection int64         // the number of its connection, as in Event
 	Held       time.Duration // for how long, at least: Get reads no clock, so this counts from when somebody looked
 	Tag        string        // the beginning of what Tag noted, or ""
+	Caller     string        // where it was got, as in "shop/report.go:42 main.report", with Config.LeakAfter; else ""
 }
 
 // Leases lists the leases that are out.
-func (p *Pool[C]) Leases() []LeaseInfo { return p.handle.leases() }
+func (p *Pool[C]) Leases() []LeaseInfo {
+	infos := p.handle.leases()
+	for i := range infos {
+		p.describe(&infos[i])
+	}
+	return infos
+}
 
 // Leases does what Pool.Leases does.
 func (p *DriverPool) Leases() []LeaseInfo { return p.handle.leases() }

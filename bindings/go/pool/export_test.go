@@ -2,6 +2,22 @@
 
 package pool
 
+import "libpool.example/go/internal/native"
+
+// Nameless lists the codes that the library has a text for, and this package no error.
+func Nameless() (codes []int64) {
+	unknown := native.Pool_strerror(-1 << 40)
+	for code := int64(-1); native.Pool_strerror(code) != unknown; code-- {
+		if kinds[code] == nil {
+			codes = append(codes, code)
+		}
+	}
+	return
+}
+
+// Kinds is how many errors there are, one for each code.
+func Kinds() int { return len(kinds) }
+
 // WakeUps is how often the goroutines of a pool were woken to look after it.
 func (p *Pool[C]) WakeUps() int64 { return p.keeper.count() + p.teller.count() }
 

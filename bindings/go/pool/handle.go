@@ -3,7 +3,9 @@
 package pool
 
 import (
+	"encoding/json"
 	"runtime"
+	"sync"
 
 	"libpool.example/go/internal/native"
 )
@@ -13,6 +15,8 @@ import (
 type handle struct {
 	pool    native.Struct_SS_pool
 	address uintptr
+	reading sync.Once
+	named   string
 }
 
 func newHandle(settings *settings, abilities int, name string) (*handle, error) {
@@ -35,6 +39,17 @@ func handleOf(pool native.Struct_SS_pool, settings *settings) (*handle, error) {
 	// It may have connections to close, and others have finalizers, too.
 	runtime.SetFinalizer(h, func(h *handle) { go native.Pool_free(h.pool) })
 	return h, nil
+}
+
+// The name that the pool has in reports, whoever gave it: a Config, a setting or a URL.
+func (h *handle) name() string {
+	h.reading.Do(func() {
+		var report struct{ Name string }
+		text, _ := h.report(JSON)
+		_ = json.Unmarshal([]byte(text), &report)
+		h.named = report.Name
+	})
+	return h.named
 }
 
 // Of one pool, or of all.

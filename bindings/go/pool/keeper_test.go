@@ -173,16 +173,16 @@ func TestATimeoutSaysWhereTheTimeWent(t *testing.T) {
 	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1, GetTimeout: 300 * time.Millisecond})
 	held := get(t, p)
 	_, err := p.Get(background)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 wait: context deadline exceeded")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 idle, 0 wait: get_timeout_ms is 300")
 	ctx, cancel := context.WithTimeout(background, 200*time.Millisecond)
 	defer cancel()
 	_, err = p.Get(ctx)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 wait: context deadline exceeded")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 idle, 0 wait: context deadline exceeded")
 	release(t, held)
 	_, err = p.Pause()
 	succeed(t, err)
 	_, err = p.Get(background)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 0 leased, 0 wait; the pool is paused: .*")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 0 leased, 1 idle, 0 wait; the pool is paused: .*")
 	_, err = p.Resume()
 	succeed(t, err)
 }
@@ -192,7 +192,7 @@ func TestATimeoutSaysOnceWhyTheLastOpenFailed(t *testing.T) {
 	held := get(t, p)
 	_, err := p.Get(background)
 	says(t, err, "prices: no connection in time: .* ms in open or check: "+errFull.Error()+
-		"; 1 are open, 1 leased, 0 wait: context deadline exceeded")
+		"; 1 are open, 1 leased, 0 idle, 0 wait: get_timeout_ms is 100")
 	expect(t, err, errFull)
 	release(t, held)
 }

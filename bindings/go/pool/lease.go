@@ -31,6 +31,9 @@ func (l Lease[C]) Release() error {
 		return stale()
 	}
 	p := l.place.pool
+	if p.around != nil && !p.approveRelease(l) {
+		return p.discard(l.number)
+	}
 	if p.tracksUse {
 		l.place.used.Store(moment())
 	}
@@ -46,6 +49,9 @@ func (l Lease[C]) Discard() error {
 	if !l.take() {
 		return stale()
 	}
+	if l.place.pool.around != nil {
+		l.place.pool.ending(l, true)
+	}
 	return l.place.pool.discard(l.number)
 }
 
@@ -54,6 +60,9 @@ func (l Lease[C]) Discard() error {
 func (l Lease[C]) DiscardBroken() error {
 	if !l.take() {
 		return stale()
+	}
+	if l.place.pool.around != nil {
+		l.place.pool.ending(l, true)
 	}
 	return l.place.pool.discardBroken(l.number)
 }

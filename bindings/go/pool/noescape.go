@@ -30,5 +30,7 @@ package pool
 #cgo nocallback step_next
 #cgo noescape step_failed
 #cgo nocallback step_failed
+#cgo noescape stats_read
+#cgo nocallback stats_read
 */
 import "C"

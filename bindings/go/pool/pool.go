@@ -33,8 +33,11 @@ type Pool[C any] struct {
 	reset  func(C) error
 	listeners
 	duties
+	limits
+	around    *around[C] // nil: nothing is
 	table     table[C]
 	queue     queue
+	early     early // gets that ended before the library was asked
 	underway  opens
 	keeper    keeper
 	filling   atomic.Bool           // New opens the first connections, and whatever else there is to do can wait
@@ -86,6 +89,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	settings := config.settings()
 	defer settings.free()
 	p.listeners.choose(settings)
+	p.surround(config.Tracer, settings)
 	if settings.err != nil {
 		return nil, settings.err
 	}
@@ -94,9 +98,10 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		return nil, err
 	}
 	p.duties = settings.duties()
+	p.limits.read(settings)
 	p.limitOpens(config.OpenTimeout)
 	if err := p.fill(p.initial); err != nil {
-		return nil, err
+		return nil, unnamed(err)
 	}
 	p.tend()
 	return p, nil
@@ -156,7 +161,7 @@ func (p *Pool[C]) openFirst(ctx context.Context, count int) error {
 				return result.err
 			}
 		case <-ctx.Done():
-			return p.late(ctx.Err(), nil, unfinished(step{told: told{work: workOpen}}))
+			return p.late(ctx, nil, unfinished(step{told: told{work: workOpen}}))
 		}
 	}
 	return nil
@@ -170,10 +175,7 @@ func (p *Pool[C]) openInto(opened chan<- *outcome[C], next step) {
 
 // Ends a context at the latest when a get would end that begins now.
 func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if p.timeout == 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, p.timeout)
+	return limit(ctx, p.timeout)
 }
 
 // Get lends a connection: an idle one, else a new one if the caps allow, else the next that is released, in order of
@@ -185,12 +187,18 @@ func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelF
 //
 // A panic in open or check reaches the caller as a *PanicError.
 func (p *Pool[C]) Get(ctx context.Context) (Lease[C], error) {
+	if p.around != nil {
+		return p.getAround(ctx, true)
+	}
 	return p.get(ctx, true)
 }
 
 // TryGet is a Get that does not wait for others: an idle connection is lent, or a new one opened if the caps allow; else
 // the error is ErrTimeout.  The context is for the opening.
 func (p *Pool[C]) TryGet(ctx context.Context) (Lease[C], error) {
+	if p.around != nil {
+		return p.getAround(ctx, false)
+	}
 	return p.get(ctx, false)
 }
 
@@ -198,10 +206,11 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 	if ctx == nil {
 		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
-	if err := ctx.Err(); err != nil {
-		return Lease[C]{}, over(err)
+	most := p.most(ctx, wait)
+	if most == expired || ctx.Err() != nil {
+		return Lease[C]{}, p.tooLate(ctx)
 	}
-	next := begin(p.handle, p.most(ctx, wait), 0)
+	next := begin(p.handle, most, 0)
 	if next.result > 0 && next.wake == 0 && next.more == 0 {
 		return p.lend(int64(next.result)), nil
 	}
@@ -213,7 +222,7 @@ func (p *Pool[C]) most(ctx context.Context, wait bool) int64 {
 	if !wait {
 		return 0
 	}
-	if left := milliseconds(ctx); left >= 0 && (p.limit < 0 || left < p.limit) {
+	if left := milliseconds(ctx); left != unlimited && (p.limit < 0 || left < p.limit) {
 		return left
 	}
 	return p.limit
@@ -249,10 +258,10 @@ func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Le
 		default:
 			p.begin(next, nil)
 		}
-		if err := ctx.Err(); err != nil {
-			return Lease[C]{}, p.late(err, failed, "")
+		if ctx.Err() != nil {
+			return Lease[C]{}, p.late(ctx, failed, "")
 		}
-		next = begin(p.handle, p.most(ctx, wait), 0)
+		next = begin(p.handle, orNow(p.most(ctx, wait)), 0)
 	}
 }
 
@@ -339,26 +348,25 @@ func (p *Pool[C]) ended(ctx context.Context, wait bool, last step, failed error)
 	switch {
 	case last.result == timeoutCode && wait:
 		<-ctx.Done() // the library counts in milliseconds and may be early by a part of one
-		return p.late(ctx.Err(), failed, last.message)
+		return p.late(ctx, failed, last.message)
 	case last.result == cancelledCode && ctx.Err() == nil:
-		return &Error{Kind: ErrOpen, Err: failed}
+		return &Error{Kind: ErrOpen, Err: failed, Pool: p.handle.name()}
 	case last.result == cancelledCode:
-		return p.late(ctx.Err(), failed, last.message)
+		return p.late(ctx, failed, last.message)
 	case last.result == openCode && failed != nil:
-		return &Error{Kind: ErrOpen, Message: last.message, Err: failed}
+		return &Error{Kind: ErrOpen, Message: last.message, Err: failed, Pool: p.handle.name()}
 	}
 	return p.failure(last)
 }
 
-// The context ended a get; why no connection could be opened is behind that, too.
-func (p *Pool[C]) late(err, failed error, message string) *Error {
+// The context or the pool's limit ended a get; why no connection could be opened is behind that, too.
+func (p *Pool[C]) late(ctx context.Context, failed error, message string) *Error {
 	if cause := p.cause.Load(); failed == nil && cause != nil {
 		failed = *cause
 	}
-	ended := over(err)
-	ended.Message = message
+	ended := overOrLate(ctx, p.timeout).in(p.handle, message)
 	if failed != nil {
-		ended.Err = &lateError{over: err, open: failed}
+		ended.Err = &lateError{over: ended.Err, open: failed}
 	}
 	return ended
 }
@@ -417,7 +425,7 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 	}
 	closes.wait(timer)
 	if open := p.noteDrained(); open > 0 {
-		return stillOpen(open, ctx.Err())
+		return stillOpen(ctx, p.handle, open)
 	}
 	return nil
 }

@@ -140,7 +140,9 @@ func TestAGetEndsAtItsDeadline(t *testing.T) {
 		took := time.Since(began)
 		cancel()
 		expect(t, err, pool.ErrTimeout)
-		expect(t, err, context.DeadlineExceeded)
+		if errors.Is(err, context.DeadlineExceeded) != (limit < time.Hour) {
+			t.Errorf("with %v got %v", limit, err)
+		}
 		if limit > 60*time.Millisecond {
 			limit = 60 * time.Millisecond
 		}
@@ -149,7 +151,7 @@ func TestAGetEndsAtItsDeadline(t *testing.T) {
 		}
 	}
 	release(t, lease)
-	if stats := p.Stats(); stats.TimedOut+stats.Cancelled != 2 {
+	if stats := p.Stats(); stats.TimedOut != 2 {
 		t.Errorf("%+v", stats)
 	}
 }
@@ -171,7 +173,7 @@ func TestACancelledGetEnds(t *testing.T) {
 	_, err = p.Get(ctx)
 	expect(t, err, pool.ErrCancelled)
 	release(t, lease)
-	if stats := p.Stats(); stats.Cancelled != 1 || stats.Waiting != 0 {
+	if stats := p.Stats(); stats.Cancelled != 2 || stats.Waiting != 0 {
 		t.Errorf("%+v", stats)
 	}
 }

@@ -2,6 +2,11 @@
 
 package pool
 
+/*
+#include "stats.h"
+*/
+import "C"
+
 import (
 	"runtime"
 	"time"
@@ -25,24 +30,27 @@ const (
 )
 
 // Stats counts.
-func (p *Pool[C]) Stats() Stats { return p.handle.stats() }
+func (p *Pool[C]) Stats() Stats { return p.early.addTo(p.handle.stats()) }
+
+// Name is the pool's name, as in reports and errors.
+func (p *Pool[C]) Name() string { return p.handle.name() }
 
 func (h *handle) stats() Stats {
-	counts := native.Pool_statistics(h.pool)
-	defer native.DeletePool_stats_t(counts)
+	var counts C.pool_stats_t
+	C.stats_read(C.uintptr_t(h.address), &counts)
 	runtime.KeepAlive(h)
-	return statsOf(counts)
+	return statsOf(&counts)
 }
 
-func timesOf(times native.Pool_times_t) Times {
+func timesOf(times *C.pool_times_t) Times {
 	return Times{
-		Count: times.GetCount(),
-		Sum:   time.Duration(times.GetSum_ns()),
-		P50:   time.Duration(times.GetP50_ns()),
-		P90:   time.Duration(times.GetP90_ns()),
-		P99:   time.Duration(times.GetP99_ns()),
-		P999:  time.Duration(times.GetP999_ns()),
-		Max:   time.Duration(times.GetMax_ns()),
+		Count: int64(times.count),
+		Sum:   time.Duration(times.sum_ns),
+		P50:   time.Duration(times.p50_ns),
+		P90:   time.Duration(times.p90_ns),
+		P99:   time.Duration(times.p99_ns),
+		P999:  time.Duration(times.p999_ns),
+		Max:   time.Duration(times.max_ns),
 	}
 }
 

@@ -28,7 +28,7 @@ type place[C any] struct {
 	life  *life        // of the connection; likewise
 	made  atomic.Int64 // a moment: when it was opened
 	used  atomic.Int64 // when a lease of it ended last that was used; noted with Config.TrackUse
-	_     [8]byte
+	holder
 }
 
 // Where a connection is that has been put there; also for a lease that ended long ago.

@@ -49,10 +49,13 @@ func (l Lease[C]) IdleDuration() time.Duration {
 }
 
 // ReleaseUnused puts the connection back as Release does, as idle as if it had never been lent: for IdleTimeout,
-// CheckAfter, max_uses, Stats and LastUsed this was no use.
+// CheckAfter, max_uses, Stats, LastUsed and the hook AfterRelease this was no use.
 func (l Lease[C]) ReleaseUnused() error {
 	if !l.take() {
 		return stale()
+	}
+	if l.place.pool.around != nil {
+		l.place.pool.ending(l, false)
 	}
 	next := endUnused(l.number)
 	l.place.pool.settle(next)
@@ -60,13 +63,16 @@ func (l Lease[C]) ReleaseUnused() error {
 }
 
 // Hijack takes the connection out of the pool for good: its place is free for another, and to close it is the caller's
-// business from now on.
+// business from now on; the hook Closing does not get it.
 func (l Lease[C]) Hijack() (C, error) {
 	if !l.take() {
 		var none C
 		return none, stale()
 	}
 	p, conn := l.place.pool, l.conn
+	if p.around != nil {
+		p.ending(l, true)
+	}
 	next := endUnusable(l.number)
 	p.tell(next)
 	if next.work == workClose {

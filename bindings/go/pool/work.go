@@ -117,7 +117,7 @@ func (p *Pool[C]) perform(ctx, values context.Context, next step) (*outcome[C], 
 	case <-work.done:
 	case <-ctx.Done():
 		if work.settled.CompareAndSwap(false, true) {
-			return new(outcome[C]), p.late(ctx.Err(), nil, unfinished(next))
+			return new(outcome[C]), p.late(ctx, nil, unfinished(next))
 		}
 		<-work.done
 	}
@@ -125,8 +125,8 @@ func (p *Pool[C]) perform(ctx, values context.Context, next step) (*outcome[C], 
 		p.putBack(result.lease)
 		panic(result.panicked)
 	}
-	if err := ctx.Err(); err != nil && result.failed != nil && result.err != nil {
-		result.err = p.late(err, result.failed, result.message)
+	if ctx.Err() != nil && result.failed != nil && result.err != nil {
+		result.err = p.late(ctx, result.failed, result.message)
 	}
 	return result, result.err
 }
@@ -255,7 +255,7 @@ func (p *Pool[C]) report(next step, result *outcome[C], note func()) {
 	case after.result > 0:
 		result.lease = int64(after.result)
 	case result.failed != nil:
-		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure}
+		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure, Pool: p.handle.name()}
 	case failure == nil:
 		result.err = p.failureIf(after)
 	}

@@ -5,9 +5,6 @@ package rpcpool
 import (
 	"errors"
 	"net/rpc"
-	"sync/atomic"
-
-	"libpool.example/go/pool"
 )
 
 // RpcAble is what a client can do; *rpc.Client of net/rpc can.
@@ -24,13 +21,6 @@ type PoolRconn struct {
 	unusable bool    // the same for that
 }
 
-// What all copies of a PoolRconn share.
-type handle struct {
-	lease    pool.Lease[*client]
-	client   *client
-	unusable atomic.Bool
-}
-
 var (
 	errNone     = errors.New("rconn is nil. rejecting")
 	errReturned = errors.New("rconn was given back already")
@@ -41,57 +31,79 @@ func (p PoolRconn) barred() error {
 	switch {
 	case p.RpcAble == nil:
 		return errNone
-	case p.handle != nil && !p.handle.lease.Valid():
+	case p.handle != nil && p.handle.current() == nil:
 		return errReturned
 	}
 	return nil
 }
 
-// Call calls a method of the server and waits for its reply.
+// Call calls a method of the server and waits for its reply.  If the connection was lost before the call was made, it is
+// made through another client of the pool; one that was lost during the call fails it, for the server may have done it.
+// That goes for clients of net/rpc; of those of other kinds the call fails, and the client is not lent again.
 func (p PoolRconn) Call(serviceMethod string, args interface{}, reply interface{}) error {
 	if err := p.barred(); err != nil {
 		return err
 	}
-	return p.RpcAble.Call(serviceMethod, args, reply)
+	if p.handle == nil {
+		return p.RpcAble.Call(serviceMethod, args, reply)
+	}
+	if !p.isPlain() {
+		return p.handle.see(p.RpcAble.Call(serviceMethod, args, reply))
+	}
+	asked, call, err := p.handle.start(serviceMethod, args, reply)
+	if err != nil {
+		return err
+	}
+	return asked.finish(call)
+}
+
+// Whether it is known when the client refuses a call: it is one of net/rpc, and still that which Get returned.
+func (p PoolRconn) isPlain() bool {
+	_, is := p.RpcAble.(*rpc.Client)
+	return is && p.RpcAble == p.handle.lent
 }
 
 // Go starts a call; done receives it when it is over, and is made if it is nil.  The client may be given back before
 // that, for net/rpc keeps the calls of one client apart.
 func (p PoolRconn) Go(serviceMethod string, args interface{}, reply interface{}, done chan *rpc.Call) *rpc.Call {
-	err := p.barred()
-	if err == nil {
+	if p.handle == nil && p.RpcAble != nil {
 		return p.RpcAble.Go(serviceMethod, args, reply, done)
 	}
-	if done == nil {
-		done = make(chan *rpc.Call, 1)
+	call := &rpc.Call{ServiceMethod: serviceMethod, Args: args, Reply: reply, Done: roomFor(done)}
+	asked, started, err := p.start(serviceMethod, args, reply)
+	if err != nil {
+		call.Error = err
+		tell(call)
+		return call
 	}
-	call := &rpc.Call{ServiceMethod: serviceMethod, Args: args, Reply: reply, Error: err, Done: done}
-	select {
-	case done <- call:
-	default: // as with net/rpc, it is the caller's affair that there is room
-	}
+	go func() {
+		call.Error = asked.finish(started)
+		tell(call)
+	}()
 	return call
 }
 
-// Close gives the client back, or closes it if it is unusable or the pool is closed; then it returns the error of
-// that.  To close twice is an error, and nothing is touched.
+func (p PoolRconn) start(method string, args, reply interface{}) (*client, *rpc.Call, error) {
+	if err := p.barred(); err != nil {
+		return nil, nil, err
+	}
+	if p.isPlain() {
+		return p.handle.start(method, args, reply)
+	}
+	asked := p.handle.current()
+	if asked == nil {
+		return nil, nil, errReturned
+	}
+	return asked, p.RpcAble.Go(method, args, reply, make(chan *rpc.Call, 1)), nil
+}
+
+// Close gives the client back, or closes it if it is unusable, its connection was lost or the pool is closed; the error
+// is that of closing one that was marked.  To close twice is an error, and nothing is touched.
 func (p PoolRconn) Close() error {
 	if p.handle == nil {
 		return p.closeOwn()
 	}
-	end := p.handle.lease.Release
-	if p.handle.unusable.Load() {
-		end = p.handle.lease.Discard
-	}
-	if err := end(); errors.Is(err, pool.ErrStale) {
-		return errReturned
-	} else if err != nil {
-		return err
-	}
-	if failure := p.handle.client.failure.Load(); failure != nil {
-		return *failure
-	}
-	return nil
+	return p.handle.giveBack()
 }
 
 func (p PoolRconn) closeOwn() error {

@@ -8,14 +8,16 @@
 // It runs on package pool.  Where it differs from its ancestor, that was a fault: maxCap is a hard cap, so Get waits for
 // a client to come back, for half a minute at most, where the ancestor opened as many as there were callers; no client
 // is lent to two users, for closing a handle twice is an error, and a handle that was closed makes no calls; Get may be
-// called while the pool is being closed.
+// called while the pool is being closed; and a client whose connection was lost is not lent again.
 package rpcpool
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"libpool.example/go/pool"
 )
@@ -42,12 +44,6 @@ type clientPool struct {
 	clients *pool.Pool[*client]
 }
 
-// A client that is in the pool, and how its closing went.
-type client struct {
-	RpcAble
-	failure atomic.Pointer[error]
-}
-
 // NewChannelPool makes a pool with initialCap clients open, and never more than maxCap.
 func NewChannelPool(initialCap, maxCap int, factory Factory) (Pool, error) {
 	if initialCap < 0 || maxCap <= 0 || initialCap > maxCap {
@@ -56,7 +52,10 @@ func NewChannelPool(initialCap, maxCap int, factory Factory) (Pool, error) {
 	if factory == nil {
 		return nil, errors.New("factory is nil")
 	}
-	clients, err := pool.New(pool.Config{Name: "rpc", Initial: initialCap, MaxOpen: maxCap}, openWith(factory), pool.WithClose((*client).close))
+	first := new(filling)
+	clients, err := pool.New(pool.Config{Name: "rpc", Initial: initialCap, MaxOpen: maxCap}, openWith(first.serial(factory)),
+		pool.WithClose((*client).close))
+	first.over.Store(true)
 	if errors.Is(err, pool.ErrOpen) {
 		return nil, fmt.Errorf("factory is not able to fill the pool: %s", cause(err))
 	}
@@ -64,6 +63,30 @@ func NewChannelPool(initialCap, maxCap int, factory Factory) (Pool, error) {
 		return nil, err
 	}
 	return &clientPool{clients: clients}, nil
+}
+
+// The opening of the first clients: one after the other, and none after one has failed, as with the ancestor, whose users'
+// factories may rely on that.
+type filling struct {
+	over  atomic.Bool
+	mutex sync.Mutex // guards the following
+	err   error
+}
+
+func (f *filling) serial(factory Factory) Factory {
+	return func() (RpcAble, error) {
+		if f.over.Load() {
+			return factory()
+		}
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		if f.err != nil {
+			return nil, f.err
+		}
+		opened, err := factory()
+		f.err = err
+		return opened, err
+	}
 }
 
 func openWith(factory Factory) func(context.Context) (*client, error) {
@@ -75,24 +98,16 @@ func openWith(factory Factory) func(context.Context) (*client, error) {
 		if opened == nil {
 			return nil, errors.New("rconn is nil. rejecting")
 		}
-		return &client{RpcAble: opened}, nil
+		return &client{RpcAble: opened, opened: time.Now()}, nil
 	}
-}
-
-func (c *client) close() error {
-	err := c.RpcAble.Close()
-	if err != nil {
-		c.failure.Store(&err)
-	}
-	return err
 }
 
 func (p *clientPool) Get() (RpcAble, error) {
-	lease, err := p.clients.Get(context.Background())
+	lease, err := lend(p.clients)
 	if err != nil {
 		return nil, cause(err)
 	}
-	return &PoolRconn{RpcAble: lease.Conn().RpcAble, handle: &handle{lease: lease, client: lease.Conn()}}, nil
+	return &PoolRconn{RpcAble: lease.Conn().RpcAble, handle: newHandle(p.clients, lease)}, nil
 }
 
 // The error as the ancestor's users know it: the factory's own, or ErrClosed.

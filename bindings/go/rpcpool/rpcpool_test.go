@@ -18,6 +18,7 @@ import (
 // Arith is what the server of these tests does.
 type Arith struct {
 	proceed chan struct{}
+	waiting *atomic.Int64 // how many Waits have begun
 }
 
 type Factors struct{ A, B int }
@@ -30,6 +31,7 @@ func (a *Arith) Mul(factors *Factors, product *int) error {
 func (a *Arith) Fail(*Factors, *int) error { return errors.New("will not") }
 
 func (a *Arith) Wait(factors *Factors, product *int) error {
+	a.waiting.Add(1)
 	<-a.proceed
 	return a.Mul(factors, product)
 }
@@ -38,20 +40,43 @@ func (a *Arith) Wait(factors *Factors, product *int) error {
 type server struct {
 	address        string
 	proceed        chan struct{}
+	listener       net.Listener
 	accepted, open atomic.Int64
+	waiting        atomic.Int64
+	mutex          sync.Mutex // guards the following
+	conns          []net.Conn
+}
+
+// Cuts all connections that there are now, and returns how many.
+func (s *server) cut() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	cut := s.conns
+	s.conns = nil
+	for _, conn := range cut {
+		conn.Close()
+	}
+	return len(cut)
+}
+
+func (s *server) note(conn net.Conn) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.conns = append(s.conns, conn)
 }
 
 func serve(t testing.TB) *server {
 	t.Helper()
 	s := &server{proceed: make(chan struct{})}
 	service := rpc.NewServer()
-	if err := service.Register(&Arith{proceed: s.proceed}); err != nil {
+	if err := service.Register(&Arith{proceed: s.proceed, waiting: &s.waiting}); err != nil {
 		t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.listener = listener
 	s.address = listener.Addr().String()
 	t.Cleanup(func() { listener.Close() })
 	go func() {
@@ -60,6 +85,7 @@ func serve(t testing.TB) *server {
 			if err != nil {
 				return
 			}
+			s.note(conn) // before it counts, so that all that are counted can be cut
 			s.accepted.Add(1)
 			s.open.Add(1)
 			go func() {

@@ -222,12 +222,13 @@ final class Get<C, X extends Exception> {
     PoolStats now = pool.stats();
     return String.format(
         "%s: no connection in time: %d ms went by in the queue, %d ms in open or check; "
-            + "%d are open, %d leased, %d wait",
+            + "%d are open, %d leased, %d idle, %d wait",
         pool.name(),
         TimeUnit.NANOSECONDS.toMillis(queuedNs),
         TimeUnit.NANOSECONDS.toMillis(workedNs),
         now.open(),
         now.leased(),
+        now.idle(),
         now.waiting());
   }
 

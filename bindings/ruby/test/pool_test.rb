@@ -152,7 +152,7 @@ class PoolTest < Minitest::Test
       assert_kind_of Timeout::Error, error
       assert_match(/\Apool: no connection in time: \d+ ms went by in the queue, 0 ms in open or check; 1 are open, /,
                    error.message)
-      assert_match(/1 leased, 0 wait; each was held by a thread that itself waited for this pool\z/, error.message)
+      assert_match(/1 leased, 0 idle, 0 wait; each was held by a thread that itself waited for this pool\z/, error.message)
       assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0) { flunk } }
       assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0.01) }
     end

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+
+package pool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"libpool.example/go/pool"
+)
+
+func TestEachCodeOfTheLibraryHasAnErrorInGo(t *testing.T) {
+	if nameless := pool.Nameless(); len(nameless) != 0 {
+		t.Errorf("no error for the codes %d", nameless)
+	}
+	if pool.Kinds() < 19 {
+		t.Errorf("only %d codes have errors", pool.Kinds())
+	}
+}
+
+// ---- whose time was over ----
+
+func TestThePoolsOwnTimeoutIsNotTheCallersDeadline(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1, GetTimeout: 50 * time.Millisecond})
+	held := get(t, p)
+	hour, cancel := context.WithTimeout(background, time.Hour)
+	defer cancel()
+	for _, ctx := range []context.Context{background, hour} {
+		_, err := p.Get(ctx)
+		expectTimeout(t, err)
+		if errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "get_timeout_ms is 50") {
+			t.Errorf("got %v", err)
+		}
+	}
+	soon, cancel := context.WithTimeout(background, 10*time.Millisecond)
+	defer cancel()
+	_, err := p.Get(soon)
+	expectTimeout(t, err)
+	expect(t, err, context.DeadlineExceeded)
+	if strings.Contains(err.Error(), "get_timeout_ms") {
+		t.Errorf("got %v", err)
+	}
+	release(t, held)
+}
+
+// As those expect who know package net.
+func expectTimeout(t *testing.T, err error) {
+	t.Helper()
+	expect(t, err, pool.ErrTimeout)
+	var network net.Error
+	if !errors.As(err, &network) || !network.Timeout() || !os.IsTimeout(err) {
+		t.Errorf("is no timeout for package net: %v", err)
+	}
+	if !strings.HasPrefix(err.Error(), "prices: ") || !strings.Contains(err.Error(), "1 are open, 1 leased, 0 idle, 0 wait") {
+		t.Errorf("says not enough: %v", err)
+	}
+}
+
+func TestADeadlineThatOpenRanIntoIsNotTheCallers(t *testing.T) {
+	slow := func(context.Context) (*connection, error) {
+		return nil, fmt.Errorf("dial: %w", context.DeadlineExceeded)
+	}
+	first := true
+	p, err := pool.New(pool.Config{MaxOpen: 2, GetTimeout: 50 * time.Millisecond},
+		func(ctx context.Context) (*connection, error) {
+			if first {
+				first = false
+				return new(connection), nil
+			}
+			return slow(ctx)
+		})
+	succeed(t, err)
+	defer drain(t, p)
+	held := get(t, p)
+	_, err = p.Get(background)
+	expect(t, err, pool.ErrTimeout)
+	if errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "dial: ") {
+		t.Errorf("got %v", err)
+	}
+	release(t, held)
+}
+
+// ---- a deadline that nobody keeps ----
+
+// A context of a program's own: it has a deadline, and its Done is nil.
+type dated struct {
+	context.Context
+	deadline time.Time
+}
+
+func (d dated) Deadline() (time.Time, bool) { return d.deadline, true }
+
+func TestADeadlineIsKeptThatTheContextDoesNotKeep(t *testing.T) {
+	for _, limit := range []time.Duration{-1, time.Hour} {
+		p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1, GetTimeout: limit})
+		held := get(t, p)
+		_, err := p.Get(dated{background, time.Now().Add(20 * time.Millisecond)})
+		expectTimeout(t, err)
+		expect(t, err, context.DeadlineExceeded)
+		release(t, held)
+		_, err = p.Get(dated{background, time.Now().Add(-time.Second)})
+		expect(t, err, context.DeadlineExceeded)
+		if stats := p.Stats(); stats.TimedOut != 2 || stats.Idle != 1 {
+			t.Errorf("%+v", stats)
+		}
+	}
+}
+
+func TestAnOpenEndsAtADeadlineThatTheContextDoesNotKeep(t *testing.T) {
+	proceed := make(chan struct{})
+	p, err := pool.New(pool.Config{MaxOpen: 1}, func(context.Context) (*connection, error) {
+		<-proceed
+		return new(connection), nil
+	})
+	succeed(t, err)
+	_, err = p.Get(dated{background, time.Now().Add(20 * time.Millisecond)})
+	expect(t, err, context.DeadlineExceeded)
+	close(proceed)
+	drain(t, p)
+}
+
+// ---- what is counted and said ----
+
+func TestEachGetThatEndsIsCountedWhereverItWas(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1})
+	held := get(t, p)
+	cancelled, cancel := context.WithCancel(background)
+	cancel()
+	late, cancel := context.WithTimeout(background, -time.Second)
+	defer cancel()
+	for _, ctx := range []context.Context{cancelled, late} {
+		for _, err := range []error{errorOf(p.Get(ctx)), errorOf(p.TryGet(ctx))} {
+			expect(t, err, ctx.Err())
+			says(t, err, "prices: .*; 1 are open, 1 leased, 0 idle, 0 wait: context .*")
+		}
+	}
+	if stats := p.Stats(); stats.Cancelled != 2 || stats.TimedOut != 2 || stats.FoundNone != 0 {
+		t.Errorf("%+v", stats)
+	}
+	expect(t, errorOf(p.TryGet(background)), pool.ErrTimeout)
+	if stats := p.Stats(); stats.FoundNone != 1 {
+		t.Errorf("%+v", stats)
+	}
+	release(t, held)
+}
+
+func TestAGetWhoseOpenHangsIsCountedAndSaysWhatItWaitedFor(t *testing.T) {
+	proceed := make(chan struct{})
+	p, err := pool.New(pool.Config{Name: "prices"}, func(context.Context) (*connection, error) {
+		<-proceed
+		return new(connection), nil
+	})
+	succeed(t, err)
+	ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
+	defer cancel()
+	says(t, errorOf(p.Get(ctx)), `prices: no connection in time: .*; 1 are open, 0 leased, 0 idle, 0 wait: context .*`)
+	ctx, cancel = context.WithCancel(background)
+	failed := make(chan error)
+	go func() { failed <- errorOf(p.Get(ctx)) }()
+	eventually(t, "another waits", func() bool { return p.Stats().Waiting == 1 })
+	cancel()
+	says(t, <-failed, `prices: cancelled: .*; \d are open, 0 leased, 0 idle, 0 wait: context canceled`)
+	if stats := p.Stats(); stats.TimedOut != 1 || stats.Cancelled != 1 {
+		t.Errorf("%+v", stats)
+	}
+	close(proceed)
+	drain(t, p)
+}
+
+func errorOf(_ pool.Lease[*connection], err error) error { return err }
+
+func TestACancelledGetSaysWhatItWaitedFor(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1})
+	held := get(t, p)
+	ctx, cancel := context.WithCancel(background)
+	says(t, cancelWaiting(p, ctx, cancel),
+		`prices: cancelled: \d+ ms went by in the queue, \d+ ms in open or check; 1 are open, 1 leased, 0 idle, 0 wait: `+
+			"context canceled")
+	release(t, held)
+}
+
+func cancelWaiting(p *pool.Pool[*connection], ctx context.Context, cancel context.CancelFunc) error {
+	failed := make(chan error)
+	go func() { failed <- errorOf(p.Get(ctx)) }()
+	for p.Stats().Waiting == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	return <-failed
+}
+
+func TestErrorsNameThePoolWhoeverGaveTheName(t *testing.T) {
+	for _, config := range []pool.Config{{Name: "prices"}, {Settings: map[string]string{"name": "prices"}}} {
+		p, _ := newPool(t, config)
+		if p.Name() != "prices" {
+			t.Errorf("it is called %q", p.Name())
+		}
+		drain(t, p)
+		_, err := p.Get(background)
+		says(t, err, "prices: pool is closed")
+	}
+}
