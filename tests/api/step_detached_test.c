@@ -194,12 +194,12 @@ static void test_step_detached__those_who_open_do_not_wait_for_others(void **sta
   int64_t waits = begin_with(pool, 0, POOL_WORK_NONE, &step);
   assert_int_equal(stats_of(pool).waiting, 1);
   assert_int_equal(pool_step_begin(pool, -1, 0, &step), POOL_E_OVERLOAD);
-  for (int i = 0; i < 2; i++) {
-    report(claims[i], NULL, i == 0 ? tickets[0] : tickets[1]);
-    assert_int_equal(step_put(fetch(pool, tickets[i])), i == 0 ? waits : 0);
-    if (i == 0)
-      put(fetch(pool, waits));
-  }
+  report(claims[0], NULL, tickets[0]);
+  assert_int_equal(step_put(fetch(pool, tickets[0])), waits);
+  pool_lease_t lease = fetch(pool, waits);
+  report(claims[1], NULL, tickets[1]);
+  put(lease);
+  put(fetch(pool, tickets[1]));
   step_finish(pool, 2);
 }
 
