@@ -15,85 +15,105 @@ import (
 	"libpool.example/go/pool"
 )
 
-// Functions that take their time, fail and panic, for callers that leave at any moment, while the pool is steered: at the
-// end nothing is lost, and all places can be had.
-func TestNothingIsLostInAStorm(t *testing.T) {
-	const places, callers, rounds = 6, 40, 60
-	f := new(factory)
-	var dice atomic.Int64
-	trouble := func() error {
-		switch dice.Add(7919) % 23 {
-		case 1:
-			return errNo
-		case 2:
-			panic(errNo)
-		case 3:
-			<-time.After(time.Millisecond)
-		case 4, 5, 6:
-			runtime.Gosched()
-		}
-		return nil
+const stormPlaces, stormCallers, stormRounds = 6, 40, 60
+
+// A pool whose functions take their time, fail and panic, and what its callers came to.
+type storm struct {
+	factory
+	pool           *pool.Pool[*connection]
+	dice           atomic.Int64
+	served, failed atomic.Int64
+}
+
+func (s *storm) trouble() error {
+	switch s.dice.Add(7919) % 23 {
+	case 1:
+		return errNo
+	case 2:
+		panic(errNo)
+	case 3:
+		<-time.After(time.Millisecond)
+	case 4, 5, 6:
+		runtime.Gosched()
 	}
-	p, err := pool.New(pool.Config{MaxOpen: places, MaxOpening: 3, MinIdle: 1, CheckAfter: pool.Always,
-		MaxLifetime: 50 * time.Millisecond}, func(ctx context.Context) (*connection, error) {
-		if err := trouble(); err != nil {
-			return nil, err
+	return nil
+}
+
+func (s *storm) open(ctx context.Context) (*connection, error) {
+	if err := s.trouble(); err != nil {
+		return nil, err
+	}
+	return s.factory.open(ctx)
+}
+
+func (s *storm) check(context.Context, *connection) error { return s.trouble() }
+
+func (s *storm) close(conn *connection) error {
+	_ = s.factory.close(conn)
+	return s.trouble()
+}
+
+// A get that may leave at any moment.
+func (s *storm) use(t *testing.T, random *rand.Rand) {
+	ctx, cancel := context.WithTimeout(background, time.Duration(random.Intn(3000))*time.Microsecond)
+	defer cancel()
+	get := s.pool.Get
+	if random.Intn(8) == 0 {
+		get = s.pool.TryGet
+	}
+	lease, err := get(ctx)
+	if err != nil {
+		s.failed.Add(1)
+		if !errors.Is(err, pool.ErrTimeout) && !errors.Is(err, pool.ErrOpen) {
+			t.Error(err)
 		}
-		return f.open(ctx)
-	}, pool.WithCheck(func(context.Context, *connection) error { return trouble() }),
-		pool.WithClose(func(conn *connection) error { _ = f.close(conn); return trouble() }))
-	succeed(t, err)
+		return
+	}
+	s.served.Add(1)
+	lease.Conn().use(t)
+	if random.Intn(10) == 0 {
+		_ = lease.Discard()
+	} else if err := lease.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+func (s *storm) blow(t *testing.T) {
 	var group sync.WaitGroup
-	var served, failed atomic.Int64
-	for i := 0; i < callers; i++ {
+	for i := 0; i < stormCallers; i++ {
 		group.Add(1)
 		go func(random *rand.Rand) {
 			defer group.Done()
-			for i := 0; i < rounds; i++ {
-				survive(func() {
-					ctx, cancel := context.WithTimeout(background, time.Duration(random.Intn(3000))*time.Microsecond)
-					defer cancel()
-					get := p.Get
-					if random.Intn(8) == 0 {
-						get = p.TryGet
-					}
-					lease, err := get(ctx)
-					if err != nil {
-						failed.Add(1)
-						for _, known := range []error{pool.ErrTimeout, pool.ErrOpen} {
-							if errors.Is(err, known) {
-								return
-							}
-						}
-						t.Error(err)
-						return
-					}
-					served.Add(1)
-					lease.Conn().use(t)
-					if random.Intn(10) == 0 {
-						_ = lease.Discard()
-					} else if err := lease.Release(); err != nil {
-						t.Error(err)
-					}
-				})
+			for i := 0; i < stormRounds; i++ {
+				survive(func() { s.use(t, random) })
 				if random.Intn(30) == 0 {
-					p.Flush()
+					s.pool.Flush()
 				}
 			}
 		}(rand.New(rand.NewSource(int64(i))))
 	}
 	within(t, 100*time.Second, "all end", &group)
+}
+
+// At the end of it all places can be had.
+func TestNothingIsLostInAStorm(t *testing.T) {
+	s := new(storm)
+	var err error
+	s.pool, err = pool.New(pool.Config{MaxOpen: stormPlaces, MaxOpening: 3, MinIdle: 1, CheckAfter: pool.Always,
+		MaxLifetime: 50 * time.Millisecond}, s.open, pool.WithCheck(s.check), pool.WithClose(s.close))
+	succeed(t, err)
+	s.blow(t)
 	eventually(t, "nothing is under way", func() bool {
-		stats := p.Stats()
+		stats := s.pool.Stats()
 		return stats.Leased == 0 && stats.Waiting == 0 && stats.Opening == 0
 	})
-	takeAll(t, p, places)
-	drain(t, p)
-	if f.opened.Load() != f.closed.Load() || f.most.Load() > places {
-		t.Errorf("%d opened, %d closed, %d at one time", f.opened.Load(), f.closed.Load(), f.most.Load())
+	takeAll(t, s.pool, stormPlaces)
+	drain(t, s.pool)
+	if s.opened.Load() != s.closed.Load() || s.most.Load() > stormPlaces {
+		t.Errorf("%d opened, %d closed, %d at one time", s.opened.Load(), s.closed.Load(), s.most.Load())
 	}
-	if served.Load() == 0 || failed.Load() == 0 {
-		t.Errorf("%d served, %d failed: that tests nothing", served.Load(), failed.Load())
+	if s.served.Load() == 0 || s.failed.Load() == 0 {
+		t.Errorf("%d served, %d failed: that tests nothing", s.served.Load(), s.failed.Load())
 	}
 }
 
