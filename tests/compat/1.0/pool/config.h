@@ -82,8 +82,9 @@ typedef struct {
   /** Who keeps the time: library threads, or the program with pool_maintain(); thread (0) or manual (1).
       POOL_KEEPER_*. */
   int32_t keeper;
-  /** For how long the first waiter may be overtaken by running threads; 1 or more, or 0 (never).  Then it is handed
-      the next connection directly. */
+  /** How long running threads may keep a connection to themselves while others wait; 1 or more, or 0 (never).  Then
+      it is handed to the first waiter.  With n waiters before it and c connections open, a waiter is overtaken for
+      fairness_us * (1 + n / c) at most. */
   int32_t fairness_us;
   /** What happens when every waiter is late: they are served in order of arrival, or the newest first, or the late
       are refused; fifo (0), lifo (1) or shed (2).  POOL_QUEUE_*. */
