@@ -7,7 +7,7 @@
 package core
 
 /*
-#cgo CFLAGS: -O2 -std=gnu11 -pthread -fno-strict-aliasing -fno-lto -fvisibility=hidden -Wno-psabi
+#cgo CFLAGS: -O2 -std=gnu11 -pthread -fno-strict-aliasing -fno-lto -fvisibility=hidden -Wno-psabi -Wno-pragmas
 #cgo CFLAGS: -D_GNU_SOURCE -DPOOL_EMBEDDED -I${SRCDIR}/../include
 #cgo LDFLAGS: -pthread -ldl
 
