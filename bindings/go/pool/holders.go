@@ -27,7 +27,7 @@ var sites sync.Map // uintptr: *site
 const depth = 16 // how far out of this module it is looked for
 
 // This module's packages that are between a program and this one.
-var inner = []string{module() + "/pool.", module() + "/rpcpool.", module() + "/puddle."}
+var inner = []string{module() + "/pool.", module() + "/rpcpool.", module() + "/puddle.", "github.com/jackc/puddle/v2."}
 
 func module() string {
 	pc, _, _, _ := runtime.Caller(0)

@@ -27,6 +27,31 @@ func (p *Pool[C]) TryGetIdle(ctx context.Context) (Lease[C], error) {
 	if ctx == nil {
 		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
+	if p.around != nil {
+		return p.getIdleAround(ctx)
+	}
+	return p.getIdle(ctx)
+}
+
+// The hook BeforeLend refuses each connection once at most, for then it is closed.
+func (p *Pool[C]) getIdleAround(ctx context.Context) (lease Lease[C], err error) {
+	ctx = p.around.tracers.acquireStart(ctx, p)
+	err = errEnded // unless it returns
+	defer func() { p.acquired(ctx, lease, err) }()
+	for {
+		lease, err = p.getIdle(ctx)
+		if err != nil || p.around.hooks.BeforeLend == nil {
+			return
+		}
+		taken := lease
+		lease, err = Lease[C]{}, errEnded
+		if good, refused := p.approve(ctx, taken); good || refused != nil {
+			return taken.orNone(refused), refused
+		}
+	}
+}
+
+func (p *Pool[C]) getIdle(ctx context.Context) (Lease[C], error) {
 	for {
 		next := beginIdle(p.handle)
 		p.tell(next)

@@ -49,7 +49,7 @@ func (l Lease[C]) IdleDuration() time.Duration {
 }
 
 // ReleaseUnused puts the connection back as Release does, as idle as if it had never been lent: for IdleTimeout,
-// CheckAfter, max_uses, Stats and LastUsed this was no use.
+// CheckAfter, max_uses, Stats, LastUsed and the hook AfterRelease this was no use.
 func (l Lease[C]) ReleaseUnused() error {
 	if !l.take() {
 		return stale()
@@ -63,7 +63,7 @@ func (l Lease[C]) ReleaseUnused() error {
 }
 
 // Hijack takes the connection out of the pool for good: its place is free for another, and to close it is the caller's
-// business from now on.
+// business from now on; the hook Closing does not get it.
 func (l Lease[C]) Hijack() (C, error) {
 	if !l.take() {
 		var none C
