@@ -296,7 +296,7 @@ static void serve_detached(struct pool *pool, struct waiter *next, int64_t now, 
     next = unchecking;
   if (!idle && next->works > 0)
     next = attend_first(pool);
-  if (!next || next->nudged)
+  if (!next || next->nudged || next->looks)
     return;
   if (idle || waits_unknowing(pool, next) || (room_permits(pool, next->refused) && attend_may_open(pool, next, now)))
     nudge(pool, next, now, step);
@@ -421,8 +421,10 @@ static void stay(struct pool *pool, struct waiter *waiter, bool comes, int64_t n
   else if (starve_at(pool, waiter) && now >= starve_at(pool, waiter))
     step->starved = starve_find(pool, waiter);
   waiter->waited = waiter->waited || waiter->works == 0; /* else it may be served by what is done for it */
-  if (pool->queue.first != waiter)
+  waiter->looks = true;
+  if (pool->queue.first != waiter || pool->detached)
     queue_serve(pool, step);
+  waiter->looks = false;
   step->worker_wanted = step->worker_wanted || pool->chores.unclean; /* what is closed makes room */
   step->look_again_ns = waiter->again_ns = looks_again_at(pool, waiter, now);
 }

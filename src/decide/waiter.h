@@ -43,6 +43,7 @@ struct waiter {
   bool starved;       /* and nothing was put until this one's wait was over */
   bool tells_starved; /* its thread is to tell so */
   bool nudged;        /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
+  bool looks;         /* has found nothing a moment ago: others may be told instead, it is not */
   bool timeless;      /* came without time to wait */
   bool refused;       /* its own open failed; `error` says why */
   bool at_once;       /* ended by what a look found: the breaker refused it, or it had no time to wait */

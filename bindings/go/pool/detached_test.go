@@ -204,7 +204,7 @@ func TestNoMoreAreOpenedAtOneTimeThanMay(t *testing.T) {
 	}
 }
 
-func TestThoseWhoOpenDoNotCountAsWaiting(t *testing.T) {
+func TestGetsThatOpenDoNotCountAsWaiting(t *testing.T) {
 	p, g := newGatedPool(t, pool.Config{MaxOpen: 5, MaxWaiters: 1})
 	var gets []<-chan result
 	for i := 0; i < 5; i++ {
@@ -223,7 +223,7 @@ func TestThoseWhoOpenDoNotCountAsWaiting(t *testing.T) {
 	}
 }
 
-func TestACheckIsNotEndedByWhoLeaves(t *testing.T) {
+func TestACheckOutlivesTheGetThatLeaves(t *testing.T) {
 	checking, proceed := make(chan context.Context, 1), make(chan struct{})
 	p, _ := newPool(t, pool.Config{MaxOpen: 1, CheckAfter: pool.Always},
 		pool.WithCheck(func(ctx context.Context, _ *connection) error {

@@ -71,9 +71,10 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 	return func(p *Pool[C]) { p.reset = reset }
 }
 
-// New makes a pool and opens its first Config.Initial connections; if one of them fails, the others are closed and New
-// fails.  The context that open gets has the values and the cancellation of the Get that needs the connection, and its
-// deadline.  A connection that comes too late is kept for the next caller.
+// New makes a pool and opens its first Config.Initial connections, side by side; if one of them fails, the others are closed
+// and New fails.  The context that open gets has the values of the Get that began the open, and lives as long as the
+// connection: it is cancelled after that was closed, or when the open is given up because Config.OpenTimeout is over or
+// the pool is closed.  A Get that leaves does not end the open; the connection is kept for the next.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
 	p := &Pool[C]{open: open, drained: make(chan struct{}),
 		tracksUse: config.TrackUse, failsFast: config.FailFast, closesBehind: config.CloseBehind}
@@ -178,8 +179,8 @@ func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelF
 	return limit(ctx, p.timeout)
 }
 
-// Get lends a connection: an idle one, else a new one if the caps allow, else the next that is released, in order of
-// arrival.  It ends with ErrTimeout at the context's deadline or after Config.GetTimeout, whichever comes first, and
+// Get lends a connection: an idle one, else what comes first, one that is released or a new one, which it begins to open if
+// the caps allow.  It ends with ErrTimeout at the context's deadline or after Config.GetTimeout, whichever comes first, and
 // with ErrCancelled if the context is cancelled; the error that the context gives is behind them.
 //
 // If open fails while another connection may still come, Get waits for that, and opens again from time to time; open's

@@ -12,8 +12,8 @@ import (
 )
 
 // Work is done in the user's functions; whatever they do, its claim is reported, so the library's counts stay right.
-// Each runs in a goroutine of its own, but for a close or reset of a lease that ends, which runs in the goroutine of the
-// one who ends it.  So a function that hangs holds up nobody else, and there are no more goroutines than connections.
+// Each runs in a goroutine of its own, but for a close or reset of a lease that ends, which runs in the goroutine that ends
+// it.  So a function that hangs holds up nothing else, and there are no more goroutines than connections.
 
 var (
 	errEnded = errors.New("the function did not return")
@@ -96,11 +96,11 @@ func (p *Pool[C]) runFor(values context.Context, next step, e *errand) {
 	p.run(values, next, result, func() { e.note(result.failed, result.panicked) })
 }
 
-// ---- for one that waits for nothing else ----
+// ---- for a get that waits for nothing else ----
 
-// An open or check that somebody waits for, unless he has left.
+// An open or check that a get waits for, unless it has left.
 type job struct {
-	settled atomic.Bool // one of the two has decided: it is delivered, or he has left
+	settled atomic.Bool // one of the two has decided: it is delivered, or the get has left
 	done    chan struct{}
 }
 

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* POOL_STEP_DETACHED: a get waits in the queue while an open or check is done for it, and takes what comes first. */
+#include "steps.h"
+#include "virtual.h"
+
+static int connections[16]; /* their addresses stand for connections */
+
+/* How long a waiter counts on what was left over. */
+#define LEFT_OVER_NS (250 * MILLISECOND)
+
+static pool_t *detached(const struct plan *plan)
+{
+  int32_t checks = plan->config.check_after_ms >= 0 ? POOL_STEP_CHECKS : 0;
+  return step_pool_able(plan, POOL_STEP_DETACHED | checks);
+}
+
+/* A get that waits while some work is done for it. */
+static int64_t begin_with(pool_t *pool, int64_t ticket, int32_t work, pool_step_t *step)
+{
+  assert_int_equal(pool_step_begin(pool, -1, ticket, step), 0);
+  assert_int_equal(step->work, work);
+  assert_true(step->ticket > 0);
+  return step->ticket;
+}
+
+/* The work has succeeded, or failed, and a ticket is to be woken; 0: none. */
+static void report(pool_lease_t claim, const pool_error_t *failure, int64_t wakes)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_done(claim, failure, &connections[0], &step), 0);
+  assert_int_equal(step.work, POOL_WORK_NONE);
+  assert_int_equal(step.wake, wakes);
+}
+
+static pool_lease_t fetch(pool_t *pool, int64_t ticket)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t lease = pool_step_begin(pool, -1, ticket, &step);
+  assert_true(lease > 0);
+  assert_int_equal(step.work, POOL_WORK_NONE);
+  return lease;
+}
+
+static void put(pool_lease_t lease)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_end(lease, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_NONE);
+}
+
+static pool_lease_t open_for_get(pool_t *pool)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  int64_t ticket = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+  report(step.claim, NULL, ticket);
+  return fetch(pool, ticket);
+}
+
+static void give_up(int64_t ticket)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_cancel(ticket, &step), 0);
+}
+
+/* ---- opens ---- */
+
+static void test_step_detached__what_is_opened_for_a_get_is_lent_to_it(void **state)
+{
+  (void)state;
+  pool_t *pool = detached(PLAN(.config.max_open = 2));
+  pool_lease_t lease = open_for_get(pool);
+  assert_ptr_equal(pool_conn(lease), &connections[0]);
+  assert_int_equal(stats_of(pool).waited, 0);
+  put(lease);
+  step_finish(pool, 1);
+}
+
+static void test_step_detached__a_get_takes_what_is_put_while_its_open_is_under_way(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2));
+  pool_lease_t held = open_for_get(pool);
+  int64_t ticket = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+  pool_lease_t claim = step.claim;
+  virtual_advance(50 * MILLISECOND);
+  assert_int_equal(step_put(held), ticket);
+  pool_lease_t lease = fetch(pool, ticket);
+  assert_int_equal(slot_number(lease), slot_number(held));
+  assert_int_equal(stats_of(pool).waited, 1);
+  report(claim, NULL, 0); /* is kept for the next */
+  assert_int_equal(stats_of(pool).idle, 1);
+  put(lease);
+  step_finish(pool, 2);
+}
+
+static void test_step_detached__those_for_which_nothing_is_done_come_first_for_a_time(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2));
+  for (int late = 0; late < 2; late++) {
+    pool_lease_t held = open_for_get(pool);
+    int64_t opens = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+    pool_lease_t claim = step.claim;
+    int64_t waits = begin_with(pool, 0, POOL_WORK_NONE, &step);
+    virtual_advance(late ? LEFT_OVER_NS : MILLISECOND);
+    assert_int_equal(step_put(held), late ? opens : waits);
+    pool_lease_t lease = fetch(pool, late ? opens : waits);
+    report(claim, NULL, late ? waits : opens);
+    pool_lease_t other = fetch(pool, late ? waits : opens);
+    step_close(lease, pool_mark_unusable(lease) ? 0 : POOL_REASON_UNUSABLE);
+    step_close(other, pool_mark_unusable(other) ? 0 : POOL_REASON_UNUSABLE);
+  }
+  step_finish(pool, 0);
+}
+
+static void test_step_detached__what_was_left_over_is_counted_on_for_a_time(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 9));
+  int64_t first = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+  pool_lease_t claims[2] = {step.claim};
+  virtual_advance(50 * MILLISECOND);
+  give_up(first);
+  int64_t second = begin_with(pool, 0, POOL_WORK_NONE, &step);
+  assert_int_equal(step.look_again_ns, 200 * MILLISECOND);
+  int64_t third = begin_with(pool, 0, POOL_WORK_OPEN, &step); /* one does not suffice for two */
+  claims[1] = step.claim;
+  virtual_advance(200 * MILLISECOND);
+  assert_int_equal(begin_with(pool, second, POOL_WORK_OPEN, &step), second);
+  pool_lease_t claim = step.claim;
+  report(claims[0], NULL, second);
+  pool_lease_t lease = fetch(pool, second);
+  report(claim, NULL, third);
+  report(claims[1], NULL, 0);
+  put(lease);
+  put(fetch(pool, third));
+  assert_int_equal(stats_of(pool).open_failures, 0);
+  step_finish(pool, 3);
+}
+
+static void test_step_detached__a_failed_open_is_told_to_the_one_it_was_for(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 1));
+  int64_t first = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+  pool_lease_t claim = step.claim;
+  int64_t second = begin_with(pool, 0, POOL_WORK_NONE, &step);
+  assert_int_equal(pool_step_done(claim, &failed_work, NULL, &step), 0);
+  assert_int_equal(step.wake, first);
+  assert_int_equal(step.more, 1);
+  assert_next_wakes(pool, second, &step);
+  assert_int_equal(pool_step_begin(pool, -1, first, &step), POOL_E_OPEN);
+  begin_with(pool, second, POOL_WORK_OPEN, &step);
+  report(step.claim, &failed_work, second);
+  assert_int_equal(pool_step_begin(pool, -1, second, &step), POOL_E_OPEN);
+  assert_int_equal(stats_of(pool).failed_open, 2);
+  step_finish(pool, 0);
+}
+
+static void test_step_detached__a_failed_open_of_one_who_has_left_ends_nobodys_wait(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 1));
+  int64_t first = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+  pool_lease_t claim = step.claim;
+  give_up(first);
+  int64_t second = begin_with(pool, 0, POOL_WORK_NONE, &step);
+  report(claim, &failed_work, second);
+  begin_with(pool, second, POOL_WORK_OPEN, &step);
+  report(step.claim, NULL, second);
+  put(fetch(pool, second));
+  step_finish(pool, 1);
+}
+
+static void test_step_detached__those_who_open_do_not_wait_for_others(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2, .config.max_waiters = 1, .config.queue = POOL_QUEUE_SHED,
+                               .config.overload_after_ms = 10));
+  pool_lease_t claims[2];
+  int64_t tickets[2];
+  for (int i = 0; i < 2; i++) {
+    tickets[i] = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+    claims[i] = step.claim;
+  }
+  assert_int_equal(stats_of(pool).waiting, 0);
+  virtual_advance(200 * MILLISECOND); /* would be an overload */
+  int64_t waits = begin_with(pool, 0, POOL_WORK_NONE, &step);
+  assert_int_equal(stats_of(pool).waiting, 1);
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), POOL_E_OVERLOAD);
+  report(claims[0], NULL, tickets[0]);
+  assert_int_equal(step_put(fetch(pool, tickets[0])), waits);
+  pool_lease_t lease = fetch(pool, waits);
+  report(claims[1], NULL, tickets[1]);
+  put(lease);
+  put(fetch(pool, tickets[1]));
+  step_finish(pool, 2);
+}
+
+static void test_step_detached__the_open_of_a_closed_pool_is_closed(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2));
+  int64_t ticket = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+  pool_lease_t claim = step.claim;
+  assert_int_equal(pool_close(pool, 0), 1);
+  assert_next_wakes(pool, ticket, &step);
+  assert_int_equal(pool_step_begin(pool, -1, ticket, &step), POOL_E_CLOSED);
+  assert_int_equal(pool_step_done(claim, NULL, &connections[0], &step), POOL_E_CLOSED);
+  assert_int_equal(step.work, POOL_WORK_CLOSE);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  assert_int_equal(stats_of(pool).failed_closed, 1);
+  step_finish(pool, 0);
+}
+
+static void test_step_detached__a_get_without_time_opens_for_itself(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 1));
+  assert_opens(pool, 0, 0, &step);
+  pool_lease_t lease = pool_step_done(step.claim, NULL, &connections[0], &step);
+  assert_true(lease > 0);
+  put(lease);
+  step_finish(pool, 1);
+}
+
+/* ---- checks ---- */
+
+static void test_step_detached__a_get_takes_what_is_put_while_its_check_is_under_way(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2, .config.check_after_ms = 100));
+  pool_lease_t one = open_for_get(pool), other = open_for_get(pool);
+  put(one);
+  virtual_advance(SECOND);
+  int64_t ticket = begin_with(pool, 0, POOL_WORK_CHECK, &step);
+  pool_lease_t claim = step.claim;
+  virtual_advance(50 * MILLISECOND);
+  assert_int_equal(step_put(other), ticket);
+  pool_lease_t lease = fetch(pool, ticket);
+  assert_int_equal(slot_number(lease), slot_number(other));
+  report(claim, NULL, 0);
+  assert_int_equal(stats_of(pool).idle, 1);
+  put(lease);
+  step_finish(pool, 2);
+}
+
+static void test_step_detached__a_failed_check_lets_the_get_look_again(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2, .config.check_after_ms = 100));
+  put(open_for_get(pool));
+  virtual_advance(SECOND);
+  int64_t ticket = begin_with(pool, 0, POOL_WORK_CHECK, &step);
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_CLOSE);
+  assert_int_equal(step.wake, ticket);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  begin_with(pool, ticket, POOL_WORK_OPEN, &step);
+  report(step.claim, NULL, ticket);
+  put(fetch(pool, ticket));
+  step_finish(pool, 1);
+}
+
+static void test_step_detached__a_second_check_is_begun_when_the_first_takes_long(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2, .config.check_after_ms = 0));
+  pool_lease_t one = open_for_get(pool), other = open_for_get(pool);
+  put(one);
+  put(other);
+  int64_t ticket = begin_with(pool, 0, POOL_WORK_CHECK, &step);
+  pool_lease_t hangs = step.claim;
+  assert_int_equal(step.look_again_ns, LEFT_OVER_NS);
+  assert_int_equal(begin_with(pool, ticket, POOL_WORK_NONE, &step), ticket);
+  virtual_advance(LEFT_OVER_NS);
+  assert_int_equal(begin_with(pool, ticket, POOL_WORK_CHECK, &step), ticket);
+  report(step.claim, NULL, ticket);
+  pool_lease_t lease = fetch(pool, ticket);
+  report(hangs, NULL, 0);
+  put(lease);
+  step_finish(pool, 2);
+}
+
+/* ---- what hangs that nobody asked for ---- */
+
+static void test_step_detached__an_open_that_hangs_is_not_counted_as_idle_soon(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 5, .config.min_idle = 1));
+  assert_int_equal(pool_step_next(pool, &step), 1);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  pool_lease_t hangs = step.claim;
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  virtual_advance(SECOND);
+  assert_int_equal(pool_step_next(pool, &step), 1);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  report(step.claim, NULL, 0);
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  report(hangs, NULL, 0);
+  step_finish(pool, 2);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_step_detached__what_is_opened_for_a_get_is_lent_to_it),
+      cmocka_unit_test(test_step_detached__a_get_takes_what_is_put_while_its_open_is_under_way),
+      cmocka_unit_test(test_step_detached__those_for_which_nothing_is_done_come_first_for_a_time),
+      cmocka_unit_test(test_step_detached__what_was_left_over_is_counted_on_for_a_time),
+      cmocka_unit_test(test_step_detached__a_failed_open_is_told_to_the_one_it_was_for),
+      cmocka_unit_test(test_step_detached__a_failed_open_of_one_who_has_left_ends_nobodys_wait),
+      cmocka_unit_test(test_step_detached__those_who_open_do_not_wait_for_others),
+      cmocka_unit_test(test_step_detached__the_open_of_a_closed_pool_is_closed),
+      cmocka_unit_test(test_step_detached__a_get_without_time_opens_for_itself),
+      cmocka_unit_test(test_step_detached__a_get_takes_what_is_put_while_its_check_is_under_way),
+      cmocka_unit_test(test_step_detached__a_failed_check_lets_the_get_look_again),
+      cmocka_unit_test(test_step_detached__a_second_check_is_begun_when_the_first_takes_long),
+      cmocka_unit_test(test_step_detached__an_open_that_hangs_is_not_counted_as_idle_soon),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
