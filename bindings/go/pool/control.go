@@ -2,11 +2,7 @@
 
 package pool
 
-import (
-	"time"
-
-	"libpool.example/go/internal/native"
-)
+import "libpool.example/go/internal/native"
 
 // Expose shows all pools of the process to the program poolctl, those that are made later too; as POOL_EXPOSE=1 does.
 func Expose() error { return exposed(native.Pool_expose_all) }
@@ -22,7 +18,7 @@ func (p *Pool[C]) Flush() int {
 	count := p.handle.flush()
 	p.keeper.set(p.tidy(closes), p.keep)
 	if !p.closesBehind {
-		closes.wait(time.NewTimer(courtesy))
+		closes.wait(courtesy)
 	}
 	return count
 }

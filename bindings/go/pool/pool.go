@@ -208,10 +208,10 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
 	most := p.most(ctx, wait)
-	if most == expired || ctx.Err() != nil {
+	if ctx.Err() != nil || (most == expired && isUnkept(ctx)) {
 		return Lease[C]{}, p.tooLate(ctx)
 	}
-	next := begin(p.handle, most, 0)
+	next := begin(p.handle, orNow(most), 0)
 	if next.result > 0 && next.wake == 0 && next.more == 0 {
 		return p.lend(int64(next.result)), nil
 	}
@@ -402,8 +402,8 @@ func isToldBefore(ctx context.Context, told chan struct{}, lookAgain time.Durati
 
 // Close closes the pool: nobody gets a connection any more, those who wait get ErrClosed, idle connections are closed
 // now, side by side, and others when they are released; opens that are under way are given up.  Then it waits until the last
-// one is closed or the context ends; the error says how many are still out.  It waits a tenth of a second for the closes of
-// those that are idle, also if the context has ended.  Close may be called again, also to go on waiting.
+// one is closed or the context ends; the error says how many are still out.  If the context has ended before, it waits a tenth
+// of a second at most for the closes of idle connections.  Close may be called again, also to go on waiting.
 func (p *Pool[C]) Close(ctx context.Context) error {
 	if ctx == nil {
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
@@ -412,19 +412,19 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 	p.handle.close()
 	p.underway.giveUp()
 	p.keeper.stop()
-	closes, timer := newBatch(), time.NewTimer(promptness)
+	late, closes := ctx.Err() != nil, newBatch()
 	p.tidy(closes)
+	if late {
+		closes.wait(promptness)
+	}
 	if p.noteDrained() == 0 {
-		timer.Stop()
 		return nil
 	}
 	select {
 	case <-p.drained:
-		timer.Stop()
 		return nil
 	case <-ctx.Done():
 	}
-	closes.wait(timer)
 	if open := p.noteDrained(); open > 0 {
 		return stillOpen(ctx, p.handle, open)
 	}

@@ -9,8 +9,7 @@ import "context"
 var errNoneIdle error = &Error{Kind: ErrTimeout, Message: "no connection is idle"}
 
 // AcquireAllIdle lends all connections that are idle now; it opens none and waits for none.  What Config.CheckAfter wants
-// checked is checked first, within the context; hooks and tracers are for gets, and not asked.  Put back with
-// Lease.ReleaseUnused, a connection stays as idle as it was.
+// checked is checked first, within the context.  Put back with Lease.ReleaseUnused, a connection stays as idle as it was.
 func (p *Pool[C]) AcquireAllIdle(ctx context.Context) []Lease[C] {
 	var leases []Lease[C]
 	for {

@@ -24,7 +24,7 @@ const (
 	// So long Flush waits for closes at most, and so does New when it fails.
 	courtesy = time.Second
 
-	// So long Close waits for them although its context has ended.
+	// So long Close waits for them although its context has ended before.
 	promptness = 100 * time.Millisecond
 
 	// An open that nobody asked for and that takes longer is not counted on.
@@ -438,8 +438,9 @@ func (b *batch) end() {
 	}
 }
 
-// Waits for all, but no longer than the timer says.
-func (b *batch) wait(timer *time.Timer) {
+// Waits for all, but no longer than the limit.
+func (b *batch) wait(limit time.Duration) {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	b.end()
 	select {
