@@ -48,6 +48,9 @@ extern "C" {
        for each other are found, as in a pool with a vtable */
 #define POOL_STEP_EVENTS 8  /**< fetches events with pool_step_event(): those of event_mask are kept for it */
 #define POOL_STEP_LOG    16 /**< fetches lines of the log with pool_step_event() */
+#define POOL_STEP_DETACHED                                                                                             \
+  64 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
+        and what comes of it goes to the waiter whose turn it is */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
     fails. */
@@ -103,8 +106,8 @@ typedef struct {
  * was opened and free the pool.
  *  - `background_reset`: pool_step_next() asks for the reset of a connection, not pool_step_end().
  *  - `check_after_ms` and `keepalive_ms` need POOL_STEP_CHECKS, as they need a check there; a check that took
- *    longer than `check_timeout_ms` has failed, whatever is reported; to end one, and `call_timeout_ms`, are the caller's
- *    business.
+ *    longer than `check_timeout_ms` has failed, whatever is reported; to end one, and `call_timeout_ms`, are the
+ * caller's business.
  *  - `openers` must be 0, for the caller decides which thread opens; `events` and `log` must be NULL: their place is
  *    taken by POOL_STEP_EVENTS, POOL_STEP_LOG and pool_step_event().  `event_mask` is obeyed.
  *  - `keeper` means nothing: the caller keeps the time.
@@ -121,7 +124,9 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
  * Begins or continues a get.
  *
  * Returns a lease; or 0: then do step->work, or where that is POOL_WORK_NONE keep step->ticket, wait to be woken and
- * call again with it; or an error, and then the ticket, if there was one, is gone.
+ * call again with it; or an error, and then the ticket, if there was one, is gone.  With POOL_STEP_DETACHED and time to
+ * wait a step may have both: have the work done by others, and wait with the ticket meanwhile.  An error may then come
+ * with work, which is to be done for nobody in particular.
  * With timeout_ms 0 the call does not queue: it only looks.  The deadline counts from the first call; the caller keeps
  * the time and calls pool_step_cancel() when it is over.
  *
@@ -200,7 +205,7 @@ POOL_API int pool_step_end_unused(pool_lease_t lease, pool_step_t *step);
  * for a close), or with step->ticket: the open failed, but a connection may still come to this get, so wait as after
  * pool_step_begin().  Or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the
  * close); after an open that failed POOL_E_OPEN, or POOL_E_TIMEOUT as the failure says, and the get is over, or the
- * open was one of `initial`.
+ * open was one of `initial`.  0 also for work that came with a ticket: its holder is woken.
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: these, POOL_E_STALE (no such claim), POOL_E_NOMEM, POOL_E_UNSUPPORTED (of a pool with a vtable),
  * POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER.  Since 0.1.
