@@ -36,6 +36,7 @@ type Pool[C any] struct {
 	table     table[C]
 	queue     queue
 	keeper    keeper
+	bell      bell
 	filling   bool                  // New opens the first connections, and whatever else there is to do can wait
 	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
 	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
@@ -94,6 +95,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		return nil, err
 	}
 	p.tend()
+	p.listen()
 	return p, nil
 }
 
@@ -198,6 +200,9 @@ func (p *Pool[C]) lend(lease int64) Lease[C] {
 
 // A get that finds no idle connection at once.
 func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool) (Lease[C], error) {
+	if exposesAll.Load() && p.bell.isDeaf() {
+		p.listen()
+	}
 	ctx, cancel := p.limited(ctx)
 	defer cancel()
 	var failed error // of the last open
@@ -324,6 +329,7 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 	p.closed.Store(true)
 	p.handle.close()
 	p.keeper.stop()
+	p.bell.end()
 	p.tend()
 	if p.noteDrained() == 0 {
 		return nil
