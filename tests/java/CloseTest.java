@@ -69,7 +69,7 @@ class CloseTest {
     Thread.sleep(20);
     assertFalse(closing.isDone());
     lease.close();
-    assertEquals(0, closing.get(10, TimeUnit.SECONDS));
+    assertEquals(0, closing.get(60, TimeUnit.SECONDS));
   }
 
   @Test
@@ -83,7 +83,7 @@ class CloseTest {
     Fakes.until(() -> pool.stats().waiting() == waiting.length);
     assertEquals(1, pool.close(Duration.ZERO));
     for (Future<?> each : waiting) {
-      var failure = assertThrows(ExecutionException.class, () -> each.get(10, TimeUnit.SECONDS));
+      var failure = assertThrows(ExecutionException.class, () -> each.get(60, TimeUnit.SECONDS));
       assertEquals(PoolClosedException.class, failure.getCause().getClass());
     }
     lease.close();
@@ -104,9 +104,9 @@ class CloseTest {
     assertEquals(1, pool.close(Duration.ZERO));
     Future<Integer> closing = threads.submit(() -> pool.close(Duration.ofSeconds(10)));
     mayOpen.countDown();
-    var failure = assertThrows(ExecutionException.class, () -> opening.get(10, TimeUnit.SECONDS));
+    var failure = assertThrows(ExecutionException.class, () -> opening.get(60, TimeUnit.SECONDS));
     assertEquals(PoolClosedException.class, failure.getCause().getClass());
-    assertEquals(0, closing.get(10, TimeUnit.SECONDS));
+    assertEquals(0, closing.get(60, TimeUnit.SECONDS));
     assertEquals(1, fakes.closed());
   }
 

@@ -196,7 +196,7 @@ class DriverTest {
       }
       tasks.forEach(Threads.Task::start);
       for (Threads.Task<Void> task : tasks) {
-        task.get(100, TimeUnit.SECONDS);
+        task.get(600, TimeUnit.SECONDS);
       }
       untilNothingIsLent(pool);
       DriverLease first = pool.get(LONG);

@@ -115,7 +115,7 @@ class FullTest {
       Fake connection = held.conn();
       Future<Lease<Fake>> waiting = begin(pool, () -> pool.get());
       held.close();
-      try (var lease = waiting.get(10, TimeUnit.SECONDS)) {
+      try (var lease = waiting.get(60, TimeUnit.SECONDS)) {
         assertSame(connection, lease.conn());
       }
       assertEquals(1, fakes.opened());
@@ -154,7 +154,7 @@ class FullTest {
       Future<Lease<Fake>> waiting = begin(pool, () -> pool.get());
       limit = 0;
       held.discard();
-      Throwable failure = assertThrows(ExecutionException.class, () -> waiting.get(10, TimeUnit.SECONDS)).getCause();
+      Throwable failure = assertThrows(ExecutionException.class, () -> waiting.get(60, TimeUnit.SECONDS)).getCause();
       assertInstanceOf(IOException.class, failure);
       assertEquals("too many connections", failure.getMessage());
       assertNull(failure.getCause());
@@ -197,7 +197,7 @@ class FullTest {
         Fakes.until(() -> pool.stats().waiting() == 3);
         assertEquals(3, pool.evict());
         for (Future<?> each : all) {
-          Throwable failure = assertThrows(ExecutionException.class, () -> each.get(10, TimeUnit.SECONDS)).getCause();
+          Throwable failure = assertThrows(ExecutionException.class, () -> each.get(60, TimeUnit.SECONDS)).getCause();
           assertInstanceOf(PoolEvictedException.class, failure);
         }
         assertEquals(3, pool.stats().evicted());

@@ -100,7 +100,7 @@ class GetTest {
       mayFail.countDown();
       Throwable failure = assertThrows(Exception.class, failing::get).getCause();
       assertEquals("first", failure.getMessage());
-      waiting.get(10, TimeUnit.SECONDS).close();
+      waiting.get(60, TimeUnit.SECONDS).close();
     }
   }
 
@@ -166,7 +166,7 @@ class GetTest {
       Future<Lease<Fake>> waiting = threads.submit(() -> pool.get());
       untilWaiting(pool, 1);
       lease.close();
-      try (var next = waiting.get(10, TimeUnit.SECONDS)) {
+      try (var next = waiting.get(60, TimeUnit.SECONDS)) {
         assertSame(connection, next.conn());
       }
     }
@@ -179,7 +179,7 @@ class GetTest {
       Future<Lease<Fake>> waiting = threads.submit(() -> pool.get());
       untilWaiting(pool, 1);
       lease.discard();
-      waiting.get(10, TimeUnit.SECONDS).close();
+      waiting.get(60, TimeUnit.SECONDS).close();
       assertEquals(2, fakes.opened());
     }
   }
@@ -203,7 +203,7 @@ class GetTest {
       }
       lease.close();
       for (Future<?> future : futures) {
-        future.get(10, TimeUnit.SECONDS);
+        future.get(60, TimeUnit.SECONDS);
       }
       assertEquals(List.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9), List.copyOf(order));
     }
@@ -259,7 +259,7 @@ class GetTest {
           threads.submit(() -> pool.get(java.time.temporal.ChronoUnit.FOREVER.getDuration()));
       untilWaiting(pool, 1);
       lease.close();
-      waiting.get(10, TimeUnit.SECONDS).close();
+      waiting.get(60, TimeUnit.SECONDS).close();
     }
   }
 
@@ -273,7 +273,7 @@ class GetTest {
       assertEquals("pool: too many are waiting or under way already", refused.getMessage());
       assertNull(pool.tryGet());
       lease.close();
-      waiting.get(10, TimeUnit.SECONDS).close();
+      waiting.get(60, TimeUnit.SECONDS).close();
     }
   }
 
@@ -315,7 +315,7 @@ class GetTest {
       assertEquals(1, pool.resume());
       assertFalse(waiting.isDone());
       assertEquals(0, pool.resume());
-      waiting.get(10, TimeUnit.SECONDS).close();
+      waiting.get(60, TimeUnit.SECONDS).close();
       String message = assertThrows(IllegalArgumentException.class, pool::resume).getMessage();
       assertEquals("pool is not paused", message);
     }
@@ -328,7 +328,7 @@ class GetTest {
       Future<Lease<Fake>> waiting = threads.submit(() -> pool.get());
       untilWaiting(pool, 1);
       pool.resize(2);
-      waiting.get(10, TimeUnit.SECONDS).close();
+      waiting.get(60, TimeUnit.SECONDS).close();
       lease.close();
       assertEquals(0, pool.resize(1));
       assertEquals(1, pool.len());

@@ -230,7 +230,7 @@ class DriverTest < Minitest::Test
 
   def test_a_url
     pool = Libpool.open("jsonrpc://#{@address}?pool.max_open=1&pool.get_timeout_ms=10&max_reply_bytes=1000", max_open: 7)
-    pool.with do |lease|
+    pool.with(timeout: 20) do |lease|
       assert_equal 56, multiply(lease)
       assert_raises(Libpool::TimeoutError) { pool.checkout }
     end

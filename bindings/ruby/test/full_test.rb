@@ -13,15 +13,17 @@ class FullTest < Minitest::Test
   def full(limit, **settings)
     @limit = limit
     @taken = @refused = 0
-    close = ->(_) { @taken -= 1 }
-    Libpool::Pool.new(close:, **settings) do
-      if @taken >= @limit
-        @refused += 1
-        raise Full, 'too many connections'
-      end
-      @taken += 1
-      Connection.new(@taken)
+    @server = Mutex.new # Ruby may change threads between the question and the count
+    close = ->(_) { @server.synchronize { @taken -= 1 } }
+    Libpool::Pool.new(close:, **settings) { Connection.new(@server.synchronize { take_place }) }
+  end
+
+  def take_place
+    if @taken >= @limit
+      @refused += 1
+      raise Full, 'too many connections'
     end
+    @taken += 1
   end
 
   # A thread whose open has failed, and which waits.
