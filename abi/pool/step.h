@@ -16,6 +16,7 @@
  *  - close: pool_close(pool, 0), then pool_step_next() until it returns 0.
  *  - time: pool_step_next() until it returns 0; then step.due_ns says when to call pool_maintain() and begin anew.
  *    Until then sleep, unless a step says `more`.  A pool in which nothing moves and nothing is due wakes nobody.
+ *  - poolctl: what an operator does to a pool that is exposed, no step of the program can say.  Watch pool_event_fd().
  *
  * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a
  * wake-up loses it, so look at it after each call, also after one that failed.  The same holds for `more`: whoever sees
@@ -224,9 +225,9 @@ POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *fai
  * The next thing that waits for anybody to do it: the opens of `initial`; closing what a closed pool still holds,
  * telling waiters; closing, checking and resetting what time, a pool_flush(), pool_resize() or pool_mark_broken() has
  * marked; opening for min_idle and min_open or to find out whether the server is back.  Call it until it returns 0 when
- * a step says `more`, when step->due_ns is over and pool_maintain() was called, and after each pool_close(),
- * pool_flush(), pool_resize(), pool_resume(), pool_evict() and pool_mark_broken().  What is opened or checked so is
- * lent to nobody: pool_step_done() then returns 0.
+ * a step says `more`, when step->due_ns is over or pool_event_fd() is readable and pool_maintain() was called, and after
+ * each pool_close(), pool_flush(), pool_resize(), pool_resume(), pool_evict() and pool_mark_broken().  What is opened or
+ * checked so is lent to nobody: pool_step_done() then returns 0.
  *
  * Returns 1 with *step filled in, or 0 if there is nothing; then step->due_ns says when pool_maintain() is to be
  * called. One thread that sleeps so long, or until another sees `more` and wakes it, keeps the time of a pool. Blocks:

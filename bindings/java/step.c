@@ -9,8 +9,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <pool/step.h>
+
+#include "bell.h"
 
 struct said {
   jlong result;
@@ -112,6 +115,30 @@ JNIEXPORT jlong JNICALL Java_libpool_Step_next(JNIEnv *env, jclass self, jlong p
   pool_step_t step = POOL_STEP_INIT;
   int result = pool_step_next(pool_of(pool), &step);
   return say(env, result, &step);
+}
+
+JNIEXPORT jint JNICALL Java_libpool_Step_bell(JNIEnv *env, jclass self, jlong pool)
+{
+  (void)env, (void)self;
+  return bell_of(pool_of(pool));
+}
+
+JNIEXPORT void JNICALL Java_libpool_Step_ring(JNIEnv *env, jclass self, jlong pool)
+{
+  (void)env, (void)self;
+  bell_ring(pool_of(pool));
+}
+
+JNIEXPORT void JNICALL Java_libpool_Step_await(JNIEnv *env, jclass self, jint bell)
+{
+  (void)env, (void)self;
+  bell_wait(bell);
+}
+
+JNIEXPORT void JNICALL Java_libpool_Step_closeBell(JNIEnv *env, jclass self, jint bell)
+{
+  (void)env, (void)self;
+  close(bell);
 }
 
 /* NULL: there is none, or no memory for it. */

@@ -29,15 +29,27 @@ int64_t pool_maintain(pool_t *pool)
   return due;
 }
 
+/* Why nobody needs a descriptor of this pool, or NULL.  What becomes of a pool of the step API its program does itself,
+   unless poolctl does it. */
+static const char *why_none(const struct pool *pool)
+{
+  assert_locked(pool);
+  if (pool->stepped)
+    return pool->exposed ? NULL : "this pool uses the step API and is not exposed to poolctl; call pool_expose() first";
+  return pool->config.keeper == POOL_KEEPER_MANUAL ? NULL
+                                                   : "this pool has a keeper thread; set keeper to POOL_KEEPER_MANUAL";
+}
+
 int pool_event_fd(pool_t *pool)
 {
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
-  if (pool->stepped || pool->config.keeper != POOL_KEEPER_MANUAL)
-    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "%s",
-                     pool->stepped ? "this pool has no vtable; use the step API"
-                                   : "this pool has a keeper thread; set keeper to POOL_KEEPER_MANUAL");
   pthread_mutex_lock(&pool->lock);
+  const char *problem = why_none(pool);
+  if (problem) {
+    pthread_mutex_unlock(&pool->lock);
+    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "%s", problem);
+  }
   /* A get that asked before there was a descriptor to signal may be served already. */
   bool made = atomic_load(&pool->event_fd) || event_fd_make(&pool->event_fd, pool->users.asynchronous > 0);
   int error = errno;

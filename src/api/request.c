@@ -9,6 +9,7 @@
 #include "api/request.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/event_fd.h"
 #include "base/forks.h"
 #include "base/text.h"
 #include "decide/attention.h"
@@ -87,10 +89,16 @@ struct seen_waiter {
 struct sight {
   int64_t number;
   int32_t max_open, max_idle, pauses;
-  bool closed, breaker_open, stepped;
+  bool closed, breaker_open, steerable;
   int32_t waiters;
   struct seen_waiter waiting[LISTED];
 };
+
+/* Where the program does what follows, it has to be told.  A descriptor that it has asked for it also watches. */
+static bool is_steerable(const struct pool *pool)
+{
+  return !pool->stepped || atomic_load(&pool->event_fd);
+}
 
 static void see(struct pool *pool, struct sight *sight)
 {
@@ -102,7 +110,7 @@ static void see(struct pool *pool, struct sight *sight)
                           .pauses = pool->pauses,
                           .closed = attention_closed(pool),
                           .breaker_open = pool->breaker.open,
-                          .stepped = pool->stepped};
+                          .steerable = is_steerable(pool)};
   for (struct waiter *waiter = pool->queue.first; waiter && sight->waiters < LISTED; waiter = waiter->next)
     sight->waiting[sight->waiters++] = (struct seen_waiter){waiter->kind, waiter->thread, now - waiter->since_ns};
   pthread_mutex_unlock(&pool->lock);
@@ -121,7 +129,7 @@ static void write_sight(FILE *file, const struct sight *sight)
           "\"id\":%" PRId64 ",\"max_open\":%d,\"max_idle\":%d,\"pauses\":%d,\"closed\":%s,\"breaker_open\":%s,"
           "\"steerable\":%s,\"waiters\":[",
           sight->number, sight->max_open, sight->max_idle, sight->pauses, truth(sight->closed),
-          truth(sight->breaker_open), truth(!sight->stepped));
+          truth(sight->breaker_open), truth(sight->steerable));
   for (int32_t i = 0; i < sight->waiters; i++)
     fprintf(file, "%s{\"kind\":\"%s\",\"thread\":%d,\"waited_ns\":%" PRId64 "}", i > 0 ? "," : "",
             kinds[sight->waiting[i].kind], sight->waiting[i].thread, sight->waiting[i].waited_ns);
@@ -267,6 +275,15 @@ static const char *read_number(const char *text, int64_t *number)
   return digit;
 }
 
+/* A program of the step API closes, opens and wakes itself, and hears here that it has to. */
+static int steer_pool(struct pool *pool, const struct verb *verb, int64_t number)
+{
+  int result = verb->steer(pool, number);
+  if (pool->stepped)
+    event_fd_signal(&pool->event_fd, &pool->lock);
+  return result;
+}
+
 static void steer(FILE *file, const struct verb *verb, int64_t id, int64_t number)
 {
   pool_error_t error = POOL_ERROR_INIT;
@@ -276,11 +293,12 @@ static void steer(FILE *file, const struct verb *verb, int64_t id, int64_t numbe
     refuse(file, POOL_E_STALE, "no such pool: it was freed, or is not exposed");
     return;
   }
-  if (pool->stepped)
+  if (!is_steerable(pool))
     refuse(file, POOL_E_UNSUPPORTED,
-           "this pool belongs to a language binding, which hears of changes from its own program only");
+           "the program of this pool would not hear of it; a program of the step API has to watch pool_event_fd(), one "
+           "in Ruby, Go or Java to expose this very pool");
   else {
-    int result = verb->steer(pool, number);
+    int result = steer_pool(pool, verb, number);
     if (result < 0) {
       pool_failure(&error);
       refuse(file, error.code, error.message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A descriptor that is readable while pool_maintain has something to do.
+ * A descriptor that is readable while pool_maintain has something to do, or pool_step_next.
  *
  * Shared: the word of the descriptor.  It changes under the pool's lock, and is written to under it: a signal may come
  * late, and without the lock the descriptor could be closed and its number be another connection's by then.  That the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* poolctl as people and scripts meet it: what it prints where, and how it ends. */
-#include "support.h"
+#include "steps.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -706,6 +706,46 @@ static void test_ctl__pools_are_paused_resumed_flushed_resized_and_evicted(void 
   fake_finish(&fake, pool);
 }
 
+static void ends_well(const char *verb, const char *name, const char *number, const char *said)
+{
+  struct run run = RUN(verb, name, number);
+  has(run.out, said);
+  assert_int_equal(run.code, 0);
+  run_free(&run);
+}
+
+static void test_ctl__a_pool_of_the_step_api_is_steered_if_its_program_listens(void **state)
+{
+  (void)state;
+  char name[64];
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool(PLAN(.config.name = "stepped", .config.max_open = 1));
+  assert_int_equal(pool_expose(pool, NULL), 0);
+  target(name, "stepped");
+  REFUSES(1, "the program of this pool would not hear of it", "pause", name);
+  struct pollfd look = {.fd = pool_event_fd(pool), .events = POLLIN};
+  pool_lease_t lease = step_open(pool, &look);
+  ends_well("pause", name, NULL, "stepped: paused; 1 connections are still in use\n");
+  assert_int_equal(step_put(lease), 0);
+  int64_t ticket = step_queue(pool, -1);
+  pool_maintain(pool);
+  assert_int_equal(poll(&look, 1, 0), 0);
+  ends_well("resume", name, NULL, "stepped: ");
+  assert_int_equal(poll(&look, 1, 0), 1);
+  assert_next_wakes(pool, ticket, &step);
+  lease = pool_step_begin(pool, -1, ticket, &step);
+  assert_true(lease > 0);
+  ticket = step_queue(pool, -1);
+  ends_well("evict", name, NULL, "stepped: evicted; 1 waits were ended\n");
+  assert_next_wakes(pool, ticket, &step);
+  assert_int_equal(pool_step_begin(pool, -1, ticket, &step), POOL_E_EVICTED);
+  assert_int_equal(step_put(lease), 0);
+  ends_well("resize", name, "2", "stepped: resized");
+  ends_well("flush", name, NULL, "stepped: ");
+  assert_int_equal(step_close_next(pool, POOL_REASON_FLUSHED), 1);
+  step_finish(pool, 0);
+}
+
 static void test_ctl__pools_of_one_name_are_told_apart_by_their_numbers(void **state)
 {
   (void)state;
@@ -907,6 +947,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ctl__top_goes_on_with_plain_lines_where_there_is_no_terminal),
       cmocka_unit_test(test_ctl__top_on_a_terminal_is_a_screen_in_colours_unless_there_shall_be_none),
       cmocka_unit_test(test_ctl__pools_are_paused_resumed_flushed_resized_and_evicted),
+      cmocka_unit_test(test_ctl__a_pool_of_the_step_api_is_steered_if_its_program_listens),
       cmocka_unit_test(test_ctl__pools_of_one_name_are_told_apart_by_their_numbers),
       cmocka_unit_test(test_ctl__the_socket_of_a_process_that_is_gone_is_removed),
       cmocka_unit_test(test_ctl__a_process_that_does_not_answer_is_not_waited_for),

@@ -3,6 +3,7 @@ package libpool;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -28,9 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What poolctl sees of a program in Java, {@link Exposed}, asked for as poolctl does. */
 class ExposeTest {
-  private static final String MINE = "1 lent, 1 idle";
-  private static final String SERVED = "1 lent, 1 idle, steerable";
-  private static final Map<String, String> ALL = Map.of("mine", MINE, "served", SERVED, "later", "0 lent, 0 idle");
+  private static final String MINE = "1 lent, 1 idle, steerable";
+  private static final Map<String, String> ALL = Map.of("mine", MINE, "served", MINE, "later", "0 lent, 0 idle, steerable");
 
   @TempDir Path runtime;
   private RpcServer server;
@@ -48,6 +48,7 @@ class ExposeTest {
   /** A process that plays a role, and the first line that it says. */
   private final class Player implements AutoCloseable {
     private final Process process;
+    private final BufferedReader out;
     private final String said;
 
     /** It has so few descriptors that one may use them up. */
@@ -60,7 +61,8 @@ class ExposeTest {
       builder.environment().put("XDG_RUNTIME_DIR", runtime.toString());
       builder.environment().put("POOL_EXPOSE", expose);
       process = builder.start();
-      said = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8)).readLine();
+      out = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+      said = out.readLine();
     }
 
     Path path() {
@@ -85,6 +87,35 @@ class ExposeTest {
       return pools;
     }
 
+    /** To the only pool of the process. */
+    void order(String what, String number) throws IOException {
+      JsonObject answer = ask(what + " " + pools().get(0).get("id") + number);
+      assertTrue(answer.get("ok").getAsBoolean(), answer::toString);
+    }
+
+    void say(String line) throws IOException {
+      process.getOutputStream().write((line + "\n").getBytes(StandardCharsets.UTF_8));
+      process.getOutputStream().flush();
+    }
+
+    /** What has to wait; returns when it does. */
+    void demand(String... lines) throws Exception {
+      for (String line : lines) {
+        say(line);
+      }
+      while (pools().get(0).get("waiters").getAsJsonArray().size() < lines.length) {
+        Thread.yield(); // and the process rests between its answers
+      }
+    }
+
+    List<String> hear(int lines) throws IOException {
+      List<String> heard = new ArrayList<>();
+      while (heard.size() < lines) {
+        heard.add(out.readLine());
+      }
+      return heard;
+    }
+
     /** By their names. */
     Map<String, String> seen() throws IOException {
       Map<String, String> seen = new TreeMap<>();
@@ -107,22 +138,44 @@ class ExposeTest {
     try (var mine = new Player("mine", "");
         var served = new Player("served", "")) {
       assertEquals(Map.of("mine", MINE), mine.seen());
-      assertEquals(Map.of("served", SERVED), served.seen());
+      assertEquals(Map.of("served", MINE), served.seen());
     }
   }
 
   @Test
-  void allPoolsAreSeenAndThoseOfADriverSteered() throws Exception {
+  void allPoolsAreSeenAndSteered() throws Exception {
     try (var player = new Player("all", "")) {
       assertEquals(ALL, player.seen());
       for (JsonObject pool : player.pools()) {
         JsonObject paused = player.ask("pause " + pool.get("id"));
-        assertEquals(pool.get("steerable"), paused.get("ok"), paused::toString);
+        assertTrue(paused.get("ok").getAsBoolean(), paused::toString);
       }
       for (JsonObject pool : player.pools()) {
-        int pauses = pool.get("name").getAsString().equals("served") ? 1 : 0;
-        assertEquals(pauses, pool.get("pauses").getAsInt(), pool::toString);
+        assertEquals(1, pool.get("pauses").getAsInt(), pool::toString);
       }
+    }
+  }
+
+  /** Threads that wait sleep until somebody wakes them, and nothing else happens in their program. */
+  @Test
+  void aProgramHearsOfWhatAnOperatorDoesToItsPool() throws Exception {
+    try (var player = new Player("steered", "")) {
+      player.order("pause", "");
+      player.demand("get", "get");
+      player.order("resume", "");
+      assertEquals(List.of("got", "got"), player.hear(2));
+      player.order("flush", "");
+      assertEquals(List.of("closed in libpool-steered"), player.hear(1));
+      player.order("pause", "");
+      player.demand("get", "get");
+      player.order("evict", "");
+      assertEquals(List.of("PoolEvictedException", "PoolEvictedException"), player.hear(2));
+      player.order("resume", "");
+      player.say("hold");
+      assertEquals(List.of("got"), player.hear(1));
+      player.demand("get");
+      player.order("resize", " 2");
+      assertEquals(List.of("got"), player.hear(1));
     }
   }
 

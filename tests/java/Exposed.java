@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
+import java.io.BufferedReader;
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.lang.ref.Reference;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -12,6 +16,10 @@ final class Exposed {
   private Exposed() {}
 
   public static void main(String[] arguments) throws Exception {
+    if (arguments[0].equals("steered")) {
+      beSteered();
+      return;
+    }
     var mine = Pool.builder(Object::new).name("mine").maxOpen(2).build();
     var served = DriverPool.builder(arguments[1]).name("served").maxOpen(2).build();
     List<AutoCloseable> lent = List.of(mine.get(), served.get());
@@ -26,6 +34,33 @@ final class Exposed {
       say(e.code() + " " + e.getMessage());
     }
     Reference.reachabilityFence(lent);
+  }
+
+  /** For each line that comes a thread gets a connection; of "hold" it keeps it. */
+  private static void beSteered() throws IOException {
+    var builder = Pool.builder(Object::new).name("steered").maxOpen(1);
+    var pool = builder.closer(conn -> System.out.println("closed in " + Thread.currentThread().getName())).build();
+    pool.expose();
+    System.out.println("ready");
+    var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    for (String line; (line = in.readLine()) != null; ) {
+      boolean holds = line.equals("hold");
+      var thread = new Thread(() -> System.out.println(get(pool, holds)));
+      thread.setDaemon(true);
+      thread.start();
+    }
+  }
+
+  private static String get(Pool<?, ?> pool, boolean holds) {
+    try {
+      var lease = pool.get(Duration.ofHours(1));
+      if (!holds) {
+        lease.close();
+      }
+      return "got";
+    } catch (Exception e) {
+      return e.getClass().getSimpleName();
+    }
   }
 
   /** And waits until the test has seen enough. */

@@ -18,6 +18,7 @@
 
 #include "base/folder.h"
 #include "fork_support.h"
+#include "steps.h"
 
 #define NOBODY 65534
 
@@ -410,18 +411,11 @@ static void test_expose__what_is_refused_is_refused_with_a_reason(void **state)
   struct fake fake;
   char request[80];
   pool_t *pool = fake_start(&fake, PLAN(.config.name = "refusing", .config.min_idle = 2, .config.max_open = 3));
-  pool_t *stepped;
-  pool_config_t config = POOL_CONFIG_INIT;
-  config.name = "stepped";
-  assert_int_equal(pool_step_create(&config, 0, &stepped, NULL), 0);
   assert_int_equal(pool_expose(pool, NULL), 0);
-  assert_int_equal(pool_expose(stepped, NULL), 0);
   snprintf(request, sizeof request, "resume %lld", (long long)number_of("refusing"));
   answers(getpid(), request, "\"code\":-1,\"message\":\"refusing is not paused\"");
   snprintf(request, sizeof request, "resize %lld 1", (long long)number_of("refusing"));
   answers(getpid(), request, "min_idle");
-  snprintf(request, sizeof request, "pause %lld", (long long)number_of("stepped"));
-  answers(getpid(), request, "\"code\":-10");
   answers(getpid(), "pause 999999", "no such pool");
   static const char *const wrong[] = {
       "",           "zap",         "report ",    "pause",    "pause x", "pause 1 ",  "pause  1",
@@ -429,10 +423,327 @@ static void test_expose__what_is_refused_is_refused_with_a_reason(void **state)
       "\xff\xfe\"", "resize 1 2 3"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
     answers(getpid(), wrong[i], "no such request");
-  pool_close(stepped, 0);
-  pool_free(stepped);
   fake_finish(&fake, pool);
 }
+
+/* ---- programs of the step API ---- */
+
+/* What poolctl is told of the pool of this process that has a name. */
+static void order_at(int64_t id, const char *what, const char *answer)
+{
+  char request[80];
+  char *number = strchr(what, ' ');
+  snprintf(request, sizeof request, "%.*s %lld%s", (int)(number ? number - what : (ptrdiff_t)strlen(what)), what,
+           (long long)id, number ? number : "");
+  answers(getpid(), request, answer);
+}
+
+/* A pool of the step API, and its descriptor. */
+struct stepped {
+  pool_t *pool;
+  int64_t id;
+  int fd;
+};
+
+static void stepped_begin(struct stepped *stepped, const struct plan *plan, int32_t abilities)
+{
+  stepped->pool = step_pool_able(plan, abilities);
+  assert_int_equal(pool_expose(stepped->pool, NULL), 0);
+  stepped->id = number_of(plan->config.name);
+  stepped->fd = pool_event_fd(stepped->pool);
+  assert_true(stepped->fd >= 0);
+}
+
+/* An order is carried out, and the program hears of it. */
+static void stepped_order(struct stepped *stepped, const char *what, const char *answer)
+{
+  struct pollfd look = {.fd = stepped->fd, .events = POLLIN};
+  assert_int_equal(poll(&look, 1, 0), 0);
+  order_at(stepped->id, what, answer);
+  assert_int_equal(poll(&look, 1, 0), 1);
+  assert_true(pool_maintain(stepped->pool) >= 0);
+  assert_int_equal(poll(&look, 1, 0), 0);
+}
+
+static void nothing_is_left(struct stepped *stepped)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_next(stepped->pool, &step), 0);
+}
+
+static void test_expose__a_program_of_the_step_api_that_does_not_listen_is_not_steered(void **state)
+{
+  (void)state;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_t *pool = step_pool(PLAN(.config.name = "deaf"));
+  assert_int_equal(pool_event_fd(pool), POOL_E_UNSUPPORTED);
+  pool_failure(&error);
+  assert_non_null(strstr(error.message, "pool_expose()"));
+  assert_int_equal(pool_expose(pool, NULL), 0);
+  answers(getpid(), "report", "\"steerable\":false");
+  static const char *const orders[] = {"pause", "resume", "flush", "evict", "resize 3"};
+  for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+    order_at(number_of("deaf"), orders[i], "\"code\":-10,\"message\":\"the program of this pool would not hear of it");
+  assert_int_equal(pool_resume(pool), POOL_E_INVALID); /* it was not paused */
+  int fd = pool_event_fd(pool);
+  assert_true(fd >= 0);
+  assert_int_equal(pool_event_fd(pool), fd);
+  char *line = ask(getpid(), "report");
+  assert_null(strstr(line, "\"steerable\":false"));
+  free(line);
+  order_at(number_of("deaf"), "pause", "{\"ok\":true,\"result\":0}");
+  step_finish(pool, 0);
+}
+
+static void test_expose__a_program_of_the_step_api_wakes_and_closes_what_an_operator_asks_for(void **state)
+{
+  (void)state;
+  struct stepped stepped;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t leases[2];
+  int conns[2];
+  stepped_begin(&stepped, PLAN(.config.name = "stepped", .config.max_open = 2), 0);
+  step_open_all(stepped.pool, leases, 2, conns);
+  assert_int_equal(step_put(leases[0]), 0);
+  stepped_order(&stepped, "pause", "\"result\":1}");
+  nothing_is_left(&stepped);
+  int64_t first = step_queue(stepped.pool, -1), second = step_queue(stepped.pool, -1);
+  stepped_order(&stepped, "resume", "\"result\":0}");
+  assert_next_wakes(stepped.pool, first, &step);
+  leases[0] = pool_step_begin(stepped.pool, -1, first, &step);
+  assert_true(leases[0] > 0);
+  stepped_order(&stepped, "evict", "\"result\":1}");
+  assert_next_wakes(stepped.pool, second, &step);
+  assert_int_equal(pool_step_begin(stepped.pool, -1, second, &step), POOL_E_EVICTED);
+  assert_int_equal(step_put(leases[0]), 0);
+  stepped_order(&stepped, "flush", "\"result\":2}");
+  assert_int_equal(step_close_next(stepped.pool, POOL_REASON_FLUSHED), 1);
+  step_close(leases[1], POOL_REASON_FLUSHED);
+  nothing_is_left(&stepped);
+  step_finish(stepped.pool, 0);
+}
+
+static void test_expose__a_program_of_the_step_api_opens_and_closes_for_a_new_size(void **state)
+{
+  (void)state;
+  struct stepped stepped;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_lease_t leases[3];
+  int conns[3];
+  stepped_begin(&stepped, PLAN(.config.name = "sized", .config.max_open = 1), 0);
+  step_open_all(stepped.pool, leases, 1, conns);
+  int64_t ticket = step_queue(stepped.pool, -1);
+  stepped_order(&stepped, "resize 3", "\"result\":0}");
+  assert_next_wakes(stepped.pool, ticket, &step);
+  assert_opens(stepped.pool, -1, ticket, &step);
+  assert_true((leases[1] = pool_step_done(step.claim, NULL, &conns[1], &step)) > 0);
+  leases[2] = step_open(stepped.pool, &conns[2]);
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(step_put(leases[i]), 0);
+  stepped_order(&stepped, "resize 1", "\"result\":0}");
+  assert_int_equal(step_close_next(stepped.pool, POOL_REASON_RESIZED), 2);
+  step_finish(stepped.pool, 1);
+}
+
+/* Events wait to be fetched as well. */
+static void test_expose__a_program_of_the_step_api_refills_and_fetches_events_after_a_flush(void **state)
+{
+  (void)state;
+  struct stepped stepped;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_step_event_t event = POOL_STEP_EVENT_INIT;
+  int conn;
+  stepped_begin(&stepped,
+                PLAN(.config.name = "refilled", .config.min_idle = 1,
+                     .config.event_mask = 1 << POOL_EVENT_POOL_FLUSHED | 1 << POOL_EVENT_POOL_PAUSED),
+                POOL_STEP_EVENTS);
+  assert_int_equal(pool_step_next(stepped.pool, &step), 1);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_int_equal(pool_step_done(step.claim, NULL, &conn, &step), 0);
+  stepped_order(&stepped, "flush", "\"result\":1}");
+  assert_int_equal(pool_step_next(stepped.pool, &step), 1);
+  assert_int_equal(step.work, POOL_WORK_CLOSE);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  assert_int_equal(pool_step_next(stepped.pool, &step), 1);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  assert_int_equal(pool_step_done(step.claim, NULL, &conn, &step), 0);
+  assert_int_equal(pool_step_event(stepped.pool, &event), 1);
+  assert_int_equal(event.event, POOL_EVENT_POOL_FLUSHED);
+  stepped_order(&stepped, "pause", "\"result\":0}");
+  assert_int_equal(pool_step_next(stepped.pool, &step), 0);
+  assert_int_equal(step.more, 1);
+  assert_int_equal(pool_step_event(stepped.pool, &event), 1);
+  assert_int_equal(event.event, POOL_EVENT_POOL_PAUSED);
+  step_finish(stepped.pool, 1);
+}
+
+static void test_expose__a_program_of_the_step_api_that_closes_its_pool_is_steered_in_vain(void **state)
+{
+  (void)state;
+  struct stepped stepped;
+  stepped_begin(&stepped, PLAN(.config.name = "closed"), 0);
+  int conn;
+  pool_lease_t lease = step_open(stepped.pool, &conn);
+  assert_int_equal(pool_close(stepped.pool, 0), 1);
+  stepped_order(&stepped, "pause", "\"code\":-3");
+  stepped_order(&stepped, "resize 3", "\"code\":-3");
+  stepped_order(&stepped, "flush", "\"result\":1}");
+  stepped_order(&stepped, "evict", "\"result\":0}");
+  step_close(lease, POOL_REASON_FLUSHED);
+  step_finish(stepped.pool, 0);
+  struct pollfd look = {.fd = stepped.fd, .events = POLLIN};
+  assert_int_equal(poll(&look, 1, 0), 1);
+  assert_int_equal(look.revents, POLLNVAL);
+  order_at(stepped.id, "pause", "no such pool");
+}
+
+static void test_expose__a_child_of_fork_has_a_descriptor_of_its_own_for_what_steers_it(void **state)
+{
+  (void)state;
+  struct stepped stepped;
+  stepped_begin(&stepped, PLAN(.config.name = "steps and forks", .config.max_open = 1), 0);
+  order_at(stepped.id, "pause", "\"result\":0}"); /* is heard by the parent */
+  pid_t child = fork_child();
+  if (child == 0) {
+    pool_step_t step = POOL_STEP_INIT;
+    struct pollfd look = {.fd = stepped.fd, .events = POLLIN};
+    must(poll(&look, 1, 0) == 0 && pool_expose(NULL, NULL) == 0);
+    must(pool_event_fd(stepped.pool) == stepped.fd);
+    must(pool_step_begin(stepped.pool, -1, 0, &step) == 0);
+    int64_t ticket = step.ticket;
+    order_at(stepped.id, "resume", "\"result\":0}");
+    must(poll(&look, 1, 0) == 1 && pool_maintain(stepped.pool) >= 0 && poll(&look, 1, 0) == 0);
+    must(pool_step_next(stepped.pool, &step) == 1 && step.wake == ticket);
+    _exit(0);
+  }
+  assert_true(succeeded(child));
+  struct pollfd look = {.fd = stepped.fd, .events = POLLIN};
+  assert_int_equal(poll(&look, 1, 0), 1);
+  assert_int_equal(pool_resume(stepped.pool), 0);
+  step_finish(stepped.pool, 0);
+}
+
+/* A program whose threads sleep until they are told, and look at nothing by themselves.  What its own steps say they do
+   at once; what an operator does only the keeper hears of. */
+enum { SLEEPERS = 4, ROUNDS = 200 };
+
+static struct {
+  struct stepped stepped;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  int64_t tickets[SLEEPERS]; /* of the threads that are not told yet */
+  _Atomic int running;
+} program = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void program_enlist(int thread, int64_t ticket)
+{
+  pthread_mutex_lock(&program.lock);
+  program.tickets[thread] = ticket;
+  pthread_mutex_unlock(&program.lock);
+}
+
+static void program_sleep(int thread)
+{
+  pthread_mutex_lock(&program.lock);
+  while (program.tickets[thread])
+    pthread_cond_wait(&program.changed, &program.lock);
+  pthread_mutex_unlock(&program.lock);
+}
+
+static void program_tell(int64_t ticket)
+{
+  pthread_mutex_lock(&program.lock);
+  for (int i = 0; ticket && i < SLEEPERS; i++)
+    if (program.tickets[i] == ticket)
+      program.tickets[i] = 0;
+  pthread_cond_broadcast(&program.changed);
+  pthread_mutex_unlock(&program.lock);
+}
+
+static void program_tend(void);
+
+/* What a call of the step API has come to in the end. */
+static pool_lease_t program_follow(pool_lease_t result, pool_step_t *step)
+{
+  for (;;) {
+    program_tell(step->wake);
+    if (step->more)
+      program_tend();
+    if (step->work == POOL_WORK_NONE)
+      return result;
+    result = pool_step_done(step->claim, NULL, &program, step);
+  }
+}
+
+static void program_tend(void)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  while (pool_step_next(program.stepped.pool, &step) == 1)
+    program_follow(0, &step);
+}
+
+static pool_lease_t program_get(int thread)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  for (int64_t ticket = 0;; ticket = step.ticket) {
+    program_enlist(thread, ticket);
+    pool_lease_t result = program_follow(pool_step_begin(program.stepped.pool, -1, ticket, &step), &step);
+    if (result)
+      return result;
+    if (ticket && step.ticket == ticket)
+      program_sleep(thread);
+  }
+}
+
+static void *program_use(void *data)
+{
+  int thread = (int)(intptr_t)data;
+  for (int round = 0; round < ROUNDS;) {
+    pool_step_t step = POOL_STEP_INIT;
+    pool_lease_t lease = program_get(thread);
+    must(lease > 0 || lease == POOL_E_EVICTED);
+    if (lease < 0)
+      continue;
+    must(program_follow(pool_step_end(lease, &step), &step) == 0);
+    round++;
+  }
+  atomic_fetch_sub(&program.running, 1);
+  return NULL;
+}
+
+static void *program_keep(void *data)
+{
+  struct pollfd look = {.fd = program.stepped.fd, .events = POLLIN};
+  while (atomic_load(&program.running) > 0) {
+    must(poll(&look, 1, -1) == 1);
+    must(pool_maintain(program.stepped.pool) >= 0);
+    program_tend();
+  }
+  return data;
+}
+
+static void test_expose__a_program_of_the_step_api_loses_no_waiter_however_often_it_is_steered(void **state)
+{
+  (void)state;
+  static const char *const orders[] = {"pause", "resume", "flush",  "resize 2", "pause",
+                                       "evict", "flush",  "resume", "resize 1", "evict"};
+  pthread_t users[SLEEPERS];
+  stepped_begin(&program.stepped, PLAN(.config.name = "program", .config.max_open = 1), 0);
+  atomic_store(&program.running, SLEEPERS);
+  pthread_t keeper = thread_start(program_keep, NULL);
+  for (int i = 0; i < SLEEPERS; i++)
+    users[i] = thread_start(program_use, (void *)(intptr_t)i);
+  do
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+      order_at(program.stepped.id, orders[i], "{\"ok\":true,");
+  while (atomic_load(&program.running) > 0);
+  order_at(program.stepped.id, "evict", "\"result\":0}"); /* the keeper may have missed that it is the end */
+  threads_end(users, SLEEPERS);
+  thread_end(keeper);
+  step_finish(program.stepped.pool, pool_close(program.stepped.pool, 0));
+}
+
+/* ---- callbacks ---- */
 
 static struct gate told;
 
@@ -838,6 +1149,13 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_expose__many_pools_are_all_told_and_those_of_one_name_have_numbers_of_their_own),
       cmocka_unit_test(test_expose__another_process_pauses_resumes_flushes_resizes_and_evicts),
       cmocka_unit_test(test_expose__what_is_refused_is_refused_with_a_reason),
+      cmocka_unit_test(test_expose__a_program_of_the_step_api_that_does_not_listen_is_not_steered),
+      cmocka_unit_test(test_expose__a_program_of_the_step_api_wakes_and_closes_what_an_operator_asks_for),
+      cmocka_unit_test(test_expose__a_program_of_the_step_api_opens_and_closes_for_a_new_size),
+      cmocka_unit_test(test_expose__a_program_of_the_step_api_refills_and_fetches_events_after_a_flush),
+      cmocka_unit_test(test_expose__a_program_of_the_step_api_that_closes_its_pool_is_steered_in_vain),
+      cmocka_unit_test(test_expose__a_child_of_fork_has_a_descriptor_of_its_own_for_what_steers_it),
+      cmocka_unit_test(test_expose__a_program_of_the_step_api_loses_no_waiter_however_often_it_is_steered),
       cmocka_unit_test(test_expose__a_close_waits_until_no_callback_runs_for_a_client),
       cmocka_unit_test(test_expose__a_folder_that_is_a_link_a_file_or_open_to_others_is_refused),
       cmocka_unit_test(test_expose__another_user_cannot_ask),

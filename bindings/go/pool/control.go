@@ -5,11 +5,22 @@ package pool
 import "libpool.example/go/internal/native"
 
 // Expose shows all pools of the process to the program poolctl, those that are made later too; as POOL_EXPOSE=1 does.
-func Expose() error { return exposed(native.Pool_expose_all) }
+// A Pool that is there already can be looked at, and steered from its next Get on that finds no idle connection.
+func Expose() error {
+	err := exposed(native.Pool_expose_all)
+	exposesAll.Store(err == nil)
+	return err
+}
 
-// Expose shows the pool to the program poolctl until it is collected. It can be looked at only; a DriverPool can be
-// steered as well.
-func (p *Pool[C]) Expose() error { return p.handle.expose() }
+// Expose shows the pool to the program poolctl until it is closed, which can also pause, resume, flush, resize and evict
+// it. A pool that is exposed and not closed is never collected.
+func (p *Pool[C]) Expose() error {
+	err := p.handle.expose()
+	if err == nil {
+		p.listen()
+	}
+	return err
+}
 
 // Flush replaces all connections: those that are idle are closed now, side by side, others when they are released.  It
 // waits for closes a second at most, and returns how many connections are concerned.

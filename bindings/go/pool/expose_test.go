@@ -41,6 +41,9 @@ func TestMain(m *testing.M) {
 }
 
 func play(role string) error {
+	if role == "steered" {
+		return beSteered()
+	}
 	mine, err := pool.New(pool.Config{Name: "mine", MaxOpen: 2}, new(factory).open)
 	if err != nil {
 		return err
@@ -64,6 +67,39 @@ func play(role string) error {
 	runtime.KeepAlive(served)
 	runtime.KeepAlive(later)
 	return err
+}
+
+// For each line that comes a goroutine gets a connection; of "hold" it keeps it, and "close" is how often a close goes on.
+func beSteered() error {
+	closes := make(chan bool, 10)
+	p, err := pool.New(pool.Config{Name: "steered", MaxOpen: 1}, new(factory).open,
+		pool.WithClose(func(*connection) error {
+			fmt.Println("closing")
+			<-closes
+			return nil
+		}))
+	if err != nil {
+		return err
+	}
+	if err := p.Expose(); err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		line := lines.Text()
+		if line == "close" {
+			closes <- true
+			continue
+		}
+		go func() {
+			lease, err := p.Get(background)
+			if err == nil && line != "hold" {
+				err = lease.Release()
+			}
+			fmt.Println("got:", err)
+		}()
+	}
+	return nil // with what was held
 }
 
 func expose(role string, mine *pool.Pool[*connection], served *pool.DriverPool) error {
@@ -115,6 +151,8 @@ type player struct {
 	pid     int
 	runtime string
 	said    string
+	in      io.Writer
+	out     *bufio.Reader
 }
 
 func start(t *testing.T, role string, environment ...string) *player {
@@ -137,8 +175,8 @@ func start(t *testing.T, role string, environment ...string) *player {
 			t.Error(err)
 		}
 	})
-	p.pid = command.Process.Pid
-	p.said, err = bufio.NewReader(out).ReadString('\n')
+	p.pid, p.in, p.out = command.Process.Pid, in, bufio.NewReader(out)
+	p.said, err = p.out.ReadString('\n')
 	succeed(t, err)
 	return p
 }
@@ -152,6 +190,7 @@ type answer struct {
 		ID                   int64
 		Name                 string
 		Leased, Idle, Pauses int
+		Waiters              []any
 		Steerable            bool
 	}
 }
@@ -195,18 +234,18 @@ func (p *player) sees(t *testing.T, want map[string]sight) {
 }
 
 var (
-	ofMine   = sight{1, 1, false}
-	ofServed = sight{1, 1, true}
-	ofAll    = map[string]sight{"mine": ofMine, "served": ofServed, "later": {}}
+	ofOne = sight{1, 1, true}
+	ofAll = map[string]sight{"mine": ofOne, "served": ofOne, "later": {0, 0, true}}
 )
 
 func TestExposeOne(t *testing.T) {
-	start(t, "mine").sees(t, map[string]sight{"mine": ofMine})
-	start(t, "served").sees(t, map[string]sight{"served": ofServed})
+	start(t, "mine").sees(t, map[string]sight{"mine": ofOne})
+	start(t, "served").sees(t, map[string]sight{"served": ofOne})
 }
 
 func TestExposeAll(t *testing.T) {
-	start(t, "all").sees(t, ofAll)
+	all := map[string]sight{"mine": {1, 1, false}, "served": ofOne, "later": {0, 0, true}}
+	start(t, "all").sees(t, all) // mine was there before, and has not waited since
 }
 
 func TestExposeByTheEnvironment(t *testing.T) {
@@ -217,7 +256,61 @@ func TestExposeByTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestExposedPoolIsSteeredIfItIsOfADriver(t *testing.T) {
+// To the only pool of the process.
+func (p *player) order(t *testing.T, what, number string) {
+	t.Helper()
+	if a := p.ask(t, fmt.Sprint(what, " ", p.ask(t, "report").Pools[0].ID, number)); !a.OK {
+		t.Fatalf("%s: %+v", what, a)
+	}
+}
+
+// What has to wait; returns when it does.
+func (p *player) demand(t *testing.T, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		fmt.Fprintln(p.in, line)
+	}
+	for len(p.ask(t, "report").Pools[0].Waiters) < len(lines) {
+		runtime.Gosched() // and the process rests between its answers
+	}
+}
+
+func (p *player) hears(t *testing.T, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		if said, err := p.out.ReadString('\n'); said != line+"\n" {
+			t.Fatalf("%q, not %q: %v", said, line, err)
+		}
+	}
+}
+
+// Goroutines that wait sleep until somebody wakes them, and nothing else happens in their program.
+func TestExposedPoolHearsOfAnOperator(t *testing.T) {
+	p := start(t, "steered")
+	p.order(t, "pause", "")
+	p.demand(t, "get", "get")
+	p.order(t, "resume", "")
+	p.hears(t, "got: <nil>", "got: <nil>")
+	p.order(t, "pause", "")
+	p.demand(t, "get", "get")
+	p.order(t, "flush", "")
+	p.hears(t, "closing") // which hangs
+	p.order(t, "evict", "")
+	evicted := "got: steered: the wait was ended by pool_evict()"
+	p.hears(t, evicted, evicted)
+	p.order(t, "resume", "")
+	fmt.Fprintln(p.in, "close")
+	fmt.Fprintln(p.in, "hold")
+	p.hears(t, "got: <nil>")
+	p.demand(t, "get")
+	p.order(t, "resize", " 2")
+	p.hears(t, "got: <nil>")
+	fmt.Fprintln(p.in, "close")
+	p.order(t, "flush", "")
+	p.hears(t, "closing")
+}
+
+func TestExposedPoolIsSteeredIfItHears(t *testing.T) {
 	player := start(t, "all")
 	for _, each := range player.ask(t, "report").Pools {
 		paused := player.ask(t, fmt.Sprint("pause ", each.ID))
@@ -226,7 +319,7 @@ func TestExposedPoolIsSteeredIfItIsOfADriver(t *testing.T) {
 		}
 	}
 	for _, each := range player.ask(t, "report").Pools {
-		if paused := each.Pauses == 1; paused != (each.Name == "served") {
+		if paused := each.Pauses == 1; paused != (each.Name != "mine") {
 			t.Errorf("%+v", each)
 		}
 	}

@@ -40,6 +40,7 @@ type Pool[C any] struct {
 	early     early // gets that ended before the library was asked
 	underway  opens
 	keeper    keeper
+	bell      bell
 	filling   atomic.Bool           // New opens the first connections, and whatever else there is to do can wait
 	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
 	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
@@ -105,6 +106,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 		return nil, unnamed(err)
 	}
 	p.tend()
+	p.listen()
 	return p, nil
 }
 
@@ -237,6 +239,9 @@ func (p *Pool[C]) lend(lease int64) Lease[C] {
 
 // A get that finds no idle connection at once.
 func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Lease[C], error) {
+	if exposesAll.Load() && p.bell.isDeaf() {
+		p.listen()
+	}
 	ctx, cancel := p.limited(caller)
 	defer cancel()
 	var failed error // of the last open
@@ -412,6 +417,7 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 	p.handle.close()
 	p.underway.giveUp()
 	p.keeper.stop()
+	p.bell.end()
 	late, closes := ctx.Err() != nil, newBatch()
 	p.tidy(closes)
 	if late {

@@ -47,6 +47,15 @@ func (q *queue) tell(ticket int64) {
 	q.mutex.Unlock()
 }
 
+// To look for no reason does no harm.
+func (q *queue) tellAll() {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	for _, told := range q.waiters {
+		wake(told)
+	}
+}
+
 func wake(told chan struct{}) {
 	select {
 	case told <- struct{}{}:

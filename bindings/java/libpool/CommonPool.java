@@ -65,8 +65,8 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
   }
 
   /**
-   * Shows the pool to the program poolctl until it is collected. A {@link Pool} can be looked at only, a {@link
-   * DriverPool} can be steered as well.
+   * Shows the pool to the program poolctl until it is collected. poolctl can also pause, resume, flush, resize and evict
+   * it.
    *
    * @throws PoolException if the socket for it cannot be made
    */

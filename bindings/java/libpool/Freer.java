@@ -33,6 +33,9 @@ final class Freer implements Runnable {
     if (!closed) {
       LOG.log(System.Logger.Level.WARNING, "{0}: nobody has this pool any more, and it was never closed", name);
     }
+    if (keeper != null) {
+      Step.ring(handle); // its listener ends
+    }
     Core.pool_free(handle);
   }
 }

@@ -5,8 +5,12 @@ import java.lang.ref.Reference;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -32,6 +36,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private static final byte[] NOT_GOOD = "the checker says no".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] NOTHING = {};
   private static final int MESSAGE_BYTES = 495; // as pool_error_t has them, but one
+  private static final Set<Pool<?, ?>> POOLS = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
   private final Opener<C, X> opener;
   private final Closer<? super C> closer;
@@ -49,6 +54,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Condition drained = lock.newCondition();
   private final ReentrantLock telling = new ReentrantLock(); // whoever has it tells events, in their order
   private final Keeper keeper;
+  private boolean listens; // guarded by keeper: a thread hears of poolctl
   private volatile boolean closed;
   private volatile Throwable lastFailure; // null: none, or an open has succeeded since
 
@@ -112,6 +118,26 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    */
   public static void exposeAll() {
     Core.pool_expose_all();
+    List<Pool<?, ?>> pools;
+    synchronized (POOLS) {
+      pools = List.copyOf(POOLS);
+    }
+    pools.forEach(Pool::listen);
+  }
+
+  @Override
+  public void expose() {
+    super.expose();
+    listen();
+  }
+
+  /** Where poolctl can steer the pool, somebody has to hear of it. */
+  private void listen() {
+    synchronized (keeper) {
+      if (!closed && !listens) {
+        listens = Listener.start(this);
+      }
+    }
   }
 
   // ---- get and put
@@ -241,6 +267,12 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     if (step.more) {
       attend();
     }
+  }
+
+  /** Somebody else has steered the pool. Those who wait look for themselves, for the keeper may be late. */
+  void attendToOthers() {
+    keeper.tell();
+    waiters.wakeAll();
   }
 
   /** Those who wait look for themselves where the keeper might be late to tell them. */
@@ -628,6 +660,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     freer.close();
     Core.pool_close(handle, 0);
     keeper.end();
+    Step.ring(handle); // the listener ends
     long left = drainMs < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(drainMs);
     for (; ; ) {
       changeAndTell();
@@ -662,6 +695,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
     boolean tells = events != null || log != null;
     keeper.begin(tells || Core.pool_maintain(handle) != Step.NEVER);
+    POOLS.add(this);
+    listen();
   }
 
   private void drainNow() {

@@ -123,6 +123,15 @@ final class Step {
   /** Its result is no lease: 1 if there is something to do, else dueNs says when to look again. */
   static native long next(long pool);
 
+  /** For the {@link Listener} of a pool; negative: poolctl does not see the pool. */
+  static native int bell(long pool);
+
+  static native void ring(long pool);
+
+  static native void await(int bell);
+
+  static native void closeBell(int bell);
+
   private static native boolean event(long pool, long[] numbers, byte[][] texts);
 
   private static native long leases(long pool, long[] numbers, byte[][] tags);

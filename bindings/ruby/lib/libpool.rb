@@ -3,6 +3,7 @@
 
 require 'libpool/native'
 require 'libpool/keeper'
+require 'libpool/listener'
 require 'libpool/event'
 require 'libpool/steering'
 require 'libpool/pool'
@@ -21,6 +22,7 @@ module Libpool
   # Shows all pools of the process to the program poolctl, those that are made later too; as POOL_EXPOSE=1 does.
   def self.expose
     Native.pool_expose_all
+    ObjectSpace.each_object(Pool) { |pool| pool.__send__(:listen) }
     nil
   end
 end

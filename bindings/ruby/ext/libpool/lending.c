@@ -53,13 +53,19 @@ static void heed(VALUE object, struct libpool *self, const pool_step_t *step)
 {
   sleeper_wake(object, self, step->wake);
   if (step->more && !ring(object, self))
-    sleeper_wake_all(object, self);
+    sleeper_wake_all(object, self, NULL);
 }
 
 void lending_attend(VALUE object, struct libpool *self)
 {
   if (!ring(object, self))
     lending_tidy(object, self);
+}
+
+void lending_heed_others(VALUE object, struct libpool *self)
+{
+  ring(object, self);
+  sleeper_wake_all(object, self, NULL);
 }
 
 /* ---- work ---- */
@@ -142,7 +148,7 @@ static VALUE report(VALUE data)
   if (job->get)
     note(job->get, job->result, &job->step); /* the exception that is under way may leave the get */
   if (job->self->closing)
-    sleeper_wake_all(job->object, job->self); /* those who drain it are among them */
+    sleeper_wake_all(job->object, job->self, NULL); /* those who drain it are among them */
   heed(job->object, job->self, &job->step);
   if (job->step.work != POOL_WORK_NONE)
     do_work(job->object, job->self, &job->step);
@@ -292,12 +298,24 @@ static void work(struct get *get)
     failure_raise(get->result, pool_strerror(get->result));
 }
 
+/* As long as a block of the keeper runs, each look may find more to do.  Those that wait shall not wake each other, or
+   themselves, for all of that time. */
+static void heed_look(struct get *get)
+{
+  struct sleeper *own = &get->sleeper;
+  bool roused = own->roused;
+  own->roused = false;
+  sleeper_wake(get->object, get->self, get->step.wake);
+  if (get->step.more && !ring(get->object, get->self) && !roused)
+    sleeper_wake_all(get->object, get->self, own);
+}
+
 static void act(struct get *get)
 {
   pool_error_t error = POOL_ERROR_INIT; /* asked for at once, for whoever runs next may fail as well */
   if (get->result < 0 && pool_failure(&error) != get->result)
     snprintf(error.message, sizeof error.message, "%s", pool_strerror(get->result));
-  heed(get->object, get->self, &get->step);
+  heed_look(get);
   if (get->result < 0)
     fail(get, &error);
   if (get->step.work != POOL_WORK_NONE) {

@@ -26,6 +26,7 @@ struct sleeper {
   int64_t ticket; /* 0: waits for the pool to be drained */
   bool linked;
   bool woken;      /* under the GVL, as ticket is */
+  bool roused;     /* for no reason, with all others: its next look is not passed on to them */
   uint64_t forks;  /* in which process */
   VALUE scheduler; /* of a fiber that is blocked, or nil */
   VALUE fiber;
@@ -51,6 +52,7 @@ struct libpool {
   struct sleeper *first_sleeper, *last_sleeper;
   struct alarm *alarm; /* of its keeper; NULL: it has none */
   bool keeps_time;     /* a thread does what is due; else the program does */
+  bool listens;        /* a thread waits for poolctl */
   int busy;            /* how many blocks run that nobody in particular wanted */
   int64_t get_timeout_ms;
   uint64_t forks; /* in which process this is valid */
@@ -97,6 +99,9 @@ void lending_fill(VALUE object, struct libpool *self, int32_t initial);
 /* There is something to be done that no step has said: the keeper does it, or this thread where there is none. */
 void lending_attend(VALUE object, struct libpool *self);
 
+/* The same when somebody else has steered the pool: all that wait look for themselves, for the keeper may be late. */
+void lending_heed_others(VALUE object, struct libpool *self);
+
 /* ---- alarm.c: what wakes a pool's keeper ---- */
 
 void alarm_init(VALUE module);
@@ -137,8 +142,8 @@ void sleeper_end(struct libpool *self, struct sleeper *sleeper);
 void sleeper_sleep(VALUE object, struct sleeper *sleeper, int64_t deadline_ns);
 /* Wakes who has this ticket; 0 is fine. */
 void sleeper_wake(VALUE object, struct libpool *self, int64_t ticket);
-/* The same for all: to look for no reason does no harm. */
-void sleeper_wake_all(VALUE object, struct libpool *self);
+/* The same for all but one: to look for no reason does no harm. */
+void sleeper_wake_all(VALUE object, struct libpool *self, const struct sleeper *but);
 void sleeper_mark(struct libpool *self);
 int64_t sleeper_now(void);
 

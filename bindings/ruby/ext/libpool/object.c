@@ -2,11 +2,20 @@
 /* Libpool::Pool: the object, its life and its methods. */
 #include "native.h"
 
+#include "bell.h"
+
 #include <pthread.h>
 
 uint64_t libpool_forks;
 
 static ID begin_keeping;
+
+/* The thread that waits for poolctl looks whether there is still a pool. */
+static void ring(struct libpool *self)
+{
+  if (self->listens && self->forks == libpool_forks)
+    bell_ring(self->pool);
+}
 
 /* ---- life ---- */
 
@@ -36,6 +45,7 @@ static void object_free(void *data)
 {
   struct libpool *self = data;
   shelf_clear(self, Qnil);
+  ring(self);
   pool_free(self->pool);
   if (self->forks == libpool_forks)
     alarm_detach(self); /* its keeper ends */
@@ -94,6 +104,7 @@ static void inherit(VALUE object, struct libpool *self)
   self->first_sleeper = self->last_sleeper = NULL;
   self->alarm = NULL; /* the parent's, whose lock a thread may have had */
   self->busy = 0;
+  self->listens = false;
   self->forks = libpool_forks;
   VALUE connections = NIL_P(self->inherited) ? rb_ary_new() : self->inherited;
   self->inherited = connections;
@@ -330,6 +341,37 @@ static VALUE needs_keeper(VALUE object)
   return self->keeps_time && !self->closing && pool_maintain(self->pool) != POOL_NO_DEADLINE ? Qtrue : Qfalse;
 }
 
+/* The bell of a pool that is exposed, for the thread that waits there; nil where there is one already, or none is
+   needed. A program that keeps the time itself asks for event_fd. */
+static VALUE bell(VALUE object)
+{
+  struct libpool *self = rb_check_typeddata(object, &object_type);
+  if (!self->pool)
+    return Qnil;
+  self = libpool_of(object);
+  int bell = self->keeps_time && !self->closing && !self->listens ? bell_of(self->pool) : -1;
+  self->listens = self->listens || bell >= 0;
+  return bell < 0 ? Qnil : INT2NUM(bell);
+}
+
+/* Somebody else has steered the pool. */
+static VALUE attend(VALUE object)
+{
+  lending_heed_others(object, libpool_of(object));
+  return Qnil;
+}
+
+/*
+ * call-seq: event_fd -> Integer
+ *
+ * For a pool with keeper: :manual that is exposed: a descriptor that becomes readable when poolctl has steered the
+ * pool, and maintain has to be called.
+ */
+static VALUE event_fd(VALUE object)
+{
+  return INT2NUM((int)libpool_checked(pool_event_fd(libpool_of(object)->pool)));
+}
+
 static VALUE new_alarm(VALUE object)
 {
   return alarm_new(libpool_of(object));
@@ -342,12 +384,18 @@ static VALUE next_event(VALUE object)
   pool_step_event_t event = POOL_STEP_EVENT_INIT;
   if (libpool_checked(pool_step_event(self->pool, &event)) == 0)
     return Qnil;
-  VALUE values[] = {INT2NUM(event.event),        INT2NUM(event.reason),
-                    INT2NUM(event.code),         LL2NUM(event.lease),
-                    LL2NUM(event.connection),    LL2NUM(event.thread),
-                    LL2NUM(event.duration_ns),   rb_utf8_str_new_cstr(event.tag),
-                    rb_utf8_str_new_cstr(event.message), LL2NUM(event.lost),
-                    INT2NUM(event.level),        rb_utf8_str_new_cstr(event.line)};
+  VALUE values[] = {INT2NUM(event.event),
+                    INT2NUM(event.reason),
+                    INT2NUM(event.code),
+                    LL2NUM(event.lease),
+                    LL2NUM(event.connection),
+                    LL2NUM(event.thread),
+                    LL2NUM(event.duration_ns),
+                    rb_utf8_str_new_cstr(event.tag),
+                    rb_utf8_str_new_cstr(event.message),
+                    LL2NUM(event.lost),
+                    INT2NUM(event.level),
+                    rb_utf8_str_new_cstr(event.line)};
   return rb_ary_new_from_values(12, values);
 }
 
@@ -400,6 +448,7 @@ static VALUE close_within(VALUE object, VALUE timeout)
   self->closing = true;
   drain.open = (int)libpool_checked(pool_close(self->pool, 0));
   alarm_ring(self); /* the keeper ends */
+  ring(self);
   lending_tidy(object, self);
   if (drain.forks == libpool_forks) {
     sleeper_begin(self, &drain.sleeper);
@@ -424,6 +473,7 @@ void object_init(VALUE module)
   rb_define_method(class, "checkout", checkout, -1);
   rb_define_method(class, "checkin", checkin, 1);
   rb_define_method(class, "closed?", is_closed, 0);
+  rb_define_method(class, "event_fd", event_fd, 0);
   /* for lib/libpool/connection_pool */
   rb_define_method(class, "with_local", with_local, 2);
   rb_define_method(class, "checkout_idle", checkout_idle, 0);
@@ -432,6 +482,8 @@ void object_init(VALUE module)
   rb_define_private_method(class, "fill", fill, 1);
   rb_define_private_method(class, "look", look, 0);
   rb_define_private_method(class, "needs_keeper?", needs_keeper, 0);
+  rb_define_private_method(class, "bell", bell, 0);
+  rb_define_private_method(class, "attend", attend, 0);
   rb_define_private_method(class, "new_alarm", new_alarm, 0);
   rb_define_private_method(class, "next_event", next_event, 0);
   rb_define_private_method(class, "log", log_of, 0);

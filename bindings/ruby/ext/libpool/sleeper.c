@@ -31,7 +31,7 @@ void sleeper_begin(struct libpool *self, struct sleeper *sleeper)
   sleeper->scheduler = rb_fiber_scheduler_current();
   sleeper->fiber = NIL_P(sleeper->scheduler) ? Qnil : rb_fiber_current();
   sleeper->forks = libpool_forks;
-  sleeper->woken = sleeper->told = false;
+  sleeper->woken = sleeper->roused = sleeper->told = false;
   sleeper->next = NULL;
   sleeper->previous = self->last_sleeper;
   *(self->last_sleeper ? &self->last_sleeper->next : &self->first_sleeper) = sleeper;
@@ -148,13 +148,15 @@ void sleeper_wake(VALUE object, struct libpool *self, int64_t ticket)
     }
 }
 
-void sleeper_wake_all(VALUE object, struct libpool *self)
+void sleeper_wake_all(VALUE object, struct libpool *self, const struct sleeper *but)
 {
   struct sleeper *sleeper = self->first_sleeper;
   while (sleeper) {
-    bool asleep = !sleeper->woken;
-    if (asleep)
+    bool asleep = !sleeper->woken && sleeper != but;
+    if (asleep) {
+      sleeper->roused = true;
       wake(object, sleeper);
+    }
     /* What ran meanwhile, where a scheduler did, may have changed the list. */
     sleeper = asleep ? self->first_sleeper : sleeper->next;
   }

@@ -58,6 +58,14 @@ module Libpool
       tag_connection(lease_or_connection, text)
     end
 
+    # As in Steering.  With keeper: :manual poolctl can steer it once the program has asked for event_fd, and maintain
+    # does what follows.
+    def expose
+      super
+      listen
+      self
+    end
+
     # Closes the pool: nobody gets a connection any more, and who waits gets a ClosedError.  Idle connections are closed
     # now, others when they come back; so many seconds are waited for them (nil: for ever).  Returns how many are left.
     def close(timeout: 0)
@@ -79,6 +87,13 @@ module Libpool
     # Also called in a child of fork, where no thread of the parent is.
     def begin_keeping
       start_keeper if needs_keeper?
+      listen
+    end
+
+    # Where poolctl can steer the pool, somebody has to hear of it.
+    def listen
+      descriptor = bell
+      Listener.start(self, descriptor) if descriptor
     end
 
     def start_keeper

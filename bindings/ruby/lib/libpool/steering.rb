@@ -59,8 +59,8 @@ module Libpool
       Native.pool_resize(self, max_open).tap { tidy }
     end
 
-    # Shows the pool to the program poolctl until it is collected, and returns it.  A Pool can be looked at only, a
-    # DriverPool can be steered as well.
+    # Shows the pool to the program poolctl until it is collected, and returns it.  poolctl can also pause, resume, flush,
+    # resize and evict it.
     def expose
       Native.pool_expose(self)
       self

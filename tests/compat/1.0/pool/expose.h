@@ -28,8 +28,8 @@ extern "C" {
  *
  * A child of fork exposes its pools at a socket of its own from the first connection on that it opens, or from its
  * first pool_create() or pool_expose() on.  Connections that a flush or a resize closes are closed in the background,
- * events and log are told on the library's thread.  A pool of the step API can be looked at only, for its program would
- * not hear that anything was changed.
+ * events and log are told on the library's thread.  A pool of the step API can be steered if its program has asked for
+ * its descriptor with pool_event_fd(), for that is how it hears of a change; otherwise it can be looked at only.
  *
  * Blocks: no longer than it takes to make the socket.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_SYSTEM (no socket or no thread can be had, or the folder is not this user's alone; the message says

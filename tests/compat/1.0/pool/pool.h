@@ -142,9 +142,14 @@ POOL_API int64_t pool_maintain(pool_t *pool);
  * it.  What is due by time alone is told by what pool_maintain() returns.  pool_maintain() makes it unreadable again;
  * do not read it yourself.
  *
+ * Of a pool of the step API (pool/step.h) that is exposed to poolctl: it becomes readable when an operator has paused,
+ * resumed, flushed, resized or evicted the pool.  Then call pool_maintain(), and pool_step_next() until that returns 0.
+ * A pool whose program has not asked for its descriptor can be looked at, and not steered.
+ *
  * Blocks: no.  Ownership: the pool's, which closes it at its end.  Threads: any.  From a callback: yes.
- * Returns the descriptor, always the same; or POOL_E_INVALID, POOL_E_UNSUPPORTED (the keeper is a thread, or the system
- * has no eventfd), POOL_E_SYSTEM.  In a child of fork the same number is a new eventfd.  Since 0.1.
+ * Returns the descriptor, always the same; or POOL_E_INVALID, POOL_E_UNSUPPORTED (the keeper is a thread, the pool is of
+ * the step API and not exposed, or the system has no eventfd), POOL_E_SYSTEM.  In a child of fork the same number is a
+ * new eventfd.  Since 0.1.
  */
 POOL_API int pool_event_fd(pool_t *pool);
 

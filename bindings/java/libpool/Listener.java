@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.lang.ref.WeakReference;
+
+/**
+ * A thread that hears what the program poolctl does to a {@link Pool} that is exposed. It does not do itself what
+ * follows: all that wait look at the pool, and the keeper does the rest. It does not keep its pool alive, and ends with
+ * it.
+ */
+final class Listener implements Runnable {
+  private static final System.Logger LOG = System.getLogger("libpool");
+
+  private final WeakReference<Pool<?, ?>> pool;
+  private final int bell; // a descriptor, see bindings/bell.h
+
+  private Listener(Pool<?, ?> pool, int bell) {
+    this.pool = new WeakReference<>(pool);
+    this.bell = bell;
+  }
+
+  /** Returns whether there is one now. No pool needs one that poolctl does not see. */
+  static boolean start(Pool<?, ?> pool) {
+    int bell = Step.bell(pool.handle);
+    if (bell < 0) {
+      return false;
+    }
+    try {
+      Thread thread = new Thread(null, new Listener(pool, bell), "libpool-" + pool.name() + "-poolctl", 0, false);
+      thread.setContextClassLoader(null);
+      thread.setDaemon(true);
+      thread.start();
+      return true;
+    } catch (Throwable e) {
+      Step.closeBell(bell);
+      LOG.log(System.Logger.Level.WARNING, () -> pool.name() + ": the thread that hears of poolctl could not be started", e);
+      return false;
+    }
+  }
+
+  @Override
+  public void run() {
+    do {
+      Step.await(bell);
+    } while (attend());
+    Step.closeBell(bell);
+  }
+
+  /** In a frame of its own, so that nothing of the thread that waits refers to the pool. */
+  private boolean attend() {
+    Pool<?, ?> kept = pool.get();
+    if (kept == null || kept.isClosed()) {
+      return false;
+    }
+    try {
+      kept.attendToOthers();
+    } catch (Throwable e) { // memory is short, perhaps
+      LOG.log(System.Logger.Level.WARNING, "not all that wait could be told of poolctl", e);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+# frozen_string_literal: true
+
+require 'io/wait'
+require 'weakref'
+
+module Libpool
+  # A thread that hears what the program poolctl does to a pool of blocks, where that is exposed.  It does not do itself
+  # what follows: all that wait look at the pool, and the keeper does the rest.  It ends with its pool.
+  module Listener
+    # The bell is a descriptor (bindings/bell.h).
+    def self.start(pool, bell)
+      start_thread(WeakRef.new(pool), IO.for_fd(bell, 'rb'))
+    end
+
+    # Apart, so that the thread's block does not hold the pool itself.
+    def self.start_thread(reference, bell)
+      Thread.new do
+        Thread.current.name = 'libpool listener'
+        Thread.current.report_on_exception = false
+        listen(reference, bell)
+      ensure
+        bell.close
+      end
+    end
+
+    def self.listen(reference, bell)
+      loop do
+        bell.wait_readable
+        bell.read_nonblock(8, exception: false)
+        # In a fiber, whose stack goes with it: on this thread's an old pointer might keep the pool alive.
+        break unless Fiber.new { attend(reference) }.resume
+      end
+    end
+
+    # Whether to go on.
+    def self.attend(reference)
+      pool = reference.__getobj__
+      return false if pool.closed?
+
+      pool.__send__(:attend)
+      true
+    rescue WeakRef::RefError
+      false
+    rescue StandardError => e # of a scheduler of fibers, say
+      warn "libpool: not all that wait could be told of poolctl: #{e.class}: #{e.message}"
+      true
+    end
+    private_class_method :start_thread, :listen, :attend
+  end
+end
