@@ -502,3 +502,28 @@ func TestAForgottenDriverPoolIsFreed(t *testing.T) {
 		return s.open.Load() <= 3
 	})
 }
+
+func TestADriverPoolIsTracedAndNotesWhoGets(t *testing.T) {
+	server, _ := serveArith(t)
+	told := new(tracer)
+	p := openDriver(t, pool.Config{Name: "prices", MaxOpen: 1, LeakAfter: time.Hour, Tracer: told}, server.address)
+	succeed(t, p.With(background, func(lease pool.DriverLease) error {
+		if list := p.Leases(); len(list) != 1 || !strings.HasPrefix(list[0].Tag, "pool/driver_test.go:") {
+			t.Errorf("leases are %+v", list)
+		}
+		_, err := p.TryGet()
+		expect(t, err, pool.ErrTimeout)
+		return nil
+	}))
+	expect(t, p.With(background, func(pool.DriverLease) error { return pool.Broken(errHook) }), errHook)
+	want := []string{"acquire of prices", "acquired nothing", "acquire of prices", "acquired late", "released",
+		"acquire of prices", "acquired nothing", "discarded"}
+	if len(told.notes) != len(want) {
+		t.Fatalf("told was %q", told.notes)
+	}
+	for i := range want {
+		if told.notes[i] != want[i] {
+			t.Errorf("told was %q instead of %q", told.notes, want)
+		}
+	}
+}
