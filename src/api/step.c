@@ -208,14 +208,18 @@ static bool must_queue(struct pool *pool)
   return attention_hint(pool) & ATTENTION_NOT_NOW;
 }
 
-/* The slot that this thread used last, else any, else a new one. */
-static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct step *step)
+/* The slot that this thread used last, else any. */
+static pool_lease_t begin_idle(struct pool *pool, struct step *step)
 {
   pool_lease_t lease =
       must_queue(pool) ? 0 : keep(pool, home_take(pool, pool->homes, pool->lend, this_stepping_thread()), step);
-  if (lease || step->work)
-    return lease;
-  lease = asker_take_idle(pool, step);
+  return lease || step->work ? lease : asker_take_idle(pool, step);
+}
+
+/* The same, else a new one. */
+static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct step *step)
+{
+  pool_lease_t lease = begin_idle(pool, step);
   if (lease || step->work || timeout_ms)
     return lease;
   return asker_begin(pool, false, false, step);
@@ -315,7 +319,7 @@ pool_lease_t pool_step_idle(pool_t *pool, pool_step_t *theirs)
     return code;
   if (attention_closed(pool))
     return error_code(POOL_E_CLOSED);
-  pool_lease_t lease = asker_take_idle(pool, &step);
+  pool_lease_t lease = begin_idle(pool, &step);
   step.until_ns = NO_TIME;
   return finish_at_once(pool, &step, theirs, lease);
 }

@@ -82,7 +82,11 @@ func (p *Pool[T]) failure(ctx context.Context, err error) error {
 	if errors.Is(err, pool.ErrClosed) {
 		return ErrClosedPool
 	}
-	if over := ctx.Err(); over != nil {
+	over := ctx.Err()
+	if over == nil && errors.Is(err, pool.ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
+		over = context.DeadlineExceeded // the library counts in milliseconds and may be early by a part of one
+	}
+	if over != nil {
 		p.counts.canceled.Add(1)
 		return over
 	}
