@@ -203,6 +203,24 @@ static void test_step_detached__those_who_open_do_not_wait_for_others(void **sta
   step_finish(pool, 2);
 }
 
+static void test_step_detached__a_get_that_opens_is_not_shed_with_those_that_wait(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 1, .config.queue = POOL_QUEUE_SHED, .config.overload_after_ms = 10));
+  int64_t opens = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+  pool_lease_t claim = step.claim;
+  int64_t waits[2];
+  for (int i = 0; i < 2; i++)
+    waits[i] = begin_with(pool, 0, POOL_WORK_NONE, &step);
+  virtual_advance(30 * MILLISECOND);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(pool_step_begin(pool, -1, waits[i], &step), POOL_E_OVERLOAD);
+  report(claim, NULL, opens);
+  put(fetch(pool, opens));
+  step_finish(pool, 1);
+}
+
 static void test_step_detached__the_open_of_a_closed_pool_is_closed(void **state)
 {
   (void)state;
@@ -323,6 +341,7 @@ int main(void)
       cmocka_unit_test(test_step_detached__a_failed_open_is_told_to_the_one_it_was_for),
       cmocka_unit_test(test_step_detached__a_failed_open_of_one_who_has_left_ends_nobodys_wait),
       cmocka_unit_test(test_step_detached__those_who_open_do_not_wait_for_others),
+      cmocka_unit_test(test_step_detached__a_get_that_opens_is_not_shed_with_those_that_wait),
       cmocka_unit_test(test_step_detached__the_open_of_a_closed_pool_is_closed),
       cmocka_unit_test(test_step_detached__a_get_without_time_opens_for_itself),
       cmocka_unit_test(test_step_detached__a_get_takes_what_is_put_while_its_check_is_under_way),

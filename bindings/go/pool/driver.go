@@ -98,7 +98,7 @@ func (p *DriverPool) get(ctx context.Context) (DriverLease, error) {
 	if ctx == nil {
 		return DriverLease{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
-	if endOf(ctx) != nil {
+	if ctx.Err() != nil || (isUnkept(ctx) && endOf(ctx) != nil) {
 		return DriverLease{}, p.early.count(p.late(ctx, letter{}))
 	}
 	if lease := lookFor(p.handle); lease > 0 {

@@ -46,22 +46,28 @@ func callerOf(ctx context.Context) context.Context {
 }
 
 // Ends a context at the latest after so long; 0: no limit.  A context may have a deadline and a Done that is nil: then
-// its deadline is kept here, too.
+// its deadline is kept here, too.  Every other keeps its own, so who looks at it afterwards sees that it is over.
 func limit(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
 	deadline, dated := ctx.Deadline()
-	unkept := dated && ctx.Done() == nil
-	if after == 0 && !unkept {
-		return ctx, func() {}
-	}
-	if own := time.Now().Add(after); after != 0 && (!dated || own.Before(deadline)) {
+	own := time.Now().Add(after)
+	isFirst := after != 0 && (!dated || own.Before(deadline))
+	if isFirst {
 		deadline = own
 	}
 	caller := callerOf(ctx)
-	if unkept {
+	if isUnkept(ctx) {
 		ctx = undatedContext{ctx}
+	} else if !isFirst {
+		return ctx, func() {}
 	}
 	limited, cancel := context.WithDeadline(ctx, deadline)
 	return &limitedContext{limited, caller}, cancel
+}
+
+// Whether a context has a deadline at which it does not end.
+func isUnkept(ctx context.Context) bool {
+	_, dated := ctx.Deadline()
+	return dated && ctx.Done() == nil
 }
 
 // The error of a get whose context was over when it began.

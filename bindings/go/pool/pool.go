@@ -208,10 +208,10 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
 	most := p.most(ctx, wait)
-	if most == expired || ctx.Err() != nil {
+	if ctx.Err() != nil || (most == expired && isUnkept(ctx)) {
 		return Lease[C]{}, p.tooLate(ctx)
 	}
-	next := begin(p.handle, most, 0)
+	next := begin(p.handle, orNow(most), 0)
 	if next.result > 0 && next.wake == 0 && next.more == 0 {
 		return p.lend(int64(next.result)), nil
 	}
