@@ -73,6 +73,10 @@
 %ignore pool_step_idle;
 %ignore pool_step_open;
 %ignore pool_step_end_unused;
+%ignore pool_view_t;
+%ignore pool_step_view;
+%ignore pool_step_taken;
+%ignore pool_step_given;
 %ignore pool_step_event_t;
 %ignore pool_step_event;
 %ignore pool_bytes_t;

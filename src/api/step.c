@@ -272,17 +272,21 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
                 : finish_at_once(pool, &step, theirs, POOL_E_NOMEM);
 }
 
-static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_t timeout_ms, int64_t ticket,
-                                                            pool_step_t *theirs)
+static int check_begin(const struct pool *pool, int64_t timeout_ms, pool_step_t *theirs)
 {
   int code = check_step(theirs);
   if (code)
     return code;
   if (!pool || timeout_ms < -1)
     return error_set(NULL, POOL_E_INVALID, 0, "%s", pool ? "timeout_ms is below -1" : "pool is NULL");
-  if (!pool->stepped)
-    return refuse_vtable();
-  return begin_slowly(pool, timeout_ms, ticket, 0, theirs);
+  return pool->stepped ? 0 : refuse_vtable();
+}
+
+static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_t timeout_ms, int64_t ticket,
+                                                            pool_step_t *theirs)
+{
+  int code = check_begin(pool, timeout_ms, theirs);
+  return code ? code : begin_slowly(pool, timeout_ms, ticket, 0, theirs);
 }
 
 /* A get that succeeded, if what it took is within its limits. */
@@ -296,6 +300,14 @@ static __attribute__((noinline)) pool_lease_t begin_limited(struct pool *pool, i
   return lease;
 }
 
+/* A get that has taken a lease and then saw these bits of ATTENTION_OF_STEP, or that the lease is to be timed. */
+static __attribute__((noinline)) pool_lease_t begin_asked(struct pool *pool, int64_t timeout_ms, pool_lease_t lease,
+                                                          uint32_t attention, pool_step_t *theirs)
+{
+  return attention == ATTENTION_LIMITED && !is_sampled(lease) ? begin_limited(pool, timeout_ms, lease, theirs)
+                                                              : begin_slowly(pool, timeout_ms, 0, lease, theirs);
+}
+
 pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *theirs)
 {
   if (__builtin_expect(ticket != 0 || !pool || timeout_ms < -1 || !write_nothing(theirs), 0))
@@ -303,12 +315,28 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   pool_lease_t lease = must_queue(pool) ? 0 : home_take_next(pool->homes, pool->lend, this_stepping_thread());
   if (__builtin_expect(!lease, 0))
     return begin_checked(pool, timeout_ms, 0, theirs);
-  uint32_t attention = atomic_load(&pool->attention) & (ATTENTION_NOT_LENDING | ATTENTION_LIMITED | ATTENTION_EVENTS);
+  uint32_t attention = atomic_load(&pool->attention) & ATTENTION_OF_STEP;
   if (__builtin_expect(attention || is_sampled(lease), 0))
-    return attention == ATTENTION_LIMITED && !is_sampled(lease) ? begin_limited(pool, timeout_ms, lease, theirs)
-                                                                : begin_slowly(pool, timeout_ms, 0, lease, theirs);
+    return begin_asked(pool, timeout_ms, lease, attention, theirs);
   PROBE_LENT(pool, lease);
   return lease;
+}
+
+/* A lease that the caller took by the pool's words. */
+static bool is_taken(const struct pool *pool, pool_lease_t lease)
+{
+  struct slot *slot = slot_find(lease);
+  return slot && slot_is_lease(slot_word(slot), lease) && slot_is_of(slot, pool);
+}
+
+pool_lease_t pool_step_taken(pool_t *pool, int64_t timeout_ms, pool_lease_t lease, pool_step_t *theirs)
+{
+  int code = check_begin(pool, timeout_ms, theirs);
+  if (code)
+    return code;
+  if (!is_taken(pool, lease))
+    return (int)finish(NULL, &(struct step){0}, theirs, POOL_E_STALE, 0, NULL);
+  return begin_asked(pool, timeout_ms, lease, atomic_load(&pool->attention) & ATTENTION_OF_STEP, theirs);
 }
 
 pool_lease_t pool_step_idle(pool_t *pool, pool_step_t *theirs)
@@ -408,6 +436,18 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
     return end_attentively(pool, slot, slot_put_word(lease), theirs);
   return 0;
+}
+
+int pool_step_given(pool_lease_t lease, pool_step_t *theirs)
+{
+  uint64_t bit;
+  struct slot *slot = slot_find(lease);
+  int code = check_step(theirs);
+  if (code)
+    return code;
+  if (!slot || !idle_place(slot, &bit))
+    return (int)finish(NULL, &(struct step){0}, theirs, POOL_E_STALE, 0, NULL);
+  return idle_place(slot, &bit)->pool->stepped ? end_unmarked(slot, lease, theirs) : refuse_vtable();
 }
 
 int pool_step_end_unused(pool_lease_t lease, pool_step_t *theirs)

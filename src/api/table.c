@@ -78,6 +78,9 @@ static const pool_api_t api = {
     .step_idle = pool_step_idle,
     .step_open = pool_step_open,
     .step_end_unused = pool_step_end_unused,
+    .step_view = pool_step_view,
+    .step_taken = pool_step_taken,
+    .step_given = pool_step_given,
 };
 
 const pool_api_t *pool_get_api(uint32_t version)

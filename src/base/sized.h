@@ -26,6 +26,7 @@ struct sizes {
 #define LEASE_INFO_SIZES SIZES(pool_lease_info_t, held_ns)
 #define SETTING_SIZES    SIZES(pool_setting_t, reserved)
 #define STEP_SIZES       SIZES(pool_step_t, look_again_ns)
+#define VIEW_SIZES       SIZES(pool_view_t, put_asks)
 #define STEP_EVENT_SIZES SIZES(pool_step_event_t, line)
 
 /* Copies a caller's struct over `copy`, which holds the defaults for members that the caller does not know.  Returns 0,

@@ -395,7 +395,12 @@ static void test_ffi__steps(void **state)
   FAILS(POOL_E_EVICTED, "pool_step_begin", P(pool), N(-1), N(ticket), P(&step));
   assert_int_equal(NUMBER("pool_step_end", N(lease), P(&step)), 0);
   lease = NUMBER("pool_step_idle", P(pool), P(&step));
+  pool_view_t view = POOL_VIEW_INIT;
+  assert_int_equal(NUMBER("pool_step_view", P(pool), P(&view)), 0);
+  assert_int_equal(view.version, POOL_VIEW_VERSION);
+  assert_int_equal(NUMBER("pool_step_taken", P(pool), N(0), N(lease), P(&step)), lease);
   assert_int_equal(NUMBER("pool_step_end_unused", N(lease), P(&step)), 0);
+  assert_int_equal(NUMBER("pool_step_given", N(lease), P(&step)), 0);
   FAILS(POOL_E_TIMEOUT, "pool_step_open", P(pool), P(&step));
   assert_int_equal(NUMBER("pool_close", P(pool), N(0)), 1);
   assert_int_equal(NUMBER("pool_step_next", P(pool), P(&step)), 1);
@@ -815,6 +820,9 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   FAILS(POOL_E_UNSUPPORTED, "pool_step_next", P(pool), P(&step));
   FAILS(POOL_E_UNSUPPORTED, "pool_step_idle", P(pool), P(&step));
   FAILS(POOL_E_UNSUPPORTED, "pool_step_open", P(pool), P(&step));
+  FAILS(POOL_E_UNSUPPORTED, "pool_step_taken", P(pool), N(0), N(1), P(&step));
+  FAILS(POOL_E_STALE, "pool_step_taken", P(stepped), N(0), N(1), P(&step));
+  FAILS(POOL_E_STALE, "pool_step_given", N(-1), P(&step));
   FAILS(POOL_E_UNSUPPORTED, "pool_get", P(stepped));
   FAILS(POOL_E_UNSUPPORTED, "pool_get_async", P(stepped), N(-1), P(made_got), P(&result));
 
@@ -905,6 +913,9 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("step", "pool_step_idle", P(stepped), P(NULL));
   IS_NAMED("step", "pool_step_open", P(stepped), P(NULL));
   IS_NAMED("pool", "pool_step_open", P(NULL), P(&step));
+  IS_NAMED("step", "pool_step_given", N(1), P(NULL));
+  IS_NAMED("step", "pool_step_taken", P(stepped), N(0), N(1), P(NULL));
+  IS_NAMED("view", "pool_step_view", P(stepped), P(NULL));
   IS_NAMED("event", "pool_step_event", P(stepped), P(NULL));
   IS_NAMED("pool", "pool_step_next", P(NULL), P(&step));
   CALL("pool_free", P(stepped));

@@ -301,6 +301,11 @@ static int64_t idle(pool_step_t *step)
   return pool_step_idle(called, step);
 }
 
+static int64_t given(pool_step_t *step)
+{
+  return pool_step_given(borrowed, step);
+}
+
 static int64_t open_more(pool_step_t *step)
 {
   return pool_step_open(called, step);
@@ -425,6 +430,17 @@ static void test_manual__errors_of_steps_that_end(void **state)
   see(pool_step_end(borrowed, &step));
   see(pool_step_end(-1, &step));
   assert_as_documented("step.h", "pool_step_end");
+  with_wrong_steps(given);
+  see(pool_step_given(borrowed, &step));
+  see(pool_step_given(-1, &step));
+  assert_as_documented("step.h", "pool_step_given");
+  pool_view_t view = POOL_VIEW_INIT, small = {.size = 1}, absurd = {.size = SIZE_MAX};
+  see(pool_step_view(called, NULL));
+  see(pool_step_view(NULL, &view));
+  see(pool_step_view(called, &view));
+  see(pool_step_view(called, &small));
+  see(pool_step_view(called, &absurd));
+  assert_as_documented("step.h", "pool_step_view");
   with_wrong_steps(next);
   see(pool_step_next(NULL, &step));
   see(pool_step_next(called, &step));

@@ -413,6 +413,26 @@ static int step_idle(void *step)
   return begun < 0 ? (int)begun : 0;
 }
 
+static int step_view(void *view)
+{
+  return pool_step_view(stepped, view);
+}
+
+static int step_taken(void *step)
+{
+  pool_lease_t got = begin_well();
+  pool_lease_t kept = pool_step_taken(stepped, 0, got, step);
+  end_well(kept > 0 ? kept : got);
+  return kept < 0 ? (int)kept : 0;
+}
+
+static int step_given(void *step)
+{
+  pool_lease_t ended = begin_well();
+  end_well(ended);
+  return pool_step_given(ended, step);
+}
+
 static int step_open(void *step)
 {
   pool_step_t good = POOL_STEP_INIT;
@@ -519,6 +539,9 @@ static const struct attempt {
     WRITTEN("pool_step_done", pool_step_t, look_again_ns, step_done),
     READ("pool_step_done", pool_error_t, message[239], step_done_failure, failed_work),
     WRITTEN("pool_step_idle", pool_step_t, look_again_ns, step_idle),
+    WRITTEN("pool_step_view", pool_view_t, put_asks, step_view),
+    WRITTEN("pool_step_taken", pool_step_t, look_again_ns, step_taken),
+    WRITTEN("pool_step_given", pool_step_t, look_again_ns, step_given),
     WRITTEN("pool_step_open", pool_step_t, look_again_ns, step_open),
     WRITTEN("pool_step_end_unused", pool_step_t, look_again_ns, step_end_unused),
     WRITTEN("pool_step_next", pool_step_t, look_again_ns, step_next),

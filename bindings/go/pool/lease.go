@@ -2,6 +2,8 @@
 
 package pool
 
+import "runtime"
+
 // Lease is the right to use one connection until it is released.  It is a value: its copies are the same lease, and what
 // ended stays ended for all of them.
 type Lease[C any] struct {
@@ -37,11 +39,24 @@ func (l Lease[C]) Release() error {
 	if p.tracksUse {
 		l.place.used.Store(moment())
 	}
-	next := end(l.number)
+	ended, asks := p.view.give(l.number)
+	runtime.KeepAlive(p)
+	if ended && !asks {
+		return nil
+	}
+	next := last(l.number, ended)
 	if next.wake != 0 || next.work != workNone || next.more != 0 {
 		p.settle(next)
 	}
 	return p.failureIf(next)
+}
+
+// The call of a release, which may have ended the lease already.
+func last(lease int64, ended bool) step {
+	if ended {
+		return given(lease)
+	}
+	return end(lease)
 }
 
 // Discard ends the lease and closes the connection, because it is broken, say.

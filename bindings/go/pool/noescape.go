@@ -10,6 +10,10 @@ package pool
 /*
 #cgo noescape step_begin
 #cgo nocallback step_begin
+#cgo noescape step_taken
+#cgo nocallback step_taken
+#cgo noescape step_given
+#cgo nocallback step_given
 #cgo noescape step_cancel
 #cgo nocallback step_cancel
 #cgo noescape step_end

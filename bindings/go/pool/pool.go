@@ -36,6 +36,7 @@ type Pool[C any] struct {
 	limits
 	around    *around[C] // nil: nothing is
 	table     table[C]
+	view      view
 	queue     queue
 	early     early // gets that ended before the library was asked
 	underway  opens
@@ -99,6 +100,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	if p.handle, err = newHandle(settings, p.abilities(), config.Name); err != nil {
 		return nil, err
 	}
+	p.view.read(p.handle)
 	p.duties = settings.duties()
 	p.limits.read(settings)
 	p.limitOpens(config.OpenTimeout)
@@ -213,11 +215,25 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 	if ctx.Err() != nil || (most == expired && isUnkept(ctx)) {
 		return Lease[C]{}, p.tooLate(ctx)
 	}
-	next := begin(p.handle, orNow(most), 0)
+	home := p.view.home()
+	lease, asks := p.view.take(home)
+	if lease != 0 && !asks {
+		return p.lend(lease), nil
+	}
+	next := p.first(orNow(most), lease)
 	if next.result > 0 && next.wake == 0 && next.more == 0 {
+		p.view.expect(home, int64(next.result))
 		return p.lend(int64(next.result)), nil
 	}
 	return p.getPatiently(ctx, next, wait)
+}
+
+// The first call of a get, which may have a lease already.
+func (p *Pool[C]) first(most int64, lease int64) step {
+	if lease != 0 {
+		return taken(p.handle, most, lease)
+	}
+	return begin(p.handle, most, 0)
 }
 
 // How many milliseconds a get may take from now on; the clock is read only where the context has a deadline.
@@ -233,7 +249,7 @@ func (p *Pool[C]) most(ctx context.Context, wait bool) int64 {
 
 func (p *Pool[C]) lend(lease int64) Lease[C] {
 	place := p.table.at(lease)
-	place.lease.Store(lease)
+	place.lease.Swap(lease) // after the take() of the lease before, which the race detector sees by this alone
 	return Lease[C]{place: place, number: lease, conn: place.conn}
 }
 

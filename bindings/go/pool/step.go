@@ -59,6 +59,16 @@ func begin(handle *handle, timeout int64, ticket int64) (next step) {
 	return
 }
 
+// Goes on with a get that took this lease by the view.
+func taken(handle *handle, timeout int64, lease int64) (next step) {
+	C.step_taken(C.uintptr_t(handle.address), C.int64_t(timeout), C.int64_t(lease), &next.told)
+	runtime.KeepAlive(handle)
+	if next.text != 0 {
+		next.read()
+	}
+	return
+}
+
 func cancel(ticket int64) (next step) {
 	C.step_cancel(C.int64_t(ticket), &next.told)
 	if next.text != 0 {
@@ -69,6 +79,12 @@ func cancel(ticket int64) (next step) {
 
 func end(lease int64) (next step) {
 	C.step_end(C.int64_t(lease), &next.told)
+	return
+}
+
+// Goes on with a put that ended this lease by the view.
+func given(lease int64) (next step) {
+	C.step_given(C.int64_t(lease), &next.told)
 	return
 }
 

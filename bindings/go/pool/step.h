@@ -56,6 +56,21 @@ static inline void step_begin(uintptr_t pool, int64_t timeout_ms, int64_t ticket
     tell_failure(told);
 }
 
+/* Goes on with a get that took this lease itself. */
+static inline void step_taken(uintptr_t pool, int64_t timeout_ms, int64_t lease, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_taken((pool_t *)pool, timeout_ms, lease, &step), &step);
+  if (told->result < 0)
+    tell_failure(told);
+}
+
+static inline int step_view(uintptr_t pool, pool_view_t *view)
+{
+  *view = (pool_view_t)POOL_VIEW_INIT;
+  return pool_step_view((pool_t *)pool, view);
+}
+
 /* The result is a lease, or why there is none. */
 static inline void step_cancel(int64_t ticket, struct step *told)
 {
@@ -69,6 +84,13 @@ static inline void step_end(int64_t lease, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
   tell(told, pool_step_end(lease, &step), &step);
+}
+
+/* Goes on with a put that ended this lease itself. */
+static inline void step_given(int64_t lease, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_given(lease, &step), &step);
 }
 
 static inline void step_end_unused(int64_t lease, struct step *told)

@@ -96,6 +96,56 @@ typedef struct {
 #define POOL_STEP_EVENT_INIT { sizeof(pool_step_event_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", "" }
 /* clang-format on */
 
+/** The protocol of pool_view_t: of another, call pool_step_begin() and pool_step_end() alone. */
+#define POOL_VIEW_VERSION 1
+
+/**
+ * The words by which a connection is lent and put back where nothing is unusual, for a language in which a call of C
+ * costs more than that does.  Begin with POOL_VIEW_INIT.  All words are read and changed by atomic operations in one
+ * order for all (seq_cst).
+ *
+ * The word of a lease's slot is at `slots` + (lease & slot_mask) * slot_bytes.  Let base be the lease without
+ * slot_mask.
+ *
+ * A get.  If `attention` has no bit of get_stops, guess the lease that the slot which was used last gives next: its
+ * last one + generation, without `beyond`.  Compare the slot's word with base + idle and, if they are equal, replace it
+ * by base + lent, in one step.  If they are not, call pool_step_begin().  Now the lease is the caller's.  If
+ * `attention` has a bit of get_asks, or the lease no bit of `untimed`, pool_step_taken() says whether it remains so.
+ *
+ * A put.  If the lease has a bit of `untimed`, compare the slot's word with base + plain and, if they are equal,
+ * replace it by base + generation, without `beyond`, + idle.  If they are not, call pool_step_end().  Now read the
+ * pointer that is block_at bytes behind the word, and then the 64 bits that are bit_at bytes behind it.  If what is
+ * hint_at bytes behind that pointer has none of these bits, or `attention` has a bit of put_asks, call
+ * pool_step_given().
+ *
+ * Static probes see nothing of either.  What is seen so is valid until pool_free(), also in a child of fork.
+ */
+typedef struct {
+  size_t size;
+  int32_t version;      /**< POOL_VIEW_VERSION */
+  int32_t reserved;     /**< 0 */
+  void *slots;          /**< the word, of 64 bits, of slot 0 */
+  void *attention;      /**< 32 bits */
+  uint64_t slot_mask;   /**< of a lease */
+  uint64_t slot_bytes;  /**< from one slot to the next */
+  uint64_t idle;        /**< what the word of an idle connection has below its generation */
+  uint64_t lent;        /**< and that of one which this pool lends */
+  uint64_t plain;       /**< and that of one whose put asks for nothing else, as a reset or an event would */
+  uint64_t generation;  /**< what is added to a lease or word when it ends */
+  uint64_t beyond;      /**< what is taken away after that */
+  uint64_t untimed;     /**< of a lease; if it has none of these bits, it is timed */
+  uint64_t block_at;    /**< in bytes, from a slot's word */
+  uint64_t bit_at;      /**< likewise */
+  uint64_t hint_at;     /**< in bytes, from where the pointer points to */
+  uint32_t get_stops;   /**< of `attention` */
+  uint32_t get_asks;    /**< likewise */
+  uint32_t put_asks;    /**< likewise */
+  uint32_t reserved_32; /**< 0 */
+} pool_view_t;
+/* clang-format off */
+#define POOL_VIEW_INIT { sizeof(pool_view_t), 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* clang-format on */
+
 #ifndef POOL_NO_FUNCTIONS
 
 /**
@@ -225,9 +275,9 @@ POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *fai
  * The next thing that waits for anybody to do it: the opens of `initial`; closing what a closed pool still holds,
  * telling waiters; closing, checking and resetting what time, a pool_flush(), pool_resize() or pool_mark_broken() has
  * marked; opening for min_idle and min_open or to find out whether the server is back.  Call it until it returns 0 when
- * a step says `more`, when step->due_ns is over or pool_event_fd() is readable and pool_maintain() was called, and after
- * each pool_close(), pool_flush(), pool_resize(), pool_resume(), pool_evict() and pool_mark_broken().  What is opened or
- * checked so is lent to nobody: pool_step_done() then returns 0.
+ * a step says `more`, when step->due_ns is over or pool_event_fd() is readable and pool_maintain() was called, and
+ * after each pool_close(), pool_flush(), pool_resize(), pool_resume(), pool_evict() and pool_mark_broken().  What is
+ * opened or checked so is lent to nobody: pool_step_done() then returns 0.
  *
  * Returns 1 with *step filled in, or 0 if there is nothing; then step->due_ns says when pool_maintain() is to be
  * called. One thread that sleeps so long, or until another sees `more` and wakes it, keeps the time of a pool. Blocks:
@@ -248,6 +298,39 @@ POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
  * Since 0.1.
  */
 POOL_API int pool_step_event(pool_t *pool, pool_step_event_t *event);
+
+/**
+ * Says where the words of a pool are by which its connections are lent and put back, and what they mean: see
+ * pool_view_t.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_INVALID (what is NULL), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_SIZE, POOL_E_WILD.
+ * Since 0.1.
+ */
+POOL_API int pool_step_view(pool_t *pool, pool_view_t *view);
+
+/**
+ * Goes on with a get that has changed a word itself and then saw something unusual: from here on it is a
+ * pool_step_begin() that has found this lease.
+ *
+ * Returns as pool_step_begin(): another lease, perhaps, or 0 with what is to be done.
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: those of pool_step_begin() without a ticket, and POOL_E_STALE (no such lease of this pool).  Since 0.1.
+ */
+POOL_API pool_lease_t pool_step_taken(pool_t *pool, int64_t timeout_ms, pool_lease_t lease, pool_step_t *step);
+
+/**
+ * Goes on with a put that has changed a word itself and then saw something unusual: waiters are served, and what is too
+ * much is closed.
+ *
+ * Returns 0, with what is to be done, as pool_step_end().
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_STALE (no such slot), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID (step is NULL),
+ * POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ *
+ * @param lease which has ended
+ */
+POOL_API int pool_step_given(pool_lease_t lease, pool_step_t *step);
 
 /**
  * POOL_STEP_INIT for callers that have no C compiler, as pool_config_init() is POOL_CONFIG_INIT.
