@@ -33,8 +33,11 @@ func (l Lease[C]) Release() error {
 		return stale()
 	}
 	p := l.place.pool
-	if p.around != nil && !p.approveRelease(l) {
-		return p.discard(l.number)
+	if p.around != nil {
+		if !p.approveRelease(l) {
+			return p.discard(l.number)
+		}
+		l.place.pass()
 	}
 	if p.tracksUse {
 		l.place.used.Store(moment())

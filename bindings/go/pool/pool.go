@@ -249,7 +249,7 @@ func (p *Pool[C]) most(ctx context.Context, wait bool) int64 {
 
 func (p *Pool[C]) lend(lease int64) Lease[C] {
 	place := p.table.at(lease)
-	place.lease.Swap(lease) // after the take() of the lease before, which the race detector sees by this alone
+	place.lease.Swap(lease) // a swap, for the race detector sees by it what came before (pass)
 	return Lease[C]{place: place, number: lease, conn: place.conn}
 }
 

@@ -13,6 +13,8 @@ func timeOf(moment int64) time.Time { return beginning.Add(time.Duration(moment)
 
 // A new connection has its place.
 func (p *place[C]) fill(conn C, life *life) {
+	p.pass()
+	defer p.pass()
 	now := moment()
 	p.made.Store(now)
 	p.used.Store(now)

@@ -169,7 +169,7 @@ func (p *Pool[C]) run(values context.Context, next step, result *outcome[C], not
 	if next.work == workOpen {
 		p.openOne(values, result)
 	} else {
-		result.err = p.checkInTime(detached(values), p.table.at(int64(next.claim)).conn)
+		result.err = p.checkInTime(detached(values), p.table.claimed(int64(next.claim)).conn)
 	}
 	result.ended = true
 }
@@ -238,6 +238,9 @@ func isNil(conn any) bool {
 func (p *Pool[C]) report(next step, result *outcome[C], note func()) {
 	failure := result.err
 	opens := next.work == workOpen
+	if !opens {
+		p.table.at(int64(next.claim)).pass()
+	}
 	if opens && failure == nil {
 		p.table.make(int64(next.claim), p).fill(result.conn, result.life)
 		p.cause.Store(nil)
@@ -317,7 +320,7 @@ func (p *Pool[C]) finish(next step) {
 }
 
 func (p *Pool[C]) finishOne(next step) (after step) {
-	place := p.table.at(int64(next.claim))
+	place := p.table.claimed(int64(next.claim))
 	conn, function, life := place.conn, p.reset, (*life)(nil)
 	if next.work == workClose {
 		var none C
@@ -329,6 +332,7 @@ func (p *Pool[C]) finishOne(next step) (after step) {
 		if life != nil {
 			life.end(context.Canceled)
 		}
+		place.pass()
 		after = p.acknowledge(outcomeOf(next, failure))
 		if !ended {
 			p.finish(after) // the panic leaves, so nobody else does
