@@ -26,3 +26,16 @@ func (h *helper) count() int64 {
 	defer h.mutex.Unlock()
 	return h.begun
 }
+
+// Takes says whether the view lends a connection that this goroutine used last, which is put back; and whether the
+// library is asked about it.
+func (p *Pool[C]) Takes() (takes, asks bool) {
+	lease, asks := p.view.take(p.view.home())
+	if lease != 0 {
+		end(lease)
+	}
+	return lease != 0, asks
+}
+
+// Expect lets the view try what this lease's slot gives next.
+func (l Lease[C]) Expect() { l.place.pool.view.expect(l.place.pool.view.home(), l.number) }

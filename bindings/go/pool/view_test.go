@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+
+package pool_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"libpool.example/go/pool"
+)
+
+// A pool with one idle connection, which the view would lend next.
+func viewed(t *testing.T, config pool.Config) *pool.Pool[*connection] {
+	p, _ := newPool(t, config)
+	for i := 0; i < 2; i++ { // the first lease of a slot is timed
+		lease := get(t, p)
+		release(t, lease)
+		lease.Expect()
+	}
+	return p
+}
+
+func TestWhatIsIdleIsLentWithoutACall(t *testing.T) {
+	p := viewed(t, pool.Config{MaxOpen: 1})
+	if takes, asks := p.Takes(); !takes || asks {
+		t.Errorf("takes: %v, asks: %v", takes, asks)
+	}
+}
+
+func TestAPausedOrClosedPoolLendsNothingWithoutACall(t *testing.T) {
+	p := viewed(t, pool.Config{MaxOpen: 1})
+	p.Pause()
+	if takes, _ := p.Takes(); takes {
+		t.Error("it lends though it is paused")
+	}
+	p.Resume()
+	succeed(t, p.Close(background))
+	if takes, _ := p.Takes(); takes {
+		t.Error("it lends though it is closed")
+	}
+}
+
+func TestTheLibraryIsAskedWhetherAConnectionIsWithinItsLimits(t *testing.T) {
+	for name, config := range map[string]pool.Config{
+		"uses":     {MaxOpen: 1, Settings: map[string]string{"max_uses": "100"}},
+		"lifetime": {MaxOpen: 1, MaxLifetime: time.Hour, CheckAfter: time.Hour},
+	} {
+		p, _ := newPool(t, config, pool.WithCheck(func(context.Context, *connection) error { return nil }))
+		for i := 0; i < 2; i++ {
+			lease := get(t, p)
+			release(t, lease)
+			lease.Expect()
+		}
+		if takes, asks := p.Takes(); !takes || !asks {
+			t.Errorf("%s: takes: %v, asks: %v", name, takes, asks)
+		}
+	}
+}
