@@ -13,7 +13,7 @@ import (
 )
 
 func init() {
-	peers = append(peers, contender{name: "fatih_v3", prepare: prepareFatih3, rival: true})
+	peers = append(peers, contender{name: "fatih_v3", prepare: prepareFatih3})
 }
 
 func prepareFatih3(c contest) shift {

@@ -31,6 +31,9 @@ func main() {
 	m.compare("get_put_1_goroutine", contest{goroutines: 1, connections: connections})
 	m.compare("get_put_2_goroutines", contest{goroutines: 2, connections: connections})
 	m.compare("contended", contest{goroutines: 4, connections: 1, yields: true})
+	m.share("64_goroutines_8_connections", 64, 8)
+	m.replace("open_and_close")
+	m.allocations("allocations")
 	if *json != "" {
 		if err := m.report.write(*json); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)

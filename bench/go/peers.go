@@ -25,8 +25,8 @@ var libpool = contender{name: "libpool", prepare: prepareLibpool}
 
 // Those that are built in; a tagged file adds one where it could be had.
 var peers = []contender{
-	{name: "puddle_v2", prepare: preparePuddle, capped: true, rival: true},
-	{name: "fatih_v2", prepare: prepareFatih, rival: true},
+	{name: "puddle_v2", prepare: preparePuddle, capped: true},
+	{name: "fatih_v2", prepare: prepareFatih},
 	{name: "channel", prepare: prepareChannel, capped: true},
 }
 

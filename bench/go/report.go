@@ -39,7 +39,15 @@ func (r *report) only(name string, value float64, unit string) {
 }
 
 func (r *report) atMost(name string, value float64, unit string, limit float64) {
-	bound, met, word := fmt.Sprintf("<= %g", limit), value <= limit, "yes"
+	r.bound(name, value, unit, fmt.Sprintf("<= %g", limit), value <= limit)
+}
+
+func (r *report) atLeast(name string, value float64, unit string, limit float64) {
+	r.bound(name, value, unit, fmt.Sprintf(">= %g", limit), value >= limit)
+}
+
+func (r *report) bound(name string, value float64, unit, bound string, met bool) {
+	word := "yes"
 	if !met {
 		word, r.missed = "no", true
 	}

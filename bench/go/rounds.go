@@ -24,7 +24,6 @@ type contender struct {
 	// Returns what each goroutine does until told to stop, which returns how often it did it.
 	prepare func(contest) shift
 	capped  bool // never has more connections than it was told
-	rival   bool // libpool is to be as fast, where nobody waits
 }
 
 type shift func(stop *atomic.Bool) int64
@@ -64,7 +63,7 @@ func (m *measurement) compare(name string, c contest) {
 			each.times = append(each.times, m.work(c, each.shift))
 		}
 	}
-	best := bestOf(others, c.yields)
+	best := bestOf(others)
 	m.report.atMost(name, median(ours.times)/median(best.times), "times "+best.name, 1)
 	for _, each := range all {
 		m.report.only(name+"."+each.name, median(each.times), "ns")
@@ -91,11 +90,10 @@ func (m *measurement) work(c contest, shift shift) float64 {
 	return float64(time.Since(began).Nanoseconds()) / float64(done.Load())
 }
 
-// Of all, or of the rivals.
-func bestOf(entries []*entry, all bool) *entry {
-	var best *entry
+func bestOf(entries []*entry) *entry {
+	best := entries[0]
 	for _, each := range entries {
-		if (all || each.rival) && (best == nil || median(each.times) < median(best.times)) {
+		if median(each.times) < median(best.times) {
 			best = each
 		}
 	}

@@ -10,7 +10,8 @@ fail() {
   exit 1
 }
 
-if grep -l '"unsafe"' -r "$source/bindings/go"; then
+# The words of the library are in its own memory, of which Go knows nothing.
+if grep -l '"unsafe"' -r "$source/bindings/go" | grep -vx "$source/bindings/go/pool/view.go"; then
   fail "imports unsafe"
 fi
 
