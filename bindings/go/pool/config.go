@@ -122,7 +122,7 @@ func (s *settings) time(name string, value time.Duration) {
 	case value < 0:
 		s.number(name, -1)
 	case value > 0:
-		s.number(name, roundUp(value))
+		s.number(name, roundUp(value, time.Millisecond))
 	}
 }
 
@@ -141,7 +141,7 @@ func (c *Config) settings() *settings {
 		s.number("paused", 1)
 	}
 	s.countOrOff("breaker_after", int64(c.BreakerAfter))
-	s.countOrOff("fairness_us", int64(c.Fairness/time.Microsecond))
+	s.countOrOff("fairness_us", roundUp(c.Fairness, time.Microsecond))
 	if c.CheckAfter == Always {
 		s.number("check_after_ms", 0)
 	} else {
@@ -215,12 +215,15 @@ func limited(ms int64) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-func roundUp(value time.Duration) int64 {
-	milliseconds := int64(value / time.Millisecond)
-	if value%time.Millisecond > 0 {
-		milliseconds++
+func roundUp(value, unit time.Duration) int64 {
+	if value < 0 {
+		return -1
 	}
-	return milliseconds
+	units := int64(value / unit)
+	if value%unit > 0 {
+		units++
+	}
+	return units
 }
 
 // The library counts in 32 bits and refuses what is too large.

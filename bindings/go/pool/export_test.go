@@ -2,7 +2,11 @@
 
 package pool
 
-import "libpool.example/go/internal/native"
+import (
+	"time"
+
+	"libpool.example/go/internal/native"
+)
 
 // Nameless lists the codes that the library has a text for, and this package no error.
 func Nameless() (codes []int64) {
@@ -39,3 +43,6 @@ func (p *Pool[C]) Takes() (takes, asks bool) {
 
 // Expect lets the view try what this lease's slot gives next.
 func (l Lease[C]) Expect() { l.place.pool.view.expect(l.place.pool.view.home(), l.number) }
+
+// Fairness is the setting as the library has it.
+func (p *Pool[C]) Fairness() time.Duration { return p.respite * respites }

@@ -221,6 +221,16 @@ func TestInitialConnectionsAreOpened(t *testing.T) {
 	}
 }
 
+func TestAFairnessBelowAMicrosecondIsNotTheDefault(t *testing.T) {
+	for fairness, want := range map[time.Duration]time.Duration{
+		0: time.Millisecond, -1: 0, -time.Hour: 0, 1: time.Microsecond, 1500: 2 * time.Microsecond} {
+		p, _ := newPool(t, pool.Config{Fairness: fairness})
+		if got := p.Fairness(); got != want {
+			t.Errorf("%v became %v instead of %v", fairness, got, want)
+		}
+	}
+}
+
 func TestSettingsAreSetByTheirNames(t *testing.T) {
 	settings := map[string]string{"max_open": "2", "initial": "2", "get_timeout_ms": "10", "name": "prices", "queue": "lifo"}
 	p, f := newPool(t, pool.Config{MaxOpen: 5, Settings: settings})
