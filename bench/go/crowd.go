@@ -45,9 +45,9 @@ func use[T any](get func() T, put func(T)) func(*atomic.Bool) tally {
 	}
 }
 
-func newLibpool(connections int) *pool.Pool[*connection] {
+func newLibpool(connections int, fairness time.Duration) *pool.Pool[*connection] {
 	open := func(context.Context) (*connection, error) { return new(connection), nil }
-	p, err := pool.New(pool.Config{MaxOpen: connections}, open, pool.WithClose((*connection).Close))
+	p, err := pool.New(pool.Config{MaxOpen: connections, Fairness: fairness}, open, pool.WithClose((*connection).Close))
 	must(err)
 	return p
 }
@@ -84,7 +84,7 @@ func sharing(connections int) []*party {
 		free <- new(connection)
 	}
 	return []*party{
-		{name: "libpool", work: use(lease(newLibpool(connections)), func(l pool.Lease[*connection]) { must(l.Release()) })},
+		{name: "libpool", work: use(lease(newLibpool(connections, 0)), func(l pool.Lease[*connection]) { must(l.Release()) })},
 		{name: "puddle_v2", work: use(acquire(newPuddle(connections)), (*puddle.Resource[*connection]).Release)},
 		{name: "channel", work: use(func() *connection { return <-free }, func(conn *connection) { free <- conn })},
 	}
@@ -92,7 +92,7 @@ func sharing(connections int) []*party {
 
 func replacing() []*party {
 	return []*party{
-		{name: "libpool", work: use(lease(newLibpool(connections)), func(l pool.Lease[*connection]) { must(l.Discard()) })},
+		{name: "libpool", work: use(lease(newLibpool(connections, 0)), func(l pool.Lease[*connection]) { must(l.Discard()) })},
 		{name: "puddle_v2", work: use(acquire(newPuddle(connections)), (*puddle.Resource[*connection]).Destroy)},
 	}
 }
@@ -175,7 +175,7 @@ func (m *measurement) replace(name string) {
 
 // How much a get allocates that waits, and what is done meanwhile.
 func (m *measurement) allocations(name string) {
-	p := newLibpool(1)
+	p := newLibpool(1, -1) // in strict order, so all of them wait
 	mine := &party{work: use(lease(p), func(l pool.Lease[*connection]) { must(l.Release()) })}
 	m.gather(4, mine) // warms up
 	before, waited := new(runtime.MemStats), p.Stats().Waited
