@@ -10,9 +10,9 @@ set(POOL_GO_CACHE ${CMAKE_CURRENT_BINARY_DIR}/peer/cache CACHE PATH "Where Go ke
 set(environment "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod -tags=pool_system;GOPROXY=off;CGO_ENABLED=1;GOTOOLCHAIN=local")
 
 add_test(NAME go.vet COMMAND ${POOL_GO} vet ./...)
-add_test(NAME go.race COMMAND ${POOL_GO} test -race -count=1 ./internal/... ./pool ./rpcpool ./expvar)
-add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -count=1 -timeout=200s ./scenarios)
-add_test(NAME go.pointers COMMAND ${POOL_GO} test -count=1 ./scenarios)
+add_test(NAME go.race COMMAND ${POOL_GO} test -race -vet=off -count=1 ./internal/... ./pool ./rpcpool ./expvar)
+add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -vet=off -count=1 -timeout=200s ./scenarios)
+add_test(NAME go.pointers COMMAND ${POOL_GO} test -vet=off -count=1 ./scenarios)
 set(in_build_folder "${environment};PKG_CONFIG_PATH=${PROJECT_BINARY_DIR}/uninstalled")
 list(APPEND in_build_folder POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>
      POOL_SCENARIOS=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json)
