@@ -42,6 +42,7 @@ add_dependencies(plugin_loading pool)
 add_executable(dlopen_test api/dlopen_test.c)
 target_link_libraries(dlopen_test PRIVATE pool_headers)
 abi_test(abi.dlopen dlopen_test $<TARGET_FILE:pool> $<TARGET_FILE:plugin_linked> $<TARGET_FILE:plugin_loading>)
+set_property(TEST abi.dlopen APPEND PROPERTY ENVIRONMENT TSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/abi/tsan.supp)
 
 # With a copy of the library of its own, whose functions are visible to what it loads.
 add_executable(copies_test api/copies_test.c)
