@@ -86,17 +86,34 @@ static bool view_of(pool_lease_t lease, pool_view_t *view)
   return false;
 }
 
+/* Whether a lease that was lent is out. */
+static bool is_out(const pool_view_t *view, uint64_t lease)
+{
+  return ((atomic_load(word_of(view, lease)) ^ lease) & (view->beyond - view->generation)) == 0;
+}
+
+/* A put by the words, as far as they allow it. */
+static int put(const pool_view_t *view, pool_lease_t lease, pool_step_t *step)
+{
+  uint64_t number = (uint64_t)lease, base = number & ~view->slot_mask, word = base + view->plain;
+  if (!atomic_compare_exchange_strong(word_of(view, number), &word, following(view, base) + view->idle))
+    return __real_pool_step_end(lease, step);
+  if (!is_hinted(view, number) || atomic_load((_Atomic uint32_t *)view->attention) & view->put_asks)
+    return pool_step_given(lease, step);
+  *step = (pool_step_t)POOL_STEP_INIT;
+  return 0;
+}
+
+/* In any case the words say whether the lease is out. */
 int __wrap_pool_step_end(pool_lease_t lease, pool_step_t *step)
 {
   pool_view_t view;
   uint64_t number = (uint64_t)lease;
   if (!step || step->size != sizeof *step || !view_of(lease, &view) || !(number & view.untimed))
     return __real_pool_step_end(lease, step);
-  uint64_t base = number & ~view.slot_mask, word = base + view.plain;
-  if (!atomic_compare_exchange_strong(word_of(&view, number), &word, following(&view, base) + view.idle))
-    return __real_pool_step_end(lease, step);
-  if (!is_hinted(&view, number) || atomic_load((_Atomic uint32_t *)view.attention) & view.put_asks)
-    return pool_step_given(lease, step);
-  *step = (pool_step_t)POOL_STEP_INIT;
-  return 0;
+  bool was_out = is_out(&view, number);
+  int code = put(&view, lease, step);
+  must(code || was_out);
+  must(!is_out(&view, number));
+  return code;
 }

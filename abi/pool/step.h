@@ -118,6 +118,9 @@ typedef struct {
  * hint_at bytes behind that pointer has none of these bits, or `attention` has a bit of put_asks, call
  * pool_step_given().
  *
+ * A lease that a get has returned is out as long as the slot's word has its generation: the same bits from
+ * `generation` up to `beyond`, without that.
+ *
  * Static probes see nothing of either.  What is seen so is valid until pool_free(), also in a child of fork.
  */
 typedef struct {

@@ -230,8 +230,11 @@ func (p *Pool[C]) failure(last step) error {
 }
 
 func (p *Pool[C]) failureIf(last step) error {
-	if last.result >= 0 {
+	switch {
+	case last.result >= 0:
 		return nil
+	case last.result == staleCode:
+		return stale()
 	}
 	return p.failure(last)
 }

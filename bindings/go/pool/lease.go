@@ -14,7 +14,13 @@ type Lease[C any] struct {
 
 // Valid says whether the lease has not ended yet.
 func (l Lease[C]) Valid() bool {
-	return l.place != nil && l.place.lease.Load() == l.number
+	if l.place == nil {
+		return false
+	}
+	if p := l.place.pool; !p.marks {
+		return p.view.isOut(l.number)
+	}
+	return l.place.lease.Load() == l.number
 }
 
 // Conn is the connection, the same object each time it is lent.  After the lease has ended Conn panics with ErrStale,
@@ -94,7 +100,11 @@ func (l Lease[C]) Tag(text string) error {
 	return tag(l.number, text)
 }
 
-// Of all who end a lease at one time, one succeeds.
+// Of all that end a lease at one time one succeeds: here, if the pool marks leases, else when the library's word changes.
 func (l Lease[C]) take() bool {
-	return l.place != nil && l.place.lease.CompareAndSwap(l.number, 0)
+	if l.place == nil || (l.place.pool.marks && !l.place.lease.CompareAndSwap(l.number, 0)) {
+		return false
+	}
+	l.place.pass()
+	return true
 }

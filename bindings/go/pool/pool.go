@@ -50,6 +50,8 @@ type Pool[C any] struct {
 	drained   chan struct{}
 
 	tracksUse, failsFast, closesBehind bool // as in Config
+
+	marks bool // each lease is marked at its place, for something is to be done before the library knows that it has ended
 }
 
 // Option is a function that a pool calls for its connections, beside the one that opens them.
@@ -100,7 +102,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	if p.handle, err = newHandle(settings, p.abilities(), config.Name); err != nil {
 		return nil, err
 	}
-	p.view.read(p.handle)
+	p.marks = !p.view.read(p.handle) || p.around != nil || p.tracksUse
 	p.duties = settings.duties()
 	p.limits.read(settings)
 	p.limitOpens(config.OpenTimeout)
@@ -249,7 +251,9 @@ func (p *Pool[C]) most(ctx context.Context, wait bool) int64 {
 
 func (p *Pool[C]) lend(lease int64) Lease[C] {
 	place := p.table.at(lease)
-	place.lease.Swap(lease) // a swap, for the race detector sees by it what came before (pass)
+	if p.marks || detectsRaces {
+		place.lease.Swap(lease) // a swap, for the race detector sees by it what came before (pass)
+	}
 	return Lease[C]{place: place, number: lease, conn: place.conn}
 }
 

@@ -37,13 +37,24 @@ func TestTheSameObjectComesBack(t *testing.T) {
 }
 
 func TestALeaseEndsOnce(t *testing.T) {
-	p, _ := newPool(t, pool.Config{MaxOpen: 1})
+	for _, tracked := range []bool{false, true} { // then the pool marks its leases itself
+		p, _ := newPool(t, pool.Config{MaxOpen: 1, TrackUse: tracked})
+		endOnce(t, p)
+	}
+}
+
+func endOnce(t *testing.T, p *pool.Pool[*connection]) {
 	stale := get(t, p)
 	copied := stale
 	release(t, stale)
 	expect(t, stale.Release(), pool.ErrStale)
 	expect(t, copied.Release(), pool.ErrStale)
+	expect(t, stale.ReleaseUnused(), pool.ErrStale)
 	expect(t, stale.Discard(), pool.ErrStale)
+	expect(t, stale.DiscardBroken(), pool.ErrStale)
+	if conn, err := stale.Hijack(); conn != nil || !errors.Is(err, pool.ErrStale) {
+		t.Errorf("a stale lease gave %v, %v", conn, err)
+	}
 	fresh := get(t, p)
 	expect(t, stale.Release(), pool.ErrStale)
 	if stale.Valid() || !fresh.Valid() {

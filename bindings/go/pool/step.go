@@ -39,6 +39,7 @@ const (
 	timeoutCode   = C.POOL_E_TIMEOUT
 	cancelledCode = C.POOL_E_CANCELLED
 	openCode      = C.POOL_E_OPEN
+	staleCode     = C.POOL_E_STALE
 
 	never = C.POOL_NO_DEADLINE
 )

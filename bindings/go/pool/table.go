@@ -22,7 +22,7 @@ type group[C any] [1 << groupBits]place[C]
 
 // The padding keeps neighbours, which other processors use, off one cache line.
 type place[C any] struct {
-	lease atomic.Int64 // 0: not lent
+	lease atomic.Int64 // which is out, of a pool that marks leases; 0: none
 	pool  *Pool[C]
 	conn  C            // belongs to who has the lease or claim
 	life  *life        // of the connection; likewise
@@ -49,7 +49,9 @@ func (t *table[C]) claimed(number int64) *place[C] {
 // Called by who comes to have a place that is not lent, and before it is left to others.  The library's words say who has it,
 // of which the race detector knows nothing.
 func (p *place[C]) pass() {
-	p.lease.Swap(0)
+	if detectsRaces {
+		p.lease.Swap(0)
+	}
 }
 
 // The same for one that comes.

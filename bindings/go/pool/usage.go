@@ -66,22 +66,24 @@ func (l Lease[C]) ReleaseUnused() error {
 
 // Hijack takes the connection out of the pool for good: its place is free for another, and to close it is the caller's
 // business from now on; the hook Closing does not get it.
-func (l Lease[C]) Hijack() (C, error) {
+func (l Lease[C]) Hijack() (conn C, err error) {
 	if !l.take() {
-		var none C
-		return none, stale()
+		return conn, stale()
 	}
-	p, conn := l.place.pool, l.conn
+	p := l.place.pool
 	if p.around != nil {
 		p.ending(l, true)
 	}
 	next := endUnusable(l.number)
 	p.tell(next)
+	if next.result < 0 {
+		return conn, p.failureIf(next)
+	}
 	if next.work == workClose {
 		var none C
 		l.place.conn, l.place.life = none, nil // it lives on
 		next = p.acknowledge(succeeded(int64(next.claim)))
 	}
 	p.finish(next)
-	return conn, p.failureIf(next)
+	return l.conn, nil
 }

@@ -8,16 +8,18 @@ package pool
 import "C"
 
 import (
+	"math/bits"
 	"sync/atomic"
 	"unsafe"
 )
 
 // The words of the library by which a connection is lent and put back.  Where nothing is unusual a get and a release do
 // what pool_step_begin() and pool_step_end() do, without a call, as pool_view_t in <pool/step.h> says: one comparison
-// decides, on the word of the slot; then a look at the pool's attention tells whether the library is to be asked.
+// decides, on the word of the slot; then a look at the pool's attention tells whether the library is to be asked.  The word
+// also says whether a lease has ended.
 //
 // Shared: the words, with the library and all goroutines; the homes, which are guesses that the comparison proves.  The
-// race detector knows nothing of the library's memory: it sees the order by place.lease.
+// race detector knows nothing of the library's memory: in its builds it sees the order by place.lease.
 type view struct {
 	words     unsafe.Pointer // nil: the protocol is another, and all is asked of the library
 	attention *atomic.Uint32
@@ -37,12 +39,13 @@ type home struct {
 	_    [56]byte
 }
 
-func (v *view) read(handle *handle) {
+func (v *view) read(handle *handle) bool {
 	if C.step_view(C.uintptr_t(handle.address), &v.is) != 0 || v.is.version != C.POOL_VIEW_VERSION {
-		return
+		return false
 	}
 	v.attention = (*atomic.Uint32)(v.is.attention)
 	v.words = v.is.slots
+	return true
 }
 
 func (v *view) home() *home {
@@ -72,8 +75,20 @@ func (v *view) take(home *home) (lease int64, asks bool) {
 	return int64(guess), v.attention.Load()&uint32(v.is.get_asks) != 0 || guess&uint64(v.is.untimed) == 0
 }
 
+// To write one word is enough for a guess, for that is never torn; an atomic write would cost as much as the comparison.
 func (v *view) expect(home *home, lease int64) {
-	home.next.Store(v.following(uint64(lease)))
+	next := v.following(uint64(lease))
+	if detectsRaces || bits.UintSize < 64 {
+		home.next.Store(next)
+		return
+	}
+	*(*uint64)(unsafe.Pointer(&home.next)) = next
+}
+
+// Whether a lease that was lent has not ended yet.
+func (v *view) isOut(lease int64) bool {
+	word := (*atomic.Uint64)(v.slot(uint64(lease))).Load()
+	return (word^uint64(lease))&uint64(v.is.beyond-v.is.generation) == 0
 }
 
 // A lease or word, one generation on.

@@ -57,3 +57,17 @@ func TestTheLibraryIsAskedWhetherAConnectionIsWithinItsLimits(t *testing.T) {
 		}
 	}
 }
+
+func TestALeaseIsOutWhateverIsNotedOfIt(t *testing.T) {
+	p := viewed(t, pool.Config{MaxOpen: 1})
+	lease := get(t, p)
+	succeed(t, lease.Tag("noted"))
+	p.Flush() // it is to be closed when it comes back
+	if !lease.Valid() {
+		t.Error("it is not valid")
+	}
+	release(t, lease)
+	if lease.Valid() {
+		t.Error("it has ended, and is valid")
+	}
+}
