@@ -94,12 +94,20 @@ static int64_t tell(struct pool *pool, const struct step *step, bool *more)
   return wake;
 }
 
+/* Now, where that matters; an open was asked for just before. */
+static int64_t moment_of(const struct step *step)
+{
+  if (step->work == POOL_WORK_OPEN)
+    return atomic_load(&extra_of(step->slot)->asked_ns);
+  return step->work || step->look_again_ns ? clock_now() : 0;
+}
+
 /* `pool` may be another by now, where the step ended the last connection of one that was freed: then `more` is of no
    use to anybody.  Without a pool the step is empty. */
 static void describe(pool_step_t *ours, struct pool *pool, const struct step *step, int64_t ticket)
 {
   bool more;
-  int64_t now = step->work || step->look_again_ns ? clock_now() : 0;
+  int64_t now = moment_of(step);
   if (step->work)
     note_asked(pool, step, now);
   event_of_step(pool, step);
@@ -171,6 +179,13 @@ static void fail(struct pool *pool, pool_lease_t code, const struct past *past)
   failure_of_get(pool, (int)code, &late);
 }
 
+static int64_t how_long(const struct past *past)
+{
+  if (past->began_ns == 0)
+    return 0;
+  return (past->ended_ns ? past->ended_ns : clock_now()) - past->began_ns;
+}
+
 /* Every get ends in one event, told when pool_failure() has the reason. */
 static void end_get(struct pool *pool, pool_lease_t result, const struct past *past)
 {
@@ -180,7 +195,7 @@ static void end_get(struct pool *pool, pool_lease_t result, const struct past *p
   } else {
     fail(pool, result, past);
   }
-  event_step_ended(pool, result, past->began_ns ? clock_now() - past->began_ns : 0, past->waited_ns);
+  event_step_ended(pool, result, how_long(past), past->waited_ns);
 }
 
 /* Hands out what a call has come to.  0: the get goes on. */
@@ -262,6 +277,8 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
   if (ticket)
     return begin_ticket(pool, ticket, &step, theirs);
   pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
+  if (pool->joins && timeout_ms && !result && !step.work)
+    result = asker_begin_alone(pool, &step);
   step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
   if (step.work == POOL_WORK_CHECK && pool->detached && timeout_ms)
     return begin_joined(pool, timeout_ms, &step, theirs);
@@ -320,6 +337,23 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
     return begin_asked(pool, timeout_ms, lease, attention, theirs);
   PROBE_LENT(pool, lease);
   return lease;
+}
+
+int pool_step_join(pool_lease_t claim, int64_t timeout_ms, pool_step_t *theirs)
+{
+  struct step step = {0};
+  struct past past;
+  int code = check_step(theirs);
+  if (code)
+    return code;
+  if (timeout_ms < -1)
+    return error_set(NULL, POOL_E_INVALID, 0, "timeout_ms is below -1");
+  if (has_vtable(claim, false))
+    return refuse_vtable();
+  struct slot *slot = slot_find(claim);
+  struct pool *pool = slot ? slot_pool(slot) : NULL;
+  pool_lease_t result = pool ? asker_join_open(pool, claim, clock_deadline(timeout_ms), &step, &past) : POOL_E_STALE;
+  return (int)finish(result == POOL_E_STALE ? NULL : pool, &step, theirs, result, step.attended, &past);
 }
 
 /* A lease that the caller took by the pool's words. */
@@ -511,6 +545,7 @@ static void past_of_work(struct past *past, const struct outcome *outcome)
 {
   *past = (struct past){.began_ns = outcome->since_ns ? outcome->since_ns : outcome->asked_ns - outcome->busy_ns,
                         .since_ns = outcome->since_ns,
+                        .ended_ns = outcome->asked_ns + outcome->took_ns,
                         .waited_ns = outcome->waited_ns,
                         .busy_ns = outcome->busy_ns + outcome->took_ns,
                         .error = {.code = 0}};

@@ -61,6 +61,16 @@ pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *
   return result || step->work ? result : POOL_E_TIMEOUT;
 }
 
+pool_lease_t asker_begin_alone(struct pool *pool, struct step *step)
+{
+  static const struct asking asking = {.waits = true};
+  pthread_mutex_lock(&pool->lock);
+  bool alone = !pool->queue.first && pool->left_over.works == 0 && pool->breaker.failures == 0;
+  pool_lease_t result = alone ? answer(pool, &asking, 0, step) : 0; /* the time is a waiter's */
+  life_unlock(pool);
+  return result > 0 ? result : 0; /* an error is for the waiter to tell */
+}
+
 static int open_for_nobody(struct pool *pool, struct step *step)
 {
   if (attention_closed(pool))
@@ -189,6 +199,49 @@ pool_lease_t asker_join(struct pool *pool, struct waiter *waiter, struct step *s
     atomic_store(&extra_of(step->slot)->asked_for, FOR_NOBODY);
     give_ticket(pool, waiter);
   }
+  life_unlock(pool);
+  return result;
+}
+
+/* Says for which ticket the work of this claim is, unless it is being reported: what reports it changes the word first
+   and then reads the ticket. */
+static bool attend(struct slot *slot, pool_lease_t claim, int64_t ticket)
+{
+  struct extra *extra = extra_of(slot);
+  atomic_store(&extra->attended, ticket);
+  return slot_is_at(slot_word(slot), claim) || atomic_exchange(&extra->attended, 0) == 0;
+}
+
+static pool_lease_t join(struct pool *pool, struct slot *slot, pool_lease_t claim, struct waiter *waiter,
+                         struct step *step)
+{
+  if (!attend(slot, claim, atomic_load(&waiter->ticket)))
+    return POOL_E_STALE;
+  waiter->began_ns = atomic_load(&extra_of(slot)->asked_ns);
+  step->work = POOL_WORK_OPEN; /* for the waiter to be counted so */
+  pool_lease_t result = queue_join(pool, waiter, step);
+  step->work = POOL_WORK_NONE;
+  if (result < 0) {
+    pool->left_over.works++;
+    count_failed_get_locked(pool, result, false);
+  }
+  return result;
+}
+
+pool_lease_t asker_join_open(struct pool *pool, pool_lease_t claim, int64_t deadline_ns, struct step *step,
+                             struct past *past)
+{
+  struct slot *slot = slot_of(claim);
+  pthread_mutex_lock(&pool->lock);
+  /* Under the lock: the slot does not leave the pool before its report was settled. */
+  uint64_t word = slot_word(slot);
+  bool opens = slot_is_at(word, claim) && state_of(word) == OPENING && slot_is_of(slot, pool);
+  struct waiter *waiter = opens ? take_ticket(pool, WAITER_TICKET, deadline_ns) : NULL;
+  pool_lease_t result = waiter ? join(pool, slot, claim, waiter, step) : POOL_E_STALE;
+  if (waiter)
+    note_past(past, waiter);
+  if (waiter && result)
+    give_ticket(pool, waiter);
   life_unlock(pool);
   return result;
 }

@@ -17,6 +17,7 @@ struct step;
 /* What a get of the step API was, once its ticket is gone. */
 struct past {
   int64_t began_ns, since_ns; /* when it began, and came into the queue; 0: it did not */
+  int64_t ended_ns;           /* 0: now */
   int64_t waited_ns;          /* how long it was in the queue; 0: not */
   int64_t busy_ns;            /* how long opens took that failed for it */
   bool at_once, starved;      /* as those of its waiter */
@@ -35,6 +36,10 @@ pool_lease_t asker_take_idle(struct pool *pool, struct step *step);
    rather opens than meets another; one that waits will queue if there is nothing now. */
 pool_lease_t asker_begin(struct pool *pool, bool wary, bool waits, struct step *step);
 
+/* Begins a get that will queue if its open takes long, where none queues and nothing was left over: a lease, or 0 with
+   work.  Or 0 without: it has to queue. */
+pool_lease_t asker_begin_alone(struct pool *pool, struct step *step);
+
 /* Asks for an open for nobody in particular.  0 with work, or why there is none. */
 int asker_open(struct pool *pool, struct step *step);
 
@@ -47,6 +52,12 @@ void asker_give_ticket(struct pool *pool, struct waiter *waiter);
 /* Begins the wait of a ticket of a get that has taken a connection which is to be checked.  0; or an error, and then
    the ticket is given up and the check is for nobody in particular. */
 pool_lease_t asker_join(struct pool *pool, struct waiter *waiter, struct step *step, struct past *past);
+
+/* Begins the wait of a get that began alone and whose open is under way: 0 with step->attended, its ticket; or an
+   error, and then it is over and its open was left over; or POOL_E_STALE: the open has just been reported.  *past is
+   filled in unless the result is that. */
+pool_lease_t asker_join_open(struct pool *pool, pool_lease_t claim, int64_t deadline_ns, struct step *step,
+                             struct past *past);
 
 /* asker_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment.  *past is
    filled in unless the result is POOL_E_STALE. */

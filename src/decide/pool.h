@@ -206,6 +206,7 @@ struct pool {
   bool stepped;       /* of the step API: has no callbacks */
   bool tickets_block; /* and a ticket is that of a thread which sleeps, as a waiter in the library does */
   bool detached;      /* and a get waits on while an open or check is done for it (attend.h) */
+  bool joins;         /* and may begin to wait after its open has begun */
   crew_turn_fn *turn[CREW_ROLES];
   bool checks_all;  /* before each lending */
   bool needs_watch; /* something has to do with time */

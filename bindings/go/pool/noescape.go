@@ -12,6 +12,8 @@ package pool
 #cgo nocallback step_begin
 #cgo noescape step_taken
 #cgo nocallback step_taken
+#cgo noescape step_join
+#cgo nocallback step_join
 #cgo noescape step_given
 #cgo nocallback step_given
 #cgo noescape step_cancel

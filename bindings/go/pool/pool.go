@@ -39,7 +39,7 @@ type Pool[C any] struct {
 	view      view
 	queue     queue
 	early     early // gets that ended before the library was asked
-	underway  opens
+	underway  *opens
 	keeper    keeper
 	bell      bell
 	filling   atomic.Bool           // New opens the first connections, and whatever else there is to do can wait
@@ -106,6 +106,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 	p.duties = settings.duties()
 	p.limits.read(settings)
 	p.limitOpens(config.OpenTimeout)
+	p.underway = newOpens(p.duties.opens)
 	if err := p.fill(p.initial); err != nil {
 		return nil, unnamed(err)
 	}
@@ -116,7 +117,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 
 // What this pool does for the library.
 func (p *Pool[C]) abilities() int {
-	abilities := p.listeners.abilities() | detachedStep
+	abilities := p.listeners.abilities() | joinsStep
 	if p.check != nil {
 		abilities |= checksStep
 	}
@@ -262,10 +263,16 @@ func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Le
 	if exposesAll.Load() && p.bell.isDeaf() {
 		p.listen()
 	}
+	if opensAlone(next, wait) {
+		return p.openAlone(caller, next)
+	}
 	ctx, cancel := p.limited(caller)
 	defer cancel()
 	var failed error // of the last open
 	for {
+		if opensAlone(next, wait) {
+			return p.openAlone(ctx, next)
+		}
 		p.tell(next)
 		switch {
 		case next.result > 0:
@@ -274,7 +281,7 @@ func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Le
 			p.begin(next, nil)
 			return Lease[C]{}, p.ended(ctx, wait, next, failed)
 		case next.ticket != 0:
-			return p.queued(ctx, caller, next)
+			return p.queued(ctx, caller, next, nil)
 		case next.work == workOpen || next.work == workCheck:
 			done, err := p.perform(ctx, caller, next)
 			if done.lease != 0 || err != nil {
@@ -293,11 +300,11 @@ func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Le
 
 // A get that has a place in the queue.  It waits there for what comes first, also while a connection is opened or checked
 // for it: what comes of that goes to the first in the queue.
-func (p *Pool[C]) queued(ctx, caller context.Context, next step) (Lease[C], error) {
+func (p *Pool[C]) queued(ctx, caller context.Context, next step, work *errand) (Lease[C], error) {
 	ticket := int64(next.ticket)
 	told := p.queue.enter(ticket)
 	defer p.queue.leave(ticket, told)
-	work := p.send(caller, nil, ticket, next)
+	work = p.send(caller, work, ticket, next)
 	// Who told this ticket before it was known here told nobody, so look once more.
 	next = p.resume(work, ticket)
 	for inVain := false; next.ticket != 0; inVain = true {
@@ -341,7 +348,8 @@ func (p *Pool[C]) send(caller context.Context, work *errand, ticket int64, next 
 		return work
 	}
 	if work == nil {
-		work = &errand{queue: &p.queue, ticket: ticket}
+		work = &errand{queue: &p.queue}
+		work.ticket.Store(ticket)
 	}
 	go p.runFor(caller, next, work)
 	return work
@@ -354,10 +362,7 @@ func (p *Pool[C]) passOn(work *errand, ticket int64, next step) {
 	}
 	p.tell(next)
 	p.send(context.Background(), work, ticket, next)
-	if next.ticket != 0 {
-		next = cancel(ticket)
-		p.tell(next)
-	}
+	p.leave(int64(next.ticket))
 	p.putBack(max(int64(next.result), 0))
 	panic(work.panicked.Load())
 }

@@ -16,6 +16,9 @@ import "runtime"
 
 type told = C.struct_step
 
+// A place in the queue, or none.
+func ticketOf(ticket int64) told { return told{ticket: C.int64_t(ticket)} }
+
 // What is to be done next, as <pool/step.h> says it.
 type step struct {
 	told
@@ -34,11 +37,12 @@ const (
 	eventsStep = C.POOL_STEP_EVENTS
 	logStep    = C.POOL_STEP_LOG
 
-	detachedStep = C.POOL_STEP_DETACHED
+	joinsStep = C.POOL_STEP_JOINS
 
 	timeoutCode   = C.POOL_E_TIMEOUT
 	cancelledCode = C.POOL_E_CANCELLED
 	openCode      = C.POOL_E_OPEN
+	closedCode    = C.POOL_E_CLOSED
 	staleCode     = C.POOL_E_STALE
 
 	never = C.POOL_NO_DEADLINE
@@ -64,6 +68,15 @@ func begin(handle *handle, timeout int64, ticket int64) (next step) {
 func taken(handle *handle, timeout int64, lease int64) (next step) {
 	C.step_taken(C.uintptr_t(handle.address), C.int64_t(timeout), C.int64_t(lease), &next.told)
 	runtime.KeepAlive(handle)
+	if next.text != 0 {
+		next.read()
+	}
+	return
+}
+
+// Gives a get a place in the queue whose open takes long.
+func join(claim, timeout int64) (next step) {
+	C.step_join(C.int64_t(claim), C.int64_t(timeout), &next.told)
 	if next.text != 0 {
 		next.read()
 	}

@@ -65,6 +65,15 @@ static inline void step_taken(uintptr_t pool, int64_t timeout_ms, int64_t lease,
     tell_failure(told);
 }
 
+/* Goes on with a get whose open takes long, in the queue. */
+static inline void step_join(int64_t claim, int64_t timeout_ms, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_join(claim, timeout_ms, &step), &step);
+  if (told->result < 0)
+    tell_failure(told);
+}
+
 static inline int step_view(uintptr_t pool, pool_view_t *view)
 {
   *view = (pool_view_t)POOL_VIEW_INIT;

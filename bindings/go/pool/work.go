@@ -42,6 +42,7 @@ type outcome[C any] struct {
 	lease    int64
 	failed   error  // of open
 	message  string // what the library says of that
+	ticket   int64  // with which the get waits on, or 0
 }
 
 // Why a get is over that leaves its work behind.
@@ -57,9 +58,18 @@ func unfinished(next step) string {
 // What has been begun for a get that waits for what comes first.
 type errand struct {
 	queue    *queue
-	ticket   int64
+	ticket   atomic.Int64          // 0: none yet
 	failed   atomic.Pointer[error] // of the last open
 	panicked atomic.Pointer[PanicError]
+	reported atomic.Bool   // the outcome of an open is there, but what the library asks for then is not done
+	bell     chan struct{} // of a get that is not in the queue: the outcome is there, or the open takes long
+}
+
+func (e *errand) report() {
+	if e.bell != nil {
+		e.reported.Store(true)
+		wake(e.bell)
+	}
 }
 
 // The last open's error, or nil.
@@ -83,17 +93,18 @@ func (e *errand) note(failed error, panicked *PanicError) {
 	}
 }
 
+// Tells the get of what the library does not tell.
+func (e *errand) tellEnd(failsFast bool) {
+	if e.panicked.Load() != nil || (failsFast && e.failed.Load() != nil) {
+		e.queue.tell(e.ticket.Load())
+	}
+}
+
 func (p *Pool[C]) runFor(values context.Context, next step, e *errand) {
 	result := new(outcome[C])
 	defer p.tendAfter(result)
-	defer func() {
-		if result.panicked != nil {
-			e.queue.tell(e.ticket)
-		} else if p.failsFast && result.failed != nil {
-			e.queue.tell(e.ticket)
-		}
-	}()
-	p.run(values, next, result, func() { e.note(result.failed, result.panicked) })
+	defer func() { e.tellEnd(p.failsFast) }()
+	p.run(values, next, result, e)
 }
 
 // ---- for a get that waits for nothing else ----
@@ -162,22 +173,22 @@ func (p *Pool[C]) runAlone(next step) {
 
 // ---- opening and checking ----
 
-// Before the library knows what came of it, note is called, unless it is nil.
-func (p *Pool[C]) run(values context.Context, next step, result *outcome[C], note func()) {
-	defer p.report(next, result, note)
+// The errand is that of the get that waits, or nil.
+func (p *Pool[C]) run(values context.Context, next step, result *outcome[C], e *errand) {
+	defer p.report(next, result, e)
 	defer result.catch()
 	if next.work == workOpen {
-		p.openOne(values, result)
+		p.openOne(values, result, e)
 	} else {
 		result.err = p.checkInTime(detached(values), p.table.claimed(int64(next.claim)).conn)
 	}
 	result.ended = true
 }
 
-func (p *Pool[C]) openOne(values context.Context, result *outcome[C]) {
-	life := newLife(values, p.duties.opens)
-	result.life = life
+func (p *Pool[C]) openOne(values context.Context, result *outcome[C], e *errand) {
+	life := newLife(values, e)
 	p.underway.begin(life)
+	result.life = life
 	defer func() {
 		p.underway.end(life)
 		if !result.ended && result.err == nil {
@@ -235,7 +246,7 @@ func isNil(conn any) bool {
 	return false
 }
 
-func (p *Pool[C]) report(next step, result *outcome[C], note func()) {
+func (p *Pool[C]) report(next step, result *outcome[C], e *errand) {
 	failure := result.err
 	opens := next.work == workOpen
 	if !opens {
@@ -245,26 +256,34 @@ func (p *Pool[C]) report(next step, result *outcome[C], note func()) {
 		p.table.make(int64(next.claim), p).fill(result.conn, result.life)
 		p.cause.Store(nil)
 	} else if opens {
-		p.cause.Store(&failure)
-		p.lastCause.Store(&failure)
+		p.noteCause(failure)
 		result.failed = failure
 	}
-	if note != nil {
-		note()
+	if e != nil {
+		e.note(result.failed, result.panicked)
 	}
 	result.err = nil // after a failed check the get goes on
 	after := p.acknowledge(outcomeOf(next, failure))
 	switch {
 	case after.result > 0:
 		result.lease = int64(after.result)
-	case result.failed != nil:
+	case result.failed != nil && after.result != closedCode:
 		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure, Pool: p.handle.name()}
-	case failure == nil:
+	case opens || failure == nil:
 		result.err = p.failureIf(after)
 	}
 	result.message = after.message
+	result.ticket = int64(after.ticket)
 	result.failure = failure != nil
+	if e != nil {
+		e.report()
+	}
 	p.finishQuietly(after)
+}
+
+func (p *Pool[C]) noteCause(failure error) {
+	p.cause.Store(&failure)
+	p.lastCause.Store(&failure)
 }
 
 // After a failure something may be due: to try again, or to close the connections that were suspect as well.
