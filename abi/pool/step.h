@@ -52,7 +52,6 @@ extern "C" {
 #define POOL_STEP_DETACHED                                                                                             \
   64 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
         and what comes of it goes to the waiter whose turn it is */
-
 #define POOL_STEP_JOINS                                                                                                \
   128 /**< likewise, but an open may come without a ticket; pool_step_join() gives it if the open takes long */
 
@@ -205,7 +204,7 @@ POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t 
  * Returns 0 with step->ticket: call pool_step_begin() with it, for something may have come meanwhile.
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_STALE (no such claim of an open: as a rule pool_step_done() has just got it, and returns what the get
- * has come to); POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_EVICTED: the get is over, and what is opened is for the next;
+ * has come to); POOL_E_CLOSED, POOL_E_EVICTED: the get is over, and what is opened is for the next;
  * POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  *
  * @param claim      from the step that asked for the open

@@ -483,6 +483,43 @@ static void test_manual__errors_of_steps_that_end(void **state)
   fake_finish(&fake, called);
 }
 
+static int64_t join(pool_step_t *step)
+{
+  return pool_step_join(-1, -1, step);
+}
+
+static void test_manual__errors_of_steps_that_join(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  with_wrong_steps(join);
+  see(pool_step_join(-1, -2, &step));
+  see(pool_step_join(-1, -1, &step));
+  for (int closes = 0; closes < 2; closes++) {
+    stepped = NULL;
+    assert_int_equal(pool_step_create(NULL, POOL_STEP_JOINS, &stepped, NULL), 0);
+    assert_int_equal(pool_step_begin(stepped, -1, 0, &step), 0);
+    pool_lease_t claim = step.claim;
+    if (closes)
+      pool_close(stepped, 0);
+    else if (pool_pause(stepped) == 0)
+      pool_evict(stepped);
+    see(pool_step_join(claim, -1, &step));
+    pool_free(stepped);
+  }
+  called = make(NULL);
+  borrowed = pool_get(called);
+  assert_int_equal(pool_mark_unusable(borrowed), 0); /* a claim of a pool with a vtable: what is being closed */
+  gate_set(&fake.closing, false);
+  pthread_t putter = thread_start(put_main, NULL);
+  wait_until(gate_waiting(&fake.closing) == 1);
+  see(pool_step_join(borrowed + (1 << 20), -1, &step));
+  gate_set(&fake.closing, true);
+  thread_end(putter);
+  assert_as_documented("step.h", "pool_step_join");
+  fake_finish(&fake, called);
+}
+
 int main(int count, char **arguments)
 {
   const struct CMUnitTest tests[] = {
@@ -494,6 +531,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_manual__errors_of_steps_that_take_what_is_idle_or_open_more),
       cmocka_unit_test(test_manual__errors_of_steps_that_cancel),
       cmocka_unit_test(test_manual__errors_of_steps_that_end),
+      cmocka_unit_test(test_manual__errors_of_steps_that_join),
   };
   folder = count > 1 ? arguments[1] : "";
   return cmocka_run_group_tests(tests, NULL, NULL);

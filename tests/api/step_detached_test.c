@@ -331,6 +331,200 @@ static void test_step_detached__an_open_that_hangs_is_not_counted_as_idle_soon(v
   step_finish(pool, 2);
 }
 
+/* ---- opens that begin alone ---- */
+
+static pool_t *joining(const struct plan *plan)
+{
+  return step_pool_able(plan, POOL_STEP_JOINS);
+}
+
+/* The get of this claim joins the queue. */
+static int64_t join(pool_lease_t claim)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_join(claim, -1, &step), 0);
+  assert_int_equal(step.work, POOL_WORK_NONE);
+  assert_true(step.ticket > 0);
+  return step.ticket;
+}
+
+static pool_lease_t open_alone(pool_t *pool)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_opens(pool, -1, 0, &step);
+  pool_lease_t claim = step.claim, lease = pool_step_done(claim, NULL, &connections[0], &step);
+  assert_true(lease > 0);
+  assert_int_equal(pool_step_join(claim, -1, &step), POOL_E_STALE);
+  return lease;
+}
+
+static void test_step_detached__an_open_that_begins_alone_brings_the_lease(void **state)
+{
+  (void)state;
+  pool_t *pool = joining(PLAN(.config.max_open = 1));
+  pool_lease_t lease = open_alone(pool);
+  assert_int_equal(pool_step_join(lease, -1, &(pool_step_t)POOL_STEP_INIT), POOL_E_STALE);
+  assert_int_equal(stats_of(pool).waited, 0);
+  put(lease);
+  step_finish(pool, 1);
+}
+
+static void test_step_detached__a_get_that_has_joined_takes_what_is_put(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = joining(PLAN(.config.max_open = 2));
+  for (int early = 0; early < 2; early++) {
+    pool_lease_t held = open_alone(pool);
+    assert_opens(pool, -1, 0, &step);
+    pool_lease_t claim = step.claim;
+    if (early)
+      put(held);
+    int64_t ticket = join(claim);
+    if (!early)
+      assert_int_equal(step_put(held), ticket);
+    pool_lease_t lease = fetch(pool, ticket);
+    assert_int_equal(slot_number(lease), slot_number(held));
+    report(claim, NULL, 0); /* is kept for the next */
+    step_close(lease, pool_mark_unusable(lease) ? 0 : POOL_REASON_UNUSABLE);
+    lease = pool_step_idle(pool, &step);
+    step_close(lease, pool_mark_unusable(lease) ? 0 : POOL_REASON_UNUSABLE);
+  }
+  step_finish(pool, 0);
+}
+
+static void test_step_detached__a_get_that_has_joined_is_told_of_its_open(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = joining(PLAN(.config.max_open = 1));
+  assert_opens(pool, -1, 0, &step);
+  pool_lease_t claim = step.claim;
+  int64_t ticket = join(claim);
+  report(claim, &failed_work, ticket);
+  assert_int_equal(pool_step_begin(pool, -1, ticket, &step), POOL_E_OPEN);
+  ticket = begin_with(pool, 0, POOL_WORK_OPEN, &step); /* after a failure none begins alone */
+  report(step.claim, NULL, ticket);
+  pool_lease_t lease = fetch(pool, ticket);
+  step_close(lease, pool_mark_unusable(lease) ? 0 : POOL_REASON_UNUSABLE);
+  assert_opens(pool, -1, 0, &step);
+  claim = step.claim;
+  ticket = join(claim);
+  report(claim, NULL, ticket);
+  put(fetch(pool, ticket));
+  step_finish(pool, 1);
+}
+
+static void test_step_detached__a_get_waits_on_after_an_open_that_began_alone_has_failed(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = joining(PLAN(.config.max_open = 2));
+  pool_lease_t held = open_alone(pool);
+  assert_opens(pool, -1, 0, &step);
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
+  int64_t ticket = step.ticket;
+  assert_int_equal(step_put(held), ticket);
+  put(fetch(pool, ticket));
+  step_finish(pool, 1);
+  pool = joining(PLAN(.config.max_open = 2));
+  assert_opens(pool, -1, 0, &step); /* nothing else may come */
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), POOL_E_OPEN);
+  step_finish(pool, 0);
+}
+
+static void test_step_detached__a_get_that_leaves_after_it_joined_leaves_its_open(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = joining(PLAN(.config.max_open = 2));
+  assert_opens(pool, -1, 0, &step);
+  pool_lease_t claim = step.claim;
+  give_up(join(claim));
+  int64_t next = begin_with(pool, 0, POOL_WORK_NONE, &step); /* counts on it, and has a place therefore */
+  report(claim, NULL, next);
+  put(fetch(pool, next));
+  assert_int_equal(stats_of(pool).opened, 1);
+  step_finish(pool, 1);
+}
+
+static void test_step_detached__where_others_wait_an_open_comes_with_a_ticket(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = joining(PLAN(.config.max_open = 2));
+  assert_opens(pool, -1, 0, &step);
+  pool_lease_t first = step.claim;
+  int64_t joined = join(first);
+  int64_t other = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+  report(step.claim, NULL, other);
+  report(first, NULL, joined);
+  put(fetch(pool, joined));
+  put(fetch(pool, other));
+  step_finish(pool, 2);
+}
+
+static void test_step_detached__nobody_joins_the_queue_of_a_closed_pool(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = joining(PLAN(.config.max_open = 2));
+  assert_opens(pool, -1, 0, &step);
+  pool_lease_t claim = step.claim;
+  assert_int_equal(pool_close(pool, 0), 1);
+  assert_int_equal(pool_step_join(claim, -1, &step), POOL_E_CLOSED);
+  assert_int_equal(pool_step_done(claim, NULL, &connections[0], &step), POOL_E_CLOSED);
+  assert_int_equal(step.work, POOL_WORK_CLOSE);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  assert_int_equal(stats_of(pool).failed_closed, 1);
+  step_finish(pool, 0);
+}
+
+enum { RACES = 3000 };
+static _Atomic int64_t raced, brought;
+
+/* Reports each claim that it is shown, and shows what it brought; 0 ends it. */
+static void *report_main(void *data)
+{
+  (void)data;
+  pool_step_t step = POOL_STEP_INIT;
+  for (int64_t claim = 0; claim >= 0;) {
+    while ((claim = atomic_exchange(&raced, 0)) == 0)
+      yield_ns();
+    if (claim > 0)
+      atomic_store(&brought, 1 + pool_step_done(claim, NULL, &connections[0], &step));
+  }
+  return NULL;
+}
+
+static void test_step_detached__a_report_and_a_get_that_joins_meet_without_losing_a_lease(void **state)
+{
+  (void)state;
+  pthread_t thread;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = joining(PLAN(.config.max_open = 1));
+  assert_int_equal(pthread_create(&thread, NULL, report_main, NULL), 0);
+  for (int i = 0; i < RACES; i++) {
+    assert_opens(pool, -1, 0, &step);
+    pool_lease_t claim = step.claim, lease;
+    atomic_store(&brought, 0);
+    atomic_store(&raced, claim);
+    for (int wait = i % 16; wait-- > 0;)
+      yield_ns();
+    int code = pool_step_join(claim, -1, &step);
+    assert_true(code == 0 || code == POOL_E_STALE);
+    int64_t ticket = step.ticket;
+    must_soon(atomic_load(&brought));
+    lease = atomic_load(&brought) - 1;
+    assert_true(code ? lease > 0 : lease == 0);
+    lease = code ? lease : fetch(pool, ticket);
+    step_close(lease, pool_mark_unusable(lease) ? 0 : POOL_REASON_UNUSABLE);
+  }
+  atomic_store(&raced, -1);
+  pthread_join(thread, NULL);
+  step_finish(pool, 0);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -348,6 +542,14 @@ int main(void)
       cmocka_unit_test(test_step_detached__a_failed_check_lets_the_get_look_again),
       cmocka_unit_test(test_step_detached__a_second_check_is_begun_when_the_first_takes_long),
       cmocka_unit_test(test_step_detached__an_open_that_hangs_is_not_counted_as_idle_soon),
+      cmocka_unit_test(test_step_detached__an_open_that_begins_alone_brings_the_lease),
+      cmocka_unit_test(test_step_detached__a_get_that_has_joined_takes_what_is_put),
+      cmocka_unit_test(test_step_detached__a_get_that_has_joined_is_told_of_its_open),
+      cmocka_unit_test(test_step_detached__a_get_waits_on_after_an_open_that_began_alone_has_failed),
+      cmocka_unit_test(test_step_detached__a_get_that_leaves_after_it_joined_leaves_its_open),
+      cmocka_unit_test(test_step_detached__where_others_wait_an_open_comes_with_a_ticket),
+      cmocka_unit_test(test_step_detached__nobody_joins_the_queue_of_a_closed_pool),
+      cmocka_unit_test(test_step_detached__a_report_and_a_get_that_joins_meet_without_losing_a_lease),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

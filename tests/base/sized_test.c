@@ -426,6 +426,13 @@ static int step_taken(void *step)
   return kept < 0 ? (int)kept : 0;
 }
 
+/* Nothing is being opened: it is stale where the size is right. */
+static int step_join(void *step)
+{
+  int code = pool_step_join(1, -1, step);
+  return code == POOL_E_STALE ? 0 : code;
+}
+
 static int step_given(void *step)
 {
   pool_lease_t ended = begin_well();
@@ -542,6 +549,7 @@ static const struct attempt {
     WRITTEN("pool_step_view", pool_view_t, put_asks, step_view),
     WRITTEN("pool_step_taken", pool_step_t, look_again_ns, step_taken),
     WRITTEN("pool_step_given", pool_step_t, look_again_ns, step_given),
+    WRITTEN("pool_step_join", pool_step_t, look_again_ns, step_join),
     WRITTEN("pool_step_open", pool_step_t, look_again_ns, step_open),
     WRITTEN("pool_step_end_unused", pool_step_t, look_again_ns, step_end_unused),
     WRITTEN("pool_step_next", pool_step_t, look_again_ns, step_next),

@@ -52,6 +52,8 @@ extern "C" {
 #define POOL_STEP_DETACHED                                                                                             \
   64 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
         and what comes of it goes to the waiter whose turn it is */
+#define POOL_STEP_JOINS                                                                                                \
+  128 /**< likewise, but an open may come without a ticket; pool_step_join() gives it if the open takes long */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
     fails. */
@@ -117,6 +119,9 @@ typedef struct {
  * pointer that is block_at bytes behind the word, and then the 64 bits that are bit_at bytes behind it.  If what is
  * hint_at bytes behind that pointer has none of these bits, or `attention` has a bit of put_asks, call
  * pool_step_given().
+ *
+ * A lease that a get has returned is out as long as the slot's word has its generation: the same bits from
+ * `generation` up to `beyond`, without that.
  *
  * Static probes see nothing of either.  What is seen so is valid until pool_free(), also in a child of fork.
  */
@@ -191,6 +196,21 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
  * @param ticket 0, or the ticket of an earlier call
  */
 POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, pool_step_t *step);
+
+/**
+ * Goes on with a get that was given an open without a ticket, as POOL_STEP_JOINS allows where nobody waits: it waits
+ * from now on for what comes first, as with POOL_STEP_DETACHED.
+ *
+ * Returns 0 with step->ticket: call pool_step_begin() with it, for something may have come meanwhile.
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_STALE (no such claim of an open: as a rule pool_step_done() has just got it, and returns what the get
+ * has come to); POOL_E_CLOSED, POOL_E_EVICTED: the get is over, and what is opened is for the next;
+ * POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ *
+ * @param claim      from the step that asked for the open
+ * @param timeout_ms how long the get may take from now on
+ */
+POOL_API int pool_step_join(pool_lease_t claim, int64_t timeout_ms, pool_step_t *step);
 
 /**
  * Lends an idle connection, if there is one: opens nothing and does not queue.
