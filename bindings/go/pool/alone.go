@@ -20,7 +20,7 @@ func opensAlone(next step, wait bool) bool {
 func (p *Pool[C]) openAlone(caller context.Context, next step) (Lease[C], error) {
 	p.tell(next)
 	o := &opening[C]{errand: errand{queue: &p.queue, bell: p.underway.lendBell()}}
-	go p.runSoon(caller, next, o)
+	go p.runAlongside(caller, next, o)
 	select {
 	case <-o.bell:
 	case <-caller.Done():
@@ -38,7 +38,7 @@ func (p *Pool[C]) openAlone(caller context.Context, next step) (Lease[C], error)
 	return p.openedAlone(caller, o)
 }
 
-func (p *Pool[C]) runSoon(values context.Context, next step, o *opening[C]) {
+func (p *Pool[C]) runAlongside(values context.Context, next step, o *opening[C]) {
 	defer p.tendAfter(&o.outcome)
 	defer func() { o.tellEnd(p.failsFast) }()
 	p.run(values, next, &o.outcome, &o.errand)
