@@ -339,20 +339,18 @@ pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t ticket, p
   return lease;
 }
 
-int pool_step_join(pool_lease_t claim, int64_t timeout_ms, pool_step_t *theirs)
+int pool_step_join(pool_lease_t claim, pool_step_t *theirs)
 {
   struct step step = {0};
   struct past past;
   int code = check_step(theirs);
   if (code)
     return code;
-  if (timeout_ms < -1)
-    return error_set(NULL, POOL_E_INVALID, 0, "timeout_ms is below -1");
   if (has_vtable(claim, false))
     return refuse_vtable();
   struct slot *slot = slot_find(claim);
   struct pool *pool = slot ? slot_pool(slot) : NULL;
-  pool_lease_t result = pool ? asker_join_open(pool, claim, clock_deadline(timeout_ms), &step, &past) : POOL_E_STALE;
+  pool_lease_t result = pool ? asker_join_open(pool, claim, &step, &past) : POOL_E_STALE;
   return (int)finish(result == POOL_E_STALE ? NULL : pool, &step, theirs, result, step.attended, &past);
 }
 

@@ -228,15 +228,15 @@ static pool_lease_t join(struct pool *pool, struct slot *slot, pool_lease_t clai
   return result;
 }
 
-pool_lease_t asker_join_open(struct pool *pool, pool_lease_t claim, int64_t deadline_ns, struct step *step,
-                             struct past *past)
+pool_lease_t asker_join_open(struct pool *pool, pool_lease_t claim, struct step *step, struct past *past)
 {
   struct slot *slot = slot_of(claim);
   pthread_mutex_lock(&pool->lock);
   /* Under the lock: the slot does not leave the pool before its report was settled. */
   uint64_t word = slot_word(slot);
-  bool opens = slot_is_at(word, claim) && state_of(word) == OPENING && slot_is_of(slot, pool);
-  struct waiter *waiter = opens ? take_ticket(pool, WAITER_TICKET, deadline_ns) : NULL;
+  bool opens = pool->joins && slot_is_at(word, claim) && state_of(word) == OPENING && slot_is_of(slot, pool);
+  int64_t until_ns = opens ? atomic_load(&extra_of(slot)->until_ns) : 0; /* 0: a report has taken it */
+  struct waiter *waiter = until_ns ? take_ticket(pool, WAITER_TICKET, until_ns) : NULL;
   pool_lease_t result = waiter ? join(pool, slot, claim, waiter, step) : POOL_E_STALE;
   if (waiter)
     note_past(past, waiter);

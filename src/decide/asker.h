@@ -56,8 +56,7 @@ pool_lease_t asker_join(struct pool *pool, struct waiter *waiter, struct step *s
 /* Begins the wait of a get that began alone and whose open is under way: 0 with step->attended, its ticket; or an
    error, and then it is over and its open was left over; or POOL_E_STALE: the open has just been reported.  *past is
    filled in unless the result is that. */
-pool_lease_t asker_join_open(struct pool *pool, pool_lease_t claim, int64_t deadline_ns, struct step *step,
-                             struct past *past);
+pool_lease_t asker_join_open(struct pool *pool, pool_lease_t claim, struct step *step, struct past *past);
 
 /* asker_begin for a ticket: tests it and, when it has come to its end, gives it up, all at one moment.  *past is
    filled in unless the result is POOL_E_STALE. */

@@ -823,8 +823,7 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   FAILS(POOL_E_UNSUPPORTED, "pool_step_taken", P(pool), N(0), N(1), P(&step));
   FAILS(POOL_E_STALE, "pool_step_taken", P(stepped), N(0), N(1), P(&step));
   FAILS(POOL_E_STALE, "pool_step_given", N(-1), P(&step));
-  FAILS(POOL_E_STALE, "pool_step_join", N(-1), N(-1), P(&step));
-  FAILS(POOL_E_INVALID, "pool_step_join", N(-1), N(-2), P(&step));
+  FAILS(POOL_E_STALE, "pool_step_join", N(-1), P(&step));
   FAILS(POOL_E_UNSUPPORTED, "pool_get", P(stepped));
   FAILS(POOL_E_UNSUPPORTED, "pool_get_async", P(stepped), N(-1), P(made_got), P(&result));
 
@@ -916,7 +915,7 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("step", "pool_step_open", P(stepped), P(NULL));
   IS_NAMED("pool", "pool_step_open", P(NULL), P(&step));
   IS_NAMED("step", "pool_step_given", N(1), P(NULL));
-  IS_NAMED("step", "pool_step_join", N(1), N(-1), P(NULL));
+  IS_NAMED("step", "pool_step_join", N(1), P(NULL));
   IS_NAMED("step", "pool_step_taken", P(stepped), N(0), N(1), P(NULL));
   IS_NAMED("view", "pool_step_view", P(stepped), P(NULL));
   IS_NAMED("event", "pool_step_event", P(stepped), P(NULL));

@@ -485,7 +485,7 @@ static void test_manual__errors_of_steps_that_end(void **state)
 
 static int64_t join(pool_step_t *step)
 {
-  return pool_step_join(-1, -1, step);
+  return pool_step_join(-1, step);
 }
 
 static void test_manual__errors_of_steps_that_join(void **state)
@@ -493,8 +493,7 @@ static void test_manual__errors_of_steps_that_join(void **state)
   (void)state;
   pool_step_t step = POOL_STEP_INIT;
   with_wrong_steps(join);
-  see(pool_step_join(-1, -2, &step));
-  see(pool_step_join(-1, -1, &step));
+  see(pool_step_join(-1, &step));
   for (int closes = 0; closes < 2; closes++) {
     stepped = NULL;
     assert_int_equal(pool_step_create(NULL, POOL_STEP_JOINS, &stepped, NULL), 0);
@@ -504,7 +503,7 @@ static void test_manual__errors_of_steps_that_join(void **state)
       pool_close(stepped, 0);
     else if (pool_pause(stepped) == 0)
       pool_evict(stepped);
-    see(pool_step_join(claim, -1, &step));
+    see(pool_step_join(claim, &step));
     pool_free(stepped);
   }
   called = make(NULL);
@@ -513,7 +512,7 @@ static void test_manual__errors_of_steps_that_join(void **state)
   gate_set(&fake.closing, false);
   pthread_t putter = thread_start(put_main, NULL);
   wait_until(gate_waiting(&fake.closing) == 1);
-  see(pool_step_join(borrowed + (1 << 20), -1, &step));
+  see(pool_step_join(borrowed + (1 << 20), &step));
   gate_set(&fake.closing, true);
   thread_end(putter);
   assert_as_documented("step.h", "pool_step_join");

@@ -342,7 +342,7 @@ static pool_t *joining(const struct plan *plan)
 static int64_t join(pool_lease_t claim)
 {
   pool_step_t step = POOL_STEP_INIT;
-  assert_int_equal(pool_step_join(claim, -1, &step), 0);
+  assert_int_equal(pool_step_join(claim, &step), 0);
   assert_int_equal(step.work, POOL_WORK_NONE);
   assert_true(step.ticket > 0);
   return step.ticket;
@@ -354,7 +354,7 @@ static pool_lease_t open_alone(pool_t *pool)
   assert_opens(pool, -1, 0, &step);
   pool_lease_t claim = step.claim, lease = pool_step_done(claim, NULL, &connections[0], &step);
   assert_true(lease > 0);
-  assert_int_equal(pool_step_join(claim, -1, &step), POOL_E_STALE);
+  assert_int_equal(pool_step_join(claim, &step), POOL_E_STALE);
   return lease;
 }
 
@@ -363,7 +363,7 @@ static void test_step_detached__an_open_that_begins_alone_brings_the_lease(void 
   (void)state;
   pool_t *pool = joining(PLAN(.config.max_open = 1));
   pool_lease_t lease = open_alone(pool);
-  assert_int_equal(pool_step_join(lease, -1, &(pool_step_t)POOL_STEP_INIT), POOL_E_STALE);
+  assert_int_equal(pool_step_join(lease, &(pool_step_t)POOL_STEP_INIT), POOL_E_STALE);
   assert_int_equal(stats_of(pool).waited, 0);
   put(lease);
   step_finish(pool, 1);
@@ -472,7 +472,7 @@ static void test_step_detached__nobody_joins_the_queue_of_a_closed_pool(void **s
   assert_opens(pool, -1, 0, &step);
   pool_lease_t claim = step.claim;
   assert_int_equal(pool_close(pool, 0), 1);
-  assert_int_equal(pool_step_join(claim, -1, &step), POOL_E_CLOSED);
+  assert_int_equal(pool_step_join(claim, &step), POOL_E_CLOSED);
   assert_int_equal(pool_step_done(claim, NULL, &connections[0], &step), POOL_E_CLOSED);
   assert_int_equal(step.work, POOL_WORK_CLOSE);
   assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
@@ -511,7 +511,7 @@ static void test_step_detached__a_report_and_a_get_that_joins_meet_without_losin
     atomic_store(&raced, claim);
     for (int wait = i % 16; wait-- > 0;)
       yield_ns();
-    int code = pool_step_join(claim, -1, &step);
+    int code = pool_step_join(claim, &step);
     assert_true(code == 0 || code == POOL_E_STALE);
     int64_t ticket = step.ticket;
     must_soon(atomic_load(&brought));

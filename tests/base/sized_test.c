@@ -429,7 +429,7 @@ static int step_taken(void *step)
 /* Nothing is being opened: it is stale where the size is right. */
 static int step_join(void *step)
 {
-  int code = pool_step_join(1, -1, step);
+  int code = pool_step_join(1, step);
   return code == POOL_E_STALE ? 0 : code;
 }
 

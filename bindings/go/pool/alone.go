@@ -26,7 +26,7 @@ func (p *Pool[C]) openAlone(caller context.Context, next step) (Lease[C], error)
 	case <-caller.Done():
 	}
 	if !o.reported.Load() {
-		joined := join(int64(next.claim), orNow(p.most(caller, true)))
+		joined := join(int64(next.claim))
 		if joined.result != staleCode {
 			return p.joined(caller, joined, &o.errand)
 		}

@@ -75,8 +75,8 @@ func taken(handle *handle, timeout int64, lease int64) (next step) {
 }
 
 // Gives a get a place in the queue whose open takes long.
-func join(claim, timeout int64) (next step) {
-	C.step_join(C.int64_t(claim), C.int64_t(timeout), &next.told)
+func join(claim int64) (next step) {
+	C.step_join(C.int64_t(claim), &next.told)
 	if next.text != 0 {
 		next.read()
 	}

@@ -66,10 +66,10 @@ static inline void step_taken(uintptr_t pool, int64_t timeout_ms, int64_t lease,
 }
 
 /* Goes on with a get whose open takes long, in the queue. */
-static inline void step_join(int64_t claim, int64_t timeout_ms, struct step *told)
+static inline void step_join(int64_t claim, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
-  tell(told, pool_step_join(claim, timeout_ms, &step), &step);
+  tell(told, pool_step_join(claim, &step), &step);
   if (told->result < 0)
     tell_failure(told);
 }

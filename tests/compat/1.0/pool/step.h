@@ -201,16 +201,16 @@ POOL_API pool_lease_t pool_step_begin(pool_t *pool, int64_t timeout_ms, int64_t 
  * Goes on with a get that was given an open without a ticket, as POOL_STEP_JOINS allows where nobody waits: it waits
  * from now on for what comes first, as with POOL_STEP_DETACHED.
  *
- * Returns 0 with step->ticket: call pool_step_begin() with it, for something may have come meanwhile.
+ * Returns 0 with step->ticket: call pool_step_begin() with it, for something may have come meanwhile.  The
+ * deadline counts from the first pool_step_begin().
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_STALE (no such claim of an open: as a rule pool_step_done() has just got it, and returns what the get
  * has come to); POOL_E_CLOSED, POOL_E_EVICTED: the get is over, and what is opened is for the next;
  * POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  *
- * @param claim      from the step that asked for the open
- * @param timeout_ms how long the get may take from now on
+ * @param claim from the step that asked for the open
  */
-POOL_API int pool_step_join(pool_lease_t claim, int64_t timeout_ms, pool_step_t *step);
+POOL_API int pool_step_join(pool_lease_t claim, pool_step_t *step);
 
 /**
  * Lends an idle connection, if there is one: opens nothing and does not queue.
