@@ -206,6 +206,7 @@ struct pool {
   bool stepped;       /* of the step API: has no callbacks */
   bool tickets_block; /* and a ticket is that of a thread which sleeps, as a waiter in the library does */
   bool detached;      /* and a get waits on while an open or check is done for it (attend.h) */
+  bool hands;         /* and leases go from holder to waiter, with what tells the waiter (queue.c) */
   crew_turn_fn *turn[CREW_ROLES];
   bool checks_all;  /* before each lending */
   bool needs_watch; /* something has to do with time */

@@ -46,6 +46,7 @@
 #include "decide/room.h"
 #include "decide/starve.h"
 #include "decide/step.h"
+#include "decide/ticket.h"
 #include "decide/waiter.h"
 
 static int64_t fairness_ns(const struct pool *pool)
@@ -237,18 +238,45 @@ int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], s
   return count;
 }
 
-int64_t queue_tell_ticket(struct pool *pool, struct step *step)
+/* The ticket is over with its lease, for its holder does not come to fetch it.  It may have been nudged before, and is
+   not coming for that either (I11). */
+static void give_away(struct pool *pool, struct waiter *waiter, struct news *news, struct step *step)
+{
+  news->given_to = atomic_load(&waiter->ticket);
+  news->given = waiter->outcome;
+  news->took_ns = clock_now() - waiter->began_ns;
+  news->waited_ns = waiter->waited_ns;
+  pool->users.gets--;
+  ticket_give(waiter);
+  struct waiter *first = pool->queue.first;
+  if (first && !first->nudged && idle_any(&pool->rows))
+    queue_serve(pool, step);
+}
+
+/* Room for one ticket of each kind. */
+static bool tell_next(struct pool *pool, struct news *news, struct step *step)
+{
+  struct waiter *waiter = pool->told.first;
+  bool given = waiter && pool->hands && waiter->outcome > 0;
+  if (!waiter || (given ? news->given_to : news->wake))
+    return false;
+  told_remove(&pool->told, waiter);
+  if (given)
+    give_away(pool, waiter, news, step);
+  else
+    news->wake = atomic_load(&waiter->ticket);
+  return true;
+}
+
+void queue_tell_tickets(struct pool *pool, struct news *news, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
   if (pool->unserved)
     queue_serve(pool, step);
-  struct waiter *waiter = pool->told.first;
-  if (waiter)
-    told_remove(&pool->told, waiter);
-  int64_t ticket = waiter ? atomic_load(&waiter->ticket) : 0;
+  while (tell_next(pool, news, step))
+    continue;
   note_rest(pool, step);
   life_unlock(pool);
-  return ticket;
 }
 
 static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
@@ -293,7 +321,10 @@ int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
 
 static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
 {
-  pool_lease_t lease = lend_clean(pool, step);
+  /* What was passed first: another may be idle because its user is just about to come back. */
+  pool_lease_t lease = step->passed ? lend_slot_clean(pool, step->passed, step) : 0;
+  if (!lease)
+    lease = lend_clean(pool, step);
   if (!lease)
     return false;
   waiter->waited = true;
@@ -339,7 +370,7 @@ static void serve_running(struct pool *pool, struct waiter *next, int64_t now, s
   bool room = room_permits(pool, elsewhere || next->refused);
   if (elsewhere && (room || room_retry_at(pool) != POOL_NO_DEADLINE))
     step->worker_wanted = true;
-  bool direct = (attention_of(pool) & ATTENTION_FAIR) || next != pool->queue.first;
+  bool direct = step->passed || (attention_of(pool) & ATTENTION_FAIR) || next != pool->queue.first;
   if (direct && hand_over(pool, next, now, step))
     return;
   if (pool->detached)
@@ -416,9 +447,8 @@ static void take_place(struct pool *pool, struct waiter *waiter, int64_t now)
   queue_refresh(pool, now);
 }
 
-static int enter(struct pool *pool, struct waiter *waiter)
+static int enter(struct pool *pool, struct waiter *waiter, int64_t now)
 {
-  int64_t now = clock_now();
   if (attention_of(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
   if (pool->evicting && waiter->deadline_ns > now)
@@ -471,17 +501,13 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     queue_serve(pool, step);
     return waiter->outcome;
   }
-  int64_t now;
-  bool told = false, comes = !waiter->queued;
-  if (comes) {
-    int error = enter(pool, waiter);
-    if (error)
-      return error;
-    now = clock_now();
-  } else {
-    told = waiter->nudged;
+  int64_t now = clock_now();
+  bool told = waiter->nudged, comes = !waiter->queued;
+  int error = comes ? enter(pool, waiter, now) : 0;
+  if (error)
+    return error;
+  if (!comes) {
     waiter->nudged = false;
-    now = clock_now();
     queue_refresh(pool, now);
   }
   atomic_store(&waiter->signal, 0);
@@ -505,8 +531,9 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
 pool_lease_t queue_join(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   assert_locked(pool);
-  attend_begin(pool, waiter, step, clock_now());
-  int error = enter(pool, waiter);
+  int64_t now = clock_now();
+  attend_begin(pool, waiter, step, now);
+  int error = enter(pool, waiter, now);
   if (error) {
     waiter->works = waiter->checks = 0;
     step->attended = 0;
@@ -557,7 +584,7 @@ pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step
 int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   assert_locked(pool);
-  int error = enter(pool, waiter);
+  int error = enter(pool, waiter, clock_now());
   if (error)
     return error;
   waiter->waited = true;

@@ -63,7 +63,7 @@ type Config struct {
 }
 
 const (
-	respites      = 100 // of a waiter, in the time that he may be overtaken
+	respites      = 10 // of a waiter, in the time that he may be overtaken
 	driverOpeners = 2
 
 	leastOpenTimeout = 30 * time.Second
@@ -187,7 +187,7 @@ type duties struct {
 	opens   time.Duration // how long an open may take; 0: no limit
 	opening int           // how many are opened at one time at most; 0: no limit
 	checks  time.Duration // how long a check may take; 0: no limit
-	respite time.Duration // of who was told in vain
+	respite time.Duration // how much later others are told, after one was in vain
 }
 
 func (s *settings) duties() duties {

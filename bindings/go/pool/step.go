@@ -36,6 +36,9 @@ const (
 
 	detachedStep = C.POOL_STEP_DETACHED
 
+	handsStep = C.POOL_STEP_HANDS
+
+	staleCode     = C.POOL_E_STALE
 	timeoutCode   = C.POOL_E_TIMEOUT
 	cancelledCode = C.POOL_E_CANCELLED
 	openCode      = C.POOL_E_OPEN
@@ -69,6 +72,12 @@ func taken(handle *handle, timeout int64, lease int64) (next step) {
 	return
 }
 
+// Of a get that was given its lease.
+func leased(lease int64) (next step) {
+	next.result = C.int64_t(lease)
+	return
+}
+
 func cancel(ticket int64) (next step) {
 	C.step_cancel(C.int64_t(ticket), &next.told)
 	if next.text != 0 {
@@ -79,6 +88,12 @@ func cancel(ticket int64) (next step) {
 
 func end(lease int64) (next step) {
 	C.step_end(C.int64_t(lease), &next.told)
+	return
+}
+
+// The same, and the connection goes to the first who waits.
+func pass(lease int64) (next step) {
+	C.step_pass(C.int64_t(lease), &next.told)
 	return
 }
 

@@ -366,10 +366,18 @@ func (p *Pool[C]) discardBroken(lease int64) error {
 
 // ---- telling, and what nobody asked for ----
 
-func (p *Pool[C]) tell(next step) {
-	if next.wake != 0 {
-		p.queue.tell(int64(next.wake))
+// Those that wait are told.
+func (p *Pool[C]) announce(next step) {
+	if next.given_to != 0 {
+		p.queue.give(int64(next.given_to), int64(next.given))
 	}
+	if next.wake != 0 {
+		p.queue.tellInTime(int64(next.wake), p.respite)
+	}
+}
+
+func (p *Pool[C]) tell(next step) {
+	p.announce(next)
 	if next.more != 0 && !p.filling.Load() {
 		p.keeper.ask(p.keep)
 	}
@@ -393,9 +401,7 @@ func (p *Pool[C]) tend() {
 func (p *Pool[C]) tidy(closes *batch) time.Duration {
 	next := following(p.handle)
 	for ; next.result == 1; next = following(p.handle) {
-		if next.wake != 0 {
-			p.queue.tell(int64(next.wake))
-		}
+		p.announce(next)
 		p.begin(next, closes)
 	}
 	if next.more != 0 {
