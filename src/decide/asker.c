@@ -145,15 +145,18 @@ static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct 
   return NULL;
 }
 
+/* The error is long, and mostly there is none. */
 static void note_past(struct past *past, const struct waiter *waiter)
 {
-  *past = (struct past){.began_ns = waiter->began_ns,
-                        .since_ns = waiter->since_ns,
-                        .waited_ns = waiter->waited_ns,
-                        .busy_ns = waiter->busy_ns,
-                        .at_once = waiter->at_once,
-                        .starved = waiter->starved,
-                        .error = waiter->error};
+  past->began_ns = waiter->began_ns;
+  past->since_ns = waiter->since_ns;
+  past->waited_ns = waiter->waited_ns;
+  past->busy_ns = waiter->busy_ns;
+  past->at_once = waiter->at_once;
+  past->starved = waiter->starved;
+  past->error.code = waiter->error.code;
+  if (waiter->error.code)
+    past->error = waiter->error;
 }
 
 static pool_lease_t begin_ticket(struct pool *pool, struct waiter *waiter, struct step *step, struct past *past)

@@ -244,7 +244,7 @@ static void give_away(struct pool *pool, struct waiter *waiter, struct news *new
 {
   news->given_to = atomic_load(&waiter->ticket);
   news->given = waiter->outcome;
-  news->took_ns = clock_now() - waiter->began_ns;
+  news->took_ns = waiter->since_ns - waiter->began_ns + waiter->waited_ns;
   news->waited_ns = waiter->waited_ns;
   pool->users.gets--;
   ticket_give(waiter);
