@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// How much later who is to look is told, after another found nothing.
+const respite = 100 * time.Microsecond
+
 // The goroutines that wait, by their tickets.  The order is the library's; here is only how each is told.
 //
 // A lease is taken to its waiter by the goroutine that ended the one before: then the ticket is over, and nothing has to be
@@ -92,7 +95,7 @@ func (q *queue) tellOne(ticket int64) {
 }
 
 // The same where that may be in vain.
-func (q *queue) tellInTime(ticket int64, respite time.Duration) {
+func (q *queue) tellInTime(ticket int64, later time.Duration) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	if !q.hot.Load() {
@@ -105,9 +108,9 @@ func (q *queue) tellInTime(ticket int64, respite time.Duration) {
 	}
 	q.rings = true
 	if q.timer == nil {
-		q.timer = time.AfterFunc(respite, q.ring)
+		q.timer = time.AfterFunc(later, q.ring)
 	} else {
-		q.timer.Reset(respite)
+		q.timer.Reset(later)
 	}
 }
 

@@ -113,7 +113,7 @@ func (v *view) endsTurn(lease int64) bool {
 	if v.words == nil || v.attention.Load()&uint32(v.is.waits) == 0 {
 		return false
 	}
-	return uint64(lease)&((turn-1)*uint64(v.is.generation)) == 0 || v.attention.Load()&uint32(v.is.due) != 0
+	return uint64(lease)&((turn-1)*uint64(v.is.generation)) == 0
 }
 
 // Whether those that look for an idle connection look at this slot.

@@ -372,7 +372,7 @@ func (p *Pool[C]) announce(next step) {
 		p.queue.give(int64(next.given_to), int64(next.given))
 	}
 	if next.wake != 0 {
-		p.queue.tellInTime(int64(next.wake), p.respite)
+		p.queue.tellInTime(int64(next.wake), min(p.fairness, respite))
 	}
 }
 

@@ -19,7 +19,8 @@
  *  - poolctl: what an operator does to a pool that is exposed, no step of the program can say.  Watch pool_event_fd().
  *
  * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a
- * wake-up loses it, so look at it after each call, also after one that failed.  The same holds for `more`: whoever sees
+ * wake-up loses it, so look at it after each call, also after one that failed.  With POOL_STEP_HANDS it may name
+ * another in `given_to`.  The same holds for `more`: whoever sees
  * it calls pool_step_next() until that returns 0, or wakes the thread that does.
  *
  * A lease of such a pool is ended with pool_step_end(), one of a pool with a vtable with pool_put().  A pool that is
@@ -52,6 +53,10 @@ extern "C" {
 #define POOL_STEP_DETACHED                                                                                             \
   64 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
         and what comes of it goes to the waiter whose turn it is */
+#define POOL_STEP_HANDS                                                                                                \
+  128 /**< takes a lease to the get that waited for it: a step says so in `given`.  To change hands costs such a caller  \
+         little, so a get finds no idle connection while others wait, unless it takes one by pool_view_t; and           \
+         pool_step_pass() says when connections change hands */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
     fails. */
@@ -71,9 +76,11 @@ typedef struct {
                             pool_step_next() until it returns 0; with POOL_STEP_EVENTS or POOL_STEP_LOG also pool_step_event(),
                             for something may be there to be fetched.  Else 0 */
   int32_t reserved;      /**< 0 */
+  int64_t given_to;      /**< with POOL_STEP_HANDS: the ticket whose get is over with the lease `given`, 0: none */
+  pool_lease_t given;    /**< to be taken to the holder of that ticket, which is gone */
 } pool_step_t;
 /* clang-format off */
-#define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0 }
+#define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /** An event of a pool, a line of its log, or both, with the texts inside.  Begin with POOL_STEP_EVENT_INIT. */
@@ -116,7 +123,9 @@ typedef struct {
  * replace it by base + generation, without `beyond`, + idle.  If they are not, call pool_step_end().  Now read the
  * pointer that is block_at bytes behind the word, and then the 64 bits that are bit_at bytes behind it.  If what is
  * hint_at bytes behind that pointer has none of these bits, or `attention` has a bit of put_asks, call
- * pool_step_given().
+ * pool_step_given(); but not if of all bits of put_asks, told and due it has exactly those of waits and told: then
+ * somebody was told already.  A get waits if `attention` has `waits`, and the next put is to be handed over if it has
+ * `due`.
  *
  * Static probes see nothing of either.  What is seen so is valid until pool_free(), also in a child of fork.
  */
@@ -141,9 +150,13 @@ typedef struct {
   uint32_t get_asks;    /**< likewise */
   uint32_t put_asks;    /**< likewise */
   uint32_t reserved_32; /**< 0 */
+  uint32_t waits;       /**< of `attention`: somebody waits */
+  uint32_t told;        /**< and was told to look for what is idle, and has not yet */
+  uint32_t due;         /**< and it is his turn */
+  uint32_t reserved_33; /**< 0 */
 } pool_view_t;
 /* clang-format off */
-#define POOL_VIEW_INIT { sizeof(pool_view_t), 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define POOL_VIEW_INIT { sizeof(pool_view_t), 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 #ifndef POOL_NO_FUNCTIONS
@@ -238,6 +251,16 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
  * POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
+
+/**
+ * Ends a lease as pool_step_end() does, and its connection goes to whoever waits first, also where fairness_us would
+ * leave it to be lent again by those that run.  So a program decides how many leases in a row make a turn.  A connection
+ * that is reset first goes the way of pool_step_end().
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: those of pool_step_end().  Since 0.1.
+ */
+POOL_API int pool_step_pass(pool_lease_t lease, pool_step_t *step);
 
 /**
  * Ends a lease that was not used, as pool_step_end() does: its connection has been idle for as long as if it had never
