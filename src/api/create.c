@@ -168,9 +168,8 @@ static void lines_are_fetched(void *user, int32_t level, const char *line)
 /* What a pool that never calls back cannot have. */
 static int check_steps(const pool_config_t *config, int32_t abilities, pool_error_t *error)
 {
-  const int32_t known =
-      POOL_STEP_CHECKS | POOL_STEP_RESETS | POOL_STEP_THREADS | POOL_STEP_EVENTS | POOL_STEP_LOG | POOL_STEP_DETACHED |
-      POOL_STEP_HANDS;
+  const int32_t known = POOL_STEP_CHECKS | POOL_STEP_RESETS | POOL_STEP_THREADS | POOL_STEP_EVENTS | POOL_STEP_LOG |
+                        POOL_STEP_DETACHED | POOL_STEP_HANDS;
   if (abilities & ~known)
     return error_set(error, POOL_E_NEWER, 0, "abilities has bits that this version of the library does not know");
   if (config->openers > 0)
