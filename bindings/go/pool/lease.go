@@ -50,6 +50,10 @@ func (l Lease[C]) Release() error {
 	if ended && !asks {
 		return nil
 	}
+	if ended && p.queue.hot.Load() && p.view.onlyWaits(l.number) {
+		p.askLater(l.number)
+		return nil
+	}
 	next := last(l.number, ended)
 	if next.wake != 0 || next.given_to != 0 || next.work != workNone || next.more != 0 {
 		p.settle(next)

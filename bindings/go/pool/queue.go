@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// How much later who is to look is told, after another found nothing.
+// How much later the library is asked to serve who waits, where those that release take back what they left.
 const respite = 100 * time.Microsecond
 
 // The goroutines that wait, by their tickets.  The order is the library's; here is only how each is told.
 //
 // A lease is taken to its waiter by the goroutine that ended the one before: then the ticket is over, and nothing has to be
 // asked.  Who is told to look for an idle connection may find that the goroutine which left it has taken it back.  Where
-// that was so, others who are to look are told a little later: mostly a lease is taken to them before.
+// that was so, the library is asked a little later to tell somebody: mostly a lease is taken to him before.
 type queue struct {
-	mutex   sync.Mutex // guards all but the last three
+	mutex   sync.Mutex // guards waiters, timer and left
 	waiters map[int64]*waiter
-	later   []int64 // who is to be told then
 	timer   *time.Timer
-	rings   bool // the timer will
-	spare   sync.Pool
-	unknown atomic.Int64 // how often a ticket was told that was not here
+	left    int64        // the lease after which the library is to be asked then
+	rings   atomic.Bool  // the timer will
 	hot     atomic.Bool  // who was told last found nothing
+	unknown atomic.Int64 // how often a ticket was told that was not here
+	spare   sync.Pool
 }
 
 // Its channel has room for a lease and a word to look, which is 0.
@@ -83,10 +83,6 @@ func (q *queue) give(ticket, lease int64) {
 func (q *queue) tell(ticket int64) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	q.tellOne(ticket)
-}
-
-func (q *queue) tellOne(ticket int64) {
 	if w := q.waiters[ticket]; w != nil {
 		w.wake()
 	} else {
@@ -94,33 +90,27 @@ func (q *queue) tellOne(ticket int64) {
 	}
 }
 
-// The same where that may be in vain.
-func (q *queue) tellInTime(ticket int64, later time.Duration) {
+// The connection of this lease is idle, and the library is to be asked for those that wait: after a while.  If the timer
+// is to ring already, it has not begun to ask, and what it asks is for all that are idle.
+func (q *queue) askLater(lease int64, in time.Duration, ask func()) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	if !q.hot.Load() {
-		q.tellOne(ticket)
+	if q.rings.Swap(true) {
 		return
 	}
-	q.later = append(q.later, ticket)
-	if q.rings {
-		return
-	}
-	q.rings = true
+	q.left = lease
 	if q.timer == nil {
-		q.timer = time.AfterFunc(later, q.ring)
+		q.timer = time.AfterFunc(in, ask)
 	} else {
-		q.timer.Reset(later)
+		q.timer.Reset(in)
 	}
 }
 
-func (q *queue) ring() {
+func (q *queue) ring() (lease int64) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	for _, ticket := range q.later {
-		q.tellOne(ticket)
-	}
-	q.rings, q.later = false, q.later[:0]
+	q.rings.Store(false)
+	return q.left
 }
 
 // To look for no reason does no harm.

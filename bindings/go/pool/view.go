@@ -108,6 +108,11 @@ func (v *view) asksAfter(lease int64) bool {
 	return attention&uint32(v.is.put_asks|v.is.told|v.is.due) != uint32(v.is.waits|v.is.told)
 }
 
+// Whether the library is to be asked after a put only because somebody waits.
+func (v *view) onlyWaits(lease int64) bool {
+	return v.attention.Load()&uint32(v.is.put_asks|v.is.told|v.is.due) == uint32(v.is.waits) && v.hinted(v.slot(uint64(lease)))
+}
+
 // Whether a turn ends with a lease: somebody waits, and this connection was lent often enough to those that ran.
 func (v *view) endsTurn(lease int64) bool {
 	if v.words == nil || v.attention.Load()&uint32(v.is.waits) == 0 {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -372,8 +373,23 @@ func (p *Pool[C]) announce(next step) {
 		p.queue.give(int64(next.given_to), int64(next.given))
 	}
 	if next.wake != 0 {
-		p.queue.tellInTime(int64(next.wake), min(p.fairness, respite))
+		p.queue.tell(int64(next.wake))
 	}
+}
+
+// The same a little later, which is mostly in time, for whoever left the connection takes it back.
+func (p *Pool[C]) askLater(lease int64) {
+	if !p.queue.rings.Load() {
+		p.queue.askLater(lease, min(p.fairness, respite), p.askNow)
+	}
+}
+
+// The library is asked to tell those that wait for what a release has left.
+func (p *Pool[C]) askNow() {
+	next := given(p.queue.ring())
+	p.tell(next)
+	p.begin(next, nil)
+	runtime.KeepAlive(p)
 }
 
 func (p *Pool[C]) tell(next step) {

@@ -54,8 +54,8 @@ extern "C" {
   64 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
         and what comes of it goes to the waiter whose turn it is */
 #define POOL_STEP_HANDS                                                                                                \
-  128 /**< takes a lease to the get that waited for it: a step says so in `given`.  To change hands costs such a caller  \
-         little, so a get finds no idle connection while others wait, unless it takes one by pool_view_t; and           \
+  128 /**< takes a lease to the get that waited for it: a step says so in `given`.  To change hands costs such a       \
+         caller little, so a get finds no idle connection while others wait, unless it takes one by pool_view_t; and                  \
          pool_step_pass() says when connections change hands */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
@@ -197,9 +197,10 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room; with a ticket: it is
  * over), POOL_E_OPEN (the breaker is open, or the open of this ticket's get failed, and nothing is left that could
- * come), POOL_E_OVERLOAD, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_UNSUPPORTED (of a pool
- * with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  After POOL_E_TIMEOUT pool_failure() says where the time
- * went, how many are open, leased and wait, and why the last open failed.  Since 0.1.
+ * come), POOL_E_OVERLOAD, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_STALE (no such ticket, perhaps because a step gave it a
+ * lease), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  After POOL_E_TIMEOUT
+ * pool_failure() says where the time went, how many are open, leased and wait, and why the last open failed.  Since
+ * 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
@@ -238,8 +239,8 @@ POOL_API int pool_step_open(pool_t *pool, pool_step_t *step);
  * has the code and the message that pool_get() would have: those of a timeout if the deadline is over, else of a
  * cancellation.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE; POOL_E_CLOSED, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_EVICTED: the wait had ended so already, and
- * the ticket is gone too; POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Errors: POOL_E_STALE (likewise); POOL_E_CLOSED, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_EVICTED: the wait had ended so
+ * already, and the ticket is gone too; POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 
@@ -254,11 +255,12 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 
 /**
  * Ends a lease as pool_step_end() does, and its connection goes to whoever waits first, also where fairness_us would
- * leave it to be lent again by those that run.  So a program decides how many leases in a row make a turn.  A connection
- * that is reset first goes the way of pool_step_end().
+ * leave it to be lent again by those that run.  So a program decides how many leases in a row make a turn.  A
+ * connection that is reset first goes the way of pool_step_end().
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: those of pool_step_end().  Since 0.1.
+ * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID (step is NULL), POOL_E_SIZE,
+ * POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_step_pass(pool_lease_t lease, pool_step_t *step);
 
