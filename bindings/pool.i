@@ -77,6 +77,7 @@
 %ignore pool_step_view;
 %ignore pool_step_taken;
 %ignore pool_step_given;
+%ignore pool_step_pass;
 %ignore pool_step_join;
 %ignore pool_step_event_t;
 %ignore pool_step_event;

@@ -75,6 +75,14 @@ static bool is_hinted(const pool_view_t *view, uint64_t lease)
   return atomic_load((_Atomic uint64_t *)(block + view->hint_at)) & bit;
 }
 
+/* Whether the library is to be asked after a put. */
+static bool asks_after(const pool_view_t *view)
+{
+  uint32_t attention = atomic_load((_Atomic uint32_t *)view->attention);
+  return attention & view->put_asks &&
+         (attention & (view->put_asks | view->told | view->due)) != (view->waits | view->told);
+}
+
 /* The view of the pool whose lease this is. */
 static bool view_of(pool_lease_t lease, pool_view_t *view)
 {
@@ -98,7 +106,7 @@ static int put(const pool_view_t *view, pool_lease_t lease, pool_step_t *step)
   uint64_t number = (uint64_t)lease, base = number & ~view->slot_mask, word = base + view->plain;
   if (!atomic_compare_exchange_strong(word_of(view, number), &word, following(view, base) + view->idle))
     return __real_pool_step_end(lease, step);
-  if (!is_hinted(view, number) || atomic_load((_Atomic uint32_t *)view->attention) & view->put_asks)
+  if (!is_hinted(view, number) || asks_after(view))
     return pool_step_given(lease, step);
   *step = (pool_step_t)POOL_STEP_INIT;
   return 0;

@@ -124,6 +124,7 @@ typedef struct {
   int (*step_view)(pool_t *pool, pool_view_t *view);
   pool_lease_t (*step_taken)(pool_t *pool, int64_t timeout_ms, pool_lease_t lease, pool_step_t *step);
   int (*step_given)(pool_lease_t lease, pool_step_t *step);
+  int (*step_pass)(pool_lease_t lease, pool_step_t *step);
   int (*step_join)(pool_lease_t claim, pool_step_t *step);
 } pool_api_t;
 

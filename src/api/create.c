@@ -169,7 +169,7 @@ static void lines_are_fetched(void *user, int32_t level, const char *line)
 static int check_steps(const pool_config_t *config, int32_t abilities, pool_error_t *error)
 {
   const int32_t known = POOL_STEP_CHECKS | POOL_STEP_RESETS | POOL_STEP_THREADS | POOL_STEP_EVENTS | POOL_STEP_LOG |
-                        POOL_STEP_DETACHED | POOL_STEP_JOINS;
+                        POOL_STEP_DETACHED | POOL_STEP_HANDS | POOL_STEP_JOINS;
   if (abilities & ~known)
     return error_set(error, POOL_E_NEWER, 0, "abilities has bits that this version of the library does not know");
   if (config->openers > 0)
@@ -198,6 +198,7 @@ int pool_step_create(const pool_config_t *config, int32_t abilities, pool_t **ou
   (*out)->tickets_block = abilities & POOL_STEP_THREADS;
   (*out)->detached = abilities & (POOL_STEP_DETACHED | POOL_STEP_JOINS);
   (*out)->joins = abilities & POOL_STEP_JOINS;
+  (*out)->hands = abilities & POOL_STEP_HANDS;
   warn(*out, &stands);
   expose_begin(*out);
   begin(*out);
@@ -221,7 +222,7 @@ static void give_up_the_rest(struct pool *pool)
   struct scan cursor = {0};
   while (pool->stepped && chores_next_unasked(pool, &cursor, &step)) {
     if (step.tells)
-      queue_tell_ticket(pool, &step);
+      queue_tell_tickets(pool, &(struct news){0}, &step);
     worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
   }
 }

@@ -85,13 +85,26 @@ static bool wants_sleeper(struct pool *pool, const struct step *step)
   return step->worker_wanted || (step->keeper_wanted && pool->needs_watch) || atomic_load(&pool->chores.marked);
 }
 
-/* The ticket to be told first.  *more: others are to be told, or there is something else to do. */
-static int64_t tell(struct pool *pool, const struct step *step, bool *more)
+/* A ticket that got a lease and is over: so its get ends. */
+static void end_given(struct pool *pool, const struct news *news)
+{
+  lend_note(news->given);
+  event_step_ended(pool, news->given, news->took_ns, news->waited_ns);
+}
+
+/* The tickets to be told first.  True: others are to be told, or there is something else to do. */
+static bool tell(struct pool *pool, const struct step *step, pool_step_t *ours)
 {
   struct step rest = {0};
-  int64_t wake = step->tells ? queue_tell_ticket(step->tells, &rest) : 0;
-  *more = rest.tells || wants_sleeper(pool, step) || (step->tells && wants_sleeper(pool, &rest));
-  return wake;
+  struct news news = {0};
+  if (step->tells)
+    queue_tell_tickets(step->tells, &news, &rest);
+  if (news.given)
+    end_given(step->tells, &news);
+  ours->wake = news.wake;
+  ours->given_to = news.given_to;
+  ours->given = news.given;
+  return rest.tells || wants_sleeper(pool, step) || (step->tells && wants_sleeper(pool, &rest));
 }
 
 /* Now, where that matters; an open was asked for just before. */
@@ -106,7 +119,6 @@ static int64_t moment_of(const struct step *step)
    use to anybody.  Without a pool the step is empty. */
 static void describe(pool_step_t *ours, struct pool *pool, const struct step *step, int64_t ticket)
 {
-  bool more;
   int64_t now = moment_of(step);
   if (step->work)
     note_asked(pool, step, now);
@@ -116,7 +128,7 @@ static void describe(pool_step_t *ours, struct pool *pool, const struct step *st
   ours->claim = step->claim;
   ours->conn = step->slot ? slot_conn(step->slot) : NULL;
   ours->ticket = ticket;
-  ours->wake = tell(pool, step, &more);
+  bool more = tell(pool, step, ours);
   ours->look_again_ns = ticket ? left_until(step->look_again_ns, now) : 0;
   ours->more = more || event_queue_waits(pool);
 }
@@ -220,7 +232,7 @@ static pool_lease_t keep(struct pool *pool, pool_lease_t lease, struct step *ste
 
 static bool must_queue(struct pool *pool)
 {
-  return attention_hint(pool) & ATTENTION_NOT_NOW;
+  return attention_hint(pool) & attention_of_turn(pool);
 }
 
 /* The slot that this thread used last, else any. */
@@ -258,15 +270,24 @@ static pool_lease_t finish_at_once(struct pool *pool, struct step *step, pool_st
 }
 
 /* A get that is to wait, and has taken a connection that must be checked first. */
-static pool_lease_t begin_joined(struct pool *pool, int64_t timeout_ms, struct step *step, pool_step_t *theirs)
+static pool_lease_t begin_joined(struct pool *pool, struct step *step, pool_step_t *theirs)
 {
   struct past past;
-  struct waiter *waiter = asker_take_ticket(pool, WAITER_TICKET, clock_deadline(timeout_ms));
+  struct waiter *waiter = asker_take_ticket(pool, WAITER_TICKET, step->until_ns);
   if (!waiter)
     return finish_at_once(pool, step, theirs, 0); /* its holder waits for the check itself */
   int64_t ticket = atomic_load(&waiter->ticket);
   pool_lease_t result = asker_join(pool, waiter, step, &past);
   return finish(pool, step, theirs, result, result ? 0 : ticket, &past);
+}
+
+static pool_lease_t begin_queued(struct pool *pool, int64_t deadline_ns, struct step *step, pool_step_t *theirs)
+{
+  struct past past;
+  pool_lease_t result;
+  if (!asker_begin_queued(pool, deadline_ns, step, &past, &result))
+    return finish_at_once(pool, step, theirs, POOL_E_NOMEM);
+  return finish(pool, step, theirs, result, step->ticket, &past);
 }
 
 static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, int64_t timeout_ms, int64_t ticket,
@@ -281,12 +302,10 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
     result = asker_begin_alone(pool, &step);
   step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
   if (step.work == POOL_WORK_CHECK && pool->detached && timeout_ms)
-    return begin_joined(pool, timeout_ms, &step, theirs);
+    return begin_joined(pool, &step, theirs);
   if (result || step.work || timeout_ms == 0)
     return finish_at_once(pool, &step, theirs, result);
-  struct waiter *waiter = asker_take_ticket(pool, WAITER_TICKET, clock_deadline(timeout_ms));
-  return waiter ? begin_ticket(pool, atomic_load(&waiter->ticket), &step, theirs)
-                : finish_at_once(pool, &step, theirs, POOL_E_NOMEM);
+  return begin_queued(pool, step.until_ns, &step, theirs);
 }
 
 static int check_begin(const struct pool *pool, int64_t timeout_ms, pool_step_t *theirs)
@@ -417,7 +436,8 @@ pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *theirs)
 
 typedef int take_back_fn(struct slot *slot, pool_lease_t lease, struct ending *ending);
 
-static __attribute__((noinline)) int end_slowly(pool_lease_t lease, take_back_fn *take_back, pool_step_t *theirs)
+static __attribute__((noinline)) int end_slowly(pool_lease_t lease, take_back_fn *take_back, bool passes,
+                                                pool_step_t *theirs)
 {
   struct step step = {0};
   struct ending ending;
@@ -430,6 +450,7 @@ static __attribute__((noinline)) int end_slowly(pool_lease_t lease, take_back_fn
   if (!slot || take_back(slot, lease, &ending))
     return (int)finish(NULL, &step, theirs, POOL_E_STALE, 0, NULL);
   struct pool *pool = slot_pool(slot);
+  step.passed = passes ? slot : NULL;
   event_returned(pool, &ending);
   free(ending.tag);
   give_settle(slot, &ending, &step);
@@ -437,22 +458,23 @@ static __attribute__((noinline)) int end_slowly(pool_lease_t lease, take_back_fn
   return 0;
 }
 
-static __attribute__((noinline)) int end_attentively(struct pool *pool, struct slot *slot, uint64_t word,
+static __attribute__((noinline)) int end_attentively(struct pool *pool, struct slot *slot, uint64_t word, bool passes,
                                                      pool_step_t *theirs)
 {
-  struct step step = {0};
+  struct step step = {.passed = passes ? slot : NULL};
   give_note(pool, slot, word);
   give_idle(pool, slot, word, &step);
   bool nothing = step.work == POOL_WORK_NONE && !step.tells && !step.drained && !wants_sleeper(pool, &step);
   return nothing ? 0 : (int)finish(pool, &step, theirs, 0, 0, NULL);
 }
 
-static __attribute__((noinline)) int end_unmarked(struct slot *slot, pool_lease_t lease, pool_step_t *theirs)
+static __attribute__((noinline)) int end_unmarked(struct slot *slot, pool_lease_t lease, bool passes,
+                                                  pool_step_t *theirs)
 {
   struct pool *pool = idle_mark(slot);
   PROBE_RETURNED(pool, lease);
   if (atomic_load(&pool->attention) & ATTENTION_OF_PUT)
-    return end_attentively(pool, slot, slot_put_word(lease), theirs);
+    return end_attentively(pool, slot, slot_put_word(lease), passes, theirs);
   return 0;
 }
 
@@ -460,14 +482,22 @@ int pool_step_end(pool_lease_t lease, pool_step_t *theirs)
 {
   struct slot *slot = slot_of(lease);
   if (__builtin_expect(is_sampled(lease) || !write_nothing(theirs) || !slot_put(slot, lease, STEPPED), 0))
-    return end_slowly(lease, give_take_back, theirs);
+    return end_slowly(lease, give_take_back, false, theirs);
   struct pool *pool;
   if (__builtin_expect(!idle_is_marked(slot, &pool), 0))
-    return end_unmarked(slot, lease, theirs);
+    return end_unmarked(slot, lease, false, theirs);
   PROBE_RETURNED(pool, lease);
   if (__builtin_expect(atomic_load(&pool->attention) & ATTENTION_OF_PUT, 0))
-    return end_attentively(pool, slot, slot_put_word(lease), theirs);
+    return end_attentively(pool, slot, slot_put_word(lease), false, theirs);
   return 0;
+}
+
+int pool_step_pass(pool_lease_t lease, pool_step_t *theirs)
+{
+  struct slot *slot = slot_of(lease);
+  if (is_sampled(lease) || !write_nothing(theirs) || !slot_put(slot, lease, STEPPED))
+    return end_slowly(lease, give_take_back, true, theirs);
+  return end_unmarked(slot, lease, true, theirs);
 }
 
 int pool_step_given(pool_lease_t lease, pool_step_t *theirs)
@@ -479,12 +509,12 @@ int pool_step_given(pool_lease_t lease, pool_step_t *theirs)
     return code;
   if (!slot || !idle_place(slot, &bit))
     return (int)finish(NULL, &(struct step){0}, theirs, POOL_E_STALE, 0, NULL);
-  return idle_place(slot, &bit)->pool->stepped ? end_unmarked(slot, lease, theirs) : refuse_vtable();
+  return idle_place(slot, &bit)->pool->stepped ? end_unmarked(slot, lease, false, theirs) : refuse_vtable();
 }
 
 int pool_step_end_unused(pool_lease_t lease, pool_step_t *theirs)
 {
-  return end_slowly(lease, give_take_back_unused, theirs);
+  return end_slowly(lease, give_take_back_unused, false, theirs);
 }
 
 /* The failure that the caller reports; its members may be empty.  NULL: there was none. */

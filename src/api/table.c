@@ -81,6 +81,7 @@ static const pool_api_t api = {
     .step_view = pool_step_view,
     .step_taken = pool_step_taken,
     .step_given = pool_step_given,
+    .step_pass = pool_step_pass,
     .step_join = pool_step_join,
 };
 

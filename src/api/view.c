@@ -35,6 +35,9 @@ static void describe(struct pool *pool, pool_view_t *ours)
   ours->get_stops = ATTENTION_NOT_NOW;
   ours->get_asks = ATTENTION_OF_STEP;
   ours->put_asks = ATTENTION_OF_PUT;
+  ours->waits = ATTENTION_WAITERS;
+  ours->told = ATTENTION_NUDGED;
+  ours->due = ATTENTION_FAIR;
 }
 
 int pool_step_view(pool_t *pool, pool_view_t *theirs)

@@ -56,6 +56,12 @@ static pool_lease_t end_in_time(struct pool *pool, struct waiter *waiter, struct
 
 /* ---- turn ---- */
 
+/* Where leases go from holder to waiter, only the holder that comes back at once overtakes, by its home. */
+static bool may_overtake(const struct pool *pool, const struct waiter *waiter)
+{
+  return !pool->hands || !pool->queue.first || pool->queue.first == waiter;
+}
+
 /* A thread that has just come is running and may overtake, as long as that is fair; one that has waited and woke for no
    reason may not. */
 static bool has_turn(struct pool *pool, const struct asking *asking, int64_t now)
@@ -64,7 +70,7 @@ static bool has_turn(struct pool *pool, const struct asking *asking, int64_t now
   uint32_t attention = attention_of(pool);
   if (attention & ATTENTION_PAUSED)
     return false;
-  bool comes = (!waiter || !waiter->waited) && !(attention & ATTENTION_FAIR);
+  bool comes = (!waiter || !waiter->waited) && !(attention & ATTENTION_FAIR) && may_overtake(pool, waiter);
   return comes || asking->told || (waiter && attend_first_unchecking(pool, now) == waiter);
 }
 

@@ -42,7 +42,7 @@ pool_lease_t asker_keep(struct pool *pool, pool_lease_t lease, struct step *step
 
 pool_lease_t asker_take_idle(struct pool *pool, struct step *step)
 {
-  if (attention_of(pool) & ATTENTION_NOT_NOW)
+  if (attention_of(pool) & attention_of_turn(pool))
     return 0;
   pool_lease_t lease = asker_keep(pool, lend_any(pool, step), step);
   /* A waiter may have missed a block whose row had no bit for a moment (idle.h). */
@@ -155,15 +155,34 @@ static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct 
   return NULL;
 }
 
+/* The error is long, and mostly there is none. */
 static void note_past(struct past *past, const struct waiter *waiter)
 {
-  *past = (struct past){.began_ns = waiter->began_ns,
-                        .since_ns = waiter->since_ns,
-                        .waited_ns = waiter->waited_ns,
-                        .busy_ns = waiter->busy_ns,
-                        .at_once = waiter->at_once,
-                        .starved = waiter->starved,
-                        .error = waiter->error};
+  past->began_ns = waiter->began_ns;
+  past->since_ns = waiter->since_ns;
+  past->waited_ns = waiter->waited_ns;
+  past->busy_ns = waiter->busy_ns;
+  past->at_once = waiter->at_once;
+  past->starved = waiter->starved;
+  past->error.code = waiter->error.code;
+  if (waiter->error.code)
+    past->error = waiter->error;
+}
+
+static pool_lease_t begin_ticket(struct pool *pool, struct waiter *waiter, struct step *step, struct past *past)
+{
+  assert_locked(pool);
+  pool_lease_t result = queue_begin(pool, waiter, step);
+  step->until_ns = waiter->deadline_ns;
+  step->since_ns = waiter->since_ns;
+  step->waited = waiter->waited;
+  step->busy_ns = waiter->busy_ns;
+  if (result < 0)
+    count_failed_get_locked(pool, result, waiter->at_once);
+  note_past(past, waiter);
+  if (result || (step->work && !step->attended))
+    give_ticket(pool, waiter);
+  return result;
 }
 
 pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, struct past *past)
@@ -172,21 +191,24 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
   struct waiter *waiter = lock_ticket(ticket, WAITER_TICKET, &owner);
   if (!waiter)
     return POOL_E_STALE;
-  pool_lease_t result = POOL_E_STALE;
-  if (owner == pool) {
-    result = queue_begin(pool, waiter, step);
-    step->until_ns = waiter->deadline_ns;
-    step->since_ns = waiter->since_ns;
-    step->waited = waiter->waited;
-    step->busy_ns = waiter->busy_ns;
-    if (result < 0)
-      count_failed_get_locked(pool, result, waiter->at_once);
-    note_past(past, waiter);
-    if (result || (step->work && !step->attended))
-      give_ticket(pool, waiter);
-  }
+  pool_lease_t result = owner == pool ? begin_ticket(pool, waiter, step, past) : POOL_E_STALE;
   life_unlock(owner);
   return result;
+}
+
+bool asker_begin_queued(struct pool *pool, int64_t deadline_ns, struct step *step, struct past *past,
+                        pool_lease_t *result)
+{
+  pthread_mutex_lock(&pool->lock);
+  struct waiter *waiter = take_ticket(pool, WAITER_TICKET, deadline_ns);
+  if (waiter) {
+    int64_t ticket = atomic_load(&waiter->ticket);
+    *result = begin_ticket(pool, waiter, step, past);
+    bool waits = *result == 0 && (step->work == POOL_WORK_NONE || step->attended);
+    step->ticket = waits ? ticket : 0;
+  }
+  life_unlock(pool);
+  return waiter != NULL;
 }
 
 pool_lease_t asker_join(struct pool *pool, struct waiter *waiter, struct step *step, struct past *past)

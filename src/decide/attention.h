@@ -43,6 +43,12 @@ static inline bool attention_closed(struct pool *pool)
   return attention_of(pool) & ATTENTION_CLOSED;
 }
 
+/* What makes those that come queue at once: where leases go from holder to waiter, also that others wait. */
+static inline uint32_t attention_of_turn(const struct pool *pool)
+{
+  return pool->hands ? ATTENTION_NOT_NOW | ATTENTION_WAITERS : ATTENTION_NOT_NOW;
+}
+
 /* The same where nothing hangs on the moment: a hint whether to look closer, or whether somebody listens.  Relaxed, for
    what must not be missed is looked at by attention_of(), after a slot was taken. */
 static inline uint32_t attention_hint(struct pool *pool)

@@ -72,7 +72,9 @@ void give_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step 
   bool too_many = (bits & ATTENTION_EXCESS) || ((bits & ATTENTION_SURPLUS) && !(bits & ATTENTION_WAITERS));
   if (too_many && trim(pool, slot, word, step))
     return;
-  if ((bits & (ATTENTION_WAITERS | ATTENTION_NUDGED | ATTENTION_FAIR)) == (ATTENTION_WAITERS | ATTENTION_NUDGED))
+  bool told =
+      (bits & (ATTENTION_WAITERS | ATTENTION_NUDGED | ATTENTION_FAIR)) == (ATTENTION_WAITERS | ATTENTION_NUDGED);
+  if (told && !step->passed)
     return;
   if (bits & ATTENTION_WAITERS)
     queue_serve_unlocked(pool, step);

@@ -119,7 +119,7 @@ static pool_lease_t lend_slot(struct pool *pool, struct slot *slot, struct step 
 }
 
 /* The same for another asker, or for one that is wary: only what needs no work. */
-static pool_lease_t lend_slot_clean(struct pool *pool, struct slot *slot, struct step *step)
+pool_lease_t lend_slot_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
   int32_t reason;
   uint64_t word = slot_word(slot);

@@ -28,6 +28,9 @@ pool_lease_t lend_examine(struct pool *pool, pool_lease_t lease, struct step *st
 pool_lease_t lend_any(struct pool *pool, struct step *step);
 pool_lease_t lend_clean(struct pool *pool, struct step *step);
 
+/* The same of this slot, if it is still the pool's. */
+pool_lease_t lend_slot_clean(struct pool *pool, struct slot *slot, struct step *step);
+
 /* Notes which thread holds a lease that it did not hold last; and since when, if it is timed or told of. */
 void lend_note(pool_lease_t lease);
 

@@ -55,6 +55,7 @@
 #include "slot/slot.h"
 #include "decide/breaker.h"
 #include "decide/event_queue.h"
+#include "decide/tenure.h"
 #include "decide/waiter.h"
 
 /* What a pool counts as it happens, by its name in pool_stats_t.  count.c finds out the rest when somebody asks. */
@@ -206,6 +207,7 @@ struct pool {
   bool stepped;       /* of the step API: has no callbacks */
   bool tickets_block; /* and a ticket is that of a thread which sleeps, as a waiter in the library does */
   bool detached;      /* and a get waits on while an open or check is done for it (attend.h) */
+  bool hands;         /* and leases go from holder to waiter, with what tells the waiter (queue.c) */
   bool joins;         /* and may begin to wait after its open has begun */
   crew_turn_fn *turn[CREW_ROLES];
   bool checks_all;  /* before each lending */
@@ -236,7 +238,7 @@ struct pool {
   struct queue settled;     /* asynchronous waiters whose callback is due */
   struct told told;         /* threads that a step could not name */
   bool unserved;            /* too many waits were over for one step: the next goes on and serves */
-  int64_t turn_ns;          /* no hand-over is due before: another waiter was served */
+  struct tenure tenure;
   int64_t late_since_ns;    /* since when the first waiter is late; 0: it is not */
   int64_t refused_until_ns; /* of those that wait since then at the latest, all are refused that a worker opens for */
 

@@ -6,15 +6,8 @@
  * waiter: a thread that is running may take the connection first, which saves a context switch for each lease.  One
  * nudge is under way at a time (ATTENTION_NUDGED); the waiter that was nudged lowers the flag before it scans, so a put
  * that saw the flag and did nothing is seen by that scan.  A nudged waiter that succeeds, expires or is cancelled
- * serves the next: a nudge is never swallowed.  Once a hand-over is due, ATTENTION_FAIR is up: puts hand their
- * connection to the first waiter directly, newcomers queue.
- *
- * Turns.  A hand-over is due when the first waiter has waited for fairness_us, and fairness_us / c after a waiter was
- * served, where c connections are open: so a connection changes hands once in fairness_us.  Without the second
- * condition each lease would cost a context switch once the queue is so long that all wait for longer than fairness_us,
- * and the connection would stand idle until its waiter runs.  Bound: when n waiters are before it, a waiter is
- * overtaken for fairness_us * (1 + n / c) at most; what comes back after that is handed to it.  Connections that are
- * held for longer than fairness_us change hands at every put.
+ * serves the next: a nudge is never swallowed.  Once a hand-over is due (tenure.h), ATTENTION_FAIR is up: puts hand
+ * their connection to the first waiter directly, newcomers queue.
  *
  * An asynchronous waiter does not run, so it is never nudged: a connection is handed to it, after a check in the
  * background where one is due.
@@ -36,6 +29,7 @@
 #include "base/histogram.h"
 #include "base/thread.h"
 #include "slot/idle.h"
+#include "slot/slot.h"
 #include "decide/answer.h"
 #include "decide/attend.h"
 #include "decide/attention.h"
@@ -46,19 +40,9 @@
 #include "decide/room.h"
 #include "decide/starve.h"
 #include "decide/step.h"
+#include "decide/tenure.h"
+#include "decide/ticket.h"
 #include "decide/waiter.h"
-
-static int64_t fairness_ns(const struct pool *pool)
-{
-  return (int64_t)pool->config.fairness_us * 1000;
-}
-
-/* When the first waiter is to be handed what comes back. */
-static int64_t hand_over_due_ns(const struct pool *pool)
-{
-  int64_t waited = pool->queue.first->since_ns + fairness_ns(pool);
-  return waited > pool->turn_ns ? waited : pool->turn_ns;
-}
 
 void queue_refresh(struct pool *pool, int64_t now)
 {
@@ -66,7 +50,7 @@ void queue_refresh(struct pool *pool, int64_t now)
   struct waiter *first = pool->queue.first;
   attention_raise(pool, ATTENTION_WAITERS, first != NULL);
   attention_raise(pool, ATTENTION_NUDGED, first != NULL && first->nudged);
-  attention_raise(pool, ATTENTION_FAIR, first != NULL && now >= hand_over_due_ns(pool));
+  attention_raise(pool, ATTENTION_FAIR, first != NULL && now >= tenure_over_ns(pool));
 }
 
 void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
@@ -106,20 +90,10 @@ static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t
     queue_count_wait(pool, waiter, waited);
 }
 
-/* A waiter was served: says from when on the next is handed what comes back.  Puts do not come evenly, so hand-overs
-   that are late are made up for, one of each connection. */
-static void end_turn(struct pool *pool, int64_t now)
-{
-  assert_that(pool->room.open > 0);
-  int64_t turn = fairness_ns(pool) / pool->room.open, earliest = now - (fairness_ns(pool) - turn);
-  int64_t begun = pool->turn_ns < earliest ? earliest : pool->turn_ns > now ? now : pool->turn_ns;
-  pool->turn_ns = begun + turn;
-}
-
 static void queue_leave(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
   if (outcome > 0 && waiter->waited)
-    end_turn(pool, now);
+    tenure_begin(pool, slot_of(outcome), now);
   waiter_remove(&pool->queue, waiter);
   waiter->nudged = false;
   attend_leave(pool, waiter, now);
@@ -237,18 +211,45 @@ int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], s
   return count;
 }
 
-int64_t queue_tell_ticket(struct pool *pool, struct step *step)
+/* The ticket is over with its lease, for its holder does not come to fetch it.  It may have been nudged before, and is
+   not coming for that either (I11). */
+static void give_away(struct pool *pool, struct waiter *waiter, struct news *news, struct step *step)
+{
+  news->given_to = atomic_load(&waiter->ticket);
+  news->given = waiter->outcome;
+  news->took_ns = waiter->since_ns - waiter->began_ns + waiter->waited_ns;
+  news->waited_ns = waiter->waited_ns;
+  pool->users.gets--;
+  ticket_give(waiter);
+  struct waiter *first = pool->queue.first;
+  if (first && !first->nudged && idle_any(&pool->rows))
+    queue_serve(pool, step);
+}
+
+/* Room for one ticket of each kind. */
+static bool tell_next(struct pool *pool, struct news *news, struct step *step)
+{
+  struct waiter *waiter = pool->told.first;
+  bool given = waiter && pool->hands && waiter->outcome > 0;
+  if (!waiter || (given ? news->given_to : news->wake))
+    return false;
+  told_remove(&pool->told, waiter);
+  if (given)
+    give_away(pool, waiter, news, step);
+  else
+    news->wake = atomic_load(&waiter->ticket);
+  return true;
+}
+
+void queue_tell_tickets(struct pool *pool, struct news *news, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
   if (pool->unserved)
     queue_serve(pool, step);
-  struct waiter *waiter = pool->told.first;
-  if (waiter)
-    told_remove(&pool->told, waiter);
-  int64_t ticket = waiter ? atomic_load(&waiter->ticket) : 0;
+  while (tell_next(pool, news, step))
+    continue;
   note_rest(pool, step);
   life_unlock(pool);
-  return ticket;
 }
 
 static void nudge(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
@@ -293,7 +294,10 @@ int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
 
 static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)
 {
-  pool_lease_t lease = lend_clean(pool, step);
+  /* What was passed first: another may be idle because its user is just about to come back. */
+  pool_lease_t lease = step->passed ? lend_slot_clean(pool, step->passed, step) : 0;
+  if (!lease)
+    lease = lend_clean(pool, step);
   if (!lease)
     return false;
   waiter->waited = true;
@@ -339,7 +343,7 @@ static void serve_running(struct pool *pool, struct waiter *next, int64_t now, s
   bool room = room_permits(pool, elsewhere || next->refused);
   if (elsewhere && (room || room_retry_at(pool) != POOL_NO_DEADLINE))
     step->worker_wanted = true;
-  bool direct = (attention_of(pool) & ATTENTION_FAIR) || next != pool->queue.first;
+  bool direct = step->passed || (attention_of(pool) & ATTENTION_FAIR) || next != pool->queue.first;
   if (direct && hand_over(pool, next, now, step))
     return;
   if (pool->detached)
@@ -416,9 +420,8 @@ static void take_place(struct pool *pool, struct waiter *waiter, int64_t now)
   queue_refresh(pool, now);
 }
 
-static int enter(struct pool *pool, struct waiter *waiter)
+static int enter(struct pool *pool, struct waiter *waiter, int64_t now)
 {
-  int64_t now = clock_now();
   if (attention_of(pool) & ATTENTION_CLOSED)
     return POOL_E_CLOSED;
   if (pool->evicting && waiter->deadline_ns > now)
@@ -471,17 +474,13 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     queue_serve(pool, step);
     return waiter->outcome;
   }
-  int64_t now;
-  bool told = false, comes = !waiter->queued;
-  if (comes) {
-    int error = enter(pool, waiter);
-    if (error)
-      return error;
-    now = clock_now();
-  } else {
-    told = waiter->nudged;
+  int64_t now = clock_now();
+  bool told = waiter->nudged, comes = !waiter->queued;
+  int error = comes ? enter(pool, waiter, now) : 0;
+  if (error)
+    return error;
+  if (!comes) {
     waiter->nudged = false;
-    now = clock_now();
     queue_refresh(pool, now);
   }
   atomic_store(&waiter->signal, 0);
@@ -505,8 +504,9 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
 pool_lease_t queue_join(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   assert_locked(pool);
-  attend_begin(pool, waiter, step, clock_now());
-  int error = enter(pool, waiter);
+  int64_t now = clock_now();
+  attend_begin(pool, waiter, step, now);
+  int error = enter(pool, waiter, now);
   if (error) {
     waiter->works = waiter->checks = 0;
     step->attended = 0;
@@ -557,7 +557,7 @@ pool_lease_t queue_wait_on(struct pool *pool, struct waiter *waiter, struct step
 int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct step *step)
 {
   assert_locked(pool);
-  int error = enter(pool, waiter);
+  int error = enter(pool, waiter, clock_now());
   if (error)
     return error;
   waiter->waited = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose turn it is.  Everything here is done under the pool's lock, but for what takes it itself: queue_tell(),
-   queue_tell_ticket(), queue_serve_unlocked() and queue_hope_less(). */
+   queue_tell_tickets(), queue_serve_unlocked() and queue_hope_less(). */
 #ifndef QUEUE_H
 #define QUEUE_H
 
@@ -43,8 +43,17 @@ int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step);
    signal points to may be gone by then; to wake it does not read it.  step->tells: there are more. */
 int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], struct step *step);
 
-/* The same for a pool of the step API: takes the next ticket from the list, 0 if there is none. */
-int64_t queue_tell_ticket(struct pool *pool, struct step *step);
+/* The tickets that a step names: one to be woken, one that got a lease and is over (POOL_STEP_HANDS); 0: none. */
+struct news {
+  int64_t wake;
+  int64_t given_to;
+  pool_lease_t given;
+  int64_t took_ns;   /* that get */
+  int64_t waited_ns; /* and its time in the queue */
+};
+
+/* The same for a pool of the step API: takes the next tickets from the list. */
+void queue_tell_tickets(struct pool *pool, struct news *news, struct step *step);
 
 /* Ends the waits of asynchronous waiters that are over, some at a time.  Returns when the next is: perhaps already. */
 int64_t queue_expire_asynchronous(struct pool *pool, struct step *step);

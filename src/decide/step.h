@@ -27,6 +27,7 @@ struct step {
   bool breaker_opened;      /* to be told */
   bool breaker_closed;
   bool starved;
+  struct slot *passed;       /* its connection is for the first waiter, whether or not a hand-over is due */
   bool restored;             /* a scan had cleared a bit for a moment, and others may have missed an idle slot */
   int64_t until_ns;          /* of an open or check for a get of the step API: that get's deadline */
   int64_t since_ns;          /* and since when it waits; 0: it has not been in the queue yet */

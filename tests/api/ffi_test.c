@@ -401,6 +401,8 @@ static void test_ffi__steps(void **state)
   assert_int_equal(NUMBER("pool_step_taken", P(pool), N(0), N(lease), P(&step)), lease);
   assert_int_equal(NUMBER("pool_step_end_unused", N(lease), P(&step)), 0);
   assert_int_equal(NUMBER("pool_step_given", N(lease), P(&step)), 0);
+  assert_true((lease = NUMBER("pool_step_begin", P(pool), N(0), N(0), P(&step))) > 0);
+  assert_int_equal(NUMBER("pool_step_pass", N(lease), P(&step)), 0);
   FAILS(POOL_E_TIMEOUT, "pool_step_open", P(pool), P(&step));
   assert_int_equal(NUMBER("pool_close", P(pool), N(0)), 1);
   assert_int_equal(NUMBER("pool_step_next", P(pool), P(&step)), 1);
@@ -823,6 +825,7 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   FAILS(POOL_E_UNSUPPORTED, "pool_step_taken", P(pool), N(0), N(1), P(&step));
   FAILS(POOL_E_STALE, "pool_step_taken", P(stepped), N(0), N(1), P(&step));
   FAILS(POOL_E_STALE, "pool_step_given", N(-1), P(&step));
+  FAILS(POOL_E_STALE, "pool_step_pass", N(-1), P(&step));
   FAILS(POOL_E_STALE, "pool_step_join", N(-1), P(&step));
   FAILS(POOL_E_UNSUPPORTED, "pool_get", P(stepped));
   FAILS(POOL_E_UNSUPPORTED, "pool_get_async", P(stepped), N(-1), P(made_got), P(&result));
@@ -915,6 +918,7 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("step", "pool_step_open", P(stepped), P(NULL));
   IS_NAMED("pool", "pool_step_open", P(NULL), P(&step));
   IS_NAMED("step", "pool_step_given", N(1), P(NULL));
+  IS_NAMED("step", "pool_step_pass", N(1), P(NULL));
   IS_NAMED("step", "pool_step_join", N(1), P(NULL));
   IS_NAMED("step", "pool_step_taken", P(stepped), N(0), N(1), P(NULL));
   IS_NAMED("view", "pool_step_view", P(stepped), P(NULL));

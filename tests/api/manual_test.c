@@ -306,6 +306,11 @@ static int64_t given(pool_step_t *step)
   return pool_step_given(borrowed, step);
 }
 
+static int64_t pass(pool_step_t *step)
+{
+  return pool_step_pass(borrowed, step);
+}
+
 static int64_t open_more(pool_step_t *step)
 {
   return pool_step_open(called, step);
@@ -430,6 +435,10 @@ static void test_manual__errors_of_steps_that_end(void **state)
   see(pool_step_end(borrowed, &step));
   see(pool_step_end(-1, &step));
   assert_as_documented("step.h", "pool_step_end");
+  with_wrong_steps(pass);
+  see(pool_step_pass(borrowed, &step));
+  see(pool_step_pass(-1, &step));
+  assert_as_documented("step.h", "pool_step_pass");
   with_wrong_steps(given);
   see(pool_step_given(borrowed, &step));
   see(pool_step_given(-1, &step));

@@ -440,6 +440,15 @@ static int step_given(void *step)
   return pool_step_given(ended, step);
 }
 
+static int step_pass(void *step)
+{
+  pool_lease_t begun = begin_well();
+  int code = pool_step_pass(begun, step);
+  if (code)
+    end_well(begun);
+  return code;
+}
+
 static int step_open(void *step)
 {
   pool_step_t good = POOL_STEP_INIT;
@@ -549,6 +558,7 @@ static const struct attempt {
     WRITTEN("pool_step_view", pool_view_t, put_asks, step_view),
     WRITTEN("pool_step_taken", pool_step_t, look_again_ns, step_taken),
     WRITTEN("pool_step_given", pool_step_t, look_again_ns, step_given),
+    WRITTEN("pool_step_pass", pool_step_t, look_again_ns, step_pass),
     WRITTEN("pool_step_join", pool_step_t, look_again_ns, step_join),
     WRITTEN("pool_step_open", pool_step_t, look_again_ns, step_open),
     WRITTEN("pool_step_end_unused", pool_step_t, look_again_ns, step_end_unused),

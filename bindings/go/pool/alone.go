@@ -13,29 +13,24 @@ type opening[C any] struct {
 	errand
 }
 
-func opensAlone(next step, wait bool) bool {
-	return wait && next.work == workOpen && next.ticket == 0 && next.result == 0
-}
-
-func (p *Pool[C]) openAlone(caller context.Context, next step) (Lease[C], error) {
-	p.tell(next)
+// False: nothing came of it, and the get begins anew.
+func (p *Pool[C]) openAlone(most patience, next step) (Lease[C], bool, error) {
 	o := &opening[C]{errand: errand{queue: &p.queue, bell: p.underway.lendBell()}}
-	go p.runAlongside(caller, next, o)
+	go p.runAlongside(most.ctx, next, o)
 	select {
 	case <-o.bell:
-	case <-caller.Done():
+	case <-most.ctx.Done():
 	}
 	if !o.reported.Load() {
-		joined := join(int64(next.claim))
-		if joined.result != staleCode {
-			return p.joined(caller, joined, &o.errand)
+		if joined := join(int64(next.claim)); joined.result != staleCode {
+			return p.joined(most, joined, &o.errand)
 		}
 		for !o.reported.Load() { // the library has the report, so the outcome is about to be there
 			<-o.bell
 		}
 	}
 	p.underway.keepBell(o.bell)
-	return p.openedAlone(caller, o)
+	return p.openedAlone(most, o)
 }
 
 func (p *Pool[C]) runAlongside(values context.Context, next step, o *opening[C]) {
@@ -45,7 +40,7 @@ func (p *Pool[C]) runAlongside(values context.Context, next step, o *opening[C])
 }
 
 // What became of an open before its get joined the queue.
-func (p *Pool[C]) openedAlone(caller context.Context, o *opening[C]) (Lease[C], error) {
+func (p *Pool[C]) openedAlone(most patience, o *opening[C]) (lease Lease[C], is bool, err error) {
 	next := step{told: ticketOf(o.outcome.ticket)}
 	switch {
 	case o.outcome.panicked != nil:
@@ -53,24 +48,24 @@ func (p *Pool[C]) openedAlone(caller context.Context, o *opening[C]) (Lease[C], 
 		p.leave(o.outcome.ticket)
 		panic(o.outcome.panicked)
 	case o.lease != 0:
-		return p.lend(o.lease), nil
+		return p.lend(o.lease), true, nil
 	case next.ticket != 0:
-		return p.joined(caller, next, &o.errand)
-	case o.err != nil:
-		return Lease[C]{}, o.err
+		return p.joined(most, next, &o.errand)
 	}
-	return p.getPatiently(caller, begin(p.handle, orNow(p.most(caller, true)), 0), true)
+	return lease, o.err != nil, o.err
 }
 
+// Somebody may have been told of a ticket before it was known here.
+const uncertain = -1
+
 // Goes on in the queue.
-func (p *Pool[C]) joined(caller context.Context, next step, work *errand) (Lease[C], error) {
-	ctx, cancel := p.limited(caller)
-	defer cancel()
+func (p *Pool[C]) joined(most patience, next step, work *errand) (lease Lease[C], is bool, err error) {
 	if next.result < 0 {
-		return Lease[C]{}, p.ended(ctx, true, next, work.failure())
+		return lease, true, p.ended(most, true, next, work.failure())
 	}
 	work.ticket.Store(int64(next.ticket))
-	return p.queued(ctx, caller, next, work)
+	lease, err = p.queued(most, next, uncertain, work)
+	return lease, true, err
 }
 
 // Gives up a place in the queue, and what came at this moment.
@@ -78,7 +73,9 @@ func (p *Pool[C]) leave(ticket int64) {
 	if ticket == 0 {
 		return
 	}
-	last := cancel(ticket)
+	mine, _ := p.queue.enter(ticket, uncertain)
+	defer p.queue.leave(ticket, mine)
+	last := mine.last(cancel(ticket))
 	p.tell(last)
 	p.putBack(max(int64(last.result), 0))
 }

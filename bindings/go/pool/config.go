@@ -63,7 +63,6 @@ type Config struct {
 }
 
 const (
-	respites      = 100 // of a waiter, in the time that he may be overtaken
 	driverOpeners = 2
 
 	leastOpenTimeout = 30 * time.Second
@@ -181,20 +180,20 @@ func (c *Config) settingsForDriver(url string) *settings {
 
 // What this package has to know of the settings, for it waits, opens and checks itself.
 type duties struct {
-	initial int
-	limit   int64         // of a get in milliseconds; -1: none
-	timeout time.Duration // the same; 0: none
-	opens   time.Duration // how long an open may take; 0: no limit
-	opening int           // how many are opened at one time at most; 0: no limit
-	checks  time.Duration // how long a check may take; 0: no limit
-	respite time.Duration // of who was told in vain
+	initial  int
+	limit    int64         // of a get in milliseconds; -1: none
+	timeout  time.Duration // the same; 0: none
+	opens    time.Duration // how long an open may take; 0: no limit
+	opening  int           // how many are opened at one time at most; 0: no limit
+	checks   time.Duration // how long a check may take; 0: no limit
+	fairness time.Duration // how long a waiter may be overtaken
 }
 
 func (s *settings) duties() duties {
 	return duties{initial: s.GetInitial(), limit: s.GetGet_timeout_ms(), timeout: limited(s.GetGet_timeout_ms()),
-		opening: s.GetMax_opening(),
-		checks:  limited(s.GetCheck_timeout_ms()),
-		respite: time.Duration(s.GetFairness_us()) * time.Microsecond / respites}
+		opening:  s.GetMax_opening(),
+		checks:   limited(s.GetCheck_timeout_ms()),
+		fairness: time.Duration(s.GetFairness_us()) * time.Microsecond}
 }
 
 // An open may take longer than an impatient get, for its connection is kept for the next.
@@ -239,6 +238,13 @@ func saturate(value int) int {
 
 func max[N int | int64 | time.Duration](a, b N) N {
 	if a > b {
+		return a
+	}
+	return b
+}
+
+func min(a, b time.Duration) time.Duration {
+	if a < b {
 		return a
 	}
 	return b

@@ -45,4 +45,4 @@ func (p *Pool[C]) Takes() (takes, asks bool) {
 func (l Lease[C]) Expect() { l.place.pool.view.expect(l.place.pool.view.home(), l.number) }
 
 // Fairness is the setting as the library has it.
-func (p *Pool[C]) Fairness() time.Duration { return p.respite * respites }
+func (p *Pool[C]) Fairness() time.Duration { return p.fairness }

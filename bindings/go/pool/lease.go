@@ -48,15 +48,30 @@ func (l Lease[C]) Release() error {
 	if p.tracksUse {
 		l.place.used.Store(moment())
 	}
+	if p.view.endsTurn(l.number) {
+		return p.pass(l.number)
+	}
 	ended, asks := p.view.give(l.number)
 	runtime.KeepAlive(p)
 	if ended && !asks {
 		return nil
 	}
+	if ended && p.queue.hot.Load() && p.view.onlyWaits(l.number) {
+		p.askLater(l.number)
+		return nil
+	}
 	next := last(l.number, ended)
-	if next.wake != 0 || next.work != workNone || next.more != 0 {
+	if next.wake != 0 || next.given_to != 0 || next.work != workNone || next.more != 0 {
 		p.settle(next)
 	}
+	return p.failureIf(next)
+}
+
+// A release with which the connection changes hands.
+func (p *Pool[C]) pass(lease int64) error {
+	next := pass(lease)
+	runtime.KeepAlive(p)
+	p.settle(next)
 	return p.failureIf(next)
 }
 

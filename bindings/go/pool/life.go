@@ -282,3 +282,10 @@ func (o *opens) keepBell(bell chan struct{}) {
 		o.bells = append(o.bells, bell)
 	}
 }
+
+func wake(bell chan struct{}) {
+	select {
+	case bell <- struct{}{}:
+	default:
+	}
+}

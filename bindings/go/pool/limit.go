@@ -64,6 +64,22 @@ func limit(ctx context.Context, after time.Duration) (context.Context, context.C
 	return &limitedContext{limited, caller}, cancel
 }
 
+// What ends a get that begins now.
+func (p *Pool[C]) patience(ctx context.Context) patience {
+	most := patience{ctx: ctx}
+	deadline, dated := ctx.Deadline()
+	if p.timeout > 0 {
+		most.until = time.Now().Add(p.timeout)
+	}
+	if dated && (most.until.IsZero() || !most.until.Before(deadline)) {
+		most.until = time.Time{} // the context is first
+		if ctx.Done() == nil {
+			most.until = deadline // and does not say so
+		}
+	}
+	return most
+}
+
 // Whether a context has a deadline at which it does not end.
 func isUnkept(ctx context.Context) bool {
 	_, dated := ctx.Deadline()

@@ -20,6 +20,8 @@ package pool
 #cgo nocallback step_cancel
 #cgo noescape step_end
 #cgo nocallback step_end
+#cgo noescape step_pass
+#cgo nocallback step_pass
 #cgo noescape step_end_unused
 #cgo nocallback step_end_unused
 #cgo noescape step_idle

@@ -117,7 +117,7 @@ func New[C any](config Config, open func(context.Context) (C, error), options ..
 
 // What this pool does for the library.
 func (p *Pool[C]) abilities() int {
-	abilities := p.listeners.abilities() | joinsStep
+	abilities := p.listeners.abilities() | joinsStep | handsStep
 	if p.check != nil {
 		abilities |= checksStep
 	}
@@ -223,12 +223,13 @@ func (p *Pool[C]) get(ctx context.Context, wait bool) (Lease[C], error) {
 	if lease != 0 && !asks {
 		return p.lend(lease), nil
 	}
+	unknown := p.queue.unknown.Load()
 	next := p.first(orNow(most), lease)
-	if next.result > 0 && next.wake == 0 && next.more == 0 {
+	if next.result > 0 && next.wake == 0 && next.given_to == 0 && next.more == 0 {
 		p.view.expect(home, int64(next.result))
 		return p.lend(int64(next.result)), nil
 	}
-	return p.getPatiently(ctx, next, wait)
+	return p.getPatiently(ctx, next, wait, unknown)
 }
 
 // The first call of a get, which may have a lease already.
@@ -259,31 +260,28 @@ func (p *Pool[C]) lend(lease int64) Lease[C] {
 }
 
 // A get that finds no idle connection at once.
-func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Lease[C], error) {
+func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool, unknown int64) (Lease[C], error) {
 	if exposesAll.Load() && p.bell.isDeaf() {
 		p.listen()
 	}
-	if opensAlone(next, wait) {
-		return p.openAlone(caller, next)
-	}
-	ctx, cancel := p.limited(caller)
-	defer cancel()
+	most := p.patience(ctx)
 	var failed error // of the last open
 	for {
-		if opensAlone(next, wait) {
-			return p.openAlone(ctx, next)
-		}
 		p.tell(next)
 		switch {
 		case next.result > 0:
 			return p.lend(int64(next.result)), nil
 		case next.result < 0:
 			p.begin(next, nil)
-			return Lease[C]{}, p.ended(ctx, wait, next, failed)
+			return Lease[C]{}, p.ended(most, wait, next, failed)
 		case next.ticket != 0:
-			return p.queued(ctx, caller, next, nil)
+			return p.queued(most, next, unknown, nil)
+		case next.work == workOpen && wait: // nobody else waits
+			if lease, is, err := p.openAlone(most, next); is {
+				return lease, err
+			}
 		case next.work == workOpen || next.work == workCheck:
-			done, err := p.perform(ctx, caller, next)
+			done, err := p.performFor(ctx, next)
 			if done.lease != 0 || err != nil {
 				return p.lendIf(done.lease), err
 			}
@@ -291,54 +289,70 @@ func (p *Pool[C]) getPatiently(caller context.Context, next step, wait bool) (Le
 		default:
 			p.begin(next, nil)
 		}
-		if ctx.Err() != nil {
+		if most.isOver() {
 			return Lease[C]{}, p.late(ctx, failed, "")
 		}
+		unknown = p.queue.unknown.Load()
 		next = begin(p.handle, orNow(p.most(ctx, wait)), 0)
 	}
 }
 
+func (p *Pool[C]) performFor(caller context.Context, next step) (*outcome[C], error) {
+	ctx, cancel := p.limited(caller)
+	defer cancel()
+	return p.perform(ctx, caller, next)
+}
+
 // A get that has a place in the queue.  It waits there for what comes first, also while a connection is opened or checked
 // for it: what comes of that goes to the first in the queue.
-func (p *Pool[C]) queued(ctx, caller context.Context, next step, work *errand) (Lease[C], error) {
+func (p *Pool[C]) queued(most patience, next step, unknown int64, work *errand) (Lease[C], error) {
 	ticket := int64(next.ticket)
-	told := p.queue.enter(ticket)
-	defer p.queue.leave(ticket, told)
-	work = p.send(caller, work, ticket, next)
-	// Who told this ticket before it was known here told nobody, so look once more.
-	next = p.resume(work, ticket)
-	for inVain := false; next.ticket != 0; inVain = true {
-		p.tell(next)
-		work = p.send(caller, work, ticket, next)
-		if next.work == workClose { // an idle one was in the way
-			next = p.resume(work, ticket)
-			continue
-		}
-		if inVain && next.work == workNone {
-			p.rest(ctx)
-		}
-		if isToldBefore(ctx, told, time.Duration(next.look_again)) {
-			next = p.resume(work, ticket)
+	mine, certain := p.queue.enter(ticket, unknown)
+	defer p.queue.leave(ticket, mine)
+	work = p.send(most.ctx, work, ticket, next)
+	for next.ticket != 0 {
+		if next.work == workClose || !certain { // an idle one was in the way
+			next, certain = p.resume(work, ticket, mine), true
 		} else {
-			next = cancel(ticket) // a lease, if one came at this moment
+			next = p.await(most, work, next, mine)
 		}
-		p.passOn(work, ticket, next)
+		p.tell(next)
+		p.passOn(work, ticket, next, mine)
+		if next.ticket != 0 {
+			work = p.send(most.ctx, work, ticket, next)
+		}
 	}
-	p.passOn(work, ticket, next)
-	p.tell(next)
 	if next.result > 0 {
+		p.view.expect(p.view.home(), int64(next.result))
 		return p.lend(int64(next.result)), nil
 	}
 	p.begin(next, nil)
-	return Lease[C]{}, p.ended(ctx, true, next, work.failure())
+	return Lease[C]{}, p.ended(most, true, next, work.failure())
+}
+
+// Waits until there is a lease, or a reason to look.
+func (p *Pool[C]) await(most patience, work *errand, now step, mine *waiter) (next step) {
+	ticket := int64(now.ticket)
+	lease, came := mine.wait(most, time.Duration(now.look_again))
+	switch came {
+	case isGiven:
+		return leased(lease)
+	case isOver:
+		return mine.last(cancel(ticket)) // a lease, if one came at this moment
+	}
+	next = p.resume(work, ticket, mine)
+	if came == isTold {
+		p.queue.hot.Store(next.ticket != 0 && next.work == workNone)
+	}
+	return
 }
 
 // Goes on with a get that has a ticket, unless what it began has failed and that is its end.
-func (p *Pool[C]) resume(work *errand, ticket int64) step {
+func (p *Pool[C]) resume(work *errand, ticket int64, mine *waiter) step {
 	if p.failsFast && work.failure() != nil {
-		return cancel(ticket)
+		return mine.last(cancel(ticket))
 	}
-	return begin(p.handle, -1, ticket)
+	return mine.last(begin(p.handle, -1, ticket))
 }
 
 // Has the work of a step done.
@@ -356,13 +370,15 @@ func (p *Pool[C]) send(caller context.Context, work *errand, ticket int64, next 
 }
 
 // Panics if what was done for this get has, and leaves nothing behind.
-func (p *Pool[C]) passOn(work *errand, ticket int64, next step) {
+func (p *Pool[C]) passOn(work *errand, ticket int64, next step, mine *waiter) {
 	if work == nil || work.panicked.Load() == nil {
 		return
 	}
-	p.tell(next)
-	p.send(context.Background(), work, ticket, next)
-	p.leave(int64(next.ticket))
+	p.begin(next, nil)
+	if next.ticket != 0 {
+		next = mine.last(cancel(ticket))
+		p.tell(next)
+	}
 	p.putBack(max(int64(next.result), 0))
 	panic(work.panicked.Load())
 }
@@ -375,15 +391,15 @@ func (p *Pool[C]) lendIf(lease int64) Lease[C] {
 }
 
 // Why a get is over that got nothing.
-func (p *Pool[C]) ended(ctx context.Context, wait bool, last step, failed error) error {
+func (p *Pool[C]) ended(most patience, wait bool, last step, failed error) error {
 	switch {
 	case last.result == timeoutCode && wait:
-		<-ctx.Done() // the library counts in milliseconds and may be early by a part of one
-		return p.late(ctx, failed, last.message)
-	case last.result == cancelledCode && ctx.Err() == nil:
+		most.wait()
+		return p.late(most.ctx, failed, last.message)
+	case last.result == cancelledCode && !most.isOver():
 		return &Error{Kind: ErrOpen, Err: failed, Pool: p.handle.name()}
 	case last.result == cancelledCode:
-		return p.late(ctx, failed, last.message)
+		return p.late(most.ctx, failed, last.message)
 	case last.result == openCode && failed != nil:
 		return &Error{Kind: ErrOpen, Message: last.message, Err: failed, Pool: p.handle.name()}
 	}
@@ -400,34 +416,6 @@ func (p *Pool[C]) late(ctx context.Context, failed error, message string) *Error
 		ended.Err = &lateError{over: ended.Err, open: failed}
 	}
 	return ended
-}
-
-// Who was told, but overtaken by somebody who gets and releases all the time, would be so again at once.  He lets that
-// go on for a small part of what is fair, rather than be told in vain each time, which costs both more than a get.
-func (p *Pool[C]) rest(ctx context.Context) {
-	timer := time.NewTimer(p.respite)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// Waits to be told, but no longer than the library says that nothing can change without that; false: the context ended.
-func isToldBefore(ctx context.Context, told chan struct{}, lookAgain time.Duration) bool {
-	var again <-chan time.Time
-	if lookAgain > 0 {
-		timer := time.NewTimer(lookAgain)
-		defer timer.Stop()
-		again = timer.C
-	}
-	select {
-	case <-told:
-	case <-again:
-	case <-ctx.Done():
-		return false
-	}
-	return true
 }
 
 // Close closes the pool: nobody gets a connection any more, those who wait get ErrClosed, idle connections are closed

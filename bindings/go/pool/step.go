@@ -37,6 +37,7 @@ const (
 	eventsStep = C.POOL_STEP_EVENTS
 	logStep    = C.POOL_STEP_LOG
 
+	handsStep = C.POOL_STEP_HANDS
 	joinsStep = C.POOL_STEP_JOINS
 
 	timeoutCode   = C.POOL_E_TIMEOUT
@@ -83,6 +84,12 @@ func join(claim int64) (next step) {
 	return
 }
 
+// Of a get that was given its lease.
+func leased(lease int64) (next step) {
+	next.result = C.int64_t(lease)
+	return
+}
+
 func cancel(ticket int64) (next step) {
 	C.step_cancel(C.int64_t(ticket), &next.told)
 	if next.text != 0 {
@@ -93,6 +100,12 @@ func cancel(ticket int64) (next step) {
 
 func end(lease int64) (next step) {
 	C.step_end(C.int64_t(lease), &next.told)
+	return
+}
+
+// The same, and the connection goes to the first who waits.
+func pass(lease int64) (next step) {
+	C.step_pass(C.int64_t(lease), &next.told)
 	return
 }
 

@@ -10,7 +10,7 @@
 
 /* What a step says.  Mostly that is the result alone; then only it is written, for Go has made all of it 0. */
 struct step {
-  int64_t result, claim, ticket, wake, look_again, due;
+  int64_t result, claim, ticket, wake, given_to, given, look_again, due;
   uintptr_t text; /* why there is no lease, for step_text_free(); 0: the result says it all */
   int32_t work, more;
 };
@@ -18,11 +18,13 @@ struct step {
 static inline void tell(struct step *told, int64_t result, const pool_step_t *step)
 {
   told->result = result;
-  if (!(step->wake | step->ticket | step->work | step->more))
+  if (!(step->wake | step->given_to | step->ticket | step->work | step->more))
     return;
   told->claim = step->claim;
   told->ticket = step->ticket;
   told->wake = step->wake;
+  told->given_to = step->given_to;
+  told->given = step->given;
   told->look_again = step->look_again_ns;
   told->work = step->work;
   told->more = step->more;
@@ -93,6 +95,13 @@ static inline void step_end(int64_t lease, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
   tell(told, pool_step_end(lease, &step), &step);
+}
+
+/* The same, and the connection goes to the first who waits. */
+static inline void step_pass(int64_t lease, struct step *told)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_pass(lease, &step), &step);
 }
 
 /* Goes on with a put that ended this lease itself. */

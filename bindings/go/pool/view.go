@@ -31,6 +31,10 @@ const (
 	homeBits  = 5
 	stackBits = 11 // the smallest stack of a goroutine has so many bytes
 	scatter   = 0x9e3779b97f4a7c15
+
+	// So many leases of a connection make a turn, a power of two: then it goes to the first who waits.  One of them is what
+	// changes goroutines, and calls C; the others are much cheaper.
+	turn = 16
 )
 
 // The lease that the slot gives next which a goroutine with about this stack used last.  On a cache line of its own.
@@ -106,7 +110,30 @@ func (v *view) give(lease int64) (ended, asks bool) {
 	if !(*atomic.Uint64)(slot).CompareAndSwap(base+uint64(v.is.plain), v.following(base)+uint64(v.is.idle)) {
 		return false, false
 	}
-	return true, !v.hinted(slot) || v.attention.Load()&uint32(v.is.put_asks) != 0
+	return true, !v.hinted(slot) || v.asksAfter(lease)
+}
+
+// Whether the library is to be asked after a put.
+func (v *view) asksAfter(lease int64) bool {
+	attention := v.attention.Load()
+	if attention&uint32(v.is.put_asks) == 0 {
+		return false
+	}
+	v.expect(v.home(), lease) // this goroutine may take it back, and nobody else by the view
+	return attention&uint32(v.is.put_asks|v.is.told|v.is.due) != uint32(v.is.waits|v.is.told)
+}
+
+// Whether the library is to be asked after a put only because somebody waits.
+func (v *view) onlyWaits(lease int64) bool {
+	return v.attention.Load()&uint32(v.is.put_asks|v.is.told|v.is.due) == uint32(v.is.waits) && v.hinted(v.slot(uint64(lease)))
+}
+
+// Whether a turn ends with a lease: somebody waits, and this connection was lent often enough to those that ran.
+func (v *view) endsTurn(lease int64) bool {
+	if v.words == nil || v.attention.Load()&uint32(v.is.waits) == 0 {
+		return false
+	}
+	return uint64(lease)&((turn-1)*uint64(v.is.generation)) == 0
 }
 
 // Whether those that look for an idle connection look at this slot.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -385,10 +386,33 @@ func (p *Pool[C]) discardBroken(lease int64) error {
 
 // ---- telling, and what nobody asked for ----
 
-func (p *Pool[C]) tell(next step) {
+// Those that wait are told.
+func (p *Pool[C]) announce(next step) {
+	if next.given_to != 0 {
+		p.queue.give(int64(next.given_to), int64(next.given))
+	}
 	if next.wake != 0 {
 		p.queue.tell(int64(next.wake))
 	}
+}
+
+// The same a little later, which is mostly in time, for whoever left the connection takes it back.
+func (p *Pool[C]) askLater(lease int64) {
+	if !p.queue.rings.Load() {
+		p.queue.askLater(lease, min(p.fairness, respite), p.askNow)
+	}
+}
+
+// The library is asked to tell those that wait for what a release has left.
+func (p *Pool[C]) askNow() {
+	next := given(p.queue.ring())
+	p.tell(next)
+	p.begin(next, nil)
+	runtime.KeepAlive(p)
+}
+
+func (p *Pool[C]) tell(next step) {
+	p.announce(next)
 	if next.more != 0 && !p.filling.Load() {
 		p.keeper.ask(p.keep)
 	}
@@ -412,9 +436,7 @@ func (p *Pool[C]) tend() {
 func (p *Pool[C]) tidy(closes *batch) time.Duration {
 	next := following(p.handle)
 	for ; next.result == 1; next = following(p.handle) {
-		if next.wake != 0 {
-			p.queue.tell(int64(next.wake))
-		}
+		p.announce(next)
 		p.begin(next, closes)
 	}
 	if next.more != 0 {

@@ -333,6 +333,7 @@ static void use_steps(void)
   EXPECT(pool_step_view(pool, &view) == 0 && view.slots && view.attention);
   EXPECT((lease = pool_step_begin(pool, 0, 0, &step)) > 0 && pool_step_taken(pool, 0, lease, &step) == lease);
   EXPECT(pool_step_end(lease, &step) == 0 && pool_step_given(lease, &step) == 0);
+  EXPECT((lease = pool_step_begin(pool, 0, 0, &step)) > 0 && pool_step_pass(lease, &step) == 0);
   EXPECT(pool_step_join(lease, &step) == POOL_E_STALE);
   EXPECT(pool_step_open(pool, &step) == POOL_E_TIMEOUT);
   EXPECT(pool_close(pool, 0) == 1);

@@ -19,7 +19,8 @@
  *  - poolctl: what an operator does to a pool that is exposed, no step of the program can say.  Watch pool_event_fd().
  *
  * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a
- * wake-up loses it, so look at it after each call, also after one that failed.  The same holds for `more`: whoever sees
+ * wake-up loses it, so look at it after each call, also after one that failed.  With POOL_STEP_HANDS it may name
+ * another in `given_to`.  The same holds for `more`: whoever sees
  * it calls pool_step_next() until that returns 0, or wakes the thread that does.
  *
  * A lease of such a pool is ended with pool_step_end(), one of a pool with a vtable with pool_put().  A pool that is
@@ -52,8 +53,13 @@ extern "C" {
 #define POOL_STEP_DETACHED                                                                                             \
   64 /**< a get goes on waiting while an open or check is done for it: pool_step_begin() gives a ticket with the work, \
         and what comes of it goes to the waiter whose turn it is */
+#define POOL_STEP_HANDS                                                                                                \
+  128 /**< takes a lease to the get that waited for it: a step says so in `given`.  To change hands costs such a       \
+         caller little, so a get finds no idle connection while others wait, unless it takes one by pool_view_t; and   \
+         pool_step_pass() says when connections change hands */
 #define POOL_STEP_JOINS                                                                                                \
-  128 /**< likewise, but an open may come without a ticket; pool_step_join() gives it if the open takes long */
+  256 /**< as POOL_STEP_DETACHED, but an open may come without a ticket; pool_step_join() gives it if the open takes   \
+         long */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
     fails. */
@@ -73,9 +79,11 @@ typedef struct {
                             pool_step_next() until it returns 0; with POOL_STEP_EVENTS or POOL_STEP_LOG also pool_step_event(),
                             for something may be there to be fetched.  Else 0 */
   int32_t reserved;      /**< 0 */
+  int64_t given_to;      /**< with POOL_STEP_HANDS: the ticket whose get is over with the lease `given`, 0: none */
+  pool_lease_t given;    /**< to be taken to the holder of that ticket, which is gone */
 } pool_step_t;
 /* clang-format off */
-#define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0 }
+#define POOL_STEP_INIT { sizeof(pool_step_t), 0, 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 /** An event of a pool, a line of its log, or both, with the texts inside.  Begin with POOL_STEP_EVENT_INIT. */
@@ -118,7 +126,9 @@ typedef struct {
  * replace it by base + generation, without `beyond`, + idle.  If they are not, call pool_step_end().  Now read the
  * pointer that is block_at bytes behind the word, and then the 64 bits that are bit_at bytes behind it.  If what is
  * hint_at bytes behind that pointer has none of these bits, or `attention` has a bit of put_asks, call
- * pool_step_given().
+ * pool_step_given(); but not if of all bits of put_asks, told and due it has exactly those of waits and told: then
+ * somebody was told already.  A get waits if `attention` has `waits`, and the next put is to be handed over if it has
+ * `due`.
  *
  * A lease that a get has returned is out as long as the slot's word has its generation: the same bits from
  * `generation` up to `beyond`, without that.
@@ -146,9 +156,13 @@ typedef struct {
   uint32_t get_asks;    /**< likewise */
   uint32_t put_asks;    /**< likewise */
   uint32_t reserved_32; /**< 0 */
+  uint32_t waits;       /**< of `attention`: somebody waits */
+  uint32_t told;        /**< and was told to look for what is idle, and has not yet */
+  uint32_t due;         /**< and it is his turn */
+  uint32_t reserved_33; /**< 0 */
 } pool_view_t;
 /* clang-format off */
-#define POOL_VIEW_INIT { sizeof(pool_view_t), 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define POOL_VIEW_INIT { sizeof(pool_view_t), 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 #ifndef POOL_NO_FUNCTIONS
@@ -189,9 +203,10 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_CLOSED, POOL_E_TIMEOUT (with timeout_ms 0: nothing is idle and there is no room; with a ticket: it is
  * over), POOL_E_OPEN (the breaker is open, or the open of this ticket's get failed, and nothing is left that could
- * come), POOL_E_OVERLOAD, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_STALE (no such ticket), POOL_E_UNSUPPORTED (of a pool
- * with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  After POOL_E_TIMEOUT pool_failure() says where the time
- * went, how many are open, leased and wait, and why the last open failed.  Since 0.1.
+ * come), POOL_E_OVERLOAD, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_STALE (no such ticket, perhaps because a step gave it a
+ * lease), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  After POOL_E_TIMEOUT
+ * pool_failure() says where the time went, how many are open, leased and wait, and why the last open failed.  Since
+ * 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
@@ -245,8 +260,8 @@ POOL_API int pool_step_open(pool_t *pool, pool_step_t *step);
  * has the code and the message that pool_get() would have: those of a timeout if the deadline is over, else of a
  * cancellation.
  * Blocks: no.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_STALE; POOL_E_CLOSED, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_EVICTED: the wait had ended so already, and
- * the ticket is gone too; POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
+ * Errors: POOL_E_STALE (likewise); POOL_E_CLOSED, POOL_E_OPEN, POOL_E_OVERLOAD, POOL_E_EVICTED: the wait had ended so
+ * already, and the ticket is gone too; POOL_E_INVALID (step is NULL), POOL_E_SIZE, POOL_E_WILD.  Since 0.1.
  */
 POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 
@@ -258,6 +273,17 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
  * POOL_E_WILD.  Since 0.1.
  */
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
+
+/**
+ * Ends a lease as pool_step_end() does, and its connection goes to whoever waits first, also where fairness_us would
+ * leave it to be lent again by those that run.  So a program decides how many leases in a row make a turn.  A
+ * connection that is reset first goes the way of pool_step_end().
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID (step is NULL), POOL_E_SIZE,
+ * POOL_E_WILD.  Since 0.1.
+ */
+POOL_API int pool_step_pass(pool_lease_t lease, pool_step_t *step);
 
 /**
  * Ends a lease that was not used, as pool_step_end() does: its connection has been idle for as long as if it had never

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+
+package pool_test
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"libpool.example/go/pool"
+)
+
+const turn = 16 // leases, as in view.go
+
+// A goroutine that waits in the queue for one lease.
+type patient struct {
+	served atomic.Bool
+	done   chan error
+}
+
+func wait(t *testing.T, p *pool.Pool[*connection]) *patient {
+	t.Helper()
+	waits := p.Stats().Waiting + 1
+	w := &patient{done: make(chan error, 1)}
+	go func() {
+		ctx, cancel := context.WithTimeout(background, 20*time.Second)
+		defer cancel()
+		lease, err := p.Get(ctx)
+		if w.served.Store(true); err == nil {
+			err = lease.Release()
+		}
+		w.done <- err
+	}()
+	for p.Stats().Waiting != waits {
+		runtime.Gosched()
+	}
+	return w
+}
+
+func TestWhoRunsKeepsAConnectionForATurnAtMost(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: 10 * time.Minute})
+	for round := 0; round < 200; round++ {
+		lease, count := get(t, p), 0
+		w := wait(t, p)
+		for ; !w.served.Load(); count++ {
+			release(t, lease)
+			lease = get(t, p)
+		}
+		release(t, lease)
+		if succeed(t, <-w.done); count > turn {
+			t.Fatalf("another waited for %d leases", count)
+		}
+	}
+}
+
+func TestInStrictOrderEachReleaseHandsOver(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: -1})
+	for round := 0; round < 2*turn; round++ {
+		lease := get(t, p)
+		w := wait(t, p)
+		release(t, lease)
+		release(t, get(t, p))
+		if succeed(t, <-w.done); !w.served.Load() {
+			t.Error("one that came later was served first")
+		}
+	}
+}
+
+func TestWhoWaitsIsToldOfAConnectionThatNobodyTakesBack(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: 10 * time.Minute})
+	for quick := 0; quick < 3*turn; quick++ {
+		lease := get(t, p)
+		w := wait(t, p)
+		for i := 0; i < quick%turn && !w.served.Load(); i++ {
+			release(t, lease)
+			lease = get(t, p)
+		}
+		release(t, lease)
+		succeed(t, <-w.done)
+	}
+}
