@@ -55,7 +55,7 @@ extern "C" {
         and what comes of it goes to the waiter whose turn it is */
 #define POOL_STEP_HANDS                                                                                                \
   128 /**< takes a lease to the get that waited for it: a step says so in `given`.  To change hands costs such a       \
-         caller little, so a get finds no idle connection while others wait, unless it takes one by pool_view_t; and                  \
+         caller little, so a get finds no idle connection while others wait, unless it takes one by pool_view_t; and   \
          pool_step_pass() says when connections change hands */
 
 /** What a step asks for.  Begin with POOL_STEP_INIT; each call that accepts its size fills in all of it, also one that
@@ -256,7 +256,8 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 /**
  * Ends a lease as pool_step_end() does, and its connection goes to whoever waits first, also where fairness_us would
  * leave it to be lent again by those that run.  So a program decides how many leases in a row make a turn.  A
- * connection that is reset first goes the way of pool_step_end().
+ * connection that is reset first goes the way of pool_step_end(), and so does each while a waiter comes first for which
+ * something is opened or checked.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID (step is NULL), POOL_E_SIZE,
