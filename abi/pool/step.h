@@ -277,7 +277,8 @@ POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 /**
  * Ends a lease as pool_step_end() does, and its connection goes to whoever waits first, also where fairness_us would
  * leave it to be lent again by those that run.  So a program decides how many leases in a row make a turn.  A
- * connection that is reset first goes the way of pool_step_end().
+ * connection that is reset first goes the way of pool_step_end(), and so does each while a waiter comes first for which
+ * something is opened or checked.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_STALE, POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID (step is NULL), POOL_E_SIZE,

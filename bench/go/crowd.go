@@ -21,6 +21,9 @@ type tally struct {
 	longest time.Duration // wait
 }
 
+// Shares nothing: what is left is what measuring takes, two looks at the clock and a change of goroutines.
+const nothing = "nothing"
+
 // One of those that are measured so; work is what a goroutine does until told to stop.
 type party struct {
 	name  string
@@ -87,6 +90,7 @@ func sharing(connections int) []*party {
 		{name: "libpool", work: use(lease(newLibpool(connections, 0)), func(l pool.Lease[*connection]) { must(l.Release()) })},
 		{name: "puddle_v2", work: use(acquire(newPuddle(connections)), (*puddle.Resource[*connection]).Release)},
 		{name: "channel", work: use(func() *connection { return <-free }, func(conn *connection) { free <- conn })},
+		{name: nothing, work: use(func() *connection { return nil }, func(*connection) {})},
 	}
 }
 
@@ -148,13 +152,14 @@ func (m *measurement) rival(goroutines int, parties []*party) {
 func (m *measurement) share(name string, goroutines, connections int) {
 	parties := sharing(connections)
 	m.rival(goroutines, parties)
-	ours, least := parties[0], median(parties[1].waits)
-	for _, other := range parties[2:] {
-		if waits := median(other.waits); waits < least {
-			least = waits
-		}
+	ours, puddle, channel, empty := parties[0], parties[1], parties[2], parties[3]
+	least := median(puddle.waits)
+	if waits := median(channel.waits); waits < least {
+		least = waits
 	}
-	m.report.atMost(name, median(ours.times)/median(parties[1].times), "times puddle_v2", 0.2)
+	measuring := median(empty.times)
+	m.report.atMost(name, median(ours.times)/median(puddle.times), "times puddle_v2", 0.2)
+	m.report.only(name+".net", (median(ours.times)-measuring)/(median(puddle.times)-measuring), "times puddle_v2")
 	m.report.atLeast(name+".turns", median(ours.turns), "least/most", 0.99)
 	m.report.atMost(name+".longest", median(ours.waits)/least, "times the best other", 1)
 	for _, each := range parties {

@@ -343,7 +343,8 @@ static void serve_running(struct pool *pool, struct waiter *next, int64_t now, s
   bool room = room_permits(pool, elsewhere || next->refused);
   if (elsewhere && (room || room_retry_at(pool) != POOL_NO_DEADLINE))
     step->worker_wanted = true;
-  bool direct = step->passed || (attention_of(pool) & ATTENTION_FAIR) || next != pool->queue.first;
+  bool passed = step->passed && next->works == 0; /* else something comes for it already */
+  bool direct = passed || (attention_of(pool) & ATTENTION_FAIR) || next != pool->queue.first;
   if (direct && hand_over(pool, next, now, step))
     return;
   if (pool->detached)

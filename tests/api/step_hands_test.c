@@ -159,6 +159,27 @@ static void test_step_hands__what_was_opened_goes_to_its_waiter_with_the_report(
   step_finish(pool, 1);
 }
 
+static void test_step_hands__one_for_whom_something_is_opened_is_told_of_what_is_passed(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool_able(PLAN(.config.max_open = 2), POOL_STEP_HANDS | POOL_STEP_DETACHED);
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  pool_lease_t lease = step.given;
+  assert_int_equal(pool_step_begin(pool, -1, 0, &step), 0);
+  pool_lease_t claim = step.claim;
+  int64_t ticket = step.ticket;
+  step = pass(lease);
+  assert_int_equal(step.wake, ticket);
+  assert_int_equal(step.given_to, 0);
+  assert_int_equal(stats_of(pool).idle, 1);
+  assert_true((lease = begin_again(pool, ticket)) > 0);
+  assert_int_equal(pool_step_done(claim, NULL, NULL, &step), 0);
+  pass(lease);
+  step_finish(pool, 2);
+}
+
 static void test_step_hands__without_that_ability_the_first_fetches_what_was_passed(void **state)
 {
   (void)state;
@@ -203,6 +224,7 @@ int main(void)
       cmocka_unit_test(test_step_hands__a_paused_pool_hands_over_when_it_resumes),
       cmocka_unit_test(test_step_hands__a_ticket_that_was_not_told_yet_fetches_or_gives_up_its_lease_itself),
       cmocka_unit_test(test_step_hands__what_was_opened_goes_to_its_waiter_with_the_report),
+      cmocka_unit_test(test_step_hands__one_for_whom_something_is_opened_is_told_of_what_is_passed),
       cmocka_unit_test(test_step_hands__without_that_ability_the_first_fetches_what_was_passed),
       cmocka_unit_test(test_step_hands__what_is_reset_first_is_passed_to_nobody),
   };
