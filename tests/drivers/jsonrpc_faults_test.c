@@ -669,7 +669,8 @@ static void test_jsonrpc_faults__server_that_takes_little_at_a_time_cannot_stret
   int code, seconds = 0;
   do /* a busy machine may need all the time before the first byte is sent; the connection is whole then */
     the_deadline = now_ns() + ++seconds * INT64_C(1000000000);
-  while ((code = vtable.call(context, conn, "x", args, &reply, the_deadline, &error)) == POOL_E_TIMEOUT && seconds < 30);
+  while ((code = vtable.call(context, conn, "x", args, &reply, the_deadline, &error)) == POOL_E_TIMEOUT &&
+         seconds < 30);
   assert_int_equal(code, POOL_E_BROKEN);
   before_poll = NULL;
   assert_non_null(strstr(error.message, "deadline"));
