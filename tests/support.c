@@ -203,7 +203,7 @@ int fake_is_clean(void *context, void *conn)
 {
   struct fake *fake = context;
   struct fake_conn *on = conn;
-  if (!atomic_load(&on->is_open))
+  if (!atomic_load(&on->is_open) || atomic_load(&on->users) != 0)
     atomic_fetch_add(&fake->misuse, 1);
   return atomic_load(&fake->is_clean);
 }
