@@ -3,8 +3,6 @@
 
 require_relative 'support'
 require 'libpool/connection_pool'
-require 'fileutils'
-require 'tmpdir'
 
 # The interface of the gem connection_pool 3.0: each method and message.
 class ConnectionPoolTest < Minitest::Test
@@ -597,53 +595,5 @@ class TimedStackTest < Minitest::Test
     stack.push(:me)
     assert_same :me, stack.pop
     refute_same :me, first
-  end
-end
-
-# Beside the gem itself.
-class RequireTest < Minitest::Test
-  include Support
-
-  def ruby(*arguments, code)
-    paths = $LOAD_PATH.flat_map { |path| ['-I', path] }
-    IO.popen([RbConfig.ruby, *paths, *arguments, '-e', code], err: %i[child out], &:read)
-  end
-
-  # A stand-in for the gem, first in the load path.
-  def with_gem
-    Dir.mktmpdir do |folder|
-      FileUtils.mkdir("#{folder}/connection_pool")
-      File.write("#{folder}/connection_pool.rb", "class ConnectionPool\n  REAL = true\nend\n")
-      File.write("#{folder}/connection_pool/version.rb", "class ConnectionPool\n  VERSION = 'real'\nend\n")
-      yield folder
-    end
-  end
-
-  def test_whoever_requires_the_gem_later_has_it
-    with_gem do |folder|
-      said = ruby('-I', folder, <<~RUBY)
-        require 'libpool/connection_pool'
-        require 'connection_pool'
-        require 'connection_pool/version'
-        p defined?(ConnectionPool::REAL), ConnectionPool::VERSION, require('libpool/connection_pool')
-      RUBY
-      assert_equal "nil\n\"3.0.2\"\nfalse\n", said
-    end
-  end
-
-  def test_what_is_there_already_is_not_touched
-    with_gem do |folder|
-      said = ruby('-I', folder, <<~RUBY)
-        require 'connection_pool'
-        begin
-          require 'libpool/connection_pool'
-        rescue LoadError => e
-          puts e.message
-        end
-        p ConnectionPool::REAL
-      RUBY
-      assert_equal "ConnectionPool is there already; require 'libpool/connection_pool' before the gem " \
-                   "connection_pool\ntrue\n", said
-    end
   end
 end

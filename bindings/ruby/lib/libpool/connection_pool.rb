@@ -3,14 +3,10 @@
 
 require 'libpool'
 require 'timeout'
+require 'libpool/connection_pool/guard'
 
-if defined?(ConnectionPool)
-  raise LoadError, "ConnectionPool is there already; require 'libpool/connection_pool' before the gem connection_pool"
-end
-
-# The gem of that name is not needed any more: whoever requires it later has it.
-%w[connection_pool connection_pool/version connection_pool/timed_stack connection_pool/wrapper].each do |feature|
-  $LOADED_FEATURES << "#{feature}.rb"
+module Libpool
+  Guard.make_room
 end
 
 # The interface of the gem connection_pool 3.0, on libpool.
@@ -157,3 +153,8 @@ require 'libpool/connection_pool/fork'
 require 'libpool/connection_pool/timed_stack'
 require 'libpool/connection_pool/storage'
 require 'libpool/connection_pool/wrapper'
+
+module Libpool
+  [ConnectionPool, ConnectionPool::TimedStack, ConnectionPool::Wrapper].each { |taken| Guard.watch(taken) }
+  Guard.stand_before_gem
+end
