@@ -45,6 +45,31 @@ class TogetherTest < Minitest::Test
     assert_drop_in DROP_IN, "gem 'net-http-persistent'", "require 'net/http/persistent'"
   end
 
+  # It stores connections itself, and was written for connection_pool 2.
+  def test_net_http_persistent
+    assert_equal "1 Net::HTTP::Persistent::Pool\n", ruby(DROP_IN, '$VERBOSE = nil', <<~'RUBY')
+      require 'net/http/persistent'
+      server = TCPServer.new('127.0.0.1', 0)
+      accepted = 0
+      Thread.new do
+        loop do
+          accepted += 1
+          client = server.accept
+          Thread.new do
+            while client.gets
+              nil until client.gets == "\r\n"
+              client.write "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+            end
+          end
+        end
+      end
+      http = Net::HTTP::Persistent.new(name: 'shop')
+      said = Array.new(3) { http.request(URI("http://127.0.0.1:#{server.addr[1]}/")).body }
+      raise said.inspect unless said == %w[ok ok ok]
+      puts "#{accepted - 1} #{http.pool.class}"
+    RUBY
+  end
+
   def test_bootsnap
     Dir.mktmpdir do |cache|
       caches = %w[iseq yaml json].map { |kind| "compile_cache_#{kind}: false" }

@@ -39,6 +39,7 @@ module Libpool
           super(name)
           Guard.take_back(singleton_class, name, kept) if equal?(owner)
         end
+        owner.private_class_method :method_added, :singleton_method_added
       end
 
       def take_back(part, name, kept)
