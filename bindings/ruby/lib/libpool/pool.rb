@@ -20,6 +20,7 @@ module Libpool
     # check:: is called with a connection and tells whether it is still good: see check_after_ms and keepalive_ms.
     # reset:: is called with a connection that comes back; if it raises, the connection is closed.
     # abandon:: is called in a child of fork with each connection of the parent: closes descriptors, sends nothing.
+    #           Without it their sockets are cut off in the child; false: they are left as they are.
     # log:: is called with :error, :warn or :info and a line of text about what is rare.
     # events:: is called with an Event; event_mask chooses which.
     # keeper:: :thread, or :manual: then the program calls maintain.
@@ -28,6 +29,7 @@ module Libpool
 
       initial = create({ close: method(:close_connection) }.merge(settings), open)
       warn_of_check if settings[:check] && MOMENTS_OF_CHECK.none? { |moment| settings.key?(moment) }
+      Fork.watch(self)
       fill_or_close(initial)
       begin_keeping
     end
@@ -94,6 +96,25 @@ module Libpool
       warn 'libpool: check: is called after discard_broken alone; check_after_ms: says for how many milliseconds a ' \
            'connection is idle before it is checked when it is lent (0: each time, -1: never), keepalive_ms: checks ' \
            'idle ones', uplevel: 3
+    end
+
+    # In a child of fork.
+    def leave_to_parent
+      Fork.leave(take_inherited, abandon)
+    end
+
+    # In a child whose parent is no more: what was lent there is nobody's.
+    def forget_parent
+      take_inherited
+    end
+
+    # Leases of the connections that are idle, each with its connection.
+    def take_idle
+      taken = []
+      while (lease = checkout_idle)
+        taken << [lease, lease.connection]
+      end
+      taken
     end
 
     # Also called in a child of fork, where no thread of the parent is.
