@@ -11,6 +11,8 @@ class ConnectionPool
   # What is pushed and was not popped is adopted, beyond that number if need be.  A subclass may store its connections
   # in its own way: see Storage.
   class TimedStack
+    include Libpool.const_get(:Confined)
+
     YEAR = 31_622_400 # the longest that libpool waits with an end
 
     # An error of the block that looks like one of libpool's.
@@ -182,6 +184,11 @@ class ConnectionPool
     def leave_to_parent
       @popped.each_value { |entries| entries.each { |entry| entry.left_behind = true } }
       @popped.clear
+    end
+
+    # Ractor.make_shareable would freeze it before it finds that it cannot share it.
+    def freeze
+      raise TypeError, "#{self.class} cannot be frozen, and not be shared between Ractors; make a pool in each"
     end
 
     def inspect
