@@ -2,7 +2,9 @@
 /*
  * A pool of Ruby objects over the step API: the library decides, Ruby does it.
  *
- * Shared: everything belongs to who holds the GVL.  It is let go in one place, while a thread sleeps (sleeper.c).  No
+ * Shared: a pool belongs to one Ractor, and there to the thread that holds the GVL.  It is let go in one place, while a
+ * thread sleeps (sleeper.c).  What Ractors share is the table of pages in shelf.c; and a collector, which may run in
+ * another Ractor, frees objects that nobody has any more.  No
  * exception leaves Ruby code that was called with something in hand: rb_ensure reports to the library first.
  *
  * Interrupts (Timeout, Thread#raise, Thread#kill) arrive only where Ruby code runs or a thread sleeps.  Between the

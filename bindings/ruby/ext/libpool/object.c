@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-static ID begin_keeping, leave_to_parent;
+static ID begin_keeping, leave_to_parent, timeout_name;
 
 /* The thread that waits for poolctl looks whether there is still a pool. */
 static void ring(struct libpool *self)
@@ -140,15 +140,12 @@ static VALUE fill(VALUE object, VALUE initial)
 
 static int64_t timeout_of(struct libpool *self, int argc, VALUE *argv)
 {
-  static ID names[1];
   VALUE options, timeout = Qundef;
   if (argc == 0)
     return self->get_timeout_ms;
   rb_scan_args(argc, argv, ":", &options);
-  if (!names[0])
-    names[0] = rb_intern("timeout");
   if (!NIL_P(options))
-    rb_get_kwargs(options, names, 0, 1, &timeout);
+    rb_get_kwargs(options, &timeout_name, 0, 1, &timeout);
   return timeout == Qundef ? self->get_timeout_ms : settings_timeout_ms(timeout);
 }
 
@@ -496,19 +493,19 @@ static VALUE is_closed(VALUE object)
 void object_init(VALUE module)
 {
   begin_keeping = rb_intern("begin_keeping");
+  timeout_name = rb_intern("timeout");
   leave_to_parent = rb_intern("leave_to_parent");
   VALUE class = rb_define_class_under(module, "Pool", rb_cObject);
   rb_define_alloc_func(class, object_allocate);
-  rb_undef_method(class, "initialize_copy");
   rb_define_method(class, "with", with, -1);
   rb_define_method(class, "checkout", checkout, -1);
   rb_define_method(class, "checkin", checkin, 1);
   rb_define_method(class, "closed?", is_closed, 0);
   rb_define_method(class, "event_fd", event_fd, 0);
-  /* for lib/libpool/connection_pool */
-  rb_define_method(class, "with_local", with_local, 2);
-  rb_define_method(class, "checkout_idle", checkout_idle, 0);
-  rb_define_method(class, "detach", detach, 1);
+  /* public in ConnectionPool::Places, see lib/libpool/connection_pool/entry.rb */
+  rb_define_private_method(class, "with_local", with_local, 2);
+  rb_define_private_method(class, "checkout_idle", checkout_idle, 0);
+  rb_define_private_method(class, "detach", detach, 1);
   rb_define_private_method(class, "watch", watch, 1);
   rb_define_private_method(class, "create", create, 2);
   rb_define_private_method(class, "fill", fill, 1);
@@ -534,6 +531,7 @@ void object_init(VALUE module)
 /* Called when the extension is loaded. */
 void libpool_init(void)
 {
+  rb_ext_ractor_safe(true);
   VALUE module = rb_define_module("Libpool");
   failure_init(module);
   leaving_init();
