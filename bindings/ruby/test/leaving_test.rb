@@ -125,6 +125,59 @@ class LeavingTest < Minitest::Test
     [7, 'IOError', nil.to_s].each { |wrong| assert_raises(TypeError) { pool_of(1, discard_on: wrong) } }
   end
 
+  # ---- the same in place of the gem connection_pool ----
+
+  def gem_pool(**settings)
+    @opened = []
+    ConnectionPool.new(size: 1, timeout: 5, **settings) { Connection.new(@opened.size + 1).tap { |one| @opened << one } }
+  end
+
+  # By the gem's rules a connection comes back however its block was left.
+  def test_the_gem_lends_again_whatever_happened
+    lent = gem_pool
+    assert_closed 0, lent, well(lent)
+    assert_closed 0, lent, badly(lent)
+  end
+
+  # One checked out by `with`, by `checkout`, or by methods of a subclass.
+  def test_the_gem_may_be_told_to_close
+    way = Class.new(ConnectionPool) { define_method(:checkout) { |**options| super(**options) } }
+    [ConnectionPool, way].each do |kind|
+      @opened = []
+      lent = kind.new(size: 1, timeout: 5, discard_on: Refusal) { Connection.new.tap { |one| @opened << one } }
+      assert_closed 0, lent, well(lent).except('an exception')
+      assert_closed 1, lent, badly(lent)
+      assert_equal 1, closed_by(-> { lent.with { raise Refusal } })
+      assert_equal 1, closed_by(-> { lent.with { lent.with { raise Refusal } rescue nil } }) # rubocop:disable Style/RescueModifier
+    end
+  end
+
+  # A stack that stores its connections itself.
+  def test_a_stack_of_its_own_may_be_told_to_close
+    stack = Class.new(ConnectionPool::TimedStack)
+    resets = []
+    made = []
+    lent = gem_pool
+    settings = { discard_on: true, reset: ->(one) { resets << one.number } }
+    lent.instance_variable_set(:@available, stack.new(size: 1, **settings) { Connection.new.tap { |one| made << one } })
+    lent.with(&:number)
+    assert_equal [1, 1], [resets.size, lent.idle]
+    catch(:out) { lent.with { throw :out } }
+    assert_equal [[true], 0], [made.map(&:closed), lent.idle]
+  end
+
+  def test_a_connection_is_reset_before_it_is_lent_again
+    resets = []
+    lent = gem_pool(reset: ->(one) { resets.size < 2 ? resets << one.number : raise(IOError, 'lost') })
+    2.times { lent.with(&:number) }
+    lent.checkout
+    assert_equal [1, 1], resets
+    lent.checkin
+    assert_equal [[true], 0], [@opened.map(&:closed), lent.idle]
+    assert_raises(ArgumentError) { gem_pool(max_open: 2) }
+    assert_raises(ArgumentError) { gem_pool(colour: 2) }
+  end
+
   # Where a child of fork leaves the block that its parent has entered, nothing of the parent's is closed.
   def test_a_child_leaves_the_block_of_its_parent
     pool = pool_of(1)
