@@ -3,6 +3,7 @@
 
 require 'libpool/native'
 require 'libpool/reference'
+require 'libpool/background'
 require 'libpool/fork'
 require 'libpool/keeper'
 require 'libpool/listener'

@@ -29,7 +29,15 @@ module Libpool
       settings[:log] = Telling.log(settings[:log])
       settings[:events] = Telling.events(settings[:events], @name)
       @unheard = !(settings[:log] || settings[:events])
-      settings[:log] = method(:warn_of) if @unheard && settings[:leak_after_ms].to_i.positive?
+      warn_of_leaks(settings) if @unheard && settings[:leak_after_ms].to_i.positive?
+    end
+
+    # What the library says in lines it says of these events only.
+    def warn_of_leaks(settings)
+      leaks = Event::NAMES.select { |_, name| LEAKS.include?(name) }.keys
+      settings[:event_mask] = leaks.sum { |number| 1 << number }
+      settings[:events] = ->(_) {}
+      settings[:log] = method(:warn_of)
     end
 
     def warn_of(_level, line)
