@@ -265,6 +265,7 @@ static VALUE checkout(int argc, VALUE *argv, VALUE object)
 /* call-seq: checkin(lease) -> nil */
 static VALUE checkin(VALUE object, VALUE lease)
 {
+  libpool_of(object); /* or it raises */
   lease_of_pool(lease, object);
   libpool_checked(lease_end(lease));
   return Qnil;

@@ -6,8 +6,7 @@ class ConnectionPool
   # libpool lends entries.
   class Settings
     OTHERS = { max_open: :size, timeout: :timeout, max_idle: :size, initial: :size }.freeze # and what the gem has
-    CLOSE = ->(connection) { connection.close if connection.respond_to?(:close) }
-    private_constant :OTHERS, :CLOSE
+    private_constant :OTHERS
 
     # Called with a connection that comes back, or nil.
     attr_reader :reset
@@ -21,7 +20,7 @@ class ConnectionPool
         raise ArgumentError, "there is no setting #{name} here; set #{OTHERS[name]}" if OTHERS.key?(name)
       end
       @given = { discard_on: false }.merge(settings)
-      @close = @given.delete(:close) || CLOSE
+      @close = @given.delete(:close) || ->(connection) { connection.close if connection.respond_to?(:close) }
       @abandon = @given.delete(:abandon)
       @reset = @given[:reset]
       %i[reset check].each { |name| @given[name] = for_entries(@given[name]) if @given[name] }
