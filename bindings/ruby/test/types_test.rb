@@ -11,8 +11,8 @@ class TypesTest < Minitest::Test
   # Structs and counts have more than their fields; of a Wrapper all goes to the connection.
   WHOLE = [Libpool::Steering, Libpool::Pool, Libpool::Lease, Libpool::DriverPool, Libpool::DriverLease, Libpool::Call,
            ConnectionPool].freeze
-  INTERNAL = { 'ConnectionPool::TimedStack' => %i[direct? discard keep keep_after_fork leave leave_to_parent put_back
-                                                  take touch use] }.freeze
+  INTERNAL = { 'ConnectionPool::TimedStack' => %i[direct? discard keep keep_after_fork leave leave_to_parent leases
+                                                  put_back tag take touch use watch] }.freeze
 
   def builder
     loader = RBS::EnvironmentLoader.new
