@@ -2,6 +2,7 @@
 # frozen_string_literal: true
 
 require 'libpool/native'
+require 'libpool/fork'
 require 'libpool/keeper'
 require 'libpool/listener'
 require 'libpool/event'

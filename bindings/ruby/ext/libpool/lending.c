@@ -396,17 +396,32 @@ pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_m
 
 pool_lease_t lending_begin_idle(VALUE object, struct libpool *self)
 {
-  pool_step_t step = POOL_STEP_INIT;
-  const pool_error_t failure = {sizeof failure, POOL_E_TIMEOUT, 0, ""};
-  if (pool_len(self->pool) == 0)
-    return 0; /* whoever holds the GVL finds it so until he lets go: it would be opened */
-  pool_lease_t lease = pool_step_begin(self->pool, 0, 0, &step);
-  heed(object, self, &step);
+  pool_step_t step;
+  pool_lease_t lease;
+  do {
+    step = (pool_step_t)POOL_STEP_INIT;
+    lease = pool_step_idle(self->pool, &step);
+    heed(object, self, &step);
+    if (lease == 0 && step.work != POOL_WORK_NONE) /* what comes first */
+      lease = do_work(object, self, &step);
+  } while (lease == 0 && step.work != POOL_WORK_NONE);
   if (lease > 0)
     shelf_note(lease);
-  else if (step.work == POOL_WORK_OPEN)
-    pool_step_done(step.claim, &failure, NULL, &step);
   return lease;
+}
+
+bool lending_adopt(VALUE object, struct libpool *self, VALUE connection)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  if (pool_step_open(self->pool, &step) < 0)
+    return false;
+  shelf_reserve(step.claim);
+  shelf_put(self, step.claim, connection);
+  pool_step_done(step.claim, NULL, self, &step);
+  heed(object, self, &step);
+  if (step.work != POOL_WORK_NONE)
+    do_work(object, self, &step);
+  return true;
 }
 
 /* ---- put ---- */

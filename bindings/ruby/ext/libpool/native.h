@@ -46,7 +46,6 @@ struct libpool {
   VALUE abandon;
   VALUE log; /* and who is told what happens */
   VALUE events;
-  VALUE inherited; /* the parent's connections, after a fork, or nil */
   VALUE failure;   /* the exception of the last failed open, if none has succeeded since, or nil */
   uint32_t first;  /* slot of the first connection, see shelf.c */
   struct sleeper *first_sleeper, *last_sleeper;
@@ -65,6 +64,10 @@ void object_init(VALUE module);
 struct libpool *libpool_of(VALUE object);
 struct libpool *libpool_new(VALUE object); /* not initialised yet, or it raises */
 VALUE object_allocate(VALUE class);
+
+/* ---- fork.c ---- */
+
+void fork_init(VALUE module);
 
 /* How often this process is a child of a fork of the first. */
 extern uint64_t libpool_forks;
@@ -86,6 +89,9 @@ pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_m
 
 /* A lease if one is to be had at once without opening, else 0 or an error, which is not raised. */
 pool_lease_t lending_begin_idle(VALUE object, struct libpool *self);
+
+/* Puts a connection that was not opened for the pool into it, idle.  False: there is no room. */
+bool lending_adopt(VALUE object, struct libpool *self, VALUE connection);
 
 /* Ends a lease.  0 or POOL_E_STALE. */
 int lending_end(VALUE object, struct libpool *self, pool_lease_t lease);

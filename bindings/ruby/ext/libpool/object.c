@@ -6,9 +6,7 @@
 
 #include <pthread.h>
 
-uint64_t libpool_forks;
-
-static ID begin_keeping;
+static ID begin_keeping, leave_to_parent;
 
 /* The thread that waits for poolctl looks whether there is still a pool. */
 static void ring(struct libpool *self)
@@ -29,7 +27,6 @@ static void object_mark(void *data)
   rb_gc_mark(self->abandon);
   rb_gc_mark(self->log);
   rb_gc_mark(self->events);
-  rb_gc_mark(self->inherited);
   rb_gc_mark(self->failure);
   shelf_mark(self);
   if (self->forks == libpool_forks)
@@ -69,7 +66,7 @@ VALUE object_allocate(VALUE class)
   struct libpool *self;
   VALUE object = TypedData_Make_Struct(class, struct libpool, &object_type, self);
   self->open = self->close = self->check = self->reset = self->abandon = Qnil;
-  self->log = self->events = self->inherited = self->failure = Qnil;
+  self->log = self->events = self->failure = Qnil;
   self->first = NOBODY;
   self->forks = libpool_forks;
   return object;
@@ -77,43 +74,30 @@ VALUE object_allocate(VALUE class)
 
 /* ---- fork ---- */
 
-static void count_fork(void)
-{
-  libpool_forks++;
-}
-
-static VALUE call_abandon(VALUE data)
-{
-  VALUE *arguments = (VALUE *)data;
-  return rb_funcall(arguments[0], rb_intern("call"), 1, arguments[1]);
-}
-
-static VALUE ignore(VALUE data, VALUE error)
-{
-  (void)data, (void)error;
-  return Qnil;
-}
-
-/*
- * The first use in a child: the library has emptied the pool, and so is the shelf.  The parent's connections are
- * neither closed nor given to the garbage collector, for either might say goodbye to the server on the parent's behalf;
- * who knows how to let go of one silently says so with `abandon`.
- */
+/* The first use in a child: the library has emptied the pool.  Mostly the connections were left to the parent when the
+   child was born (lib/libpool/fork.rb). */
 static void inherit(VALUE object, struct libpool *self)
 {
   self->first_sleeper = self->last_sleeper = NULL;
   self->alarm = NULL; /* the parent's, whose lock a thread may have had */
   self->busy = 0;
   self->listens = false;
+  if (self->first != NOBODY)
+    rb_funcall(object, leave_to_parent, 0);
+  if (self->forks == libpool_forks)
+    return; /* what abandons them has used the pool already */
   self->forks = libpool_forks;
-  VALUE connections = NIL_P(self->inherited) ? rb_ary_new() : self->inherited;
-  self->inherited = connections;
-  shelf_clear(self, connections);
-  while (!NIL_P(self->abandon) && RARRAY_LEN(connections) > 0) {
-    VALUE arguments[] = {self->abandon, rb_ary_pop(connections)};
-    rb_rescue2(call_abandon, (VALUE)arguments, ignore, Qnil, rb_eStandardError, (VALUE)0);
-  }
   rb_funcall(object, begin_keeping, 0);
+}
+
+/* In a child, before its first use of the pool: the parent's connections, and they are the pool's no longer. */
+static VALUE take_inherited(VALUE object)
+{
+  struct libpool *self = rb_check_typeddata(object, &object_type);
+  VALUE connections = rb_ary_new();
+  if (self->forks != libpool_forks)
+    shelf_clear(self, connections);
+  return connections;
 }
 
 struct libpool *libpool_of(VALUE object)
@@ -399,6 +383,21 @@ static VALUE next_event(VALUE object)
   return rb_ary_new_from_values(12, values);
 }
 
+/* Has a connection that was not opened for the pool; one that has no room is closed. */
+static VALUE adopt(VALUE object, VALUE connection)
+{
+  struct libpool *self = libpool_of(object);
+  if (!lending_adopt(object, self, connection) && !NIL_P(self->close))
+    rb_funcall(self->close, rb_intern("call"), 1, connection);
+  return Qnil;
+}
+
+/* How it lets go of the parent's connections in a child; nil: in its own way, false: not at all. */
+static VALUE abandon_of(VALUE object)
+{
+  return ((struct libpool *)rb_check_typeddata(object, &object_type))->abandon;
+}
+
 static VALUE log_of(VALUE object)
 {
   return libpool_of(object)->log;
@@ -464,8 +463,8 @@ static VALUE is_closed(VALUE object)
 
 void object_init(VALUE module)
 {
-  pthread_atfork(NULL, NULL, count_fork);
   begin_keeping = rb_intern("begin_keeping");
+  leave_to_parent = rb_intern("leave_to_parent");
   VALUE class = rb_define_class_under(module, "Pool", rb_cObject);
   rb_define_alloc_func(class, object_allocate);
   rb_undef_method(class, "initialize_copy");
@@ -486,6 +485,9 @@ void object_init(VALUE module)
   rb_define_private_method(class, "attend", attend, 0);
   rb_define_private_method(class, "new_alarm", new_alarm, 0);
   rb_define_private_method(class, "next_event", next_event, 0);
+  rb_define_private_method(class, "take_inherited", take_inherited, 0);
+  rb_define_private_method(class, "adopt", adopt, 1);
+  rb_define_private_method(class, "abandon", abandon_of, 0);
   rb_define_private_method(class, "log", log_of, 0);
   rb_define_private_method(class, "events", events_of, 0);
   rb_define_private_method(class, "lease_list", lease_list, 0);
@@ -501,6 +503,7 @@ void libpool_init(void)
 {
   VALUE module = rb_define_module("Libpool");
   failure_init(module);
+  fork_init(module);
   lease_init(module);
   alarm_init(module);
   object_init(module);

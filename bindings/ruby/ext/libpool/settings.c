@@ -68,7 +68,8 @@ static bool read_proc(struct libpool *self, const char *name, VALUE value)
                                                 : NULL;
   if (!field)
     return false;
-  if (!NIL_P(value) && !rb_respond_to(value, rb_intern("call")))
+  bool none = NIL_P(value) || (value == Qfalse && field == &self->abandon);
+  if (!none && !rb_respond_to(value, rb_intern("call")))
     rb_raise(rb_eTypeError, "%s is a %" PRIsVALUE "; it must respond to call", name, rb_obj_class(value));
   *field = value;
   return true;

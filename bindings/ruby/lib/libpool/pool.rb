@@ -17,13 +17,16 @@ module Libpool
     # check:: is called with a connection and tells whether it is still good: see check_after_ms and keepalive_ms.
     # reset:: is called with a connection that comes back; if it raises, the connection is closed.
     # abandon:: is called in a child of fork with each connection of the parent: closes descriptors, sends nothing.
+    #           Without it their sockets are cut off in the child; false: they are left as they are.
     # log:: is called with :error, :warn or :info and a line of text about what is rare.
     # events:: is called with an Event; event_mask chooses which.
     # keeper:: :thread, or :manual: then the program calls maintain.
     def initialize(**settings, &open)
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
 
-      fill_or_close(create({ close: method(:close_connection) }.merge(settings), open))
+      initial = create({ close: method(:close_connection) }.merge(settings), open)
+      Fork.watch(self)
+      fill_or_close(initial)
       begin_keeping
     end
 
@@ -82,6 +85,25 @@ module Libpool
 
     def close_connection(connection)
       connection.close if connection.respond_to?(:close)
+    end
+
+    # In a child of fork.
+    def leave_to_parent
+      Fork.leave(take_inherited, abandon)
+    end
+
+    # In a child whose parent is no more: what was lent there is nobody's.
+    def forget_parent
+      take_inherited
+    end
+
+    # Leases of the connections that are idle, each with its connection.
+    def take_idle
+      taken = []
+      while (lease = checkout_idle)
+        taken << [lease, lease.connection]
+      end
+      taken
     end
 
     # Also called in a child of fork, where no thread of the parent is.

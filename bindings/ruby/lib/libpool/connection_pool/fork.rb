@@ -3,10 +3,9 @@
 
 class ConnectionPool
   # After a fork the child's pools begin anew, with their full size.  The parent's connections are not closed there, for
-  # that might end the parent's session; nor are they garbage, for the same reason.
+  # that might end the parent's session: libpool cuts them off.
   module Fork
     POOLS = ObjectSpace::WeakMap.new
-    INHERITED = [] # rubocop:disable Style/MutableConstant
 
     def self.watch(pool)
       POOLS[pool] = pool
@@ -14,12 +13,16 @@ class ConnectionPool
 
     # In a child.
     def self.begin_anew
-      POOLS.each_value do |pool|
-        pool.instance_variable_get(:@available).leave_to_parent
-        pool.checkin(force: true)
-        pool.reload { |connection| INHERITED << connection }
-      end
+      Libpool::Fork.each(POOLS.values, 'a pool could not begin anew') { |pool| renew(pool) }
     end
+
+    def self.renew(pool)
+      stack = pool.instance_variable_get(:@available)
+      stack.leave_to_parent
+      pool.checkin(force: true)
+      pool.reload { |connection| stack.leave(connection) }
+    end
+    private_class_method :renew
 
     def self.close_all
       POOLS.each_value do |pool|

@@ -170,6 +170,11 @@ class ConnectionPool
       @keeps = true
     end
 
+    # In a child: the connection is the parent's.
+    def leave(connection)
+      Libpool::Fork.leave([connection], nil)
+    end
+
     # In a child: all that is lent is the parent's.
     def leave_to_parent
       @popped.each_value { |entries| entries.each { |entry| entry.left_behind = true } }
@@ -226,7 +231,11 @@ class ConnectionPool
     # Called in a child with what the parent had open.
     def inherit(entry)
       entry.left_behind = true
-      adopt(entry) if @keeps && entry.lease.nil?
+      if @keeps
+        adopt(entry) unless entry.lease
+      else
+        leave(entry.connection)
+      end
     end
 
     def adopt(entry)
