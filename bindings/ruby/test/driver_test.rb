@@ -185,7 +185,7 @@ class DriverTest < Minitest::Test
     kept = nil
     pool.with { |each| kept = each }
     assert_raises(Libpool::StaleError) { multiply(kept) }
-    assert_raises(Libpool::StaleError) { Libpool::DriverLease.new(pool).checkin }
+    assert_raises(Libpool::StaleError) { Libpool::DriverLease.__send__(:new, pool).checkin }
     pool.checkout.then { |each| pool.discard(each) }
     assert_equal 1, pool.stats.closed_unusable
   end

@@ -126,8 +126,10 @@ class PumaTest < Minitest::Test
   def ask(number)
     UNIXSocket.open(@socket) do |socket|
       socket.write("GET /?#{number} HTTP/1.0\r\n\r\n")
-      head, body = socket.read.split("\r\n\r\n", 2)
-      Answer.new(number, head && head[/\AHTTP\S* (\d+)/, 1], body.to_s)
+      answer = socket.read
+      head, body = answer.split("\r\n\r\n", 2)
+      whole = body && body.bytesize == head[/^Content-Length: (\d+)/i, 1].to_i
+      Answer.new(number, whole ? head[/\AHTTP\S* (\d+)/, 1] : nil, whole ? body : answer)
     end
   rescue SystemCallError => e
     Answer.new(number, nil, e.message)

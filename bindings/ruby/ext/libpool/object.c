@@ -473,10 +473,10 @@ void object_init(VALUE module)
   rb_define_method(class, "checkin", checkin, 1);
   rb_define_method(class, "closed?", is_closed, 0);
   rb_define_method(class, "event_fd", event_fd, 0);
-  /* for lib/libpool/connection_pool */
-  rb_define_method(class, "with_local", with_local, 2);
-  rb_define_method(class, "checkout_idle", checkout_idle, 0);
-  rb_define_method(class, "detach", detach, 1);
+  /* public in ConnectionPool::Places, see lib/libpool/connection_pool/entry.rb */
+  rb_define_private_method(class, "with_local", with_local, 2);
+  rb_define_private_method(class, "checkout_idle", checkout_idle, 0);
+  rb_define_private_method(class, "detach", detach, 1);
   rb_define_private_method(class, "create", create, 2);
   rb_define_private_method(class, "fill", fill, 1);
   rb_define_private_method(class, "look", look, 0);

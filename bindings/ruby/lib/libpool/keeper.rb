@@ -45,4 +45,5 @@ module Libpool
     end
     private_class_method :start_thread, :keep, :look
   end
+  private_constant :Keeper
 end

@@ -34,7 +34,7 @@ module Libpool
       return unless number
 
       answer = @expected.delete(number)
-      answer ? answer.arrive(result, text) : (put(result) if result.positive?)
+      answer ? answer.__send__(:arrive, result, text) : (put(result) if result.positive?)
     end
     private_class_method :start, :deliver
 
@@ -80,4 +80,5 @@ module Libpool
       end
     end
   end
+  private_constant :Letters
 end

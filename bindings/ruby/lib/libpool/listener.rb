@@ -48,4 +48,5 @@ module Libpool
     end
     private_class_method :start_thread, :listen, :attend
   end
+  private_constant :Listener
 end

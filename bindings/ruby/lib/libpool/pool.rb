@@ -11,6 +11,9 @@ module Libpool
   class Pool
     include Steering
 
+    MOMENTS_OF_CHECK = %i[check_after_ms keepalive_ms].freeze
+    private_constant :MOMENTS_OF_CHECK
+
     # Settings are named as in C (pool_config_t in pool/config.h); timeout is get_timeout_ms in seconds, nil: for ever.
     #
     # close:: is called with a connection that is to be closed; without it its own method `close` is, if it has one.
@@ -25,6 +28,7 @@ module Libpool
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
 
       initial = create({ close: method(:close_connection) }.merge(settings), open)
+      warn_of_check if settings[:check] && MOMENTS_OF_CHECK.none? { |moment| settings.key?(moment) }
       Fork.watch(self)
       fill_or_close(initial)
       begin_keeping
@@ -85,6 +89,13 @@ module Libpool
 
     def close_connection(connection)
       connection.close if connection.respond_to?(:close)
+    end
+
+    # It is there for discard_broken; but who gives one mostly means more.
+    def warn_of_check
+      warn 'libpool: check: is called after discard_broken alone; check_after_ms: says for how many milliseconds a ' \
+           'connection is idle before it is checked when it is lent (0: each time, -1: never), keepalive_ms: checks ' \
+           'idle ones', uplevel: 3
     end
 
     # In a child of fork.

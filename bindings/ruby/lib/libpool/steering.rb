@@ -67,7 +67,7 @@ module Libpool
     end
 
     def inspect
-      "#<#{self.class.name} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"
+      "#<#{self.class} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"
     end
   end
 end

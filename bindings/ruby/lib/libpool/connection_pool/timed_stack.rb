@@ -24,7 +24,7 @@ class ConnectionPool
       subclass.include(Storage)
     end
 
-    def initialize(size: 0, &block)
+    def initialize(former = 0, size: former, &block)
       @create_block = block
       @max = @capacity = size
       @adopted = [] # entries that libpool does not know yet
@@ -34,7 +34,8 @@ class ConnectionPool
       @pool = new_pool
     end
 
-    def push(connection, **options)
+    def push(connection, former = nil, **options)
+      options = former.merge(options) if former
       if (entry = forget(connection))
         put_back(entry, options)
       elsif @shutdown_block
@@ -50,7 +51,9 @@ class ConnectionPool
     alias << push
 
     # Waits for so many seconds.  Then it raises what `exception` says, or returns nil where that is false.
-    def pop(timeout: 0.5, exception: TimeoutError, **options)
+    def pop(former = 0.5, others = nil, timeout: former, exception: TimeoutError, **options)
+      others = former if former.is_a?(Hash)
+      timeout, exception, options = with_former(others, timeout, exception, options) if others
       entry = take(timeout, exception, options) or return
       (@popped[entry.connection] ||= []) << entry
       entry.connection
@@ -71,7 +74,7 @@ class ConnectionPool
     end
 
     # Gives to the block the connections that were pushed more than so many seconds ago, the oldest first.
-    def reap(idle_seconds:)
+    def reap(former = nil, idle_seconds: former)
       raise ArgumentError, 'reap must receive a block' unless block_given?
       raise ArgumentError, 'idle_seconds must be a number' unless idle_seconds.is_a?(Numeric)
       raise PoolShuttingDownError if @shutdown_block
@@ -181,7 +184,17 @@ class ConnectionPool
       @popped.clear
     end
 
+    def inspect
+      "#<#{self.class} max=#{max} length=#{length} idle=#{idle}>"
+    end
+
     private
+
+    def with_former(others, timeout, exception, options)
+      options = options.merge(others)
+      timeout = options.delete(:timeout) { timeout.is_a?(Hash) ? 0.5 : timeout }
+      [timeout, options.delete(:exception) { exception }, options]
+    end
 
     def current_time
       Process.clock_gettime(Process::CLOCK_MONOTONIC)
@@ -204,7 +217,7 @@ class ConnectionPool
     end
 
     def new_pool
-      pool = Libpool::Pool.new(max_open: [@capacity, 1].max, close: method(:dispose), abandon: method(:inherit)) do
+      pool = Places.new(max_open: [@capacity, 1].max, close: method(:dispose), abandon: method(:inherit)) do
         open_entry
       end
       pool.pause unless @capacity.positive?
