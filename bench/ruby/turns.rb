@@ -9,7 +9,7 @@ class Turns
   HOLD = 0.001
   SECONDS = 2
   ROUNDS = 5
-  NAME = "#{THREADS} threads, #{PLACES} connections, 1 ms"
+  NAME = "#{THREADS} threads, #{PLACES} connections, 1 ms".freeze
 
   Round = Struct.new(:rate, :longest, :evenness)
 

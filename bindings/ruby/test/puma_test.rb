@@ -29,7 +29,7 @@ class PumaTest < Minitest::Test
     def cut? = status.nil?
     def good? = status == '200'
     def worker = body.split[0].to_i
-    def booted = body.split[1].to_i # the master's session
+    def master_session = body.split[1].to_i
     def session = body.split[2].to_i
     def echo = body.split[3].to_i
   end
@@ -60,12 +60,12 @@ class PumaTest < Minitest::Test
     until_workers(2)
     replace('TERM')
     replace('KILL')
-    assert_includes sessions, newest.booted, "a worker that ended has ended its master's session"
+    assert_includes sessions, newest.master_session, "a worker that ended has ended its master's session"
     signal('USR1', @puma) # a restart of all, for what is preloaded cannot change otherwise
-    former = newest.booted
-    until_asked { newest.booted != former }
+    former = newest.master_session
+    until_asked { newest.master_session != former }
     end_asking
-    assert_empty answered.map(&:session) & answered.map(&:booted), "a worker has used its master's session"
+    assert_empty answered.map(&:session) & answered.map(&:master_session), "a worker has used its master's session"
   end
 
   def test_a_phased_restart

@@ -69,8 +69,8 @@ static void *sleep_without_gvl(void *data)
   return NULL;
 }
 
-/* Called by a thread that wakes it, and by Ruby to interrupt it, at any moment of the sleep.  The sleeper is still there
-   once the lock is left, which it would have to wait for if it were told before: it does not return without the GVL,
+/* Called by a thread that wakes it, and by Ruby to interrupt it, at any moment of the sleep.  The sleeper is told once
+   the lock is left, or it would wake to wait for the lock.  It is still there: it does not return without the GVL,
    which the waking thread has, nor before Ruby is done with interrupting it. */
 static void tell(void *data)
 {
