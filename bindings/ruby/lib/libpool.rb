@@ -2,10 +2,12 @@
 # frozen_string_literal: true
 
 require 'libpool/native'
+require 'libpool/reference'
 require 'libpool/fork'
 require 'libpool/keeper'
 require 'libpool/listener'
 require 'libpool/event'
+require 'libpool/spoiling'
 require 'libpool/steering'
 require 'libpool/pool'
 require 'libpool/letters'

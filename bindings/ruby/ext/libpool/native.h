@@ -2,7 +2,9 @@
 /*
  * A pool of Ruby objects over the step API: the library decides, Ruby does it.
  *
- * Shared: everything belongs to who holds the GVL.  It is let go in one place, while a thread sleeps (sleeper.c).  No
+ * Shared: a pool belongs to one Ractor, and there to the thread that holds the GVL.  It is let go in one place, while a
+ * thread sleeps (sleeper.c).  What Ractors share is the table of pages in shelf.c; and a collector, which may run in
+ * another Ractor, frees objects that nobody has any more.  No
  * exception leaves Ruby code that was called with something in hand: rb_ensure reports to the library first.
  *
  * Interrupts (Timeout, Thread#raise, Thread#kill) arrive only where Ruby code runs or a thread sleeps.  Between the
@@ -44,6 +46,7 @@ struct libpool {
   VALUE check;
   VALUE reset;
   VALUE abandon;
+  VALUE discard_on; /* after which exceptions a connection is closed; false: after none, and no throw or kill */
   VALUE log; /* and who is told what happens */
   VALUE events;
   VALUE failure;   /* the exception of the last failed open, if none has succeeded since, or nil */
@@ -107,6 +110,19 @@ void lending_attend(VALUE object, struct libpool *self);
 
 /* The same when somebody else has steered the pool: all that wait look for themselves, for the keeper may be late. */
 void lending_heed_others(VALUE object, struct libpool *self);
+
+/* ---- leaving.c: how a block is left ---- */
+
+/* What is done at the end of a block; the beginning of what `body` gets. */
+struct ending {
+  void (*end)(struct ending *ending);
+  bool spoiled; /* the block was left so that its connection is to be closed */
+};
+
+void leaving_init(void);
+
+/* Runs the body, then the end, whatever happens. */
+VALUE leaving_ensure(VALUE object, struct libpool *self, VALUE (*body)(VALUE), struct ending *ending);
 
 /* ---- alarm.c: what wakes a pool's keeper ---- */
 

@@ -82,6 +82,8 @@ static int read_one(VALUE key, VALUE value, VALUE data)
   const char *name = rb_id2name(id);
   if (strcmp(name, "timeout") == 0)
     reading->config.get_timeout_ms = settings_timeout_ms(value);
+  else if (strcmp(name, "discard_on") == 0)
+    reading->self->discard_on = value;
   else if (!read_proc(reading->self, name, value))
     set(reading, id, value);
   return ST_CONTINUE;
@@ -110,7 +112,7 @@ static void read_for_driver(struct libpool *self, struct reading *reading, VALUE
   reading->config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
   rb_hash_foreach(options, read_one, (VALUE)reading);
   if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon) || !NIL_P(self->reset) ||
-      !NIL_P(self->log) || !NIL_P(self->events))
+      !NIL_P(self->log) || !NIL_P(self->events) || !NIL_P(self->discard_on))
     rb_raise(rb_eArgError, "a driver needs no blocks");
 }
 

@@ -14,7 +14,7 @@ module Libpool
     # A URL alone, or a driver and an address.  Settings are those of Pool that are no blocks, and openers and
     # call_timeout_ms; those of the URL go before them.
     def initialize(url_or_driver, *address, **settings)
-      require 'json' # for nobody else
+      require 'json' unless defined?(::JSON) # for nobody else; in a Ractor nothing can be required
       if address.empty?
         create_by_url(settings, url_or_driver)
       else

@@ -11,8 +11,9 @@ module Libpool
   # Fork.cut is in C (ext/libpool/fork.c).
   module Fork
     class << self
+      # Where no Ractor may refer to pools weakly a child cuts its pools off when it uses them first.
       def watch(pool)
-        pools[pool] = pool
+        pools[pool] = pool if Reference.weak?
       end
 
       # In a child.

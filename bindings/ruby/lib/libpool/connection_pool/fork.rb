@@ -5,15 +5,18 @@ class ConnectionPool
   # After a fork the child's pools begin anew, with their full size.  The parent's connections are not closed there, for
   # that might end the parent's session: libpool cuts them off.
   module Fork
-    POOLS = ObjectSpace::WeakMap.new
-
     def self.watch(pool)
-      POOLS[pool] = pool
+      pools[pool] = pool if Libpool.const_get(:Reference).weak?
+    end
+
+    # Of this Ractor: a child has no other.
+    def self.pools
+      Ractor.current[:libpool_connection_pools] ||= ObjectSpace::WeakMap.new
     end
 
     # In a child.
     def self.begin_anew
-      Libpool::Fork.each(POOLS.values, 'a pool could not begin anew') { |pool| renew(pool) }
+      Libpool::Fork.each(pools.values, 'a pool could not begin anew') { |pool| renew(pool) }
     end
 
     def self.renew(pool)
@@ -22,10 +25,10 @@ class ConnectionPool
       pool.checkin(force: true)
       pool.reload { |connection| stack.leave(connection) }
     end
-    private_class_method :renew
+    private_class_method :pools, :renew
 
     def self.close_all
-      POOLS.each_value do |pool|
+      pools.each_value do |pool|
         pool.checkin(force: true)
         pool.reload { |connection| connection.close if connection.respond_to?(:close) }
       end
