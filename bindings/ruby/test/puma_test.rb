@@ -50,8 +50,14 @@ class PumaTest < Minitest::Test
     FileUtils.remove_entry(@folder)
   end
 
-  def test_workers_of_a_preloaded_application_come_and_go
-    start('preload_app!')
+  %w[pool connection_pool].each do |kind|
+    define_method(:"test_workers_of_a_preloaded_application_with_a_#{kind}_come_and_go") do
+      start('preload_app!', kind)
+      come_and_go
+    end
+  end
+
+  def come_and_go
     begin_asking
     until_workers(2)
     signal('TTIN', @puma)
@@ -69,7 +75,7 @@ class PumaTest < Minitest::Test
   end
 
   def test_a_phased_restart
-    start('')
+    start('', 'connection_pool')
     begin_asking
     former = until_workers(2)
     signal('USR1', @puma)
@@ -78,9 +84,19 @@ class PumaTest < Minitest::Test
     end_asking
   end
 
+  # Puma's fork_worker: the first worker, which serves requests, forks the others anew.
+  def test_a_worker_forks_others
+    start('fork_worker', 'connection_pool')
+    begin_asking
+    former = until_workers(2)
+    signal('URG', @puma)
+    until_asked { (recent - former).any? && (recent & former).any? && recent.size == 2 }
+    end_asking
+  end
+
   # ---- Puma ----
 
-  def start(preload)
+  def start(mode, kind)
     @socket = "#{@folder}/socket"
     File.write("#{@folder}/config.rb", <<~CONFIG)
       bind 'unix://#{@socket}'
@@ -88,9 +104,9 @@ class PumaTest < Minitest::Test
       threads 4, 4
       environment 'development'
       worker_shutdown_timeout 60
-      #{preload}
+      #{mode}
     CONFIG
-    @puma = spawn(environment, RbConfig.ruby, '-W0', '-S', 'puma', '-C', "#{@folder}/config.rb",
+    @puma = spawn(environment.merge('KIND' => kind), RbConfig.ruby, '-W0', '-S', 'puma', '-C', "#{@folder}/config.rb",
                   File.expand_path('puma_app.ru', __dir__), chdir: @folder, %i[out err] => log)
     eventually(60, -> { File.read(log) }) { File.socket?(@socket) }
   end

@@ -7,7 +7,7 @@
 #include <ruby/fiber/scheduler.h>
 #include <string.h>
 
-enum { DEFAULT_OPENERS = 2, DEFAULT_FAIRNESS_US = 4000, TEXTS = 8 };
+enum { DEFAULT_OPENERS = 2, DEFAULT_FAIRNESS_US = 1750, TEXTS = 8 };
 
 #define TIMEOUT_LIMIT_S 31622400.0 /* a year, as in C */
 
