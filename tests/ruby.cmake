@@ -4,7 +4,8 @@ find_program(POOL_REDIS_SERVER redis-server REQUIRED)
 set(folder ${PROJECT_SOURCE_DIR}/bindings/ruby)
 set(ruby ${Ruby_EXECUTABLE} -w -I ${PROJECT_BINARY_DIR}/bindings/ruby -I ${folder}/lib)
 foreach(subject bad_input connection_pool fiber fork full interrupt keeper memory pg pool redis reentry scenarios
-        ractor together types)
+        ractor together types
+        async puma sidekiq)
   add_test(NAME ruby.${subject} COMMAND ${ruby} ${folder}/test/${subject}_test.rb)
   list(APPEND tests ruby.${subject})
 endforeach()

@@ -31,7 +31,7 @@ class PoolTest < Minitest::Test
     assert_equal 5, leave_by_return(pool)
     assert_raises(SystemExit) { pool.with { exit } }
     assert_whole pool, 1
-    assert_equal 1, @opened.size
+    assert_equal 2, @opened.size # nobody knows in the middle of what the throw was
   end
 
   def leave_by_return(pool)

@@ -194,6 +194,7 @@ struct get {
   pool_step_t step;
   pool_lease_t result; /* of the step */
   VALUE failure;       /* the exception of its last open, or nil */
+  pool_error_t error;  /* why the result is one: asked for at once, for whoever runs next may fail as well */
   pool_lease_t lease;
   struct sleeper sleeper;
   uint64_t forks;
@@ -204,6 +205,8 @@ struct get {
 static void note(struct get *get, pool_lease_t result, const pool_step_t *step)
 {
   struct sleeper *sleeper = &get->sleeper;
+  if (result < 0 && pool_failure(&get->error) != result)
+    snprintf(get->error.message, sizeof get->error.message, "%s", pool_strerror((int)result));
   get->result = result;
   get->lease = result > 0 ? result : 0;
   sleeper->ticket = result < 0 ? 0 : step->ticket;
@@ -247,7 +250,7 @@ static int64_t earlier(int64_t deadline_ns, int64_t look_again_ns)
 }
 
 /* Why it got nothing.  An exception that its own open raised is raised as it is, where that is the reason. */
-static void fail(struct get *get, pool_error_t *error)
+static void fail(struct get *get, const pool_error_t *error)
 {
   VALUE cause = NIL_P(get->failure) ? get->self->failure : get->failure;
   if (get->result == POOL_E_OPEN && !NIL_P(get->failure))
@@ -280,7 +283,7 @@ static VALUE keep_failure(VALUE data, VALUE error)
     return Qnil;
   if (again && get->timeout_ms > 0 && sleeper_now() >= get->deadline_ns) {
     pool_error_t late = POOL_ERROR_INIT;
-    snprintf(late.message, sizeof late.message, "%s", pool_strerror(POOL_E_TIMEOUT));
+    snprintf(late.message, sizeof late.message, "%s: %s", pool_strerror(POOL_E_TIMEOUT), get->error.message);
     get->result = POOL_E_TIMEOUT; /* it has waited, and this was another try */
     fail(get, &late);
   }
@@ -312,12 +315,9 @@ static void heed_look(struct get *get)
 
 static void act(struct get *get)
 {
-  pool_error_t error = POOL_ERROR_INIT; /* asked for at once, for whoever runs next may fail as well */
-  if (get->result < 0 && pool_failure(&error) != get->result)
-    snprintf(error.message, sizeof error.message, "%s", pool_strerror(get->result));
   heed_look(get);
   if (get->result < 0)
-    fail(get, &error);
+    fail(get, &get->error);
   if (get->step.work != POOL_WORK_NONE) {
     work(get);
   } else if (!get->lease) {
@@ -376,7 +376,7 @@ __attribute__((noinline)) static pool_lease_t get_slowly(VALUE object, struct li
                                                          pool_lease_t result, const pool_step_t *step)
 {
   struct get get = {
-      .object = object, .self = self, .timeout_ms = timeout_ms, .step = *step, .failure = Qnil, .forks = libpool_forks};
+      .object = object, .self = self, .timeout_ms = timeout_ms, .step = *step, .failure = Qnil, .error = POOL_ERROR_INIT, .forks = libpool_forks};
   set_deadline(&get, timeout_ms);
   note(&get, result, step);
   rb_ensure(get_body, (VALUE)&get, get_end, (VALUE)&get);

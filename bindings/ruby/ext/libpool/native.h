@@ -46,6 +46,7 @@ struct libpool {
   VALUE check;
   VALUE reset;
   VALUE abandon;
+  VALUE discard_on; /* after which exceptions a connection is closed; false: after none, and no throw or kill */
   VALUE log; /* and who is told what happens */
   VALUE events;
   VALUE failure;   /* the exception of the last failed open, if none has succeeded since, or nil */
@@ -109,6 +110,19 @@ void lending_attend(VALUE object, struct libpool *self);
 
 /* The same when somebody else has steered the pool: all that wait look for themselves, for the keeper may be late. */
 void lending_heed_others(VALUE object, struct libpool *self);
+
+/* ---- leaving.c: how a block is left ---- */
+
+/* What is done at the end of a block; the beginning of what `body` gets. */
+struct ending {
+  void (*end)(struct ending *ending);
+  bool spoiled; /* the block was left so that its connection is to be closed */
+};
+
+void leaving_init(void);
+
+/* Runs the body, then the end, whatever happens. */
+VALUE leaving_ensure(VALUE object, struct libpool *self, VALUE (*body)(VALUE), struct ending *ending);
 
 /* ---- alarm.c: what wakes a pool's keeper ---- */
 

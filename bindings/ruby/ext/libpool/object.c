@@ -25,6 +25,7 @@ static void object_mark(void *data)
   rb_gc_mark(self->check);
   rb_gc_mark(self->reset);
   rb_gc_mark(self->abandon);
+  rb_gc_mark(self->discard_on);
   rb_gc_mark(self->log);
   rb_gc_mark(self->events);
   rb_gc_mark(self->failure);
@@ -66,7 +67,7 @@ VALUE object_allocate(VALUE class)
   struct libpool *self;
   VALUE object = TypedData_Make_Struct(class, struct libpool, &object_type, self);
   self->open = self->close = self->check = self->reset = self->abandon = Qnil;
-  self->log = self->events = self->failure = Qnil;
+  self->discard_on = self->log = self->events = self->failure = Qnil;
   self->first = NOBODY;
   self->forks = libpool_forks;
   return object;
@@ -149,6 +150,7 @@ static int64_t timeout_of(struct libpool *self, int argc, VALUE *argv)
 }
 
 struct use {
+  struct ending ending; /* first */
   VALUE object;
   struct libpool *self;
   pool_lease_t lease;
@@ -162,27 +164,29 @@ static VALUE use_body(VALUE data)
   return rb_yield(shelf_get(((struct use *)data)->lease));
 }
 
-static VALUE use_end(VALUE data)
+static void use_end(struct ending *ending)
 {
-  struct use *use = (struct use *)data;
-  if (use->forks == libpool_forks && shelf_keeps(use->lease))
-    lending_end(use->object, use->self, use->lease);
-  return Qnil;
+  struct use *use = (struct use *)ending;
+  if (use->forks != libpool_forks || !shelf_keeps(use->lease))
+    return;
+  if (ending->spoiled)
+    pool_mark_unusable(use->lease);
+  lending_end(use->object, use->self, use->lease);
 }
 
 /*
  * call-seq: with(timeout: seconds) { |connection| ... } -> what the block returns
  *
- * Lends a connection to the block.
+ * Lends a connection to the block.  One that was left by a throw, a kill or an exception of discard_on is closed.
  */
 static VALUE with(int argc, VALUE *argv, VALUE object)
 {
   rb_need_block();
   struct libpool *self = libpool_of(object);
-  struct use use = {.object = object, .self = self};
+  struct use use = {.ending.end = use_end, .object = object, .self = self};
   use.lease = lending_begin(object, self, timeout_of(self, argc, argv));
   use.forks = libpool_forks;
-  return rb_ensure(use_body, (VALUE)&use, use_end, (VALUE)&use);
+  return leaving_ensure(object, self, use_body, &use.ending);
 }
 
 static VALUE use_local_body(VALUE data)
@@ -192,13 +196,13 @@ static VALUE use_local_body(VALUE data)
   return rb_yield(use->connection);
 }
 
-static VALUE use_local_end(VALUE data)
+static void use_local_end(struct ending *ending)
 {
-  struct use *use = (struct use *)data;
+  struct use *use = (struct use *)ending;
   bool mine = use->forks != libpool_forks || shelf_keeps(use->lease);
   if (mine && rb_thread_local_aref(use->thread, use->local) == use->connection)
     rb_thread_local_aset(use->thread, use->local, Qnil);
-  return use_end(data);
+  use_end(ending);
 }
 
 /* As with, and the fiber-local variable of that name holds the connection for so long: no interrupt comes between. */
@@ -206,11 +210,39 @@ static VALUE with_local(VALUE object, VALUE name, VALUE timeout)
 {
   rb_need_block();
   struct libpool *self = libpool_of(object);
-  struct use use = {.object = object, .self = self, .local = rb_sym2id(name), .thread = rb_thread_current()};
+  struct use use = {.ending.end = use_local_end,
+                    .object = object,
+                    .self = self,
+                    .local = rb_sym2id(name),
+                    .thread = rb_thread_current()};
   use.lease = lending_begin(object, self, settings_timeout_ms(timeout));
   use.forks = libpool_forks;
   use.connection = shelf_get(use.lease);
-  return rb_ensure(use_local_body, (VALUE)&use, use_local_end, (VALUE)&use);
+  return leaving_ensure(object, self, use_local_body, &use.ending);
+}
+
+struct watched {
+  struct ending ending; /* first */
+  VALUE spoil;
+};
+
+static VALUE watched_body(VALUE data)
+{
+  (void)data;
+  return rb_yield_values(0);
+}
+
+static void watched_end(struct ending *ending)
+{
+  if (ending->spoiled)
+    rb_funcall(((struct watched *)ending)->spoil, rb_intern("call"), 0);
+}
+
+/* Runs the block, and calls `spoil` where it was left as one of `with` that spoils its connection. */
+static VALUE watch(VALUE object, VALUE spoil)
+{
+  struct watched watched = {.ending.end = watched_end, .spoil = spoil};
+  return leaving_ensure(object, libpool_of(object), watched_body, &watched.ending);
 }
 
 /*
@@ -474,6 +506,7 @@ void object_init(VALUE module)
   rb_define_private_method(class, "with_local", with_local, 2);
   rb_define_private_method(class, "checkout_idle", checkout_idle, 0);
   rb_define_private_method(class, "detach", detach, 1);
+  rb_define_private_method(class, "watch", watch, 1);
   rb_define_private_method(class, "create", create, 2);
   rb_define_private_method(class, "fill", fill, 1);
   rb_define_private_method(class, "look", look, 0);
@@ -501,6 +534,7 @@ void libpool_init(void)
   rb_ext_ractor_safe(true);
   VALUE module = rb_define_module("Libpool");
   failure_init(module);
+  leaving_init();
   fork_init(module);
   lease_init(module);
   alarm_init(module);

@@ -100,6 +100,17 @@ class ConnectionPool
     @available.reap(idle_seconds:, &block)
   end
 
+  # Who holds what, and for how long: see Libpool::Steering#leases.
+  def leases
+    @available.leases
+  end
+
+  # Notes what the connection that this fiber has is used for; leases and events say so.
+  def tag=(text)
+    entry = Thread.current[@key] or raise Error, 'no connections are checked out'
+    @available.tag(entry, text)
+  end
+
   # How many connections can be had at this moment.
   def available
     @available.length
@@ -116,13 +127,15 @@ class ConnectionPool
 
   private
 
-  def begin_with(timeout: 5, size: 5, auto_reload_after_fork: true, name: nil, &block)
+  # Other settings are libpool's: see TimedStack::Settings.
+  def begin_with(timeout: 5, size: 5, auto_reload_after_fork: true, name: nil, **settings, &block)
     @size = Integer(size)
     raise ArgumentError, 'Connection pool size cannot be negative' if @size.negative?
 
     @timeout = Float(timeout)
     @name = name
-    @available = TimedStack.new(size: @size, &block)
+    settings[:name] = name.to_s if name
+    @available = TimedStack.new(size: @size, **settings, &block)
     @key = :"pool-#{@available.object_id}"
     @direct = %i[checkout checkin].all? { |way| method(way).owner == ConnectionPool }
     @auto_reload_after_fork = auto_reload_after_fork
@@ -153,7 +166,7 @@ class ConnectionPool
     Thread.handle_interrupt(Object => :never) do
       connection = checkout(**options)
       begin
-        Thread.handle_interrupt(Object => :immediate) { yield connection }
+        @available.watch(@key) { Thread.handle_interrupt(Object => :immediate) { yield connection } }
       ensure
         checkin unless connection.nil? && Thread.current[@key].nil?
       end
@@ -169,6 +182,7 @@ end
 
 require 'libpool/connection_pool/entry'
 require 'libpool/connection_pool/fork'
+require 'libpool/connection_pool/settings'
 require 'libpool/connection_pool/timed_stack'
 require 'libpool/connection_pool/storage'
 require 'libpool/connection_pool/wrapper'

@@ -21,13 +21,18 @@ module Libpool
     # reset:: is called with a connection that comes back; if it raises, the connection is closed.
     # abandon:: is called in a child of fork with each connection of the parent: closes descriptors, sends nothing.
     #           Without it their sockets are cut off in the child; false: they are left as they are.
+    # discard_on:: an exception, or several, after which a connection is closed instead of lent again, as it is after a
+    #              Timeout::Error, an exception that is no StandardError, a throw and a kill: classes, or what has `call`
+    #              and says so.  false: it is closed after none of these.
     # log:: is called with :error, :warn or :info and a line of text about what is rare.
     # events:: is called with an Event; event_mask chooses which.
     # keeper:: :thread, or :manual: then the program calls maintain.
     def initialize(**settings, &open)
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
 
-      initial = create({ close: method(:close_connection) }.merge(settings), open)
+      settings = { close: method(:close_connection) }.merge(settings)
+      settings[:discard_on] = Spoiling.kinds(settings.fetch(:discard_on, true))
+      initial = create(settings, open)
       warn_of_check if settings[:check] && MOMENTS_OF_CHECK.none? { |moment| settings.key?(moment) }
       Fork.watch(self)
       fill_or_close(initial)
@@ -131,6 +136,11 @@ module Libpool
 
     def start_keeper
       Keeper.start(self)
+    end
+
+    # Whether the exception may have come in the middle of an answer.
+    def spoiled?(kinds, error)
+      Spoiling.spoiled?(kinds, error)
     end
 
     def fill_or_close(initial)

@@ -39,7 +39,7 @@ class ConnectionPool
 
   # The pool of these.
   class Places < Libpool::Pool
-    public :with_local, :checkout_idle, :detach
+    public :with_local, :checkout_idle, :detach, :watch
   end
   private_constant :Places
 end

@@ -59,7 +59,7 @@ class ConnectionPool
 
       def put_back(entry, options = {})
         connection = entry.connection
-        entry.connection = nil
+        discard(entry, @settings.close) unless entry.farewell || @settings.clean?(connection)
         if entry.farewell
           @mutex.synchronize { lower_created }
           entry.dispose(nil)
@@ -68,6 +68,7 @@ class ConnectionPool
           keep_connection(connection, entry.generation, entry.options.merge(options))
         end
       ensure
+        entry.connection = nil
         entry.lease.checkin unless entry.lease.ended?
       end
 

@@ -26,8 +26,9 @@ class ConnectionPool
       subclass.include(Storage)
     end
 
-    def initialize(former = 0, size: former, &block)
+    def initialize(former = 0, size: former, **settings, &block)
       @create_block = block
+      @settings = Settings.new(settings)
       @max = @capacity = size
       @adopted = [] # entries that libpool does not know yet
       @leaving = [] # connections that wait for a block that shutdown was given
@@ -170,6 +171,21 @@ class ConnectionPool
       @pool.discard(entry)
     end
 
+    # Runs the block.  Where it is left so that discard_on says it, the connection that this fiber has is closed.
+    def watch(key, &block)
+      return yield unless @settings.watched?
+
+      @pool.watch(-> { Thread.current[key]&.then { |entry| discard(entry, @settings.close) } }, &block)
+    end
+
+    def leases
+      @pool.leases
+    end
+
+    def tag(entry, text)
+      @pool.tag(entry, text)
+    end
+
     # What a child of fork finds of its parent is lent there as well, instead of made anew.
     def keep_after_fork
       @keeps = true
@@ -177,7 +193,7 @@ class ConnectionPool
 
     # In a child: the connection is the parent's.
     def leave(connection)
-      Libpool::Fork.leave([connection], nil)
+      Libpool::Fork.leave([connection], @settings.abandon)
     end
 
     # In a child: all that is lent is the parent's.
@@ -220,13 +236,17 @@ class ConnectionPool
       when Refused then raise error.cause
       when Libpool::ClosedError then raise PoolShuttingDownError
       end
-      raise exception, "Waited #{timeout} sec, #{length}/#{@max} available" if exception
+      raise exception, "Waited #{timeout} sec, #{length}/#{@max} available#{reason(error, timeout)}" if exception
+    end
+
+    # What the library says of a wait, behind the gem's words.
+    def reason(error, timeout)
+      "; #{error.message}" if Float(timeout).positive?
     end
 
     def new_pool
-      pool = Places.new(max_open: [@capacity, 1].max, close: method(:dispose), abandon: method(:inherit)) do
-        open_entry
-      end
+      own = { max_open: [@capacity, 1].max, close: method(:dispose), abandon: method(:inherit) }
+      pool = Places.new(**@settings.to_h, **own) { open_entry }
       pool.pause unless @capacity.positive?
       pool
     end
@@ -240,7 +260,7 @@ class ConnectionPool
     # Called by libpool with what it closes.
     def dispose(entry)
       give_up_room
-      entry.dispose(@goodbye)
+      entry.dispose(@goodbye || @settings.close)
     end
 
     # What was beyond the size is no longer.
