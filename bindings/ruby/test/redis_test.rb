@@ -3,40 +3,24 @@
 
 require_relative 'support'
 require_relative 'offspring'
+require_relative 'redis_server'
 require 'libpool/connection_pool'
-require 'redis'
-require 'socket'
-require 'tmpdir'
 
 # A real server, and the gem that people use.
 class RedisTest < Minitest::Test
   include Support
 
   def setup
-    @folder = Dir.mktmpdir
-    @port = TCPServer.open('127.0.0.1', 0) { |server| server.addr[1] }
-    @server = spawn('redis-server', '--port', @port.to_s, '--bind', '127.0.0.1', '--save', '', '--dir', @folder,
-                    out: File::NULL)
-    eventually(20) { answers? }
+    @server = RedisServer.new
+    eventually(20) { @server.ready? }
   end
 
   def teardown
-    Process.kill('TERM', @server) if @server
-    Process.wait(@server) if @server
-    FileUtils.remove_entry(@folder)
-  end
-
-  def answers?
-    client = connect
-    client.ping == 'PONG'
-  rescue Redis::CannotConnectError
-    false
-  ensure
-    client&.close
+    @server.stop
   end
 
   def connect
-    Redis.new(host: '127.0.0.1', port: @port, reconnect_attempts: 0)
+    @server.connect
   end
 
   def clients
