@@ -15,7 +15,8 @@ in ['gem', 'build']
   at_exit { staged.each { |name| system('rm', '-rf', File.join(__dir__, name)) } }
   system(File.join(__dir__, 'stage'), __dir__) || raise('libpool could not be staged, see above')
 in ['bundle' | 'bundler', nil | 'install' | 'update' | 'add']
-  system(File.join(__dir__, 'compile')) || raise('libpool could not be compiled, see above')
+  of_git = __dir__.include?('/bundler/gems/')
+  of_git || system(File.join(__dir__, 'compile')) || raise('libpool could not be compiled, see above')
 else # it is loaded, from wherever it is
 end
 

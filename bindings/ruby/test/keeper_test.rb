@@ -48,6 +48,23 @@ class KeeperTest < Minitest::Test
     eventually { keepers_since(before).zero? }
   end
 
+  # As where a pool is used first in a block that nothing may interrupt: its thread can be ended all the same.
+  def test_a_process_ends_though_the_keeper_was_begun_where_interrupts_are_masked
+    child = fork do
+      Thread.handle_interrupt(Object => :never) do
+        pool_of(1, idle_timeout_ms: 600_000).then { |pool| (@pool = pool).with { |connection| connection } }
+      end
+      exit!(1) if Thread.list.size == 1
+      Thread.list.each { |thread| thread.kill.join unless thread == Thread.current }
+      exit!(0)
+    end
+    ended = Process.detach(child)
+    eventually { ended.join(0.01) }
+    assert_equal 0, ended.value.exitstatus
+  ensure
+    Process.kill(:KILL, child) if ended&.alive?
+  end
+
   def test_the_keeper_of_a_forgotten_pool_ends
     before = Thread.list
     20.times { |i| forget(i) }
@@ -119,7 +136,7 @@ class KeeperTest < Minitest::Test
             inside << true
             go.pop
             elsewhere = lent.is_a?(ConnectionPool) ? ->(&block) { Fiber.new(&block).resume } : ->(&block) { block.call }
-            elsewhere.call { lent.with(timeout: 0.3) { flunk } }
+            elsewhere.call { lent.with(timeout: 0.3) { 'the other was late, and gave its own back' } }
           end
         rescue Timeout::Error => e
           e.message

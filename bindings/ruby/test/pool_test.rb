@@ -387,7 +387,7 @@ class PoolTest < Minitest::Test
                  Libpool::Pool.public_instance_methods(false).sort
     assert_equal %i[checkin checkout close closed? discard discard_broken shutdown with],
                  Libpool::DriverPool.public_instance_methods(false).sort
-    assert_equal %i[done? value], Libpool::Call.public_instance_methods - Object.public_instance_methods
+    assert_equal %i[done? value], (Libpool::Call.public_instance_methods - Object.public_instance_methods).sort
     assert_empty %i[Keeper Listener Letters Guard] & Libpool.constants
     [Libpool::Call, Libpool::DriverLease, Libpool::Lease].each { |made| refute_respond_to made, :new }
   end

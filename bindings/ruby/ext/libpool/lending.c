@@ -313,6 +313,18 @@ static void heed_look(struct get *get)
     sleeper_wake_all(get->object, get->self, own);
 }
 
+/* What nobody can give back any more the keeper ends; whether there is any, only a look can tell. */
+static int64_t wait_until(const struct get *get)
+{
+  static const int64_t often_ns = 1000000000;
+  int64_t until_ns = earlier(get->deadline_ns, get->step.look_again_ns);
+  if (!get->self->first_lease && !get->self->first_lost)
+    return until_ns;
+  if (lease_any_lost(get->self))
+    ring(get->object, get->self);
+  return earlier(until_ns, often_ns);
+}
+
 static void act(struct get *get)
 {
   heed_look(get);
@@ -321,7 +333,7 @@ static void act(struct get *get)
   if (get->step.work != POOL_WORK_NONE) {
     work(get);
   } else if (!get->lease) {
-    sleeper_sleep(get->object, &get->sleeper, earlier(get->deadline_ns, get->step.look_again_ns));
+    sleeper_sleep(get->object, &get->sleeper, wait_until(get));
   }
 }
 
@@ -387,6 +399,8 @@ __attribute__((noinline)) static pool_lease_t get_slowly(VALUE object, struct li
 pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_ms)
 {
   pool_step_t step = POOL_STEP_INIT;
+  if (self->first_lost)
+    ring(object, self);
   pool_lease_t lease = pool_step_begin(self->pool, timeout_ms, 0, &step);
   if (lease <= 0 || step.wake || step.more)
     return get_slowly(object, self, timeout_ms, lease, &step);

@@ -52,6 +52,9 @@ struct libpool {
   VALUE failure;   /* the exception of the last failed open, if none has succeeded since, or nil */
   uint32_t first;  /* slot of the first connection, see shelf.c */
   struct sleeper *first_sleeper, *last_sleeper;
+  struct lease *first_lease; /* of objects of Lease that have not ended theirs */
+  struct lease *first_lost;  /* of those that were collected */
+  int64_t next_search_ns;    /* when to look again for leases of threads that have ended */
   struct alarm *alarm; /* of its keeper; NULL: it has none */
   bool keeps_time;     /* a thread does what is due; else the program does */
   bool listens;        /* a thread waits for poolctl */
@@ -174,6 +177,13 @@ int64_t sleeper_now(void);
 void lease_init(VALUE module);
 VALUE lease_new(VALUE pool);
 void lease_set(VALUE object, pool_lease_t lease);
+/* Ends it as lending_end does. */
+int lease_end(VALUE object);
+/* Whether there are leases that nobody can give back any more. */
+bool lease_any_lost(struct libpool *self);
+VALUE lease_take_lost(VALUE pool);
+/* The pool ends, or is a child's. */
+void lease_forget_all(struct libpool *self);
 /* Of a pool: an array of [lease, connection, thread, seconds, tag]. */
 VALUE lease_list(VALUE pool);
 /* Of a Libpool::Lease, or an integer. */

@@ -42,6 +42,7 @@ static void object_compact(void *data)
 static void object_free(void *data)
 {
   struct libpool *self = data;
+  lease_forget_all(self);
   shelf_clear(self, Qnil);
   ring(self);
   pool_free(self->pool);
@@ -83,6 +84,7 @@ static void inherit(VALUE object, struct libpool *self)
   self->alarm = NULL; /* the parent's, whose lock a thread may have had */
   self->busy = 0;
   self->listens = false;
+  lease_forget_all(self);
   if (self->first != NOBODY)
     rb_funcall(object, leave_to_parent, 0);
   if (self->forks == libpool_forks)
@@ -263,8 +265,9 @@ static VALUE checkout(int argc, VALUE *argv, VALUE object)
 /* call-seq: checkin(lease) -> nil */
 static VALUE checkin(VALUE object, VALUE lease)
 {
-  struct libpool *self = libpool_of(object);
-  libpool_checked(lending_end(object, self, lease_of_pool(lease, object)));
+  libpool_of(object); /* or it raises */
+  lease_of_pool(lease, object);
+  libpool_checked(lease_end(lease));
   return Qnil;
 }
 
@@ -291,6 +294,15 @@ static VALUE detach(VALUE object, VALUE connection)
   lease_set(lease, shelf_noted(slot));
   shelf_detach(shelf_noted(slot));
   return lease;
+}
+
+/* Ends a lease that nobody can give back any more, and its connection is closed.  Whether it was out. */
+static VALUE end_lost(VALUE object, VALUE number)
+{
+  pool_lease_t lease = NUM2LL(number);
+  if (pool_mark_unusable(lease) < 0)
+    return Qfalse;
+  return lending_end(object, libpool_of(object), lease) == 0 ? Qtrue : Qfalse;
 }
 
 static pool_lease_t lease_of_connection(VALUE object, VALUE connection)
@@ -515,6 +527,8 @@ void object_init(VALUE module)
   rb_define_private_method(class, "attend", attend, 0);
   rb_define_private_method(class, "new_alarm", new_alarm, 0);
   rb_define_private_method(class, "next_event", next_event, 0);
+  rb_define_private_method(class, "take_lost", lease_take_lost, 0);
+  rb_define_private_method(class, "end_lost", end_lost, 1);
   rb_define_private_method(class, "take_inherited", take_inherited, 0);
   rb_define_private_method(class, "adopt", adopt, 1);
   rb_define_private_method(class, "abandon", abandon_of, 0);

@@ -14,8 +14,7 @@ module Libpool
 
     # Apart, so that the thread's block does not hold the pool itself.
     def self.start_thread(reference, alarm)
-      Thread.new do
-        Thread.current.name = 'libpool keeper'
+      Background.start('libpool keeper') do
         Thread.current.report_on_exception = false
         keep(reference, alarm)
       end

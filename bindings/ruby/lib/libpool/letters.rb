@@ -30,8 +30,7 @@ module Libpool
     def self.start(desk)
       desk.expected.clear unless desk.forks == forks
       desk.forks = forks
-      desk.thread = Thread.new { loop { deliver(desk, take) } }
-      desk.thread.name = 'libpool letters'
+      desk.thread = Background.start('libpool letters') { loop { deliver(desk, take) } }
     end
 
     def self.deliver(desk, letter)

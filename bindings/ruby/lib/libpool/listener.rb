@@ -14,8 +14,7 @@ module Libpool
 
     # Apart, so that the thread's block does not hold the pool itself.
     def self.start_thread(reference, bell)
-      Thread.new do
-        Thread.current.name = 'libpool listener'
+      Background.start('libpool listener') do
         Thread.current.report_on_exception = false
         listen(reference, bell)
       ensure

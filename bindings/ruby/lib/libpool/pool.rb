@@ -10,6 +10,7 @@ module Libpool
   # with, checkout and checkin are in C (ext/libpool/object.c).
   class Pool
     include Steering
+    include Telling
 
     MOMENTS_OF_CHECK = %i[check_after_ms keepalive_ms].freeze
     private_constant :MOMENTS_OF_CHECK
@@ -24,14 +25,16 @@ module Libpool
     # discard_on:: an exception, or several, after which a connection is closed instead of lent again, as it is after a
     #              Timeout::Error, an exception that is no StandardError, a throw and a kill: classes, or what has `call`
     #              and says so.  false: it is closed after none of these.
-    # log:: is called with :error, :warn or :info and a line of text about what is rare.
-    # events:: is called with an Event; event_mask chooses which.
+    # log:: a Logger, or is called with :error, :warn or :info and a line of text about what is rare.
+    # events:: ActiveSupport::Notifications, or is called with an Event; event_mask chooses which.  Where neither log nor
+    #          events is set, leaks are told by warn.
     # keeper:: :thread, or :manual: then the program calls maintain.
     def initialize(**settings, &open)
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
 
       settings = { close: method(:close_connection) }.merge(settings)
       settings[:discard_on] = Spoiling.kinds(settings.fetch(:discard_on, true))
+      listen_with(settings)
       initial = create(settings, open)
       warn_of_check if settings[:check] && MOMENTS_OF_CHECK.none? { |moment| settings.key?(moment) }
       Fork.watch(self)
@@ -81,12 +84,14 @@ module Libpool
     # Closes the pool: nobody gets a connection any more, and who waits gets a ClosedError.  Idle connections are closed
     # now, others when they come back; so many seconds are waited for them (nil: for ever).  Returns how many are left.
     def close(timeout: 0)
+      take_back
       close_within(timeout).tap { deliver }
     end
     alias shutdown close
 
     # Does what is due.  Returns in how many seconds to call again, nil if nothing is to come.
     def maintain
+      take_back
       look.tap { deliver }
     end
 
@@ -148,23 +153,6 @@ module Libpool
       filled = true
     ensure
       close unless filled
-    end
-
-    # Tells what has happened.  A block that fails is not told twice.
-    def deliver
-      return unless log || events
-
-      while (values = next_event)
-        *event, level, line = values
-        tell(events, Event.of(*event)) if events && event.first.positive?
-        tell(log, Event::LEVELS.fetch(level), line) if log && level.positive?
-      end
-    end
-
-    def tell(block, *arguments)
-      block.call(*arguments)
-    rescue StandardError => e
-      warn "libpool: a block for log or events failed: #{e.class}: #{e.message}"
     end
   end
 end

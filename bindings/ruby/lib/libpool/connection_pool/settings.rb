@@ -6,20 +6,21 @@ class ConnectionPool
   # libpool lends entries.
   class Settings
     OTHERS = { max_open: :size, timeout: :timeout, max_idle: :size, initial: :size }.freeze # and what the gem has
-    CLOSE = ->(connection) { connection.close if connection.respond_to?(:close) }
-    private_constant :OTHERS, :CLOSE
+    private_constant :OTHERS
 
     # Called with a connection that comes back, or nil.
     attr_reader :reset
     # How a child of fork lets go of a connection.
     attr_reader :abandon
+    # Called with a connection that is closed for a reason that the gem does not have.
+    attr_reader :close
 
     def initialize(settings)
       settings.each_key do |name|
         raise ArgumentError, "there is no setting #{name} here; set #{OTHERS[name]}" if OTHERS.key?(name)
       end
       @given = { discard_on: false }.merge(settings)
-      @close = @given.delete(:close) || CLOSE unless settings.except(:name).empty?
+      @close = @given.delete(:close) || ->(connection) { connection.close if connection.respond_to?(:close) }
       @abandon = @given.delete(:abandon)
       @reset = @given[:reset]
       %i[reset check].each { |name| @given[name] = for_entries(@given[name]) if @given[name] }
@@ -28,11 +29,6 @@ class ConnectionPool
     # For Libpool::Pool.
     def to_h
       @given
-    end
-
-    # Called with a connection that is closed for a reason that the gem does not have; nil: there is no such reason.
-    def close
-      @close
     end
 
     # Whether a block that is left may spoil its connection.

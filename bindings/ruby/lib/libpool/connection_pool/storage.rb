@@ -138,8 +138,13 @@ class ConnectionPool
         Entry.new(nil, nil)
       end
 
-      # A place that is closed held nothing.
-      def dispose(entry); end
+      # A place that is closed holds a connection only where nobody can give it back any more.
+      def dispose(entry)
+        return if entry.connection.nil?
+
+        @mutex.synchronize { lower_created }
+        entry.dispose(@settings.close)
+      end
 
       # There is one for who has a place, unless a subclass thinks otherwise.
       def obtain(options, deadline)

@@ -58,6 +58,7 @@ class ConnectionPool
       others = former if former.is_a?(Hash)
       timeout, exception, options = with_former(others, timeout, exception, options) if others
       entry = take(timeout, exception, options) or return
+      entry.lease.hand_over # any thread may push it
       (@popped[entry.connection] ||= []) << entry
       entry.connection
     end
