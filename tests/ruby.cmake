@@ -4,7 +4,7 @@ find_program(POOL_REDIS_SERVER redis-server REQUIRED)
 set(folder ${PROJECT_SOURCE_DIR}/bindings/ruby)
 set(ruby ${Ruby_EXECUTABLE} -w -I ${PROJECT_BINARY_DIR}/bindings/ruby -I ${folder}/lib)
 foreach(subject bad_input connection_pool fiber fork full interrupt keeper memory pg pool redis reentry scenarios
-        ractor together
+        ractor together types
         async puma sidekiq)
   add_test(NAME ruby.${subject} COMMAND ${ruby} ${folder}/test/${subject}_test.rb)
   list(APPEND tests ruby.${subject})
@@ -22,4 +22,5 @@ endif()
 add_test(NAME ruby.example COMMAND ${ruby} ${PROJECT_SOURCE_DIR}/examples/ruby.rb)
 set_tests_properties(ruby.example PROPERTIES PASS_REGULAR_EXPRESSION "200 visits over at most 3 connections")
 add_test(NAME ruby.gem COMMAND ${folder}/test/gem_test.sh ${PROJECT_BINARY_DIR} ${arith_server})
-set_tests_properties(${tests} ruby.example ruby.gem PROPERTIES LABELS ruby TIMEOUT 900)
+add_test(NAME ruby.bundler COMMAND ${folder}/test/bundler_test.sh)
+set_tests_properties(${tests} ruby.example ruby.gem ruby.bundler PROPERTIES LABELS ruby TIMEOUT 900)
