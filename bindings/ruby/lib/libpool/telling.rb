@@ -29,7 +29,7 @@ module Libpool
       settings[:log] = Telling.log(settings[:log])
       settings[:events] = Telling.events(settings[:events], @name)
       @unheard = !(settings[:log] || settings[:events])
-      warn_of_leaks(settings) if @unheard && settings[:leak_after_ms].to_i.positive?
+      warn_of_leaks(settings) if @unheard && settings[:leak_after_ms].is_a?(Integer) && settings[:leak_after_ms].positive?
     end
 
     # What the library says in lines it says of these events only.
