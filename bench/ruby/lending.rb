@@ -5,6 +5,7 @@
 require 'libpool'
 require 'optparse'
 require_relative 'report'
+require_relative 'turns'
 
 require 'connection_pool'
 GEM = ConnectionPool # as ConnectionPool in libpool/connection_pool is another
@@ -106,5 +107,6 @@ abort 'at least 1 round' unless rounds.positive?
 puts "#{RUBY_DESCRIPTION}\nthe gem connection_pool: #{GEM::VERSION}, libpool: #{Libpool::VERSION}"
 report = Report.new
 FIGURES.each { |figure| compare(report, figure, rounds) }
+Turns.compare(report, SIDES, PEER)
 report.write(file) if file
 exit(report.met? ? 0 : 1)

@@ -5,16 +5,16 @@ require 'json'
 
 # Figures, shown as a table while they come in and written as JSON at the end.
 class Report
-  LINE = '%-58<name>s %12<value>s  %-18<unit>s %10<bound>s  %<met>s'
+  LINE = '%-78<name>s %12<value>s  %-18<unit>s %10<bound>s  %<met>s'
 
   def initialize
     @figures = []
     puts format(LINE, name: 'name', value: 'value', unit: 'unit', bound: 'bound', met: 'met').rstrip
   end
 
-  def add(name, value, unit, at_most: nil)
-    met = at_most && value <= at_most
-    bound = at_most && format('<= %.6g', at_most)
+  def add(name, value, unit, at_most: nil, at_least: nil)
+    met = (at_most || at_least) && value.between?(at_least || value, at_most || value)
+    bound = (at_most && format('<= %.6g', at_most)) || (at_least && format('>= %.6g', at_least))
     shown = { nil => '', true => 'yes', false => 'no' }[met]
     puts format(LINE, name:, value: show(value), unit:, bound:, met: shown).rstrip
     $stdout.flush

@@ -1,11 +1,28 @@
 # SPDX-License-Identifier: MIT
 # frozen_string_literal: true
 
-require 'libpool/native'
+if RUBY_ENGINE == 'jruby'
+  raise LoadError, 'libpool for Ruby is written in C, which JRuby cannot load; from JRuby use the Java binding, ' \
+                   'libpool.jar, or the gem connection_pool'
+end
+
+begin
+  require 'libpool/native'
+rescue LoadError => e
+  raise unless e.message.start_with?('cannot load such file -- libpool/native')
+
+  raise LoadError, "libpool's extension is not compiled: in a checkout of its repository call bindings/ruby/compile or " \
+                   'bundle install, elsewhere gem pristine libpool'
+end
+require 'libpool/reference'
+require 'libpool/background'
+require 'libpool/fork'
 require 'libpool/keeper'
 require 'libpool/listener'
 require 'libpool/event'
+require 'libpool/spoiling'
 require 'libpool/steering'
+require 'libpool/telling'
 require 'libpool/pool'
 require 'libpool/letters'
 require 'libpool/driver_pool'

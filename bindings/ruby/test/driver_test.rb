@@ -169,6 +169,22 @@ class DriverTest < Minitest::Test
     assert_all_there pool, 2
   end
 
+  # Two at once, each with its own pool; the answers of one Ractor reach no other.
+  def test_ractors
+    Warning[:experimental] = false
+    ractors = Array.new(2) do |number|
+      Ractor.new(@address, number) do |address, mine|
+        pool = Libpool.open('jsonrpc', address, max_open: 2, timeout: 20)
+        products = Array.new(4) do |i|
+          Thread.new { pool.with { |lease| lease.call('Arith.Mul', { A: i, B: mine + 1 }, timeout: 20) } }
+        end
+        [products.map(&:value), pool.close(timeout: 20)]
+      end
+    end
+    assert_equal [[[0, 1, 2, 3], 0], [[0, 2, 4, 6], 0]], ractors.map(&:take)
+    assert_equal 56, (open_pool.with { |lease| multiply(lease) })
+  end
+
   def test_leases_that_have_ended_or_are_of_others
     pool = open_pool
     lease = pool.checkout
@@ -185,7 +201,7 @@ class DriverTest < Minitest::Test
     kept = nil
     pool.with { |each| kept = each }
     assert_raises(Libpool::StaleError) { multiply(kept) }
-    assert_raises(Libpool::StaleError) { Libpool::DriverLease.new(pool).checkin }
+    assert_raises(Libpool::StaleError) { Libpool::DriverLease.__send__(:new, pool).checkin }
     pool.checkout.then { |each| pool.discard(each) }
     assert_equal 1, pool.stats.closed_unusable
   end

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # gem_test.sh BUILD [ARITH_SERVER]: builds the gem, installs it into a folder outside the tree, once with the C library
-# inside and once on an installed one, and uses it there: by the example, and where there is a server, the second with a
-# driver.
+# inside, once compiled already and once on an installed library, and uses it there: by the example, and where there is
+# a server, the last with a driver.
 set -euo pipefail
 build=$(cd "${1:?gem_test.sh needs the build folder}" && pwd)
 ruby=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,7 +10,7 @@ server=${2:-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export HOME=$scratch # no settings of the user's
-export MAKEFLAGS=-j2
+export MAKEFLAGS='-j2 -- optflags=-O0' # quickly
 cd "$scratch"
 
 # From here on nothing of the tree is looked at but this and what runs as the server.
@@ -38,6 +38,15 @@ if grep -q ' pool_' <<<"$(nm -D --defined-only "$native")"; then
   echo "the extension exports the C library that is inside" >&2
   exit 1
 fi
+
+# Compiled already, for those who have no compiler.
+cp -R staged compiled
+cp "$native" compiled/lib/libpool
+platform=$(ruby -e 'puts Gem::Platform.local')
+(cd compiled && LIBPOOL_GEM_PLATFORM=$platform gem build libpool.gemspec --output "$scratch/compiled.gem")
+MAKE=false gem install --local --no-document --install-dir "$scratch/plain" compiled.gem
+try "$scratch/plain"
+[ -z "$(find "$scratch/plain" -name '*.c')" ]
 
 cmake --install "$build" --prefix "$scratch/prefix" >/dev/null
 PKG_CONFIG_PATH=$(dirname "$(find "$scratch/prefix" -name pool.pc)")

@@ -2,6 +2,7 @@
 # frozen_string_literal: true
 
 require_relative 'support'
+require 'libpool/connection_pool'
 
 # What the library knows and Ruby does: when to look, how many to begin with, what to reset, what to tell.
 class KeeperTest < Minitest::Test
@@ -45,6 +46,23 @@ class KeeperTest < Minitest::Test
     assert_equal 1, keepers_since(before)
     timed.close
     eventually { keepers_since(before).zero? }
+  end
+
+  # As where a pool is used first in a block that nothing may interrupt: its thread can be ended all the same.
+  def test_a_process_ends_though_the_keeper_was_begun_where_interrupts_are_masked
+    child = fork do
+      Thread.handle_interrupt(Object => :never) do
+        pool_of(1, idle_timeout_ms: 600_000).then { |pool| (@pool = pool).with { |connection| connection } }
+      end
+      exit!(1) if Thread.list.size == 1
+      Thread.list.each { |thread| thread.kill.join unless thread == Thread.current }
+      exit!(0)
+    end
+    ended = Process.detach(child)
+    eventually { ended.join(0.01) }
+    assert_equal 0, ended.value.exitstatus
+  ensure
+    Process.kill(:KILL, child) if ended&.alive?
   end
 
   def test_the_keeper_of_a_forgotten_pool_ends
@@ -106,6 +124,29 @@ class KeeperTest < Minitest::Test
     error = assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0.01) { flunk } }
     assert error.message.end_with?('; the pool is paused'), error.message
     held.checkin
+  end
+
+  def test_a_timeout_says_that_those_who_wait_hold_everything
+    [pool_of(2, name: 'orders'), ConnectionPool.new(size: 2, name: 'orders') { Connection.new }].each do |lent|
+      inside = Queue.new
+      go = Queue.new
+      threads = Array.new(2) do
+        Thread.new do
+          lent.with do
+            inside << true
+            go.pop
+            elsewhere = lent.is_a?(ConnectionPool) ? ->(&block) { Fiber.new(&block).resume } : ->(&block) { block.call }
+            elsewhere.call { lent.with(timeout: 0.3) { 'the other was late, and gave its own back' } }
+          end
+        rescue Timeout::Error => e
+          e.message
+        end
+      end
+      2.times { inside.pop }
+      2.times { go << true }
+      expected = /orders: no connection in time: .*; 2 are open, 2 leased, .*; each was held by a thread that itself waited/
+      assert threads.map(&:value).grep(expected).any?, threads.map(&:value).inspect
+    end
   end
 
   def test_leases_say_who_holds_what

@@ -3,6 +3,7 @@
 
 require_relative 'support'
 require_relative 'postgres'
+require_relative 'offspring'
 require 'libpool/connection_pool'
 require 'pg'
 
@@ -85,7 +86,11 @@ class PgTest < Minitest::Test
     lent.close
   end
 
-  # The child does not end the session of its parent.
+  def finish(lent)
+    lent.is_a?(ConnectionPool) ? lent.shutdown(&:close) : lent.close
+  end
+
+  # The child has a session of its own.
   def test_a_fork
     [pool(1), ConnectionPool.new(size: 1) { connect }].each do |lent|
       session = lent.with(&:backend_pid)
@@ -93,7 +98,59 @@ class PgTest < Minitest::Test
       refute_equal session, own
       assert_equal session, lent.with(&:backend_pid)
       assert_equal('3', lent.with { |pg| value(pg, 'SELECT 3') })
-      lent.is_a?(ConnectionPool) ? lent.shutdown(&:close) : lent.close
+      finish(lent)
     end
+  end
+
+  # The child does not end the session of its parent, however it ends itself, and whatever is collected there.
+  def test_no_child_ends_the_session_of_its_parent
+    [pool(1), ConnectionPool.new(size: 1) { connect }].each do |lent|
+      session = lent.with(&:backend_pid)
+      Offspring::ALL.each do |name, child|
+        child.call(lent)
+        assert_equal [session, '3'], lent.with { |pg| [pg.backend_pid, value(pg, 'SELECT 3')] }, "a child #{name}"
+      end
+      Offspring.workers(lent, 3)
+      assert_equal session, lent.with(&:backend_pid)
+      finish(lent)
+    end
+    eventually { sessions.zero? } # those of the children have ended with them
+  end
+
+  def test_a_pool_that_is_collected_in_the_child
+    lent = [pool(1), ConnectionPool.new(size: 1) { connect }]
+    ids = lent.map { |each| each.with(&:backend_pid) }
+    in_child do
+      lent.clear
+      5.times { GC.start }
+    end
+    assert_equal(ids, lent.map { |each| each.with(&:backend_pid) })
+    lent.each { |each| finish(each) }
+  end
+
+  # Whose parent is no more.
+  def test_a_daemon_goes_on_with_its_connections
+    [-> { pool(2) }, -> { ConnectionPool.new(size: 2) { connect } }].each do |make|
+      before, after, used = in_daemon(make.call) { |lent| lent.with { |pg| [pg.backend_pid, value(pg, 'SELECT 3')] } }
+      assert_equal before, after
+      assert_equal 1, used
+    end
+    eventually { sessions.zero? }
+  end
+
+  # What the block says before and after, and how many connections there are then.
+  def in_daemon(lent)
+    reader, writer = IO.pipe
+    Process.wait(fork do
+      before = yield lent
+      Process.daemon(false, true)
+      size = lent.is_a?(ConnectionPool) ? lent.idle : lent.size
+      writer.write(Marshal.dump([before, yield(lent), size]))
+      writer.close
+      finish(lent)
+      exit!(0)
+    end)
+    writer.close
+    Marshal.load(reader.read) # rubocop:disable Security/MarshalLoad
   end
 end

@@ -31,7 +31,7 @@ class PoolTest < Minitest::Test
     assert_equal 5, leave_by_return(pool)
     assert_raises(SystemExit) { pool.with { exit } }
     assert_whole pool, 1
-    assert_equal 1, @opened.size
+    assert_equal 2, @opened.size # nobody knows in the middle of what the throw was
   end
 
   def leave_by_return(pool)
@@ -369,6 +369,29 @@ class PoolTest < Minitest::Test
     assert_raises(ArgumentError) { pool_of(1, check_after_ms: 0) }
   end
 
+  def test_a_check_without_a_moment_is_warned_of
+    check = ->(_) { true }
+    _, said = capture_io { Libpool::Pool.new(check:) { 1 } }
+    assert_match(/\A#{__FILE__}:#{__LINE__ - 1}: warning: libpool: check: is called after discard_broken alone/, said)
+    assert_silent do
+      [{ check_after_ms: 0 }, { check_after_ms: -1 }, { keepalive_ms: 1000 }].each do |moment|
+        Libpool::Pool.new(check:, keeper: :manual, **moment) { 1 }
+      end
+      Libpool::Pool.new(check: nil) { 1 }
+    end
+  end
+
+  # What the drop-in and the library's threads need is nobody else's to call.
+  def test_nothing_is_public_by_accident
+    assert_equal %i[checkin checkout close closed? discard discard_broken event_fd expose maintain shutdown tag with],
+                 Libpool::Pool.public_instance_methods(false).sort
+    assert_equal %i[checkin checkout close closed? discard discard_broken shutdown with],
+                 Libpool::DriverPool.public_instance_methods(false).sort
+    assert_equal %i[done? value], (Libpool::Call.public_instance_methods - Object.public_instance_methods).sort
+    assert_empty %i[Keeper Listener Letters Guard] & Libpool.constants
+    [Libpool::Call, Libpool::DriverLease, Libpool::Lease].each { |made| refute_respond_to made, :new }
+  end
+
   def test_a_failing_server_meets_a_breaker
     up = false
     pool = Libpool::Pool.new(max_open: 1, retry_min_ms: 20, retry_max_ms: 40, breaker_after: 2, timeout: 5) do
@@ -414,5 +437,7 @@ class PoolTest < Minitest::Test
     assert_includes pool.report(:prometheus), 'pool="prices"'
     assert_raises(ArgumentError) { pool.report(:xml) }
     assert_equal '#<Libpool::Pool {:open=>1, :idle=>1, :leased=>0, :waiting=>0}>', pool.inspect
+    nameless = Class.new(Libpool::Pool)
+    assert_match(/\A#<#{nameless} \{:open=>0, .*\}>\z/, nameless.new { 1 }.inspect)
   end
 end

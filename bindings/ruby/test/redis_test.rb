@@ -2,39 +2,25 @@
 # frozen_string_literal: true
 
 require_relative 'support'
-require 'redis'
-require 'socket'
-require 'tmpdir'
+require_relative 'offspring'
+require_relative 'redis_server'
+require 'libpool/connection_pool'
 
 # A real server, and the gem that people use.
 class RedisTest < Minitest::Test
   include Support
 
   def setup
-    @folder = Dir.mktmpdir
-    @port = TCPServer.open('127.0.0.1', 0) { |server| server.addr[1] }
-    @server = spawn('redis-server', '--port', @port.to_s, '--bind', '127.0.0.1', '--save', '', '--dir', @folder,
-                    out: File::NULL)
-    eventually(20) { answers? }
+    @server = RedisServer.new
+    eventually(20) { @server.ready? }
   end
 
   def teardown
-    Process.kill('TERM', @server) if @server
-    Process.wait(@server) if @server
-    FileUtils.remove_entry(@folder)
-  end
-
-  def answers?
-    client = connect
-    client.ping == 'PONG'
-  rescue Redis::CannotConnectError
-    false
-  ensure
-    client&.close
+    @server.stop
   end
 
   def connect
-    Redis.new(host: '127.0.0.1', port: @port, reconnect_attempts: 0)
+    @server.connect
   end
 
   def clients
@@ -89,6 +75,29 @@ class RedisTest < Minitest::Test
     assert_equal 3, [mine, *ids].uniq.size
     assert_equal [1, 2], answers.map(&:last)
     assert_equal mine, pool.with { |redis| redis.client(:id) } # still the same connection
+    pool.close
+  end
+  def test_no_child_ends_the_session_of_its_parent
+    [Libpool::Pool.new(max_open: 1, timeout: 20) { connect }, ConnectionPool.new(size: 1) { connect }].each do |pool|
+      mine = pool.with { |redis| redis.client(:id) }
+      Offspring::ALL.each do |name, child|
+        child.call(pool)
+        assert_equal [mine, 'PONG'], pool.with { |redis| [redis.client(:id), redis.ping] }, "a child #{name}"
+      end
+    end
+  end
+
+  # Also where the child says goodbye on purpose.
+  def test_a_child_that_still_has_the_connection_cannot_reach_the_server
+    pool = Libpool::Pool.new(max_open: 1) { connect }
+    redis = pool.with { |connection| connection }
+    mine = redis.client(:id)
+    in_child do
+      redis.without_reconnect { redis.quit }
+    rescue Redis::BaseError
+      nil
+    end
+    assert_equal mine, pool.with { |connection| connection.client(:id) }
     pool.close
   end
 end

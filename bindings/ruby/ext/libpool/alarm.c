@@ -3,20 +3,21 @@
  * What a pool's keeper sleeps on (lib/libpool/keeper.rb).  It rings when a step says that there is more to do than was
  * known, and when the pool is collected; so the keeper of a pool in which nothing happens does not wake at all.
  *
- * Shared: `rung` and `left` under the lock, for a ring may come from the middle of a collection.  The pool and the
- * keeper have a reference each, which they give up under the GVL.  A child of fork makes a new one.
+ * Shared: `rung` under the lock, for a ring may come from the middle of a collection.  The pool and the keeper have a
+ * reference each; a collector that runs in another Ractor may give them up.  A child of fork makes a new one.
  */
 #include "native.h"
 
 #include <ruby/thread.h>
+#include <stdatomic.h>
 
 struct alarm {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   bool rung;
-  bool left; /* the keeper has ended */
+  atomic_bool left; /* the keeper has ended */
   int64_t until_ns;
-  int references;
+  atomic_int references;
 };
 
 static VALUE alarm_class;
@@ -36,7 +37,7 @@ static struct alarm *make(void)
 static void drop(void *data)
 {
   struct alarm *alarm = data;
-  if (!alarm || --alarm->references > 0)
+  if (!alarm || atomic_fetch_sub(&alarm->references, 1) > 1)
     return;
   pthread_cond_destroy(&alarm->changed);
   pthread_mutex_destroy(&alarm->lock);

@@ -8,21 +8,72 @@
 #include "native.h"
 
 #include <inbox.h>
+#include <ruby/ractor.h>
 #include <ruby/thread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 
 static ID number_name;
-static inbox_t *inbox;
-static uint64_t inbox_forks;
+
+/* ---- inboxes ---- */
+
+/* The inbox of a Ractor.  A letter may come after its end, so the next Ractor gets it. */
+struct desk {
+  struct desk *next;
+  inbox_t *inbox;
+  uint64_t forks;
+};
+
+static rb_ractor_local_key_t desk_key;
+static struct desk *_Atomic spare_desks;
+
+static void desk_give(struct desk *desk)
+{
+  desk->next = spare_desks;
+  while (!atomic_compare_exchange_weak(&spare_desks, &desk->next, desk))
+    ;
+}
+
+static void ractor_ended(void *data)
+{
+  desk_give(data);
+}
+
+static const struct rb_ractor_local_storage_type desk_type = {.free = ractor_ended};
+
+/* All are taken at once, so nobody else changes the list of what is taken. */
+static struct desk *desk_take(void)
+{
+  struct desk *desk = atomic_exchange(&spare_desks, NULL), *rest = desk ? desk->next : NULL;
+  while (rest) {
+    struct desk *next = rest->next;
+    desk_give(rest);
+    rest = next;
+  }
+  return desk ? desk : calloc(1, sizeof *desk);
+}
+
+static struct desk *desk_here(void)
+{
+  struct desk *desk = rb_ractor_local_storage_ptr(desk_key);
+  if (desk)
+    return desk;
+  desk = desk_take();
+  if (desk)
+    rb_ractor_local_storage_ptr_set(desk_key, desk);
+  return desk;
+}
 
 static inbox_t *inbox_here(void)
 {
-  if (!inbox || inbox_forks != libpool_forks) {
-    inbox = inbox_new();
-    inbox_forks = libpool_forks;
+  struct desk *desk = desk_here();
+  if (desk && (!desk->inbox || desk->forks != libpool_forks)) {
+    desk->inbox = inbox_new();
+    desk->forks = libpool_forks;
   }
-  if (!inbox)
+  if (!desk || !desk->inbox)
     rb_memerror();
-  return inbox;
+  return desk->inbox;
 }
 
 /* ---- Libpool::Letters ---- */
@@ -233,6 +284,7 @@ static VALUE lease_begin_call(VALUE lease, VALUE method, VALUE arguments, VALUE 
 void driver_init(VALUE module)
 {
   number_name = rb_intern("@number");
+  desk_key = rb_ractor_local_storage_ptr_newkey(&desk_type);
   VALUE letters = rb_define_module_under(module, "Letters");
   rb_define_singleton_method(letters, "take", letters_take, 0);
   rb_define_singleton_method(letters, "forks", letters_forks, 0);
@@ -241,7 +293,6 @@ void driver_init(VALUE module)
   VALUE pool = rb_define_class_under(module, "DriverPool", rb_cObject);
   rb_define_alloc_func(pool, object_allocate);
   rb_define_private_method(pool, "lease_list", lease_list, 0);
-  rb_undef_method(pool, "initialize_copy");
   rb_define_method(pool, "closed?", is_closed, 0);
   rb_define_private_method(pool, "create_driver", create_driver, 3);
   rb_define_private_method(pool, "create_by_url", create_by_url, 2);

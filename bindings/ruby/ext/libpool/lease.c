@@ -2,21 +2,152 @@
 /* Libpool::Lease: the right to use one connection until it is given back. */
 #include "native.h"
 
+#include <string.h>
+
 struct lease {
   VALUE pool;
+  VALUE thread; /* that is to give it back; nil: any may do it, and none is missed */
   pool_lease_t number;
   uint64_t forks;
+  struct libpool *self; /* whose list it is in, or NULL */
+  struct lease *next, *previous;
 };
 
 static VALUE lease_class;
 
 static void lease_mark(void *data)
 {
-  rb_gc_mark(((struct lease *)data)->pool);
+  struct lease *lease = data;
+  rb_gc_mark(lease->pool);
+  rb_gc_mark(lease->thread);
+}
+
+/* ---- the leases that are out, and those that nobody can give back any more ---- */
+
+static void enlist(struct lease *lease, struct libpool *self)
+{
+  lease->self = self;
+  lease->previous = NULL;
+  lease->next = self->first_lease;
+  if (lease->next)
+    lease->next->previous = lease;
+  self->first_lease = lease;
+}
+
+static void unlist(struct lease *lease)
+{
+  if (!lease->self)
+    return;
+  *(lease->previous ? &lease->previous->next : &lease->self->first_lease) = lease->next;
+  if (lease->next)
+    lease->next->previous = lease->previous;
+  lease->self = NULL;
+}
+
+/* In the middle of a collection: what is lost is noted, and the keeper ends it. */
+static void lease_free(void *data)
+{
+  struct lease *lease = data;
+  struct libpool *self = lease->self;
+  unlist(lease);
+  if (!self || lease->forks != libpool_forks || !pool_conn(lease->number)) {
+    ruby_xfree(lease);
+    return;
+  }
+  lease->next = self->first_lost;
+  self->first_lost = lease;
+  alarm_ring(self);
+}
+
+void lease_forget_all(struct libpool *self)
+{
+  while (self->first_lease)
+    unlist(self->first_lease);
+  while (self->first_lost) {
+    struct lease *lost = self->first_lost;
+    self->first_lost = lost->next;
+    ruby_xfree(lost);
+  }
+}
+
+struct holder {
+  VALUE thread;
+  pool_lease_t number;
+};
+
+static long list_holders(const struct libpool *self, struct holder *holders, long room)
+{
+  long count = 0;
+  for (const struct lease *lease = self->first_lease; lease; lease = lease->next, count++)
+    if (count < room)
+      holders[count] = (struct holder){lease->thread, lease->number};
+  return count;
+}
+
+static bool is_dead(VALUE thread)
+{
+  return !NIL_P(thread) && thread != rb_thread_current() && !RTEST(rb_funcall(thread, rb_intern("alive?"), 0));
+}
+
+/* How many leases are those of threads that have ended; their numbers are added to the array, if there is one.  They
+   are looked at in a copy, for a collection may change the list. */
+static long find_dead(const struct libpool *self, VALUE numbers)
+{
+  VALUE memory;
+  long dead = 0, room = list_holders(self, NULL, 0);
+  struct holder *holders = rb_alloc_tmp_buffer2(&memory, room + 1, sizeof *holders);
+  memset(holders, 0, (size_t)(room + 1) * sizeof *holders);
+  long count = list_holders(self, holders, room);
+  for (long i = 0; i < count && i < room; i++)
+    if (is_dead(holders[i].thread) && ++dead && !NIL_P(numbers))
+      rb_ary_push(numbers, LL2NUM(holders[i].number));
+  rb_free_tmp_buffer(&memory);
+  return dead;
+}
+
+bool lease_any_lost(struct libpool *self)
+{
+  enum { OFTEN_NS = 100000000 };
+  if (self->first_lost)
+    return true;
+  int64_t now = sleeper_now();
+  if (!self->first_lease || now < self->next_search_ns)
+    return false;
+  self->next_search_ns = now + OFTEN_NS;
+  return find_dead(self, Qnil) > 0;
+}
+
+/* Where all threads wait nothing is allocated, and so nothing is collected by itself. */
+void lease_collect(struct libpool *self)
+{
+  static const int64_t seldom_ns = INT64_C(10000000000);
+  int64_t now = sleeper_now();
+  if (!self->first_lease || now < self->next_collection_ns)
+    return;
+  self->next_collection_ns = now + seldom_ns;
+  rb_gc_start();
+}
+
+/* The numbers of leases whose objects were collected, and of those whose threads have ended; they are then forgotten.
+ */
+VALUE lease_take_lost(VALUE pool)
+{
+  struct libpool *self = libpool_of(pool);
+  VALUE collected = rb_ary_new(), dead = rb_ary_new();
+  while (self->first_lost) {
+    struct lease *lost = self->first_lost;
+    pool_lease_t number = lost->number;
+    self->first_lost = lost->next;
+    ruby_xfree(lost);
+    rb_ary_push(collected, LL2NUM(number));
+  }
+  if (self->first_lease)
+    find_dead(self, dead);
+  return rb_assoc_new(collected, dead);
 }
 
 static const rb_data_type_t lease_type = {.wrap_struct_name = "Libpool::Lease",
-                                          .function = {.dmark = lease_mark, .dfree = RUBY_TYPED_DEFAULT_FREE},
+                                          .function = {.dmark = lease_mark, .dfree = lease_free},
                                           .flags = RUBY_TYPED_FREE_IMMEDIATELY};
 
 static struct lease *lease_get(VALUE object)
@@ -29,6 +160,7 @@ VALUE lease_new(VALUE pool)
   struct lease *lease;
   VALUE object = TypedData_Make_Struct(lease_class, struct lease, &lease_type, lease);
   lease->pool = pool;
+  lease->thread = Qnil;
   return object;
 }
 
@@ -37,13 +169,23 @@ void lease_set(VALUE object, pool_lease_t number)
   struct lease *lease = lease_get(object);
   lease->number = number;
   lease->forks = libpool_forks;
+  lease->thread = rb_thread_current();
+  enlist(lease, libpool_of(lease->pool));
+}
+
+int lease_end(VALUE object)
+{
+  struct lease *lease = lease_get(object);
+  pool_lease_t number = libpool_lease(object);
+  unlist(lease);
+  return lending_end(lease->pool, libpool_of(lease->pool), number);
 }
 
 pool_lease_t libpool_lease(VALUE object)
 {
   if (!rb_typeddata_is_kind_of(object, &lease_type))
     rb_raise(rb_eTypeError, "a Libpool::Lease is needed, not %" PRIsVALUE, rb_obj_class(object));
-  struct lease *lease = lease_get(object);
+  const struct lease *lease = lease_get(object);
   return lease->forks == libpool_forks ? lease->number : 0; /* the parent's leases are nobody's in a child */
 }
 
@@ -67,6 +209,9 @@ static VALUE lease_connection(VALUE object)
 {
   pool_lease_t number = libpool_lease(object);
   must_be_valid(number);
+  struct lease *lease = lease_get(object);
+  if (!NIL_P(lease->thread))
+    lease->thread = rb_thread_current(); /* which has it now */
   return shelf_get(number);
 }
 
@@ -74,9 +219,7 @@ static VALUE lease_connection(VALUE object)
    Gives the connection back; StaleError if that was done already. */
 static VALUE lease_checkin(VALUE object)
 {
-  pool_lease_t number = libpool_lease(object);
-  VALUE pool = lease_get(object)->pool;
-  libpool_checked(lending_end(pool, libpool_of(pool), number));
+  libpool_checked(lease_end(object));
   return Qnil;
 }
 
@@ -96,6 +239,14 @@ static VALUE lease_discard_broken(VALUE object)
   lease_checkin(object);
   lending_attend(lease_get(object)->pool, libpool_of(lease_get(object)->pool));
   return Qnil;
+}
+
+/* call-seq: hand_over -> self
+   The lease is on its way to another thread: the end of this one ends it no longer. */
+static VALUE lease_hand_over(VALUE object)
+{
+  lease_get(object)->thread = Qnil;
+  return object;
 }
 
 /* call-seq: ended? -> true or false */
@@ -151,6 +302,7 @@ void lease_init(VALUE module)
   rb_define_method(lease_class, "checkin", lease_checkin, 0);
   rb_define_method(lease_class, "discard", lease_discard, 0);
   rb_define_method(lease_class, "discard_broken", lease_discard_broken, 0);
+  rb_define_method(lease_class, "hand_over", lease_hand_over, 0);
   rb_define_method(lease_class, "ended?", lease_is_ended, 0);
   rb_define_method(lease_class, "pool", lease_pool, 0);
   rb_define_method(lease_class, "tag=", lease_tag, 1);

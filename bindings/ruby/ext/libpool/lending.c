@@ -194,9 +194,11 @@ struct get {
   pool_step_t step;
   pool_lease_t result; /* of the step */
   VALUE failure;       /* the exception of its last open, or nil */
+  pool_error_t error;  /* why the result is one: asked for at once, for whoever runs next may fail as well */
   pool_lease_t lease;
   struct sleeper sleeper;
   uint64_t forks;
+  bool waited; /* for a while, and looked what is lost */
   bool succeeded;
 };
 
@@ -204,6 +206,8 @@ struct get {
 static void note(struct get *get, pool_lease_t result, const pool_step_t *step)
 {
   struct sleeper *sleeper = &get->sleeper;
+  if (result < 0 && pool_failure(&get->error) != result)
+    snprintf(get->error.message, sizeof get->error.message, "%s", pool_strerror((int)result));
   get->result = result;
   get->lease = result > 0 ? result : 0;
   sleeper->ticket = result < 0 ? 0 : step->ticket;
@@ -247,7 +251,7 @@ static int64_t earlier(int64_t deadline_ns, int64_t look_again_ns)
 }
 
 /* Why it got nothing.  An exception that its own open raised is raised as it is, where that is the reason. */
-static void fail(struct get *get, pool_error_t *error)
+static void fail(struct get *get, const pool_error_t *error)
 {
   VALUE cause = NIL_P(get->failure) ? get->self->failure : get->failure;
   if (get->result == POOL_E_OPEN && !NIL_P(get->failure))
@@ -280,7 +284,7 @@ static VALUE keep_failure(VALUE data, VALUE error)
     return Qnil;
   if (again && get->timeout_ms > 0 && sleeper_now() >= get->deadline_ns) {
     pool_error_t late = POOL_ERROR_INIT;
-    snprintf(late.message, sizeof late.message, "%s", pool_strerror(POOL_E_TIMEOUT));
+    snprintf(late.message, sizeof late.message, "%s: %s", pool_strerror(POOL_E_TIMEOUT), get->error.message);
     get->result = POOL_E_TIMEOUT; /* it has waited, and this was another try */
     fail(get, &late);
   }
@@ -310,18 +314,30 @@ static void heed_look(struct get *get)
     sleeper_wake_all(get->object, get->self, own);
 }
 
+/* What nobody can give back any more the keeper ends; whether there is any, only a look can tell. */
+static int64_t wait_until(struct get *get)
+{
+  static const int64_t often_ns = 1000000000;
+  int64_t until_ns = earlier(get->deadline_ns, get->step.look_again_ns);
+  if (!get->self->first_lease && !get->self->first_lost)
+    return until_ns;
+  if (get->waited)
+    lease_collect(get->self);
+  get->waited = true;
+  if (lease_any_lost(get->self))
+    ring(get->object, get->self);
+  return earlier(until_ns, often_ns);
+}
+
 static void act(struct get *get)
 {
-  pool_error_t error = POOL_ERROR_INIT; /* asked for at once, for whoever runs next may fail as well */
-  if (get->result < 0 && pool_failure(&error) != get->result)
-    snprintf(error.message, sizeof error.message, "%s", pool_strerror(get->result));
   heed_look(get);
   if (get->result < 0)
-    fail(get, &error);
+    fail(get, &get->error);
   if (get->step.work != POOL_WORK_NONE) {
     work(get);
   } else if (!get->lease) {
-    sleeper_sleep(get->object, &get->sleeper, earlier(get->deadline_ns, get->step.look_again_ns));
+    sleeper_sleep(get->object, &get->sleeper, wait_until(get));
   }
 }
 
@@ -375,8 +391,13 @@ static VALUE get_end(VALUE data)
 __attribute__((noinline)) static pool_lease_t get_slowly(VALUE object, struct libpool *self, int64_t timeout_ms,
                                                          pool_lease_t result, const pool_step_t *step)
 {
-  struct get get = {
-      .object = object, .self = self, .timeout_ms = timeout_ms, .step = *step, .failure = Qnil, .forks = libpool_forks};
+  struct get get = {.object = object,
+                    .self = self,
+                    .timeout_ms = timeout_ms,
+                    .step = *step,
+                    .failure = Qnil,
+                    .error = POOL_ERROR_INIT,
+                    .forks = libpool_forks};
   set_deadline(&get, timeout_ms);
   note(&get, result, step);
   rb_ensure(get_body, (VALUE)&get, get_end, (VALUE)&get);
@@ -387,6 +408,8 @@ __attribute__((noinline)) static pool_lease_t get_slowly(VALUE object, struct li
 pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_ms)
 {
   pool_step_t step = POOL_STEP_INIT;
+  if (self->first_lost)
+    ring(object, self);
   pool_lease_t lease = pool_step_begin(self->pool, timeout_ms, 0, &step);
   if (lease <= 0 || step.wake || step.more)
     return get_slowly(object, self, timeout_ms, lease, &step);
@@ -396,17 +419,32 @@ pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_m
 
 pool_lease_t lending_begin_idle(VALUE object, struct libpool *self)
 {
-  pool_step_t step = POOL_STEP_INIT;
-  const pool_error_t failure = {sizeof failure, POOL_E_TIMEOUT, 0, ""};
-  if (pool_len(self->pool) == 0)
-    return 0; /* whoever holds the GVL finds it so until he lets go: it would be opened */
-  pool_lease_t lease = pool_step_begin(self->pool, 0, 0, &step);
-  heed(object, self, &step);
+  pool_step_t step;
+  pool_lease_t lease;
+  do {
+    step = (pool_step_t)POOL_STEP_INIT;
+    lease = pool_step_idle(self->pool, &step);
+    heed(object, self, &step);
+    if (lease == 0 && step.work != POOL_WORK_NONE) /* what comes first */
+      lease = do_work(object, self, &step);
+  } while (lease == 0 && step.work != POOL_WORK_NONE);
   if (lease > 0)
     shelf_note(lease);
-  else if (step.work == POOL_WORK_OPEN)
-    pool_step_done(step.claim, &failure, NULL, &step);
   return lease;
+}
+
+bool lending_adopt(VALUE object, struct libpool *self, VALUE connection)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  if (pool_step_open(self->pool, &step) < 0)
+    return false;
+  shelf_reserve(step.claim);
+  shelf_put(self, step.claim, connection);
+  pool_step_done(step.claim, NULL, self, &step);
+  heed(object, self, &step);
+  if (step.work != POOL_WORK_NONE)
+    do_work(object, self, &step);
+  return true;
 }
 
 /* ---- put ---- */

@@ -2,7 +2,9 @@
 /*
  * A pool of Ruby objects over the step API: the library decides, Ruby does it.
  *
- * Shared: everything belongs to who holds the GVL.  It is let go in one place, while a thread sleeps (sleeper.c).  No
+ * Shared: a pool belongs to one Ractor, and there to the thread that holds the GVL.  It is let go in one place, while a
+ * thread sleeps (sleeper.c).  What Ractors share is the table of pages in shelf.c; and a collector, which may run in
+ * another Ractor, frees objects that nobody has any more.  No
  * exception leaves Ruby code that was called with something in hand: rb_ensure reports to the library first.
  *
  * Interrupts (Timeout, Thread#raise, Thread#kill) arrive only where Ruby code runs or a thread sleeps.  Between the
@@ -44,16 +46,20 @@ struct libpool {
   VALUE check;
   VALUE reset;
   VALUE abandon;
-  VALUE log; /* and who is told what happens */
+  VALUE discard_on; /* after which exceptions a connection is closed; false: after none, and no throw or kill */
+  VALUE log;        /* and who is told what happens */
   VALUE events;
-  VALUE inherited; /* the parent's connections, after a fork, or nil */
-  VALUE failure;   /* the exception of the last failed open, if none has succeeded since, or nil */
-  uint32_t first;  /* slot of the first connection, see shelf.c */
+  VALUE failure;  /* the exception of the last failed open, if none has succeeded since, or nil */
+  uint32_t first; /* slot of the first connection, see shelf.c */
   struct sleeper *first_sleeper, *last_sleeper;
-  struct alarm *alarm; /* of its keeper; NULL: it has none */
-  bool keeps_time;     /* a thread does what is due; else the program does */
-  bool listens;        /* a thread waits for poolctl */
-  int busy;            /* how many blocks run that nobody in particular wanted */
+  struct lease *first_lease;  /* of objects of Lease that have not ended theirs */
+  struct lease *first_lost;   /* of those that were collected */
+  int64_t next_search_ns;     /* when to look again for leases of threads that have ended */
+  int64_t next_collection_ns; /* and for those that nobody refers to */
+  struct alarm *alarm;        /* of its keeper; NULL: it has none */
+  bool keeps_time;            /* a thread does what is due; else the program does */
+  bool listens;               /* a thread waits for poolctl */
+  int busy;                   /* how many blocks run that nobody in particular wanted */
   int64_t get_timeout_ms;
   uint64_t forks; /* in which process this is valid */
   bool closing;
@@ -65,6 +71,10 @@ void object_init(VALUE module);
 struct libpool *libpool_of(VALUE object);
 struct libpool *libpool_new(VALUE object); /* not initialised yet, or it raises */
 VALUE object_allocate(VALUE class);
+
+/* ---- fork.c ---- */
+
+void fork_init(VALUE module);
 
 /* How often this process is a child of a fork of the first. */
 extern uint64_t libpool_forks;
@@ -87,6 +97,9 @@ pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_m
 /* A lease if one is to be had at once without opening, else 0 or an error, which is not raised. */
 pool_lease_t lending_begin_idle(VALUE object, struct libpool *self);
 
+/* Puts a connection that was not opened for the pool into it, idle.  False: there is no room. */
+bool lending_adopt(VALUE object, struct libpool *self, VALUE connection);
+
 /* Ends a lease.  0 or POOL_E_STALE. */
 int lending_end(VALUE object, struct libpool *self, pool_lease_t lease);
 
@@ -101,6 +114,19 @@ void lending_attend(VALUE object, struct libpool *self);
 
 /* The same when somebody else has steered the pool: all that wait look for themselves, for the keeper may be late. */
 void lending_heed_others(VALUE object, struct libpool *self);
+
+/* ---- leaving.c: how a block is left ---- */
+
+/* What is done at the end of a block; the beginning of what `body` gets. */
+struct ending {
+  void (*end)(struct ending *ending);
+  bool spoiled; /* the block was left so that its connection is to be closed */
+};
+
+void leaving_init(void);
+
+/* Runs the body, then the end, whatever happens. */
+VALUE leaving_ensure(VALUE object, struct libpool *self, VALUE (*body)(VALUE), struct ending *ending);
 
 /* ---- alarm.c: what wakes a pool's keeper ---- */
 
@@ -152,6 +178,15 @@ int64_t sleeper_now(void);
 void lease_init(VALUE module);
 VALUE lease_new(VALUE pool);
 void lease_set(VALUE object, pool_lease_t lease);
+/* Ends it as lending_end does. */
+int lease_end(VALUE object);
+/* Whether there are leases that nobody can give back any more. */
+bool lease_any_lost(struct libpool *self);
+VALUE lease_take_lost(VALUE pool);
+/* Collects garbage, but not often. */
+void lease_collect(struct libpool *self);
+/* The pool ends, or is a child's. */
+void lease_forget_all(struct libpool *self);
 /* Of a pool: an array of [lease, connection, thread, seconds, tag]. */
 VALUE lease_list(VALUE pool);
 /* Of a Libpool::Lease, or an integer. */

@@ -6,9 +6,7 @@
 
 #include <pthread.h>
 
-uint64_t libpool_forks;
-
-static ID begin_keeping;
+static ID begin_keeping, leave_to_parent, timeout_name;
 
 /* The thread that waits for poolctl looks whether there is still a pool. */
 static void ring(struct libpool *self)
@@ -27,9 +25,9 @@ static void object_mark(void *data)
   rb_gc_mark(self->check);
   rb_gc_mark(self->reset);
   rb_gc_mark(self->abandon);
+  rb_gc_mark(self->discard_on);
   rb_gc_mark(self->log);
   rb_gc_mark(self->events);
-  rb_gc_mark(self->inherited);
   rb_gc_mark(self->failure);
   shelf_mark(self);
   if (self->forks == libpool_forks)
@@ -44,6 +42,7 @@ static void object_compact(void *data)
 static void object_free(void *data)
 {
   struct libpool *self = data;
+  lease_forget_all(self);
   shelf_clear(self, Qnil);
   ring(self);
   pool_free(self->pool);
@@ -69,7 +68,7 @@ VALUE object_allocate(VALUE class)
   struct libpool *self;
   VALUE object = TypedData_Make_Struct(class, struct libpool, &object_type, self);
   self->open = self->close = self->check = self->reset = self->abandon = Qnil;
-  self->log = self->events = self->inherited = self->failure = Qnil;
+  self->discard_on = self->log = self->events = self->failure = Qnil;
   self->first = NOBODY;
   self->forks = libpool_forks;
   return object;
@@ -77,43 +76,31 @@ VALUE object_allocate(VALUE class)
 
 /* ---- fork ---- */
 
-static void count_fork(void)
-{
-  libpool_forks++;
-}
-
-static VALUE call_abandon(VALUE data)
-{
-  VALUE *arguments = (VALUE *)data;
-  return rb_funcall(arguments[0], rb_intern("call"), 1, arguments[1]);
-}
-
-static VALUE ignore(VALUE data, VALUE error)
-{
-  (void)data, (void)error;
-  return Qnil;
-}
-
-/*
- * The first use in a child: the library has emptied the pool, and so is the shelf.  The parent's connections are
- * neither closed nor given to the garbage collector, for either might say goodbye to the server on the parent's behalf;
- * who knows how to let go of one silently says so with `abandon`.
- */
+/* The first use in a child: the library has emptied the pool.  Mostly the connections were left to the parent when the
+   child was born (lib/libpool/fork.rb). */
 static void inherit(VALUE object, struct libpool *self)
 {
   self->first_sleeper = self->last_sleeper = NULL;
   self->alarm = NULL; /* the parent's, whose lock a thread may have had */
   self->busy = 0;
   self->listens = false;
+  lease_forget_all(self);
+  if (self->first != NOBODY)
+    rb_funcall(object, leave_to_parent, 0);
+  if (self->forks == libpool_forks)
+    return; /* what abandons them has used the pool already */
   self->forks = libpool_forks;
-  VALUE connections = NIL_P(self->inherited) ? rb_ary_new() : self->inherited;
-  self->inherited = connections;
-  shelf_clear(self, connections);
-  while (!NIL_P(self->abandon) && RARRAY_LEN(connections) > 0) {
-    VALUE arguments[] = {self->abandon, rb_ary_pop(connections)};
-    rb_rescue2(call_abandon, (VALUE)arguments, ignore, Qnil, rb_eStandardError, (VALUE)0);
-  }
   rb_funcall(object, begin_keeping, 0);
+}
+
+/* In a child, before its first use of the pool: the parent's connections, and they are the pool's no longer. */
+static VALUE take_inherited(VALUE object)
+{
+  struct libpool *self = rb_check_typeddata(object, &object_type);
+  VALUE connections = rb_ary_new();
+  if (self->forks != libpool_forks)
+    shelf_clear(self, connections);
+  return connections;
 }
 
 struct libpool *libpool_of(VALUE object)
@@ -155,19 +142,17 @@ static VALUE fill(VALUE object, VALUE initial)
 
 static int64_t timeout_of(struct libpool *self, int argc, VALUE *argv)
 {
-  static ID names[1];
   VALUE options, timeout = Qundef;
   if (argc == 0)
     return self->get_timeout_ms;
   rb_scan_args(argc, argv, ":", &options);
-  if (!names[0])
-    names[0] = rb_intern("timeout");
   if (!NIL_P(options))
-    rb_get_kwargs(options, names, 0, 1, &timeout);
+    rb_get_kwargs(options, &timeout_name, 0, 1, &timeout);
   return timeout == Qundef ? self->get_timeout_ms : settings_timeout_ms(timeout);
 }
 
 struct use {
+  struct ending ending; /* first */
   VALUE object;
   struct libpool *self;
   pool_lease_t lease;
@@ -181,27 +166,29 @@ static VALUE use_body(VALUE data)
   return rb_yield(shelf_get(((struct use *)data)->lease));
 }
 
-static VALUE use_end(VALUE data)
+static void use_end(struct ending *ending)
 {
-  struct use *use = (struct use *)data;
-  if (use->forks == libpool_forks && shelf_keeps(use->lease))
-    lending_end(use->object, use->self, use->lease);
-  return Qnil;
+  struct use *use = (struct use *)ending;
+  if (use->forks != libpool_forks || !shelf_keeps(use->lease))
+    return;
+  if (ending->spoiled)
+    pool_mark_unusable(use->lease);
+  lending_end(use->object, use->self, use->lease);
 }
 
 /*
  * call-seq: with(timeout: seconds) { |connection| ... } -> what the block returns
  *
- * Lends a connection to the block.
+ * Lends a connection to the block.  One that was left by a throw, a kill or an exception of discard_on is closed.
  */
 static VALUE with(int argc, VALUE *argv, VALUE object)
 {
   rb_need_block();
   struct libpool *self = libpool_of(object);
-  struct use use = {.object = object, .self = self};
+  struct use use = {.ending.end = use_end, .object = object, .self = self};
   use.lease = lending_begin(object, self, timeout_of(self, argc, argv));
   use.forks = libpool_forks;
-  return rb_ensure(use_body, (VALUE)&use, use_end, (VALUE)&use);
+  return leaving_ensure(object, self, use_body, &use.ending);
 }
 
 static VALUE use_local_body(VALUE data)
@@ -211,13 +198,13 @@ static VALUE use_local_body(VALUE data)
   return rb_yield(use->connection);
 }
 
-static VALUE use_local_end(VALUE data)
+static void use_local_end(struct ending *ending)
 {
-  struct use *use = (struct use *)data;
+  struct use *use = (struct use *)ending;
   bool mine = use->forks != libpool_forks || shelf_keeps(use->lease);
   if (mine && rb_thread_local_aref(use->thread, use->local) == use->connection)
     rb_thread_local_aset(use->thread, use->local, Qnil);
-  return use_end(data);
+  use_end(ending);
 }
 
 /* As with, and the fiber-local variable of that name holds the connection for so long: no interrupt comes between. */
@@ -225,11 +212,39 @@ static VALUE with_local(VALUE object, VALUE name, VALUE timeout)
 {
   rb_need_block();
   struct libpool *self = libpool_of(object);
-  struct use use = {.object = object, .self = self, .local = rb_sym2id(name), .thread = rb_thread_current()};
+  struct use use = {.ending.end = use_local_end,
+                    .object = object,
+                    .self = self,
+                    .local = rb_sym2id(name),
+                    .thread = rb_thread_current()};
   use.lease = lending_begin(object, self, settings_timeout_ms(timeout));
   use.forks = libpool_forks;
   use.connection = shelf_get(use.lease);
-  return rb_ensure(use_local_body, (VALUE)&use, use_local_end, (VALUE)&use);
+  return leaving_ensure(object, self, use_local_body, &use.ending);
+}
+
+struct watched {
+  struct ending ending; /* first */
+  VALUE spoil;
+};
+
+static VALUE watched_body(VALUE data)
+{
+  (void)data;
+  return rb_yield_values(0);
+}
+
+static void watched_end(struct ending *ending)
+{
+  if (ending->spoiled)
+    rb_funcall(((struct watched *)ending)->spoil, rb_intern("call"), 0);
+}
+
+/* Runs the block, and calls `spoil` where it was left as one of `with` that spoils its connection. */
+static VALUE watch(VALUE object, VALUE spoil)
+{
+  struct watched watched = {.ending.end = watched_end, .spoil = spoil};
+  return leaving_ensure(object, libpool_of(object), watched_body, &watched.ending);
 }
 
 /*
@@ -250,8 +265,9 @@ static VALUE checkout(int argc, VALUE *argv, VALUE object)
 /* call-seq: checkin(lease) -> nil */
 static VALUE checkin(VALUE object, VALUE lease)
 {
-  struct libpool *self = libpool_of(object);
-  libpool_checked(lending_end(object, self, lease_of_pool(lease, object)));
+  libpool_of(object); /* or it raises */
+  lease_of_pool(lease, object);
+  libpool_checked(lease_end(lease));
   return Qnil;
 }
 
@@ -278,6 +294,15 @@ static VALUE detach(VALUE object, VALUE connection)
   lease_set(lease, shelf_noted(slot));
   shelf_detach(shelf_noted(slot));
   return lease;
+}
+
+/* Ends a lease that nobody can give back any more, and its connection is closed.  Whether it was out. */
+static VALUE end_lost(VALUE object, VALUE number)
+{
+  pool_lease_t lease = NUM2LL(number);
+  if (pool_mark_unusable(lease) < 0)
+    return Qfalse;
+  return lending_end(object, libpool_of(object), lease) == 0 ? Qtrue : Qfalse;
 }
 
 static pool_lease_t lease_of_connection(VALUE object, VALUE connection)
@@ -399,6 +424,21 @@ static VALUE next_event(VALUE object)
   return rb_ary_new_from_values(12, values);
 }
 
+/* Has a connection that was not opened for the pool; one that has no room is closed. */
+static VALUE adopt(VALUE object, VALUE connection)
+{
+  struct libpool *self = libpool_of(object);
+  if (!lending_adopt(object, self, connection) && !NIL_P(self->close))
+    rb_funcall(self->close, rb_intern("call"), 1, connection);
+  return Qnil;
+}
+
+/* How it lets go of the parent's connections in a child; nil: in its own way, false: not at all. */
+static VALUE abandon_of(VALUE object)
+{
+  return ((struct libpool *)rb_check_typeddata(object, &object_type))->abandon;
+}
+
 static VALUE log_of(VALUE object)
 {
   return libpool_of(object)->log;
@@ -464,20 +504,21 @@ static VALUE is_closed(VALUE object)
 
 void object_init(VALUE module)
 {
-  pthread_atfork(NULL, NULL, count_fork);
   begin_keeping = rb_intern("begin_keeping");
+  timeout_name = rb_intern("timeout");
+  leave_to_parent = rb_intern("leave_to_parent");
   VALUE class = rb_define_class_under(module, "Pool", rb_cObject);
   rb_define_alloc_func(class, object_allocate);
-  rb_undef_method(class, "initialize_copy");
   rb_define_method(class, "with", with, -1);
   rb_define_method(class, "checkout", checkout, -1);
   rb_define_method(class, "checkin", checkin, 1);
   rb_define_method(class, "closed?", is_closed, 0);
   rb_define_method(class, "event_fd", event_fd, 0);
-  /* for lib/libpool/connection_pool */
-  rb_define_method(class, "with_local", with_local, 2);
-  rb_define_method(class, "checkout_idle", checkout_idle, 0);
-  rb_define_method(class, "detach", detach, 1);
+  /* public in ConnectionPool::Places, see lib/libpool/connection_pool/entry.rb */
+  rb_define_private_method(class, "with_local", with_local, 2);
+  rb_define_private_method(class, "checkout_idle", checkout_idle, 0);
+  rb_define_private_method(class, "detach", detach, 1);
+  rb_define_private_method(class, "watch", watch, 1);
   rb_define_private_method(class, "create", create, 2);
   rb_define_private_method(class, "fill", fill, 1);
   rb_define_private_method(class, "look", look, 0);
@@ -486,6 +527,11 @@ void object_init(VALUE module)
   rb_define_private_method(class, "attend", attend, 0);
   rb_define_private_method(class, "new_alarm", new_alarm, 0);
   rb_define_private_method(class, "next_event", next_event, 0);
+  rb_define_private_method(class, "take_lost", lease_take_lost, 0);
+  rb_define_private_method(class, "end_lost", end_lost, 1);
+  rb_define_private_method(class, "take_inherited", take_inherited, 0);
+  rb_define_private_method(class, "adopt", adopt, 1);
+  rb_define_private_method(class, "abandon", abandon_of, 0);
   rb_define_private_method(class, "log", log_of, 0);
   rb_define_private_method(class, "events", events_of, 0);
   rb_define_private_method(class, "lease_list", lease_list, 0);
@@ -499,8 +545,11 @@ void object_init(VALUE module)
 /* Called when the extension is loaded. */
 void libpool_init(void)
 {
+  rb_ext_ractor_safe(true);
   VALUE module = rb_define_module("Libpool");
   failure_init(module);
+  leaving_init();
+  fork_init(module);
   lease_init(module);
   alarm_init(module);
   object_init(module);

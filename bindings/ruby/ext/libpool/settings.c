@@ -7,7 +7,7 @@
 #include <ruby/fiber/scheduler.h>
 #include <string.h>
 
-enum { DEFAULT_OPENERS = 2, TEXTS = 8 };
+enum { DEFAULT_OPENERS = 2, DEFAULT_FAIRNESS_US = 1750, TEXTS = 8 };
 
 #define TIMEOUT_LIMIT_S 31622400.0 /* a year, as in C */
 
@@ -68,7 +68,8 @@ static bool read_proc(struct libpool *self, const char *name, VALUE value)
                                                 : NULL;
   if (!field)
     return false;
-  if (!NIL_P(value) && !rb_respond_to(value, rb_intern("call")))
+  bool none = NIL_P(value) || (value == Qfalse && field == &self->abandon);
+  if (!none && !rb_respond_to(value, rb_intern("call")))
     rb_raise(rb_eTypeError, "%s is a %" PRIsVALUE "; it must respond to call", name, rb_obj_class(value));
   *field = value;
   return true;
@@ -81,6 +82,8 @@ static int read_one(VALUE key, VALUE value, VALUE data)
   const char *name = rb_id2name(id);
   if (strcmp(name, "timeout") == 0)
     reading->config.get_timeout_ms = settings_timeout_ms(value);
+  else if (strcmp(name, "discard_on") == 0)
+    reading->self->discard_on = value;
   else if (!read_proc(reading->self, name, value))
     set(reading, id, value);
   return ST_CONTINUE;
@@ -108,8 +111,8 @@ static void read_for_driver(struct libpool *self, struct reading *reading, VALUE
 {
   reading->config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
   rb_hash_foreach(options, read_one, (VALUE)reading);
-  if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon) || !NIL_P(self->reset) ||
-      !NIL_P(self->log) || !NIL_P(self->events))
+  if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon) || !NIL_P(self->reset) || !NIL_P(self->log) ||
+      !NIL_P(self->events) || !NIL_P(self->discard_on))
     rb_raise(rb_eArgError, "a driver needs no blocks");
 }
 
@@ -162,9 +165,12 @@ static int32_t abilities(const struct libpool *self)
          (NIL_P(rb_fiber_scheduler_get()) ? POOL_STEP_THREADS : 0);
 }
 
+/* A thread that is handed a connection needs the GVL before it can use it, and waits for that while others run Ruby
+   code.  So a connection changes hands less often than in C. */
 pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial)
 {
   struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
+  reading.config.fairness_us = DEFAULT_FAIRNESS_US;
   rb_hash_foreach(options, read_one, (VALUE)&reading);
   pool_t *pool = NULL;
   libpool_checked(pool_step_create(&reading.config, abilities(self), &pool, NULL));

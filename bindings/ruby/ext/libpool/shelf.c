@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the connections are: by slot, for the slots' numbers are the process's.  Each pool has a list of its own of the
- * places that hold something, for the garbage collector.
+ * places that hold something, for the garbage collector.  A slot belongs to one pool, and so its place to one Ractor;
+ * pages are made by any of them, and stay.
  */
 #include "native.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { SLOT_BITS = 20, PAGE_BITS = 8, PAGE_SLOTS = 1 << PAGE_BITS };
@@ -17,7 +19,7 @@ struct place {
   bool detached;
 };
 
-static struct place *pages[1 << (SLOT_BITS - PAGE_BITS)];
+static struct place *_Atomic pages[1 << (SLOT_BITS - PAGE_BITS)];
 
 static uint32_t slot_of(pool_lease_t number)
 {
@@ -26,19 +28,18 @@ static uint32_t slot_of(pool_lease_t number)
 
 static struct place *place(uint32_t slot)
 {
-  return &pages[slot >> PAGE_BITS][slot & (PAGE_SLOTS - 1)];
+  struct place *page = atomic_load_explicit(&pages[slot >> PAGE_BITS], memory_order_acquire);
+  return &page[slot & (PAGE_SLOTS - 1)];
 }
 
 void shelf_reserve(pool_lease_t number)
 {
-  struct place **page = &pages[slot_of(number) >> PAGE_BITS];
+  struct place *_Atomic *page = &pages[slot_of(number) >> PAGE_BITS];
   if (*page)
     return;
-  struct place *made = ruby_xcalloc(PAGE_SLOTS, sizeof *made); /* may collect garbage, which touches other pages only */
-  if (*page)
+  struct place *none = NULL, *made = ruby_xcalloc(PAGE_SLOTS, sizeof *made); /* may collect garbage of other pages */
+  if (!atomic_compare_exchange_strong(page, &none, made))
     ruby_xfree(made);
-  else
-    *page = made;
 }
 
 void shelf_put(struct libpool *self, pool_lease_t number, VALUE connection)

@@ -69,14 +69,16 @@ static void *sleep_without_gvl(void *data)
   return NULL;
 }
 
-/* Called by a thread that wakes it, and by Ruby to interrupt it, at any moment of the sleep. */
+/* Called by a thread that wakes it, and by Ruby to interrupt it, at any moment of the sleep.  The sleeper is told once
+   the lock is left, or it would wake to wait for the lock.  It is still there: it does not return without the GVL,
+   which the waking thread has, nor before Ruby is done with interrupting it. */
 static void tell(void *data)
 {
   struct sleeper *sleeper = data;
   pthread_mutex_lock(&sleeper->lock);
   sleeper->told = true;
-  pthread_cond_signal(&sleeper->changed);
   pthread_mutex_unlock(&sleeper->lock);
+  pthread_cond_signal(&sleeper->changed);
 }
 
 /* The main thread runs the handlers of signals.  Ruby marks it when one comes, but wakes it only where some thread of

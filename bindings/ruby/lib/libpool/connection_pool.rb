@@ -3,14 +3,10 @@
 
 require 'libpool'
 require 'timeout'
+require 'libpool/connection_pool/guard'
 
-if defined?(ConnectionPool)
-  raise LoadError, "ConnectionPool is there already; require 'libpool/connection_pool' before the gem connection_pool"
-end
-
-# The gem of that name is not needed any more: whoever requires it later has it.
-%w[connection_pool connection_pool/version connection_pool/timed_stack connection_pool/wrapper].each do |feature|
-  $LOADED_FEATURES << "#{feature}.rb"
+module Libpool
+  Guard.make_room
 end
 
 # The interface of the gem connection_pool 3.0, on libpool.
@@ -24,32 +20,28 @@ class ConnectionPool
   class PoolShuttingDownError < Error; end
   class TimeoutError < ::Timeout::Error; end
 
-  def self.wrap(**options, &block)
-    Wrapper.new(**options, &block)
+  # Every method takes the arguments of connection_pool 2 by position as well: they are called former here.
+  def self.wrap(former = nil, **options, &block)
+    Wrapper.new(former, **options, &block)
   end
 
   # How many connections there may be.
   attr_reader :size
 
-  def initialize(timeout: 5, size: 5, auto_reload_after_fork: true, name: nil, &block)
+  # Whether a child of fork begins with no connections.
+  attr_reader :auto_reload_after_fork
+
+  def initialize(former = nil, **options, &block)
     raise ArgumentError, 'Connection pool requires a block' unless block
 
-    @size = Integer(size)
-    raise ArgumentError, 'Connection pool size cannot be negative' if @size.negative?
-
-    @timeout = Float(timeout)
-    @name = name
-    @available = TimedStack.new(size: @size, &block)
-    @key = :"pool-#{@available.object_id}"
-    @direct = %i[checkout checkin].all? { |way| method(way).owner == ConnectionPool }
-    auto_reload_after_fork ? Fork.watch(self) : @available.keep_after_fork
+    begin_with(**former.to_h.slice(:timeout, :size, :auto_reload_after_fork, :name), **options, &block)
   end
 
   # Lends a connection to the block: the one that this fiber has already, if it has one.
-  def with(timeout: @timeout, exception: TimeoutError, **options, &block)
+  def with(former = nil, timeout: @timeout, exception: TimeoutError, **options, &block)
     raise LocalJumpError, 'no block given (yield)' unless block_given?
-    if !@direct || Thread.current[@key] || !@available.direct?
-      return with_checkout({ timeout:, exception: }.merge!(options), &block)
+    if former || !@direct || Thread.current[@key] || !@available.direct?
+      return with_checkout({ timeout:, exception: }.merge!(options, former&.compact || {}), &block)
     end
 
     # The fiber's variable is set around this, and the lease ends after it, whatever happens here (Pool#with_local).
@@ -61,11 +53,12 @@ class ConnectionPool
   end
   alias then with
 
-  def checkout(timeout: @timeout, exception: TimeoutError, **options)
+  def checkout(former = nil, timeout: @timeout, exception: TimeoutError, **options)
     entry = Thread.current[@key]
     if entry
       entry.count += 1
     else
+      timeout, exception, options = with_former(former, timeout, exception, options) if former
       entry = @available.take(timeout, exception, options) or return
       Thread.current[@key] = entry
     end
@@ -103,8 +96,19 @@ class ConnectionPool
   end
 
   # Gives to the block the connections that nobody has used for so long.
-  def reap(idle_seconds: 60, &block)
+  def reap(former = 60, idle_seconds: former, &block)
     @available.reap(idle_seconds:, &block)
+  end
+
+  # Who holds what, and for how long: see Libpool::Steering#leases.
+  def leases
+    @available.leases
+  end
+
+  # Notes what the connection that this fiber has is used for; leases and events say so.
+  def tag=(text)
+    entry = Thread.current[@key] or raise Error, 'no connections are checked out'
+    @available.tag(entry, text)
   end
 
   # How many connections can be had at this moment.
@@ -117,7 +121,31 @@ class ConnectionPool
     @available.idle
   end
 
+  def inspect
+    "#<#{self.class}#{" #{@name.inspect}" if @name} size=#{size} available=#{available} idle=#{idle}>"
+  end
+
   private
+
+  # Other settings are libpool's: see TimedStack::Settings.
+  def begin_with(timeout: 5, size: 5, auto_reload_after_fork: true, name: nil, **settings, &block)
+    @size = Integer(size)
+    raise ArgumentError, 'Connection pool size cannot be negative' if @size.negative?
+
+    @timeout = Float(timeout)
+    @name = name
+    settings[:name] = name.to_s if name
+    @available = TimedStack.new(size: @size, **settings, &block)
+    @key = :"pool-#{@available.object_id}"
+    @direct = %i[checkout checkin].all? { |way| method(way).owner == ConnectionPool }
+    @auto_reload_after_fork = auto_reload_after_fork
+    auto_reload_after_fork ? Fork.watch(self) : @available.keep_after_fork
+  end
+
+  def with_former(former, timeout, exception, options)
+    options = options.merge(former)
+    [options.delete(:timeout) || timeout, options.delete(:exception) { exception }, options]
+  end
 
   # The end of with, where the block may have checked the connection in, or out once more.
   def leave(entry)
@@ -138,7 +166,7 @@ class ConnectionPool
     Thread.handle_interrupt(Object => :never) do
       connection = checkout(**options)
       begin
-        Thread.handle_interrupt(Object => :immediate) { yield connection }
+        @available.watch(@key) { Thread.handle_interrupt(Object => :immediate) { yield connection } }
       ensure
         checkin unless connection.nil? && Thread.current[@key].nil?
       end
@@ -154,6 +182,12 @@ end
 
 require 'libpool/connection_pool/entry'
 require 'libpool/connection_pool/fork'
+require 'libpool/connection_pool/settings'
 require 'libpool/connection_pool/timed_stack'
 require 'libpool/connection_pool/storage'
 require 'libpool/connection_pool/wrapper'
+
+module Libpool
+  [ConnectionPool, ConnectionPool::TimedStack, ConnectionPool::Wrapper].each { |taken| Guard.watch(taken) }
+  Guard.stand_before_gem
+end

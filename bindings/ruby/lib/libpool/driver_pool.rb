@@ -14,7 +14,7 @@ module Libpool
     # A URL alone, or a driver and an address.  Settings are those of Pool that are no blocks, and openers and
     # call_timeout_ms; those of the URL go before them.
     def initialize(url_or_driver, *address, **settings)
-      require 'json' # for nobody else
+      require 'json' unless defined?(::JSON) # for nobody else; in a Ractor nothing can be required
       if address.empty?
         create_by_url(settings, url_or_driver)
       else
@@ -27,7 +27,7 @@ module Libpool
     def with(timeout: @timeout)
       raise LocalJumpError, 'no block given (yield)' unless block_given?
 
-      lease = DriverLease.new(self)
+      lease = DriverLease.__send__(:new, self)
       begin
         acquire(lease, timeout)
         yield lease
@@ -38,7 +38,7 @@ module Libpool
 
     # Lends until the lease is checked in.
     def checkout(timeout: @timeout)
-      lease = DriverLease.new(self)
+      lease = DriverLease.__send__(:new, self)
       acquire(lease, timeout)
       lease
     end
@@ -78,7 +78,7 @@ module Libpool
     def acquire(lease, timeout)
       return if begin_idle(lease)
 
-      answer = DriverLease::Arrival.new(lease)
+      answer = lease.__send__(:arrival)
       begin
         ticket = begin_get(timeout, Letters.expect(answer))
         answer.wait
@@ -126,6 +126,8 @@ module Libpool
         super
       end
     end
+    private_constant :Arrival
+    private_class_method :new
 
     def initialize(pool)
       @pool = pool
@@ -139,7 +141,7 @@ module Libpool
 
     # Begins a call.
     def go(method, arguments = nil)
-      call = Call.new
+      call = Call.__send__(:new)
       begin_call(method.to_s, JSON.generate(arguments), Letters.expect(call))
       call
     end
@@ -168,13 +170,21 @@ module Libpool
     end
 
     def inspect
-      "#<#{self.class.name}#{' (ended)' if ended?}>"
+      "#<#{self.class}#{' (ended)' if ended?}>"
+    end
+
+    private
+
+    def arrival
+      Arrival.new(self)
     end
   end
 
   # A call under way.
   class Call < Letters::Answer
+    private_class_method :new
     alias done? arrived?
+    private :arrive, :arrived?, :wait, :result, :text
 
     # The answer; waits for it for so many seconds at most.
     def value(timeout: nil)

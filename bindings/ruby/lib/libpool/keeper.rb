@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 # frozen_string_literal: true
 
-require 'weakref'
-
 module Libpool
   # A thread that does for a pool what is due by time: it closes connections that are idle for too long or too old,
   # checks others, opens those that are to be kept idle, and tells events.  The library says until when it may sleep, and
@@ -11,13 +9,12 @@ module Libpool
     AFTER_ERROR = 1.0 # seconds
 
     def self.start(pool)
-      start_thread(WeakRef.new(pool), pool.__send__(:new_alarm))
+      start_thread(Reference.new(pool), pool.__send__(:new_alarm))
     end
 
     # Apart, so that the thread's block does not hold the pool itself.
     def self.start_thread(reference, alarm)
-      Thread.new do
-        Thread.current.name = 'libpool keeper'
+      Background.start('libpool keeper') do
         Thread.current.report_on_exception = false
         keep(reference, alarm)
       end
@@ -25,8 +22,7 @@ module Libpool
 
     def self.keep(reference, alarm)
       loop do
-        # In a fiber, whose stack goes with it: on this thread's an old pointer might keep the pool alive.
-        open, due = Fiber.new { look(reference) }.resume
+        open, due = reference.use { |pool| look(pool) }
         break unless open
 
         alarm.wait(due)
@@ -36,13 +32,12 @@ module Libpool
     end
 
     # Whether to go on, and when.  A block that fails has been counted as such; the next look tries again.
-    def self.look(reference)
-      [!reference.closed?, reference.maintain]
-    rescue WeakRef::RefError
-      [false]
+    def self.look(pool)
+      pool ? [!pool.closed?, pool.maintain] : [false]
     rescue StandardError
       [true, AFTER_ERROR]
     end
     private_class_method :start_thread, :keep, :look
   end
+  private_constant :Keeper
 end

@@ -3,40 +3,44 @@
 
 module Libpool
   # What threads of the library answer.  They cannot call Ruby, so one thread of Ruby's takes their letters and hands
-  # them to who waits.  A lease that nobody waits for any more is put back.
+  # them to who waits; each Ractor has one.  A lease that nobody waits for any more is put back.
   #
   # Letters.take, put, fail and forks are in C (ext/libpool/driver_pool.c).
   module Letters
-    @expected = {}
+    Desk = Struct.new(:expected, :thread, :forks)
 
     # The number to ask with.
     def self.expect(answer)
-      start unless @thread&.alive? && @forks == forks
+      desk = here
+      start(desk) unless desk.thread&.alive? && desk.forks == forks
       number = answer.object_id
-      @expected[number] = answer
+      desk.expected[number] = answer
       number
     end
 
     def self.forget(answer)
-      @expected.delete(answer.object_id)
+      here.expected.delete(answer.object_id)
+    end
+
+    def self.here
+      Ractor.current[:libpool_letters] ||= Desk.new({})
     end
 
     # Also in a child of fork, where nobody waits for what its parent asked.
-    def self.start
-      @expected.clear unless @forks == forks
-      @forks = forks
-      @thread = Thread.new { loop { deliver(take) } }
-      @thread.name = 'libpool letters'
+    def self.start(desk)
+      desk.expected.clear unless desk.forks == forks
+      desk.forks = forks
+      desk.thread = Background.start('libpool letters') { loop { deliver(desk, take) } }
     end
 
-    def self.deliver(letter)
+    def self.deliver(desk, letter)
       number, result, text = letter
       return unless number
 
-      answer = @expected.delete(number)
-      answer ? answer.arrive(result, text) : (put(result) if result.positive?)
+      answer = desk.expected.delete(number)
+      answer ? answer.__send__(:arrive, result, text) : (put(result) if result.positive?)
     end
-    private_class_method :start, :deliver
+    private_class_method :here, :start, :deliver
 
     # One answer, for one thread or fiber that waits for it.
     class Answer
@@ -80,4 +84,5 @@ module Libpool
       end
     end
   end
+  private_constant :Letters
 end

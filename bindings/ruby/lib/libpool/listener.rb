@@ -2,7 +2,6 @@
 # frozen_string_literal: true
 
 require 'io/wait'
-require 'weakref'
 
 module Libpool
   # A thread that hears what the program poolctl does to a pool of blocks, where that is exposed.  It does not do itself
@@ -10,13 +9,12 @@ module Libpool
   module Listener
     # The bell is a descriptor (bindings/bell.h).
     def self.start(pool, bell)
-      start_thread(WeakRef.new(pool), IO.for_fd(bell, 'rb'))
+      start_thread(Reference.new(pool), IO.for_fd(bell, 'rb'))
     end
 
     # Apart, so that the thread's block does not hold the pool itself.
     def self.start_thread(reference, bell)
-      Thread.new do
-        Thread.current.name = 'libpool listener'
+      Background.start('libpool listener') do
         Thread.current.report_on_exception = false
         listen(reference, bell)
       ensure
@@ -28,24 +26,21 @@ module Libpool
       loop do
         bell.wait_readable
         bell.read_nonblock(8, exception: false)
-        # In a fiber, whose stack goes with it: on this thread's an old pointer might keep the pool alive.
-        break unless Fiber.new { attend(reference) }.resume
+        break unless reference.use { |pool| attend(pool) }
       end
     end
 
     # Whether to go on.
-    def self.attend(reference)
-      pool = reference.__getobj__
-      return false if pool.closed?
+    def self.attend(pool)
+      return false if pool.nil? || pool.closed?
 
       pool.__send__(:attend)
       true
-    rescue WeakRef::RefError
-      false
     rescue StandardError => e # of a scheduler of fibers, say
       warn "libpool: not all that wait could be told of poolctl: #{e.class}: #{e.message}"
       true
     end
     private_class_method :start_thread, :listen, :attend
   end
+  private_constant :Listener
 end

@@ -10,6 +10,10 @@ module Libpool
   # with, checkout and checkin are in C (ext/libpool/object.c).
   class Pool
     include Steering
+    include Telling
+
+    MOMENTS_OF_CHECK = %i[check_after_ms keepalive_ms].freeze
+    private_constant :MOMENTS_OF_CHECK
 
     # Settings are named as in C (pool_config_t in pool/config.h); timeout is get_timeout_ms in seconds, nil: for ever.
     #
@@ -17,13 +21,24 @@ module Libpool
     # check:: is called with a connection and tells whether it is still good: see check_after_ms and keepalive_ms.
     # reset:: is called with a connection that comes back; if it raises, the connection is closed.
     # abandon:: is called in a child of fork with each connection of the parent: closes descriptors, sends nothing.
-    # log:: is called with :error, :warn or :info and a line of text about what is rare.
-    # events:: is called with an Event; event_mask chooses which.
+    #           Without it their sockets are cut off in the child; false: they are left as they are.
+    # discard_on:: an exception, or several, after which a connection is closed instead of lent again, as it is after a
+    #              Timeout::Error, an exception that is no StandardError, a throw and a kill: classes, or what has `call`
+    #              and says so.  false: it is closed after none of these.
+    # log:: a Logger, or is called with :error, :warn or :info and a line of text about what is rare.
+    # events:: ActiveSupport::Notifications, or is called with an Event; event_mask chooses which.  Where neither log nor
+    #          events is set, leaks are told by warn.
     # keeper:: :thread, or :manual: then the program calls maintain.
     def initialize(**settings, &open)
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
 
-      fill_or_close(create({ close: method(:close_connection) }.merge(settings), open))
+      settings = { close: method(:close_connection) }.merge(settings)
+      settings[:discard_on] = Spoiling.kinds(settings.fetch(:discard_on, true))
+      listen_with(settings)
+      initial = create(settings, open)
+      warn_of_check if settings[:check] && MOMENTS_OF_CHECK.none? { |moment| settings.key?(moment) }
+      Fork.watch(self)
+      fill_or_close(initial)
       begin_keeping
     end
 
@@ -69,12 +84,14 @@ module Libpool
     # Closes the pool: nobody gets a connection any more, and who waits gets a ClosedError.  Idle connections are closed
     # now, others when they come back; so many seconds are waited for them (nil: for ever).  Returns how many are left.
     def close(timeout: 0)
+      take_back
       close_within(timeout).tap { deliver }
     end
     alias shutdown close
 
     # Does what is due.  Returns in how many seconds to call again, nil if nothing is to come.
     def maintain
+      take_back
       look.tap { deliver }
     end
 
@@ -82,6 +99,32 @@ module Libpool
 
     def close_connection(connection)
       connection.close if connection.respond_to?(:close)
+    end
+
+    # It is there for discard_broken; but who gives one mostly means more.
+    def warn_of_check
+      warn 'libpool: check: is called after discard_broken alone; check_after_ms: says for how many milliseconds a ' \
+           'connection is idle before it is checked when it is lent (0: each time, -1: never), keepalive_ms: checks ' \
+           'idle ones', uplevel: 3
+    end
+
+    # In a child of fork.
+    def leave_to_parent
+      Fork.leave(take_inherited, abandon)
+    end
+
+    # In a child whose parent is no more: what was lent there is nobody's.
+    def forget_parent
+      take_inherited
+    end
+
+    # Leases of the connections that are idle, each with its connection.
+    def take_idle
+      taken = []
+      while (lease = checkout_idle)
+        taken << [lease, lease.connection]
+      end
+      taken
     end
 
     # Also called in a child of fork, where no thread of the parent is.
@@ -100,28 +143,16 @@ module Libpool
       Keeper.start(self)
     end
 
+    # Whether the exception may have come in the middle of an answer.
+    def spoiled?(kinds, error)
+      Spoiling.spoiled?(kinds, error)
+    end
+
     def fill_or_close(initial)
       fill(initial)
       filled = true
     ensure
       close unless filled
-    end
-
-    # Tells what has happened.  A block that fails is not told twice.
-    def deliver
-      return unless log || events
-
-      while (values = next_event)
-        *event, level, line = values
-        tell(events, Event.of(*event)) if events && event.first.positive?
-        tell(log, Event::LEVELS.fetch(level), line) if log && level.positive?
-      end
-    end
-
-    def tell(block, *arguments)
-      block.call(*arguments)
-    rescue StandardError => e
-      warn "libpool: a block for log or events failed: #{e.class}: #{e.message}"
     end
   end
 end

@@ -2,11 +2,21 @@
 # frozen_string_literal: true
 
 module Libpool
+  # A pool is used by the Ractor that made it alone.  Ruby copies what another Ractor is given.
+  module Confined
+    def initialize_copy(_other)
+      raise TypeError, "#{self.class} cannot be copied, and not be given to another Ractor; make a pool in each"
+    end
+  end
+  private_constant :Confined
+
   # A lease that is out.
   LeaseInfo = Struct.new(:lease, :connection, :thread, :held, :tag)
 
   # Looking at a pool and steering it, whoever opens its connections.
   module Steering
+    include Confined
+
     # How many connections are open, being opened or being closed.
     def size
       Native.pool_statistics(self).open
@@ -67,7 +77,7 @@ module Libpool
     end
 
     def inspect
-      "#<#{self.class.name} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"
+      "#<#{self.class} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"
     end
   end
 end

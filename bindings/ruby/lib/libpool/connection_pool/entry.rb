@@ -36,4 +36,10 @@ class ConnectionPool
     end
   end
   private_constant :Entry
+
+  # The pool of these.
+  class Places < Libpool::Pool
+    public :with_local, :checkout_idle, :detach, :watch
+  end
+  private_constant :Places
 end

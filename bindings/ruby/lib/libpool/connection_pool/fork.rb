@@ -3,26 +3,32 @@
 
 class ConnectionPool
   # After a fork the child's pools begin anew, with their full size.  The parent's connections are not closed there, for
-  # that might end the parent's session; nor are they garbage, for the same reason.
+  # that might end the parent's session: libpool cuts them off.
   module Fork
-    POOLS = ObjectSpace::WeakMap.new
-    INHERITED = [] # rubocop:disable Style/MutableConstant
-
     def self.watch(pool)
-      POOLS[pool] = pool
+      pools[pool] = pool if Libpool.const_get(:Reference).weak?
+    end
+
+    # Of this Ractor: a child has no other.
+    def self.pools
+      Ractor.current[:libpool_connection_pools] ||= ObjectSpace::WeakMap.new
     end
 
     # In a child.
     def self.begin_anew
-      POOLS.each_value do |pool|
-        pool.instance_variable_get(:@available).leave_to_parent
-        pool.checkin(force: true)
-        pool.reload { |connection| INHERITED << connection }
-      end
+      Libpool::Fork.each(pools.values, 'a pool could not begin anew') { |pool| renew(pool) }
     end
 
+    def self.renew(pool)
+      stack = pool.instance_variable_get(:@available)
+      stack.leave_to_parent
+      pool.checkin(force: true)
+      pool.reload { |connection| stack.leave(connection) }
+    end
+    private_class_method :pools, :renew
+
     def self.close_all
-      POOLS.each_value do |pool|
+      pools.each_value do |pool|
         pool.checkin(force: true)
         pool.reload { |connection| connection.close if connection.respond_to?(:close) }
       end

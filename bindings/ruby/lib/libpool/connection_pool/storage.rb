@@ -27,7 +27,8 @@ class ConnectionPool
         false
       end
 
-      def push(connection, **options)
+      def push(connection, former = nil, **options)
+        options = former.merge(options) if former
         entry = forget(connection) || forget(@popped.keys.first)
         if entry
           entry.connection = connection
@@ -58,7 +59,7 @@ class ConnectionPool
 
       def put_back(entry, options = {})
         connection = entry.connection
-        entry.connection = nil
+        discard(entry, @settings.close) unless entry.farewell || @settings.clean?(connection)
         if entry.farewell
           @mutex.synchronize { lower_created }
           entry.dispose(nil)
@@ -67,6 +68,7 @@ class ConnectionPool
           keep_connection(connection, entry.generation, entry.options.merge(options))
         end
       ensure
+        entry.connection = nil
         entry.lease.checkin unless entry.lease.ended?
       end
 
@@ -92,7 +94,7 @@ class ConnectionPool
         @pool.close unless reload
       end
 
-      def reap(idle_seconds:)
+      def reap(former = nil, idle_seconds: former)
         raise ArgumentError, 'reap must receive a block' unless block_given?
         raise ArgumentError, 'idle_seconds must be a number' unless idle_seconds.is_a?(Numeric)
 
@@ -136,8 +138,13 @@ class ConnectionPool
         Entry.new(nil, nil)
       end
 
-      # A place that is closed held nothing.
-      def dispose(entry); end
+      # A place that is closed holds a connection only where nobody can give it back any more.
+      def dispose(entry)
+        return if entry.connection.nil?
+
+        @mutex.synchronize { lower_created }
+        entry.dispose(@settings.close)
+      end
 
       # There is one for who has a place, unless a subclass thinks otherwise.
       def obtain(options, deadline)
@@ -173,25 +180,27 @@ class ConnectionPool
         @created -= 1 unless @created.zero?
       end
 
-      # ---- what may be overridden ----
+      # ---- what may be overridden, and is called as connection_pool 2 called it by some ----
 
-      def try_fetch_connection(**options)
+      def try_fetch_connection(former = nil, **options)
+        options = former.merge(options) if former
         connection_stored?(**options) && fetch_connection(**options)
       end
 
-      def connection_stored?(**)
+      def connection_stored?(*, **)
         !@que.empty?
       end
 
-      def fetch_connection(**)
+      def fetch_connection(*, **)
         @que.pop&.first
       end
 
-      def store_connection(connection, **)
+      def store_connection(connection, *, **)
         @que.push([connection, current_time])
       end
 
-      def shutdown_connections(**options)
+      def shutdown_connections(former = nil, **options)
+        options = former.merge(options) if former
         while (connection = try_fetch_connection(**options))
           lower_created
           @goodbye.call(connection)
@@ -210,7 +219,7 @@ class ConnectionPool
       end
 
       # Counted before it is made, for others go on meanwhile.
-      def try_create(**)
+      def try_create(*, **)
         return if @created >= @max
 
         @created += 1

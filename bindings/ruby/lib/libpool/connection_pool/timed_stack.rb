@@ -11,6 +11,8 @@ class ConnectionPool
   # What is pushed and was not popped is adopted, beyond that number if need be.  A subclass may store its connections
   # in its own way: see Storage.
   class TimedStack
+    include Libpool.const_get(:Confined)
+
     YEAR = 31_622_400 # the longest that libpool waits with an end
 
     # An error of the block that looks like one of libpool's.
@@ -24,8 +26,9 @@ class ConnectionPool
       subclass.include(Storage)
     end
 
-    def initialize(size: 0, &block)
+    def initialize(former = 0, size: former, **settings, &block)
       @create_block = block
+      @settings = Settings.new(settings)
       @max = @capacity = size
       @adopted = [] # entries that libpool does not know yet
       @leaving = [] # connections that wait for a block that shutdown was given
@@ -34,7 +37,8 @@ class ConnectionPool
       @pool = new_pool
     end
 
-    def push(connection, **options)
+    def push(connection, former = nil, **options)
+      options = former.merge(options) if former
       if (entry = forget(connection))
         put_back(entry, options)
       elsif @shutdown_block
@@ -50,8 +54,11 @@ class ConnectionPool
     alias << push
 
     # Waits for so many seconds.  Then it raises what `exception` says, or returns nil where that is false.
-    def pop(timeout: 0.5, exception: TimeoutError, **options)
+    def pop(former = 0.5, others = nil, timeout: former, exception: TimeoutError, **options)
+      others = former if former.is_a?(Hash)
+      timeout, exception, options = with_former(others, timeout, exception, options) if others
       entry = take(timeout, exception, options) or return
+      entry.lease.hand_over # any thread may push it
       (@popped[entry.connection] ||= []) << entry
       entry.connection
     end
@@ -71,7 +78,7 @@ class ConnectionPool
     end
 
     # Gives to the block the connections that were pushed more than so many seconds ago, the oldest first.
-    def reap(idle_seconds:)
+    def reap(former = nil, idle_seconds: former)
       raise ArgumentError, 'reap must receive a block' unless block_given?
       raise ArgumentError, 'idle_seconds must be a number' unless idle_seconds.is_a?(Numeric)
       raise PoolShuttingDownError if @shutdown_block
@@ -165,9 +172,29 @@ class ConnectionPool
       @pool.discard(entry)
     end
 
+    # Runs the block.  Where it is left so that discard_on says it, the connection that this fiber has is closed.
+    def watch(key, &block)
+      return yield unless @settings.watched?
+
+      @pool.watch(-> { Thread.current[key]&.then { |entry| discard(entry, @settings.close) } }, &block)
+    end
+
+    def leases
+      @pool.leases
+    end
+
+    def tag(entry, text)
+      @pool.tag(entry, text)
+    end
+
     # What a child of fork finds of its parent is lent there as well, instead of made anew.
     def keep_after_fork
       @keeps = true
+    end
+
+    # In a child: the connection is the parent's.
+    def leave(connection)
+      Libpool::Fork.leave([connection], @settings.abandon)
     end
 
     # In a child: all that is lent is the parent's.
@@ -176,7 +203,22 @@ class ConnectionPool
       @popped.clear
     end
 
+    # Ractor.make_shareable would freeze it before it finds that it cannot share it.
+    def freeze
+      raise TypeError, "#{self.class} cannot be frozen, and not be shared between Ractors; make a pool in each"
+    end
+
+    def inspect
+      "#<#{self.class} max=#{max} length=#{length} idle=#{idle}>"
+    end
+
     private
+
+    def with_former(others, timeout, exception, options)
+      options = options.merge(others)
+      timeout = options.delete(:timeout) { timeout.is_a?(Hash) ? 0.5 : timeout }
+      [timeout, options.delete(:exception) { exception }, options]
+    end
 
     def current_time
       Process.clock_gettime(Process::CLOCK_MONOTONIC)
@@ -195,13 +237,17 @@ class ConnectionPool
       when Refused then raise error.cause
       when Libpool::ClosedError then raise PoolShuttingDownError
       end
-      raise exception, "Waited #{timeout} sec, #{length}/#{@max} available" if exception
+      raise exception, "Waited #{timeout} sec, #{length}/#{@max} available#{reason(error, timeout)}" if exception
+    end
+
+    # What the library says of a wait, behind the gem's words.
+    def reason(error, timeout)
+      "; #{error.message}" if Float(timeout).positive?
     end
 
     def new_pool
-      pool = Libpool::Pool.new(max_open: [@capacity, 1].max, close: method(:dispose), abandon: method(:inherit)) do
-        open_entry
-      end
+      own = { max_open: [@capacity, 1].max, close: method(:dispose), abandon: method(:inherit) }
+      pool = Places.new(**@settings.to_h, **own) { open_entry }
       pool.pause unless @capacity.positive?
       pool
     end
@@ -215,7 +261,7 @@ class ConnectionPool
     # Called by libpool with what it closes.
     def dispose(entry)
       give_up_room
-      entry.dispose(@goodbye)
+      entry.dispose(@goodbye || @settings.close)
     end
 
     # What was beyond the size is no longer.
@@ -226,7 +272,11 @@ class ConnectionPool
     # Called in a child with what the parent had open.
     def inherit(entry)
       entry.left_behind = true
-      adopt(entry) if @keeps && entry.lease.nil?
+      if @keeps
+        adopt(entry) unless entry.lease
+      else
+        leave(entry.connection)
+      end
     end
 
     def adopt(entry)

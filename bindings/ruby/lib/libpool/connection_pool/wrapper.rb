@@ -6,7 +6,8 @@ class ConnectionPool
   class Wrapper < ::BasicObject
     METHODS = %i[with pool_shutdown wrapped_pool].freeze
 
-    def initialize(**options, &block)
+    def initialize(former = nil, **options, &block)
+      options = former.merge(options) if former
       @pool = options.fetch(:pool) { ::ConnectionPool.new(**options, &block) }
     end
 
@@ -14,8 +15,8 @@ class ConnectionPool
       @pool
     end
 
-    def with(**options, &block)
-      @pool.with(**options, &block)
+    def with(*former, **options, &block)
+      @pool.with(*former, **options, &block)
     end
 
     def pool_shutdown(&block)
