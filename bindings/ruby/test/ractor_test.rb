@@ -20,7 +20,7 @@ class RactorTest < Minitest::Test
   def test_a_pool
     said = ractor do
       opened = []
-      pool = Libpool::Pool.new(max_open: 1, timeout: 20) { Connection.new(opened.size + 1).tap { |made| opened << made } }
+      pool = Libpool::Pool.new(max_open: 1, timeout: 20) { Connection.new(opened.push(1).size) }
       waiter = nil
       pool.with do
         waiter = Thread.new { pool.with(&:number) }
@@ -102,11 +102,12 @@ class RactorTest < Minitest::Test
         pools = Array.new(3) { Libpool::Pool.new(max_open: 100, timeout: 20) { [mine, count += 1] } }
         3000.times do |turn|
           pool = pools[turn % 3]
-          raise 'of another' unless pool.with { |connection| pool.discard(connection) if turn % 7 == 0; connection }[0] == mine
+          lent = pool.with { |connection| connection.tap { pool.discard(connection) if (turn % 7).zero? } }
+          raise 'of another' unless lent[0] == mine
 
-          GC.start(full_mark: false) if turn % 500 == 0
-          pools[turn % 3] = Libpool::Pool.new(max_open: 100) { [mine, count += 1] } if turn % 50 == 0
-          Array.new(20) { pool.checkout }.each(&:checkin) if turn % 100 == 0
+          GC.start(full_mark: false) if (turn % 500).zero?
+          pools[turn % 3] = Libpool::Pool.new(max_open: 100) { [mine, count += 1] } if (turn % 50).zero?
+          Array.new(20) { pool.checkout }.each(&:checkin) if (turn % 100).zero?
         end
         count
       end

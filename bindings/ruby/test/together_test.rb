@@ -120,6 +120,13 @@ class TogetherTest < Minitest::Test
     end
   end
 
+  def test_jruby_is_told_what_to_use
+    jruby = "Object.__send__(:remove_const, :RUBY_ENGINE); RUBY_ENGINE = 'jruby'"
+    told = /libpool for Ruby is written in C, which JRuby cannot load; from JRuby use the Java binding, libpool.jar/
+    assert_match told, ruby(jruby, "begin; #{DROP_IN}; rescue LoadError => e; puts e.message; end")
+    assert_match told, ruby(jruby, "load '#{File.expand_path('../ext/libpool/extconf.rb', __dir__)}'")
+  end
+
   def test_the_gem_that_was_loaded_first
     said = ruby("require 'connection_pool'", "begin; #{DROP_IN}; rescue LoadError => e; puts e.message; end",
                 "puts ConnectionPool.new { 1 }.with { |one| one + 1 }", paths: [GEM])

@@ -47,6 +47,8 @@ def use_connection_pool
   pool.with(timeout: 1, &:upcase)
   pool.with({ timeout: 1 }, &:upcase)
   pool.checkout.upcase
+  pool.tag = 'report'
+  pool.leases.map(&:tag)
   pool.discard_current_connection { |one| one }
   pool.checkin
   pool.checkin(force: true)

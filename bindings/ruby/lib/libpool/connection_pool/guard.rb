@@ -44,12 +44,13 @@ module Libpool
 
       def take_back(part, name, kept)
         file = part.instance_method(name).source_location&.first
-        return unless file && of_gem?(file)
+        method = kept[part][name]
+        return unless method && file && of_gem?(file)
 
         part.__send__(:remove_method, name)
-        part.define_method(name, kept[part][name]) if kept[part].key?(name)
+        part.define_method(name, method)
         raise LoadError, "#{file} of the gem connection_pool was loaded where libpool/connection_pool has its place; " \
-                         "load it before, and then not libpool/connection_pool, or not at all"
+                         'a program uses one of them: leave out what loads this file, or the require of the other'
       end
 
       private
