@@ -233,6 +233,38 @@ class ForkTest < Minitest::Test
     assert_equal :wait_readable, serving.value.read_nonblock(1, exception: false)
   end
 
+  # What the gems for these offer for it, by objects that stand for theirs.
+  def test_libraries_in_c_are_asked_in_their_own_way
+    client, server = pair
+    answers = in_child do
+      modules = { 'PG::Connection' => [:socket_io, client], 'Mysql2::Client' => [:socket, client.fileno],
+                  'Trilogy' => [:discard!, :gone] }
+      modules.map do |name, (method, value)|
+        stand_in(name) { define_method(method) { value.tap { @gone = true } } }.new.then { |one| Libpool.cut_off(one) }
+      end
+    end
+    assert_equal [true, true, true], answers
+    nested = in_child do
+      stand_in('RedisClient')
+      holder = stand_in('RedisClient::RubyConnection').new.tap { |one| one.instance_variable_set(:@io, [client]) }
+      outer = RedisClient.new.tap { |one| one.instance_variable_set(:@raw_connection, holder) }
+      Libpool.cut_off(outer) && client.write('goodbye')
+    rescue SystemCallError => e
+      e.class
+    end
+    assert_equal Errno::EPIPE, nested
+    assert_equal :wait_readable, server.read_nonblock(1, exception: false)
+  end
+
+  # A class of this name, in a child.
+  def stand_in(name, &block)
+    *path, last = name.split('::')
+    home = path.inject(Object) do |outer, part|
+      outer.const_defined?(part, false) ? outer.const_get(part) : outer.const_set(part, Class.new)
+    end
+    home.const_set(last, Class.new(&block))
+  end
+
   def test_what_is_no_connection_is_left_alone
     receiver = UDPSocket.new.tap { |socket| socket.bind('127.0.0.1', 0) }
     sender = UDPSocket.new.tap { |socket| socket.connect('127.0.0.1', receiver.addr[1]) }

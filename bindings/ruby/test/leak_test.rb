@@ -45,6 +45,17 @@ class LeakTest < Minitest::Test
     pool.close
   end
 
+  # Where all wait nobody allocates anything, and so nothing would be collected.
+  def test_who_waits_collects_garbage_for_that
+    pools = Array.new(4) { pool_of(1, log: ->(_, _) {}) }
+    pools.each { |pool| lose_one(pool, 'a report') }
+    threads = pools.map { |pool| Thread.new { pool.with(timeout: 60) { true } } }
+    eventually(40) { threads.any? { |thread| !thread.alive? } } # an old pointer on a stack may hold some
+    eventually(40) { GC.start || threads.none?(&:alive?) }
+    assert_equal [true] * 4, threads.map(&:value)
+    pools.each(&:close)
+  end
+
   def test_who_keeps_the_time_ends_such_leases_as_well
     events = []
     pool = pool_of(1, keeper: :manual, events: ->(event) { events << event })

@@ -109,7 +109,7 @@ class Scenario
   end
 
   def step_begin(name, step)
-    thread = Thread.new { checkout(step) }
+    thread = Thread.new { checkout(step).hand_over }
     thread.report_on_exception = false
     @begun[name] = thread
   end

@@ -89,8 +89,8 @@ static bool is_dead(VALUE thread)
   return !NIL_P(thread) && thread != rb_thread_current() && !RTEST(rb_funcall(thread, rb_intern("alive?"), 0));
 }
 
-/* How many leases are those of threads that have ended; their numbers are added to the array, if there is one.  They are
-   looked at in a copy, for a collection may change the list. */
+/* How many leases are those of threads that have ended; their numbers are added to the array, if there is one.  They
+   are looked at in a copy, for a collection may change the list. */
 static long find_dead(const struct libpool *self, VALUE numbers)
 {
   VALUE memory;
@@ -117,7 +117,19 @@ bool lease_any_lost(struct libpool *self)
   return find_dead(self, Qnil) > 0;
 }
 
-/* The numbers of leases whose objects were collected, and of those whose threads have ended; they are then forgotten. */
+/* Where all threads wait nothing is allocated, and so nothing is collected by itself. */
+void lease_collect(struct libpool *self)
+{
+  static const int64_t seldom_ns = INT64_C(10000000000);
+  int64_t now = sleeper_now();
+  if (!self->first_lease || now < self->next_collection_ns)
+    return;
+  self->next_collection_ns = now + seldom_ns;
+  rb_gc_start();
+}
+
+/* The numbers of leases whose objects were collected, and of those whose threads have ended; they are then forgotten.
+ */
 VALUE lease_take_lost(VALUE pool)
 {
   struct libpool *self = libpool_of(pool);

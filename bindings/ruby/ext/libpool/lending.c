@@ -198,6 +198,7 @@ struct get {
   pool_lease_t lease;
   struct sleeper sleeper;
   uint64_t forks;
+  bool waited; /* for a while, and looked what is lost */
   bool succeeded;
 };
 
@@ -314,12 +315,15 @@ static void heed_look(struct get *get)
 }
 
 /* What nobody can give back any more the keeper ends; whether there is any, only a look can tell. */
-static int64_t wait_until(const struct get *get)
+static int64_t wait_until(struct get *get)
 {
   static const int64_t often_ns = 1000000000;
   int64_t until_ns = earlier(get->deadline_ns, get->step.look_again_ns);
   if (!get->self->first_lease && !get->self->first_lost)
     return until_ns;
+  if (get->waited)
+    lease_collect(get->self);
+  get->waited = true;
   if (lease_any_lost(get->self))
     ring(get->object, get->self);
   return earlier(until_ns, often_ns);
@@ -387,8 +391,13 @@ static VALUE get_end(VALUE data)
 __attribute__((noinline)) static pool_lease_t get_slowly(VALUE object, struct libpool *self, int64_t timeout_ms,
                                                          pool_lease_t result, const pool_step_t *step)
 {
-  struct get get = {
-      .object = object, .self = self, .timeout_ms = timeout_ms, .step = *step, .failure = Qnil, .error = POOL_ERROR_INIT, .forks = libpool_forks};
+  struct get get = {.object = object,
+                    .self = self,
+                    .timeout_ms = timeout_ms,
+                    .step = *step,
+                    .failure = Qnil,
+                    .error = POOL_ERROR_INIT,
+                    .forks = libpool_forks};
   set_deadline(&get, timeout_ms);
   note(&get, result, step);
   rb_ensure(get_body, (VALUE)&get, get_end, (VALUE)&get);

@@ -47,18 +47,19 @@ struct libpool {
   VALUE reset;
   VALUE abandon;
   VALUE discard_on; /* after which exceptions a connection is closed; false: after none, and no throw or kill */
-  VALUE log; /* and who is told what happens */
+  VALUE log;        /* and who is told what happens */
   VALUE events;
-  VALUE failure;   /* the exception of the last failed open, if none has succeeded since, or nil */
-  uint32_t first;  /* slot of the first connection, see shelf.c */
+  VALUE failure;  /* the exception of the last failed open, if none has succeeded since, or nil */
+  uint32_t first; /* slot of the first connection, see shelf.c */
   struct sleeper *first_sleeper, *last_sleeper;
-  struct lease *first_lease; /* of objects of Lease that have not ended theirs */
-  struct lease *first_lost;  /* of those that were collected */
-  int64_t next_search_ns;    /* when to look again for leases of threads that have ended */
-  struct alarm *alarm; /* of its keeper; NULL: it has none */
-  bool keeps_time;     /* a thread does what is due; else the program does */
-  bool listens;        /* a thread waits for poolctl */
-  int busy;            /* how many blocks run that nobody in particular wanted */
+  struct lease *first_lease;  /* of objects of Lease that have not ended theirs */
+  struct lease *first_lost;   /* of those that were collected */
+  int64_t next_search_ns;     /* when to look again for leases of threads that have ended */
+  int64_t next_collection_ns; /* and for those that nobody refers to */
+  struct alarm *alarm;        /* of its keeper; NULL: it has none */
+  bool keeps_time;            /* a thread does what is due; else the program does */
+  bool listens;               /* a thread waits for poolctl */
+  int busy;                   /* how many blocks run that nobody in particular wanted */
   int64_t get_timeout_ms;
   uint64_t forks; /* in which process this is valid */
   bool closing;
@@ -182,6 +183,8 @@ int lease_end(VALUE object);
 /* Whether there are leases that nobody can give back any more. */
 bool lease_any_lost(struct libpool *self);
 VALUE lease_take_lost(VALUE pool);
+/* Collects garbage, but not often. */
+void lease_collect(struct libpool *self);
 /* The pool ends, or is a child's. */
 void lease_forget_all(struct libpool *self);
 /* Of a pool: an array of [lease, connection, thread, seconds, tag]. */

@@ -111,8 +111,8 @@ static void read_for_driver(struct libpool *self, struct reading *reading, VALUE
 {
   reading->config.openers = DEFAULT_OPENERS; /* nobody who holds the GVL opens */
   rb_hash_foreach(options, read_one, (VALUE)reading);
-  if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon) || !NIL_P(self->reset) ||
-      !NIL_P(self->log) || !NIL_P(self->events) || !NIL_P(self->discard_on))
+  if (!NIL_P(self->check) || !NIL_P(self->close) || !NIL_P(self->abandon) || !NIL_P(self->reset) || !NIL_P(self->log) ||
+      !NIL_P(self->events) || !NIL_P(self->discard_on))
     rb_raise(rb_eArgError, "a driver needs no blocks");
 }
 
