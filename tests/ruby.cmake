@@ -24,3 +24,4 @@ set_tests_properties(ruby.example PROPERTIES PASS_REGULAR_EXPRESSION "200 visits
 add_test(NAME ruby.gem COMMAND ${folder}/test/gem_test.sh ${PROJECT_BINARY_DIR} ${arith_server})
 add_test(NAME ruby.bundler COMMAND ${folder}/test/bundler_test.sh)
 set_tests_properties(${tests} ruby.example ruby.gem ruby.bundler PROPERTIES LABELS ruby TIMEOUT 900)
+set_tests_properties(ruby.gem ruby.bundler PROPERTIES PROCESSORS 2 COST 100)

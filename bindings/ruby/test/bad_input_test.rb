@@ -65,7 +65,7 @@ class BadInputTest < Minitest::Test
     assert_raises(NoMethodError) { Libpool::Lease.new }
     assert_raises(TypeError) { Libpool::Lease.allocate }
     pool = pool_of(1)
-    assert_raises(TypeError) { pool.dup }
+    assert_raises(TypeError) { pool.dup.size }
     assert_raises(ArgumentError) { pool.send(:initialize) { Connection.new } }
     assert_raises(TypeError) { Libpool::Pool.instance_method(:with).bind_call(Object.new) }
     assert_raises(TypeError) { Libpool::Native.pool_len(Object.new) }
