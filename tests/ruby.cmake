@@ -3,7 +3,7 @@
 find_program(POOL_REDIS_SERVER redis-server REQUIRED)
 set(folder ${PROJECT_SOURCE_DIR}/bindings/ruby)
 set(ruby ${Ruby_EXECUTABLE} -w -I ${PROJECT_BINARY_DIR}/bindings/ruby -I ${folder}/lib)
-foreach(subject bad_input connection_pool fiber fork full interrupt keeper memory pg pool redis reentry scenarios
+foreach(subject bad_input connection_pool fiber fork full interrupt keeper leak leaving memory pg pool redis reentry scenarios
         ractor together types
         async puma sidekiq)
   add_test(NAME ruby.${subject} COMMAND ${ruby} ${folder}/test/${subject}_test.rb)
