@@ -9,6 +9,9 @@
  * serves the next: a nudge is never swallowed.  Once a hand-over is due (tenure.h), ATTENTION_FAIR is up: puts hand
  * their connection to the first waiter directly, newcomers queue.
  *
+ * Where a program hands leases over itself (POOL_STEP_HANDS), it also says when: pool_step_pass() hands a connection to
+ * the first waiter though none is due.  Only the holder that takes back its own connection overtakes, newcomers queue.
+ *
  * An asynchronous waiter does not run, so it is never nudged: a connection is handed to it, after a check in the
  * background where one is due.
  *

@@ -33,7 +33,7 @@ struct step {
   int64_t since_ns;          /* and since when it waits; 0: it has not been in the queue yet */
   bool waited;               /* it was in the queue before */
   int64_t busy_ns;           /* how long opens took that failed for it before */
-  int64_t ticket;            /* of such a get, where it goes on waiting after its open failed */
+  int64_t ticket;            /* of such a get, where it waits, or goes on waiting after its open failed */
   int64_t attended;          /* the same where it goes on waiting while the work is done */
   int64_t look_again_ns;     /* when a failed open may be tried again; 0: none has failed */
   _Atomic uint32_t *drained; /* the thread that drains the pool should look */
