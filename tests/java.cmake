@@ -5,6 +5,10 @@ find_program(POOL_JAVAC_COMMAND javac HINTS ${JAVA_HOME}/bin $ENV{JAVA_HOME}/bin
 find_file(POOL_JUNIT junit-platform-console.jar PATHS /usr/share/java)
 find_file(POOL_JUPITER junit-jupiter-engine.jar PATHS /usr/share/java)
 find_file(POOL_POSTGRESQL_JDBC postgresql.jar PATHS /usr/share/java)
+find_file(POOL_MARIADB_JDBC mariadb-java-client.jar PATHS /usr/share/java)
+find_file(POOL_SQLITE_JDBC sqlite-jdbc.jar PATHS /usr/share/java)
+find_file(POOL_H2 h2.jar PATHS /usr/share/java)
+find_program(POOL_MARIADBD mariadbd HINTS /usr/sbin)
 find_file(POOL_GSON gson.jar PATHS /usr/share/java)
 if(NOT POOL_GSON)
   message(FATAL_ERROR "The tests of the Java binding need Gson (Debian: apt-get install libgoogle-gson-java)")
@@ -16,9 +20,14 @@ if(NOT POOL_POSTGRESQL_JDBC)
   message(FATAL_ERROR "The tests of the Java binding need PostgreSQL's JDBC driver and a server "
                       "(Debian: apt-get install libpostgresql-jdbc-java postgresql)")
 endif()
+if(NOT POOL_MARIADB_JDBC OR NOT POOL_SQLITE_JDBC OR NOT POOL_H2 OR NOT POOL_MARIADBD)
+  message(FATAL_ERROR "The tests of the Java binding need H2 and the JDBC drivers of MariaDB and SQLite, and MariaDB "
+                      "(Debian: apt-get install libh2-java libmariadb-java libxerial-sqlite-jdbc-java mariadb-server)")
+endif()
 
 set(class_folder ${CMAKE_CURRENT_BINARY_DIR}/java)
 set(class_path ${POOL_JAR}:${class_folder}:${POOL_JUNIT}:${POOL_JUPITER}:${POOL_POSTGRESQL_JDBC}:${POOL_GSON})
+string(APPEND class_path :${POOL_MARIADB_JDBC}:${POOL_SQLITE_JDBC}:${POOL_H2})
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/java/*.java)
 set(compiled ${CMAKE_CURRENT_BINARY_DIR}/java.compiled)
 add_custom_command(
