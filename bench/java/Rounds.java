@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 package bench;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CyclicBarrier;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Contenders take turns, round by round, so that what else happens on the machine happens to all of them. What counts
@@ -14,28 +17,35 @@ import java.util.concurrent.CyclicBarrier;
  */
 final class Rounds {
   private static final int WARM_UP = 5;
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  /** Of one get and its return, and what is done between them. */
+  record Cost(double ns, double bytes) {}
 
   private final int count = Integer.getInteger("rounds", 15);
   private final long roundNs = 1_000_000L * Integer.getInteger("round.ms", 100);
 
-  /** Nanoseconds for one get and its return, by the contender's name. */
-  Map<String, Double> measure(int threads, int batch, List<Contender> contenders) throws Exception {
-    double[][] times = new double[contenders.size()][count];
+  /** By the contender's name. */
+  Map<String, Cost> measure(int threads, int batch, List<Contender> contenders) throws Exception {
+    Cost[][] costs = new Cost[contenders.size()][count];
     for (int round = -WARM_UP; round < count; round++) {
-      for (int i = 0; i < times.length; i++) {
-        double ns = round(contenders.get(i), threads, batch);
+      for (int i = 0; i < costs.length; i++) {
+        Cost cost = round(contenders.get(i), threads, batch);
         if (round >= 0) {
-          times[i][round] = ns;
+          costs[i][round] = cost;
         }
       }
     }
-    Map<String, Double> medians = new LinkedHashMap<>();
-    for (int i = 0; i < times.length; i++) {
-      Arrays.sort(times[i]);
-      medians.put(contenders.get(i).name(), times[i][count / 2]);
+    Map<String, Cost> medians = new LinkedHashMap<>();
+    for (int i = 0; i < costs.length; i++) {
+      medians.put(contenders.get(i).name(), new Cost(median(costs[i], Cost::ns), median(costs[i], Cost::bytes)));
       contenders.get(i).close();
     }
     return medians;
+  }
+
+  private static double median(Cost[] costs, ToDoubleFunction<Cost> part) {
+    return Arrays.stream(costs).mapToDouble(part).sorted().toArray()[costs.length / 2];
   }
 
   private static final class Worker extends Thread {
@@ -46,6 +56,7 @@ final class Rounds {
     private long turns;
     private long began;
     private long ended;
+    private long bytes;
     private Exception failure;
 
     private Worker(Contender contender, CyclicBarrier start, long roundNs, int batch) {
@@ -59,12 +70,14 @@ final class Rounds {
     public void run() {
       try {
         start.await();
+        bytes = -THREADS.getCurrentThreadAllocatedBytes();
         began = System.nanoTime();
         do {
           contender.turn(batch);
           turns += batch;
           ended = System.nanoTime();
         } while (ended - began < roundNs);
+        bytes += THREADS.getCurrentThreadAllocatedBytes();
       } catch (Exception e) {
         failure = e;
       }
@@ -72,7 +85,7 @@ final class Rounds {
   }
 
   /** The time that the threads had together, by what they did together. */
-  private double round(Contender contender, int threads, int batch) throws Exception {
+  private Cost round(Contender contender, int threads, int batch) throws Exception {
     CyclicBarrier start = new CyclicBarrier(threads);
     List<Worker> workers = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
@@ -81,6 +94,7 @@ final class Rounds {
     workers.forEach(Thread::start);
     long turns = 0;
     double ns = 0;
+    double bytes = 0;
     for (Worker worker : workers) {
       worker.join();
       if (worker.failure != null) {
@@ -88,7 +102,8 @@ final class Rounds {
       }
       turns += worker.turns;
       ns += worker.ended - worker.began;
+      bytes += worker.bytes;
     }
-    return ns / threads / turns;
+    return new Cost(ns / threads / turns, bytes / turns);
   }
 }

@@ -166,10 +166,27 @@ abstract class ConnectionHandle implements Connection {
       close(each);
     }
     newest = null;
+    give(!physical.isBroken() && isReset());
+  }
+
+  /** Here and not in the pool, which would ask for it by one more step of its own. */
+  private boolean isReset() {
+    try {
+      physical.reset();
+      return true;
+    } catch (Throwable e) { // the connection is closed then, whatever the driver throws
+      physical.note(e);
+      return false;
+    }
+  }
+
+  private void give(boolean usable) {
     if (physical.isBroken()) {
       lease.discardBroken();
-    } else {
+    } else if (usable) {
       lease.close();
+    } else {
+      lease.discard();
     }
   }
 
@@ -181,11 +198,7 @@ abstract class ConnectionHandle implements Connection {
     try {
       physical.connection().abort(executor);
     } finally {
-      if (physical.isBroken()) {
-        lease.discardBroken();
-      } else {
-        lease.discard();
-      }
+      give(false);
     }
   }
 
