@@ -166,7 +166,13 @@ abstract class ConnectionHandle implements Connection {
       close(each);
     }
     newest = null;
-    give(!physical.isBroken() && isReset());
+    boolean usable = !physical.isBroken() && isReset();
+    try {
+      give(usable);
+    } catch (StackOverflowError e) {
+      state = 0; // nobody else has got it, and another close may succeed
+      throw e;
+    }
   }
 
   /** Here and not in the pool, which would ask for it by one more step of its own. */
