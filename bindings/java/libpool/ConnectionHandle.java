@@ -34,13 +34,11 @@ abstract class ConnectionHandle implements Connection {
   }
 
   private final Lease<PhysicalConnection> lease;
-  private final PhysicalConnection physical;
   private Tracked newest; // of what is open, in a list; belongs to the thread that is LISTING, or has closed
   private volatile int state;
 
   ConnectionHandle(Lease<PhysicalConnection> lease) {
     this.lease = lease;
-    physical = lease.conn();
   }
 
   static Connection of(Lease<PhysicalConnection> lease) {
@@ -50,8 +48,16 @@ abstract class ConnectionHandle implements Connection {
   // ---- for the generated methods
 
   final Connection live() throws SQLException {
+    return physical().connection();
+  }
+
+  private PhysicalConnection physical() throws SQLException {
     requireOpen();
-    return physical.connection();
+    PhysicalConnection physical = lease.peek();
+    if (physical == null) { // another thread has just closed it
+      throw over();
+    }
+    return physical;
   }
 
   final void requireOpen() throws SQLException {
@@ -66,13 +72,13 @@ abstract class ConnectionHandle implements Connection {
 
   /** Before a setter is called. */
   final void changing(String setter) throws SQLException {
-    requireOpen();
-    physical.changes(setter);
+    physical().changes(setter);
   }
 
   /** The driver's error, which may mean that the connection is of no use any more. */
   final SQLException failed(SQLException e) {
-    if (state >= 0) {
+    PhysicalConnection physical = lease.peek();
+    if (state >= 0 && physical != null) {
       physical.note(e);
     }
     return e;
@@ -111,7 +117,7 @@ abstract class ConnectionHandle implements Connection {
       return null;
     }
     if (!add(LISTING, LISTING)) {
-      close(opened);
+      closeQuietly(opened);
       throw over();
     }
     opened.next = newest;
@@ -159,24 +165,25 @@ abstract class ConnectionHandle implements Connection {
 
   @Override
   public final void close() {
-    if (!isFirstClose()) {
+    PhysicalConnection physical = firstClose();
+    if (physical == null) {
       return;
     }
     for (Tracked each = newest; each != null; each = each.next) {
-      close(each);
+      physical.note(closeQuietly(each));
     }
     newest = null;
-    boolean usable = !physical.isBroken() && isReset();
+    boolean usable = !physical.isBroken() && isReset(physical);
     try {
-      give(usable);
+      give(physical, usable);
     } catch (StackOverflowError e) {
-      state = 0; // nobody else has got it, and another close may succeed
+      state = 0; // another close may succeed
       throw e;
     }
   }
 
   /** Here and not in the pool, which would ask for it by one more step of its own. */
-  private boolean isReset() {
+  private static boolean isReset(PhysicalConnection physical) {
     try {
       physical.reset();
       return true;
@@ -186,7 +193,7 @@ abstract class ConnectionHandle implements Connection {
     }
   }
 
-  private void give(boolean usable) {
+  private void give(PhysicalConnection physical, boolean usable) {
     if (physical.isBroken()) {
       lease.discardBroken();
     } else if (usable) {
@@ -198,33 +205,42 @@ abstract class ConnectionHandle implements Connection {
 
   @Override
   public final void abort(Executor executor) throws SQLException {
-    if (!isFirstClose()) {
+    PhysicalConnection physical = firstClose();
+    if (physical == null) {
       return;
     }
     try {
       physical.connection().abort(executor);
     } finally {
-      give(false);
+      give(physical, false);
     }
   }
 
-  /** No new call begins after that, and those that must not reach the next user are over. */
-  private boolean isFirstClose() {
+  /**
+   * Returns the connection to the first who closes it, else null. No new call begins after that, and those that must
+   * not reach the next user are over.
+   */
+  private PhysicalConnection firstClose() {
     if ((int) STATE.getAndBitwiseOr(this, CLOSED) < 0) {
-      return false;
+      return null;
     }
     while (state != CLOSED) {
       LockSupport.parkNanos(this, LOOK_NS);
     }
-    return true;
+    PhysicalConnection physical = lease.peek();
+    if (physical == null) { // the stack of the first close ended within that of the lease
+      lease.discard();
+    }
+    return physical;
   }
 
-  /** The connection must go back whatever the driver throws. */
-  private void close(Tracked opened) {
+  /** The connection must go back whatever the driver throws, which is returned; null: nothing. */
+  private static Throwable closeQuietly(Tracked opened) {
     try {
       ((AutoCloseable) opened.target()).close();
+      return null;
     } catch (Throwable e) {
-      physical.note(e);
+      return e;
     }
   }
 
@@ -241,7 +257,7 @@ abstract class ConnectionHandle implements Connection {
       return false;
     }
     try {
-      return physical.connection().isValid(timeout);
+      return live().isValid(timeout);
     } catch (SQLException e) {
       throw failed(e);
     }
@@ -251,7 +267,7 @@ abstract class ConnectionHandle implements Connection {
   public final void setClientInfo(String name, String value) throws SQLClientInfoException {
     try {
       changing("setClientInfo");
-      physical.connection().setClientInfo(name, value);
+      live().setClientInfo(name, value);
     } catch (SQLException e) {
       throw refused(e);
     }
@@ -261,7 +277,7 @@ abstract class ConnectionHandle implements Connection {
   public final void setClientInfo(Properties properties) throws SQLClientInfoException {
     try {
       changing("setClientInfo");
-      physical.connection().setClientInfo(properties);
+      live().setClientInfo(properties);
     } catch (SQLException e) {
       throw refused(e);
     }
@@ -304,6 +320,8 @@ abstract class ConnectionHandle implements Connection {
 
   @Override
   public final String toString() {
-    return isClosed() ? "a connection that was given back" : "pooled " + physical.connection();
+    PhysicalConnection physical = lease.peek();
+    boolean over = isClosed() || physical == null;
+    return over ? "a connection that was given back" : "pooled " + physical.connection();
   }
 }
