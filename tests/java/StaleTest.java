@@ -252,4 +252,75 @@ class StaleTest {
   void nothingReachesTheNextUserOfH2() throws Exception {
     nothingReachesTheNextUser(h2(), "call abs(1)");
   }
+
+  /** What a driver has made it gets back as its own, whether it came from a result or from the connection. */
+  private static void valuesGoBack(String url) throws Exception {
+    try (PooledDataSource source = source(url);
+        Connection connection = source.getConnection()) {
+      execute(connection, "CREATE TABLE lists (list varchar(20) array)");
+      PreparedStatement insert = connection.prepareStatement("INSERT INTO lists VALUES (?)");
+      insert.setArray(1, connection.createArrayOf("varchar", new Object[] {"one", "two"}));
+      insert.executeUpdate();
+      ResultSet result = connection.createStatement().executeQuery("SELECT list FROM lists");
+      assertTrue(result.next());
+      insert.setObject(1, result.getArray(1));
+      insert.executeUpdate();
+      insert.setObject(1, result.getObject(1, java.sql.Array.class));
+      insert.executeUpdate();
+      int found = 0;
+      result = connection.createStatement().executeQuery("SELECT list FROM lists");
+      while (result.next()) {
+        ResultSet elements = ((java.sql.Array) result.getObject(1)).getResultSet();
+        while (elements.next()) {
+          found += elements.getString(2).length();
+        }
+      }
+      assertEquals(3 * "onetwo".length(), found);
+    }
+  }
+
+  @Test
+  void valuesGoBackToPostgres() throws Exception {
+    valuesGoBack(postgres.url());
+  }
+
+  @Test
+  void valuesGoBackToH2() throws Exception {
+    valuesGoBack(h2());
+  }
+
+  @Test
+  void aLargeObjectOfPostgresEndsWithItsConnection() throws Exception {
+    try (PooledDataSource source = source(postgres.url())) {
+      source.setAutoCommit(false);
+      Blob blob;
+      OutputStream output;
+      try (Connection first = source.getConnection()) {
+        execute(first, "CREATE TABLE objects (object oid)", "INSERT INTO objects VALUES (lo_create(0))");
+        first.commit();
+        blob = object(first);
+        output = blob.setBinaryStream(1);
+        output.write(1);
+      }
+      try (Connection second = source.getConnection()) {
+        OutputStream own = object(second).setBinaryStream(1); // has the number that the other had
+        own.write(new byte[] {2, 3});
+        own.flush();
+        assertThrows(java.io.IOException.class, () -> output.write(4));
+        assertThrows(java.io.IOException.class, output::flush);
+        assertThrows(SQLException.class, () -> blob.setBytes(1, new byte[] {5}));
+        output.close();
+        blob.free();
+        own.close();
+        second.commit();
+        assertEquals(2, object(second).length());
+      }
+    }
+  }
+
+  private static Blob object(Connection connection) throws SQLException {
+    ResultSet result = connection.createStatement().executeQuery("SELECT object FROM objects");
+    assertTrue(result.next());
+    return result.getBlob(1);
+  }
 }
