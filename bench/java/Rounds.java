@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CyclicBarrier;
+import java.util.function.LongSupplier;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -51,6 +52,7 @@ final class Rounds {
   private static final class Worker extends Thread {
     private final Contender contender;
     private final CyclicBarrier start;
+    private final LongSupplier clock;
     private final long roundNs;
     private final int batch;
     private long turns;
@@ -59,9 +61,10 @@ final class Rounds {
     private long bytes;
     private Exception failure;
 
-    private Worker(Contender contender, CyclicBarrier start, long roundNs, int batch) {
+    private Worker(Contender contender, CyclicBarrier start, LongSupplier clock, long roundNs, int batch) {
       this.contender = contender;
       this.start = start;
+      this.clock = clock;
       this.roundNs = roundNs;
       this.batch = batch;
     }
@@ -71,11 +74,11 @@ final class Rounds {
       try {
         start.await();
         bytes = -THREADS.getCurrentThreadAllocatedBytes();
-        began = System.nanoTime();
+        began = clock.getAsLong();
         do {
           contender.turn(batch);
           turns += batch;
-          ended = System.nanoTime();
+          ended = clock.getAsLong();
         } while (ended - began < roundNs);
         bytes += THREADS.getCurrentThreadAllocatedBytes();
       } catch (Exception e) {
@@ -84,12 +87,16 @@ final class Rounds {
     }
   }
 
-  /** The time that the threads had together, by what they did together. */
+  /**
+   * The time that the threads had together, by what they did together. A thread that is alone waits for nobody, so only
+   * the time that it had a processor counts.
+   */
   private Cost round(Contender contender, int threads, int batch) throws Exception {
     CyclicBarrier start = new CyclicBarrier(threads);
+    LongSupplier clock = threads == 1 ? THREADS::getCurrentThreadCpuTime : System::nanoTime;
     List<Worker> workers = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
-      workers.add(new Worker(contender, start, roundNs, batch));
+      workers.add(new Worker(contender, start, clock, roundNs, batch));
     }
     workers.forEach(Thread::start);
     long turns = 0;

@@ -152,7 +152,8 @@ final class Delegates {
           + "    this.target = target;\n  }\n\n"
           + "  @Override\n  java.sql." + type + " target() {\n    return target;\n  }\n\n"
           + "  private java.sql." + type + " live() throws java.sql.SQLException {\n"
-          + "    requireOpen();\n    return target;\n  }\n";
+          + "    " + (base.equals("Result") ? "handle." : "") // a driver keeps no result for its next user
+          + "requireOpen();\n    return target;\n  }\n";
     }
 
     private String method(ExecutableElement method) {
