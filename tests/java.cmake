@@ -5,6 +5,11 @@ find_program(POOL_JAVAC_COMMAND javac HINTS ${JAVA_HOME}/bin $ENV{JAVA_HOME}/bin
 find_file(POOL_JUNIT junit-platform-console.jar PATHS /usr/share/java)
 find_file(POOL_JUPITER junit-jupiter-engine.jar PATHS /usr/share/java)
 find_file(POOL_POSTGRESQL_JDBC postgresql.jar PATHS /usr/share/java)
+find_file(POOL_MARIADB_JDBC mariadb-java-client.jar PATHS /usr/share/java)
+find_file(POOL_SQLITE_JDBC sqlite-jdbc.jar PATHS /usr/share/java)
+find_path(POOL_SQLITE_JNI libsqlitejdbc.so PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/jni /usr/lib/jni)
+find_file(POOL_H2 h2.jar PATHS /usr/share/java)
+find_program(POOL_MARIADBD mariadbd HINTS /usr/sbin)
 find_file(POOL_GSON gson.jar PATHS /usr/share/java)
 if(NOT POOL_GSON)
   message(FATAL_ERROR "The tests of the Java binding need Gson (Debian: apt-get install libgoogle-gson-java)")
@@ -16,9 +21,14 @@ if(NOT POOL_POSTGRESQL_JDBC)
   message(FATAL_ERROR "The tests of the Java binding need PostgreSQL's JDBC driver and a server "
                       "(Debian: apt-get install libpostgresql-jdbc-java postgresql)")
 endif()
+if(NOT POOL_MARIADB_JDBC OR NOT POOL_SQLITE_JDBC OR NOT POOL_SQLITE_JNI OR NOT POOL_H2 OR NOT POOL_MARIADBD)
+  message(FATAL_ERROR "The tests of the Java binding need H2 and the JDBC drivers of MariaDB and SQLite, and MariaDB "
+                      "(Debian: apt-get install libh2-java libmariadb-java libxerial-sqlite-jdbc-java mariadb-server)")
+endif()
 
 set(class_folder ${CMAKE_CURRENT_BINARY_DIR}/java)
 set(class_path ${POOL_JAR}:${class_folder}:${POOL_JUNIT}:${POOL_JUPITER}:${POOL_POSTGRESQL_JDBC}:${POOL_GSON})
+string(APPEND class_path :${POOL_MARIADB_JDBC}:${POOL_SQLITE_JDBC}:${POOL_H2})
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/java/*.java)
 set(compiled ${CMAKE_CURRENT_BINARY_DIR}/java.compiled)
 add_custom_command(
@@ -36,7 +46,7 @@ add_dependencies(java_tests pool_jar)
 function(add_java_test name java class)
   add_test(NAME java.${name}
            COMMAND ${java} -Xcheck:jni -ea -Xmx256m -Dlibpool.scenarios=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json
-                   -Dlibpool.arith=$<TARGET_FILE:arith_server>
+                   -Dlibpool.arith=$<TARGET_FILE:arith_server> -Djava.library.path=${POOL_SQLITE_JNI}
                    -Dlibpool.examples=${PROJECT_SOURCE_DIR}/examples/java ${ARGN} -cp ${class_path} org.junit.platform.console.ConsoleLauncher --disable-banner
                    --fail-if-no-tests --details=tree --select-class libpool.${class})
   set_tests_properties(java.${name} PROPERTIES LABELS java TIMEOUT 300
@@ -68,6 +78,9 @@ if(POOL_NEWER_JAVA)
   add_java_test(scenarios.virtual ${POOL_NEWER_JAVA} ScenariosTest -Dlibpool.virtual=true
                 --enable-native-access=ALL-UNNAMED -XX:ActiveProcessorCount=4)
   set_property(TEST java.scenarios.virtual APPEND PROPERTY FAIL_REGULAR_EXPRESSION "WARNING: ")
+  # The jar's delegates are those of the JDBC of its release; here that of a newer Java is asked of them.
+  add_java_test(delegate.newer ${POOL_NEWER_JAVA} DelegateTest --enable-native-access=ALL-UNNAMED)
+  add_java_test(stale.newer ${POOL_NEWER_JAVA} StaleTest --enable-native-access=ALL-UNNAMED)
 else()
   message(STATUS "Virtual threads are not tested: there is no Java from 21 on (set POOL_NEWER_JAVA to its java)")
 endif()

@@ -6,12 +6,18 @@ import java.sql.Connection;
 import java.sql.SQLException;
 
 final class Hikari extends Contender {
-  private final HikariDataSource source = new HikariDataSource();
+  private final HikariDataSource source;
 
   Hikari(int size, boolean yields) {
     super(yields);
+    source = source(size);
+  }
+
+  static HikariDataSource source(int size) {
+    HikariDataSource source = new HikariDataSource();
     source.setDataSource(new Stub());
     source.setMaximumPoolSize(size);
+    return source;
   }
 
   @Override

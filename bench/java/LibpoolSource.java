@@ -6,12 +6,18 @@ import java.sql.SQLException;
 import libpool.PooledDataSource;
 
 final class LibpoolSource extends Contender {
-  private final PooledDataSource source = new PooledDataSource();
+  private final PooledDataSource source;
 
   LibpoolSource(int size, boolean yields) {
     super(yields);
+    source = source(size);
+  }
+
+  static PooledDataSource source(int size) {
+    PooledDataSource source = new PooledDataSource();
     source.setDataSource(new Stub());
     source.setMaximumPoolSize(size);
+    return source;
   }
 
   @Override

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 package bench;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CyclicBarrier;
+import java.util.function.LongSupplier;
+import java.util.function.ToDoubleFunction;
 
 /**
  * Contenders take turns, round by round, so that what else happens on the machine happens to all of them. What counts
@@ -14,43 +18,53 @@ import java.util.concurrent.CyclicBarrier;
  */
 final class Rounds {
   private static final int WARM_UP = 5;
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  /** Of one get and its return, and what is done between them. */
+  record Cost(double ns, double bytes) {}
 
   private final int count = Integer.getInteger("rounds", 15);
   private final long roundNs = 1_000_000L * Integer.getInteger("round.ms", 100);
 
-  /** Nanoseconds for one get and its return, by the contender's name. */
-  Map<String, Double> measure(int threads, int batch, List<Contender> contenders) throws Exception {
-    double[][] times = new double[contenders.size()][count];
+  /** By the contender's name. */
+  Map<String, Cost> measure(int threads, int batch, List<Contender> contenders) throws Exception {
+    Cost[][] costs = new Cost[contenders.size()][count];
     for (int round = -WARM_UP; round < count; round++) {
-      for (int i = 0; i < times.length; i++) {
-        double ns = round(contenders.get(i), threads, batch);
+      for (int i = 0; i < costs.length; i++) {
+        Cost cost = round(contenders.get(i), threads, batch);
         if (round >= 0) {
-          times[i][round] = ns;
+          costs[i][round] = cost;
         }
       }
     }
-    Map<String, Double> medians = new LinkedHashMap<>();
-    for (int i = 0; i < times.length; i++) {
-      Arrays.sort(times[i]);
-      medians.put(contenders.get(i).name(), times[i][count / 2]);
+    Map<String, Cost> medians = new LinkedHashMap<>();
+    for (int i = 0; i < costs.length; i++) {
+      medians.put(contenders.get(i).name(), new Cost(median(costs[i], Cost::ns), median(costs[i], Cost::bytes)));
       contenders.get(i).close();
     }
     return medians;
   }
 
+  private static double median(Cost[] costs, ToDoubleFunction<Cost> part) {
+    return Arrays.stream(costs).mapToDouble(part).sorted().toArray()[costs.length / 2];
+  }
+
   private static final class Worker extends Thread {
     private final Contender contender;
     private final CyclicBarrier start;
+    private final LongSupplier clock;
     private final long roundNs;
     private final int batch;
     private long turns;
     private long began;
     private long ended;
+    private long bytes;
     private Exception failure;
 
-    private Worker(Contender contender, CyclicBarrier start, long roundNs, int batch) {
+    private Worker(Contender contender, CyclicBarrier start, LongSupplier clock, long roundNs, int batch) {
       this.contender = contender;
       this.start = start;
+      this.clock = clock;
       this.roundNs = roundNs;
       this.batch = batch;
     }
@@ -59,28 +73,35 @@ final class Rounds {
     public void run() {
       try {
         start.await();
-        began = System.nanoTime();
+        bytes = -THREADS.getCurrentThreadAllocatedBytes();
+        began = clock.getAsLong();
         do {
           contender.turn(batch);
           turns += batch;
-          ended = System.nanoTime();
+          ended = clock.getAsLong();
         } while (ended - began < roundNs);
+        bytes += THREADS.getCurrentThreadAllocatedBytes();
       } catch (Exception e) {
         failure = e;
       }
     }
   }
 
-  /** The time that the threads had together, by what they did together. */
-  private double round(Contender contender, int threads, int batch) throws Exception {
+  /**
+   * The time that the threads had together, by what they did together. A thread that is alone waits for nobody, so only
+   * the time that it had a processor counts.
+   */
+  private Cost round(Contender contender, int threads, int batch) throws Exception {
     CyclicBarrier start = new CyclicBarrier(threads);
+    LongSupplier clock = threads == 1 ? THREADS::getCurrentThreadCpuTime : System::nanoTime;
     List<Worker> workers = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
-      workers.add(new Worker(contender, start, roundNs, batch));
+      workers.add(new Worker(contender, start, clock, roundNs, batch));
     }
     workers.forEach(Thread::start);
     long turns = 0;
     double ns = 0;
+    double bytes = 0;
     for (Worker worker : workers) {
       worker.join();
       if (worker.failure != null) {
@@ -88,7 +109,8 @@ final class Rounds {
       }
       turns += worker.turns;
       ns += worker.ended - worker.began;
+      bytes += worker.bytes;
     }
-    return ns / threads / turns;
+    return new Cost(ns / threads / turns, bytes / turns);
   }
 }

@@ -2,19 +2,42 @@
 package bench;
 
 import java.io.PrintWriter;
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.util.logging.Logger;
 import javax.sql.DataSource;
 
-/** Opens connections that do nothing, at once. */
+/** Opens connections that do nothing, at once. Their queries have as many rows as {@link #ROWS} says. */
 final class Stub implements DataSource {
+  static final int ROWS = 1000;
+
   static Connection connection() {
-    return (Connection)
-        Proxy.newProxyInstance(Stub.class.getClassLoader(), new Class<?>[] {Connection.class}, Stub::answer);
+    return stub(Connection.class, Stub::answer);
+  }
+
+  private static <T> T stub(Class<T> type, InvocationHandler handler) {
+    return type.cast(Proxy.newProxyInstance(Stub.class.getClassLoader(), new Class<?>[] {type}, handler));
+  }
+
+  /** Its numbers are so small that the JVM has them as objects. */
+  private static final class Rows implements InvocationHandler {
+    private int left = ROWS;
+
+    @Override
+    public Object invoke(Object self, Method method, Object[] arguments) {
+      return switch (method.getName()) {
+        case "next" -> left-- > 0;
+        case "getInt" -> left & 0x7f;
+        case "getString" -> "text";
+        default -> answer(self, method, arguments);
+      };
+    }
   }
 
   /** First what is asked in each round: nothing, and whether changes are committed at once. */
@@ -36,6 +59,12 @@ final class Stub implements DataSource {
         case "getTransactionIsolation" -> Connection.TRANSACTION_READ_COMMITTED;
         default -> 0;
       };
+    }
+    if (type == PreparedStatement.class) {
+      return stub(PreparedStatement.class, Stub::answer);
+    }
+    if (type == ResultSet.class) {
+      return stub(ResultSet.class, new Rows());
     }
     return method.getName().equals("toString") ? "stub" : null;
   }

@@ -49,6 +49,11 @@ public final class Lease<C> implements AutoCloseable {
     return connection;
   }
 
+  /** The same for a wrapper of it, which knows by itself whether it was closed; null if the lease was. */
+  C peek() {
+    return connection;
+  }
+
   /** Gives the connection back: to the first who waits, or to be idle. */
   @Override
   public void close() {

@@ -136,7 +136,6 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
           Pool.builder(() -> PhysicalConnection.open(source, settings))
               .closer(PhysicalConnection::close)
               .checker(connection -> connection.check(connectionTestQuery, checkSeconds))
-              .resetter(PhysicalConnection::reset)
               .name(poolName)
               .maxOpen(maximumPoolSize)
               .minIdle(minimumIdle < 0 ? maximumPoolSize : Math.min(minimumIdle, maximumPoolSize))

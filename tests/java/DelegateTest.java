@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Reader;
+import java.io.StringReader;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.sql.Array;
+import java.sql.Blob;
+import java.sql.CallableStatement;
+import java.sql.Clob;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.sql.Struct;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.Test;
+
+/** What the driver hears, and what its user gets of it, with a driver that notes each call. */
+class DelegateTest {
+  private final List<String> calls = Collections.synchronizedList(new ArrayList<>());
+  private final Map<String, InvocationHandler> answers = new HashMap<>(); // by the names of methods
+  private final Object[] given = new Object[1]; // the last argument of the last setter of a statement
+
+  private <T> T stub(Class<T> type) {
+    return type.cast(Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {type}, this::answer));
+  }
+
+  private Object answer(Object self, Method method, Object[] arguments) throws Throwable {
+    String name = method.getName();
+    InvocationHandler answer = answers.get(name);
+    if (answer != null) {
+      return answer.invoke(self, method, arguments);
+    }
+    if (self instanceof Statement || self instanceof ResultSet) {
+      calls.add(name);
+      given[0] = arguments == null ? null : arguments[arguments.length - 1];
+    }
+    Class<?> type = method.getReturnType();
+    if (type == boolean.class) {
+      return name.equals("equals") ? self == arguments[0] : name.equals("getAutoCommit") || name.equals("isValid");
+    }
+    if (type == int.class) {
+      return name.equals("hashCode") ? System.identityHashCode(self) : 0;
+    }
+    return type.isInterface() && type.getPackageName().equals("java.sql") ? stub(type) : null;
+  }
+
+  private interface Body {
+    void run() throws SQLException;
+  }
+
+  private static Callable<Void> task(Body body) {
+    return () -> {
+      body.run();
+      return null;
+    };
+  }
+
+  private PooledDataSource source() {
+    var source = new PooledDataSource();
+    source.setDataSource(stub(DataSource.class));
+    source.setMaximumPoolSize(1);
+    source.setMinimumIdle(0);
+    answers.put("getConnection", (self, method, arguments) -> stub(Connection.class));
+    return source;
+  }
+
+  @Test
+  void aStatementIsClosedOnceAndTheNewestFirst() throws Exception {
+    List<Object> made = new ArrayList<>();
+    List<Integer> closed = new ArrayList<>();
+    answers.put(
+        "createStatement",
+        (self, method, arguments) -> {
+          made.add(stub(Statement.class));
+          return made.get(made.size() - 1);
+        });
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      List<Statement> statements = new ArrayList<>();
+      for (int i = 0; i < 6; i++) {
+        statements.add(connection.createStatement());
+      }
+      answers.put(
+          "close",
+          (self, method, arguments) -> {
+            for (int i = 0; i < made.size(); i++) {
+              if (made.get(i) == self) {
+                closed.add(i);
+              }
+            }
+            return null;
+          });
+      for (int i : new int[] {2, 5, 0, 2}) { // from the middle, the newest, the oldest, and one again
+        statements.get(i).close();
+      }
+      assertThrows(SQLException.class, () -> statements.get(2).execute("SELECT 1"));
+      assertTrue(statements.get(2).isClosed());
+      connection.close();
+      for (Statement each : statements) {
+        each.close(); // perhaps the next user's, where the driver keeps statements
+      }
+      assertEquals(List.of(2, 5, 0, 4, 3, 1), closed);
+    }
+  }
+
+  @Test
+  void resultsOfMetadataAndOfValuesAreClosedWithTheConnection() throws Exception {
+    answers.put("getObject", (self, method, arguments) -> stub(ResultSet.class));
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      CallableStatement statement = connection.prepareCall("{? = call cursor()}");
+      ResultSet cursor = (ResultSet) statement.getObject(1);
+      assertSame(statement, cursor.getStatement());
+      ResultSet nested = statement.executeQuery().getObject(1, ResultSet.class);
+      assertSame(statement, nested.getStatement());
+      ResultSet tables = connection.getMetaData().getTables(null, null, null, null);
+      assertNull(tables.getStatement());
+      ResultSet elements = connection.createArrayOf("int", new Object[] {}).getResultSet();
+      calls.clear();
+      connection.close();
+      assertEquals(List.of("close", "close", "close", "close", "close"), calls); // these four and the statement
+      for (ResultSet each : List.of(cursor, nested, tables, elements)) {
+        assertEquals("08003", assertThrows(SQLException.class, each::next).getSQLState());
+      }
+    }
+  }
+
+  @Test
+  void aCancelUnderWayIsOverBeforeTheNextUserComes() throws Exception {
+    var begun = new CountDownLatch(1);
+    var mayEnd = new CountDownLatch(1);
+    answers.put(
+        "cancel",
+        (self, method, arguments) -> {
+          begun.countDown();
+          mayEnd.await();
+          calls.add("cancelled");
+          return null;
+        });
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      Statement statement = connection.createStatement();
+      var cancel = Threads.begin(task(statement::cancel));
+      begun.await();
+      var close = new FutureTask<>(task(connection::close));
+      Thread closer = new Thread(close);
+      closer.start();
+      Fakes.until(() -> closer.getState() == Thread.State.TIMED_WAITING);
+      assertTrue(connection.isClosed());
+      assertThrows(SQLException.class, statement::cancel);
+      assertEquals(List.of(), calls);
+      mayEnd.countDown();
+      cancel.get();
+      close.get();
+      assertEquals(List.of("cancelled", "close"), calls);
+      source.getConnection().close();
+    }
+  }
+
+  @Test
+  void whatIsMadeWhileTheConnectionIsClosedIsClosedAtOnce() throws Exception {
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      answers.put(
+          "createStatement",
+          (self, method, arguments) -> {
+            connection.close();
+            return stub(Statement.class);
+          });
+      assertEquals("08003", assertThrows(SQLException.class, connection::createStatement).getSQLState());
+      assertEquals(List.of("close"), calls);
+    }
+  }
+
+  @Test
+  void theDriverGetsItsOwnObjectsBack() throws Exception {
+    List<Object> own = new ArrayList<>();
+    for (String each : new String[] {"createArrayOf", "createBlob", "createStruct"}) {
+      answers.put(
+          each,
+          (self, method, arguments) -> {
+            own.add(stub(method.getReturnType()));
+            given[0] = arguments == null ? null : arguments[1];
+            return own.get(own.size() - 1);
+          });
+    }
+    try (var source = source();
+        Connection connection = source.getConnection()) {
+      PreparedStatement statement = connection.prepareStatement("INSERT");
+      Array array = connection.createArrayOf("int", new Object[] {1});
+      Blob blob = connection.createBlob();
+      statement.setArray(1, array);
+      assertSame(own.get(0), given[0]);
+      statement.setBlob(1, blob);
+      assertSame(own.get(1), given[0]);
+      statement.setObject(1, blob);
+      assertSame(own.get(1), given[0]);
+      Object[] attributes = {7, array, new Object[] {blob}};
+      connection.createStruct("pair", attributes);
+      assertArrayEquals(new Object[] {7, own.get(0), new Object[] {own.get(1)}}, (Object[]) given[0]);
+      assertSame(array, attributes[1]);
+    }
+  }
+
+  @Test
+  void valuesWithinValuesAreGuardedToo() throws Exception {
+    Object[] attributes = {"text", stub(Clob.class)};
+    answers.put("getAttributes", (self, method, arguments) -> attributes);
+    answers.put("getObject", (self, method, arguments) -> stub(Struct.class));
+    answers.put("getBinaryStream", (self, method, arguments) -> new ByteArrayInputStream(new byte[] {1, 2}));
+    answers.put("getCharacterStream", (self, method, arguments) -> new StringReader("text"));
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      ResultSet result = connection.createStatement().executeQuery("SELECT");
+      Object[] found = ((Struct) result.getObject(1)).getAttributes();
+      Clob clob = (Clob) found[1];
+      InputStream bytes = result.getBinaryStream(1);
+      Reader characters = clob.getCharacterStream();
+      assertEquals("text", found[0]);
+      assertEquals(1, bytes.read());
+      assertEquals('t', characters.read());
+      connection.close();
+      assertThrows(SQLException.class, clob::length);
+      assertThrows(IOException.class, bytes::read);
+      assertThrows(IOException.class, characters::read);
+      bytes.close();
+      characters.close();
+      clob.free();
+    }
+  }
+}
