@@ -18,6 +18,7 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
   Consumer<? super Leak> leakReport;
   Consumer<? super Event> events;
   System.Logger log;
+  boolean closesBehind; // no close that a lease asks for which ends runs in the thread that ends it
 
   PoolBuilder(Opener<C, X> opener) {
     this.opener = opener;
@@ -75,6 +76,11 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
   /** Receives lines about what is rare: failed opens, leaks, an open breaker, threads that wait for each other. */
   public PoolBuilder<C, X> log(System.Logger log) {
     this.log = Objects.requireNonNull(log, "log");
+    return this;
+  }
+
+  PoolBuilder<C, X> closesBehind() {
+    closesBehind = true;
     return this;
   }
 

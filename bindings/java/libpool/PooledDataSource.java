@@ -17,7 +17,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.logging.Logger;
 import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
@@ -30,6 +33,7 @@ import javax.sql.DataSource;
  */
 public final class PooledDataSource implements DataSource, AutoCloseable {
   private static final long INITIAL_PAUSE_MS = 50;
+  private static final int OPENING = 2; // at one time: a burst is served by what comes back, not by a storm of opens
 
   private final Map<String, Object> driverProperties = new LinkedHashMap<>();
   private ConnectionPoolDataSource connectionPoolDataSource;
@@ -57,7 +61,8 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   private boolean autoCommit = true;
   private boolean readOnly;
   private PrintWriter logWriter;
-  private boolean closed;
+  private boolean closed; // guarded by this, as all that is set
+  private Beginning beginning; // null: it has begun, or not yet
   private volatile Pool<PhysicalConnection, SQLException> pool;
 
   public PooledDataSource() {}
@@ -119,61 +124,138 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
 
   private Pool<PhysicalConnection, SQLException> pool() throws SQLException, InterruptedException {
     Pool<PhysicalConnection, SQLException> made = pool;
-    return made != null ? made : begin();
+    while (made == null) {
+      made = begin();
+    }
+    return made;
   }
 
-  private synchronized Pool<PhysicalConnection, SQLException> begin() throws SQLException, InterruptedException {
-    if (closed) {
-      throw new SQLException(poolName + ": pool is closed", "08003");
-    }
-    if (pool == null) {
-      Source source = source();
-      PhysicalConnection.Settings settings =
-          new PhysicalConnection.Settings(
-              autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql);
-      int checkSeconds = (int) Math.max(1, validationTimeout / 1000);
-      Pool<PhysicalConnection, SQLException> made =
-          Pool.builder(() -> PhysicalConnection.open(source, settings))
-              .closer(PhysicalConnection::close)
-              .checker(connection -> connection.check(connectionTestQuery, checkSeconds))
-              .resetter(PhysicalConnection::reset)
-              .name(poolName)
-              .maxOpen(maximumPoolSize)
-              .minIdle(minimumIdle < 0 ? maximumPoolSize : Math.min(minimumIdle, maximumPoolSize))
-              .getTimeout(Duration.ofMillis(connectionTimeout == 0 ? -1 : connectionTimeout))
-              .idleTimeout(Duration.ofMillis(idleTimeout))
-              .maxLifetime(Duration.ofMillis(maxLifetime))
-              .keepalive(Duration.ofMillis(keepaliveTime))
-              .checkAfter(Duration.ofMillis(500))
-              .leakAfter(Duration.ofMillis(leakDetectionThreshold))
-              .retryMin(Duration.ofMillis(100))
-              .build();
-      openFirst(made);
-      pool = made;
-    }
-    return pool;
-  }
-
-  /** Tries for so long; if it does not succeed the pool has not begun. */
-  private void openFirst(Pool<PhysicalConnection, SQLException> made) throws SQLException, InterruptedException {
-    long began = System.nanoTime();
-    while (initializationFailTimeout > 1) { // else who gets a connection opens it
-      try {
-        made.get().close();
-        return;
-      } catch (SQLException | RuntimeException e) {
-        if (System.nanoTime() - began >= TimeUnit.MILLISECONDS.toNanos(initializationFailTimeout)) {
-          made.close();
-          throw e;
-        }
+  /** Returns null if it was another thread that began, and gave up because it was interrupted. */
+  private Pool<PhysicalConnection, SQLException> begin() throws SQLException, InterruptedException {
+    Beginning mine = null;
+    Beginning begun;
+    synchronized (this) {
+      if (closed) {
+        throw new SQLException(poolName + ": pool is closed", "08003");
       }
+      if (pool != null) {
+        return pool;
+      }
+      if (beginning == null) {
+        mine = new Beginning(make());
+        if (initializationFailTimeout <= 1) { // who gets a connection waits for it
+          pool = mine.pool;
+          return pool;
+        }
+        beginning = mine;
+      }
+      begun = beginning;
+    }
+    if (mine != null) {
+      mine.run(this);
+    }
+    return begun.await(poolName, connectionTimeout);
+  }
+
+  /** A pool whose first connection is still tried, by the thread that asked for it first; others wait for that. */
+  private static final class Beginning {
+    private final Pool<PhysicalConnection, SQLException> pool;
+    private final CompletableFuture<Void> end = new CompletableFuture<>();
+
+    private Beginning(Pool<PhysicalConnection, SQLException> pool) {
+      this.pool = pool;
+    }
+
+    /** If it does not succeed, the pool has not begun. */
+    private void run(PooledDataSource source) {
+      Throwable failure = null;
       try {
+        openFirst(source.initializationFailTimeout);
+      } catch (Throwable e) {
+        failure = e;
+      }
+      source.end(this, failure == null);
+      if (failure == null) {
+        end.complete(null);
+      } else {
+        pool.closeQuickly();
+        end.completeExceptionally(failure);
+      }
+    }
+
+    private void openFirst(long timeoutMs) throws SQLException, InterruptedException {
+      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
+      for (; ; ) {
+        long leftMs = Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
+        try {
+          pool.get(Duration.ofMillis(pool.getTimeoutMs < 0 ? leftMs : Math.min(leftMs, pool.getTimeoutMs))).close();
+          return;
+        } catch (SQLException | RuntimeException e) {
+          if (pool.isClosed() || System.nanoTime() - deadline >= 0) {
+            throw e;
+          }
+        }
         Thread.sleep(INITIAL_PAUSE_MS);
-      } catch (InterruptedException e) {
-        made.close();
+      }
+    }
+
+    private Pool<PhysicalConnection, SQLException> await(String name, long timeoutMs)
+        throws SQLException, InterruptedException {
+      try {
+        end.get(timeoutMs == 0 ? Long.MAX_VALUE : timeoutMs, TimeUnit.MILLISECONDS);
+        return pool;
+      } catch (TimeoutException e) {
+        throw new PoolTimeoutException(name + ": no connection in time: the first one is still tried");
+      } catch (ExecutionException e) {
+        return rethrow(e.getCause());
+      }
+    }
+
+    private static Pool<PhysicalConnection, SQLException> rethrow(Throwable failure) throws SQLException {
+      if (failure instanceof SQLException e) {
         throw e;
       }
+      if (failure instanceof RuntimeException e) {
+        throw e;
+      }
+      if (failure instanceof Error e) {
+        throw e;
+      }
+      return null;
     }
+  }
+
+  private synchronized void end(Beginning begun, boolean succeeded) {
+    beginning = null;
+    if (succeeded) {
+      pool = begun.pool;
+    }
+  }
+
+  /** Opens nothing yet. */
+  private Pool<PhysicalConnection, SQLException> make() throws SQLException {
+    Source source = source();
+    PhysicalConnection.Settings settings =
+        new PhysicalConnection.Settings(
+            autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql);
+    int checkSeconds = (int) Math.max(1, validationTimeout / 1000);
+    return Pool.builder(() -> PhysicalConnection.open(source, settings))
+        .closer(PhysicalConnection::close)
+        .checker(connection -> connection.check(connectionTestQuery, checkSeconds))
+        .resetter(PhysicalConnection::reset)
+        .closesBehind()
+        .name(poolName)
+        .maxOpen(maximumPoolSize)
+        .maxOpening(OPENING)
+        .minIdle(minimumIdle < 0 ? maximumPoolSize : Math.min(minimumIdle, maximumPoolSize))
+        .getTimeout(Duration.ofMillis(connectionTimeout == 0 ? -1 : connectionTimeout))
+        .idleTimeout(Duration.ofMillis(idleTimeout))
+        .maxLifetime(Duration.ofMillis(maxLifetime))
+        .keepalive(Duration.ofMillis(keepaliveTime))
+        .checkAfter(Duration.ofMillis(500))
+        .leakAfter(Duration.ofMillis(leakDetectionThreshold))
+        .retryMin(Duration.ofMillis(100))
+        .build();
   }
 
   /** Where the connections come from: what pools best first. */
@@ -222,7 +304,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     Pool<PhysicalConnection, SQLException> made;
     synchronized (this) {
       closed = true;
-      made = pool;
+      made = beginning != null ? beginning.pool : pool;
     }
     if (made != null) {
       made.close();
@@ -592,7 +674,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   }
 
   private void mayChange() {
-    if (pool != null) {
+    if (pool != null || beginning != null) {
       throw new IllegalStateException("the pool has begun; its properties cannot be changed any more");
     }
   }
