@@ -182,9 +182,29 @@ class SourceTest {
             assertEquals("test", ask(connection, "SELECT current_user"));
           }
         }
+        assertTrue(source.isWrapperFor(type));
+        assertEquals(type, source.unwrap(type).getClass());
         assertEquals(1, source.stats().opened());
       }
     }
+  }
+
+  /** As Oracle's and H2's classes are. */
+  public static final class Shouting {
+    private String url;
+
+    public void setURL(String url) {
+      this.url = url;
+    }
+  }
+
+  @Test
+  void aSetterInCapitalsIsFound() {
+    var shouting = new Shouting();
+    new Bean(shouting).set("url", "jdbc:x");
+    assertEquals("jdbc:x", shouting.url);
+    String message = assertThrows(IllegalArgumentException.class, () -> new Bean(shouting).set("uri", 1)).getMessage();
+    assertEquals("Shouting has no property uri", message);
   }
 
   @Test
@@ -371,7 +391,7 @@ class SourceTest {
       assertTrue(connection.isClosed());
       connection.abort(Runnable::run);
       connection.close();
-      assertEquals(1, source.stats().closedUnusable());
+      Fakes.until(() -> source.stats().closedUnusable() == 1);
     }
   }
 

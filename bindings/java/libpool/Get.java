@@ -77,13 +77,15 @@ final class Get<C, X extends Exception> {
       read();
     }
     if (step != null) {
-      pool.drop(taken());
+      pool.drop(step);
+      step = null;
     }
     if (ticket != 0) {
       said = Step.cancel(ticket); // which may have been given a lease by now
       ticket = 0;
       read();
-      pool.drop(taken());
+      pool.drop(step);
+      step = null;
     }
   }
 
@@ -137,21 +139,30 @@ final class Get<C, X extends Exception> {
 
   /** Has the work done that comes first, if there is some, and goes on. */
   private void begin() throws InterruptedException {
-    Step next = taken();
-    if (next.work == Step.OPEN || next.work == Step.CHECK) {
-      await(new Job(next));
+    if (step.work == Step.OPEN || step.work == Step.CHECK) {
+      Job job = new Job(step);
+      long since = System.nanoTime();
+      pool.workers().run(job);
+      step = null;
+      await(job, since);
       throwError();
-    } else if (next.work == Step.NONE && isOver()) {
+    } else if (step.work == Step.NONE && isOver()) {
       step = Step.failed(CoreConstants.POOL_E_TIMEOUT, null);
-    } else if (timeoutMs == 0) { // a place is free only after the close
+    } else {
+      tidy(taken());
+    }
+    if (step == null) {
+      read();
+    }
+  }
+
+  private void tidy(Step next) {
+    if (timeoutMs == 0) { // a place is free only after the close
       said = next.work == Step.NONE ? enter() : pool.perform(next);
       said = said == 0 ? enter() : said;
     } else {
       pool.hand(next);
       said = enter();
-    }
-    if (step == null) {
-      read();
     }
   }
 
@@ -167,6 +178,9 @@ final class Get<C, X extends Exception> {
 
     @Override
     public void run() {
+      if (!work.begin()) {
+        return;
+      }
       Step after = LEFT; // without stack or memory the get begins anew
       try {
         after = Step.of(pool.work(work, Get.this));
@@ -185,9 +199,7 @@ final class Get<C, X extends Exception> {
   }
 
   /** Waits for it, but not for long where the get may queue instead. One without time to wait is not interrupted. */
-  private void await(Job job) throws InterruptedException {
-    long since = System.nanoTime();
-    pool.workers().run(job);
+  private void await(Job job, long since) throws InterruptedException {
     boolean interrupted = false;
     while (job.outcome.get() == null) {
       long left = timeoutMs == 0 ? Long.MAX_VALUE : patience(since);
@@ -273,19 +285,22 @@ final class Get<C, X extends Exception> {
 
   /** Has others do what the step asks for, while this get waits on. */
   private Step send() {
-    Step next = taken();
+    Step next = step;
     if (next.work == Step.OPEN || next.work == Step.CHECK) {
       long mine = ticket;
       pool.workers().run(() -> workFor(next, mine));
     } else {
       pool.hand(next);
     }
+    step = null;
     return next;
   }
 
   /** In a thread of the pool. An error ends the wait; what else fails is the library's business. */
   private void workFor(Step next, long mine) {
-    pool.settle(pool.work(next, this));
+    if (next.begin()) {
+      pool.settle(pool.work(next, this));
+    }
     if (failure instanceof Error) {
       pool.waiters().wake(mine);
     }

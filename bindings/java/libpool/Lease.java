@@ -84,8 +84,13 @@ public final class Lease<C> implements AutoCloseable {
     if (lease == 0) {
       return;
     }
-    forget();
-    pool.put(lease, usable);
+    try {
+      forget();
+      pool.put(lease, usable);
+    } catch (StackOverflowError e) {
+      number = lease; // it may be closed once more, which does no harm if it has ended after all
+      throw e;
+    }
   }
 
   private void forget() {

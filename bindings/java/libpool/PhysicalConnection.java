@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
 import javax.sql.ConnectionEvent;
@@ -133,15 +134,41 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
         undos.push(() -> connection.setTypeMap(before));
       }
       case "setClientInfo" -> {
-        Properties before = new Properties();
-        before.putAll(connection.getClientInfo());
-        undos.push(() -> connection.setClientInfo(before));
+        Properties before = clientInfo();
+        undos.push(() -> restoreClientInfo(before));
       }
       default -> {
         return;
       }
     }
     changed.add(setter);
+  }
+
+  /** None where the driver has none; what it gives may have defaults, which are no entries. */
+  private Properties clientInfo() throws SQLException {
+    Properties copy = new Properties();
+    Properties now = connection.getClientInfo();
+    if (now != null) {
+      now.stringPropertyNames().forEach(name -> copy.setProperty(name, now.getProperty(name)));
+    }
+    return copy;
+  }
+
+  /** Name by name: not every driver takes back all that it gave, or clears what is missing. */
+  private void restoreClientInfo(Properties before) throws SQLException {
+    Properties now = clientInfo();
+    Set<String> names = new HashSet<>(now.stringPropertyNames());
+    names.addAll(before.stringPropertyNames());
+    for (String name : names) {
+      if (!Objects.equals(now.getProperty(name), before.getProperty(name))) {
+        connection.setClientInfo(name, before.getProperty(name));
+      }
+    }
+  }
+
+  /** A unit of work begins, of which the driver may make what it likes; reset() ends it. */
+  void beginRequest() throws SQLException {
+    connection.beginRequest();
   }
 
   /** An error that says that the connection, not a statement, is bad makes it unusable. */
@@ -168,6 +195,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       changed.clear();
     }
     connection.clearWarnings();
+    connection.endRequest();
   }
 
   private void setAutoCommit(boolean wanted) throws SQLException {
@@ -197,6 +225,16 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       pooled.close();
     } else {
       connection.close();
+    }
+  }
+
+  /** For one that somebody uses still. What it throws is not of interest: the connection is closed in any case. */
+  void abort() {
+    broken = true;
+    try {
+      connection.abort(Runnable::run);
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      // an old driver, perhaps
     }
   }
 

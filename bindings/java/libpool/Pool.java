@@ -80,6 +80,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     workers = new Workers(name);
     closesBehind = builder.closesBehind;
     freer.setKeeper(keeper);
+    freer.closesWith(workers, builder.closer);
   }
 
   /** The library finds leaks, of which it tells by an event. */
@@ -390,7 +391,9 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   private void performAnd(Step step, Runnable last) {
     try {
-      settle(perform(step));
+      if (step.begin()) {
+        settle(perform(step));
+      }
     } finally {
       last.run();
     }
@@ -786,6 +789,20 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     keeper.begin(tells || Core.pool_maintain(handle) != Step.NEVER);
     POOLS.add(this);
     listen();
+  }
+
+  /** Ends the leases that are out, after something was done to the connection of each in a thread of the pool. */
+  void takeAll(Consumer<? super C> last) {
+    for (LeaseInfo info : leases()) {
+      C connection = connection(info.lease());
+      workers.close(
+          () -> {
+            if (connection != null) {
+              last.accept(connection);
+            }
+            put(info.lease(), false);
+          });
+    }
   }
 
   void closeQuickly() {

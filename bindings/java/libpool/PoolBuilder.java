@@ -29,7 +29,7 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
     return this;
   }
 
-  private static void closeIfPossible(Object connection) throws Exception {
+  static void closeIfPossible(Object connection) throws Exception {
     if (connection instanceof AutoCloseable closeable) {
       closeable.close();
     }

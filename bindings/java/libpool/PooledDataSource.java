@@ -33,6 +33,7 @@ import javax.sql.DataSource;
  */
 public final class PooledDataSource implements DataSource, AutoCloseable {
   private static final long INITIAL_PAUSE_MS = 50;
+  private static final long ABORT_MS = 5_000; // so long a close waits for what it has aborted
   private static final int OPENING = 2; // at one time: a burst is served by what comes back, not by a storm of opens
 
   private final Map<String, Object> driverProperties = new LinkedHashMap<>();
@@ -58,9 +59,11 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   private long keepaliveTime;
   private long leakDetectionThreshold;
   private long initializationFailTimeout = 1;
+  private long closeGrace = 5_000;
   private boolean autoCommit = true;
   private boolean readOnly;
   private PrintWriter logWriter;
+  private Object driverSource; // made of dataSourceClassName; null: not yet
   private boolean closed; // guarded by this, as all that is set
   private Beginning beginning; // null: it has begun, or not yet
   private volatile Pool<PhysicalConnection, SQLException> pool;
@@ -105,7 +108,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   @Override
   public Connection getConnection() throws SQLException {
     try {
-      return ConnectionHandle.of(pool().get());
+      return lend(pool().get());
     } catch (PoolTimeoutException e) {
       throw new SQLTransientConnectionException(e.getMessage(), "08001", e);
     } catch (PoolException e) {
@@ -113,6 +116,16 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new SQLException("interrupted while waiting for a connection", "08001", e);
+    }
+  }
+
+  private static Connection lend(Lease<PhysicalConnection> lease) throws SQLException {
+    try {
+      lease.conn().beginRequest();
+      return ConnectionHandle.of(lease);
+    } catch (Throwable e) {
+      lease.discard();
+      throw e;
     }
   }
 
@@ -192,6 +205,9 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
           return;
         } catch (SQLException | RuntimeException e) {
           if (pool.isClosed() || System.nanoTime() - deadline >= 0) {
+            if (e instanceof PoolTimeoutException && e.getCause() instanceof SQLException why) {
+              throw why; // the wait is of no interest
+            }
             throw e;
           }
         }
@@ -270,6 +286,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
       Object made = Source.instantiate(dataSourceClassName);
       Bean bean = new Bean(made);
       driverProperties.forEach(bean::set);
+      driverSource = made;
       return Source.of(made, username, password);
     }
     if (jdbcUrl == null) {
@@ -298,16 +315,32 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     throw new IllegalArgumentException("transactionIsolation is " + wanted + ", which Connection does not know");
   }
 
-  /** Closes the pool and waits until the last connection has come back, at most for connectionTimeout. */
+  /**
+   * Closes the pool and waits for closeGrace until the last connection has come back. Those that are still out are
+   * aborted then, and their users' next calls fail. In any case this returns a few seconds after the grace; if the thread
+   * is interrupted, it aborts and returns at once, and stays interrupted.
+   */
   @Override
   public void close() {
     Pool<PhysicalConnection, SQLException> made;
+    long graceMs;
     synchronized (this) {
       closed = true;
       made = beginning != null ? beginning.pool : pool;
+      graceMs = closeGrace;
     }
-    if (made != null) {
-      made.close();
+    if (made == null) {
+      return;
+    }
+    try {
+      if (made.drain(graceMs) == 0) {
+        return;
+      }
+      made.takeAll(PhysicalConnection::abort);
+      made.drain(ABORT_MS);
+    } catch (InterruptedException e) {
+      made.takeAll(PhysicalConnection::abort);
+      Thread.currentThread().interrupt();
     }
   }
 
@@ -377,15 +410,30 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     if (type.isInstance(this)) {
       return type.cast(this);
     }
-    if (type.isInstance(dataSource)) {
-      return type.cast(dataSource);
+    Object wrapped = wrapped();
+    if (type.isInstance(wrapped)) {
+      return type.cast(wrapped);
+    }
+    if (wrapped instanceof DataSource other && other.isWrapperFor(type)) {
+      return other.unwrap(type);
     }
     throw new SQLException("this wraps no " + type.getName());
   }
 
+  /** What opens the connections, where that is an object; that of dataSourceClassName is made by the first getConnection. */
+  private synchronized Object wrapped() {
+    if (connectionPoolDataSource != null) {
+      return connectionPoolDataSource;
+    }
+    return dataSource != null ? dataSource : driverSource;
+  }
+
   @Override
-  public boolean isWrapperFor(Class<?> type) {
-    return type.isInstance(this) || type.isInstance(dataSource);
+  public boolean isWrapperFor(Class<?> type) throws SQLException {
+    Object wrapped = wrapped();
+    return type.isInstance(this)
+        || type.isInstance(wrapped)
+        || (wrapped instanceof DataSource other && other.isWrapperFor(type));
   }
 
   // ---- properties
@@ -659,6 +707,17 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** See {@link #setInitializationFailTimeout}. */
   public synchronized long getInitializationFailTimeout() {
     return initializationFailTimeout;
+  }
+
+  /** For so long {@link #close()} waits for connections that are out, before it aborts them. */
+  public synchronized void setCloseGrace(long closeGrace) {
+    atLeast(0, "closeGrace", closeGrace);
+    this.closeGrace = closeGrace;
+  }
+
+  /** See {@link #setCloseGrace}. */
+  public synchronized long getCloseGrace() {
+    return closeGrace;
   }
 
   /** A property for the driver of jdbcUrl, or for the object that is made of dataSourceClassName. */

@@ -28,6 +28,7 @@ final class Step {
   boolean more;
   long dueNs;
   String message; // of a get that failed, or null
+  private boolean begun; // guarded by this
 
   static {
     Library.load();
@@ -70,6 +71,13 @@ final class Step {
     Step step = new Step(code);
     step.message = message;
     return step;
+  }
+
+  /** Whether its work is not done by another yet. After this it is the caller's. */
+  synchronized boolean begin() {
+    boolean first = !begun;
+    begun = true;
+    return first;
   }
 
   static boolean isError(long said) {

@@ -5,9 +5,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.util.ArrayDeque;
-import java.util.Queue;
-import java.util.concurrent.SynchronousQueue;
-import java.util.concurrent.ThreadPoolExecutor;
+import java.util.Deque;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -20,23 +18,19 @@ import java.util.concurrent.TimeUnit;
 final class Workers {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final int FIRST_UNPINNED = 24;
-  private static final long LINGERS_S = 1;
+  private static final long LINGERS_MS = 1000;
   private static final int CLOSERS = 16;
   private static final MethodHandle VIRTUAL = Runtime.version().feature() >= FIRST_UNPINNED ? virtual() : null;
 
   private final String name;
   private final ClassLoader loader = Thread.currentThread().getContextClassLoader(); // of the one who makes the pool
-  private final ThreadPoolExecutor platform; // null: threads are virtual
-  private final Queue<Runnable> closes = new ArrayDeque<>(); // guarded by itself
+  private final Deque<Runnable> works = new ArrayDeque<>(); // that no thread has yet; guarded by itself
+  private int idle; // threads that wait for one; guarded by works
+  private final Deque<Runnable> closes = new ArrayDeque<>(); // guarded by itself
   private int closers; // guarded by closes
 
   Workers(String name) {
     this.name = "libpool-" + name;
-    platform =
-        VIRTUAL != null
-            ? null
-            : new ThreadPoolExecutor(
-                0, Integer.MAX_VALUE, LINGERS_S, TimeUnit.SECONDS, new SynchronousQueue<>(), this::thread);
   }
 
   /** Makes a virtual thread of a name and what it does; null: there are none. */
@@ -56,33 +50,95 @@ final class Workers {
     }
   }
 
-  /** It has nothing of the thread that needs it first. */
-  private Thread thread(Runnable work) {
-    Thread thread = new Thread(null, work, name, 0, false);
-    thread.setContextClassLoader(loader);
-    thread.setDaemon(true);
-    return thread;
-  }
-
-  /** Does it in a thread of the pool; where there is none to be had, at once. It may throw nothing but errors. */
+  /**
+   * Does it in a thread of the pool; where there is no memory for one, at once. What throws a StackOverflowError here may
+   * be done all the same, or not.
+   */
   void run(Runnable work) {
     try {
-      if (platform != null) {
-        platform.execute(work);
-      } else {
+      if (VIRTUAL != null) {
         startVirtual(work);
+      } else if (!isTaken(work)) {
+        startPlatform();
       }
-    } catch (Throwable e) { // no memory for a thread
+    } catch (OutOfMemoryError e) {
       LOG.log(System.Logger.Level.WARNING, () -> name + ": no thread could be started", e);
-      work.run();
+      if (takeBack(work)) {
+        work.run();
+      }
     }
   }
 
-  private void startVirtual(Runnable work) throws Throwable {
-    Thread thread = (Thread) VIRTUAL.invokeExact(work);
+  private void startVirtual(Runnable work) {
+    Thread thread;
+    try {
+      thread = (Thread) VIRTUAL.invokeExact(work);
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError("a virtual thread cannot be made", e);
+    }
     thread.setName(name);
     thread.setContextClassLoader(loader);
     thread.start();
+  }
+
+  /** It has nothing of the thread that needs it first. */
+  private void startPlatform() {
+    Thread thread = new Thread(null, this::workAll, name, 0, false);
+    thread.setContextClassLoader(loader);
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private boolean isTaken(Runnable work) {
+    synchronized (works) {
+      works.add(work);
+      if (works.size() > idle) {
+        return false;
+      }
+      works.notify();
+      return true;
+    }
+  }
+
+  private boolean takeBack(Runnable work) {
+    synchronized (works) {
+      return VIRTUAL != null || works.removeLastOccurrence(work);
+    }
+  }
+
+  private void workAll() {
+    for (Runnable next; (next = nextWork()) != null; ) {
+      runSafely(next);
+    }
+  }
+
+  private void runSafely(Runnable work) {
+    try {
+      work.run();
+    } catch (Throwable e) { // memory is short, perhaps; the others shall be done
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": what was due could not be done", e);
+    }
+    Thread.interrupted(); // a connection may have interrupted its thread; that is not about the next
+  }
+
+  /** Null: there was none for a while. */
+  private Runnable nextWork() {
+    synchronized (works) {
+      idle++;
+      long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LINGERS_MS);
+      for (long leftMs = LINGERS_MS; works.isEmpty() && leftMs > 0; ) {
+        try {
+          works.wait(leftMs);
+        } catch (InterruptedException e) {
+          // nobody has a reason to
+        }
+        leftMs = TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime());
+      }
+      idle--;
+      return works.poll();
+    }
   }
 
   /** The same for a close or reset, of which there may be many at once: they share a few threads. */
@@ -94,17 +150,19 @@ final class Workers {
       }
       closers++;
     }
-    run(this::closeAll);
+    try {
+      run(this::closeAll);
+    } catch (Throwable e) {
+      synchronized (closes) {
+        closers--; // the next close sees to this one, too
+      }
+      throw e;
+    }
   }
 
   private void closeAll() {
     for (Runnable next; (next = nextClose()) != null; ) {
-      try {
-        next.run();
-      } catch (Throwable e) { // memory is short, perhaps; the others shall be closed
-        LOG.log(System.Logger.Level.WARNING, () -> name + ": a connection could not be closed", e);
-      }
-      Thread.interrupted(); // a connection may have interrupted its thread; that is not about the next
+      runSafely(next);
     }
   }
 
