@@ -370,7 +370,7 @@ class GetTest {
   @Test
   void aStackOverflowInAGetLosesNoPlace() throws Exception {
     int[] overflows = {0};
-    try (var pool = fakes.builder().set("max_idle", 100_000).build()) {
+    try (var pool = fakes.builder().initial(4000).maxIdle(100_000).build()) {
       var held = new Lease<?>[100_000];
       for (int i = 0; i < 20; i++) {
         int frames = i;

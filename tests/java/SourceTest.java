@@ -92,6 +92,8 @@ class SourceTest {
             Map.entry("keepaliveTime", "5000"),
             Map.entry("leakDetectionThreshold", "6000"),
             Map.entry("initializationFailTimeout", "-1"),
+            Map.entry("closeGrace", "7000"),
+            Map.entry("exceptionOverrideClassName", BreakageTest.Keeps.class.getName()),
             Map.entry("autoCommit", "false"),
             Map.entry("readOnly", "TRUE"),
             Map.entry("transactionIsolation", "TRANSACTION_SERIALIZABLE"),
@@ -117,6 +119,8 @@ class SourceTest {
       assertEquals(5000, source.getKeepaliveTime());
       assertEquals(6000, source.getLeakDetectionThreshold());
       assertEquals(-1, source.getInitializationFailTimeout());
+      assertEquals(7000, source.getCloseGrace());
+      assertEquals(BreakageTest.Keeps.class, source.getExceptionOverride().getClass());
       assertFalse(source.isAutoCommit());
       assertTrue(source.isReadOnly());
       assertEquals("TRANSACTION_SERIALIZABLE", source.getTransactionIsolation());

@@ -28,18 +28,27 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
    * @param catalog null: as the driver has it
    * @param schema null: as the driver has it
    * @param initSql null: none
+   * @param breakage which errors mean that it broke
    */
   record Settings(
-      boolean autoCommit, boolean readOnly, int isolation, String catalog, String schema, String initSql) {}
+      boolean autoCommit,
+      boolean readOnly,
+      int isolation,
+      String catalog,
+      String schema,
+      String initSql,
+      Breakage breakage) {}
 
   private final Connection connection;
   private final PooledConnection pooled; // or null
   private final boolean autoCommit;
+  private final Breakage breakage;
   private final Set<String> changed = new HashSet<>();
   private final Deque<Undo> undos = new ArrayDeque<>();
   private volatile boolean broken;
 
-  private PhysicalConnection(Source.Opened opened, boolean autoCommit) {
+  private PhysicalConnection(Source.Opened opened, boolean autoCommit, Breakage breakage) {
+    this.breakage = breakage;
     connection = opened.connection();
     pooled = opened.pooled();
     this.autoCommit = autoCommit;
@@ -49,7 +58,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   }
 
   static PhysicalConnection open(Source source, Settings settings) throws SQLException {
-    PhysicalConnection opened = new PhysicalConnection(source.open(), settings.autoCommit);
+    PhysicalConnection opened = new PhysicalConnection(source.open(), settings.autoCommit, settings.breakage);
     try {
       opened.prepare(settings);
       return opened;
@@ -173,12 +182,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
 
   /** An error that says that the connection, not a statement, is bad makes it unusable. */
   void note(Throwable failure) {
-    if (failure instanceof SQLException e) {
-      String state = e.getSQLState();
-      broken |= e instanceof java.sql.SQLNonTransientConnectionException
-          || e instanceof java.sql.SQLRecoverableException
-          || (state != null && (state.startsWith("08") || state.startsWith("57P0")));
-    }
+    broken = broken || breakage.isBroken(failure);
   }
 
   /** What was not committed is rolled back, and all is set as it was. */

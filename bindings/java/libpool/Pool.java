@@ -223,7 +223,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     } catch (Throwable e) {
       if (number != 0 || (get != null && (get.said != 0 || get.step != null || get.ticket != 0))) {
         lease.number = number;
-        Object[] orphan = {null, lease, get};
+        Object[] orphan = {null, lease, get, null};
         synchronized (orphanage) {
           orphan[0] = orphans;
           orphans = orphan;
@@ -242,11 +242,31 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         orphans = orphan == null ? null : (Object[]) orphan[0];
       }
       if (orphan != null) {
-        settle(((Lease<?>) orphan[1]).number);
-        if (orphan[2] instanceof Get<?, ?> get) {
-          get.abandon();
-        }
+        adopt(orphan);
       }
+    }
+  }
+
+  private void adopt(Object[] orphan) {
+    try {
+      Lease<?> lease = (Lease<?>) orphan[1];
+      if (lease.number != 0) {
+        orphan[3] = Step.of(lease.number);
+        lease.number = 0;
+      }
+      if (orphan[3] instanceof Step step) {
+        drop(step);
+        orphan[3] = null;
+      }
+      if (orphan[2] instanceof Get<?, ?> get) {
+        get.abandon();
+      }
+    } catch (Throwable e) { // here, too; another time, then
+      synchronized (orphanage) {
+        orphan[0] = orphans;
+        orphans = orphan;
+      }
+      throw e;
     }
   }
 

@@ -60,6 +60,8 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   private long leakDetectionThreshold;
   private long initializationFailTimeout = 1;
   private long closeGrace = 5_000;
+  private ExceptionOverride exceptionOverride;
+  private String exceptionOverrideClassName;
   private boolean autoCommit = true;
   private boolean readOnly;
   private PrintWriter logWriter;
@@ -253,7 +255,8 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     Source source = source();
     PhysicalConnection.Settings settings =
         new PhysicalConnection.Settings(
-            autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql);
+            autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql,
+            new Breakage(exceptionOverride));
     int checkSeconds = (int) Math.max(1, validationTimeout / 1000);
     return Pool.builder(() -> PhysicalConnection.open(source, settings))
         .closer(PhysicalConnection::close)
@@ -707,6 +710,44 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /** See {@link #setInitializationFailTimeout}. */
   public synchronized long getInitializationFailTimeout() {
     return initializationFailTimeout;
+  }
+
+  /** Decides of what a driver throws whether it broke the connection; null: the rules of {@link ExceptionOverride}. */
+  public synchronized void setExceptionOverride(ExceptionOverride exceptionOverride) {
+    mayChange();
+    this.exceptionOverride = exceptionOverride;
+  }
+
+  /** See {@link #setExceptionOverride}. */
+  public synchronized ExceptionOverride getExceptionOverride() {
+    return exceptionOverride;
+  }
+
+  /**
+   * The class of an {@link ExceptionOverride} of which one object is made.
+   *
+   * @throws IllegalArgumentException if that is not possible
+   */
+  public synchronized void setExceptionOverrideClassName(String exceptionOverrideClassName) {
+    mayChange();
+    exceptionOverride = exceptionOverrideClassName == null ? null : overrideOf(exceptionOverrideClassName);
+    this.exceptionOverrideClassName = exceptionOverrideClassName;
+  }
+
+  /** See {@link #setExceptionOverrideClassName}. */
+  public synchronized String getExceptionOverrideClassName() {
+    return exceptionOverrideClassName;
+  }
+
+  private static ExceptionOverride overrideOf(String className) {
+    try {
+      if (Source.instantiate(className) instanceof ExceptionOverride made) {
+        return made;
+      }
+    } catch (SQLException e) {
+      throw new IllegalArgumentException(e.getMessage(), e.getCause());
+    }
+    throw new IllegalArgumentException(className + " is no libpool.ExceptionOverride");
   }
 
   /** For so long {@link #close()} waits for connections that are out, before it aborts them. */
