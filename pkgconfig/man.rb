@@ -132,8 +132,8 @@ class Entry
 
   # A section of this function's description: [] where there is none.
   def part(title)
-    node.get_elements('.//simplesect').select { |sect| sect_title(sect) == title }
-        .flat_map { |sect| join(paragraphs(sect)) }
+    @parts ||= node.get_elements('.//simplesect').group_by { |sect| sect_title(sect) }
+    @parts.fetch(title, []).flat_map { |sect| join(paragraphs(sect)) }
   end
 
   # The same with a capital letter where it begins with a word.

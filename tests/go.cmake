@@ -55,3 +55,15 @@ add_test(NAME go.module COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/go_module.
                                 ${PROJECT_VERSION} ${POOL_GO})
 add_test(NAME go.32bit COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/go_32bit.sh ${PROJECT_BINARY_DIR}/go ${POOL_GO})
 set_tests_properties(go.install go.module go.32bit PROPERTIES LABELS "go;packaging" TIMEOUT 900 ENVIRONMENT "${environment}")
+
+# Go's own packages are compiled once for those that use them: by peer.build, and by go.race for the race detector.  Two
+# that ran at a time would both compile them.  What takes longest begins first.
+set_tests_properties(go.race go.vet PROPERTIES DEPENDS peer.build)
+set_tests_properties(go.install go.theirs.pgxpool PROPERTIES DEPENDS go.vet)
+set_tests_properties(go.scenarios go.module go.puddle go.theirs.puddle PROPERTIES DEPENDS go.race)
+set_tests_properties(go.race go.vet go.scenarios go.pointers go.module go.32bit go.puddle go.theirs.puddle go.theirs.pgxpool
+                     PROPERTIES PROCESSORS 2)
+set_tests_properties(go.module go.32bit go.pointers PROPERTIES COST 100)
+if(TEST go.prometheus)
+  set_tests_properties(go.prometheus PROPERTIES DEPENDS go.race PROCESSORS 2)
+endif()

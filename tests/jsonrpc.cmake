@@ -36,7 +36,7 @@ add_executable(jsonrpc_faults_test drivers/jsonrpc_faults_test.c $<TARGET_OBJECT
 target_link_libraries(jsonrpc_faults_test PRIVATE pool_test_support pool PkgConfig::jansson)
 add_test(NAME jsonrpc_faults COMMAND jsonrpc_faults_test)
 
-# A server in Go, built from its standard library alone.
+# A server in Go, built from its standard library alone; with cgo, as the tests of the Go binding compile that, too.
 find_program(POOL_GO go HINTS /usr/local/go/bin)
 if(NOT POOL_GO)
   message(FATAL_ERROR "The tests of the jsonrpc driver need Go 1.19 or newer (Debian: apt-get install golang-go)")
@@ -45,8 +45,8 @@ set(POOL_GO_CACHE ${CMAKE_CURRENT_BINARY_DIR}/peer/cache CACHE PATH "Where Go ke
 set(peer ${CMAKE_CURRENT_BINARY_DIR}/peer/peer)
 add_test(NAME peer.build COMMAND ${POOL_GO} build -o ${peer} .)
 set_tests_properties(peer.build PROPERTIES
-  FIXTURES_SETUP peer WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/peer LABELS drivers TIMEOUT 900
-  ENVIRONMENT "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABLED=0;GOTOOLCHAIN=local")
+  FIXTURES_SETUP peer WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/peer LABELS drivers TIMEOUT 900 PROCESSORS 2
+  ENVIRONMENT "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod;GOPROXY=off;CGO_ENABLED=1;GOTOOLCHAIN=local")
 
 add_executable(peer_test drivers/peer_test.c)
 target_link_libraries(peer_test PRIVATE pool_test_support pool)

@@ -23,6 +23,7 @@ add_test(NAME packaging.debian COMMAND ${scripts}/debian.sh ${twice}/first ${PRO
 add_test(NAME packaging.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} ${twice} ${PROJECT_VERSION})
 set(lookers packaging.debian packaging.guards packaging.hardening packaging.lintian packaging.man
             packaging.reproducible)
-set_tests_properties(packaging.build PROPERTIES FIXTURES_SETUP packages)
+set_tests_properties(packaging.build PROPERTIES FIXTURES_SETUP packages PROCESSORS 2)
+set_tests_properties(packaging.consumers PROPERTIES COST 100)
 set_tests_properties(${lookers} PROPERTIES FIXTURES_REQUIRED packages)
 set_tests_properties(packaging.build ${lookers} PROPERTIES LABELS packaging TIMEOUT 900)

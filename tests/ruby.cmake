@@ -21,3 +21,4 @@ add_test(NAME ruby.example COMMAND ${ruby} ${PROJECT_SOURCE_DIR}/examples/ruby.r
 set_tests_properties(ruby.example PROPERTIES PASS_REGULAR_EXPRESSION "200 visits over at most 3 connections")
 add_test(NAME ruby.gem COMMAND ${folder}/test/gem_test.sh ${PROJECT_BINARY_DIR} ${arith_server})
 set_tests_properties(${tests} ruby.example ruby.gem PROPERTIES LABELS ruby TIMEOUT 900)
+set_tests_properties(ruby.gem PROPERTIES PROCESSORS 2 COST 100)

@@ -199,6 +199,15 @@ int fake_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *err
   return fails(&fake->fail_reset) ? fail_with(error, -103, "the fake reset fails") : 0;
 }
 
+int fake_is_clean(void *context, void *conn)
+{
+  struct fake *fake = context;
+  struct fake_conn *on = conn;
+  if (!atomic_load(&on->is_open) || atomic_load(&on->users) != 0)
+    atomic_fetch_add(&fake->misuse, 1);
+  return atomic_load(&fake->is_clean);
+}
+
 void fake_abandon(void *context, void *conn)
 {
   struct fake *fake = context;

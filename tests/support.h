@@ -70,6 +70,7 @@ struct fake {
   _Atomic int fail_check; /* likewise */
   _Atomic int fail_reset;
   _Atomic int fail_close;
+  _Atomic int is_clean; /* what fake_is_clean() says */
   _Atomic int misuse;                                /* used while closed, closed twice, used by two at once */
   struct gate opening, checking, resetting, closing; /* passed by each callback */
 };
@@ -88,6 +89,7 @@ int fake_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *err
 int fake_close(void *context, void *conn, pool_error_t *error);
 int fake_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
 int fake_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
+int fake_is_clean(void *context, void *conn);
 void fake_abandon(void *context, void *conn);
 void fake_release(void *context);
 

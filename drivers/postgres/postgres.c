@@ -58,6 +58,11 @@ static int postgres_check(void *context, void *conn, int64_t deadline_ns, pool_e
   return session_check(conn, deadline_ns, error);
 }
 
+static int postgres_is_clean(void *context, void *conn)
+{
+  return session_is_clean(conn, context);
+}
+
 static int postgres_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error)
 {
   return session_reset(conn, context, deadline_ns, error);
@@ -99,6 +104,7 @@ static int postgres_prepare(const char *text, pool_vtable_t *vtable, void **cont
   vtable->close = postgres_close;
   vtable->check = postgres_check;
   vtable->reset = postgres_reset;
+  vtable->is_clean = postgres_is_clean;
   vtable->abandon = postgres_abandon;
   vtable->call = postgres_call;
   vtable->go = postgres_go;

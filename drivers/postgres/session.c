@@ -142,6 +142,15 @@ static int64_t earlier(int64_t one, int64_t other)
   return one < other ? one : other;
 }
 
+bool session_is_clean(PGconn *conn, const struct options *options)
+{
+  if (options->reset != ROLLBACK || PQtransactionStatus(conn) != PQTRANS_IDLE ||
+      PQpipelineStatus(conn) != PQ_PIPELINE_OFF || PQstatus(conn) != CONNECTION_OK)
+    return false;
+  forget_user(conn);
+  return true;
+}
+
 int session_reset(PGconn *conn, const struct options *options, int64_t deadline_ns, pool_error_t *error)
 {
   PGTransactionStatusType status = PQtransactionStatus(conn);

@@ -37,6 +37,13 @@ static bool belongs_to_steps(struct slot *slot, pool_lease_t lease)
   return slot_is_lease(slot_word(slot), lease) && slot_pool(slot)->stepped;
 }
 
+/* Only where no call is under way that could still change it, and nothing else is to be done with it. */
+static bool is_clean(struct pool *pool, struct slot *slot)
+{
+  uint64_t word = slot_word(slot);
+  return !slot_has_calls(word) && !(word & DOOMED) && pool->vtable.is_clean(pool->context, slot_conn(slot)) == 1;
+}
+
 static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
 {
   struct step step = {0};
@@ -52,6 +59,7 @@ static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
   free(ending.tag);
   if (!same)
     return 0; /* the callback forked, and in the child the pool began anew */
+  ending.clean = is_clean(pool, slot);
   give_settle(slot, &ending, &step);
   do_and_wake(pool, &step);
   return 0;

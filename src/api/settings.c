@@ -181,6 +181,12 @@ static int no_check(void *context, void *conn, int64_t deadline_ns, pool_error_t
   return 0;
 }
 
+static int never_clean(void *context, void *conn)
+{
+  (void)context, (void)conn;
+  return 0;
+}
+
 static void no_abandon(void *context, void *conn)
 {
   (void)context, (void)conn;
@@ -211,6 +217,7 @@ void vtable_fill(pool_vtable_t *vtable)
   vtable->close = vtable->close ? vtable->close : no_close;
   vtable->check = vtable->check ? vtable->check : no_check;
   vtable->reset = vtable->reset ? vtable->reset : no_check;
+  vtable->is_clean = vtable->is_clean ? vtable->is_clean : never_clean;
   vtable->abandon = vtable->abandon ? vtable->abandon : no_abandon;
   vtable->call = vtable->call ? vtable->call : no_call;
   vtable->go = vtable->go ? vtable->go : no_go;

@@ -183,7 +183,10 @@ void give_settle(struct slot *slot, const struct ending *ending, struct step *st
   while (waits_for_calls(pool, word))
     if (slot_raise(slot, &word, AWAITED))
       return;
-  give_finish(slot, step);
+  if (ending->clean)
+    give_make_idle(slot, step);
+  else
+    give_finish(slot, step);
 }
 
 int give_take_back_unused(struct slot *slot, pool_lease_t lease, struct ending *ending)

@@ -17,7 +17,7 @@ struct ending {
   int64_t held_ns; /* -1: not known */
   int64_t connection;
   int32_t holder;
-  bool awaited; /* calls are under way that the next user must not meet */
+  bool clean;   /* the driver says that a reset would find nothing to do */
   bool leaked;  /* had been reported as such */
   bool noticed; /* the keeper rests and must be told */
   char *tag;    /* to be freed */

@@ -100,7 +100,8 @@ static void waiting_reset(struct pool *pool)
   memset(&pool->settled, 0, sizeof pool->settled);
   memset(&pool->told, 0, sizeof pool->told);
   pool->unserved = false;
-  pool->turn_ns = pool->late_since_ns = pool->refused_until_ns = 0;
+  pool->tenure = (struct tenure){0};
+  pool->late_since_ns = pool->refused_until_ns = 0;
 }
 
 void life_begin_anew(struct pool *pool)

@@ -55,6 +55,7 @@
 #include "slot/slot.h"
 #include "decide/breaker.h"
 #include "decide/event_queue.h"
+#include "decide/tenure.h"
 #include "decide/waiter.h"
 
 /* What a pool counts as it happens, by its name in pool_stats_t.  count.c finds out the rest when somebody asks. */
@@ -235,7 +236,7 @@ struct pool {
   struct queue settled;     /* asynchronous waiters whose callback is due */
   struct told told;         /* threads that a step could not name */
   bool unserved;            /* too many waits were over for one step: the next goes on and serves */
-  int64_t turn_ns;          /* no hand-over is due before: another waiter was served */
+  struct tenure tenure;
   int64_t late_since_ns;    /* since when the first waiter is late; 0: it is not */
   int64_t refused_until_ns; /* of those that wait since then at the latest, all are refused that a worker opens for */
 

@@ -6,15 +6,8 @@
  * waiter: a thread that is running may take the connection first, which saves a context switch for each lease.  One
  * nudge is under way at a time (ATTENTION_NUDGED); the waiter that was nudged lowers the flag before it scans, so a put
  * that saw the flag and did nothing is seen by that scan.  A nudged waiter that succeeds, expires or is cancelled
- * serves the next: a nudge is never swallowed.  Once a hand-over is due, ATTENTION_FAIR is up: puts hand their
- * connection to the first waiter directly, newcomers queue.
- *
- * Turns.  A hand-over is due when the first waiter has waited for fairness_us, and fairness_us / c after a waiter was
- * served, where c connections are open: so a connection changes hands once in fairness_us.  Without the second
- * condition each lease would cost a context switch once the queue is so long that all wait for longer than fairness_us,
- * and the connection would stand idle until its waiter runs.  Bound: when n waiters are before it, a waiter is
- * overtaken for fairness_us * (1 + n / c) at most; what comes back after that is handed to it.  Connections that are
- * held for longer than fairness_us change hands at every put.
+ * serves the next: a nudge is never swallowed.  Once a hand-over is due (tenure.h), ATTENTION_FAIR is up: puts hand
+ * their connection to the first waiter directly, newcomers queue.
  *
  * An asynchronous waiter does not run, so it is never nudged: a connection is handed to it, after a check in the
  * background where one is due.
@@ -36,6 +29,7 @@
 #include "base/histogram.h"
 #include "base/thread.h"
 #include "slot/idle.h"
+#include "slot/slot.h"
 #include "decide/answer.h"
 #include "decide/attend.h"
 #include "decide/attention.h"
@@ -46,19 +40,8 @@
 #include "decide/room.h"
 #include "decide/starve.h"
 #include "decide/step.h"
+#include "decide/tenure.h"
 #include "decide/waiter.h"
-
-static int64_t fairness_ns(const struct pool *pool)
-{
-  return (int64_t)pool->config.fairness_us * 1000;
-}
-
-/* When the first waiter is to be handed what comes back. */
-static int64_t hand_over_due_ns(const struct pool *pool)
-{
-  int64_t waited = pool->queue.first->since_ns + fairness_ns(pool);
-  return waited > pool->turn_ns ? waited : pool->turn_ns;
-}
 
 void queue_refresh(struct pool *pool, int64_t now)
 {
@@ -66,7 +49,7 @@ void queue_refresh(struct pool *pool, int64_t now)
   struct waiter *first = pool->queue.first;
   attention_raise(pool, ATTENTION_WAITERS, first != NULL);
   attention_raise(pool, ATTENTION_NUDGED, first != NULL && first->nudged);
-  attention_raise(pool, ATTENTION_FAIR, first != NULL && now >= hand_over_due_ns(pool));
+  attention_raise(pool, ATTENTION_FAIR, first != NULL && now >= tenure_over_ns(pool));
 }
 
 void queue_wake(struct pool *pool, struct waiter *waiter, struct step *step)
@@ -106,20 +89,10 @@ static void count_outcome(struct pool *pool, struct waiter *waiter, pool_lease_t
     queue_count_wait(pool, waiter, waited);
 }
 
-/* A waiter was served: says from when on the next is handed what comes back.  Puts do not come evenly, so hand-overs
-   that are late are made up for, one of each connection. */
-static void end_turn(struct pool *pool, int64_t now)
-{
-  assert_that(pool->room.open > 0);
-  int64_t turn = fairness_ns(pool) / pool->room.open, earliest = now - (fairness_ns(pool) - turn);
-  int64_t begun = pool->turn_ns < earliest ? earliest : pool->turn_ns > now ? now : pool->turn_ns;
-  pool->turn_ns = begun + turn;
-}
-
 static void queue_leave(struct pool *pool, struct waiter *waiter, pool_lease_t outcome, int64_t now)
 {
   if (outcome > 0 && waiter->waited)
-    end_turn(pool, now);
+    tenure_begin(pool, slot_of(outcome), now);
   waiter_remove(&pool->queue, waiter);
   waiter->nudged = false;
   attend_leave(pool, waiter, now);

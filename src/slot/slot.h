@@ -160,6 +160,11 @@ static inline uint64_t generation_next(uint64_t word)
   return (word + GENERATION_ONE) & ~GENERATION_END;
 }
 
+static inline int64_t generations_between(uint64_t earlier, uint64_t later)
+{
+  return (int64_t)((((later & GENERATION_MASK) - (earlier & GENERATION_MASK)) & GENERATION_MASK) >> GENERATION_SHIFT);
+}
+
 /* The lease that a slot will give after this one, if nothing else happens to it. */
 static inline pool_lease_t lease_next(pool_lease_t lease)
 {
@@ -266,7 +271,7 @@ static inline uint64_t without_resting(uint64_t word)
 /* How often the generation has grown since the pool took the slot. */
 static inline int64_t slot_ended(const struct slot *slot, uint64_t word)
 {
-  return (int64_t)((((word & GENERATION_MASK) - slot->first_generation) & GENERATION_MASK) >> GENERATION_SHIFT);
+  return generations_between(slot->first_generation, word);
 }
 
 /* ---- changes of the word ---- */

@@ -213,7 +213,7 @@ static void test_detail__nobody_overtakes_with_one_that_another_thread_used_sinc
 /* ---- turns: how often a connection changes hands while others wait ---- */
 
 #define FAIRNESS_NS MILLISECOND /* the default */
-#define HOLD_NS     (FAIRNESS_NS / 10)
+#define TENURE_MOST 20          /* times fairness */
 
 /* A get that does not wait, by a user that runs: a lease, or 0. */
 static pool_lease_t overtake(pool_t *pool)
@@ -293,9 +293,10 @@ static void test_detail__what_is_held_for_long_changes_hands_at_every_put(void *
   step_finish(pool, OPEN);
 }
 
-static void test_detail__a_waiter_is_overtaken_no_longer_than_its_place_allows(void **state)
+/* Users that run put and get again each `lease_ns`, until so many that wait were served; the longest tenure of a
+   connection is `tenure_ns`. */
+static void serve_within(int64_t lease_ns, int64_t tenure_ns)
 {
-  (void)state;
   enum { OPEN = 2, WAITING = 20 };
   int64_t tickets[WAITING];
   pool_lease_t leases[OPEN];
@@ -303,16 +304,77 @@ static void test_detail__a_waiter_is_overtaken_no_longer_than_its_place_allows(v
   pool_t *pool = step_pool(PLAN(.config.max_open = OPEN));
   step_open_all(pool, leases, OPEN, conns);
   step_queue_all(pool, tickets, WAITING);
-  for (int64_t waited = HOLD_NS; served < WAITING; waited += HOLD_NS) {
-    virtual_advance(HOLD_NS);
+  for (int64_t waited = lease_ns; served < WAITING; waited += lease_ns) {
+    virtual_advance(lease_ns);
     for (int i = 0; i < OPEN && served < WAITING; i++)
       served += goes_on(pool, &leases[i], tickets[served]);
     assert_true(served <= OPEN * waited / FAIRNESS_NS);
-    assert_true(served == WAITING || waited < FAIRNESS_NS + FAIRNESS_NS * served / OPEN + HOLD_NS);
+    assert_true(served == WAITING || waited < FAIRNESS_NS + tenure_ns * served / OPEN + lease_ns);
   }
   for (int i = 0; i < OPEN; i++)
     step_put(leases[i]);
   step_finish(pool, OPEN);
+}
+
+static void test_detail__a_waiter_is_overtaken_no_longer_than_its_place_allows(void **state)
+{
+  (void)state;
+  serve_within(FAIRNESS_NS, FAIRNESS_NS);
+  serve_within(FAIRNESS_NS / 2, 3 * FAIRNESS_NS);
+  serve_within(FAIRNESS_NS / 20, TENURE_MOST * FAIRNESS_NS);
+}
+
+/* How long a user that puts and gets again each `lease_ns` keeps its connection, once that is known. */
+static int64_t tenure_of(int64_t lease_ns)
+{
+  enum { WAITING = 24 };
+  int64_t tickets[WAITING], tenure = 0;
+  pool_t *pool = step_pool(PLAN(.config.max_open = 1));
+  pool_lease_t lease = step_open(pool, NULL);
+  step_queue_all(pool, tickets, WAITING);
+  for (int served = 0; served < WAITING;) {
+    virtual_advance(lease_ns);
+    tenure += lease_ns;
+    if (goes_on(pool, &lease, tickets[served]) && ++served < WAITING)
+      tenure = 0;
+  }
+  step_put(lease);
+  step_finish(pool, 1);
+  return tenure;
+}
+
+static void test_detail__the_shorter_leases_are_the_longer_a_running_user_keeps_its_connection(void **state)
+{
+  (void)state;
+  assert_int_equal(tenure_of(3 * FAIRNESS_NS), 3 * FAIRNESS_NS);
+  assert_int_equal(tenure_of(FAIRNESS_NS), FAIRNESS_NS);
+  assert_int_equal(tenure_of(FAIRNESS_NS / 2), 3 * FAIRNESS_NS);
+  assert_int_equal(tenure_of(FAIRNESS_NS / 4), 7 * FAIRNESS_NS);
+  assert_int_equal(tenure_of(FAIRNESS_NS / 100), TENURE_MOST * FAIRNESS_NS);
+}
+
+static void test_detail__what_is_held_for_long_again_changes_hands_at_every_put(void **state)
+{
+  (void)state;
+  enum { SHORT = 10, LONG = 30, KNOWN = 25, WAITING = SHORT + LONG };
+  int64_t tickets[WAITING];
+  pool_t *pool = step_pool(PLAN(.config.max_open = 1));
+  pool_lease_t lease = step_open(pool, NULL);
+  step_queue_all(pool, tickets, WAITING);
+  for (int served = 0; served < SHORT;) {
+    virtual_advance(FAIRNESS_NS / 10);
+    served += goes_on(pool, &lease, tickets[served]);
+  }
+  int overtaken = 0;
+  for (int served = SHORT; served < WAITING;) {
+    virtual_advance(FAIRNESS_NS);
+    bool changes = goes_on(pool, &lease, tickets[served]);
+    overtaken += served >= SHORT + KNOWN && !changes;
+    served += changes;
+  }
+  assert_int_equal(overtaken, 0);
+  step_put(lease);
+  step_finish(pool, 1);
 }
 
 static void test_detail__waiters_that_were_served_early_do_not_make_the_next_wait_longer(void **state)
@@ -687,6 +749,8 @@ int main(void)
       cmocka_unit_test(test_detail__a_connection_changes_hands_once_in_the_time_of_fairness),
       cmocka_unit_test(test_detail__what_is_held_for_long_changes_hands_at_every_put),
       cmocka_unit_test(test_detail__a_waiter_is_overtaken_no_longer_than_its_place_allows),
+      cmocka_unit_test(test_detail__the_shorter_leases_are_the_longer_a_running_user_keeps_its_connection),
+      cmocka_unit_test(test_detail__what_is_held_for_long_again_changes_hands_at_every_put),
       cmocka_unit_test(test_detail__waiters_that_were_served_early_do_not_make_the_next_wait_longer),
       cmocka_unit_test(test_detail__a_pool_inherits_no_turn_from_another),
       cmocka_unit_test(test_detail__a_failed_open_refuses_none_that_came_after_it_began),

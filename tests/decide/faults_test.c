@@ -315,7 +315,7 @@ static void test_faults__turns_are_fair(void **state)
     turns[i] = (struct turns){.pool = pool, .begin = &begin, .stop = &stop};
     threads[i] = thread_start(take_turns, &turns[i]);
   }
-  wait_until(stats_of(pool).lent > MANY * 50);
+  wait_until(stats_of(pool).lent > MANY * 200); /* some hundred tenures (tenure.h) */
   atomic_store(&stop, true);
   int least = 1 << 30, most = 0;
   for (int i = 0; i < MANY; i++) {

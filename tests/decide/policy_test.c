@@ -615,6 +615,57 @@ static pool_config_t resetting(int32_t keeper)
   return config;
 }
 
+/* A put of a connection of which the driver says this. */
+static void put_as(pool_t *pool, int is_clean)
+{
+  pool_lease_t lease = pool_get(pool);
+  assert_true(lease > 0);
+  atomic_store(&fake->is_clean, is_clean);
+  assert_int_equal(pool_put(lease), 0);
+}
+
+static void test_policy__what_is_clean_is_not_reset(void **state)
+{
+  (void)state;
+  for (int background = 0; background < 2; background++) {
+    pool_t *pool = fake_start(fake, BY_HAND(.vtable.reset = fake_reset, .vtable.is_clean = fake_is_clean,
+                                            .config.max_open = 1, .config.background_reset = background));
+    put_as(pool, 1);
+    put_as(pool, 1);
+    pool_maintain(pool);
+    assert_int_equal(fake->reset, 0);
+    assert_int_equal(stats_of(pool).resets, 0);
+    put_as(pool, 0);
+    pool_maintain(pool);
+    put_as(pool, -1); /* is not 1 */
+    pool_maintain(pool);
+    assert_int_equal(fake->reset, 2);
+    assert_int_equal(fake->opened, 1);
+    fake_finish(fake, pool);
+  }
+}
+
+static void test_policy__what_is_clean_is_closed_all_the_same_if_it_is_to_go(void **state)
+{
+  (void)state;
+  fake_init(fake);
+  pool_t *pool = fake_start(fake, BY_HAND(.vtable.reset = fake_reset, .vtable.is_clean = fake_is_clean));
+  fake->is_clean = 1;
+  pool_lease_t broken = pool_get(pool), flushed = pool_get(pool), late = pool_get(pool);
+  assert_true(broken > 0 && flushed > 0 && late > 0);
+  assert_int_equal(pool_mark_unusable(broken), 0);
+  assert_int_equal(pool_put(broken), 0);
+  assert_int_equal(fake->closed, 1);
+  pool_flush(pool);
+  assert_int_equal(pool_put(flushed), 0);
+  assert_int_equal(fake->closed, 2);
+  pool_close(pool, 0);
+  assert_int_equal(pool_put(late), 0);
+  assert_int_equal(fake->closed, 3);
+  assert_int_equal(fake->reset, 0);
+  fake_finish(fake, pool);
+}
+
 static void test_policy__put_does_not_run_a_background_reset(void **state)
 {
   (void)state;
@@ -816,6 +867,8 @@ int main(void)
       cmocka_unit_test(test_policy__what_keepalive_finds_dead_is_replaced),
       cmocka_unit_test(test_policy__one_dead_connection_makes_its_siblings_suspect),
       cmocka_unit_test(test_policy__a_get_meets_one_dead_connection_at_most),
+      cmocka_unit_test(test_policy__what_is_clean_is_not_reset),
+      cmocka_unit_test(test_policy__what_is_clean_is_closed_all_the_same_if_it_is_to_go),
       cmocka_unit_test(test_policy__put_does_not_run_a_background_reset),
       cmocka_unit_test(test_policy__a_failed_background_reset_closes),
       cmocka_unit_test(test_policy__a_library_thread_resets),

@@ -27,17 +27,17 @@ is_upward() { # FROM TO: LAYER/FILE each
 
 # ---- calls: NAME FILE for what is defined, and for what is used ----
 
+objects=()
 for object in "$@"; do
   [[ $object =~ /$tree/([a-z]+/[a-z0-9_]+)\.c\.o$ ]] || continue
   file=${BASH_REMATCH[1]}
   [ -n "${ranks[${file%%/*}]:-}" ] || { complain "$file is in no layer"; continue; }
-  nm "$object" | awk -v file="$file" -v defined="$work/defined" -v used="$work/used" '
-    NF == 3 && $2 ~ /[TDBRC]/ { print $3, file >>defined }
-    NF == 2 && $1 == "U" { print $2, file >>used }'
+  objects+=("$object")
 done
-[ -s "$work/defined" ] || { echo "FAILED: no objects of $tree/ were given"; exit 1; }
-sort -k1,1 -o "$work/defined" "$work/defined"
-sort -k1,1 -o "$work/used" "$work/used"
+[ ${#objects[@]} -gt 0 ] || { echo "FAILED: no objects of $tree/ were given"; exit 1; }
+nm -A "${objects[@]}" | sed -E "s,^.*/$tree/([a-z]+/[a-z0-9_]+)\.c\.o:,\1 ," >"$work/names"
+awk 'NF == 4 && $3 ~ /[TDBRC]/ { print $4, $1 }' "$work/names" | sort -k1,1 >"$work/defined"
+awk 'NF == 3 && $2 == "U" { print $3, $1 }' "$work/names" | sort -k1,1 >"$work/used"
 join "$work/used" "$work/defined" | awk '$2 != $3 { print $2, $3, $1 }' | sort >"$work/calls"
 
 while read -r from to name; do
@@ -93,10 +93,11 @@ done <"$work/defined"
 # ---- the map ----
 
 if [ "$tree" = src ]; then
+  map=$(<"$source/src/README.md")
   while read -r path; do
-    name=$(basename "$path")
-    case $name in *.def) ;; *) name=${name%.*} ;; esac
-    grep -qF "\`$name\`" "$source/src/README.md" || [[ $name == @(report_*|park_*) ]] ||
+    name=${path##*/}
+    [[ $name == *.def ]] || name=${name%.*}
+    [[ $map == *"\`$name\`"* || $name == @(report_*|park_*) ]] ||
       complain "src/README.md has no word of ${path#"$source/src/"}"
   done < <(find "$source/src" -mindepth 2 -type f)
 fi

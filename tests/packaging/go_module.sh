@@ -88,11 +88,16 @@ LD_LIBRARY_PATH=$build says "the same connection: true 7" ./app
 
 echo "== where it cannot be"
 cd "$scratch/arith" # has no C of its own
-refuses libpool_is_written_in_C__set_CGO_ENABLED_to_1_and_install_a_C_compiler "${bare[@]}" CGO_ENABLED=0 "$go" build .
-refuses libpool_runs_on_Linux_only__build_with_GOOS_linux "${bare[@]}" GOOS=windows "$go" build .
-for system in darwin/arm64 js/wasm android/arm64; do # the package that refuses is the first that is compiled
-  refuses libpool_runs_on_Linux_only__build_with_GOOS_linux "${bare[@]}" "GOOS=${system%/*}" "GOARCH=${system#*/}" \
-    "$go" build libpool.example/go/internal/include/pool
+# The package that refuses is built alone, for beside it Go would compile its own packages for each system.
+headers=libpool.example/go/internal/include/pool
+cannot_be() { # TEXT VARIABLE...
+  "${bare[@]}" "${@:2}" "$go" list -deps . | grep -x "$headers" >/dev/null ||
+    fail "with ${*:2} a program does without $headers"
+  refuses "$1" "${bare[@]}" "${@:2}" "$go" build "$headers"
+}
+cannot_be libpool_is_written_in_C__set_CGO_ENABLED_to_1_and_install_a_C_compiler CGO_ENABLED=0
+for system in windows/amd64 darwin/arm64 js/wasm android/arm64; do
+  cannot_be libpool_runs_on_Linux_only__build_with_GOOS_linux "GOOS=${system%/*}" "GOARCH=${system#*/}"
 done
 
 echo "== the next version"

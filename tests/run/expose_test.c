@@ -1031,7 +1031,9 @@ static int storm_close(void *context, void *conn, pool_error_t *error)
 static void *make_and_free(void *data)
 {
   for (int i = 0; i < 100; i++) {
-    pool_vtable_t vtable = {sizeof vtable, storm_open, storm_close, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0};
+    pool_vtable_t vtable = POOL_VTABLE_INIT;
+    vtable.open = storm_open;
+    vtable.close = storm_close;
     pool_config_t config = POOL_CONFIG_INIT;
     pool_t *pool;
     config.name = "storm";

@@ -48,6 +48,10 @@ typedef struct {
   /** Makes a returned connection clean for its next user and returns 0, or not 0 with *error filled: then it is
       closed. */
   int (*reset)(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
+  /** Says of a returned connection whether `reset` has nothing to do: 1, and it is not called; or 0.  Looks, and tidies
+      what it can without the server: it does not block, does not fork, and calls nothing of this library.  NULL:
+      `reset` is always called.  Since a call of `reset` costs some 300 ns, it pays where most are in vain. */
+  int (*is_clean)(void *context, void *conn);
   /** Called in the child after fork, from within fork(): frees descriptors and sends nothing.  Must only do what is
       safe there: close(2) is.  NULL leaves the connection as it is. */
   void (*abandon)(void *context, void *conn);
@@ -66,7 +70,7 @@ typedef struct {
   uint32_t reserved; /**< 0 */
 } pool_vtable_t;
 /* clang-format off */
-#define POOL_VTABLE_INIT { sizeof(pool_vtable_t), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+#define POOL_VTABLE_INIT { sizeof(pool_vtable_t), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
 /* clang-format on */
 
 #ifndef POOL_NO_FUNCTIONS
