@@ -163,8 +163,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    * arrival. Only a get that has to wait looks whether its thread was interrupted.
    *
    * @param timeout for waiting and opening together; 0 or more; what is too long for a clock is for ever
-   * <p>If the opener throws an exception while another connection may still come, the get waits for that and opens again
-   * from time to time. An error, or that its thread was interrupted, leaves the get at once.
+   * <p>Connections are opened and checked in threads of the pool. The get waits meanwhile and takes what comes first. If
+   * the opener throws an exception while another connection may still come, the get waits for that and has it tried again
+   * from time to time; an error leaves the get at once. An open that a get no longer waits for goes on, and its
+   * connection is for the next.
    *
    * @throws X what the opener throws, if no other connection may come
    * @throws PoolTimeoutException if the time is over, with what the opener threw as its cause; a connection whose opening
@@ -184,7 +186,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   }
 
   /**
-   * Gets a connection without waiting for others: an idle one or, if there is room, a new one.
+   * Gets a connection without waiting for others: an idle one or, if there is room, a new one. An interrupt does not end
+   * the wait for that.
    *
    * @return a lease, or null if there is none now
    * @throws X what the opener throws

@@ -35,7 +35,10 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
     }
   }
 
-  /** Closes a connection; by default what is AutoCloseable is closed and anything else forgotten. */
+  /**
+   * Closes a connection; by default what is AutoCloseable is closed and anything else forgotten. Runs in a thread of the
+   * pool or, where a lease ends whose connection must not be used again, in the thread that ends it.
+   */
   public PoolBuilder<C, X> closer(Closer<? super C> closer) {
     this.closer = Objects.requireNonNull(closer, "closer");
     return this;
