@@ -23,6 +23,7 @@ final class Get<C, X extends Exception> {
   private long queuedNs;
   private long workedNs;
   private volatile Throwable failure; // of the last open that was begun for it, or null
+  private volatile boolean failedForGood; // with an error, which ends the wait
   private boolean timeless; // what the library says, it says to one that only looked
   private long lingersSince;
   private int moments;
@@ -252,7 +253,9 @@ final class Get<C, X extends Exception> {
   private boolean look(Waiters.Waiter waiter) throws InterruptedException {
     boolean wasTold = waiter.isTold();
     waiter.forget();
-    throwError();
+    if (failedForGood) {
+      throwError();
+    }
     if (!continues()) {
       return false;
     }
@@ -261,7 +264,7 @@ final class Get<C, X extends Exception> {
     if (next.work == Step.CLOSE) { // an idle one was in the way
       return true;
     }
-    if (wasTold && next.work == Step.NONE) { // somebody was faster, and will be again if he has to wake this thread each time
+    if (wasTold && next.work == Step.NONE) { // another thread was faster, and would be again
       waiter.rest(pool, REST_NS);
     }
     sleep(waiter, next.lookAgainNs);
@@ -302,6 +305,7 @@ final class Get<C, X extends Exception> {
       pool.settle(pool.work(next, this));
     }
     if (failure instanceof Error) {
+      failedForGood = true; // not before the library knows
       pool.waiters().wake(mine);
     }
   }
