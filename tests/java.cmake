@@ -92,7 +92,8 @@ set(example ${PROJECT_SOURCE_DIR}/examples/java/Names.java)
 add_test(NAME java.example COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -cp ${POOL_JAR} ${example})
 add_test(NAME java.path COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -Djava.io.tmpdir=/nowhere
          -Djava.library.path=${native_folder} -cp ${POOL_JAR} ${example})
-set_tests_properties(java.example java.path PROPERTIES LABELS java TIMEOUT 300
+add_test(NAME java.relative COMMAND ${POOL_JAVA_COMMAND} -Xcheck:jni -Djava.io.tmpdir=. -cp ${POOL_JAR} ${example})
+set_tests_properties(java.example java.path java.relative PROPERTIES LABELS java TIMEOUT 300
                      PASS_REGULAR_EXPRESSION "^java: 20 clients served by 3 connections\n$")
 
 # The jar from a Maven repository, in a scratch folder, with every Java that there is.

@@ -150,7 +150,7 @@ class GetTest {
       assertTrue(
           message.matches("pool: no connection in time: 0 ms went by in the queue, \\d{2,} ms in open.*"),
           message);
-      assertEquals(1, pool.len());
+      Fakes.until(() -> pool.len() == 1);
       pool.tryGet().close();
       assertEquals(1, fakes.opened());
     }
@@ -347,6 +347,57 @@ class GetTest {
       assertEquals(2, fakes.closed());
       pool.get().close();
       assertEquals(3, fakes.opened());
+    }
+  }
+
+  // ---- stack
+
+  /** Gets a connection in each frame, until the stack is full. */
+  private static void dive(Pool<Fake, IOException> pool, Lease<?>[] held, int depth) throws Exception {
+    held[depth] = pool.get();
+    dive(pool, held, depth + 1);
+  }
+
+  /** Somebody else's frames, which move the place where the stack is full. */
+  private static void diveBelow(int frames, Pool<Fake, IOException> pool, Lease<?>[] held) throws Exception {
+    if (frames > 0) {
+      diveBelow(frames - 1, pool, held);
+    } else {
+      dive(pool, held, 0);
+    }
+  }
+
+  @Test
+  void aStackOverflowInAGetLosesNoPlace() throws Exception {
+    int[] overflows = {0};
+    try (var pool = fakes.builder().initial(4000).maxIdle(100_000).build()) {
+      var held = new Lease<?>[100_000];
+      for (int i = 0; i < 20; i++) {
+        int frames = i;
+        Thread deep =
+            new Thread(
+                null,
+                () -> {
+                  try {
+                    diveBelow(frames, pool, held);
+                  } catch (StackOverflowError e) {
+                    overflows[0]++;
+                  } catch (Exception e) {
+                    fakes.fault(e.toString());
+                  }
+                },
+                "deep",
+                200_000);
+        deep.start();
+        deep.join();
+        for (int j = 0; j < held.length && held[j] != null; j++) {
+          held[j].close();
+          held[j] = null;
+        }
+      }
+      assertEquals(20, overflows[0]);
+      pool.adopt(); // as the next get does that is not served at once
+      Fakes.until(() -> pool.stats().leased() == 0 && pool.stats().open() == pool.stats().idle());
     }
   }
 }

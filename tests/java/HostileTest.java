@@ -2,6 +2,7 @@
 package libpool;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,8 +12,20 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
@@ -23,6 +36,11 @@ class HostileTest {
   private final AtomicInteger closed = new AtomicInteger();
   private volatile Set<String> failing = Set.of();
   private volatile Throwable failure;
+  private volatile String hangsIn = "";
+  private final CountDownLatch gate = new CountDownLatch(1);
+  private final AtomicInteger hanging = new AtomicInteger();
+  private final Map<String, Integer> calls = new ConcurrentHashMap<>();
+  private final Properties info = new Properties();
 
   private <T> T stub(Class<T> type, InvocationHandler handler) {
     return type.cast(Proxy.newProxyInstance(HostileTest.class.getClassLoader(), new Class<?>[] {type}, handler));
@@ -32,6 +50,18 @@ class HostileTest {
     String name = method.getName();
     if (name.equals("close") && self instanceof Connection) {
       closed.incrementAndGet();
+    }
+    calls.merge(name, 1, Integer::sum);
+    if (name.equals("getClientInfo")) {
+      return new Properties(info); // as defaults
+    }
+    if (name.equals("setClientInfo")) {
+      setClientInfo(arguments);
+      return null;
+    }
+    if (name.equals(hangsIn) && !(self instanceof DataSource && name.equals("close"))) {
+      hanging.incrementAndGet();
+      gate.await();
     }
     if (failing.contains(name)) {
       throw failure;
@@ -48,6 +78,18 @@ class HostileTest {
       return name.equals("getAutoCommit") || name.equals("isValid");
     }
     return type == int.class ? (Object) (name.equals("hashCode") ? System.identityHashCode(self) : 0) : null;
+  }
+
+  /** As drivers do that refuse what they cannot change. */
+  private void setClientInfo(Object[] arguments) throws SQLException {
+    if (arguments.length == 1) {
+      throw new SQLException("not all at once");
+    }
+    if (arguments[1] == null) {
+      info.remove(arguments[0]);
+    } else {
+      info.put(arguments[0], arguments[1]);
+    }
   }
 
   private PooledDataSource source() {
@@ -151,6 +193,183 @@ class HostileTest {
     }
     try (var source = new PooledDataSource()) {
       assertThrows(IllegalStateException.class, source::pause);
+    }
+  }
+
+  // ---- a driver that does not answer
+
+  @Test
+  void aDataSourceThatBeginsAnswersMeanwhile() throws Exception {
+    ExecutorService threads = Executors.newCachedThreadPool();
+    try (var source = source()) {
+      source.setPoolName("slow");
+      source.setInitializationFailTimeout(60_000);
+      source.setConnectionTimeout(50);
+      source.setCloseGrace(10);
+      hangsIn = "getConnection";
+      Future<Connection> first = threads.submit(() -> source.getConnection());
+      Fakes.until(() -> hanging.get() > 0);
+      Future<Connection> second = threads.submit(() -> source.getConnection());
+      assertFalse(threads.submit(source::isClosed).get(10, TimeUnit.SECONDS));
+      assertEquals("slow", threads.submit(source::getPoolName).get(10, TimeUnit.SECONDS));
+      assertThrows(IllegalStateException.class, () -> source.setPoolName("other"));
+      var late = assertThrows(ExecutionException.class, () -> second.get(10, TimeUnit.SECONDS)).getCause();
+      assertEquals(SQLTransientConnectionException.class, late.getClass());
+      threads.submit(source::close).get(60, TimeUnit.SECONDS);
+      assertThrows(ExecutionException.class, () -> first.get(10, TimeUnit.SECONDS));
+    } finally {
+      gate.countDown();
+      threads.shutdown();
+    }
+    Fakes.until(() -> opened.get() == closed.get());
+  }
+
+  @Test
+  void thoseThatWaitForTheFirstConnectionShareWhatComesOfIt() throws Exception {
+    ExecutorService threads = Executors.newCachedThreadPool();
+    failure = new SQLException("down", "08001");
+    failing = Set.of("getConnection");
+    try (var source = source()) {
+      source.setInitializationFailTimeout(100);
+      List<Future<Connection>> all = new ArrayList<>();
+      for (int i = 0; i < 5; i++) {
+        all.add(threads.submit(() -> source.getConnection()));
+      }
+      for (Future<Connection> each : all) {
+        assertEquals(
+            SQLException.class,
+            assertThrows(ExecutionException.class, () -> each.get(10, TimeUnit.SECONDS)).getCause().getClass());
+      }
+      failing = Set.of();
+      source.getConnection().close(); // it had not begun, and does now
+    } finally {
+      threads.shutdown();
+    }
+    assertEquals(opened.get(), closed.get());
+  }
+
+  private static Void close(Connection connection) throws SQLException {
+    connection.close();
+    return null;
+  }
+
+  @Test
+  void aConnectionThatCannotBeClosedInTimeHoldsUpNoUser() throws Exception {
+    ExecutorService threads = Executors.newCachedThreadPool();
+    try (var source = source()) {
+      source.setMaximumPoolSize(2);
+      failure = new SQLException("gone", "08006");
+      Connection connection = source.getConnection();
+      failing = Set.of("commit");
+      assertThrows(SQLException.class, connection::commit);
+      hangsIn = "close";
+      threads.submit(() -> close(connection)).get(10, TimeUnit.SECONDS);
+      threads.submit(() -> source.getConnection()).get(10, TimeUnit.SECONDS).close();
+      Fakes.until(() -> hanging.get() == 1);
+    } finally {
+      gate.countDown();
+      threads.shutdown();
+    }
+    Fakes.until(() -> opened.get() == closed.get());
+  }
+
+  // ---- the end
+
+  @Test
+  void whatIsOutIsAbortedAfterTheGrace() throws Exception {
+    for (boolean interrupted : new boolean[] {false, true}) {
+      calls.clear();
+      var source = source();
+      source.setMaximumPoolSize(2);
+      source.setCloseGrace(interrupted ? 60_000 : 20);
+      Connection out = source.getConnection();
+      source.getConnection().close();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+      source.close();
+      assertEquals(interrupted, Thread.interrupted());
+      Fakes.until(() -> opened.get() == closed.get());
+      assertEquals(1, calls.get("abort"));
+      assertEquals(0, source.stats().open());
+      out.close();
+      source.close();
+      assertEquals(1, calls.get("abort"));
+    }
+  }
+
+  @Test
+  void aCloseReturnsThoughADriverHangs() throws Exception {
+    ExecutorService threads = Executors.newCachedThreadPool();
+    var source = source();
+    source.setCloseGrace(10);
+    Connection out = source.getConnection();
+    hangsIn = "abort";
+    try {
+      threads.submit(source::close).get(60, TimeUnit.SECONDS);
+      assertEquals(1, hanging.get());
+      assertFalse(out.isClosed());
+    } finally {
+      gate.countDown();
+      threads.shutdown();
+    }
+    Fakes.until(() -> opened.get() == closed.get());
+  }
+
+  @Test
+  void aSourceThatNobodyHasAnyMoreClosesItsConnections() throws Exception {
+    useAndForget();
+    Fakes.until(
+        () -> {
+          System.gc();
+          return opened.get() == 3 && closed.get() == 3;
+        });
+  }
+
+  /** One of them is lent still. */
+  private void useAndForget() throws SQLException {
+    var source = source();
+    source.setMaximumPoolSize(3);
+    try (Connection one = source.getConnection();
+        Connection two = source.getConnection()) {
+      assertFalse(one.isClosed() || two.isClosed());
+      assertNotNull(source.getConnection());
+    }
+  }
+
+  // ---- what a driver is told
+
+  @Test
+  void eachLeaseIsARequestForTheDriver() throws Exception {
+    try (var source = source()) {
+      for (int i = 1; i <= 3; i++) {
+        try (Connection connection = source.getConnection()) {
+          assertFalse(connection.isClosed());
+          assertEquals(i, calls.get("beginRequest"));
+          assertEquals(i - 1, calls.getOrDefault("endRequest", 0));
+        }
+        assertEquals(i, calls.get("endRequest"));
+      }
+      failure = new SQLException("no request", "08006");
+      failing = Set.of("beginRequest");
+      assertEquals(failure, assertThrows(SQLException.class, source::getConnection));
+      failing = Set.of();
+      source.getConnection().close();
+      assertEquals(2, opened.get());
+    }
+  }
+
+  @Test
+  void clientInformationIsSetBackNameByName() throws Exception {
+    info.put("ApplicationName", "shop");
+    try (var source = source()) {
+      try (Connection connection = source.getConnection()) {
+        connection.setClientInfo("ApplicationName", "report");
+        connection.setClientInfo("ClientUser", "me");
+      }
+      assertEquals("{ApplicationName=shop}", info.toString());
+      source.getConnection().close();
+      assertEquals(1, opened.get());
     }
   }
 }

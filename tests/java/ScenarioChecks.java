@@ -92,13 +92,13 @@ final class ScenarioChecks {
         .get(60, TimeUnit.SECONDS);
   }
 
-  /** Who need not wait is served, and remains interrupted; who would have to wait gets nothing. */
+  /** A get that need not wait is served, and its thread remains interrupted; one that would have to wait gets nothing. */
   private void before() throws Exception {
     try (var pool = fakes.pool(1)) {
       Thread.currentThread().interrupt();
-      Lease<Fake> opened = pool.get(LONG);
+      Lease<Fake> opened = pool.tryGet();
       opened.close();
-      Lease<Fake> idle = pool.tryGet();
+      Lease<Fake> idle = pool.get(LONG);
       assertTrue(Thread.currentThread().isInterrupted());
       assertThrows(InterruptedException.class, () -> pool.get(LONG));
       assertFalse(Thread.currentThread().isInterrupted());
@@ -128,52 +128,31 @@ final class ScenarioChecks {
     assertSame(InterruptedException.class, failure.getClass());
   }
 
-  /** What the opener makes of it counts: it may give up, fail otherwise, or not care. */
+  /** The wait ends, the open goes on, and its connection is for the next. */
   private void whileOpening() throws Exception {
-    for (String way : new String[] {"gives up", "fails", "goes on"}) {
-      var opening = new CountDownLatch(1);
-      try (var pool = Pool.builder(() -> openInterrupted(way, opening)).maxOpen(1).build()) {
-        var getting =
-            Threads.begin(
-                () -> {
-                  try (var lease = pool.get(LONG)) {
-                    lease.conn().use();
-                    return Thread.currentThread().isInterrupted();
-                  }
-                });
-        opening.await();
-        getting.interrupt();
-        switch (way) {
-          case "gives up" -> assertInterrupted(getting);
-          case "fails" -> assertEquals(
-              "interrupted", assertThrows(ExecutionException.class, getting::get).getCause().getMessage());
-          default -> assertTrue(getting.get(60, TimeUnit.SECONDS), "the interrupt got lost");
-        }
-        assertEquals(way.equals("goes on") ? 1 : 0, pool.stats().open());
-        nothingIsLost(pool, 1);
-      }
+    var opening = new CountDownLatch(1);
+    var mayOpen = new CountDownLatch(1);
+    var interrupted = new AtomicInteger();
+    Opener<Fake, IOException> opener =
+        () -> {
+          opening.countDown();
+          try {
+            mayOpen.await();
+          } catch (InterruptedException e) {
+            interrupted.incrementAndGet();
+          }
+          return fakes.open();
+        };
+    try (var pool = Pool.builder(opener).maxOpen(1).build()) {
+      var getting = Threads.begin(() -> pool.get(LONG));
+      opening.await();
+      getting.interrupt();
+      assertInterrupted(getting);
+      mayOpen.countDown();
+      Fakes.until(() -> pool.len() == 1);
+      assertEquals(0, interrupted.get());
+      nothingIsLost(pool, 1);
     }
-  }
-
-  private Fake openInterrupted(String way, CountDownLatch opening) throws IOException, InterruptedException {
-    if (opening.getCount() == 0) {
-      return fakes.open();
-    }
-    opening.countDown();
-    try {
-      new CountDownLatch(1).await();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      switch (way) {
-        case "gives up" -> {
-          Thread.interrupted();
-          throw e;
-        }
-        case "fails" -> throw new IOException("interrupted", e);
-        default -> {} // goes on
-      }
-    }
-    return fakes.open();
   }
 
   /** Also what runs while the lease ends does not mind, and the interrupt stays for who asked for it. */

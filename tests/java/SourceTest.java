@@ -92,6 +92,8 @@ class SourceTest {
             Map.entry("keepaliveTime", "5000"),
             Map.entry("leakDetectionThreshold", "6000"),
             Map.entry("initializationFailTimeout", "-1"),
+            Map.entry("closeGrace", "7000"),
+            Map.entry("exceptionOverrideClassName", BreakageTest.Keeps.class.getName()),
             Map.entry("autoCommit", "false"),
             Map.entry("readOnly", "TRUE"),
             Map.entry("transactionIsolation", "TRANSACTION_SERIALIZABLE"),
@@ -117,6 +119,8 @@ class SourceTest {
       assertEquals(5000, source.getKeepaliveTime());
       assertEquals(6000, source.getLeakDetectionThreshold());
       assertEquals(-1, source.getInitializationFailTimeout());
+      assertEquals(7000, source.getCloseGrace());
+      assertEquals(BreakageTest.Keeps.class, source.getExceptionOverride().getClass());
       assertFalse(source.isAutoCommit());
       assertTrue(source.isReadOnly());
       assertEquals("TRANSACTION_SERIALIZABLE", source.getTransactionIsolation());
@@ -182,9 +186,29 @@ class SourceTest {
             assertEquals("test", ask(connection, "SELECT current_user"));
           }
         }
+        assertTrue(source.isWrapperFor(type));
+        assertEquals(type, source.unwrap(type).getClass());
         assertEquals(1, source.stats().opened());
       }
     }
+  }
+
+  /** As Oracle's and H2's classes are. */
+  public static final class Shouting {
+    private String url;
+
+    public void setURL(String url) {
+      this.url = url;
+    }
+  }
+
+  @Test
+  void aSetterInCapitalsIsFound() {
+    var shouting = new Shouting();
+    new Bean(shouting).set("url", "jdbc:x");
+    assertEquals("jdbc:x", shouting.url);
+    String message = assertThrows(IllegalArgumentException.class, () -> new Bean(shouting).set("uri", 1)).getMessage();
+    assertEquals("Shouting has no property uri", message);
   }
 
   @Test
@@ -371,7 +395,7 @@ class SourceTest {
       assertTrue(connection.isClosed());
       connection.abort(Runnable::run);
       connection.close();
-      assertEquals(1, source.stats().closedUnusable());
+      Fakes.until(() -> source.stats().closedUnusable() == 1);
     }
   }
 

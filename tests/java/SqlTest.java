@@ -204,7 +204,7 @@ class SqlTest {
         ask(other, "SELECT pg_terminate_backend(" + backend + ")");
         assertThrows(SQLException.class, () -> ask(connection, "SELECT 1"));
       }
-      assertEquals(1, source.stats().closedUnusable());
+      Fakes.until(() -> source.stats().closedUnusable() == 1);
       for (int i = 0; i < 3; i++) {
         try (Connection connection = source.getConnection();
             Connection other = source.getConnection()) {

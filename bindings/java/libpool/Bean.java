@@ -5,6 +5,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.Locale;
 
 /** Sets properties of an object by their names. */
 final class Bean {
@@ -38,13 +39,19 @@ final class Bean {
     return "the property " + name + " of " + object.getClass().getSimpleName() + " cannot be set so";
   }
 
-  /** Of several the one that takes the value as it is, else one that takes a text or what can be made of it. */
+  /**
+   * Of several the one that takes the value as it is, else one that takes a text or what can be made of it. The name is
+   * written as in the class, or "url" for setURL.
+   */
   private Method setter(String name, Object value) {
     String setter = name.isEmpty() ? name : "set" + Character.toUpperCase(name.charAt(0)) + name.substring(1);
     return Arrays.stream(object.getClass().getMethods())
-        .filter(method -> method.getName().equals(setter) && method.getParameterCount() == 1)
+        .filter(method -> method.getParameterCount() == 1)
+        .filter(method -> method.getName().equals(setter) || method.getName().equals("set" + name.toUpperCase(Locale.ROOT)))
         .filter(method -> !method.isBridge() && fits(method.getParameterTypes()[0], value))
-        .min(Comparator.comparing(method -> !method.getParameterTypes()[0].isInstance(value)))
+        .min(
+            Comparator.comparing((Method method) -> !method.getName().equals(setter))
+                .thenComparing(method -> !method.getParameterTypes()[0].isInstance(value)))
         .orElseThrow(
             () -> new IllegalArgumentException(object.getClass().getSimpleName() + " has no property " + name));
   }

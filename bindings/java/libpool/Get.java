@@ -2,64 +2,107 @@
 package libpool;
 
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 
-/** A get that was not served at once: does the work that the library asks for, waits, and keeps the time. */
+/**
+ * A get that was not served at once: waits, keeps the time, and has the work done that the library asks for. Opens and
+ * checks run in the pool's own threads. A get with a place in the queue takes what comes first meanwhile, and what comes
+ * of its work goes to the waiter whose turn it is.
+ */
 final class Get<C, X extends Exception> {
   private static final int MOMENTS = 2;
   private static final long MOMENTS_NS = 200_000; // where others need the processors, a moment is long
   private static final long REST_NS = 50_000;
+  private static final long PATIENCE_NS = 250_000_000; // so long the library counts on work for one that waits
+  private static final Step LEFT = Step.failed(0, null);
 
   private final Pool<C, X> pool;
   private final long timeoutMs;
   private long deadline;
   private long queuedNs;
   private long workedNs;
-  private Exception failure; // of its last open, or null
-  private boolean timeless; // what the library asks for, it asks one that only looked
+  private volatile Throwable failure; // of the last open that was begun for it, or null
+  private volatile boolean failedForGood; // with an error, which ends the wait
+  private boolean timeless; // what the library says, it says to one that only looked
   private long lingersSince;
   private int moments;
 
-  Get(Pool<C, X> pool, long timeoutMs) {
+  // What this get owes the library. Each is set before the next call, which may fail for want of stack or memory.
+  long said; // what was not read yet; 0: nothing
+  Step step; // what was read last, if its lease or work is not somebody's yet; else null
+  long ticket; // the place in the queue; 0: none
+
+  /**
+   * @param looked what was said, was said to one that only looked and has no time for the library
+   */
+  Get(Pool<C, X> pool, long timeoutMs, long said, boolean looked) {
+    this.said = said;
     this.pool = pool;
     this.timeoutMs = timeoutMs;
+    timeless = looked && timeoutMs != 0;
     deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
   }
 
-  /**
-   * Returns a lease; or 0 if there is none and the timeout is 0.
-   *
-   * @param looked that was only a look, which has no time for the library
-   */
-  long pursue(long said, boolean looked) throws X, InterruptedException {
-    timeless = looked && timeoutMs != 0;
-    Step step = Step.of(said);
-    for (; ; ) {
-      pool.heed(step);
-      if (timeless && step.result == CoreConstants.POOL_E_TIMEOUT) {
-        step = Step.of(linger());
-        continue;
-      }
-      if (step.result > 0) {
-        return step.result;
-      }
-      if (step.result < 0) {
-        if (step.work != Step.NONE) {
-          pool.settle(pool.perform(step));
+  /** Returns a lease; or 0 if there is none and the timeout is 0. */
+  long pursue() throws X, InterruptedException {
+    try {
+      pool.adopt();
+      for (read(); ; ) {
+        pool.heed(step);
+        if (step.result > 0) {
+          long lease = step.result;
+          step = null; // the caller has it from here on
+          return lease;
         }
-        return fail((int) step.result, step.message);
+        if (timeless && isNotNow()) {
+          said = linger();
+          read();
+        } else if (step.result < 0) {
+          return fail(taken());
+        } else if (step.ticket != 0) {
+          queue();
+        } else {
+          begin();
+        }
       }
-      if (step.work == Step.OPEN) {
-        step = open(step);
-      } else if (step.work != Step.NONE) {
-        step = Step.of(work(step));
-      } else if (step.ticket != 0) {
-        step = queue(step.ticket);
-      } else if (isOver()) {
-        return fail(CoreConstants.POOL_E_TIMEOUT, null);
-      } else {
-        step = Step.of(timeoutMs == 0 ? pool.begin(0, 0) : enter());
-      }
+    } catch (Throwable e) { // an interrupt, or the end of memory or of the stack: nobody waits here any more
+      abandon();
+      throw e;
     }
+  }
+
+  /** Of one that was left by an error: gives back what it still owes, as far as that goes. */
+  void abandon() {
+    if (said != 0) {
+      read();
+    }
+    if (step != null) {
+      pool.drop(step);
+      step = null;
+    }
+    if (ticket != 0) {
+      said = Step.cancel(ticket); // which may have been given a lease by now
+      ticket = 0;
+      read();
+      pool.drop(step);
+      step = null;
+    }
+  }
+
+  private void read() {
+    step = Step.of(said);
+    said = 0;
+  }
+
+  private Step taken() {
+    Step taken = step;
+    step = null;
+    return taken;
+  }
+
+  private boolean isNotNow() {
+    return step.result == CoreConstants.POOL_E_TIMEOUT || step.result == CoreConstants.POOL_E_OPEN;
   }
 
   /**
@@ -73,9 +116,9 @@ final class Get<C, X extends Exception> {
     }
     while (moments++ < MOMENTS && pool.isFull() && System.nanoTime() - lingersSince < MOMENTS_NS) {
       Thread.yield();
-      long said = pool.begin(0, 0);
-      if (said != CoreConstants.POOL_E_TIMEOUT) {
-        return said;
+      long now = pool.begin(0, 0);
+      if (now != CoreConstants.POOL_E_TIMEOUT) {
+        return now;
       }
     }
     return enter();
@@ -84,84 +127,186 @@ final class Get<C, X extends Exception> {
   /** Begins to wait. Our own time is not over before the library's, so that it is the library that says so. */
   private long enter() {
     timeless = false;
-    if (timeoutMs < 0) {
+    if (timeoutMs <= 0) {
       return pool.begin(timeoutMs, 0);
     }
     long ms = Math.max(1, Millis.of(leftNs()));
-    long said = pool.begin(ms, 0);
+    long now = pool.begin(ms, 0);
     deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ms);
-    return said;
+    return now;
   }
 
-  private Step open(Step step) throws X, InterruptedException {
-    long since = System.nanoTime();
-    boolean again = failure != null; // it has waited, and this is another try
-    Step after;
-    try {
-      after = pool.openFor(step, e -> failure = e);
-    } catch (Exception e) {
-      boolean late = again && isOver();
-      if (again && !(e instanceof InterruptedException) && Thread.interrupted()) {
-        var interrupted = new InterruptedException(); // of the wait; that this try failed, too, is not why it ends
-        interrupted.addSuppressed(e);
-        throw interrupted;
+  // ---- without a place in the queue
+
+  /** Has the work done that comes first, if there is some, and goes on. */
+  private void begin() throws InterruptedException {
+    if (step.work == Step.OPEN || step.work == Step.CHECK) {
+      Job job = new Job(step);
+      long since = System.nanoTime();
+      pool.workers().run(job);
+      step = null;
+      await(job, since);
+      throwError();
+    } else if (step.work == Step.NONE && isOver()) {
+      step = Step.failed(CoreConstants.POOL_E_TIMEOUT, null);
+    } else {
+      tidy(taken());
+    }
+    if (step == null) {
+      read();
+    }
+  }
+
+  private void tidy(Step next) {
+    if (timeoutMs == 0) { // a place is free only after the close
+      said = next.work == Step.NONE ? enter() : pool.perform(next);
+      said = said == 0 ? enter() : said;
+    } else {
+      pool.hand(next);
+      said = enter();
+    }
+  }
+
+  /** An open or check that a get waits for, unless it has left. */
+  private final class Job implements Runnable {
+    private final Step work;
+    private final Thread getter = Thread.currentThread();
+    private final AtomicReference<Step> outcome = new AtomicReference<>(); // LEFT: nobody waits for it
+
+    private Job(Step work) {
+      this.work = work;
+    }
+
+    @Override
+    public void run() {
+      if (!work.begin()) {
+        return;
       }
-      if ((!timeless && !late) || Pool.isInterrupt(e)) {
-        throw e;
+      Step after = LEFT; // without stack or memory the get begins anew
+      try {
+        after = Step.of(pool.work(work, Get.this));
+      } finally {
+        if (outcome.compareAndSet(null, after)) {
+          LockSupport.unpark(getter);
+        } else {
+          pool.drop(after);
+        }
       }
-      failure = e;
-      after = late ? Step.failed(CoreConstants.POOL_E_TIMEOUT, null) : Step.of(enter());
+    }
+
+    private boolean isLeft() {
+      return outcome.compareAndSet(null, LEFT);
+    }
+  }
+
+  /** Waits for it, but not for long where the get may queue instead. One without time to wait is not interrupted. */
+  private void await(Job job, long since) throws InterruptedException {
+    boolean interrupted = false;
+    while (job.outcome.get() == null) {
+      long left = timeoutMs == 0 ? Long.MAX_VALUE : patience(since);
+      if (timeoutMs == 0) {
+        interrupted |= Thread.interrupted();
+      } else if (Thread.currentThread().isInterrupted() && job.isLeft()) {
+        Thread.interrupted();
+        throw new InterruptedException();
+      }
+      if (left > 0) {
+        LockSupport.parkNanos(pool, left);
+      } else if (job.isLeft()) {
+        said = enter();
+        return;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
     workedNs += System.nanoTime() - since;
-    if (after.result > 0 && isOver()) { // too late for this one; the next may use it
-      pool.heed(after);
-      pool.settle(after.result);
-      return Step.failed(CoreConstants.POOL_E_TIMEOUT, null);
-    }
-    return after;
+    step = job.outcome.get();
   }
 
-  private long work(Step step) {
+  private long patience(long since) {
+    long left = PATIENCE_NS - (System.nanoTime() - since);
+    return timeoutMs > 0 ? Math.min(left, leftNs()) : left;
+  }
+
+  // ---- with a place in the queue
+
+  /** Returns when the wait is over, with what was said last. */
+  private void queue() throws InterruptedException {
     long since = System.nanoTime();
-    long said = pool.perform(step);
-    workedNs += System.nanoTime() - since;
-    if (said != 0 && isOver()) {
-      pool.settle(said);
-      return CoreConstants.POOL_E_TIMEOUT;
-    }
-    return said;
-  }
-
-  private boolean isOver() {
-    return timeoutMs > 0 && leftNs() <= 0;
-  }
-
-  private Step queue(long ticket) throws InterruptedException {
-    long since = System.nanoTime();
+    ticket = step.ticket;
+    Waiters.Waiter waiter = pool.waiters().enter(ticket);
+    long entered = ticket;
     try {
-      Waiters.Waiter waiter = pool.waiters().enter(ticket);
-      for (; ; ) {
-        boolean wasTold = waiter.isTold();
-        waiter.forget();
-        Step step = Step.of(pool.begin(timeoutMs, ticket)); // also once before sleeping: see enter()
-        if (step.ticket != ticket) {
-          return step;
-        }
-        pool.heed(step);
-        if (wasTold) { // somebody was faster, and will be again if he has to wake this thread each time
-          waiter.rest(pool, REST_NS);
-        }
-        sleep(waiter, step.lookAgainNs);
-        if (isOver()) {
-          return last(ticket);
-        }
+      send();
+      boolean waits = true;
+      while (waits) {
+        waits = look(waiter);
       }
-    } catch (Throwable e) { // an interrupt, or the end of memory or of the stack: nobody waits here any more
-      pool.settle(Step.cancel(ticket)); // which may have been given a lease by now
-      throw e;
     } finally {
-      pool.waiters().leave(ticket);
+      pool.waiters().leave(entered);
       queuedNs += System.nanoTime() - since;
+    }
+  }
+
+  /** Also once before it sleeps: see {@link Waiters#enter}. */
+  private boolean look(Waiters.Waiter waiter) throws InterruptedException {
+    boolean wasTold = waiter.isTold();
+    waiter.forget();
+    if (failedForGood) {
+      throwError();
+    }
+    if (!continues()) {
+      return false;
+    }
+    pool.heed(step);
+    Step next = send();
+    if (next.work == Step.CLOSE) { // an idle one was in the way
+      return true;
+    }
+    if (wasTold && next.work == Step.NONE) { // another thread was faster, and would be again
+      waiter.rest(pool, REST_NS);
+    }
+    sleep(waiter, next.lookAgainNs);
+    if (isOver()) {
+      last();
+      return false;
+    }
+    return true;
+  }
+
+  /** Asks with the ticket. False: the wait is over. */
+  private boolean continues() {
+    said = pool.begin(timeoutMs, ticket);
+    read();
+    if (step.ticket == ticket) {
+      return true;
+    }
+    ticket = 0;
+    return false;
+  }
+
+  /** Has others do what the step asks for, while this get waits on. */
+  private Step send() {
+    Step next = step;
+    if (next.work == Step.OPEN || next.work == Step.CHECK) {
+      long mine = ticket;
+      pool.workers().run(() -> workFor(next, mine));
+    } else {
+      pool.hand(next);
+    }
+    step = null;
+    return next;
+  }
+
+  /** In a thread of the pool. An error ends the wait; what else fails is the library's business. */
+  private void workFor(Step next, long mine) {
+    if (next.begin()) {
+      pool.settle(pool.work(next, this));
+    }
+    if (failure instanceof Error) {
+      failedForGood = true; // not before the library knows
+      pool.waiters().wake(mine);
     }
   }
 
@@ -184,35 +329,56 @@ final class Get<C, X extends Exception> {
   }
 
   /** The time is over; perhaps something came at the last moment. The library's clock may be a little behind. */
-  private Step last(long ticket) {
-    Step step = Step.of(pool.begin(timeoutMs, ticket));
-    if (step.ticket != ticket) {
-      return step;
+  private void last() {
+    if (!continues()) {
+      return;
     }
     pool.heed(step);
-    Step end = Step.of(Step.cancel(ticket));
-    if (end.result != 0) {
-      return end;
+    send();
+    said = Step.cancel(ticket);
+    ticket = 0;
+    read();
+    if (step.result == 0) {
+      Step end = taken();
+      pool.drop(end);
+      step = Step.failed(CoreConstants.POOL_E_TIMEOUT, end.message);
     }
-    pool.heed(end);
-    return Step.failed(CoreConstants.POOL_E_TIMEOUT, end.message);
+  }
+
+  // ---- how it ends
+
+  /** An open has failed, before the library hears of it and perhaps tells this get that it is over. */
+  void note(Throwable failure) {
+    this.failure = failure;
+  }
+
+  private void throwError() {
+    if (failure instanceof Error error) {
+      throw error;
+    }
+  }
+
+  private boolean isOver() {
+    return timeoutMs > 0 && leftNs() <= 0;
   }
 
   private long leftNs() {
     return deadline - System.nanoTime();
   }
 
-  private long fail(int code, String message) throws X {
-    if (code == CoreConstants.POOL_E_OPEN && failure != null) {
+  private long fail(Step last) throws X {
+    pool.hand(last);
+    throwError();
+    if (last.result == CoreConstants.POOL_E_OPEN && failure != null) {
       throw thrown(failure);
     }
-    if (code != CoreConstants.POOL_E_TIMEOUT) {
-      throw pool.failure(code, message);
+    if (last.result != CoreConstants.POOL_E_TIMEOUT) {
+      throw pool.failure((int) last.result, last.message);
     }
     if (timeoutMs == 0) {
       return 0;
     }
-    var timeout = new PoolTimeoutException(message != null ? message : late());
+    var timeout = new PoolTimeoutException(last.message != null ? last.message : late());
     timeout.initCause(failure != null ? failure : pool.lastFailure());
     throw timeout;
   }
@@ -233,7 +399,7 @@ final class Get<C, X extends Exception> {
   }
 
   @SuppressWarnings("unchecked") // the opener has thrown it
-  private X thrown(Exception failure) {
+  private X thrown(Throwable failure) {
     return (X) failure;
   }
 }

@@ -22,19 +22,12 @@ public final class Lease<C> implements AutoCloseable {
   }
 
   private final Pool<C, ?> pool;
-  private C connection;
-  private long number; // 0: ended
-  private Watch watch; // null: nobody looks for leaks
+  C connection; // this and the following are set by the get, before anybody else knows the lease
+  long number; // 0: ended
+  Watch watch; // null: nobody looks for leaks
 
   Lease(Pool<C, ?> pool) {
     this.pool = pool;
-  }
-
-  /** Before anybody else knows it. */
-  void lend(long number, C connection, Watch watch) {
-    this.number = number;
-    this.connection = connection;
-    this.watch = watch;
   }
 
   /**
@@ -96,8 +89,13 @@ public final class Lease<C> implements AutoCloseable {
     if (lease == 0) {
       return;
     }
-    forget();
-    pool.put(lease, usable);
+    try {
+      forget();
+      pool.put(lease, usable);
+    } catch (StackOverflowError e) {
+      number = lease; // it may be closed once more, which does no harm if it has ended after all
+      throw e;
+    }
   }
 
   private void forget() {

@@ -49,7 +49,7 @@ final class Library {
   }
 
   private static void loadFromJar() throws IOException {
-    folder = Files.createTempDirectory("libpool");
+    folder = Files.createTempDirectory("libpool").toAbsolutePath(); // System.load() takes no other
     folder.toFile().deleteOnExit();
     Path core = folder.resolve(CORE);
     Path shim = folder.resolve(SHIM);

@@ -9,6 +9,6 @@ package libpool;
  */
 @FunctionalInterface
 public interface Opener<C, X extends Exception> {
-  /** Returns a new connection, never null. Runs on the thread that needs it. */
+  /** Returns a new connection, never null. Runs in a thread of the pool; the initial ones are opened by the thread that builds it. */
   C open() throws X;
 }

@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
 import javax.sql.ConnectionEvent;
@@ -27,18 +28,27 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
    * @param catalog null: as the driver has it
    * @param schema null: as the driver has it
    * @param initSql null: none
+   * @param breakage which errors mean that it broke
    */
   record Settings(
-      boolean autoCommit, boolean readOnly, int isolation, String catalog, String schema, String initSql) {}
+      boolean autoCommit,
+      boolean readOnly,
+      int isolation,
+      String catalog,
+      String schema,
+      String initSql,
+      Breakage breakage) {}
 
   private final Connection connection;
   private final PooledConnection pooled; // or null
   private final boolean autoCommit;
+  private final Breakage breakage;
   private final Set<String> changed = new HashSet<>();
   private final Deque<Undo> undos = new ArrayDeque<>();
   private volatile boolean broken;
 
-  private PhysicalConnection(Source.Opened opened, boolean autoCommit) {
+  private PhysicalConnection(Source.Opened opened, boolean autoCommit, Breakage breakage) {
+    this.breakage = breakage;
     connection = opened.connection();
     pooled = opened.pooled();
     this.autoCommit = autoCommit;
@@ -48,7 +58,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   }
 
   static PhysicalConnection open(Source source, Settings settings) throws SQLException {
-    PhysicalConnection opened = new PhysicalConnection(source.open(), settings.autoCommit);
+    PhysicalConnection opened = new PhysicalConnection(source.open(), settings.autoCommit, settings.breakage);
     try {
       opened.prepare(settings);
       return opened;
@@ -133,9 +143,8 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
         undos.push(() -> connection.setTypeMap(before));
       }
       case "setClientInfo" -> {
-        Properties before = new Properties();
-        before.putAll(connection.getClientInfo());
-        undos.push(() -> connection.setClientInfo(before));
+        Properties before = clientInfo();
+        undos.push(() -> restoreClientInfo(before));
       }
       default -> {
         return;
@@ -144,14 +153,36 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     changed.add(setter);
   }
 
+  /** None where the driver has none; what it gives may have defaults, which are no entries. */
+  private Properties clientInfo() throws SQLException {
+    Properties copy = new Properties();
+    Properties now = connection.getClientInfo();
+    if (now != null) {
+      now.stringPropertyNames().forEach(name -> copy.setProperty(name, now.getProperty(name)));
+    }
+    return copy;
+  }
+
+  /** Name by name: not every driver takes back all that it gave, or clears what is missing. */
+  private void restoreClientInfo(Properties before) throws SQLException {
+    Properties now = clientInfo();
+    Set<String> names = new HashSet<>(now.stringPropertyNames());
+    names.addAll(before.stringPropertyNames());
+    for (String name : names) {
+      if (!Objects.equals(now.getProperty(name), before.getProperty(name))) {
+        connection.setClientInfo(name, before.getProperty(name));
+      }
+    }
+  }
+
+  /** A unit of work begins, of which the driver may make what it likes; reset() ends it. */
+  void beginRequest() throws SQLException {
+    connection.beginRequest();
+  }
+
   /** An error that says that the connection, not a statement, is bad makes it unusable. */
   void note(Throwable failure) {
-    if (failure instanceof SQLException e) {
-      String state = e.getSQLState();
-      broken |= e instanceof java.sql.SQLNonTransientConnectionException
-          || e instanceof java.sql.SQLRecoverableException
-          || (state != null && (state.startsWith("08") || state.startsWith("57P0")));
-    }
+    broken = broken || breakage.isBroken(failure);
   }
 
   /** What was not committed is rolled back, and all is set as it was. */
@@ -168,6 +199,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       changed.clear();
     }
     connection.clearWarnings();
+    connection.endRequest();
   }
 
   private void setAutoCommit(boolean wanted) throws SQLException {
@@ -197,6 +229,16 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       pooled.close();
     } else {
       connection.close();
+    }
+  }
+
+  /** For one that somebody uses still. What it throws is not of interest: the connection is closed in any case. */
+  void abort() {
+    broken = true;
+    try {
+      connection.abort(Runnable::run);
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      // an old driver, perhaps
     }
   }
 

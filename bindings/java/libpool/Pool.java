@@ -2,7 +2,6 @@
 package libpool;
 
 import java.lang.ref.Reference;
-import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Collections;
@@ -35,6 +34,9 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final byte[] NOT_GOOD = "the checker says no".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] NOTHING = {};
+  private static final long COURTESY_MS = 1000; // so long a flush waits for its closes at most
+  private static final long PROMPTNESS_MS = 100; // and so long a close that has no time to wait
+  private static final long SLOW_OPEN_NS = TimeUnit.SECONDS.toNanos(1); // longer, and nobody counts on it
   private static final int MESSAGE_BYTES = 495; // as pool_error_t has them, but one
   private static final Set<Pool<?, ?>> POOLS = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
@@ -54,6 +56,11 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Condition drained = lock.newCondition();
   private final ReentrantLock telling = new ReentrantLock(); // whoever has it tells events, in their order
   private final Keeper keeper;
+  private final Workers workers;
+  private final boolean closesBehind; // what a lease asks for that ends is closed in a thread of the pool, too
+  private final AtomicInteger refills = new AtomicInteger(); // opens under way that no get asked for
+  private final Object orphanage = new Object();
+  private volatile Object[] orphans; // guarded by orphanage: the next, and what a get left behind that failed for want of stack
   private boolean listens; // guarded by keeper: a thread hears of poolctl
   private volatile boolean closed;
   private volatile Throwable lastFailure; // null: none, or an open has succeeded since
@@ -70,7 +77,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     eventMask = config.getEvent_mask();
     maxOpen = config.getMax_open();
     keeper = new Keeper(this);
+    workers = new Workers(name);
+    closesBehind = builder.closesBehind;
     freer.setKeeper(keeper);
+    freer.closesWith(workers, builder.closer);
   }
 
   /** The library finds leaks, of which it tells by an event. */
@@ -89,7 +99,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   /** A virtual thread is no thread of the system, by which the library knows who waits for whom. */
   private static int abilities(PoolBuilder<?, ?> builder, Config config) {
     boolean hasVirtualThreads = Runtime.version().feature() >= 21;
-    return (builder.checker == null ? 0 : CoreConstants.POOL_STEP_CHECKS)
+    return CoreConstants.POOL_STEP_DETACHED
+        | (builder.checker == null ? 0 : CoreConstants.POOL_STEP_CHECKS)
         | (builder.resetter == null ? 0 : CoreConstants.POOL_STEP_RESETS)
         | (hasVirtualThreads ? 0 : CoreConstants.POOL_STEP_THREADS)
         | (builder.events == null && config.getLeak_after_ms() <= 0 ? 0 : CoreConstants.POOL_STEP_EVENTS)
@@ -152,8 +163,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    * arrival. Only a get that has to wait looks whether its thread was interrupted.
    *
    * @param timeout for waiting and opening together; 0 or more; what is too long for a clock is for ever
-   * <p>If the opener throws an exception while another connection may still come, the get waits for that and opens again
-   * from time to time. An error, or that its thread was interrupted, leaves the get at once.
+   * <p>Connections are opened and checked in threads of the pool. The get waits meanwhile and takes what comes first. If
+   * the opener throws an exception while another connection may still come, the get waits for that and has it tried again
+   * from time to time; an error leaves the get at once. An open that a get no longer waits for goes on, and its
+   * connection is for the next.
    *
    * @throws X what the opener throws, if no other connection may come
    * @throws PoolTimeoutException if the time is over, with what the opener threw as its cause; a connection whose opening
@@ -173,7 +186,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   }
 
   /**
-   * Gets a connection without waiting for others: an idle one or, if there is room, a new one.
+   * Gets a connection without waiting for others: an idle one or, if there is room, a new one. An interrupt does not end
+   * the wait for that.
    *
    * @return a lease, or null if there is none now
    * @throws X what the opener throws
@@ -186,20 +200,77 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
   }
 
+  @SuppressWarnings("unchecked") // only what the opener returned is in the table
   private Lease<C> get(long timeoutMs) throws X, InterruptedException {
     Lease<C> lease = new Lease<>(this); // before there is anything that a lack of memory could lose
     boolean looks = events == null && isFull(); // so as not to queue at once: see Get; that it failed would be told
-    long number = Step.begin(handle, looks ? 0 : timeoutMs, 0);
-    if (number <= 0) {
-      number = new Get<>(this, timeoutMs).pursue(number, looks);
+    Get<C, X> get = null;
+    long number = 0;
+    try {
+      number = Step.begin(handle, looks ? 0 : timeoutMs, 0);
+      if (number <= 0) {
+        get = new Get<>(this, timeoutMs, number, looks);
+        number = 0;
+        number = get.pursue();
+      }
+      if (number == 0) {
+        return null;
+      }
+      if (leakReport != null) {
+        lease.watch = watch(lease, number);
+      }
+      int slot = (int) number & Table.SLOT_MASK; // no calls from here on: the stack may be too short for one
+      lease.connection = (C) Table.PAGES[slot >> Table.PAGE_BITS][slot & (Table.PAGE_SIZE - 1)];
+      lease.number = number;
+      return lease;
+    } catch (Throwable e) {
+      if (number != 0 || (get != null && (get.said != 0 || get.step != null || get.ticket != 0))) {
+        lease.number = number;
+        Object[] orphan = {null, lease, get, null};
+        synchronized (orphanage) {
+          orphan[0] = orphans;
+          orphans = orphan;
+        }
+      }
+      throw e;
     }
-    return number == 0 ? null : lend(lease, number);
   }
 
-  private Lease<C> lend(Lease<C> lease, long number) {
-    Watch watch = leakReport == null ? null : watch(lease, number);
-    lease.lend(number, connection(number), watch);
-    return lease;
+  /** Ends what gets have left behind that failed for want of stack, and could not even say so. */
+  void adopt() {
+    while (orphans != null) {
+      Object[] orphan;
+      synchronized (orphanage) {
+        orphan = orphans;
+        orphans = orphan == null ? null : (Object[]) orphan[0];
+      }
+      if (orphan != null) {
+        adopt(orphan);
+      }
+    }
+  }
+
+  private void adopt(Object[] orphan) {
+    try {
+      Lease<?> lease = (Lease<?>) orphan[1];
+      if (lease.number != 0) {
+        orphan[3] = Step.of(lease.number);
+        lease.number = 0;
+      }
+      if (orphan[3] instanceof Step step) {
+        drop(step);
+        orphan[3] = null;
+      }
+      if (orphan[2] instanceof Get<?, ?> get) {
+        get.abandon();
+      }
+    } catch (Throwable e) { // here, too; another time, then
+      synchronized (orphanage) {
+        orphan[0] = orphans;
+        orphans = orphan;
+      }
+      throw e;
+    }
   }
 
   /** Whether each lease is watched. */
@@ -225,7 +296,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private void end(long number) {
     long said = Step.end(number);
     if (said != 0) {
-      settle(said);
+      settle(said, closesBehind);
     }
   }
 
@@ -261,6 +332,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return waiters;
   }
 
+  Workers workers() {
+    return workers;
+  }
+
   /** What a step says to others. */
   void heed(Step step) {
     waiters.wake(step.wake);
@@ -287,6 +362,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   /** Whatever was said, nobody wants a lease: it is ended, work is done, and those who are to be told are told. */
   void settle(long said) {
+    settle(said, false);
+  }
+
+  private void settle(long said, boolean closesBehind) {
     while (said != 0 && !Step.isError(said)) {
       if (said > 0) {
         said = Step.end(said);
@@ -294,8 +373,58 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       }
       Step step = Step.of(said);
       heed(step);
-      said = step.work != Step.NONE ? perform(step) : Math.max(step.result, 0);
+      if (step.work == Step.NONE) {
+        said = Math.max(step.result, 0);
+      } else if (closesBehind && step.work == Step.CLOSE) {
+        hand(step);
+        return;
+      } else {
+        said = perform(step);
+      }
     }
+  }
+
+  /** The same for what a get leaves, which waits for nothing. */
+  void drop(Step step) {
+    heed(step);
+    hand(step);
+    if (step.ticket != 0) {
+      workers.run(() -> settle(Step.cancel(step.ticket)));
+    }
+    if (step.result > 0) {
+      workers.close(() -> settle(step.result));
+    }
+  }
+
+  /** Has work done that nobody in particular asked for. */
+  void hand(Step step) {
+    hand(step, new Batch()); // for which nobody waits
+  }
+
+  /** @param batch that is told when a close or reset is done */
+  private void hand(Step step, Batch batch) {
+    if (step.work == Step.CLOSE || step.work == Step.RESET) {
+      batch.join();
+      workers.close(() -> performAnd(step, batch::end));
+    } else if (step.work != Step.NONE) {
+      refills.incrementAndGet();
+      workers.run(() -> performAnd(step, this::endRefill));
+    }
+  }
+
+  private void performAnd(Step step, Runnable last) {
+    try {
+      if (step.begin()) {
+        settle(perform(step));
+      }
+    } finally {
+      last.run();
+    }
+  }
+
+  private void endRefill() {
+    refills.decrementAndGet();
+    keeper.tell();
   }
 
   /** Does the work of a step for nobody in particular. Returns what was said then. */
@@ -331,24 +460,16 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
   }
 
-  /** The same for a get. If it fails and the get has a ticket to wait on with, that is told and not thrown. */
-  Step openFor(Step step, Consumer<? super Exception> failed) throws X {
+  /** Opens or checks for a get, which is told of a failure before the library is. Returns what was said then. */
+  long work(Step step, Get<?, ?> get) {
+    if (step.work == Step.CHECK) {
+      return check(step.claim);
+    }
     try {
-      return Step.of(tryToOpen(step));
+      return tryToOpen(step);
     } catch (Throwable e) {
-      Step after = Step.of(failOpen(step, e));
-      if (after.ticket != 0 && e instanceof Exception exception) {
-        failed.accept(exception);
-        return after;
-      }
-      heed(after);
-      if (after.work != Step.NONE) {
-        settle(perform(after));
-      }
-      if (after.ticket != 0) {
-        settle(Step.cancel(after.ticket));
-      }
-      throw e;
+      get.note(e);
+      return failOpen(step, e);
     } finally {
       changed();
     }
@@ -365,7 +486,9 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     Table.take(step.claim);
     places.decrementAndGet();
     lastFailure = failure;
-    return fail(step.claim, failure);
+    long said = fail(step.claim, failure);
+    keeper.tell(); // an open may have to be tried again
+    return said;
   }
 
   /** Of the last open, or null. */
@@ -373,16 +496,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return lastFailure;
   }
 
-  static boolean isInterrupt(Throwable failure) {
-    return failure instanceof InterruptedException
-        || failure instanceof ClosedByInterruptException
-        || Thread.currentThread().isInterrupted();
-  }
-
-  /** Who gave up because his thread was interrupted says nothing about the server. */
   private static long fail(long claim, Throwable failure) {
-    int code = isInterrupt(failure) ? CoreConstants.POOL_E_TIMEOUT : CoreConstants.POOL_E_OPEN;
-    return Step.fail(claim, code, describe(failure));
+    return Step.fail(claim, CoreConstants.POOL_E_OPEN, describe(failure));
   }
 
   /** Without words rather than not at all: stack or memory may be short. */
@@ -456,41 +571,40 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   // ---- what is due
 
-  /** For the keeper: does it, and returns in how many nanoseconds to look again. */
+  /** For the keeper: has it done, and returns in how many nanoseconds to look again. */
   long maintain() {
     try {
+      adopt();
       Core.pool_maintain(handle);
-      long dueNs = doNext();
+      long dueNs = doNext(new Batch());
+      keeper.setBusy(true); // what is told to the program may take long
       tellEvents();
-      return dueNs;
+      keeper.setBusy(false);
+      return refills.get() > 0 ? Math.min(dueNs, SLOW_OPEN_NS) : dueNs;
     } finally {
       Reference.reachabilityFence(this);
     }
   }
 
-  /** What waits for anybody to do it. Returns in how many nanoseconds to look at the time again. */
-  private long doNext() {
+  /** Has done what waits for anybody to do it. Returns in how many nanoseconds to look at the time again. */
+  private long doNext(Batch batch) {
     for (; ; ) {
       Step step = Step.of(Step.next(handle));
       if (step.result <= 0) {
         return step.result == 0 ? step.dueNs : Step.NEVER;
       }
       waiters.wake(step.wake);
-      if (step.work != Step.NONE) {
-        keeper.setBusy(true);
-        try {
-          settle(perform(step));
-        } finally {
-          keeper.setBusy(false);
-        }
-      }
+      hand(step, batch);
     }
   }
 
-  private void changeAndTell() {
-    if (doNext() == 0) {
+  /** What is closed now is waited for, but no longer than a courtesy. */
+  private void changeAndTell(long courtesyMs) {
+    Batch closes = new Batch();
+    if (doNext(closes) == 0) {
       attend();
     }
+    closes.await(courtesyMs);
     Reference.reachabilityFence(this);
   }
 
@@ -548,7 +662,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    */
   public int flush() {
     int count = Core.pool_flush(handle);
-    changeAndTell();
+    changeAndTell(COURTESY_MS);
     return count;
   }
 
@@ -573,7 +687,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    */
   public int resume() {
     int left = Core.pool_resume(handle);
-    changeAndTell();
+    changeAndTell(COURTESY_MS);
     return left;
   }
 
@@ -584,7 +698,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    */
   public int evict() {
     int count = Core.pool_evict(handle);
-    changeAndTell();
+    changeAndTell(COURTESY_MS);
     return count;
   }
 
@@ -599,7 +713,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   public int resize(int maxOpen) {
     int left = Core.pool_resize(handle, maxOpen);
     this.maxOpen = maxOpen;
-    changeAndTell();
+    changeAndTell(COURTESY_MS);
     return left;
   }
 
@@ -663,7 +777,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     Step.ring(handle); // the listener ends
     long left = drainMs < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(drainMs);
     for (; ; ) {
-      changeAndTell();
+      adopt();
+      changeAndTell(left > 0 ? 0 : PROMPTNESS_MS);
       tellEvents();
       lock.lock();
       try {
@@ -690,7 +805,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       filled = true;
     } finally {
       if (!filled) {
-        drainNow();
+        closeQuickly();
       }
     }
     boolean tells = events != null || log != null;
@@ -699,7 +814,21 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     listen();
   }
 
-  private void drainNow() {
+  /** Ends the leases that are out, after something was done to the connection of each in a thread of the pool. */
+  void takeAll(Consumer<? super C> last) {
+    for (LeaseInfo info : leases()) {
+      C connection = connection(info.lease());
+      workers.close(
+          () -> {
+            if (connection != null) {
+              last.accept(connection);
+            }
+            put(info.lease(), false);
+          });
+    }
+  }
+
+  void closeQuickly() {
     try {
       drain(0);
     } catch (InterruptedException e) {

@@ -18,6 +18,7 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
   Consumer<? super Leak> leakReport;
   Consumer<? super Event> events;
   System.Logger log;
+  boolean closesBehind; // no close that a lease asks for which ends runs in the thread that ends it
 
   PoolBuilder(Opener<C, X> opener) {
     this.opener = opener;
@@ -28,13 +29,16 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
     return this;
   }
 
-  private static void closeIfPossible(Object connection) throws Exception {
+  static void closeIfPossible(Object connection) throws Exception {
     if (connection instanceof AutoCloseable closeable) {
       closeable.close();
     }
   }
 
-  /** Closes a connection; by default what is AutoCloseable is closed and anything else forgotten. */
+  /**
+   * Closes a connection; by default what is AutoCloseable is closed and anything else forgotten. Runs in a thread of the
+   * pool or, where a lease ends whose connection must not be used again, in the thread that ends it.
+   */
   public PoolBuilder<C, X> closer(Closer<? super C> closer) {
     this.closer = Objects.requireNonNull(closer, "closer");
     return this;
@@ -75,6 +79,11 @@ public final class PoolBuilder<C, X extends Exception> extends Settings<PoolBuil
   /** Receives lines about what is rare: failed opens, leaks, an open breaker, threads that wait for each other. */
   public PoolBuilder<C, X> log(System.Logger log) {
     this.log = Objects.requireNonNull(log, "log");
+    return this;
+  }
+
+  PoolBuilder<C, X> closesBehind() {
+    closesBehind = true;
     return this;
   }
 

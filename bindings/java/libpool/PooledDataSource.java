@@ -17,7 +17,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.logging.Logger;
 import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
@@ -30,6 +33,8 @@ import javax.sql.DataSource;
  */
 public final class PooledDataSource implements DataSource, AutoCloseable {
   private static final long INITIAL_PAUSE_MS = 50;
+  private static final long ABORT_MS = 5_000; // so long a close waits for what it has aborted
+  private static final int OPENING = 2; // at one time: a burst is served by what comes back, not by a storm of opens
 
   private final Map<String, Object> driverProperties = new LinkedHashMap<>();
   private ConnectionPoolDataSource connectionPoolDataSource;
@@ -54,10 +59,15 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   private long keepaliveTime;
   private long leakDetectionThreshold;
   private long initializationFailTimeout = 1;
+  private long closeGrace = 5_000;
+  private ExceptionOverride exceptionOverride;
+  private String exceptionOverrideClassName;
   private boolean autoCommit = true;
   private boolean readOnly;
   private PrintWriter logWriter;
-  private boolean closed;
+  private Object driverSource; // made of dataSourceClassName; null: not yet
+  private boolean closed; // guarded by this, as all that is set
+  private Beginning beginning; // null: it has begun, or not yet
   private volatile Pool<PhysicalConnection, SQLException> pool;
 
   public PooledDataSource() {}
@@ -100,7 +110,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   @Override
   public Connection getConnection() throws SQLException {
     try {
-      return ConnectionHandle.of(pool().get());
+      return lend(pool().get());
     } catch (PoolTimeoutException e) {
       throw new SQLTransientConnectionException(e.getMessage(), "08001", e);
     } catch (PoolException e) {
@@ -108,6 +118,16 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new SQLException("interrupted while waiting for a connection", "08001", e);
+    }
+  }
+
+  private static Connection lend(Lease<PhysicalConnection> lease) throws SQLException {
+    try {
+      lease.conn().beginRequest();
+      return ConnectionHandle.of(lease);
+    } catch (Throwable e) {
+      lease.discard();
+      throw e;
     }
   }
 
@@ -119,60 +139,141 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
 
   private Pool<PhysicalConnection, SQLException> pool() throws SQLException, InterruptedException {
     Pool<PhysicalConnection, SQLException> made = pool;
-    return made != null ? made : begin();
+    while (made == null) {
+      made = begin();
+    }
+    return made;
   }
 
-  private synchronized Pool<PhysicalConnection, SQLException> begin() throws SQLException, InterruptedException {
-    if (closed) {
-      throw new SQLException(poolName + ": pool is closed", "08003");
-    }
-    if (pool == null) {
-      Source source = source();
-      PhysicalConnection.Settings settings =
-          new PhysicalConnection.Settings(
-              autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql);
-      int checkSeconds = (int) Math.max(1, validationTimeout / 1000);
-      Pool<PhysicalConnection, SQLException> made =
-          Pool.builder(() -> PhysicalConnection.open(source, settings))
-              .closer(PhysicalConnection::close)
-              .checker(connection -> connection.check(connectionTestQuery, checkSeconds))
-              .name(poolName)
-              .maxOpen(maximumPoolSize)
-              .minIdle(minimumIdle < 0 ? maximumPoolSize : Math.min(minimumIdle, maximumPoolSize))
-              .getTimeout(Duration.ofMillis(connectionTimeout == 0 ? -1 : connectionTimeout))
-              .idleTimeout(Duration.ofMillis(idleTimeout))
-              .maxLifetime(Duration.ofMillis(maxLifetime))
-              .keepalive(Duration.ofMillis(keepaliveTime))
-              .checkAfter(Duration.ofMillis(500))
-              .leakAfter(Duration.ofMillis(leakDetectionThreshold))
-              .retryMin(Duration.ofMillis(100))
-              .build();
-      openFirst(made);
-      pool = made;
-    }
-    return pool;
-  }
-
-  /** Tries for so long; if it does not succeed the pool has not begun. */
-  private void openFirst(Pool<PhysicalConnection, SQLException> made) throws SQLException, InterruptedException {
-    long began = System.nanoTime();
-    while (initializationFailTimeout > 1) { // else who gets a connection opens it
-      try {
-        made.get().close();
-        return;
-      } catch (SQLException | RuntimeException e) {
-        if (System.nanoTime() - began >= TimeUnit.MILLISECONDS.toNanos(initializationFailTimeout)) {
-          made.close();
-          throw e;
-        }
+  /** Returns null if it was another thread that began, and gave up because it was interrupted. */
+  private Pool<PhysicalConnection, SQLException> begin() throws SQLException, InterruptedException {
+    Beginning mine = null;
+    Beginning begun;
+    synchronized (this) {
+      if (closed) {
+        throw new SQLException(poolName + ": pool is closed", "08003");
       }
+      if (pool != null) {
+        return pool;
+      }
+      if (beginning == null) {
+        mine = new Beginning(make());
+        if (initializationFailTimeout <= 1) { // who gets a connection waits for it
+          pool = mine.pool;
+          return pool;
+        }
+        beginning = mine;
+      }
+      begun = beginning;
+    }
+    if (mine != null) {
+      mine.run(this);
+    }
+    return begun.await(poolName, connectionTimeout);
+  }
+
+  /** A pool whose first connection is still tried, by the thread that asked for it first; others wait for that. */
+  private static final class Beginning {
+    private final Pool<PhysicalConnection, SQLException> pool;
+    private final CompletableFuture<Void> end = new CompletableFuture<>();
+
+    private Beginning(Pool<PhysicalConnection, SQLException> pool) {
+      this.pool = pool;
+    }
+
+    /** If it does not succeed, the pool has not begun. */
+    private void run(PooledDataSource source) {
+      Throwable failure = null;
       try {
+        openFirst(source.initializationFailTimeout);
+      } catch (Throwable e) {
+        failure = e;
+      }
+      source.end(this, failure == null);
+      if (failure == null) {
+        end.complete(null);
+      } else {
+        pool.closeQuickly();
+        end.completeExceptionally(failure);
+      }
+    }
+
+    private void openFirst(long timeoutMs) throws SQLException, InterruptedException {
+      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
+      for (; ; ) {
+        long leftMs = Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
+        try {
+          pool.get(Duration.ofMillis(pool.getTimeoutMs < 0 ? leftMs : Math.min(leftMs, pool.getTimeoutMs))).close();
+          return;
+        } catch (SQLException | RuntimeException e) {
+          if (pool.isClosed() || System.nanoTime() - deadline >= 0) {
+            if (e instanceof PoolTimeoutException && e.getCause() instanceof SQLException why) {
+              throw why; // the wait is of no interest
+            }
+            throw e;
+          }
+        }
         Thread.sleep(INITIAL_PAUSE_MS);
-      } catch (InterruptedException e) {
-        made.close();
+      }
+    }
+
+    private Pool<PhysicalConnection, SQLException> await(String name, long timeoutMs)
+        throws SQLException, InterruptedException {
+      try {
+        end.get(timeoutMs == 0 ? Long.MAX_VALUE : timeoutMs, TimeUnit.MILLISECONDS);
+        return pool;
+      } catch (TimeoutException e) {
+        throw new PoolTimeoutException(name + ": no connection in time: the first one is still tried");
+      } catch (ExecutionException e) {
+        return rethrow(e.getCause());
+      }
+    }
+
+    private static Pool<PhysicalConnection, SQLException> rethrow(Throwable failure) throws SQLException {
+      if (failure instanceof SQLException e) {
         throw e;
       }
+      if (failure instanceof RuntimeException e) {
+        throw e;
+      }
+      if (failure instanceof Error e) {
+        throw e;
+      }
+      return null;
     }
+  }
+
+  private synchronized void end(Beginning begun, boolean succeeded) {
+    beginning = null;
+    if (succeeded) {
+      pool = begun.pool;
+    }
+  }
+
+  /** Opens nothing yet. */
+  private Pool<PhysicalConnection, SQLException> make() throws SQLException {
+    Source source = source();
+    PhysicalConnection.Settings settings =
+        new PhysicalConnection.Settings(
+            autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql,
+            new Breakage(exceptionOverride));
+    int checkSeconds = (int) Math.max(1, validationTimeout / 1000);
+    return Pool.builder(() -> PhysicalConnection.open(source, settings))
+        .closer(PhysicalConnection::close)
+        .checker(connection -> connection.check(connectionTestQuery, checkSeconds))
+        .closesBehind()
+        .name(poolName)
+        .maxOpen(maximumPoolSize)
+        .maxOpening(OPENING)
+        .minIdle(minimumIdle < 0 ? maximumPoolSize : Math.min(minimumIdle, maximumPoolSize))
+        .getTimeout(Duration.ofMillis(connectionTimeout == 0 ? -1 : connectionTimeout))
+        .idleTimeout(Duration.ofMillis(idleTimeout))
+        .maxLifetime(Duration.ofMillis(maxLifetime))
+        .keepalive(Duration.ofMillis(keepaliveTime))
+        .checkAfter(Duration.ofMillis(500))
+        .leakAfter(Duration.ofMillis(leakDetectionThreshold))
+        .retryMin(Duration.ofMillis(100))
+        .build();
   }
 
   /** Where the connections come from: what pools best first. */
@@ -187,6 +288,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
       Object made = Source.instantiate(dataSourceClassName);
       Bean bean = new Bean(made);
       driverProperties.forEach(bean::set);
+      driverSource = made;
       return Source.of(made, username, password);
     }
     if (jdbcUrl == null) {
@@ -215,16 +317,32 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     throw new IllegalArgumentException("transactionIsolation is " + wanted + ", which Connection does not know");
   }
 
-  /** Closes the pool and waits until the last connection has come back, at most for connectionTimeout. */
+  /**
+   * Closes the pool and waits for closeGrace until the last connection has come back. Those that are still out are
+   * aborted then, and their users' next calls fail. In any case this returns a few seconds after the grace; if the thread
+   * is interrupted, it aborts and returns at once, and stays interrupted.
+   */
   @Override
   public void close() {
     Pool<PhysicalConnection, SQLException> made;
+    long graceMs;
     synchronized (this) {
       closed = true;
-      made = pool;
+      made = beginning != null ? beginning.pool : pool;
+      graceMs = closeGrace;
     }
-    if (made != null) {
-      made.close();
+    if (made == null) {
+      return;
+    }
+    try {
+      if (made.drain(graceMs) == 0) {
+        return;
+      }
+      made.takeAll(PhysicalConnection::abort);
+      made.drain(ABORT_MS);
+    } catch (InterruptedException e) {
+      made.takeAll(PhysicalConnection::abort);
+      Thread.currentThread().interrupt();
     }
   }
 
@@ -294,15 +412,30 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     if (type.isInstance(this)) {
       return type.cast(this);
     }
-    if (type.isInstance(dataSource)) {
-      return type.cast(dataSource);
+    Object wrapped = wrapped();
+    if (type.isInstance(wrapped)) {
+      return type.cast(wrapped);
+    }
+    if (wrapped instanceof DataSource other && other.isWrapperFor(type)) {
+      return other.unwrap(type);
     }
     throw new SQLException("this wraps no " + type.getName());
   }
 
+  /** What opens the connections, where that is an object; that of dataSourceClassName is made by the first getConnection. */
+  private synchronized Object wrapped() {
+    if (connectionPoolDataSource != null) {
+      return connectionPoolDataSource;
+    }
+    return dataSource != null ? dataSource : driverSource;
+  }
+
   @Override
-  public boolean isWrapperFor(Class<?> type) {
-    return type.isInstance(this) || type.isInstance(dataSource);
+  public boolean isWrapperFor(Class<?> type) throws SQLException {
+    Object wrapped = wrapped();
+    return type.isInstance(this)
+        || type.isInstance(wrapped)
+        || (wrapped instanceof DataSource other && other.isWrapperFor(type));
   }
 
   // ---- properties
@@ -578,6 +711,55 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     return initializationFailTimeout;
   }
 
+  /** Decides of what a driver throws whether it broke the connection; null: the rules of {@link ExceptionOverride}. */
+  public synchronized void setExceptionOverride(ExceptionOverride exceptionOverride) {
+    mayChange();
+    this.exceptionOverride = exceptionOverride;
+  }
+
+  /** See {@link #setExceptionOverride}. */
+  public synchronized ExceptionOverride getExceptionOverride() {
+    return exceptionOverride;
+  }
+
+  /**
+   * The class of an {@link ExceptionOverride} of which one object is made.
+   *
+   * @throws IllegalArgumentException if that is not possible
+   */
+  public synchronized void setExceptionOverrideClassName(String exceptionOverrideClassName) {
+    mayChange();
+    exceptionOverride = exceptionOverrideClassName == null ? null : overrideOf(exceptionOverrideClassName);
+    this.exceptionOverrideClassName = exceptionOverrideClassName;
+  }
+
+  /** See {@link #setExceptionOverrideClassName}. */
+  public synchronized String getExceptionOverrideClassName() {
+    return exceptionOverrideClassName;
+  }
+
+  private static ExceptionOverride overrideOf(String className) {
+    try {
+      if (Source.instantiate(className) instanceof ExceptionOverride made) {
+        return made;
+      }
+    } catch (SQLException e) {
+      throw new IllegalArgumentException(e.getMessage(), e.getCause());
+    }
+    throw new IllegalArgumentException(className + " is no libpool.ExceptionOverride");
+  }
+
+  /** For so long {@link #close()} waits for connections that are out, before it aborts them. */
+  public synchronized void setCloseGrace(long closeGrace) {
+    atLeast(0, "closeGrace", closeGrace);
+    this.closeGrace = closeGrace;
+  }
+
+  /** See {@link #setCloseGrace}. */
+  public synchronized long getCloseGrace() {
+    return closeGrace;
+  }
+
   /** A property for the driver of jdbcUrl, or for the object that is made of dataSourceClassName. */
   public synchronized void addDataSourceProperty(String name, Object value) {
     mayChange();
@@ -591,7 +773,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   }
 
   private void mayChange() {
-    if (pool != null) {
+    if (pool != null || beginning != null) {
       throw new IllegalStateException("the pool has begun; its properties cannot be changed any more");
     }
   }

@@ -19,45 +19,65 @@ final class Step {
   /** Errors are nearer to zero than this, addresses are not. */
   private static final long ERRORS_END = -4096;
 
-  final long result;
-  final int work;
-  final long claim;
-  final long ticket;
-  final long wake;
-  final long lookAgainNs;
-  final boolean more;
-  final long dueNs;
-  final String message; // of a get that failed, or null
+  long result;
+  int work;
+  long claim;
+  long ticket;
+  long wake;
+  long lookAgainNs;
+  boolean more;
+  long dueNs;
+  String message; // of a get that failed, or null
+  private boolean begun; // guarded by this
 
   static {
     Library.load();
   }
 
-  private Step(long[] numbers, String message) {
-    result = numbers[0];
-    work = (int) numbers[1];
-    claim = numbers[2];
-    ticket = numbers[3];
-    wake = numbers[4];
-    lookAgainNs = numbers[5];
-    more = numbers[6] != 0;
-    dueNs = numbers[7];
-    this.message = message;
+  private Step(long result) {
+    this.result = result;
   }
 
   /**
    * What stands behind the number that one of the functions below returned: a lease, 0, an error, or the place where
-   * more is said. To be called once for each.
+   * more is said. To be called once for each; if it throws, which only a lack of stack or memory makes it do, it was not
+   * called.
    */
   static Step of(long said) {
-    long[] numbers = {said, 0, 0, 0, 0, 0, 0, 0};
-    byte[] message = said < ERRORS_END ? read(said, numbers) : null;
-    return new Step(numbers, Text.string(message));
+    Step step = new Step(said);
+    if (said >= ERRORS_END) {
+      return step;
+    }
+    long[] numbers = new long[8];
+    byte[] message = read(said, numbers);
+    step.result = numbers[0];
+    step.work = (int) numbers[1];
+    step.claim = numbers[2];
+    step.ticket = numbers[3];
+    step.wake = numbers[4];
+    step.lookAgainNs = numbers[5];
+    step.more = numbers[6] != 0;
+    step.dueNs = numbers[7];
+    try {
+      step.message = Text.string(message);
+    } catch (Throwable e) {
+      // then it has no words, but what it says is not lost
+    }
+    return step;
   }
 
   /** A get that ends with this error, in the words of a step if it has some. */
   static Step failed(int code, String message) {
-    return new Step(new long[] {code, 0, 0, 0, 0, 0, 0, 0}, message);
+    Step step = new Step(code);
+    step.message = message;
+    return step;
+  }
+
+  /** Whether its work is not done by another yet. After this it is the caller's. */
+  synchronized boolean begin() {
+    boolean first = !begun;
+    begun = true;
+    return first;
   }
 
   static boolean isError(long said) {

@@ -7,10 +7,10 @@ package libpool;
  * the library orders what one does after what the one before him did; so plain reads and writes are enough.
  */
 final class Table {
-  private static final int SLOT_MASK = 0xFFFFF;
-  private static final int PAGE_BITS = 10;
-  private static final int PAGE_SIZE = 1 << PAGE_BITS;
-  private static final Object[][] PAGES = new Object[(SLOT_MASK >> PAGE_BITS) + 1][];
+  static final int SLOT_MASK = 0xFFFFF;
+  static final int PAGE_BITS = 10;
+  static final int PAGE_SIZE = 1 << PAGE_BITS;
+  static final Object[][] PAGES = new Object[(SLOT_MASK >> PAGE_BITS) + 1][];
 
   private Table() {}
 

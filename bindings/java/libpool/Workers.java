@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The threads of one pool that open, check and close, so that no thread of the program has to wait for a server. They
+ * are daemons, begin when there is something to do and end soon after it. They know nothing of the pool but its name.
+ *
+ * <p>Virtual threads are taken from Java 24 on: before, a driver that waits in a synchronized block would hold on to the
+ * carrier of a virtual thread, and with it hold up the program's own virtual threads.
+ */
+final class Workers {
+  private static final System.Logger LOG = System.getLogger("libpool");
+  private static final int FIRST_UNPINNED = 24;
+  private static final long LINGERS_MS = 1000;
+  private static final int CLOSERS = 16;
+  private static final MethodHandle VIRTUAL = Runtime.version().feature() >= FIRST_UNPINNED ? virtual() : null;
+
+  private final String name;
+  private final ClassLoader loader = Thread.currentThread().getContextClassLoader(); // of the one who makes the pool
+  private final Deque<Runnable> works = new ArrayDeque<>(); // that no thread has yet; guarded by itself
+  private int idle; // threads that wait for one; guarded by works
+  private final Deque<Runnable> closes = new ArrayDeque<>(); // guarded by itself
+  private int closers; // guarded by closes
+
+  Workers(String name) {
+    this.name = "libpool-" + name;
+  }
+
+  /** Makes a virtual thread of a name and what it does; null: there are none. */
+  private static MethodHandle virtual() {
+    try {
+      Class<?> builder = Class.forName("java.lang.Thread$Builder");
+      Class<?> ofVirtual = Class.forName("java.lang.Thread$Builder$OfVirtual");
+      MethodHandles.Lookup lookup = MethodHandles.publicLookup();
+      Object begun = lookup.findStatic(Thread.class, "ofVirtual", MethodType.methodType(ofVirtual)).invoke();
+      Object bare =
+          lookup
+              .findVirtual(builder, "inheritInheritableThreadLocals", MethodType.methodType(builder, boolean.class))
+              .invoke(begun, false);
+      return lookup.findVirtual(builder, "unstarted", MethodType.methodType(Thread.class, Runnable.class)).bindTo(bare);
+    } catch (Throwable e) {
+      return null;
+    }
+  }
+
+  /**
+   * Does it in a thread of the pool; where there is no memory for one, at once. What throws a StackOverflowError here may
+   * be done all the same, or not.
+   */
+  void run(Runnable work) {
+    try {
+      if (VIRTUAL != null) {
+        startVirtual(work);
+      } else if (!isTaken(work)) {
+        startPlatform();
+      }
+    } catch (OutOfMemoryError e) {
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": no thread could be started", e);
+      if (takeBack(work)) {
+        work.run();
+      }
+    }
+  }
+
+  private void startVirtual(Runnable work) {
+    Thread thread;
+    try {
+      thread = (Thread) VIRTUAL.invokeExact(work);
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError("a virtual thread cannot be made", e);
+    }
+    thread.setName(name);
+    thread.setContextClassLoader(loader);
+    thread.start();
+  }
+
+  /** It has nothing of the thread that needs it first. */
+  private void startPlatform() {
+    Thread thread = new Thread(null, this::workAll, name, 0, false);
+    thread.setContextClassLoader(loader);
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private boolean isTaken(Runnable work) {
+    synchronized (works) {
+      works.add(work);
+      if (works.size() > idle) {
+        return false;
+      }
+      works.notify();
+      return true;
+    }
+  }
+
+  private boolean takeBack(Runnable work) {
+    synchronized (works) {
+      return VIRTUAL != null || works.removeLastOccurrence(work);
+    }
+  }
+
+  private void workAll() {
+    for (Runnable next; (next = nextWork()) != null; ) {
+      runSafely(next);
+    }
+  }
+
+  private void runSafely(Runnable work) {
+    try {
+      work.run();
+    } catch (Throwable e) { // memory is short, perhaps; the others shall be done
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": what was due could not be done", e);
+    }
+    Thread.interrupted(); // a connection may have interrupted its thread; that is not about the next
+  }
+
+  /** Null: there was none for a while. */
+  private Runnable nextWork() {
+    synchronized (works) {
+      idle++;
+      long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LINGERS_MS);
+      for (long leftMs = LINGERS_MS; works.isEmpty() && leftMs > 0; ) {
+        try {
+          works.wait(leftMs);
+        } catch (InterruptedException e) {
+          // nobody has a reason to
+        }
+        leftMs = TimeUnit.NANOSECONDS.toMillis(until - System.nanoTime());
+      }
+      idle--;
+      return works.poll();
+    }
+  }
+
+  /** The same for a close or reset, of which there may be many at once: they share a few threads. */
+  void close(Runnable work) {
+    synchronized (closes) {
+      closes.add(work);
+      if (closers == CLOSERS) {
+        return;
+      }
+      closers++;
+    }
+    try {
+      run(this::closeAll);
+    } catch (Throwable e) {
+      synchronized (closes) {
+        closers--; // the next close sees to this one, too
+      }
+      throw e;
+    }
+  }
+
+  private void closeAll() {
+    for (Runnable next; (next = nextClose()) != null; ) {
+      runSafely(next);
+    }
+  }
+
+  private Runnable nextClose() {
+    synchronized (closes) {
+      Runnable next = closes.poll();
+      closers -= next == null ? 1 : 0;
+      return next;
+    }
+  }
+}
