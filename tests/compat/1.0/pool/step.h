@@ -205,8 +205,8 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
  * over), POOL_E_OPEN (the breaker is open, or the open of this ticket's get failed, and nothing is left that could
  * come), POOL_E_OVERLOAD, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_STALE (no such ticket, perhaps because a step gave it a
  * lease), POOL_E_UNSUPPORTED (of a pool with a vtable), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD.  After POOL_E_TIMEOUT
- * pool_failure() says where the time went, how many are open, leased and wait, and why the last open failed.  Since
- * 0.1.
+ * pool_failure() says where the time went, how many are open, leased and wait, and why the last open failed.
+ * Since 0.1.
  *
  * @param ticket 0, or the ticket of an earlier call
  */
