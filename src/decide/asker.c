@@ -239,7 +239,8 @@ static pool_lease_t join(struct pool *pool, struct slot *slot, pool_lease_t clai
 {
   if (!attend(slot, claim, atomic_load(&waiter->ticket)))
     return POOL_E_STALE;
-  waiter->began_ns = atomic_load(&extra_of(slot)->asked_ns);
+  /* Its place is that of its get: others may have come, and failed to open, before it joined. */
+  waiter->began_ns = waiter->since_ns = atomic_load(&extra_of(slot)->asked_ns);
   step->work = POOL_WORK_OPEN; /* for the waiter to be counted so */
   pool_lease_t result = queue_join(pool, waiter, step);
   step->work = POOL_WORK_NONE;

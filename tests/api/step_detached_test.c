@@ -369,6 +369,27 @@ static void test_step_detached__an_open_that_begins_alone_brings_the_lease(void 
   step_finish(pool, 1);
 }
 
+static void test_step_detached__a_get_joins_where_it_began_and_not_behind_those_who_came_later(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = joining(PLAN(.config.max_open = 2));
+  assert_opens(pool, -1, 0, &step);
+  pool_lease_t claim = step.claim;
+  virtual_advance(MILLISECOND);
+  assert_opens(pool, -1, 0, &step);
+  assert_int_equal(pool_step_done(step.claim, &failed_work, NULL, &step), 0);
+  int64_t later = step.ticket;
+  assert_true(later > 0);
+  virtual_advance(MILLISECOND);
+  int64_t first = join(claim);
+  report(claim, NULL, first);
+  pool_lease_t lease = fetch(pool, first);
+  assert_int_equal(step_put(lease), later);
+  put(fetch(pool, later));
+  step_finish(pool, 1);
+}
+
 static void test_step_detached__a_get_that_has_joined_takes_what_is_put(void **state)
 {
   (void)state;
@@ -543,6 +564,7 @@ int main(void)
       cmocka_unit_test(test_step_detached__a_second_check_is_begun_when_the_first_takes_long),
       cmocka_unit_test(test_step_detached__an_open_that_hangs_is_not_counted_as_idle_soon),
       cmocka_unit_test(test_step_detached__an_open_that_begins_alone_brings_the_lease),
+      cmocka_unit_test(test_step_detached__a_get_joins_where_it_began_and_not_behind_those_who_came_later),
       cmocka_unit_test(test_step_detached__a_get_that_has_joined_takes_what_is_put),
       cmocka_unit_test(test_step_detached__a_get_that_has_joined_is_told_of_its_open),
       cmocka_unit_test(test_step_detached__a_get_waits_on_after_an_open_that_began_alone_has_failed),
