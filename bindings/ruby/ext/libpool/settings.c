@@ -7,7 +7,7 @@
 #include <ruby/fiber/scheduler.h>
 #include <string.h>
 
-enum { DEFAULT_OPENERS = 2, DEFAULT_FAIRNESS_US = 1750, TEXTS = 8 };
+enum { DEFAULT_OPENERS = 2, TEXTS = 8 };
 
 #define TIMEOUT_LIMIT_S 31622400.0 /* a year, as in C */
 
@@ -165,12 +165,9 @@ static int32_t abilities(const struct libpool *self)
          (NIL_P(rb_fiber_scheduler_get()) ? POOL_STEP_THREADS : 0);
 }
 
-/* A thread that is handed a connection needs the GVL before it can use it, and waits for that while others run Ruby
-   code.  So a connection changes hands less often than in C. */
 pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial)
 {
   struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
-  reading.config.fairness_us = DEFAULT_FAIRNESS_US;
   rb_hash_foreach(options, read_one, (VALUE)&reading);
   pool_t *pool = NULL;
   libpool_checked(pool_step_create(&reading.config, abilities(self), &pool, NULL));
