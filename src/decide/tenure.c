@@ -8,7 +8,7 @@
 #include "decide/pool.h"
 #include "decide/waiter.h"
 
-#define TENURE_MOST  20
+#define TENURE_MOST  32
 #define WATCH_LEASES 64
 
 static int64_t fairness_ns(const struct pool *pool)
@@ -21,7 +21,7 @@ static int64_t tenure_ns(const struct pool *pool)
   int64_t fairness = fairness_ns(pool), lease = pool->tenure.lease_ns;
   if (lease <= 0 || lease >= fairness)
     return fairness;
-  double times = 2 * (double)fairness / (double)lease - 1;
+  double times = 1 + 4 * ((double)fairness / (double)lease - 1);
   return times < TENURE_MOST ? (int64_t)(times * (double)fairness) : TENURE_MOST * fairness;
 }
 

@@ -9,7 +9,7 @@
  *
  * The tenure is fairness_us where leases last as long as that: then a connection changes hands at every put.  To wake a
  * thread costs more than a short lease takes, so leases that are shorter lengthen the tenure, to
- * fairness_us * (2 * fairness_us / lease - 1) and at most TENURE_MOST times fairness_us.  How long leases last is
+ * fairness_us * (1 + 4 * (fairness_us / lease - 1)) and at most TENURE_MOST times fairness_us.  How long leases last is
  * measured on one connection at a time.
  *
  * Bound: when n waiters are before it, a waiter is overtaken for fairness_us + tenure * n / c at most; what comes back

@@ -213,7 +213,7 @@ static void test_detail__nobody_overtakes_with_one_that_another_thread_used_sinc
 /* ---- turns: how often a connection changes hands while others wait ---- */
 
 #define FAIRNESS_NS MILLISECOND /* the default */
-#define TENURE_MOST 20          /* times fairness */
+#define TENURE_MOST 32          /* times fairness */
 
 /* A get that does not wait, by a user that runs: a lease, or 0. */
 static pool_lease_t overtake(pool_t *pool)
@@ -320,14 +320,14 @@ static void test_detail__a_waiter_is_overtaken_no_longer_than_its_place_allows(v
 {
   (void)state;
   serve_within(FAIRNESS_NS, FAIRNESS_NS);
-  serve_within(FAIRNESS_NS / 2, 3 * FAIRNESS_NS);
+  serve_within(FAIRNESS_NS / 2, 5 * FAIRNESS_NS);
   serve_within(FAIRNESS_NS / 20, TENURE_MOST * FAIRNESS_NS);
 }
 
 /* How long a user that puts and gets again each `lease_ns` keeps its connection, once that is known. */
 static int64_t tenure_of(int64_t lease_ns)
 {
-  enum { WAITING = 24 };
+  enum { WAITING = TENURE_MOST + 8 };
   int64_t tickets[WAITING], tenure = 0;
   pool_t *pool = step_pool(PLAN(.config.max_open = 1));
   pool_lease_t lease = step_open(pool, NULL);
@@ -348,15 +348,15 @@ static void test_detail__the_shorter_leases_are_the_longer_a_running_user_keeps_
   (void)state;
   assert_int_equal(tenure_of(3 * FAIRNESS_NS), 3 * FAIRNESS_NS);
   assert_int_equal(tenure_of(FAIRNESS_NS), FAIRNESS_NS);
-  assert_int_equal(tenure_of(FAIRNESS_NS / 2), 3 * FAIRNESS_NS);
-  assert_int_equal(tenure_of(FAIRNESS_NS / 4), 7 * FAIRNESS_NS);
+  assert_int_equal(tenure_of(FAIRNESS_NS / 2), 5 * FAIRNESS_NS);
+  assert_int_equal(tenure_of(FAIRNESS_NS / 4), 13 * FAIRNESS_NS);
   assert_int_equal(tenure_of(FAIRNESS_NS / 100), TENURE_MOST * FAIRNESS_NS);
 }
 
 static void test_detail__what_is_held_for_long_again_changes_hands_at_every_put(void **state)
 {
   (void)state;
-  enum { SHORT = 10, LONG = 30, KNOWN = 25, WAITING = SHORT + LONG };
+  enum { SHORT = 10, KNOWN = TENURE_MOST + 5, LONG = KNOWN + 5, WAITING = SHORT + LONG };
   int64_t tickets[WAITING];
   pool_t *pool = step_pool(PLAN(.config.max_open = 1));
   pool_lease_t lease = step_open(pool, NULL);

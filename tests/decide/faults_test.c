@@ -291,7 +291,7 @@ static void *take_turns(void *data)
     int64_t waited = now_ns() - began;
     turns->longest_ns = waited > turns->longest_ns ? waited : turns->longest_ns;
     fake_use(lease);
-    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); /* the work that the connection is held for */
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* the work that the connection is held for */
     pool_put(lease);
     turns->count++;
   }
@@ -315,7 +315,7 @@ static void test_faults__turns_are_fair(void **state)
     turns[i] = (struct turns){.pool = pool, .begin = &begin, .stop = &stop};
     threads[i] = thread_start(take_turns, &turns[i]);
   }
-  wait_until(stats_of(pool).lent > MANY * 200); /* some hundred tenures (tenure.h) */
+  wait_until(stats_of(pool).lent > MANY * 50);
   atomic_store(&stop, true);
   int least = 1 << 30, most = 0;
   for (int i = 0; i < MANY; i++) {

@@ -84,7 +84,7 @@ typedef struct {
   int32_t keeper;
   /** How long running threads may keep a connection to themselves while others wait; 1 or more, or 0 (never).  Then
       it is handed to the first waiter.  With n waiters before it and c connections open, a waiter is overtaken for
-      fairness_us * (1 + n / c) at most; for fairness_us * (1 + 20 * n / c) where leases are much shorter than that,
+      fairness_us * (1 + n / c) at most; for fairness_us * (1 + 32 * n / c) where leases are much shorter than that,
       since waking a thread costs more than such a lease takes. */
   int32_t fairness_us;
   /** What happens when every waiter is late: they are served in order of arrival, or the newest first, or the late
