@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-#define NAIVE_SIZE 8
+#define NAIVE_SIZE 64
 
 struct naive {
   pthread_mutex_t lock;

@@ -29,6 +29,10 @@ static inline void report_only(const char *name, double value, const char *unit)
   report(name, value, unit, (struct bound){NO_BOUND, 0});
 }
 
+/* The median of a contender's rounds, in nanoseconds; JSON has the rounds, in their order, for what compares
+ * contenders. */
+void report_rounds(const char *contest, const char *contender, const double *ns, int count);
+
 /* Writes what was reported to a file and forgets it.  0, or -1 with errno set. */
 int report_write(const char *file);
 

@@ -10,12 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A pool that has a descriptor is steered, so that is made last: where no other number can be had, nobody would listen.
- */
-int bell_of(pool_t *pool)
+static int new_number(void)
 {
-  int bell = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int fd = bell < 0 ? -1 : pool_event_fd(pool);
+  return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static int bell_at(int bell, int fd)
+{
   if (fd >= 0 && dup3(fd, bell, O_CLOEXEC) == bell)
     return bell;
   if (bell >= 0)
@@ -23,18 +24,46 @@ int bell_of(pool_t *pool)
   return -1;
 }
 
-void bell_ring(pool_t *pool)
+/* A pool that has a descriptor is steered, so that is made last: where no other number can be had, nobody would listen.
+ */
+int bell_of(pool_t *pool)
+{
+  int bell = new_number();
+  return bell_at(bell, bell < 0 ? -1 : pool_event_fd(pool));
+}
+
+int bell_of_group(pool_group_t *group)
+{
+  int bell = new_number();
+  return bell_at(bell, bell < 0 ? -1 : pool_group_event_fd(group));
+}
+
+static void ring(int fd)
 {
   const uint64_t once = 1;
-  int fd = pool_event_fd(pool);
   ssize_t written = fd < 0 ? 0 : write(fd, &once, sizeof once);
   (void)written; /* where there is no room for it, it rings already */
 }
 
+void bell_ring(pool_t *pool)
+{
+  ring(pool_event_fd(pool));
+}
+
+void bell_ring_group(pool_group_t *group)
+{
+  ring(pool_group_event_fd(group));
+}
+
 void bell_wait(int bell)
+{
+  bell_wait_for(bell, -1);
+}
+
+void bell_wait_for(int bell, int ms)
 {
   struct pollfd look = {.fd = bell, .events = POLLIN};
   uint64_t rings;
-  ssize_t got = poll(&look, 1, -1) == 1 ? read(bell, &rings, sizeof rings) : 0;
+  ssize_t got = poll(&look, 1, ms) == 1 ? read(bell, &rings, sizeof rings) : 0;
   (void)got; /* pool_maintain() may have been faster */
 }

@@ -90,6 +90,7 @@
 %ignore pool_failure;
 %ignore pool_lease_info_t;
 %ignore pool_leases;
+%ignore pool_health;
 %ignore POOL_NO_DEADLINE;
 %ignore pool_config_init;
 %ignore pool_vtable_init;
@@ -105,15 +106,18 @@
 %ignore pool_config_set;
 %ignore pool_config_get;
 %ignore pool_config_get_number;
+%ignore pool_value;
 
-/* A struct knows its own size, and SWIG would leak a name. */
+/* A struct knows its own size, and SWIG would leak a text. */
 %ignore size;
 %ignore name;
+%ignore budget;
 
 %nodefaultctor pool_stats_t;
 %nodefaultctor pool_times_t;
 
 %newobject pool_report_text;
+%newobject pool_health_text;
 %newobject pool_statistics;
 
 /* ---- Ruby ---- */
@@ -129,11 +133,14 @@
 %typemap(out) int "$result = INT2NUM((int)libpool_checked($1));"
 %typemap(out) int64_t "$result = LL2NUM(libpool_checked($1));"
 %typemap(out) char *pool_report_text "$result = libpool_text($1);"
+%typemap(out) char *pool_health_text "$result = libpool_text($1);"
 %typemap(ret) pool_stats_t * "if (!$1) libpool_checked(pool_failure(NULL));"
 %ignore pool_config_t;
 %ignore pool_config_set_number;
 %ignore pool_config_set_text;
 %ignore pool_config_check;
+%ignore pool_config_shares;
+%ignore pool_value_of;
 %ignore pool_error_t;
 %ignore pool_step_new;
 %ignore pool_driver_new;
@@ -242,6 +249,8 @@ static void throw_failure(JNIEnv *env)
 %throws_if(result < 0, pool_resume)
 %throws_if(result < 0, pool_evict)
 %throws_if(result < 0, pool_resize)
+%throws_if(result < 0, pool_set)
+%throws_if(result == INT64_MIN, pool_value_of)
 %throws_if(result < 0, pool_expose)
 %throws_if(result < 0, pool_expose_all)
 %throws_if(result < 0, pool_tag)
@@ -256,6 +265,7 @@ static void throw_failure(JNIEnv *env)
 %throws_if(!result, pool_url_new)
 %throws_if(!result, pool_statistics)
 %throws_if(!result, pool_report_text)
+%throws_if(!result, pool_health_text)
 #endif
 
 /* ---- the library ---- */
@@ -283,6 +293,7 @@ static void throw_failure(JNIEnv *env)
   ~pool_config_t()
   {
     free((char *)self->name);
+    free((char *)self->budget);
     free(self);
   }
 }
@@ -303,11 +314,22 @@ static void throw_failure(JNIEnv *env)
 /* What the struct keeps of the text is a copy, freed with it. */
 static int pool_config_set_text(pool_config_t *config, const char *name, const char *text, pool_error_t *error)
 {
-  const char *before = config->name;
+  const char *before[] = {config->name, config->budget};
   char *copy = text ? strdup(text) : NULL;
   int code = pool_config_set(config, name, copy, error);
-  free(copy && config->name == copy ? (char *)before : copy);
+  if (copy && config->name == copy)
+    free((char *)before[0]);
+  else if (copy && config->budget == copy)
+    free((char *)before[1]);
+  else
+    free(copy);
   return code;
+}
+
+/* Whether a budget is set. */
+static int pool_config_shares(const pool_config_t *config)
+{
+  return config->budget && *config->budget;
 }
 
 /* A pool without callbacks, with the abilities POOL_STEP_*, or NULL and why.  A name that is given goes before that of
@@ -335,9 +357,14 @@ static int pool_url_settings(pool_config_t *config, const char *url, pool_error_
 {
   pool_vtable_t vtable = POOL_VTABLE_INIT;
   void *context = NULL;
+  const char *budget = config->budget;
   int code = pool_url_prepare(url, config, &vtable, &context, error);
   if (code == 0 && vtable.release)
     vtable.release(context);
+  if (config->budget != budget) { /* the library's: what the struct has is a copy, freed with it */
+    free((char *)budget);
+    config->budget = strdup(config->budget);
+  }
   return code;
 }
 
@@ -348,6 +375,13 @@ static pool_t *pool_url_new(pool_config_t *config, const char *name, const char 
   pool_config_t named = *config;
   named.name = name && *name ? name : named.name;
   return pool_open_with(&named, url, &pool, error) == 0 ? pool : NULL;
+}
+
+/* A setting of a pool as it is now, or INT64_MIN. */
+static int64_t pool_value_of(pool_t *pool, const char *name)
+{
+  int64_t value;
+  return pool_value(pool, name, &value) == 0 ? value : INT64_MIN;
 }
 
 /* All pools of the process: no language has to make a NULL for it. */
@@ -365,6 +399,20 @@ static char *pool_report_text(pool_t *pool, int32_t format)
   char *copy = strdup(text.data);
   pool_bytes_free(&text);
   return copy;
+}
+
+/* What pool_health() says: the number of the word, a digit, and behind it the line for people; or NULL. */
+static char *pool_health_text(pool_t *pool, int64_t stuck_after_ms)
+{
+  pool_bytes_t why = {NULL, 0};
+  char *text = NULL;
+  int health = pool_health(pool, stuck_after_ms, &why);
+  if (health >= 0 && (text = malloc(why.size + 2))) {
+    text[0] = (char)('0' + health);
+    memcpy(text + 1, why.data, why.size + 1);
+  }
+  pool_bytes_free(&why);
+  return text;
 }
 
 /* The counts of this moment, or NULL. */

@@ -4,10 +4,10 @@
 set(POOL_DRIVER_BUILD_FOLDER ${PROJECT_BINARY_DIR}/drivers)
 
 # What drivers share, and those files of the library that know no pool.
-add_library(pool_driver_support STATIC src/base/near.c src/base/thread.c src/base/url.c drivers/support/address.c
+add_library(pool_driver_support STATIC src/base/near.c src/base/thread.c src/base/url.c drivers/support/address.c drivers/support/base64.c
             drivers/support/connect.c drivers/support/deadline.c drivers/support/failure.c drivers/support/json_array.c
-            drivers/support/json_check.c drivers/support/json_text.c drivers/support/lookup.c drivers/support/parameters.c
-            drivers/support/phase.c)
+            drivers/support/json_check.c drivers/support/json_text.c drivers/support/lookup.c drivers/support/members.c
+            drivers/support/parameters.c drivers/support/phase.c drivers/support/sleeper.c)
 target_include_directories(pool_driver_support PUBLIC drivers src abi)
 target_compile_definitions(pool_driver_support PUBLIC _GNU_SOURCE DRIVER_VERSION="${PROJECT_VERSION}")
 target_link_libraries(pool_driver_support PUBLIC Threads::Threads pool_warnings)
@@ -72,13 +72,20 @@ if(openssl_FOUND)
   set_target_properties(pool_driver_wire PROPERTIES POSITION_INDEPENDENT_CODE ON EXCLUDE_FROM_ALL ON)
   pool_driver(tcp TITLE "sockets, by TCP and TLS" SOURCES call settings stream tcp LIBRARIES pool_driver_wire
               HEADERS drivers/tcp/include/pool/tcp.h)
+  pkg_check_modules(libcurl IMPORTED_TARGET libcurl>=7.87) # whose writes by TLS raise no signal
+  if(libcurl_FOUND)
+    include(drivers/budget-etcd/budget-etcd.cmake)
+  else()
+    message(STATUS "The engine etcd of budgets is left out: it needs libcurl 7.87 or newer (Debian: apt-get install libcurl4-openssl-dev)")
+  endif()
   pkg_check_modules(hiredis IMPORTED_TARGET hiredis>=0.14)
   if(hiredis_FOUND)
     pool_driver(redis TITLE "Redis servers"
-                SOURCES arguments base64 batch call cleanse exchange later login redis render session settings stream
+                SOURCES arguments batch call cleanse exchange later login redis render session settings stream
                         surface traces
                 LIBRARIES pool_driver_wire PkgConfig::hiredis
                 HEADERS drivers/redis/include/pool/redis.h REQUIRES hiredis)
+    include(drivers/budget-redis/budget-redis.cmake)
   else()
     message(STATUS "The driver redis is left out: it needs hiredis 0.14 or newer (Debian: apt-get install libhiredis-dev)")
   endif()

@@ -282,7 +282,8 @@ static void report(struct demo *demo)
   qsort(demo->latencies, (size_t)ended, sizeof *demo->latencies, compare);
   printf("\n%-20s %12ld\n%-20s %12ld\n%-20s %12" PRId64 "\n", "calls", ended, "errors", errors, "connections opened",
          stats.opened);
-  printf("%-20s %9.3f ms\n", "longest wait", (double)stats.wait_max_ns / 1e6);
+  printf("%-20s %9.3f ms%s\n", "longest wait", (double)stats.wait_max_ns / 1e6,
+         stats.wait_max_ns == 0 ? " (no get had to wait)" : "");
   printf("%-20s %9.3f ms\n", "p50 latency", percentile_ms(demo->latencies, ended, 50));
   printf("%-20s %9.3f ms\n\n", "p99 latency", percentile_ms(demo->latencies, ended, 99));
   fflush(stdout);

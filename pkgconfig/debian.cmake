@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # cpack -G DEB: libpool1 (the library), libpool-drivers, libpool-NAME for each driver that brings a library along,
-# poolctl, libpool-dev and libpool-doc.  The drivers have a package of
-# their own because the names of their files have no number in them: libpool1 and a libpool2 must fit on one system.
+# libpool-budget-etcd, poolctl, libpool-dev and libpool-doc.  The drivers have a package of their own because the names of
+# their files have no number in them: libpool1 and a libpool2 must fit on one system.
 set(POOL_PACKAGE_MAINTAINER "The libpool authors <maintainers@libpool.example>" CACHE STRING
     "Who stands in Debian packages as their maintainer")
 set(CPACK_GENERATOR DEB)
@@ -39,7 +39,7 @@ which was given back can never be used by who had it before.
 .
 This package has ${text}")
 endmacro()
-pool_package(runtime libpool${POOL_ABI_VERSION} libs "thread-safe connection pool for every language"
+pool_package(runtime libpool${POOL_ABI_VERSION} libs "thread-safe connection pool for C, Go, Java and Ruby"
              "the shared library.")
 pool_package(drivers libpool-drivers libs "thread-safe connection pool - drivers for servers"
              "the drivers that come with it, for JSON-RPC servers.")
@@ -47,7 +47,7 @@ pool_package(development libpool-dev libdevel "thread-safe connection pool - fil
              "what programs are compiled with: headers, the static
 library, files for pkg-config and CMake, and manual pages.")
 pool_package(doc libpool-doc doc "thread-safe connection pool - documentation"
-             "the guide and examples.")
+             "the pages and examples.")
 foreach(driver ${POOL_DRIVER_NAMES})
   get_target_property(title pool_${driver} POOL_TITLE)
   if(title)
@@ -59,6 +59,14 @@ foreach(driver ${POOL_DRIVER_NAMES})
     set(CPACK_DEBIAN_DRIVER_${upper}_PACKAGE_SHLIBDEPS ON)
   endif()
 endforeach()
+if(TARGET pool_budget_etcd)
+  list(APPEND CPACK_COMPONENTS_ALL budget_etcd)
+  pool_package(budget_etcd libpool-budget-etcd libs "thread-safe connection pool - budgets in etcd"
+               "what keeps the budget of a fleet in etcd: one limit on
+connections for many processes and machines.")
+  set(CPACK_COMPONENT_BUDGET_ETCD_DEPENDS runtime)
+  set(CPACK_DEBIAN_BUDGET_ETCD_PACKAGE_SHLIBDEPS ON)
+endif()
 if(POOL_HAS_CTL)
   list(APPEND CPACK_COMPONENTS_ALL poolctl)
   pool_package(poolctl poolctl utils "thread-safe connection pool - program for operators"

@@ -25,11 +25,12 @@ if(POOL_DEVELOPER)
 endif()
 configure_file(pkgconfig/Doxyfile.in ${man_folder}/Doxyfile @ONLY)
 file(GLOB headers CONFIGURE_DEPENDS abi/pool/*.h)
+file(GLOB examples CONFIGURE_DEPENDS examples/*.c)
 add_custom_command(OUTPUT ${man_folder}/man3/libpool.3
-  DEPENDS ${headers} pkgconfig/man.rb pkgconfig/sections.sed ${man_folder}/Doxyfile
+  DEPENDS ${headers} ${examples} pkgconfig/man.rb pkgconfig/sections.sed ${man_folder}/Doxyfile
   COMMAND ${CMAKE_COMMAND} -E rm -rf ${man_folder}/xml ${man_folder}/man3
   COMMAND ${POOL_DOXYGEN} ${man_folder}/Doxyfile
-  COMMAND ${POOL_RUBY_FOR_MAN} ${PROJECT_SOURCE_DIR}/pkgconfig/man.rb ${man_folder}/xml ${man_folder}/man3
+  COMMAND ${POOL_RUBY_FOR_MAN} ${PROJECT_SOURCE_DIR}/pkgconfig/man.rb ${man_folder}/xml ${man_folder}/man3 ${PROJECT_SOURCE_DIR}/examples
   COMMENT "Writing manual pages" VERBATIM)
 add_custom_target(man ALL DEPENDS ${man_folder}/man3/libpool.3)
 install(DIRECTORY ${man_folder}/man3 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT development)

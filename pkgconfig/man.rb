@@ -3,7 +3,7 @@
 
 # Writes manual pages from what Doxygen has read in the headers: one for each header, function, struct and type of a
 # callback.
-# usage: ruby man.rb XML_FOLDER OUTPUT_FOLDER
+# usage: ruby man.rb XML_FOLDER OUTPUT_FOLDER FOLDER_OF_EXAMPLES
 
 require 'fileutils'
 require 'rexml/document'
@@ -177,11 +177,49 @@ class Entry
   end
 end
 
+# Uses of functions in the programs of examples/.
+class Examples
+  MOST_LINES = 24
+  AROUND = 4
+
+  def initialize(folder)
+    @functions = Dir[File.join(folder, '*.c')].flat_map { |file| functions(file) }
+  end
+
+  # The shortest function that calls this one, or what stands around the call in a long one.
+  def of(name)
+    call = /\b#{name}\(/
+    file, lines = @functions.select { |_, body| body.grep(call).any? }.min_by { |_, body| body.size }
+    return [] unless file
+
+    [".Pa examples/#{File.basename(file)}", 'has this:', *Markup.example(cut(lines, call).join)]
+  end
+
+  private
+
+  def cut(lines, call)
+    return lines if lines.size <= MOST_LINES
+
+    at = lines.index { |line| line.match?(call) }
+    lines[[at - AROUND, 0].max..at + AROUND]
+  end
+
+  # Each function with the comment above it: a brace stands alone where it begins and where it ends.
+  def functions(file)
+    lines = File.readlines(file)
+    lines.each_index.select { |at| lines[at] == "{\n" }.map do |at|
+      head = at.downto(1).find { |above| lines[above - 1].strip.empty? } || 0
+      [file, lines[head..(at...lines.size).find { |below| lines[below] == "}\n" }]]
+    end
+  end
+end
+
 # Writes all pages of a folder.
 class Manual
   FACTS = ['Blocks', 'Ownership', 'Threads', 'From a callback'].freeze
 
-  def initialize(xml, folder, date)
+  def initialize(xml, folder, date, examples)
+    @examples = examples
     compounds = Dir[File.join(xml, '{*_8h,struct*}.xml')].map do |file|
       Entry.new(REXML::Document.new(File.read(file)).elements['doxygen/compounddef'])
     end
@@ -228,6 +266,7 @@ class Manual
                .section('DESCRIPTION', description(entry) + table(parameters(entry)))
                .section('BEHAVIOUR', facts(entry))
                .section('RETURN VALUES', returns(entry))
+               .section('EXAMPLES', @examples.of(entry.name))
                .section('ERRORS', entry.sentence('Errors'))
                .section('SEE ALSO', see_also(entry))
                .section('HISTORY', history(entry)).write(@folder)
@@ -345,6 +384,6 @@ class Manual
   end
 end
 
-abort 'usage: man.rb XML_FOLDER OUTPUT_FOLDER' unless ARGV.length == 2
+abort 'usage: man.rb XML_FOLDER OUTPUT_FOLDER FOLDER_OF_EXAMPLES' unless ARGV.length == 3
 seconds = ENV.fetch('SOURCE_DATE_EPOCH', Time.now.to_i).to_i
-Manual.new(ARGV[0], ARGV[1], Time.at(seconds).utc.strftime('%B %-d, %Y')).write
+Manual.new(ARGV[0], ARGV[1], Time.at(seconds).utc.strftime('%B %-d, %Y'), Examples.new(ARGV[2])).write

@@ -33,6 +33,7 @@ static const struct argp_option all[] = {
     {"hold", 'H', "US", 0, "Microseconds that a connection is kept (0)", 0},
     {"method", 'm', "METHOD", 0, "Call METHOD in each use", 0},
     {"with", 'w', "ARGS", 0, "Arguments for --method", 0},
+    {"stuck-after", 'a', "MS", 0, "Milliseconds without a connection that came back (the pool's get_timeout_ms)", 0},
     {"pool-only", 'o', NULL, 0, "Leave out the run without a pool", 0},
 };
 
@@ -117,7 +118,8 @@ static int meet_number(int key, char *text, struct argp_state *state)
   } numbers[] = {
       {'t', "timeout", 1, DAY_MS, &arguments->timeout_ms},    {'i', "interval", 50, DAY_MS, &arguments->interval_ms},
       {'d', "duration", 10, DAY_MS, &arguments->duration_ms}, {'n', "rows", 0, 10000, &arguments->rows},
-      {'T', "threads", 1, 1024, &arguments->threads},         {'H', "hold", 0, 60000000, &arguments->hold_us}};
+      {'T', "threads", 1, 1024, &arguments->threads},         {'H', "hold", 0, 60000000, &arguments->hold_us},
+      {'a', "stuck-after", 1, DAY_MS, &arguments->stuck_ms}};
   for (const struct number *number = numbers; number < numbers + sizeof numbers / sizeof *numbers; number++)
     if (number->key == key) {
       read_number(state, number->name, text, number->least, number->most, number->value);

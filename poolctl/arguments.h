@@ -13,6 +13,7 @@ struct arguments {
   const char *method; /* that bench calls in each use, and with what; NULL: it only borrows */
   const char *with;
   int64_t threads, duration_ms, hold_us, interval_ms, timeout_ms, rows;
+  int64_t stuck_ms;     /* 0: not said */
   const char *words[3]; /* behind the URL */
   int count;
 };

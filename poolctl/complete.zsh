@@ -29,10 +29,12 @@ _poolctl() {
     'drivers:list the drivers that are found'
     'settings:list the settings of a pool'
     'top:watch the pools of running processes'
+    'budget:watch the members of a budget'
     'pause:lend no more connections'
     'resume:lend again'
     'flush:close all connections'
     'evict:end all waits'
+    'health:say whether a pool is healthy, busy, stuck or down'
     'resize:allow another number of connections'
   )
   json=('(-j --json)'{-j,--json}'[one JSON document]')
@@ -61,7 +63,11 @@ _poolctl() {
         '(-i --interval)'{-i,--interval}'[time between two looks]:milliseconds:' \
         '(-n --rows)'{-n,--rows}'[leases under plain lines]:number:' \
         '(-s --sort)'{-s,--sort}'[column]:column:(pid program pool lent idle open waiting p99 rate held)' ;;
+    budget)
+      _arguments $json $url '(-1 --once)'{-1,--once}'[once]' '(-p --plain)'{-p,--plain}'[lines of text]' \
+        '(-i --interval)'{-i,--interval}'[time between two looks]:milliseconds:' '1:URL:' ;;
     settings) _arguments $json '1:setting:_poolctl_settings' ;;
+    health) _arguments $json '(-a --stuck-after)'{-a,--stuck-after}'[milliseconds without a connection that came back]:ms:' '1:pool:_poolctl_pools' ;;
     pause|resume|flush|evict) _arguments $json '1:pool:_poolctl_pools' ;;
     resize) _arguments $json '1:pool:_poolctl_pools' '2:number:' ;;
     *) _arguments $json ;;

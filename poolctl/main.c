@@ -32,6 +32,10 @@ static const struct command commands[] = {
     {"top", "", "Watch the pools of running processes",
      "Shows the pools of running processes that expose them: POOL_EXPOSE=1 in their environment, or pool_expose().",
      "j1pisn", false, 0, 0, top_run},
+    {"budget", "[URL]", "Watch the members of a budget",
+     "Shows the members that share the limit of URL, host:NAME or redis://HOST:PORT/DB/NAME, and what each has and "
+     "wants.",
+     "ju1pi", true, 0, 0, budget_run},
     {"pause", "PID[/POOL]", "Lend no more connections", "Lends no more connections until `poolctl resume`.", "j", false,
      1, 1, pause_run},
     {"resume", "PID[/POOL]", "Lend again", "Takes one pause back; after the last, waiters are served.", "j", false, 1,
@@ -42,6 +46,10 @@ static const struct command commands[] = {
      evict_run},
     {"resize", "PID[/POOL] N", "Allow N connections", "Changes how many connections there may be; 0 means no limit.",
      "j", false, 2, 2, resize_run},
+    {"health", "POOL | PID[/POOL]", "Healthy, busy, stuck or down",
+     "Says how a pool is, without taking a connection, for the probes of orchestrators. Ends with 0 where all that are "
+     "meant are healthy or busy, 4 where one is stuck, 5 where one is down.",
+     "ja", false, 1, 1, health_run},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -14,7 +14,9 @@ enum {
   EXIT_OK = 0,
   EXIT_FAILED = 1, /* a server, a pool or a process said no */
   EXIT_USAGE = 2,  /* the command line is wrong */
-  EXIT_ABSENT = 3  /* there is no such driver, process or pool */
+  EXIT_ABSENT = 3, /* there is no such driver, process or pool */
+  EXIT_STUCK = 4,  /* of health: a pool is stuck */
+  EXIT_DOWN = 5    /* of health: a pool is down */
 };
 
 /* A line for people on stderr: what went wrong, and what to do.  Returns the code. */

@@ -54,7 +54,7 @@ static const char *state_of(const json_t *pool)
     return "closed";
   if (number(pool, "pauses") > 0)
     return "paused";
-  return json_is_true(json_object_get(pool, "breaker_open")) ? "breaker open" : "";
+  return number(pool, "breaker_open") ? "breaker open" : "";
 }
 
 static int64_t longest_of(json_t *leases)

@@ -15,6 +15,23 @@ foreach(loop epoll libuv)
   endif()
 endforeach()
 
+add_test(NAME example.manual COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/example_test.sh $<TARGET_FILE:manual>
+                                     "manual: each function did what its page shows")
+add_test(NAME example.step COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/example_test.sh $<TARGET_FILE:step>
+                                   "step: 4 leases, 1 connection opened, 1 closed")
+add_test(NAME example.budget COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/example_test.sh $<TARGET_FILE:budget>
+                                     "budget: 2 pools share 4 connections")
+add_test(NAME example.tenants COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/example_test.sh $<TARGET_FILE:tenants>
+                                      "tenants: 50 keys, at most 4 connections")
+set_tests_properties(example.manual example.step example.budget example.tenants PROPERTIES LABELS demo TIMEOUT 120
+                     ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
+
+if(TARGET poolctl)
+  add_test(NAME example.exposed COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/exposed_test.sh $<TARGET_FILE:exposed>
+                                        $<TARGET_FILE:poolctl>)
+  set_tests_properties(example.exposed PROPERTIES LABELS demo TIMEOUT 120)
+endif()
+
 if(NOT TARGET sqlite)
   message(STATUS "The test of the example of a description is left out: it needs SQLite and the driver foreign")
   return()

@@ -21,7 +21,7 @@ function(pool_fuzzer name)
     configure_file(fuzz/${name}.dict ${folder}/${name}.dict COPYONLY)
   endif()
   add_custom_command(OUTPUT ${fuzzer} DEPENDS ${files} ${headers}
-    COMMAND ${POOL_CLANG} -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE
+    COMMAND ${POOL_CLANG} -std=gnu11 -O1 -gline-tables-only -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE
             -I${PROJECT_SOURCE_DIR}/drivers -I${PROJECT_SOURCE_DIR}/src -I${PROJECT_SOURCE_DIR}/abi ${files} -o ${fuzzer}
             ${arg_LIBRARIES}
     COMMENT "Building the fuzzer of ${name}" VERBATIM)

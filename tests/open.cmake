@@ -27,7 +27,7 @@ target_link_libraries(opened_lacking PRIVATE open_needed)
 
 pool_test(api/open LABELS drivers
           LIBRARIES -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strdup -Wl,--wrap=free)
-foreach(program open_test open_test.portable)
+foreach(program ${made_programs})
   target_compile_definitions(${program} PRIVATE OPENED_FOLDER="${opened_folder}")
   add_dependencies(${program} opened_rec opened_rec_tls opened_foreign opened_old opened_poor opened_lacking)
 endforeach()

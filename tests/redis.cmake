@@ -18,3 +18,17 @@ endforeach()
 if(TARGET pool_redis)
   target_link_libraries(redis_test PRIVATE PkgConfig::hiredis)
 endif()
+
+# The engine `redis` of budgets, beside the ledger in C, whose rules it has.
+if(TARGET pool_budget_redis)
+  add_executable(budget_redis_test budget/engine.c budget/engines_test.c budget/redis_test.c drivers/proxy.c drivers/redis_server.c drivers/server.c
+                 ${PROJECT_SOURCE_DIR}/src/base/ledger.c ${PROJECT_SOURCE_DIR}/src/base/share.c)
+  target_include_directories(budget_redis_test PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(budget_redis_test PRIVATE pool_test_support pool PkgConfig::hiredis
+                        -L${POOL_DRIVER_BUILD_FOLDER} -l:pool-budget-redis.so)
+  set_target_properties(budget_redis_test PROPERTIES BUILD_RPATH ${POOL_DRIVER_BUILD_FOLDER})
+  add_dependencies(budget_redis_test pool_budget_redis)
+  add_test(NAME budget.redis COMMAND budget_redis_test)
+  set_tests_properties(budget.redis PROPERTIES LABELS drivers TIMEOUT 300
+                       ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
+endif()

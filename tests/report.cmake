@@ -16,7 +16,7 @@ add_test(NAME report.locale COMMAND ${POOL_LOCALEDEF} -i de_DE -f UTF-8 ${locale
 set_tests_properties(report.locale PROPERTIES FIXTURES_SETUP locale LABELS unit)
 
 pool_test(api/report INSIDE LIBRARIES PkgConfig::jansson)
-set_tests_properties(report report.portable PROPERTIES FIXTURES_REQUIRED locale ENVIRONMENT LOCPATH=${locales})
+set_tests_properties(${made_tests} PROPERTIES FIXTURES_REQUIRED locale ENVIRONMENT LOCPATH=${locales})
 
 add_executable(report_metrics api/report_metrics.c)
 target_include_directories(report_metrics PRIVATE ${PROJECT_SOURCE_DIR}/src)
@@ -24,3 +24,10 @@ target_link_libraries(report_metrics PRIVATE pool_test_support pool_inside)
 add_test(NAME report.promtool
          COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/report_promtool.sh $<TARGET_FILE:report_metrics> ${POOL_PROMTOOL})
 set_tests_properties(report.promtool PROPERTIES LABELS unit TIMEOUT 300)
+
+
+add_executable(dashboard api/dashboard.c)
+target_link_libraries(dashboard PRIVATE PkgConfig::jansson)
+add_test(NAME monitoring COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/monitoring.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE:report_metrics>
+                                 $<TARGET_FILE:dashboard> ${POOL_PROMTOOL})
+set_tests_properties(monitoring PROPERTIES LABELS unit TIMEOUT 300)

@@ -31,4 +31,4 @@ done
 
 # Java takes no comma before a closing parenthesis, Go wants one before a brace.
 said=$("$rows" <<<$'f(\n@span $camel,\n  )\n{\n@span $Camel,\n}')
-[ "$said" = $'f(\nwaitNs,\nwaitMaxNs\n  )\n{\nWaitSum,\nWaitMax,\n}' ] || fail "it says: $said"
+[ "$said" = $'f(\noldestWaitNs,\noldestLeaseNs,\nwaitNs,\nwaitMaxNs\n  )\n{\nOldestWait,\nOldestLease,\nWaitSum,\nWaitMax,\n}' ] || fail "it says: $said"

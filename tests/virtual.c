@@ -116,6 +116,16 @@ void park_wake(_Atomic uint32_t *word)
   pthread_mutex_unlock(&lock);
 }
 
+void park_wait_shared(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  park_wait(word, seen, deadline_ns);
+}
+
+void park_wake_shared(_Atomic uint32_t *word)
+{
+  park_wake(word);
+}
+
 void park_reset(void)
 {
   pthread_mutex_init(&lock, NULL);

@@ -39,7 +39,8 @@ class Pen
   def style = "#{' font-weight="bold"' if @bold}#{' opacity="0.6"' if @dim && !@reverse}"
 end
 
-def escape(text) = text.gsub('&', '&amp;').gsub('<', '&lt;').gsub('>', '&gt;')
+# Browsers make one space of several, whatever the picture asks for, but leave those that do not break.
+def escape(text) = text.gsub('&', '&amp;').gsub('<', '&lt;').gsub('>', '&gt;').tr(' ', "\u00a0")
 
 def run(pen, text, column, row)
   left = (column * WIDTH).round(1) + 12
@@ -59,7 +60,7 @@ height = (lines.length * HEIGHT) + 24
 puts %(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 #{width} #{height}" width="#{width}" height="#{height}">)
 puts '<title>poolctl top: three pools of a process, and the leases of the chosen one</title>'
 puts %(<rect width="#{width}" height="#{height}" rx="6" fill="#{GROUND}"/>)
-puts '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="13" style="white-space:pre" xml:space="preserve">'
+puts '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="13">'
 pen = Pen.new
 lines.each_with_index do |line, row|
   column = 0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints what tools/settings makes of the rows of settings.def: members, init, or the table of a section of the guide.
-   usage: settings members | init | how_many | how_long | ... */
+/* Prints what tools/settings makes of the rows of settings.def: members, init, a table of all, or the paragraphs of a
+   section of docs/settings.md.  usage: settings members | init | all | how_many | how_long | ... */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,7 +94,7 @@ static void print_init(void)
   printf(" }\n");
 }
 
-/* ---- the guide ---- */
+/* ---- docs/settings.md ---- */
 
 static bool is_name(const char *word, int length)
 {
@@ -120,7 +120,7 @@ static void print_sentence(const char *text)
 static void print_default(const struct setting_row *row)
 {
   if (row->kind == TEXT)
-    printf("pool");
+    printf(strcmp(row->name, "name") == 0 ? "pool" : "none");
   else if (row->off == row->initial)
     print_sentence(row->off_means);
   else if (row_has_names(row))
@@ -131,25 +131,69 @@ static void print_default(const struct setting_row *row)
     printf("%" PRId64 "%s%s", row->initial, strlen(row->unit) == 2 ? " " : "", strlen(row->unit) == 2 ? row->unit : "");
 }
 
-static int print_table(const char *section)
+static void print_range(const struct setting_row *row)
 {
-  int found = 0;
-  printf("| setting | default | may be | means |\n|---|---|---|---|\n");
+  char words[200];
+  row_words(row, 0, words, sizeof words);
+  print_sentence(words);
+}
+
+/* All settings with what a reader looks for first; each leads to its paragraph. */
+static void print_table(void)
+{
+  printf("| setting | default | may be |\n|---|---|---|\n");
   for (int i = 0; i < ROWS; i++) {
-    const struct setting_row *row = &rows[i].row;
-    char words[200];
-    if (strcasecmp(rows[i].section, section) != 0)
+    if (!*rows[i].section)
       continue;
-    found++;
-    printf("| `%s` | ", row->name);
-    print_default(row);
-    row_words(row, 0, words, sizeof words);
+    printf("| [`%s`](#%s) | ", rows[i].row.name, rows[i].row.name);
+    print_default(&rows[i].row);
     printf(" | ");
-    print_sentence(words);
-    printf(" | ");
-    print_sentence(row->sentence);
+    print_range(&rows[i].row);
     printf(" |\n");
   }
+}
+
+/* A sentence that begins with a capital, unless it begins with a name. */
+static void print_capital(const char *text)
+{
+  char first[1000];
+  snprintf(first, sizeof first, "%s", text);
+  if (strcspn(first, "_ ") == strcspn(first, " "))
+    first[0] = (char)toupper((unsigned char)first[0]);
+  print_sentence(first);
+}
+
+static void print_paragraph(const struct text *text)
+{
+  printf("\n### `%s`\n\n", text->row.name);
+  print_capital(text->row.sentence);
+  printf(".%s", *text->more ? " " : "");
+  for (const char *more = text->more; *more;) { /* one space between sentences */
+    char piece[1000];
+    size_t length = strstr(more, ".  ") ? (size_t)(strstr(more, ".  ") - more) + 2 : strlen(more);
+    snprintf(piece, sizeof piece, "%.*s", (int)length, more);
+    print_sentence(piece);
+    more += length;
+    more += strspn(more, " ");
+  }
+  printf("\n*Default: ");
+  print_default(&text->row);
+  if (has_range(&text->row)) {
+    printf(". It may be ");
+    print_range(&text->row);
+  }
+  printf(".*\n");
+}
+
+static int print_section(const char *section)
+{
+  int found = 0;
+  for (int i = 0; i < ROWS; i++)
+    if (strcasecmp(rows[i].section, section) == 0) {
+      print_paragraph(&rows[i]);
+      found++;
+    }
+  printf("\n");
   return found ? 0 : 1;
 }
 
@@ -161,7 +205,9 @@ int main(int argc, char **argv)
     print_members();
   else if (strcmp(argv[1], "init") == 0)
     print_init();
+  else if (strcmp(argv[1], "all") == 0)
+    print_table();
   else
-    return print_table(argv[1]);
+    return print_section(argv[1]);
   return 0;
 }

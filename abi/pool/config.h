@@ -17,9 +17,10 @@ extern "C" {
 #define POOL_KEEPER_THREAD 0 /**< library threads keep time and do what is due; started when something needs them */
 #define POOL_KEEPER_MANUAL 1 /**< the program calls pool_maintain() */
 
-#define POOL_QUEUE_FIFO 0 /**< waiters are served in order of arrival, always */
+#define POOL_QUEUE_FIFO 0 /**< order of arrival, within fairness_us */
 #define POOL_QUEUE_LIFO 1 /**< the newest first while the pool is overloaded: some in time are better than all late */
-#define POOL_QUEUE_SHED 2 /**< while the pool is overloaded, the late get POOL_E_OVERLOAD as others put or come */
+#define POOL_QUEUE_SHED 2 /**< while the pool is overloaded, gets late by overload_after_ms end with POOL_E_OVERLOAD   \
+                           */
 
 #define POOL_SETTING_NUMBER 0 /**< a number, from least to most, or off */
 #define POOL_SETTING_CHOICE 1 /**< one of several, with the names in choices */
@@ -48,54 +49,56 @@ typedef struct {
     Times that end a thing on their own (idle_timeout_ms and so on) are kept by library threads or pool_maintain(), to
     within a quarter of themselves while connections are in use.  Where those are late, because the program or the
     machine was stopped or nobody calls pool_maintain(), a get finds that out: what is overdue by idle_timeout_ms,
-    max_lifetime_ms or check_after_ms is not lent; where it is not known since when a connection has been idle, it may
+    max_lifetime_ms or check_after_ms is not lent. Where it is not known since when a connection has been idle, it may
     be checked or closed too early.  Leave room between min_idle and max_idle. */
 typedef struct {
   size_t size;
   /* rows: members, which tools/settings makes of src/api/settings.def */
-  /** Shown in messages and reports, so best one for each pool.  At most 47 bytes are kept, with a question mark for
-      what is no text of one line.  NULL means "pool". */
+  /** Shown in messages and reports; give each pool its own.  At most 47 bytes are kept, with a question mark for what
+      is no text of one line.  NULL means "pool". */
   const char *name;
-  /** Opened by pool_create(), which fails whole if one of them fails */
+  /** pool_create() opens this many connections.  If one open fails, pool_create() closes the others and returns the
+      error. */
   int32_t initial;
-  /** So many are kept idle: opened in the background as others are lent or closed; 0 to 1048568.  After a failed open
-      they are opened again after a second, or when retry_min_ms says. */
+  /** Keep at least this many idle connections; missing ones are opened in the background; 0 to 1048568.  After a
+      failed open the next try comes after a second, or when retry_min_ms says. */
   int32_t min_idle;
-  /** More than that are closed on return; where there is no max_open, -1 means the most of 10, twice min_idle and
-      min_open; 1 or more, or -1 (as many as max_open) */
+  /** A connection that is put back while this many are idle is closed; 1 or more, or -1 (as many as max_open).
+      Without max_open, -1 means the largest of 10, twice min_idle, and min_open. */
   int32_t max_idle;
-  /** So many are kept open, idle and lent together: what min_idle is for a pool whose load comes in steps; 0 to
-      1048568.  They are opened in the background as those of min_idle are, and not closed by idle_timeout_ms.  At
-      most max_open and max_idle. */
+  /** Keep at least this many connections, idle and lent together: min_idle for a load that comes in steps; 0 to
+      1048568.  They are opened in the background as those of min_idle are, and idle_timeout_ms does not close them.
+      At most max_open and max_idle. */
   int32_t min_open;
-  /** The hard cap on connections open, being opened or being closed; pool_resize() changes it while the pool runs; 1
-      to 1048568, or 0 (no hard cap) */
+  /** The hard cap on connections: open, being opened and being closed; 1 to 1048568, or 0 (no hard cap).
+      pool_resize() changes it while the pool runs. */
   int32_t max_open;
-  /** At most so many are being opened at one time: spares a server that has just come back; 1 or more, or 0 (no
-      limit) */
+  /** At most this many connections are being opened at one time; spares a server that has just come back; 1 or more,
+      or 0 (no limit) */
   int32_t max_opening;
-  /** At most so many wait for a connection, the next gets POOL_E_OVERLOAD; 1 or more, or 0 (no limit) */
+  /** At most this many gets wait; the next one fails with POOL_E_OVERLOAD; 1 or more, or 0 (no limit) */
   int32_t max_waiters;
-  /** Up to so many library threads open connections; without, a thread opens what it needs; 1 to 1024, or 0 (none).
-      With openers a caller takes a returned or an opened connection, whichever comes first. */
+  /** Up to this many library threads open connections; without them the thread that gets opens; 1 to 1024, or 0
+      (none).  With openers a get takes a returned or an opened connection, whichever comes first, and ends at its
+      timeout even if an open hangs. */
   int32_t openers;
-  /** Who keeps the time: library threads, or the program with pool_maintain(); thread (0) or manual (1).
+  /** Keeps the times: library threads, or the program with pool_maintain(); thread (0) or manual (1).
       POOL_KEEPER_*. */
   int32_t keeper;
-  /** How long running threads may keep a connection to themselves while others wait; 1 or more, or 0 (never).  Then
-      it is handed to the first waiter.  With n waiters before it and c connections open, a waiter is overtaken for
-      fairness_us * (1 + n / c) at most; for fairness_us * (1 + 32 * n / c) where leases are much shorter than that,
+  /** How long running threads may keep a connection among themselves while others wait; 1 or more, or 0 (never).
+      Then it is handed to the first waiter.  With n waiters before it and c connections open, a waiter is overtaken
+      for fairness_us * (1 + n / c) at most.  Where leases are much shorter, that is fairness_us * (1 + 32 * n / c),
       since waking a thread costs more than such a lease takes. */
   int32_t fairness_us;
-  /** What happens when every waiter is late: they are served in order of arrival, or the newest first, or the late
-      are refused; fifo (0), lifo (1) or shed (2).  POOL_QUEUE_*. */
+  /** What happens while the pool is overloaded: order of arrival, the newest first, or late gets are refused; fifo
+      (0), lifo (1) or shed (2).  POOL_QUEUE_*; see overload_after_ms. */
   int32_t queue;
-  /** Of those open, at most so many per cent (rounded up) are retired in one interval, a fortieth of the lifetime
-      with 10; 1 to 100.  That holds as long as none gets older than max_lifetime_ms.  There are 400 / retire_percent
-      intervals (rounded) to a lifetime. */
+  /** Spreads the ends of lifetimes: at most this percentage of the open connections ends in one interval; 1 to 100.
+      An interval is max_lifetime_ms * retire_percent / 400, rounded; the percentage is rounded up.  That holds as
+      long as no connection gets older than max_lifetime_ms. */
   int32_t retire_percent;
-  /** After so many failed opens in a row (with retry_min_ms) the breaker opens: one open at a time is tried; 1 or
-      more, or 0 (never).  Gets for which nothing is left that could come fail at once then. */
+  /** After this many failed opens in a row (with retry_min_ms) the breaker opens: one open at a time is tried; 1 or
+      more, or 0 (never).  Gets for which no connection may still come fail at once then. */
   int32_t breaker_after;
   /** A library thread (or pool_maintain()) runs the vtable's reset, not the thread that puts; false (0) or true
       (1) */
@@ -105,32 +108,34 @@ typedef struct {
   /** Which events to tell: bits 1 << POOL_EVENT_*; 0: all */
   int32_t event_mask;
   /** How long pool_get() takes at most: one deadline for queue, open and check together; 1 to a year, or -1 (for
-      ever).  pool_get_for(pool, 0) is for not waiting. */
+      ever).  Without openers it holds only if the vtable's open keeps its deadline.  For not waiting there is
+      pool_get_for(pool, 0). */
   int64_t get_timeout_ms;
   /** How long a pool_call() or pool_go() takes at most; 0 to a year, or -1 (for ever) */
   int64_t call_timeout_ms;
-  /** Idle for so long, a connection is closed, down to min_idle and min_open; 1 to a year, or 0 or -1 (never) */
+  /** A connection that was idle for this long is closed, down to min_idle and min_open; 1 to a year, or 0 or -1
+      (never) */
   int64_t idle_timeout_ms;
-  /** No connection gets older, but one that is lent is closed on return; set it some seconds below the server's or
-      firewall's own limit; 1 to a year, or 0 or -1 (no limit).  They are retired a bit earlier, evenly, see
-      retire_percent. */
+  /** No connection gets older; one that is lent is closed when it is put back; 1 to a year, or 0 or -1 (no limit).
+      Set it some seconds below the server's or firewall's own limit.  Connections end somewhat earlier, spread
+      evenly; see retire_percent. */
   int64_t max_lifetime_ms;
-  /** Idle for so long, a connection is checked before it is lent; 0: always; 0 to a year, or -1 (never) */
+  /** A connection that was idle for this long is checked before it is lent; 0: always; 0 to a year, or -1 (never) */
   int64_t check_after_ms;
-  /** How long a check takes at most; one that takes longer has failed; 1 to a year, or -1 (no limit).  It never takes
-      longer than its get has left. */
+  /** How long a check takes at most; a longer one has failed; 1 to a year, or -1 (no limit).  It never takes longer
+      than its get has left. */
   int64_t check_timeout_ms;
-  /** Idle for so long, a connection is checked in the background; 1 to a year, or 0 or -1 (never) */
+  /** A connection that was idle for this long is checked in the background; 1 to a year, or 0 or -1 (never) */
   int64_t keepalive_ms;
-  /** A lease that is out for so long is reported, see events and log; 1 to a year, or 0 or -1 (never) */
+  /** A lease that is out for this long is reported, see events and log; 1 to a year, or 0 or -1 (never) */
   int64_t leak_after_ms;
-  /** After a failed open the next waits so long, doubling up to retry_max_ms, less up to a half at random; 1 to a
-      year, or 0 or -1 (no back-off and no breaker) */
+  /** The pause after a failed open; it doubles up to retry_max_ms, less a random part of up to a half; 1 to a year,
+      or 0 or -1 (no back-off and no breaker) */
   int64_t retry_min_ms;
-  /** The longest wait after a failed open, at least retry_min_ms; 0 to a year */
+  /** The longest pause after a failed open, at least retry_min_ms; 0 to a year */
   int64_t retry_max_ms;
-  /** The pool is overloaded when the first waiter has waited so long, and that has been so for as long again; for
-      queue; 1 to a year */
+  /** Overload begins when the first waiter has waited this long, and goes on so for as long again; 1 to a year.  Used
+      where queue is lifo or shed. */
   int64_t overload_after_ms;
   /** Receives events, or NULL */
   pool_event_fn *events;
@@ -138,14 +143,23 @@ typedef struct {
   pool_log_fn *log;
   /** Handed to events and log; it must live as long as the vtable's context */
   void *user;
-  /** Lent so often, a connection is closed on return: for servers whose sessions grow; 1 or more, or 0 (no limit) */
+  /** A connection that was lent this often is closed when it is put back: for servers whose sessions grow; 1 or more,
+      or 0 (no limit) */
   int32_t max_uses;
+  /** The URL of a limit that this pool shares with others, of this process, machine or fleet.  process:NAME?limit=50,
+      host:NAME?limit=100, redis://HOST:PORT/DB/NAME?limit=400, etcd://HOST:PORT/NAME?limit=400; see pool/budget.h.
+      NULL or "": the pool shares none. */
+  const char *budget;
+  /** Where members of the budget want more than there is, the share of this one has this many parts; 1 to 1000 */
+  int32_t budget_weight;
+  /** This many permits of the budget are this pool's own, whatever others want; 0 to 1048568 */
+  int32_t budget_floor;
   /* end of rows */
 } pool_config_t;
 /* clang-format off */
 /* rows: init */
 #define POOL_CONFIG_INIT { sizeof(pool_config_t), NULL, 0, 0, -1, 0, 0, 0, 0, 0, 0, 1000, 0, 10, 5, 0, 0, 0, \
-                           30000, -1, 0, 0, -1, 5000, 0, 0, 0, 5000, 100, NULL, NULL, NULL, 0 }
+                           30000, -1, 0, 0, -1, 5000, 0, 0, 0, 5000, 100, NULL, NULL, NULL, 0, NULL, 1, 0 }
 /* end of rows */
 /* clang-format on */
 
@@ -168,12 +182,11 @@ POOL_API int pool_config_init(pool_config_t *config, size_t size);
  * get_timeout_ms.  A choice is one of its names, "shed" for queue, "true" for paused, or the number of one.  What must
  * fit to other settings is seen by pool_config_check() and when the pool is made.
  *
- * Blocks: no.  Ownership: the text of `name` is not copied; it must stay until the pool is made.  Threads: any, one at a
- * time for one struct.  From a callback: yes.
- * Errors: POOL_E_INVALID: config, name or text is NULL; there is no such setting, and the message has the name that is
- * nearly right, if there is one; the text is no value of the setting, and the message says what it may be.
- * POOL_E_NEWER: event_mask has bits that this library does not know.  POOL_E_SIZE, POOL_E_WILD: of the struct, which may
- * also be of a release before the setting.  Nothing was changed then.  Since 0.1.
+ * Blocks: no.  Ownership: the text of `name` is not copied; it must stay until the pool is made.  Threads: any, one at
+ * a time for one struct.  From a callback: yes. Errors: POOL_E_INVALID: config, name or text is NULL; or there is no
+ * such setting: the message has the name that is nearly right, if there is one; or the text is no value of the setting:
+ * the message says what it may be. POOL_E_NEWER: event_mask has bits that this library does not know.  POOL_E_SIZE,
+ * POOL_E_WILD: of the struct, which may also be of a release before the setting.  Nothing was changed then.  Since 0.1.
  *
  * @param name as the member is called
  */
@@ -204,8 +217,7 @@ POOL_API int pool_config_get(const pool_config_t *config, const char *name, pool
  * Errors: POOL_E_INVALID (a parameter is NULL, there is no such setting, or it is a text), POOL_E_SIZE, POOL_E_WILD.
  * Since 0.1.
  */
-POOL_API int pool_config_get_number(const pool_config_t *config, const char *name, int64_t *value,
-                                    pool_error_t *error);
+POOL_API int pool_config_get_number(const pool_config_t *config, const char *name, int64_t *value, pool_error_t *error);
 
 /**
  * Whether pool_create() would take these settings: each by itself, and those that must fit to each other.  What needs a

@@ -8,7 +8,8 @@
  *
  * A process that exposes pools listens at a Unix socket, `$XDG_RUNTIME_DIR/libpool/PID` or `/tmp/libpool-UID/PID`, in a
  * folder that belongs to its user alone.  Processes of the same user may ask there what the pools count, which threads
- * hold leases and which wait, and may pause, resume, flush, resize and evict pools.  No URL, address or password is told.
+ * hold leases and which wait, and may pause, resume, flush, resize and evict pools.  No URL, address or password is
+ * told.
  *
  * Nothing of this is there unless the program asks for it: by pool_expose(), or because it was started with
  * POOL_EXPOSE=1 in its environment (which set-uid programs ignore), and then each of its pools is exposed.
@@ -29,7 +30,7 @@ extern "C" {
  * A child of fork exposes its pools at a socket of its own from the first connection on that it opens, or from its
  * first pool_create() or pool_expose() on.  Connections that a flush or a resize closes are closed in the background,
  * events and log are told on the library's thread.  A pool of the step API can be steered if its program has asked for
- * its descriptor with pool_event_fd(), for that is how it hears of a change; otherwise it can be looked at only.
+ * its descriptor with pool_event_fd(), which tells it of a change. Otherwise it can be looked at only.
  *
  * Blocks: no longer than it takes to make the socket.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_SYSTEM (no socket or no thread can be had, or the folder is not this user's alone; the message says

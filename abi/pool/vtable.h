@@ -29,9 +29,9 @@ typedef void pool_phase_fn(void *user, const char *name, const char *detail);
  * The callbacks for one kind of connection; `context` is the pointer that was given to pool_create().  `open` and
  * `close` are required, the others may be NULL.  Each runs on the thread that needs it (that of a pool_get, pool_put,
  * pool_close, ..., or one of the library's openers) and under no lock.  For one connection at most one of open, check,
- * reset and close runs at one time, and none of them while a call is under way, except that the check of a multiplexed
- * connection may meet calls.  Idea from the function tables of ADBC drivers: checked and filled once, then called
- * freely.
+ * reset and close runs at one time, and none of them while a call is under way. One exception: the check of
+ * a multiplexed connection may meet calls.  Idea from the function tables of ADBC drivers: checked and filled once,
+ * then called freely.
  */
 typedef struct {
   size_t size;
@@ -60,8 +60,8 @@ typedef struct {
       POOL_E_TIMEOUT; else the connection is broken. */
   int (*call)(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
               int64_t deadline_ns, pool_error_t *error);
-  /** Starts a call and returns 0; whoever learns its end calls pool_call_done() exactly once, on any thread, from
-     within go if need be.  Not 0, with the meaning of `call`: nothing was started and pool_call_done() must not be
+  /** Starts a call and returns 0; the thread that learns its end calls pool_call_done() exactly once, on any thread,
+     from within go if need be.  Not 0, with the meaning of `call`: nothing was started and pool_call_done() must not be
      called. */
   int (*go)(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call);
   /** Called once, when the pool is gone and no callback will follow: frees the context. */
@@ -105,10 +105,10 @@ POOL_API int pool_bytes_new(size_t size, pool_bytes_t *bytes);
  * wait to be read carries somebody's late reply and must not be lent again.
  *
  * Blocks: never, also if the socket would.  Threads: any.  From a callback: yes.
- * Returns 0 if the socket is connected and nothing is to be read; the number of unread bytes (a waiting datagram counts
- * as one at least, for it may be empty); POOL_E_BROKEN at the end of file, after an error of the socket (it is taken
- * from the socket and is `native` of pool_failure()) or if the socket is not connected, a listening one for example;
- * POOL_E_INVALID if it is no socket.  Since 0.1.  Idea: connCheck of Go's MySQL driver.
+ * Returns 0 if the socket is connected and nothing is to be read, or the number of
+ * unread bytes: a waiting datagram counts as one at least. POOL_E_BROKEN: the end of file, an error of the socket
+ * (taken from the socket, and `native` of pool_failure()), or a socket that is not connected. POOL_E_INVALID: it is no
+ * socket.  Since 0.1.  Idea: connCheck of Go's MySQL driver.
  */
 POOL_API int64_t pool_socket_idle(int fd);
 

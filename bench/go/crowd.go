@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,33 +13,32 @@ import (
 )
 
 // Many goroutines that share few connections, and connections that are replaced: how fast, and how fair.
+//
+// How fast they are is measured without a look at the clock.  Turns and waits are noted in rounds of their own, which are so
+// long that ten milliseconds, for which Go may let a goroutine run, are a small part of them.
 
-// What one goroutine has come to.
-type tally struct {
-	done    int64
-	longest time.Duration // wait
+// Shares nothing: what is left is a change of goroutines, and two looks at the clock where waits are noted.
+var nothing = contender{name: "nothing", prepare: prepareNothing, share: shareNothing}
+
+func prepareNothing(c contest) shift {
+	return func(stop *atomic.Bool) (mine tally) {
+		for ; !stop.Load(); mine.done += batch {
+			for i := 0; i < batch; i++ {
+				if c.yields {
+					runtime.Gosched()
+				}
+			}
+		}
+		return
+	}
 }
 
-// Shares nothing: what is left is what measuring takes, two looks at the clock and a change of goroutines.
-const nothing = "nothing"
-
-// One of those that are measured so; work is what a goroutine does until told to stop.
-type party struct {
-	name  string
-	work  func(stop *atomic.Bool) tally
-	times []float64
-	turns []float64 // the least of a goroutine through the most
-	waits []float64 // the longest of each round, in milliseconds
-}
-
-func use[T any](get func() T, put func(T)) func(*atomic.Bool) tally {
+func use[T any](get func() T, put func(T)) shift {
 	return func(stop *atomic.Bool) (mine tally) {
 		for ; !stop.Load(); mine.done++ {
 			began := time.Now()
 			conn := get()
-			if waited := time.Since(began); waited > mine.longest {
-				mine.longest = waited
-			}
+			mine.note(time.Since(began))
 			runtime.Gosched()
 			put(conn)
 		}
@@ -81,111 +79,78 @@ func acquire(p *puddle.Pool[*connection]) func() *puddle.Resource[*connection] {
 	}
 }
 
-func sharing(connections int) []*party {
-	free := make(chan *connection, connections)
-	for i := 0; i < connections; i++ {
-		free <- new(connection)
-	}
-	return []*party{
-		{name: "libpool", work: use(lease(newLibpool(connections, 0)), func(l pool.Lease[*connection]) { must(l.Release()) })},
-		{name: "puddle_v2", work: use(acquire(newPuddle(connections)), (*puddle.Resource[*connection]).Release)},
-		{name: "channel", work: use(func() *connection { return <-free }, func(conn *connection) { free <- conn })},
-		{name: nothing, work: use(func() *connection { return nil }, func(*connection) {})},
-	}
+func release(l pool.Lease[*connection]) { must(l.Release()) }
+
+func shareLibpool(c contest) shift { return use(lease(newLibpool(c.connections, 0)), release) }
+
+func sharePuddle(c contest) shift {
+	return use(acquire(newPuddle(c.connections)), (*puddle.Resource[*connection]).Release)
 }
 
-func replacing() []*party {
-	return []*party{
-		{name: "libpool", work: use(lease(newLibpool(connections, 0)), func(l pool.Lease[*connection]) { must(l.Discard()) })},
-		{name: "puddle_v2", work: use(acquire(newPuddle(connections)), (*puddle.Resource[*connection]).Destroy)},
-	}
+func shareChannel(c contest) shift {
+	free := filled(c.connections)
+	return use(func() *connection { return <-free }, func(conn *connection) { free <- conn })
 }
 
-// One round of so many goroutines.
-func (m *measurement) gather(goroutines int, p *party) {
-	runtime.GC()
-	var stop atomic.Bool
-	var group sync.WaitGroup
-	tallies := make([]tally, goroutines)
-	began := time.Now()
-	for i := range tallies {
-		group.Add(1)
-		go func(mine *tally) {
-			defer group.Done()
-			*mine = p.work(&stop)
-		}(&tallies[i])
-	}
-	time.Sleep(m.length)
-	stop.Store(true)
-	group.Wait()
-	p.note(tallies, time.Since(began))
+func shareNothing(contest) shift {
+	return use(func() *connection { return nil }, func(*connection) {})
 }
 
-func (p *party) note(tallies []tally, took time.Duration) {
-	total, least, most, longest := int64(0), tallies[0].done, tallies[0].done, time.Duration(0)
-	for _, each := range tallies {
-		total += each.done
-		if each.done < least {
-			least = each.done
-		}
-		if each.done > most {
-			most = each.done
-		}
-		if each.longest > longest {
-			longest = each.longest
+func (m *measurement) share(name string, c contest) {
+	contenders := []contender{libpool}
+	for _, each := range peers {
+		if each.share != nil {
+			contenders = append(contenders, each)
 		}
 	}
-	p.times = append(p.times, float64(took.Nanoseconds())/float64(total))
-	p.turns = append(p.turns, float64(least)/float64(most))
-	p.waits = append(p.waits, float64(longest.Microseconds())/1000)
+	all := m.contend(c, append(contenders, nothing))
+	ours, puddle, empty := all[0].time(), all[1].time(), all[len(all)-1].time()
+	m.report.atMost(name, ours/puddle, "times puddle_v2", 0.2)
+	m.report.only(name+".net", (ours-empty)/(puddle-empty), "times puddle_v2")
+	m.reportTimes(name, all)
+	m.wait(name, c, append(contenders, nothing))
 }
 
-// The parties take turns, as contenders do.
-func (m *measurement) rival(goroutines int, parties []*party) {
-	for round := 0; round < m.rounds; round++ {
-		for turn := range parties {
-			m.gather(goroutines, parties[(turn+round)%len(parties)])
+// How even the turns are, and how long one waits at most.
+func (m *measurement) wait(name string, c contest, contenders []contender) {
+	all := []*entry{}
+	for _, each := range contenders {
+		all = append(all, &entry{contender: each, shift: each.share(c)})
+	}
+	m.rival(c, all, m.longRounds, m.longLength)
+	least := median(all[1].waits)
+	for _, each := range all[2 : len(all)-1] {
+		if waits := median(each.waits); waits < least {
+			least = waits
 		}
 	}
-}
-
-func (m *measurement) share(name string, goroutines, connections int) {
-	parties := sharing(connections)
-	m.rival(goroutines, parties)
-	ours, puddle, channel, empty := parties[0], parties[1], parties[2], parties[3]
-	least := median(puddle.waits)
-	if waits := median(channel.waits); waits < least {
-		least = waits
-	}
-	measuring := median(empty.times)
-	m.report.atMost(name, median(ours.times)/median(puddle.times), "times puddle_v2", 0.2)
-	m.report.only(name+".net", (median(ours.times)-measuring)/(median(puddle.times)-measuring), "times puddle_v2")
-	m.report.atLeast(name+".turns", median(ours.turns), "least/most", 0.99)
-	m.report.atMost(name+".longest", median(ours.waits)/least, "times the best other", 1)
-	for _, each := range parties {
-		m.report.only(name+"."+each.name, median(each.times), "ns")
+	m.report.atLeast(name+".turns", median(all[0].turns), "least/most", 0.99)
+	m.report.atMost(name+".longest", median(all[0].waits)/least, "times the best other", 1)
+	for _, each := range all {
 		m.report.only(name+"."+each.name+".turns", median(each.turns), "least/most")
 		m.report.only(name+"."+each.name+".longest", median(each.waits), "ms")
+		m.report.only(name+"."+each.name+".999", median(each.most), "ms")
 	}
 }
 
 func (m *measurement) replace(name string) {
-	parties := replacing()
-	m.rival(1, parties)
-	m.report.atMost(name, median(parties[0].times)/median(parties[1].times), "times puddle_v2", 1.5)
-	for _, each := range parties {
-		m.report.only(name+"."+each.name, median(each.times), "ns")
+	all := []*entry{
+		{contender: libpool, shift: use(lease(newLibpool(connections, 0)), func(l pool.Lease[*connection]) { must(l.Discard()) })},
+		{contender: contender{name: puddleV2}, shift: use(acquire(newPuddle(connections)), (*puddle.Resource[*connection]).Destroy)},
 	}
+	m.rival(contest{goroutines: 1}, all, m.rounds, m.length)
+	m.report.atMost(name, all[0].time()/all[1].time(), "times puddle_v2", 1.5)
+	m.reportTimes(name, all)
 }
 
 // How much a get allocates that waits, and what is done meanwhile.
 func (m *measurement) allocations(name string) {
-	p := newLibpool(1, -1) // in strict order, so all of them wait
-	mine := &party{work: use(lease(p), func(l pool.Lease[*connection]) { must(l.Release()) })}
-	m.gather(4, mine) // warms up
+	p, four := newLibpool(1, -1), contest{goroutines: 4} // in strict order, so all of them wait
+	shift := use(lease(p), release)
+	work(four, shift, m.length) // warms up
 	before, waited := new(runtime.MemStats), p.Stats().Waited
 	runtime.ReadMemStats(before)
-	m.gather(4, mine)
+	work(four, shift, m.longLength) // so that what a round takes itself does not count
 	after := new(runtime.MemStats)
 	runtime.ReadMemStats(after)
 	m.report.atMost(name, float64(after.Mallocs-before.Mallocs)/float64(p.Stats().Waited-waited), "a wait", 2)

@@ -19,8 +19,8 @@ func init() {
 func prepareFatih3(c contest) shift {
 	p, err := pool.NewChannelPool(c.connections, c.connections, func() (net.Conn, error) { return new(connection), nil })
 	must(err)
-	return func(stop *atomic.Bool) (done int64) {
-		for ; !stop.Load(); done += batch {
+	return func(stop *atomic.Bool) (mine tally) {
+		for ; !stop.Load(); mine.done += batch {
 			for i := 0; i < batch; i++ {
 				conn, err := p.Get()
 				must(err)

@@ -24,8 +24,8 @@ func (client) Close() error { return nil }
 func prepareMaxatome(c contest) shift {
 	p, err := pool.NewChannelPool(c.connections, c.connections, func() (pool.RpcAble, error) { return client{}, nil })
 	must(err)
-	return func(stop *atomic.Bool) (done int64) {
-		for ; !stop.Load(); done += batch {
+	return func(stop *atomic.Bool) (mine tally) {
+		for ; !stop.Load(); mine.done += batch {
 			for i := 0; i < batch; i++ {
 				client, err := p.Get()
 				must(err)

@@ -21,22 +21,24 @@ type connection struct{ net.Conn }
 
 func (*connection) Close() error { return nil }
 
-var libpool = contender{name: "libpool", prepare: prepareLibpool}
+const puddleV2 = "puddle_v2"
 
-// Those that are built in; a tagged file adds one where it could be had.
+var libpool = contender{name: "libpool", prepare: prepareLibpool, share: shareLibpool, capped: true}
+
+// Those that are built in, puddle first; a tagged file adds one where it could be had.
 var peers = []contender{
-	{name: "puddle_v2", prepare: preparePuddle, capped: true},
+	{name: puddleV2, prepare: preparePuddle, share: sharePuddle, capped: true},
 	{name: "fatih_v2", prepare: prepareFatih},
-	{name: "channel", prepare: prepareChannel, capped: true},
+	{name: "channel", prepare: prepareChannel, share: shareChannel, capped: true},
 }
 
 func prepareLibpool(c contest) shift {
 	open := func(context.Context) (*connection, error) { return new(connection), nil }
 	p, err := pool.New(pool.Config{Initial: c.connections, MaxOpen: c.connections}, open)
 	must(err)
-	return func(stop *atomic.Bool) (done int64) {
+	return func(stop *atomic.Bool) (mine tally) {
 		ctx := context.Background()
-		for ; !stop.Load(); done += batch {
+		for ; !stop.Load(); mine.done += batch {
 			for i := 0; i < batch; i++ {
 				lease, err := p.Get(ctx)
 				must(err)
@@ -60,9 +62,9 @@ func preparePuddle(c contest) shift {
 	for i := 0; i < c.connections; i++ {
 		must(p.CreateResource(context.Background()))
 	}
-	return func(stop *atomic.Bool) (done int64) {
+	return func(stop *atomic.Bool) (mine tally) {
 		ctx := context.Background()
-		for ; !stop.Load(); done += batch {
+		for ; !stop.Load(); mine.done += batch {
 			for i := 0; i < batch; i++ {
 				resource, err := p.Acquire(ctx)
 				must(err)
@@ -79,8 +81,8 @@ func preparePuddle(c contest) shift {
 func prepareFatih(c contest) shift {
 	p, err := fatih.NewChannelPool(c.connections, c.connections, func() (net.Conn, error) { return new(connection), nil })
 	must(err)
-	return func(stop *atomic.Bool) (done int64) {
-		for ; !stop.Load(); done += batch {
+	return func(stop *atomic.Bool) (mine tally) {
+		for ; !stop.Load(); mine.done += batch {
 			for i := 0; i < batch; i++ {
 				conn, err := p.Get()
 				must(err)
@@ -95,12 +97,9 @@ func prepareFatih(c contest) shift {
 }
 
 func prepareChannel(c contest) shift {
-	free := make(chan *connection, c.connections)
-	for i := 0; i < c.connections; i++ {
-		free <- new(connection)
-	}
-	return func(stop *atomic.Bool) (done int64) {
-		for ; !stop.Load(); done += batch {
+	free := filled(c.connections)
+	return func(stop *atomic.Bool) (mine tally) {
+		for ; !stop.Load(); mine.done += batch {
 			for i := 0; i < batch; i++ {
 				conn := <-free
 				if c.yields {
@@ -111,6 +110,14 @@ func prepareChannel(c contest) shift {
 		}
 		return
 	}
+}
+
+func filled(connections int) chan *connection {
+	free := make(chan *connection, connections)
+	for i := 0; i < connections; i++ {
+		free <- new(connection)
+	}
+	return free
 }
 
 func must(err error) {

@@ -21,6 +21,11 @@ type figure struct {
 	Unit  string  `json:"unit"`
 	Bound *string `json:"bound"`
 	Met   *bool   `json:"met"`
+
+	// Of what compares contenders: the rounds, in their order.
+	Case      string    `json:"case,omitempty"`
+	Contender string    `json:"contender,omitempty"`
+	Rounds    []float64 `json:"rounds,omitempty"`
 }
 
 func newReport() *report {
@@ -36,6 +41,13 @@ func (r *report) line(name, value, unit, bound, met string) {
 func (r *report) only(name string, value float64, unit string) {
 	r.line(name, shown(value), unit, "", "")
 	r.figures = append(r.figures, figure{Name: name, Value: value, Unit: unit})
+}
+
+// The median of a contender's rounds.
+func (r *report) rounds(name, contender string, rounds []float64, unit string) {
+	r.only(name+"."+contender, median(rounds), unit)
+	last := &r.figures[len(r.figures)-1]
+	last.Case, last.Contender, last.Rounds = name, contender, rounds
 }
 
 func (r *report) atMost(name string, value float64, unit string, limit float64) {

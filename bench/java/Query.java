@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 package bench;
 
-import java.io.InputStream;
-import java.lang.invoke.MethodHandles;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -10,30 +8,16 @@ import java.sql.SQLException;
 import javax.sql.DataSource;
 
 /** Gets a connection, asks a prepared statement, reads some rows of four columns and closes all three. */
-final class Query extends Contender {
-  private final String name;
-  private final DataSource source;
+final class Query extends OfSource {
   private final int rows;
 
-  /** Of a class of its own, so that its calls are compiled for this source alone. */
   static Contender of(String name, DataSource source, int rows) throws Exception {
-    try (InputStream code = Query.class.getResourceAsStream("Query.class")) {
-      Class<?> own = MethodHandles.lookup().defineHiddenClass(code.readAllBytes(), true).lookupClass();
-      return (Contender)
-          own.getDeclaredConstructor(String.class, DataSource.class, int.class).newInstance(name, source, rows);
-    }
+    return OfSource.of(Query.class, name, source, rows);
   }
 
   Query(String name, DataSource source, int rows) {
-    super(false);
-    this.name = name;
-    this.source = source;
+    super(name, source, false);
     this.rows = rows;
-  }
-
-  @Override
-  String name() {
-    return name;
   }
 
   @Override
@@ -57,10 +41,5 @@ final class Query extends Contender {
     if (sum == 0) {
       throw new AssertionError("nothing was read");
     }
-  }
-
-  @Override
-  public void close() throws Exception {
-    ((AutoCloseable) source).close();
   }
 }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -19,6 +20,20 @@ final class Report {
 
   void only(String name, double value, String unit) {
     add(name, value, unit, "", "", "null", "null");
+  }
+
+  /** The median of a contender's rounds. */
+  void rounds(String name, String contender, double median, double[] rounds) {
+    String more =
+        String.format(
+            Locale.ROOT,
+            ", \"case\": \"%s\", \"contender\": \"%s\", \"rounds\": %s}",
+            name,
+            contender,
+            Arrays.toString(rounds));
+    only(name + ": " + contender, median, "ns");
+    String last = figures.remove(figures.size() - 1);
+    figures.add(last.substring(0, last.length() - 1) + more);
   }
 
   void atMost(String name, double value, String unit, double limit) {

@@ -20,8 +20,8 @@ final class Rounds {
   private static final int WARM_UP = 5;
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
-  /** Of one get and its return, and what is done between them. */
-  record Cost(double ns, double bytes) {}
+  /** Of one get and its return, and what is done between them; a median has the times of the rounds, in their order. */
+  record Cost(double ns, double bytes, double[] rounds) {}
 
   private final int count = Integer.getInteger("rounds", 15);
   private final long roundNs = 1_000_000L * Integer.getInteger("round.ms", 100);
@@ -39,7 +39,9 @@ final class Rounds {
     }
     Map<String, Cost> medians = new LinkedHashMap<>();
     for (int i = 0; i < costs.length; i++) {
-      medians.put(contenders.get(i).name(), new Cost(median(costs[i], Cost::ns), median(costs[i], Cost::bytes)));
+      double[] times = Arrays.stream(costs[i]).mapToDouble(Cost::ns).toArray();
+      Cost median = new Cost(median(costs[i], Cost::ns), median(costs[i], Cost::bytes), times);
+      medians.put(contenders.get(i).name(), median);
       contenders.get(i).close();
     }
     return medians;
@@ -111,6 +113,6 @@ final class Rounds {
       ns += worker.ended - worker.began;
       bytes += worker.bytes;
     }
-    return new Cost(ns / threads / turns, bytes / turns);
+    return new Cost(ns / threads / turns, bytes / turns, new double[0]);
   }
 }

@@ -14,7 +14,7 @@ import java.util.logging.Logger;
 import javax.sql.DataSource;
 
 /** Opens connections that do nothing, at once. Their queries have as many rows as {@link #ROWS} says. */
-final class Stub implements DataSource {
+public final class Stub implements DataSource {
   static final int ROWS = 1000;
 
   static Connection connection() {

@@ -90,23 +90,25 @@ def compare(report, figure, rounds)
   times = Hash.new { |hash, side| hash[side] = [] }
   rounds.times { pools.each { |side, pool| times[side] << measure(figure, pool) } }
   medians = times.transform_values { |values| median(values) }
-  SIDES.each_key { |side| report.add("#{figure.name}: #{side}", medians[side], 'ns') }
+  SIDES.each_key { |side| report.rounds(figure.name, side, times[side], 'ns') }
   report.add("#{figure.name}: libpool / gem", medians[LIBPOOL] / medians[PEER], 'times', at_most: figure.bound)
 end
 
 rounds = 21
+turns = 5
 file = nil
 OptionParser.new do |options|
   options.banner = 'usage: tools/bench ruby [OPTION]...'
   options.on('--json FILE', 'writes the figures to FILE, too') { |name| file = name }
   options.on('--rounds N', Integer, "rounds of each side (#{rounds})") { |count| rounds = count }
+  options.on('--turns N', Integer, "rounds of two seconds in which turns and waits are noted (#{turns})") { |count| turns = count }
 end.parse!
 abort 'no such argument' unless ARGV.empty?
-abort 'at least 1 round' unless rounds.positive?
+abort 'at least 1 round' unless rounds.positive? && turns.positive?
 
 puts "#{RUBY_DESCRIPTION}\nthe gem connection_pool: #{GEM::VERSION}, libpool: #{Libpool::VERSION}"
 report = Report.new
 FIGURES.each { |figure| compare(report, figure, rounds) }
-Turns.compare(report, SIDES, PEER)
+Turns.compare(report, SIDES, PEER, turns)
 report.write(file) if file
 exit(report.met? ? 0 : 1)

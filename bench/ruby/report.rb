@@ -21,6 +21,12 @@ class Report
     @figures << { name:, value:, unit:, bound:, met: }
   end
 
+  # The median of a contender's rounds.
+  def rounds(name, contender, rounds, unit)
+    add("#{name}: #{contender}", rounds.sort[rounds.size / 2], unit)
+    @figures.last.merge!(case: name, contender:, rounds:)
+  end
+
   def met?
     @figures.none? { |figure| figure[:met] == false }
   end

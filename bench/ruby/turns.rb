@@ -8,26 +8,25 @@ class Turns
   PLACES = 2
   HOLD = 0.001
   SECONDS = 2
-  ROUNDS = 5
   NAME = "#{THREADS} threads, #{PLACES} connections, 1 ms".freeze
 
   Round = Struct.new(:rate, :longest, :evenness)
 
   # sides: a name and what makes a pool, of the peer as well.
-  def self.compare(report, sides, peer)
+  def self.compare(report, sides, peer, count)
     pools = sides.transform_values { |make| make.call(PLACES) }
     rounds = pools.transform_values { [] }
-    ROUNDS.times { pools.each { |side, pool| rounds[side] << new(pool).run } }
+    count.times { pools.each { |side, pool| rounds[side] << new(pool).run } }
     medians = rounds.transform_values do |all|
-      Round.new(*Round.members.map { |member| all.map(&member).sort[ROUNDS / 2] })
+      Round.new(*Round.members.map { |member| all.map(&member).sort[count / 2] })
     end
-    medians.each { |side, median| describe(report, side, median) }
+    medians.each { |side, median| describe(report, side, median, rounds[side]) }
     medians.except(peer).each { |side, median| judge(report, side, median, medians[peer]) }
   end
 
-  def self.describe(report, side, median)
+  def self.describe(report, side, median, rounds)
     report.add("#{NAME}: #{side}", median.rate, 'leases/s')
-    report.add("#{NAME}, longest wait: #{side}", median.longest * 1000, 'ms')
+    report.rounds("#{NAME}, longest wait", side, rounds.map { |round| round.longest * 1000 }, 'ms')
     report.add("#{NAME}, least turns / most: #{side}", median.evenness, 'times')
   end
 

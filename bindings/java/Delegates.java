@@ -139,7 +139,7 @@ final class Delegates {
 
     private String connectionHead() {
       return "ConnectionHandle {\n"
-          + "  ConnectionDelegate(Lease<PhysicalConnection> lease) {\n    super(lease);\n  }\n";
+          + "  ConnectionDelegate(Pool<PhysicalConnection, java.sql.SQLException> pool) {\n    super(pool);\n  }\n";
     }
 
     private String childHead() {

@@ -9,11 +9,22 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <pool/budget.h>
+#include <pool/group.h>
 #include <pool/step.h>
 
 #include "bell.h"
+
+/* The JVM calls it once, before anything else here. */
+JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *machine, void *reserved)
+{
+  (void)machine, (void)reserved;
+  pool_budget_language("java");
+  return JNI_VERSION_1_8;
+}
 
 struct said {
   jlong result;
@@ -45,14 +56,18 @@ static jlong say(JNIEnv *env, jlong result, const pool_step_t *step)
 
 /* The same for what may have ended a get.  The failure is asked for at once: a virtual thread may come back to Java on
    another thread of the system. */
-static jlong say_why(JNIEnv *env, jlong result, const pool_step_t *step)
+static jlong say_failure(JNIEnv *env, jlong result, const pool_step_t *step)
 {
   pool_error_t failure = POOL_ERROR_INIT;
-  if (result >= 0)
-    return say(env, result, step);
   if (pool_failure(&failure) != result)
     failure.message[0] = 0;
   return keep(env, result, step, &failure);
+}
+
+/* In a function of its own, because to make a failure that is not needed takes longer than a get. */
+static jlong say_why(JNIEnv *env, jlong result, const pool_step_t *step)
+{
+  return result >= 0 ? say(env, result, step) : say_failure(env, result, step);
 }
 
 static pool_t *pool_of(jlong handle)
@@ -63,10 +78,62 @@ static pool_t *pool_of(jlong handle)
 JNIEXPORT jlong JNICALL Java_libpool_Step_begin(JNIEnv *env, jclass self, jlong pool, jlong timeout_ms, jlong ticket)
 {
   (void)self;
-  pool_step_t step = POOL_STEP_INIT;
+  pool_step_t step;
+  step.size = sizeof step; /* the call writes the rest; to do so before would take as long again */
   pool_lease_t result = pool_step_begin(pool_of(pool), timeout_ms, ticket, &step);
   /* Of one that only looked there is nothing to be told. */
   return timeout_ms == 0 && result == POOL_E_TIMEOUT ? say(env, result, &step) : say_why(env, result, &step);
+}
+
+JNIEXPORT jlong JNICALL Java_libpool_Step_taken(JNIEnv *env, jclass self, jlong pool, jlong timeout_ms, jlong lease)
+{
+  (void)self;
+  pool_step_t step;
+  step.size = sizeof step; /* the call writes the rest; to do so before would take as long again */
+  pool_lease_t result = pool_step_taken(pool_of(pool), timeout_ms, lease, &step);
+  return timeout_ms == 0 && result == POOL_E_TIMEOUT ? say(env, result, &step) : say_why(env, result, &step);
+}
+
+/* The wall clock, as the library reads it: one that jumps says so, and after a stop of the machine it has gone on. */
+JNIEXPORT jlong JNICALL Java_libpool_Step_tick(JNIEnv *env, jclass self)
+{
+  (void)env, (void)self;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return (jlong)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+JNIEXPORT jlong JNICALL Java_libpool_Step_given(JNIEnv *env, jclass self, jlong lease)
+{
+  (void)self;
+  pool_step_t step;
+  step.size = sizeof step; /* the call writes the rest; to do so before would take as long again */
+  int result = pool_step_given(lease, &step);
+  return say(env, result, &step);
+}
+
+/* The order of the numbers is that of the class View.  Its words are of 64 bits, pointers among them. */
+JNIEXPORT jboolean JNICALL Java_libpool_Step_view(JNIEnv *env, jclass self, jlong pool, jlongArray numbers)
+{
+  (void)self;
+  pool_view_t view = POOL_VIEW_INIT;
+  if (sizeof(void *) != sizeof(jlong) || pool_step_view(pool_of(pool), &view))
+    return JNI_FALSE;
+  const jlong all[] = {view.version,    (jlong)(intptr_t)view.slots, (jlong)(intptr_t)view.attention,
+                       view.slot_mask,  view.slot_bytes,             view.idle,
+                       view.lent,       view.plain,                  view.generation,
+                       view.beyond,     view.untimed,                view.block_at,
+                       view.bit_at,     view.hint_at,                view.get_stops,
+                       view.get_asks,   view.put_asks,               view.waits,
+                       view.told,       view.due};
+  (*env)->SetLongArrayRegion(env, numbers, 0, sizeof all / sizeof *all, all);
+  return JNI_TRUE;
+}
+
+JNIEXPORT jobject JNICALL Java_libpool_Step_memory(JNIEnv *env, jclass self, jlong address, jlong bytes)
+{
+  (void)self;
+  return (*env)->NewDirectByteBuffer(env, (void *)(intptr_t)address, bytes);
 }
 
 JNIEXPORT jlong JNICALL Java_libpool_Step_cancel(JNIEnv *env, jclass self, jlong ticket)
@@ -83,7 +150,8 @@ JNIEXPORT jlong JNICALL Java_libpool_Step_cancel(JNIEnv *env, jclass self, jlong
 JNIEXPORT jlong JNICALL Java_libpool_Step_end(JNIEnv *env, jclass self, jlong lease)
 {
   (void)self;
-  pool_step_t step = POOL_STEP_INIT;
+  pool_step_t step;
+  step.size = sizeof step; /* the call writes the rest; to do so before would take as long again */
   int result = pool_step_end(lease, &step);
   return say(env, result, &step);
 }
@@ -225,4 +293,114 @@ JNIEXPORT jlong JNICALL Java_libpool_Step_leases(JNIEnv *env, jclass self, jlong
     put_lease(env, &list[i], i, numbers, tags);
   free(list);
   return count;
+}
+
+/* ---- groups: the class Group ---- */
+
+static pool_group_t *group_of(jlong group)
+{
+  return (pool_group_t *)(intptr_t)group;
+}
+
+/* The address and null, or the code and why. */
+static jbyteArray answer(JNIEnv *env, jlongArray results, int code, const void *made, const pool_error_t *error)
+{
+  jlong result = code ? code : (jlong)(intptr_t)made;
+  (*env)->SetLongArrayRegion(env, results, 0, 1, &result);
+  return code ? message_of(env, error) : NULL;
+}
+
+/* The bytes, with a zero byte behind them, to be freed; NULL without memory. */
+static char *bytes_of(JNIEnv *env, jbyteArray bytes, jsize *size)
+{
+  *size = (*env)->GetArrayLength(env, bytes);
+  char *copy = calloc(1, (size_t)*size + 1);
+  if (copy)
+    (*env)->GetByteArrayRegion(env, bytes, 0, *size, (jbyte *)copy);
+  return copy;
+}
+
+/* Numbers of which the library has a default are 0 where they are not set. */
+JNIEXPORT jbyteArray JNICALL Java_libpool_Step_groupMake(JNIEnv *env, jclass self, jlong settings, jbyteArray name,
+                                                         jint abilities, jlong key_idle_ms, jint max_keys,
+                                                         jlongArray results)
+{
+  (void)self;
+  jsize size;
+  pool_group_t *group = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_group_config_t config = POOL_GROUP_CONFIG_INIT;
+  pool_config_t named = *(const pool_config_t *)(intptr_t)settings;
+  char *text = bytes_of(env, name, &size);
+  named.name = text;
+  config.settings = &named;
+  config.key_idle_ms = key_idle_ms ? key_idle_ms : config.key_idle_ms;
+  config.max_keys = max_keys ? max_keys : config.max_keys;
+  int code = text ? pool_group_step_create(&config, abilities, &group, &error) : POOL_E_NOMEM;
+  free(text);
+  return answer(env, results, code, group, &error);
+}
+
+JNIEXPORT jbyteArray JNICALL Java_libpool_Step_groupPool(JNIEnv *env, jclass self, jlong group, jbyteArray key,
+                                                         jlong settings, jlongArray results)
+{
+  (void)self;
+  jsize size;
+  pool_t *pool = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  char *text = bytes_of(env, key, &size);
+  int code = text ? pool_group_step_pool(group_of(group), text, (size_t)size, (const pool_config_t *)(intptr_t)settings,
+                                         &pool, &error)
+                  : POOL_E_NOMEM;
+  free(text);
+  return answer(env, results, code, pool, &error);
+}
+
+/* What is to be done, for which pool, and in how many nanoseconds to ask again. */
+JNIEXPORT void JNICALL Java_libpool_Step_groupNext(JNIEnv *env, jclass self, jlong group, jlongArray numbers)
+{
+  (void)self;
+  pool_t *pool = NULL;
+  int64_t due_ns = 0;
+  int news = pool_group_step_next(group_of(group), &pool, &due_ns);
+  pool_free(pool); /* its object has a reference */
+  const jlong all[] = {news, (jlong)(intptr_t)pool, due_ns};
+  (*env)->SetLongArrayRegion(env, numbers, 0, sizeof all / sizeof *all, all);
+}
+
+JNIEXPORT jint JNICALL Java_libpool_Step_groupBell(JNIEnv *env, jclass self, jlong group)
+{
+  (void)env, (void)self;
+  return bell_of_group(group_of(group));
+}
+
+JNIEXPORT void JNICALL Java_libpool_Step_awaitFor(JNIEnv *env, jclass self, jint bell, jint ms)
+{
+  (void)env, (void)self;
+  bell_wait_for(bell, ms);
+}
+
+JNIEXPORT void JNICALL Java_libpool_Step_groupClose(JNIEnv *env, jclass self, jlong group)
+{
+  (void)env, (void)self;
+  pool_group_close(group_of(group), 0);
+  bell_ring_group(group_of(group));
+}
+
+JNIEXPORT void JNICALL Java_libpool_Step_groupFree(JNIEnv *env, jclass self, jlong group)
+{
+  (void)env, (void)self;
+  bell_ring_group(group_of(group));
+  pool_group_free(group_of(group));
+}
+
+/* In the order of the record GroupStats. */
+JNIEXPORT void JNICALL Java_libpool_Step_groupStats(JNIEnv *env, jclass self, jlong group, jlongArray numbers)
+{
+  (void)self;
+  pool_group_stats_t stats = POOL_GROUP_STATS_INIT;
+  pool_group_stats(group_of(group), &stats);
+  const jlong all[] = {stats.keys, stats.made, stats.let_go, stats.refused,
+                       stats.open, stats.idle, stats.leased, stats.waiting};
+  (*env)->SetLongArrayRegion(env, numbers, 0, sizeof all / sizeof *all, all);
 }

@@ -23,9 +23,9 @@ end
 Gem::Specification.new do |spec|
   spec.name = 'libpool'
   spec.version = Libpool::VERSION
-  spec.summary = 'One thread-safe connection pool, written in C, for every language'
-  spec.description = 'Lends connections of any kind to threads and fibers: as fast as a method call, in order, and ' \
-                     'safe when code raises, is interrupted or forks.'
+  spec.summary = 'A thread-safe connection pool, written in C, with order among waiters, a breaker and leak reports'
+  spec.description = 'Lends connections of any kind to threads and fibers, in order within a bound, and loses none ' \
+                     'when code raises, is interrupted or forks.'
   spec.authors = ['The libpool authors']
   spec.license = 'MIT'
   spec.homepage = 'https://libpool.example'

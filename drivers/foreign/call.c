@@ -64,7 +64,7 @@ static bool read_variable(struct cursor *cursor, struct argument *argument, cons
 {
   struct token word = cursor->token;
   if (word.kind != TOKEN_WORD)
-    return cursor_expected(cursor, "the name of a variable, for this argument is 'out',");
+    return cursor_expected(cursor, "the name of a variable, because this argument is 'out',");
   argument->term = cursor_new(cursor, sizeof *argument->term);
   int index = argument->term ? variable_to_set(cursor, &word, type) : -1;
   if (index < 0)

@@ -78,7 +78,7 @@ static int find(const struct description *description, struct function *function
   }
   if (owner)
     source_fail(&description->source, function->place, error,
-                "'%.60s' is in %.60s: if it shall be called, name that with 'library'", function->symbol,
+                "'%.60s' is in %.60s: to call it, name that with 'library'", function->symbol,
                 last_part(owner));
   else
     source_fail(&description->source, function->place, error, "no library that is named has a function '%.60s'",

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "redis/base64.h"
+#include "support/base64.h"
 #include "support/failure.h"
 #include "support/json_array.h"
 #include "support/json_check.h"

@@ -14,7 +14,6 @@
  *   session     one connection
  *   arguments   from JSON
  *   render      to JSON
- *   base64      bytes that are no text
  *   traces      what a user leaves behind
  *   batch       commands to be sent
  *   stream      replies as they come
@@ -26,8 +25,6 @@
 
 #include <hiredis.h>
 #include <unistd.h>
-
-#include <openssl/opensslv.h>
 
 #include "redis/call.h"
 #include "redis/cleanse.h"
@@ -122,9 +119,6 @@ static int redis_prepare(const char *text, pool_vtable_t *vtable, void **context
   return 0;
 }
 
-#define TEXT(x)          #x
-#define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
-
 POOL_API pool_driver_fn pool_driver_redis;
 
 int pool_driver_redis(uint32_t version, pool_driver_t *driver)
@@ -135,6 +129,6 @@ int pool_driver_redis(uint32_t version, pool_driver_t *driver)
   driver->prepare = redis_prepare;
   driver->schemes = "redis rediss";
   driver->version = DRIVER_VERSION;
-  driver->needs = "hiredis " VERSION(HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH) ", " OPENSSL_VERSION_TEXT;
+  driver->needs = STREAM_NEEDS;
   return 0;
 }

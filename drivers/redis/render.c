@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "redis/base64.h"
+#include "support/base64.h"
 #include "support/json_text.h"
 
 static void add_bytes(struct json_text *text, const char *bytes, size_t size)

@@ -20,6 +20,12 @@ typedef size_t array_count;
 typedef int array_count;
 #endif
 
+/* The libraries that it is made of, in the versions that it was built with. */
+#define STREAM_NEEDS "hiredis " STREAM_VERSION(HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH) ", " OPENSSL_VERSION_TEXT
+
+#define STREAM_VERSION(a, b, c) STREAM_TEXT(a) "." STREAM_TEXT(b) "." STREAM_TEXT(c)
+#define STREAM_TEXT(x)          #x
+
 struct stream {
   struct wire wire;
   redisReader *reader;

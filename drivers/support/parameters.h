@@ -19,6 +19,9 @@
 #define PARAMETERS_RESET_MS   UINT64_C(5000)
 #define PARAMETERS_RESET_MOST (UINT64_C(365) * 24 * 3600 * 1000)
 
+/* Of the URL of a budget: the library has read them already. */
+#define PARAMETERS_BUDGET "limit", "term_ms", "lost"
+
 /* Takes a URL apart.  Returns 0, or a code that *error explains; then *url is empty. */
 int parameters_url(struct url *url, const char *text, pool_error_t *error);
 

@@ -101,6 +101,13 @@ int servers_connect(const struct servers *servers, int64_t deadline_ns, struct w
   return error->code;
 }
 
+void servers_turn(struct servers *servers)
+{
+  struct address first = servers->addresses[0];
+  memmove(servers->addresses, servers->addresses + 1, (servers->count - 1) * sizeof first);
+  servers->addresses[servers->count - 1] = first;
+}
+
 void servers_free(struct servers *servers)
 {
   tls_free(servers->tls);

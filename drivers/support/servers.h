@@ -32,6 +32,9 @@ int servers_read_path(struct servers *servers, const char *path, pool_error_t *e
    Returns 0, or a code: *error says it of each server, as far as there is room, and the wire is closed. */
 int servers_connect(const struct servers *servers, int64_t deadline_ns, struct wire *wire, pool_error_t *error);
 
+/* The first becomes the last. */
+void servers_turn(struct servers *servers);
+
 /* An empty one, all 0, is fine. */
 void servers_free(struct servers *servers);
 

@@ -219,6 +219,13 @@ int wire_check(struct wire *wire, pool_error_t *error)
   return failure_set(error, POOL_E_BROKEN, why.native, "%s", why.message);
 }
 
+static void end(struct wire *wire)
+{
+  SSL_free(wire->ssl);
+  close(wire->descriptor);
+  *wire = (struct wire){.descriptor = -1};
+}
+
 void wire_close(struct wire *wire)
 {
   if (wire->ssl) {
@@ -226,8 +233,11 @@ void wire_close(struct wire *wire)
     if (SSL_is_init_finished(wire->ssl))
       SSL_shutdown(wire->ssl);
     ERR_clear_error();
-    SSL_free(wire->ssl);
   }
-  close(wire->descriptor);
-  *wire = (struct wire){.descriptor = -1};
+  end(wire);
+}
+
+void wire_forget(struct wire *wire)
+{
+  end(wire);
 }

@@ -41,4 +41,7 @@ int wire_check(struct wire *wire, pool_error_t *error);
 /* Closes, without waiting.  TLS tells the server if the socket takes it.  The descriptor is -1 then. */
 void wire_close(struct wire *wire);
 
+/* Closes without a word to the server, in a child of fork: the connection is the parent's. */
+void wire_forget(struct wire *wire);
+
 #endif

@@ -19,16 +19,16 @@
 int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void *user)
 {
   if (!pool || !got || timeout_ms < -1)
-    return error_set(NULL, POOL_E_INVALID, 0, "%s",
-                     !pool  ? "pool is NULL"
-                     : !got ? "got is NULL; there is nobody to give the lease to"
-                            : "timeout_ms is below -1");
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "%s",
+                    !pool  ? "pool is NULL"
+                    : !got ? "got is NULL; there is nobody to give the lease to"
+                           : "timeout_ms is below -1");
   if (pool->stepped)
-    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
+    return error_in(pool->name, NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   struct waiter *waiter = asker_take_ticket(pool, WAITER_ASYNC, clock_deadline(timeout_ms));
   if (!waiter) {
     const struct waiter none = {.began_ns = clock_now()};
-    error_code(POOL_E_NOMEM);
+    error_code_in(pool->name, POOL_E_NOMEM);
     event_get_ended(pool, POOL_E_NOMEM, &none);
     return POOL_E_NOMEM;
   }
@@ -44,7 +44,7 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
   if (!code)
     code = asker_enqueue(pool, waiter, &step);
   if (code) {
-    error_code(code);
+    error_code_in(pool->name, code);
     event_get_ended(pool, code, waiter);
     asker_give_ticket(pool, waiter);
     return code;

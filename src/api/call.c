@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <pool/pool.h>
 
@@ -23,6 +24,7 @@
 #include "decide/step.h"
 #include "run/call.h"
 #include "run/callback.h"
+#include "run/failure.h"
 #include "run/worker.h"
 
 static _Atomic int64_t last_number;
@@ -82,11 +84,13 @@ int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_by
   struct slot *slot = slot_find(lease);
   int code = slot ? slot_begin_call(slot, lease) : POOL_E_STALE;
   if (code)
-    return error_set(error, code, 0, "%s", pool_strerror(code));
+    return failure_of_call(lease, code, error);
   struct pool *pool = slot_pool(slot);
   pool_bytes_t got = {NULL, 0};
   pool_error_t why = POOL_ERROR_INIT;
   void *conn = slot_conn(slot);
+  char name[POOL_NAME_BYTES]; /* the lease may be put before the call has ended */
+  memcpy(name, pool->name, sizeof name);
   struct callback callback;
   callback_enter(&callback, pool);
   code = pool->vtable.call(pool->context, conn, method, args, &got, clock_deadline(pool->config.call_timeout_ms), &why);
@@ -100,7 +104,9 @@ int pool_call(pool_lease_t lease, const char *method, pool_bytes_t args, pool_by
   if (code == 0)
     return 0;
   error_finish(&why);
-  return error_set(error, code, why.native, "%s", why.message[0] ? why.message : pool_strerror(code));
+  /* What the server says is not the pool's to begin. */
+  return error_in(code == POOL_E_REMOTE ? NULL : name, error, code, why.native, "%s",
+                  why.message[0] ? why.message : pool_strerror(code));
 }
 
 int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_done_fn *done, void *user)
@@ -117,7 +123,7 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   int code = slot ? slot_begin_call(slot, lease) : POOL_E_STALE;
   if (code) {
     call_give(call);
-    return error_code(code);
+    return failure_of_lease(lease, code);
   }
   struct pool *pool = slot_pool(slot);
   call->slot = slot;
@@ -127,6 +133,8 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   call->done = done;
   call->user = user;
   int64_t number = atomic_fetch_add(&last_number, 1) + 1;
+  char of[POOL_NAME_BYTES]; /* the call may have ended, and its lease too, when it is refused */
+  memcpy(of, pool->name, sizeof of);
   pool_call_t *name = call_name(call, atomic_fetch_or(&call->state, UNDER_WAY));
   struct callback callback;
   callback_enter(&callback, pool);
@@ -135,12 +143,12 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   if (code == 0)
     return number; /* the call may be done, and its memory another's, by now */
   if (!call_finish(call, name))
-    return error_code(code_of(code)); /* reported and refused: the report came first, and its call is over */
+    return error_code_in(of, code_of(code)); /* reported and refused: the report came first, and its call is over */
   call_give(call);
   end_call(pool, slot, is_child, code);
   if (code == POOL_E_UNSUPPORTED)
-    return error_set(NULL, code, 0, "this kind of connection cannot make such a call asynchronously");
-  return error_code(code_of(code));
+    return error_in(of, NULL, code, 0, "this kind of connection cannot make such a call asynchronously");
+  return error_code_in(of, code_of(code));
 }
 
 int pool_call_done(pool_call_t *name, int32_t code, pool_bytes_t reply)

@@ -71,10 +71,11 @@ static bool is_hopeless(struct drain *drain, int32_t threads)
 
 static int refuse(const struct drain *drain, const pool_lease_info_t *lease)
 {
-  return error_set(NULL, POOL_E_INVALID, 0,
-                   "%s: pool_close would wait for ever: lease %" PRId64 "%s%s is held by the only thread of the "
-                   "process, the one that waits; put it first, or use drain_ms 0",
-                   drain->pool->name, lease->lease, lease->tag[0] ? ", " : "", lease->tag);
+  return error_in(drain->pool->name, NULL, POOL_E_INVALID, 0,
+                  "pool_close would wait for ever: lease %" PRId64
+                  "%s%s is held by the only thread of the process, the "
+                  "one that waits; put it first, or use drain_ms 0",
+                  lease->lease, lease->tag[0] ? ", " : "", lease->tag);
 }
 
 /* The first time that a drain has to wait.  0, or an error if it would wait for itself. */
@@ -151,10 +152,10 @@ static int wait_until_empty(struct drain *drain)
 int pool_close(pool_t *pool, int64_t drain_ms)
 {
   if (!pool || drain_ms < -1 || (drain_ms != 0 && callback_is_inside(pool)))
-    return error_set(NULL, POOL_E_INVALID, 0, "%s",
-                     !pool           ? "pool is NULL"
-                     : drain_ms < -1 ? "drain_ms is below -1"
-                                     : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "%s",
+                    !pool           ? "pool is NULL"
+                    : drain_ms < -1 ? "drain_ms is below -1"
+                                    : "a callback of a pool cannot wait for that pool to drain; use drain_ms 0");
   struct drain drain = {
       .pool = pool, .endless = drain_ms < 0, .began_ns = clock_now(), .deadline_ns = clock_deadline(drain_ms)};
   struct step step;

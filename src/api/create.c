@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "slot/idle.h"
 #include "slot/slot.h"
+#include "decide/allowance.h"
 #include "decide/attention.h"
 #include "decide/chores.h"
 #include "decide/life.h"
@@ -29,18 +30,23 @@
 #include "run/event.h"
 #include "run/fork.h"
 #include "run/keeper.h"
+#include "run/membership.h"
 #include "run/worker.h"
+#include "api/budget.h"
+#include "api/create.h"
 #include "api/expose.h"
 #include "api/settings.h"
 
 /* Everything but what a late reader of a former pool may still touch: its lock, its words to sleep on and its blocks.
  */
-static void prepare(struct pool *pool, const pool_config_t *config, const pool_vtable_t *vtable, void *context)
+static void prepare(struct pool *pool, const pool_config_t *config, const pool_vtable_t *vtable, void *context,
+                    bool keyed)
 {
   pthread_mutex_lock(&pool->lock);
   pool->config = *config;
   text_copy(pool->name, sizeof pool->name, config->name ? config->name : "pool");
   pool->config.name = pool->name;
+  pool->config.budget = NULL; /* it is the caller's, and may have a password in it */
   pool->stepped = vtable->open == NULL;
   pool->tickets_block = false;
   pool->can_check = vtable->check != NULL;
@@ -63,6 +69,7 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   atomic_store(&pool->filling, true);
   pool->references = 1;
   pool->gone = false;
+  pool->keyed = keyed;
   life_begin_anew(pool);
   pool->chores.unfilled = pool->stepped ? config->initial : 0;
   memset(pool->homes, 0, sizeof pool->homes);
@@ -72,23 +79,45 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   pthread_mutex_unlock(&pool->lock);
 }
 
+/* The budget allows another connection, or does so in time. */
+static bool is_allowed(struct pool *pool, int64_t deadline_ns)
+{
+  uint32_t seen = 0;
+  while (!allowance_has_place(pool))
+    if (!membership_await(pool, &seen, deadline_ns))
+      return false;
+  return true;
+}
+
 static int fill(struct pool *pool, pool_error_t *error)
 {
   for (int32_t i = 0; i < pool->config.initial; i++) {
     struct step step;
     pool_error_t cause = POOL_ERROR_INIT;
+    if (!is_allowed(pool, clock_deadline(pool->config.get_timeout_ms)))
+      return membership_is_cut_off(pool)
+                 ? 0
+                 : error_in(pool->name, error, POOL_E_TIMEOUT, 0,
+                            "the budget has no permit for initial connection %d of %d", i + 1, pool->config.initial);
     if (!room_reserve_unasked(pool, &step))
-      return error_set(error, POOL_E_NOMEM, 0, "no memory for the initial connections");
+      return error_in(pool->name, error, POOL_E_NOMEM, 0, "no memory for the initial connections");
     pool_lease_t result = worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &cause);
     if (result < 0)
-      return error_set(error, (int)result, cause.native, "could not open initial connection %d of %d: %s", i + 1,
-                       pool->config.initial, cause.message);
+      return error_in(pool->name, error, (int)result, cause.native, "could not open initial connection %d of %d: %s",
+                      i + 1, pool->config.initial, cause.message);
   }
   return 0;
 }
 
-static int create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
-                  pool_error_t *error)
+/* The pool is not known to anybody yet. */
+static int join_budget(struct pool *pool, const struct budget_wish *wish, pool_error_t *error)
+{
+  int code = wish->place.url ? membership_join(pool, &wish->place, &wish->engine) : 0;
+  return code ? error_set(error, code, 0, "no memory for a budget") : 0;
+}
+
+static int create_wishing(const pool_config_t *config, const pool_vtable_t *vtable, void *context,
+                          const struct budget_wish *wish, bool keyed, pool_t **out, pool_error_t *error)
 {
   int32_t *ends = NULL;
   if (fork_watch_error())
@@ -101,14 +130,31 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
     free(ends);
     return error_set(error, POOL_E_NOMEM, 0, "no memory for a pool");
   }
-  prepare(pool, config, vtable, context);
+  prepare(pool, config, vtable, context, keyed);
   pool->ends = ends;
   life_register(pool);
   *out = pool;
+  int code = join_budget(pool, wish, error);
+  if (code) {
+    vtable_keep_context(&pool->vtable);
+    pool_free(pool);
+    return code;
+  }
   event_pool(pool, POOL_EVENT_POOL_CREATED);
   if (config->paused)
     event_pool(pool, POOL_EVENT_POOL_PAUSED);
   return 0;
+}
+
+static int create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, bool keyed, pool_t **out,
+                  pool_error_t *error)
+{
+  struct budget_wish wish = {0};
+  int code = budget_is_set(config) ? budget_read(&wish, config->budget, false, error) : 0;
+  if (code == 0)
+    code = create_wishing(config, vtable, context, &wish, keyed, out, error);
+  budget_wish_free(&wish);
+  return code;
 }
 
 /* From now on every get may open a connection, and time passes. */
@@ -126,7 +172,7 @@ static void warn(struct pool *pool, const pool_vtable_t *vtable)
     event_warning(pool, text);
 }
 
-int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
+int create_pool(const pool_config_t *config, const pool_vtable_t *vtable, void *context, bool keyed, pool_t **out,
                 pool_error_t *error)
 {
   pool_config_t settings;
@@ -137,8 +183,8 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
     return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
   if ((code = config_read(&settings, config, error)) || (code = vtable_read(&callbacks, vtable, error)) ||
       (code = config_check_vtable(&settings, &callbacks, error)) ||
-      (code = create(&settings, &callbacks, context, &pool, error)))
-    return code;
+      (code = create(&settings, &callbacks, context, keyed, &pool, error)))
+    return config_refuse(&settings, code, error);
   warn(pool, &callbacks);
   expose_begin(pool);
   code = fill(pool, error);
@@ -152,6 +198,12 @@ int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *
   begin(pool);
   *out = pool;
   return 0;
+}
+
+int pool_create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, pool_t **out,
+                pool_error_t *error)
+{
+  return create_pool(config, vtable, context, false, out, error);
 }
 
 /* These two stand for callbacks.  event.c only asks whether there are any, and keeps what they would be told. */
@@ -180,7 +232,15 @@ static int check_steps(const pool_config_t *config, int32_t abilities, pool_erro
   return 0;
 }
 
-int pool_step_create(const pool_config_t *config, int32_t abilities, pool_t **out, pool_error_t *error)
+int create_check_steps(const pool_config_t *config, int32_t abilities, pool_error_t *error)
+{
+  pool_vtable_t stands;
+  vtable_of_steps(&stands, abilities);
+  int code = check_steps(config, abilities, error);
+  return code ? code : config_check_vtable(config, &stands, error);
+}
+
+int create_step_pool(const pool_config_t *config, int32_t abilities, bool keyed, pool_t **out, pool_error_t *error)
 {
   pool_config_t settings;
   pool_vtable_t stands;
@@ -188,13 +248,12 @@ int pool_step_create(const pool_config_t *config, int32_t abilities, pool_t **ou
   if (!out)
     return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
   vtable_of_steps(&stands, abilities);
-  if ((code = config_read(&settings, config, error)) || (code = check_steps(&settings, abilities, error)) ||
-      (code = config_check_vtable(&settings, &stands, error)))
-    return code;
+  if ((code = config_read(&settings, config, error)) || (code = create_check_steps(&settings, abilities, error)))
+    return config_refuse(&settings, code, error);
   settings.events = abilities & POOL_STEP_EVENTS ? events_are_fetched : NULL;
   settings.log = abilities & POOL_STEP_LOG ? lines_are_fetched : NULL;
-  if ((code = create(&settings, &stands, NULL, out, error)))
-    return code;
+  if ((code = create(&settings, &stands, NULL, keyed, out, error)))
+    return config_refuse(&settings, code, error);
   (*out)->tickets_block = abilities & POOL_STEP_THREADS;
   (*out)->detached = abilities & (POOL_STEP_DETACHED | POOL_STEP_JOINS);
   (*out)->joins = abilities & POOL_STEP_JOINS;
@@ -203,6 +262,11 @@ int pool_step_create(const pool_config_t *config, int32_t abilities, pool_t **ou
   expose_begin(*out);
   begin(*out);
   return 0;
+}
+
+int pool_step_create(const pool_config_t *config, int32_t abilities, pool_t **out, pool_error_t *error)
+{
+  return create_step_pool(config, abilities, false, out, error);
 }
 
 pool_t *pool_ref(pool_t *pool)

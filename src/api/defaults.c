@@ -41,5 +41,7 @@ INIT_OF(stats, STATS, stats)
 INIT_OF(lease_info, LEASE_INFO, info)
 INIT_OF(setting, SETTING, setting)
 INIT_OF(step, STEP, step)
+INIT_OF(group_config, GROUP_CONFIG, config)
+INIT_OF(group_stats, GROUP_STATS, stats)
 INIT_OF(step_event, STEP_EVENT, event)
 /* clang-format on */

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/sized.h"
 #include "base/thread.h"
+#include "api/settings.h"
 
 /* A look for one name in one folder after the other. */
 struct look {
@@ -106,5 +107,5 @@ int pool_create_driver(const pool_config_t *config, const char *name, const char
   pool_vtable_t vtable = POOL_VTABLE_INIT;
   void *context = NULL;
   int code = pool_driver_prepare(name, address, &vtable, &context, error);
-  return code ? code : driver_create(config, &vtable, context, pool, error);
+  return code ? config_refuse(config, code, error) : driver_create(config, &vtable, context, pool, error);
 }

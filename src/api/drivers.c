@@ -16,6 +16,8 @@ static bool name_of(const char *file, char name[SEARCH_NAME_LIMIT + 1], bool *de
   *described = length > 5 && strcmp(file + length - 5, ".pool") == 0;
   if (*described)
     length -= 5;
+  else if (strncmp(file, SEARCH_ENGINE, strlen(SEARCH_ENGINE)) == 0)
+    return false;
   else if (length > 8 && strncmp(file, "pool-", 5) == 0 && strcmp(file + length - 3, ".so") == 0)
     skip = 5, length -= 8;
   else

@@ -50,7 +50,7 @@ void expose_begin(struct pool *pool)
   expose(pool);
   if (server_start(request_answer, problem, sizeof problem))
     return;
-  snprintf(warning, sizeof warning, "poolctl cannot see this pool: %s", problem);
+  snprintf(warning, sizeof warning, MESSAGE("poolctl cannot see this pool: %s"), problem);
   event_warning(pool, warning);
 }
 

@@ -29,6 +29,7 @@
 #include "decide/life.h"
 #include "decide/overdue.h"
 #include "decide/pool.h"
+#include "decide/setting.h"
 #include "decide/step.h"
 #include "decide/uses.h"
 #include "decide/waiter.h"
@@ -68,8 +69,8 @@ static __attribute__((noinline)) pool_lease_t invalid_get(const struct pool *poo
 {
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
-  return error_set(NULL, POOL_E_INVALID, 0, "timeout_ms is %lld; it must be 0 or more, or -1 for ever",
-                   (long long)timeout_ms);
+  return error_in(pool->name, NULL, POOL_E_INVALID, 0, "timeout_ms is %lld; it must be 0 or more, or -1 for ever",
+                  (long long)timeout_ms);
 }
 
 /* Waits a moment for a connection that is about to come back: takes no lock, and writes nothing as long as there is
@@ -276,7 +277,8 @@ static __attribute__((noinline)) pool_lease_t get_patiently(struct pool *pool, i
   get.begun = life_get_begin(pool);
   get.cause.size = get.waiter.error.size = sizeof get.cause;
   get.waiter.began_ns = began_ns ? began_ns : clock_now();
-  get.deadline_ns = get.waiter.deadline_ns = clock_deadline(timeout_ms ? timeout_ms : pool->config.get_timeout_ms);
+  get.deadline_ns = get.waiter.deadline_ns =
+      clock_deadline(timeout_ms ? timeout_ms : setting_now(pool->config.get_timeout_ms));
   pool_lease_t result = find(&get, step);
   if (result > 0) {
     home_remember(pool->homes, this_thread(), result);
@@ -304,7 +306,7 @@ static void start_missing(struct pool *pool)
 static __attribute__((noinline)) pool_lease_t get_slowly(struct pool *pool, int64_t timeout_ms)
 {
   if (pool->stepped)
-    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
+    return error_in(pool->name, NULL, POOL_E_UNSUPPORTED, 0, "this pool has no vtable; use the step API");
   start_missing(pool);
   int64_t began = began_ns(pool);
   pool_lease_t lease = home_take(pool, pool->homes, pool->lend, this_thread());
@@ -367,7 +369,7 @@ static inline pool_lease_t get(struct pool *pool, int64_t timeout_ms)
 
 pool_lease_t pool_get(pool_t *pool)
 {
-  return pool ? get(pool, pool->config.get_timeout_ms) : invalid_get(pool, 0);
+  return pool ? get(pool, setting_now(pool->config.get_timeout_ms)) : invalid_get(pool, 0);
 }
 
 pool_lease_t pool_get_for(pool_t *pool, int64_t timeout_ms)

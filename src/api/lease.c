@@ -23,6 +23,7 @@
 #include "decide/step.h"
 #include "decide/suspect.h"
 #include "run/crew.h"
+#include "run/failure.h"
 
 static int mark(pool_lease_t lease, bool suspects)
 {
@@ -31,7 +32,7 @@ static int mark(pool_lease_t lease, bool suspects)
   /* The pool is read while the lease is certainly good: later it may be put by another thread. */
   struct pool *pool = slot ? slot_pool(slot) : NULL;
   if (!slot || !slot_flag_lease(slot, lease, DOOMED))
-    return error_code(POOL_E_STALE);
+    return failure_of_lease(lease, POOL_E_STALE);
   if (suspects)
     suspect_all(pool, &step);
   queue_hope_less(pool, &step);
@@ -81,15 +82,15 @@ int pool_tag(pool_lease_t lease, const char *text)
 {
   struct slot *slot = slot_find(lease);
   if (!slot)
-    return error_code(POOL_E_STALE);
+    return failure_of_lease(lease, POOL_E_STALE);
   char *tag = text && text[0] ? strdup(text) : NULL;
   if (!tag && text && text[0])
-    return error_code(POOL_E_NOMEM);
+    return failure_of_lease(lease, POOL_E_NOMEM);
   if (tag)
     text_clean(tag);
   int code = set_tag(slot, lease, &tag);
   free(tag);
-  return code ? error_code(code) : 0;
+  return code ? failure_of_lease(lease, code) : 0;
 }
 
 static void describe(struct slot *slot, uint64_t word, int64_t now, pool_lease_info_t *info)
@@ -116,12 +117,12 @@ static void list_lease(char *place, size_t stride, const pool_lease_info_t *info
 int64_t pool_leases(pool_t *pool, pool_lease_info_t *list, size_t room)
 {
   if (!pool || (!list && room > 0))
-    return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "list" : "pool");
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "list" : "pool");
   size_t stride = room > 0 ? list->size : sizeof *list;
   int64_t count = 0;
   int code = sized_check(stride, LEASE_INFO_SIZES);
   if (code)
-    return error_code(code);
+    return error_code_in(pool->name, code);
   pthread_mutex_lock(&pool->lock);
   int64_t now = clock_boot();
   struct scan scan = scan_all(&pool->rows);

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "slot/slot.h"
 
-_Static_assert(MOST_OPEN == (1u << INDEX_BITS) - 8, "so many slots there are, without the first group");
+_Static_assert(MOST_OPEN == (1u << INDEX_BITS) - 8, "this many slots there are, without the first group");
 
 /* clang-format off */
 const struct setting_row member_rows[] = {
@@ -50,16 +50,16 @@ void member_put(pool_config_t *config, const struct setting_row *row, int64_t va
 {
   char *member = (char *)config + row->offset;
   if (row->size == sizeof(int64_t))
-    *(int64_t *)member = value;
+    __atomic_store_n((int64_t *)member, value, __ATOMIC_RELAXED); /* others may read it (decide/setting.h) */
   else
-    *(int32_t *)member = (int32_t)value;
+    __atomic_store_n((int32_t *)member, (int32_t)value, __ATOMIC_RELAXED);
 }
 
-/* Of the texts, which have no default in their rows, there is one. */
+/* Texts have no default in their rows. */
 const char *member_get_text(const pool_config_t *config, const struct setting_row *row)
 {
   const char *text = *(const char *const *)((const char *)config + row->offset);
-  return text ? text : "pool";
+  return text ? text : row->offset == offsetof(pool_config_t, name) ? "pool" : "";
 }
 
 void member_put_text(pool_config_t *config, const struct setting_row *row, const char *text)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Pools by URL: `pool.NAME` is a setting of the pool, and the rest is the driver's. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,43 @@ static int prepare_driver(const struct url *url, const char *text, pool_vtable_t
   return code;
 }
 
+/* ---- a budget ---- */
+
+/* A text that a caller's settings point to without owning it. */
+struct kept {
+  struct kept *next;
+  char text[];
+};
+
+/* Grows at its head alone, and by two where two threads come with the same text at one time. */
+static struct kept *_Atomic kept_texts;
+
+/* The same text, for as long as the process lives; NULL: without memory. */
+static const char *keep(const char *text)
+{
+  struct kept *first = atomic_load(&kept_texts);
+  for (struct kept *kept = first; kept; kept = kept->next)
+    if (strcmp(kept->text, text) == 0)
+      return kept->text;
+  size_t size = strlen(text) + 1;
+  struct kept *kept = malloc(sizeof *kept + size);
+  if (!kept)
+    return NULL;
+  memcpy(kept->text, text, size);
+  for (kept->next = first; !atomic_compare_exchange_weak(&kept_texts, &kept->next, kept);)
+    ;
+  return kept->text;
+}
+
+/* The settings outlive the URL that they are taken from. */
+static int keep_budget(pool_config_t *config, const struct url *url, pool_error_t *error)
+{
+  if (!url_value(url, PREFIX "budget") || !config->budget)
+    return 0;
+  config->budget = keep(config->budget);
+  return config->budget ? 0 : error_set(error, POOL_E_NOMEM, 0, "%s", url_no_memory);
+}
+
 /* ---- the whole ---- */
 
 static int read_url(struct url *url, const char *text, pool_error_t *error)
@@ -134,6 +172,8 @@ int pool_url_prepare(const char *text, pool_config_t *config, pool_vtable_t *vta
   if (config && config->size < sizeof all)
     all.size = config->size; /* a setting that the caller has no room for is refused */
   code = prepare(&url, text, &all, vtable, context, error);
+  if (code == 0 && (code = keep_budget(&all, &url, error)) && vtable->release)
+    vtable->release(*context);
   all.name = name; /* that of the URL ends with it */
   url_free(&url);
   if (code == 0 && config)
@@ -149,11 +189,11 @@ static int open_url(const pool_config_t *config, const struct url *url, const ch
   void *context = NULL;
   int code = config_read(&all, config, error);
   if (code)
-    return code;
+    return config_refuse(config, code, error);
   if (!all.name)
     all.name = url->scheme;
   code = prepare(url, text, &all, &vtable, &context, error);
-  return code ? code : driver_create(&all, &vtable, context, pool, error);
+  return code ? config_refuse(&all, code, error) : driver_create(&all, &vtable, context, pool, error);
 }
 
 int pool_open_with(const pool_config_t *config, const char *text, pool_t **pool, pool_error_t *error)

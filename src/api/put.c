@@ -15,9 +15,11 @@
 #include "decide/attention.h"
 #include "decide/give.h"
 #include "decide/pool.h"
+#include "decide/setting.h"
 #include "decide/step.h"
 #include "run/crew.h"
 #include "run/event.h"
+#include "run/failure.h"
 #include "run/probe.h"
 #include "run/worker.h"
 
@@ -25,7 +27,7 @@ static void do_and_wake(struct pool *pool, struct step *step)
 {
   crew_finish(pool, step);
   if (step->work) /* else the pool may be another by now */
-    worker_do(pool, step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+    worker_do(pool, step, clock_deadline(setting_now(pool->config.get_timeout_ms)), false, NULL);
   /* Of whichever pool it is by now (I5): what is unclean keeps that from being recycled (I13). */
   if (atomic_load(&pool->attention) & ATTENTION_UNCLEAN)
     worker_do_unclean(pool);
@@ -44,16 +46,23 @@ static bool is_clean(struct pool *pool, struct slot *slot)
   return !slot_has_calls(word) && !(word & DOOMED) && pool->vtable.is_clean(pool->context, slot_conn(slot)) == 1;
 }
 
+static int refuse_step(pool_lease_t lease)
+{
+  char name[POOL_NAME_BYTES];
+  failure_name(lease, name);
+  return error_in(name, NULL, POOL_E_UNSUPPORTED, 0, "this lease is of a pool without a vtable; use pool_step_end");
+}
+
 static __attribute__((noinline)) int put_slowly(pool_lease_t lease)
 {
   struct step step = {0};
   struct ending ending;
   struct slot *slot = slot_find(lease);
   if (slot && belongs_to_steps(slot, lease))
-    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this lease is of a pool without a vtable; use pool_step_end");
+    return refuse_step(lease);
   int code = slot ? give_take_back(slot, lease, &ending) : POOL_E_STALE;
   if (code)
-    return error_code(code);
+    return failure_of_lease(lease, code);
   struct pool *pool = slot_pool(slot);
   bool same = event_returned(pool, &ending);
   free(ending.tag);

@@ -29,10 +29,11 @@ static void read_bounds(const struct histogram *histogram, int64_t *at_most)
 static void read_locked(struct pool *pool, struct reading *reading)
 {
   assert_locked(pool);
+  struct seen seen;
   reading->pool = pool;
   reading->number = 1;
   memcpy(reading->name, pool->name, sizeof reading->name);
-  count_all(pool, &reading->stats);
+  count_all(pool, &seen, &reading->stats);
   size_t i = 0;
 #define TIME(name, ...) read_bounds(&pool->name, reading->at_most[i++]);
 #include "decide/counts.def"
@@ -109,9 +110,15 @@ static bool take_readings(struct pool *pool, struct report *report)
 
 typedef void write_fn(FILE *file, const struct report *report);
 
+static void write_prometheus(FILE *file, const struct report *report)
+{
+  report_prometheus_write(file, report);
+  report_otel_write(file, report);
+}
+
 static write_fn *const formats[] = {[POOL_FORMAT_TEXT] = report_text_write,
                                     [POOL_FORMAT_JSON] = report_json_write,
-                                    [POOL_FORMAT_PROMETHEUS] = report_prometheus_write};
+                                    [POOL_FORMAT_PROMETHEUS] = write_prometheus};
 
 bool report_in_memory(void (*write)(FILE *file, const void *what), const void *what, pool_bytes_t *text)
 {
@@ -141,16 +148,22 @@ static void write_document(FILE *file, const void *what)
   document->write(file, &document->report);
 }
 
+static int no_memory(const struct pool *pool)
+{
+  return pool ? error_code_in(pool->name, POOL_E_NOMEM) : error_code(POOL_E_NOMEM);
+}
+
 int pool_report(pool_t *pool, int32_t format, pool_bytes_t *text)
 {
   if (!text)
-    return error_set(NULL, POOL_E_INVALID, 0, "text is NULL");
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "text is NULL");
   if (format < 0 || format >= (int32_t)(sizeof formats / sizeof *formats))
-    return error_set(NULL, POOL_E_INVALID, 0, "format is %d; it must be a POOL_FORMAT_*", format);
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "format is %d; it must be a POOL_FORMAT_*",
+                    format);
   struct document document = {.write = formats[format]};
   if (!take_readings(pool, &document.report))
-    return error_code(POOL_E_NOMEM);
+    return no_memory(pool);
   bool written = report_in_memory(write_document, &document, text);
   free(document.report.readings);
-  return written ? 0 : error_code(POOL_E_NOMEM);
+  return written ? 0 : no_memory(pool);
 }

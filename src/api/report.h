@@ -42,6 +42,7 @@ bool report_in_memory(void (*write)(FILE *file, const void *what), const void *w
 void report_text_write(FILE *file, const struct report *report);
 void report_json_write(FILE *file, const struct report *report);
 void report_prometheus_write(FILE *file, const struct report *report);
+void report_otel_write(FILE *file, const struct report *report); /* the second part of that */
 
 /* The members of the object of a pool, without its braces. */
 void report_json_members(FILE *file, const struct reading *reading);

@@ -8,22 +8,22 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/report.h"
+#include "api/report_prometheus.h"
 
 static void write_seconds(FILE *file, int64_t ns)
 {
   fprintf(file, "%" PRId64 ".%09" PRId64, ns / 1000000000, ns % 1000000000);
 }
 
-static void write_head(FILE *file, const char *metric, const char *type, const char *help)
+void report_prometheus_head(FILE *file, const char *metric, const char *type, const char *help)
 {
   fprintf(file, "# HELP %s %s.\n# TYPE %s %s\n", metric, help, metric, type);
 }
 
-/* The beginning of a sample; the caller may add a label, and closes the brace. */
-static void write_metric(FILE *file, const char *metric, const char *suffix, const struct reading *reading)
+void report_prometheus_metric(FILE *file, const char *metric, const char *suffix, const char *label,
+                              const struct reading *reading)
 {
-  fprintf(file, "%s%s{pool=\"", metric, suffix);
+  fprintf(file, "%s%s{%s=\"", metric, suffix, label);
   for (const char *at = reading->name; *at; at++) {
     if (*at == '"' || *at == '\\' || *at == '\n')
       fputc('\\', file);
@@ -42,7 +42,7 @@ static bool same_metric(size_t i, size_t j)
 static void write_sample(FILE *file, const struct reading *reading, size_t i, int64_t value)
 {
   const struct metric_count *count = &metric_counts[i];
-  write_metric(file, count->metric, "", reading);
+  report_prometheus_metric(file, count->metric, "", "pool", reading);
   if (count->reason)
     fprintf(file, ",reason=\"%s\"", count->reason);
   fputs("} ", file);
@@ -65,28 +65,24 @@ static void write_samples(FILE *file, const struct reading *reading, size_t firs
   write_sample(file, reading, first, left);
 }
 
-static void write_bucket(FILE *file, const struct reading *reading, const char *metric, int64_t ns, int64_t count)
+void report_prometheus_histogram(FILE *file, const char *metric, const char *label, const struct reading *reading,
+                                 size_t time, int64_t more)
 {
-  write_metric(file, metric, "_bucket", reading);
-  fputs(",le=\"", file);
-  write_seconds(file, ns);
-  fprintf(file, "\"} %" PRId64 "\n", count);
-}
-
-static void write_histogram(FILE *file, const struct reading *reading, size_t i)
-{
-  const char *metric = metric_times[i].metric;
-  const pool_times_t *spent = metric_times_of(&reading->stats, i);
-  for (size_t j = 0; j < REPORT_BOUNDS; j++)
-    write_bucket(file, reading, metric, report_bound_ns(j), reading->at_most[i][j]);
-  write_metric(file, metric, "_bucket", reading);
-  fprintf(file, ",le=\"+Inf\"} %" PRId64 "\n", spent->count);
-  write_metric(file, metric, "_sum", reading);
+  const pool_times_t *spent = metric_times_of(&reading->stats, time);
+  for (size_t i = 0; i < REPORT_BOUNDS; i++) {
+    report_prometheus_metric(file, metric, "_bucket", label, reading);
+    fputs(",le=\"", file);
+    write_seconds(file, report_bound_ns(i));
+    fprintf(file, "\"} %" PRId64 "\n", reading->at_most[time][i] + more);
+  }
+  report_prometheus_metric(file, metric, "_bucket", label, reading);
+  fprintf(file, ",le=\"+Inf\"} %" PRId64 "\n", spent->count + more);
+  report_prometheus_metric(file, metric, "_sum", label, reading);
   fputs("} ", file);
   write_seconds(file, spent->sum_ns);
   fputc('\n', file);
-  write_metric(file, metric, "_count", reading);
-  fprintf(file, "} %" PRId64 "\n", spent->count);
+  report_prometheus_metric(file, metric, "_count", label, reading);
+  fprintf(file, "} %" PRId64 "\n", spent->count + more);
 }
 
 void report_prometheus_write(FILE *file, const struct report *report)
@@ -95,13 +91,13 @@ void report_prometheus_write(FILE *file, const struct report *report)
     if (i > 0 && same_metric(i - 1, i))
       continue;
     const struct metric_count *count = &metric_counts[i];
-    write_head(file, count->metric, count->counter ? "counter" : "gauge", count->sentence);
+    report_prometheus_head(file, count->metric, count->counter ? "counter" : "gauge", count->sentence);
     for (size_t j = 0; j < report->count; j++)
       write_samples(file, &report->readings[j], i);
   }
   for (size_t i = 0; i < METRIC_TIMES; i++) {
-    write_head(file, metric_times[i].metric, "histogram", metric_times[i].sentence);
+    report_prometheus_head(file, metric_times[i].metric, "histogram", metric_times[i].sentence);
     for (size_t j = 0; j < report->count; j++)
-      write_histogram(file, &report->readings[j], i);
+      report_prometheus_histogram(file, metric_times[i].metric, "pool", &report->readings[j], i, 0);
   }
 }

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/event_fd.h"
 #include "base/forks.h"
 #include "base/text.h"
 #include "decide/attention.h"
@@ -88,8 +87,8 @@ struct seen_waiter {
 /* A pool at one moment, beside what its report says. */
 struct sight {
   int64_t number;
-  int32_t max_open, max_idle, pauses;
-  bool closed, breaker_open, steerable;
+  int32_t pauses;
+  bool closed, steerable;
   int32_t waiters;
   struct seen_waiter waiting[LISTED];
 };
@@ -97,7 +96,7 @@ struct sight {
 /* Where the program does what follows, it has to be told.  A descriptor that it has asked for it also watches. */
 static bool is_steerable(const struct pool *pool)
 {
-  return !pool->stepped || atomic_load(&pool->event_fd);
+  return !pool->stepped || atomic_load(&pool->event_fd) || atomic_load(&pool->hub);
 }
 
 static void see(struct pool *pool, struct sight *sight)
@@ -105,11 +104,8 @@ static void see(struct pool *pool, struct sight *sight)
   int64_t now = clock_now();
   pthread_mutex_lock(&pool->lock);
   *sight = (struct sight){.number = pool->number,
-                          .max_open = pool->max_open,
-                          .max_idle = pool->max_idle,
                           .pauses = pool->pauses,
                           .closed = attention_closed(pool),
-                          .breaker_open = pool->breaker.open,
                           .steerable = is_steerable(pool)};
   for (struct waiter *waiter = pool->queue.first; waiter && sight->waiters < LISTED; waiter = waiter->next)
     sight->waiting[sight->waiters++] = (struct seen_waiter){waiter->kind, waiter->thread, now - waiter->since_ns};
@@ -125,11 +121,8 @@ static void write_sight(FILE *file, const struct sight *sight)
 {
   static const char *const kinds[] = {
       [WAITER_THREAD] = "thread", [WAITER_ASYNC] = "asynchronous", [WAITER_TICKET] = "ticket"};
-  fprintf(file,
-          "\"id\":%" PRId64 ",\"max_open\":%d,\"max_idle\":%d,\"pauses\":%d,\"closed\":%s,\"breaker_open\":%s,"
-          "\"steerable\":%s,\"waiters\":[",
-          sight->number, sight->max_open, sight->max_idle, sight->pauses, truth(sight->closed),
-          truth(sight->breaker_open), truth(sight->steerable));
+  fprintf(file, "\"id\":%" PRId64 ",\"pauses\":%d,\"closed\":%s,\"steerable\":%s,\"waiters\":[", sight->number,
+          sight->pauses, truth(sight->closed), truth(sight->steerable));
   for (int32_t i = 0; i < sight->waiters; i++)
     fprintf(file, "%s{\"kind\":\"%s\",\"thread\":%d,\"waited_ns\":%" PRId64 "}", i > 0 ? "," : "",
             kinds[sight->waiting[i].kind], sight->waiting[i].thread, sight->waiting[i].waited_ns);
@@ -280,9 +273,11 @@ static int steer_pool(struct pool *pool, const struct verb *verb, int64_t number
 {
   int result = verb->steer(pool, number);
   if (pool->stepped)
-    event_fd_signal(&pool->event_fd, &pool->lock);
+    crew_ring(pool);
   return result;
 }
+
+static const char no_such_pool[] = "no such pool: it was freed, or is not exposed";
 
 static void steer(FILE *file, const struct verb *verb, int64_t id, int64_t number)
 {
@@ -290,13 +285,14 @@ static void steer(FILE *file, const struct verb *verb, int64_t id, int64_t numbe
   uint64_t forks = forks_count();
   struct pool *pool = visit(id);
   if (!pool) {
-    refuse(file, POOL_E_STALE, "no such pool: it was freed, or is not exposed");
+    refuse(file, POOL_E_STALE, no_such_pool);
     return;
   }
   if (!is_steerable(pool))
     refuse(file, POOL_E_UNSUPPORTED,
-           "the program of this pool would not hear of it; a program of the step API has to watch pool_event_fd(), one "
-           "in Ruby, Go or Java to expose this very pool");
+           "the program of this pool would not hear of it: watch pool_event_fd() in a program of the step API; expose "
+           "this "
+           "very pool in Ruby, Go or Java");
   else {
     int result = steer_pool(pool, verb, number);
     if (result < 0) {
@@ -308,14 +304,58 @@ static void steer(FILE *file, const struct verb *verb, int64_t id, int64_t numbe
   leave(pool, forks);
 }
 
+static void write_health(FILE *file, struct pool *pool, int64_t stuck_after_ms)
+{
+  pool_bytes_t why = {NULL, 0};
+  int health = pool_health(pool, stuck_after_ms ? stuck_after_ms : -1, &why);
+  if (health < 0) {
+    refuse(file, health, pool_strerror(health));
+    return;
+  }
+  fprintf(file, "{\"ok\":true,\"result\":%d,\"message\":", health);
+  report_json_string(file, why.data);
+  fputs("}\n", file);
+  pool_bytes_free(&why);
+}
+
+/* Of any pool that is exposed: it only looks. */
+static void tell_health(FILE *file, int64_t id, int64_t stuck_after_ms)
+{
+  uint64_t forks = forks_count();
+  struct pool *pool = visit(id);
+  if (!pool) {
+    refuse(file, POOL_E_STALE, no_such_pool);
+    return;
+  }
+  write_health(file, pool, stuck_after_ms);
+  leave(pool, forks);
+}
+
+/* What is asked of all pools, or does nothing to one. */
+static bool answer_look(FILE *file, const char *request)
+{
+  static const char health[] = "health";
+  int64_t id, number;
+  if (strcmp(request, "report") == 0) {
+    report(file);
+    return true;
+  }
+  if (strncmp(request, health, strlen(health)) != 0)
+    return false;
+  const char *rest = read_number(request + strlen(health), &id);
+  rest = rest ? read_number(rest, &number) : NULL;
+  if (!rest || *rest)
+    return false;
+  tell_health(file, id, number);
+  return true;
+}
+
 static void answer(FILE *file, const void *what)
 {
   const char *request = what;
   int64_t id, number = 0;
-  if (strcmp(request, "report") == 0) {
-    report(file);
+  if (answer_look(file, request))
     return;
-  }
   for (const struct verb *verb = verbs; verb < verbs + sizeof verbs / sizeof *verbs; verb++) {
     size_t length = strlen(verb->name);
     if (strncmp(request, verb->name, length) != 0)
@@ -328,7 +368,8 @@ static void answer(FILE *file, const void *what)
       return;
     }
   }
-  refuse(file, POOL_E_INVALID, "no such request; there are report, resize ID N, and pause, resume, flush or evict ID");
+  refuse(file, POOL_E_INVALID,
+         "no such request; there are report, health ID MS, resize ID N, and pause, resume, flush or evict ID");
 }
 
 bool request_answer(const char *request, pool_bytes_t *text)

@@ -15,7 +15,7 @@
 /* A longer time than this is meant as "off". */
 #define A_YEAR_MS INT64_C(31536000000)
 
-#define EVENTS_KNOWN ((1 << (POOL_EVENT_WARNING + 1)) - 2)
+#define EVENTS_KNOWN ((1 << (POOL_EVENT_BUDGET_FOUND + 1)) - 2)
 
 #define NO_OFF INT64_MIN
 

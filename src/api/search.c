@@ -21,12 +21,17 @@
 
 static const char default_folders[] = POOL_DRIVER_FOLDER;
 
-bool search_is_name(const char *name, size_t length)
+bool search_is_word(const char *name, size_t length)
 {
   for (size_t i = 0; i < length; i++)
     if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_')
       return false;
-  return length > 0 && length <= SEARCH_NAME_LIMIT;
+  return length > 0;
+}
+
+bool search_is_name(const char *name, size_t length)
+{
+  return length <= SEARCH_NAME_LIMIT && search_is_word(name, length);
 }
 
 /* Calls `visit` with each of the folders, which have a colon between them, until it says true. */
@@ -140,27 +145,29 @@ static void *load_file(struct search *search)
   return object;
 }
 
-static pool_driver_fn *entry_of(struct search *search, void *object, const char *name)
+void *search_symbol(struct search *search, const char *before, const char *name)
 {
-  char entry[sizeof "pool_driver_" + SEARCH_NAME_LIMIT];
-  snprintf(entry, sizeof entry, "pool_driver_%s", name);
+  char entry[32 + SEARCH_NAME_LIMIT];
+  void *object = load_file(search);
+  if (!object)
+    return NULL;
+  snprintf(entry, sizeof entry, "%s%s", before, name);
   for (char *c = entry; *c; c++)
     if (*c == '-')
       *c = '_';
   void *symbol = dlsym(object, entry);
   if (!symbol)
     snprintf(search->why, sizeof search->why, "it does not export %s", entry);
-  pool_driver_fn *make;
-  memcpy(&make, &symbol, sizeof make);
-  return make;
+  return symbol;
 }
 
 bool search_load(struct search *search, const char *name, pool_driver_t *driver)
 {
-  void *object = load_file(search);
-  pool_driver_fn *make = object ? entry_of(search, object, name) : NULL;
-  if (!make)
+  pool_driver_fn *make;
+  void *symbol = search_symbol(search, "pool_driver_", name);
+  if (!symbol)
     return false;
+  memcpy(&make, &symbol, sizeof make);
   *driver = (pool_driver_t){.size = sizeof *driver};
   int code = make(POOL_DRIVER_VERSION, driver);
   if (code == 0 && driver->prepare)

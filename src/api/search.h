@@ -14,13 +14,17 @@
 
 #define SEARCH_NAME_LIMIT 32 /* of a driver's name */
 
+/* How the file of a budget's engine begins; it lies beside the drivers, and is none. */
+#define SEARCH_ENGINE "pool-budget-"
+
 struct search {
   char path[4096];  /* of the file that is being looked at */
   char why[256];    /* what is wrong with it */
   char tried[1024]; /* each file and what is wrong with it, with "; " before it */
 };
 
-/* Letters, digits, '-' and '_'. */
+/* Letters, digits, '-' and '_'; of a driver's name no more than there may be. */
+bool search_is_word(const char *word, size_t length);
 bool search_is_name(const char *name, size_t length);
 
 /* Calls `visit` with each folder, in order, until it says true.  Returns whether it did. */
@@ -35,6 +39,9 @@ bool search_may_read(struct search *search);
 
 /* Loads the driver of that name from search->path.  False: search->why. */
 bool search_load(struct search *search, const char *name, pool_driver_t *driver);
+
+/* Loads search->path and finds what it exports as BEFORE NAME, with '_' for '-'.  NULL: search->why. */
+void *search_symbol(struct search *search, const char *before, const char *name);
 
 /* Notes that the file cannot be used, and why. */
 void search_note(struct search *search);

@@ -58,6 +58,12 @@ int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_er
   return 0;
 }
 
+int config_check_change(const pool_config_t *config, const pool_vtable_t *vtable, pool_error_t *error)
+{
+  int code = check_policies_against_each_other(config, room_max_idle(config, config->max_open), error);
+  return code ? code : config_check_vtable(config, vtable, error);
+}
+
 int config_check_vtable(const pool_config_t *config, const pool_vtable_t *vtable, pool_error_t *error)
 {
   const char *setting = config->check_after_ms >= 0 ? "check_after_ms"
@@ -85,6 +91,14 @@ int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t
   return check_against_each_other(config, why, error);
 }
 
+int config_refuse(const pool_config_t *config, int code, pool_error_t *error)
+{
+  static const char usual[] = "pool"; /* says nothing */
+  if (config && sized_check(config->size, CONFIG_SIZES) == 0 && config->name && strcmp(config->name, usual) != 0)
+    error_name(config->name, error);
+  return code;
+}
+
 int pool_config_check(const pool_config_t *config, pool_error_t *error)
 {
   pool_config_t copy;
@@ -110,19 +124,19 @@ static void look_for_vain_times(const pool_config_t *c, struct vain list[MOST_VA
   int32_t max_idle = room_max_idle(c, c->max_open);
   const struct vain found[] = {
       {c->check_after_ms > 0 && c->check_after_ms >= idle_ms && !some_stay,
-       "check_after_ms has no moment: what is idle is closed after idle_timeout_ms, which is not longer"},
+       MESSAGE("check_after_ms has no moment: what is idle is closed after idle_timeout_ms, which is not longer")},
       {c->check_after_ms > 0 && c->check_after_ms >= life_ms,
-       "check_after_ms has no moment: no connection gets older than max_lifetime_ms, which is not longer"},
+       MESSAGE("check_after_ms has no moment: no connection gets older than max_lifetime_ms, which is not longer")},
       {c->keepalive_ms > 0 && c->keepalive_ms >= idle_ms && !some_stay,
-       "keepalive_ms has no moment: what is idle is closed after idle_timeout_ms, which is not longer"},
+       MESSAGE("keepalive_ms has no moment: what is idle is closed after idle_timeout_ms, which is not longer")},
       {c->idle_timeout_ms > 0 && idle_ms >= life_ms,
-       "idle_timeout_ms has no moment: no connection gets older than max_lifetime_ms, which is not longer"},
+       MESSAGE("idle_timeout_ms has no moment: no connection gets older than max_lifetime_ms, which is not longer")},
       {c->idle_timeout_ms > 0 && max_idle <= c->min_idle,
-       "idle_timeout_ms closes nothing: no more than max_idle are idle, and min_idle, which is as many, stay"},
+       MESSAGE("idle_timeout_ms closes nothing: no more than max_idle are idle, and min_idle, which is as many, stay")},
       {c->idle_timeout_ms > 0 && c->max_open > 0 && c->max_open <= c->min_open,
-       "idle_timeout_ms closes nothing: no more than max_open are open, and min_open, which is as many, stay"},
+       MESSAGE("idle_timeout_ms closes nothing: no more than max_open are open, and min_open, which is as many, stay")},
       {c->min_open > 0 && c->min_open <= c->min_idle,
-       "min_open changes nothing: min_idle, which is not less, keeps as many open"},
+       MESSAGE("min_open changes nothing: min_idle, which is not less, keeps as many open")},
   };
   memcpy(list, found, sizeof found);
 }
@@ -133,19 +147,22 @@ static void look_for_vain_times(const pool_config_t *c, struct vain list[MOST_VA
 static void look_for_vain_others(const pool_config_t *c, const pool_vtable_t *vtable, struct vain list[MOST_VAIN])
 {
   const struct vain found[] = {
-      {IS_SET(retire_percent) && c->max_lifetime_ms <= 0, "retire_percent changes nothing without max_lifetime_ms"},
-      {IS_SET(check_timeout_ms) && !vtable->check, "check_timeout_ms changes nothing: the vtable has no check"},
+      {IS_SET(retire_percent) && c->max_lifetime_ms <= 0,
+       MESSAGE("retire_percent changes nothing without max_lifetime_ms")},
+      {IS_SET(check_timeout_ms) && !vtable->check,
+       MESSAGE("check_timeout_ms changes nothing: the vtable has no check")},
       {IS_SET(call_timeout_ms) && !vtable->call && !vtable->go,
-       "call_timeout_ms changes nothing: the vtable has neither call nor go"},
+       MESSAGE("call_timeout_ms changes nothing: the vtable has neither call nor go")},
       {IS_SET(breaker_after) && c->breaker_after > 0 && c->retry_min_ms <= 0,
-       "breaker_after changes nothing without retry_min_ms: there is no breaker"},
-      {IS_SET(retry_max_ms) && c->retry_min_ms <= 0, "retry_max_ms changes nothing without retry_min_ms"},
+       MESSAGE("breaker_after changes nothing without retry_min_ms: there is no breaker")},
+      {IS_SET(retry_max_ms) && c->retry_min_ms <= 0, MESSAGE("retry_max_ms changes nothing without retry_min_ms")},
       {IS_SET(overload_after_ms) && c->queue == POOL_QUEUE_FIFO,
-       "overload_after_ms changes nothing with POOL_QUEUE_FIFO, which serves in order of arrival, always"},
+       MESSAGE("overload_after_ms changes nothing with POOL_QUEUE_FIFO, which sheds nobody and keeps the order of arrival")},
       {c->max_opening > 0 && c->openers > c->max_opening,
-       "openers is more than max_opening: so many never open at one time"},
-      {c->max_open > 0 && c->openers > c->max_open, "openers is more than max_open: so many never open at one time"},
-      {IS_SET(event_mask) && !c->events, "event_mask changes nothing without events"},
+       MESSAGE("openers is more than max_opening: not all can open at one time")},
+      {c->max_open > 0 && c->openers > c->max_open,
+       MESSAGE("openers is more than max_open: not all can open at one time")},
+      {IS_SET(event_mask) && !c->events, MESSAGE("event_mask changes nothing without events")},
   };
   memcpy(list, found, sizeof found);
 }

@@ -11,6 +11,10 @@
    naming the field. */
 int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t *error);
 
+/* A pool could not be made, as was just said: where it was given a name the message begins with that.  Returns the code.
+ */
+int config_refuse(const pool_config_t *config, int code, pool_error_t *error);
+
 /* Reads a caller's vtable; then fills in what is missing, so that no callback need be tested for NULL. */
 int vtable_read(pool_vtable_t *vtable, const pool_vtable_t *theirs, pool_error_t *error);
 
@@ -24,6 +28,9 @@ void vtable_keep_context(pool_vtable_t *vtable);
 
 /* Whether a pool with these settings may be given another hard cap. */
 int config_check_max_open(const pool_config_t *config, int32_t max_open, pool_error_t *error);
+
+/* Whether a pool that runs may have these settings; its vtable is as pool_create() got it. */
+int config_check_change(const pool_config_t *config, const pool_vtable_t *vtable, pool_error_t *error);
 
 /* Something that is set and cannot work, from the number `*next` on, which is then that of the next; NULL: there is
    nothing more. */

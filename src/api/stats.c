@@ -14,11 +14,12 @@
 int pool_stats(pool_t *pool, pool_stats_t *stats)
 {
   pool_stats_t now;
+  struct seen seen;
   if (!pool || !stats)
-    return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "stats" : "pool");
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "stats" : "pool");
   pthread_mutex_lock(&pool->lock);
-  count_all(pool, &now);
+  count_all(pool, &seen, &now);
   life_unlock(pool);
   int code = sized_write(stats, &now, STATS_SIZES);
-  return code ? error_code(code) : 0;
+  return code ? error_code_in(pool->name, code) : 0;
 }

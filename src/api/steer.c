@@ -13,6 +13,7 @@
 #include "slot/idle.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
+#include "decide/setting.h"
 #include "decide/steer.h"
 #include "decide/step.h"
 #include "run/crew.h"
@@ -30,7 +31,7 @@ static void close_doomed(struct pool *pool, bool background)
   struct scan cursor = scan_all(&pool->rows);
   struct step step;
   while (!pool->stepped && steer_next_doomed(&cursor, &step))
-    worker_finish(pool, &step, clock_deadline(pool->config.get_timeout_ms));
+    worker_finish(pool, &step, clock_deadline(setting_now(pool->config.get_timeout_ms)));
   worker_do_unclean(pool);
 }
 
@@ -58,7 +59,7 @@ int pool_pause(pool_t *pool)
   int busy = steer_pause(pool, &first);
   if (busy >= 0 && first)
     event_pool(pool, POOL_EVENT_POOL_PAUSED);
-  return busy < 0 ? error_code(busy) : busy;
+  return busy < 0 ? error_code_in(pool->name, busy) : busy;
 }
 
 int pool_resume(pool_t *pool)
@@ -68,7 +69,7 @@ int pool_resume(pool_t *pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
   int left = steer_resume(pool);
   if (left < 0)
-    return error_set(NULL, POOL_E_INVALID, 0, "%s is not paused", pool->name);
+    return error_in(pool->name, NULL, POOL_E_INVALID, 0, "this pool is not paused");
   if (left == 0) {
     event_pool(pool, POOL_EVENT_POOL_RESUMED);
     steer_resumed(pool, &step);
@@ -94,11 +95,13 @@ int steer_resize_in(struct pool *pool, int32_t max_open, bool background)
   struct step step;
   pool_error_t error = POOL_ERROR_INIT;
   int code = config_check_max_open(&pool->config, max_open, &error);
-  if (code)
+  if (code) {
+    error_name(pool->name, NULL);
     return code;
+  }
   int left = steer_resize(pool, max_open, &step);
   if (left < 0)
-    return error_code(left);
+    return error_code_in(pool->name, left);
   event_resized(pool, max_open); /* before what follows from it */
   crew_finish(pool, &step);
   close_doomed(pool, background);

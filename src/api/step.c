@@ -23,6 +23,7 @@
 #include "decide/attention.h"
 #include "decide/chores.h"
 #include "decide/count.h"
+#include "decide/dismiss.h"
 #include "decide/event_queue.h"
 #include "decide/give.h"
 #include "decide/lend.h"
@@ -35,6 +36,7 @@
 #include "decide/uses.h"
 #include "decide/waiter.h"
 #include "decide/work.h"
+#include "run/budget.h"
 #include "run/event.h"
 #include "run/server.h"
 #include "run/failure.h"
@@ -45,7 +47,11 @@ static inline bool write_nothing(pool_step_t *theirs)
 {
   if (!theirs || theirs->size != sizeof *theirs)
     return false;
-  *theirs = (pool_step_t)POOL_STEP_INIT;
+  /* Field by field: a compiler makes of the whole struct one instruction that takes as long as the rest of a put. */
+  theirs->work = theirs->reason = theirs->more = theirs->reserved = 0;
+  theirs->claim = theirs->given = 0;
+  theirs->conn = NULL;
+  theirs->ticket = theirs->wake = theirs->look_again_ns = theirs->due_ns = theirs->given_to = 0;
   return true;
 }
 
@@ -55,16 +61,18 @@ static inline bool write_nothing(pool_step_t *theirs)
 /* Opens that failed for one get took longer: that is as good as this. */
 #define LONG_NS INT64_C(3600000000000)
 
-/* Work is handed out: what its report has to know. */
+/* Work is handed out: what its report has to know, which the slot's owner writes.  Of an open `asked_ns` is noted. */
 static void note_asked(struct pool *pool, const struct step *step, int64_t now)
 {
   struct extra *extra = extra_of(step->slot);
-  atomic_store(&extra->asked_ns, now);
+  if (step->work != POOL_WORK_OPEN)
+    atomic_store_explicit(&extra->asked_ns, now, memory_order_release);
   if (step->work != POOL_WORK_OPEN && step->work != POOL_WORK_CHECK)
     return;
-  atomic_store(&extra->waits_ns, step->since_ns);
-  atomic_store(&extra->waited, step->waited);
-  atomic_store(&extra->busy_us, step->busy_ns < LONG_NS ? (uint32_t)(step->busy_ns / 1000) : LONG_NS / 1000);
+  uint32_t busy_us = step->busy_ns < LONG_NS ? (uint32_t)(step->busy_ns / 1000) : LONG_NS / 1000;
+  atomic_store_explicit(&extra->waits_ns, step->since_ns, memory_order_release);
+  atomic_store_explicit(&extra->waited, step->waited, memory_order_release);
+  atomic_store_explicit(&extra->busy_us, busy_us, memory_order_release);
   atomic_store(&extra->until_ns, step->until_ns);
   atomic_store(&extra->attended, step->attended);
   if (step->work != POOL_WORK_OPEN)
@@ -93,61 +101,81 @@ static void end_given(struct pool *pool, const struct news *news)
 }
 
 /* The tickets to be told first.  True: others are to be told, or there is something else to do. */
-static bool tell(struct pool *pool, const struct step *step, pool_step_t *ours)
+static __attribute__((noinline)) bool tell_tickets(struct pool *pool, const struct step *step, pool_step_t *ours)
 {
   struct step rest = {0};
   struct news news = {0};
-  if (step->tells)
-    queue_tell_tickets(step->tells, &news, &rest);
+  queue_tell_tickets(step->tells, &news, &rest);
   if (news.given)
     end_given(step->tells, &news);
   ours->wake = news.wake;
   ours->given_to = news.given_to;
   ours->given = news.given;
-  return rest.tells || wants_sleeper(pool, step) || (step->tells && wants_sleeper(pool, &rest));
+  return rest.tells || wants_sleeper(pool, step) || wants_sleeper(pool, &rest);
 }
 
-/* Now, where that matters; an open was asked for just before. */
-static int64_t moment_of(const struct step *step)
+/* Now, where that matters; an open was asked for just before, and how long a close takes is told in an event alone. */
+static int64_t moment_of(const struct pool *pool, const struct step *step)
 {
   if (step->work == POOL_WORK_OPEN)
     return atomic_load(&extra_of(step->slot)->asked_ns);
-  return step->work || step->look_again_ns ? clock_now() : 0;
+  bool timed = step->work == POOL_WORK_CLOSE ? event_follows_closes(&pool->config) : step->work != POOL_WORK_NONE;
+  return timed || step->look_again_ns ? clock_now() : 0;
 }
 
 /* `pool` may be another by now, where the step ended the last connection of one that was freed: then `more` is of no
    use to anybody.  Without a pool the step is empty. */
 static void describe(pool_step_t *ours, struct pool *pool, const struct step *step, int64_t ticket)
 {
-  int64_t now = moment_of(step);
+  int64_t now = moment_of(pool, step);
   if (step->work)
     note_asked(pool, step, now);
   event_of_step(pool, step);
+  if (step->budget)
+    budget_wake(step->budget, pool);
   ours->work = step->work;
   ours->reason = step->reason;
   ours->claim = step->claim;
   ours->conn = step->slot ? slot_conn(step->slot) : NULL;
   ours->ticket = ticket;
-  bool more = tell(pool, step, ours);
+  bool more = step->tells ? tell_tickets(pool, step, ours) : wants_sleeper(pool, step);
   ours->look_again_ns = ticket ? left_until(step->look_again_ns, now) : 0;
   ours->more = more || event_queue_waits(pool);
 }
 
-static int write_step(pool_step_t *theirs, struct pool *pool, const struct step *step, int64_t ticket)
+static void fill_step(pool_step_t *ours, struct pool *pool, const struct step *step, int64_t ticket)
 {
-  pool_step_t ours = POOL_STEP_INIT;
   if (pool)
-    describe(&ours, pool, step, ticket);
+    describe(ours, pool, step, ticket);
   /* Threads that sleep in the library, in pool_close(), are not the program's to wake. */
   if (step->drained)
     park_wake(step->drained);
-  return sized_write(theirs, &ours, STEP_SIZES);
+}
+
+/* Of another size. */
+static __attribute__((noinline)) void write_older(pool_step_t *theirs, struct pool *pool, const struct step *step,
+                                                  int64_t ticket)
+{
+  pool_step_t ours = POOL_STEP_INIT;
+  fill_step(&ours, pool, step, ticket);
+  sized_write(theirs, &ours, STEP_SIZES);
+}
+
+/* The caller's struct is empty by now (check_step()), so one of this size is filled in where it is. */
+static void write_step(pool_step_t *theirs, struct pool *pool, const struct step *step, int64_t ticket)
+{
+  if (theirs->size == sizeof *theirs)
+    fill_step(theirs, pool, step, ticket);
+  else
+    write_older(theirs, pool, step, ticket);
 }
 
 /* Before anything happens: a struct that could not be written would lose a decision. */
 static int check_step(pool_step_t *theirs)
 {
   pool_step_t empty = POOL_STEP_INIT;
+  if (write_nothing(theirs))
+    return 0;
   if (!theirs)
     return error_set(NULL, POOL_E_INVALID, 0, "step is NULL");
   int code = sized_write(theirs, &empty, STEP_SIZES);
@@ -166,16 +194,24 @@ static bool has_vtable(int64_t number, bool lease)
   return valid && !slot_pool(slot)->stepped;
 }
 
-static int refuse_vtable(void)
+static int refuse_vtable(const char *name)
 {
-  return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has a vtable; the step API is for pools without");
+  return error_in(name, NULL, POOL_E_UNSUPPORTED, 0, "this pool has a vtable; the step API is for pools without");
+}
+
+/* The lease or claim is of such a pool. */
+static int refuse_lease(int64_t number)
+{
+  char name[POOL_NAME_BYTES];
+  failure_name(number, name);
+  return refuse_vtable(name);
 }
 
 static int check_pool(const struct pool *pool)
 {
   if (!pool)
     return error_set(NULL, POOL_E_INVALID, 0, "pool is NULL");
-  return pool->stepped ? 0 : refuse_vtable();
+  return pool->stepped ? 0 : refuse_vtable(pool->name);
 }
 
 /* ---- the end of a get ---- */
@@ -222,6 +258,13 @@ static pool_lease_t finish(struct pool *pool, struct step *step, pool_step_t *th
   return result;
 }
 
+/* Of a lease or claim that is over, or never was. */
+static int refuse_stale(int64_t number, pool_step_t *theirs)
+{
+  write_step(theirs, NULL, &(struct step){0}, 0);
+  return failure_of_lease(number, POOL_E_STALE);
+}
+
 /* ---- begin ---- */
 
 /* A lease that a fast path took, if the pool still lends and its connection is within its limits. */
@@ -243,9 +286,11 @@ static pool_lease_t begin_idle(struct pool *pool, struct step *step)
   return lease || step->work ? lease : asker_take_idle(pool, step);
 }
 
-/* The same, else a new one. */
+/* The same, else a new one.  A get with time to wait looks again under the lock, so a hint is enough for it here. */
 static pool_lease_t begin_unqueued(struct pool *pool, int64_t timeout_ms, struct step *step)
 {
+  if (timeout_ms && !idle_hint(&pool->rows))
+    return 0;
   pool_lease_t lease = begin_idle(pool, step);
   if (lease || step->work || timeout_ms)
     return lease;
@@ -281,13 +326,28 @@ static pool_lease_t begin_joined(struct pool *pool, struct step *step, pool_step
   return finish(pool, step, theirs, result, result ? 0 : ticket, &past);
 }
 
-static pool_lease_t begin_queued(struct pool *pool, int64_t deadline_ns, struct step *step, pool_step_t *theirs)
+static pool_lease_t begin_queued(struct pool *pool, int64_t timeout_ms, struct step *step, pool_step_t *theirs)
 {
   struct past past;
   pool_lease_t result;
-  if (!asker_begin_queued(pool, deadline_ns, step, &past, &result))
+  if (!asker_begin_queued(pool, timeout_ms, step, &past, &result))
     return finish_at_once(pool, step, theirs, POOL_E_NOMEM);
   return finish(pool, step, theirs, result, step->ticket, &past);
+}
+
+/* Of one that sees others wait the lock would say the same. */
+static bool may_open_alone(struct pool *pool)
+{
+  return pool->joins && !(attention_hint(pool) & ATTENTION_WAITERS);
+}
+
+/* An open was asked for just before, so the clock need not be read again. */
+static int64_t deadline_of(const struct step *step, int64_t timeout_ms)
+{
+  if (timeout_ms == 0)
+    return NO_TIME;
+  bool opens = step->work == POOL_WORK_OPEN;
+  return clock_deadline_from(opens ? atomic_load(&extra_of(step->slot)->asked_ns) : clock_now(), timeout_ms);
 }
 
 static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, int64_t timeout_ms, int64_t ticket,
@@ -298,14 +358,14 @@ static __attribute__((noinline)) pool_lease_t begin_slowly(struct pool *pool, in
   if (ticket)
     return begin_ticket(pool, ticket, &step, theirs);
   pool_lease_t result = lease || step.work ? lease : begin_unqueued(pool, timeout_ms, &step);
-  if (pool->joins && timeout_ms && !result && !step.work)
+  if (may_open_alone(pool) && timeout_ms && !result && !step.work)
     result = asker_begin_alone(pool, &step);
-  step.until_ns = timeout_ms ? clock_deadline(timeout_ms) : NO_TIME;
+  if (!result && !step.work && timeout_ms)
+    return begin_queued(pool, timeout_ms, &step, theirs);
+  step.until_ns = deadline_of(&step, timeout_ms);
   if (step.work == POOL_WORK_CHECK && pool->detached && timeout_ms)
     return begin_joined(pool, &step, theirs);
-  if (result || step.work || timeout_ms == 0)
-    return finish_at_once(pool, &step, theirs, result);
-  return begin_queued(pool, step.until_ns, &step, theirs);
+  return finish_at_once(pool, &step, theirs, result);
 }
 
 static int check_begin(const struct pool *pool, int64_t timeout_ms, pool_step_t *theirs)
@@ -314,8 +374,9 @@ static int check_begin(const struct pool *pool, int64_t timeout_ms, pool_step_t 
   if (code)
     return code;
   if (!pool || timeout_ms < -1)
-    return error_set(NULL, POOL_E_INVALID, 0, "%s", pool ? "timeout_ms is below -1" : "pool is NULL");
-  return pool->stepped ? 0 : refuse_vtable();
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "%s",
+                    pool ? "timeout_ms is below -1" : "pool is NULL");
+  return pool->stepped ? 0 : refuse_vtable(pool->name);
 }
 
 static __attribute__((noinline)) pool_lease_t begin_checked(pool_t *pool, int64_t timeout_ms, int64_t ticket,
@@ -366,7 +427,7 @@ int pool_step_join(pool_lease_t claim, pool_step_t *theirs)
   if (code)
     return code;
   if (has_vtable(claim, false))
-    return refuse_vtable();
+    return refuse_lease(claim);
   struct slot *slot = slot_find(claim);
   struct pool *pool = slot ? slot_pool(slot) : NULL;
   pool_lease_t result = pool ? asker_join_open(pool, claim, &step, &past) : POOL_E_STALE;
@@ -386,7 +447,7 @@ pool_lease_t pool_step_taken(pool_t *pool, int64_t timeout_ms, pool_lease_t leas
   if (code)
     return code;
   if (!is_taken(pool, lease))
-    return (int)finish(NULL, &(struct step){0}, theirs, POOL_E_STALE, 0, NULL);
+    return refuse_stale(lease, theirs);
   return begin_asked(pool, timeout_ms, lease, atomic_load(&pool->attention) & ATTENTION_OF_STEP, theirs);
 }
 
@@ -397,7 +458,7 @@ pool_lease_t pool_step_idle(pool_t *pool, pool_step_t *theirs)
   if (code || (code = check_pool(pool)))
     return code;
   if (attention_closed(pool))
-    return error_code(POOL_E_CLOSED);
+    return error_code_in(pool->name, POOL_E_CLOSED);
   pool_lease_t lease = begin_idle(pool, &step);
   step.until_ns = NO_TIME;
   return finish_at_once(pool, &step, theirs, lease);
@@ -445,10 +506,10 @@ static __attribute__((noinline)) int end_slowly(pool_lease_t lease, take_back_fn
   if (code)
     return code;
   if (has_vtable(lease, true))
-    return refuse_vtable();
+    return refuse_lease(lease);
   struct slot *slot = slot_find(lease);
   if (!slot || take_back(slot, lease, &ending))
-    return (int)finish(NULL, &step, theirs, POOL_E_STALE, 0, NULL);
+    return refuse_stale(lease, theirs);
   struct pool *pool = slot_pool(slot);
   step.passed = passes ? slot : NULL;
   event_returned(pool, &ending);
@@ -508,8 +569,8 @@ int pool_step_given(pool_lease_t lease, pool_step_t *theirs)
   if (code)
     return code;
   if (!slot || !idle_place(slot, &bit))
-    return (int)finish(NULL, &(struct step){0}, theirs, POOL_E_STALE, 0, NULL);
-  return idle_place(slot, &bit)->pool->stepped ? end_unmarked(slot, lease, false, theirs) : refuse_vtable();
+    return refuse_stale(lease, theirs);
+  return idle_place(slot, &bit)->pool->stepped ? end_unmarked(slot, lease, false, theirs) : refuse_lease(lease);
 }
 
 int pool_step_end_unused(pool_lease_t lease, pool_step_t *theirs)
@@ -520,7 +581,7 @@ int pool_step_end_unused(pool_lease_t lease, pool_step_t *theirs)
 /* The failure that the caller reports; its members may be empty.  NULL: there was none. */
 static int read_failure(const pool_error_t *theirs, pool_error_t *failure)
 {
-  static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
+  static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, MESSAGE("open failed without saying why")};
   failure->code = 0;
   if (!theirs)
     return 0;
@@ -546,7 +607,7 @@ static void tell_work(struct pool *pool, struct slot *slot, enum slot_state stat
     return;
   if (!outcome->succeeded)
     event_close_failed(pool, outcome->error);
-  event_closed(pool, connection, atomic_load(&notes_of(slot)->reason), extra_of(slot)->cause, outcome->took_ns);
+  event_closed(pool, connection, dismiss_reason(slot), extra_of(slot)->cause, outcome->took_ns);
 }
 
 /* A new connection has times of its own, and a sleeper that rests has not flagged it; after a failed open there is a
@@ -564,19 +625,21 @@ static void need_sleeper(struct pool *pool, struct slot *slot, const struct outc
 /* One of the connections that the pool begins with could not be opened: the binding gives up the pool. */
 static pool_lease_t fail_to_fill(struct pool *pool, int64_t connection, const pool_error_t *cause)
 {
-  return error_set(NULL, cause->code, cause->native, "could not open initial connection %lld of %d: %s",
-                   (long long)connection, pool->config.initial, cause->message);
+  return error_in(pool->name, NULL, cause->code, cause->native, "could not open initial connection %lld of %d: %s",
+                  (long long)connection, pool->config.initial, cause->message);
 }
 
-/* The get that an open or check was for, as it was noted when it was asked for. */
+/* The get that an open or check was for, as it was noted when it was asked for.  The error is long, and mostly there is
+   none. */
 static void past_of_work(struct past *past, const struct outcome *outcome)
 {
-  *past = (struct past){.began_ns = outcome->since_ns ? outcome->since_ns : outcome->asked_ns - outcome->busy_ns,
-                        .since_ns = outcome->since_ns,
-                        .ended_ns = outcome->asked_ns + outcome->took_ns,
-                        .waited_ns = outcome->waited_ns,
-                        .busy_ns = outcome->busy_ns + outcome->took_ns,
-                        .error = {.code = 0}};
+  past->began_ns = outcome->since_ns ? outcome->since_ns : outcome->asked_ns - outcome->busy_ns;
+  past->since_ns = outcome->since_ns;
+  past->ended_ns = outcome->asked_ns + outcome->took_ns;
+  past->waited_ns = outcome->waited_ns;
+  past->busy_ns = outcome->busy_ns + outcome->took_ns;
+  past->at_once = past->starved = false;
+  past->error.code = past->error.message[0] = 0;
   if (outcome->error)
     past->error = *outcome->error;
 }
@@ -591,13 +654,19 @@ static pool_lease_t done(struct slot *slot, enum slot_state state, const struct 
   pool_lease_t result = work_settle(slot, state, outcome, &step);
   if (state == OPENING)
     need_sleeper(pool, slot, outcome, &step);
-  past_of_work(&past, outcome);
-  if (outcome->lend)
+  if (outcome->lend) {
+    past_of_work(&past, outcome);
     return finish(pool, &step, theirs, result, step.ticket, &past);
+  }
   write_step(theirs, pool, &step, 0);
   if (outcome->fills && !outcome->succeeded)
     return fail_to_fill(pool, connection, outcome->error);
-  return result < 0 ? error_code((int)result) : result;
+  return result < 0 ? error_code_in(pool->name, (int)result) : result;
+}
+
+static bool is_timed(const struct pool *pool, enum slot_state state)
+{
+  return state != CLOSING || event_follows_closes(&pool->config);
 }
 
 pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failure, void *conn, pool_step_t *theirs)
@@ -609,7 +678,7 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
   if (code)
     return code;
   if (has_vtable(claim, false))
-    return refuse_vtable();
+    return refuse_lease(claim);
   struct outcome outcome = {.succeeded = theirs_failure == NULL,
                             .lend = true,
                             .newest = INT64_MAX,
@@ -618,8 +687,8 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
                             .error = theirs_failure ? &failure : NULL};
   enum slot_state state = work_take(claim, &outcome);
   if (state == EMPTY)
-    return finish(NULL, &(struct step){0}, theirs, POOL_E_STALE, 0, NULL);
-  outcome.took_ns = clock_now() - outcome.asked_ns;
+    return refuse_stale(claim, theirs);
+  outcome.took_ns = is_timed(slot_pool(slot_of(claim)), state) ? clock_now() - outcome.asked_ns : 0;
   failure.size = sizeof failure;
   if (state == CHECKING && outcome.succeeded &&
       failure_of_check(slot_pool(slot_of(claim)), outcome.took_ns, &failure)) {

@@ -15,6 +15,7 @@
 #include "slot/slot.h"
 #include "decide/attention.h"
 #include "decide/pool.h"
+#include "run/event.h"
 
 static void describe(struct pool *pool, pool_view_t *ours)
 {
@@ -38,6 +39,7 @@ static void describe(struct pool *pool, pool_view_t *ours)
   ours->waits = ATTENTION_WAITERS;
   ours->told = ATTENTION_NUDGED;
   ours->due = ATTENTION_FAIR;
+  ours->closing = event_follows_closes(&pool->config) ? 0 : CLOSING | DOOMED;
 }
 
 int pool_step_view(pool_t *pool, pool_view_t *theirs)
@@ -45,11 +47,12 @@ int pool_step_view(pool_t *pool, pool_view_t *theirs)
   pool_view_t ours = POOL_VIEW_INIT;
   int code = theirs ? sized_write(theirs, &ours, VIEW_SIZES) : 0;
   if (!theirs || !pool)
-    return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", theirs ? "pool" : "view");
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "view" : "pool");
   if (code)
-    return error_code(code);
+    return error_code_in(pool->name, code);
   if (!pool->stepped)
-    return error_set(NULL, POOL_E_UNSUPPORTED, 0, "this pool has a vtable; the step API is for pools without");
+    return error_in(pool->name, NULL, POOL_E_UNSUPPORTED, 0,
+                    "this pool has a vtable; the step API is for pools without");
   describe(pool, &ours);
   sized_write(theirs, &ours, VIEW_SIZES);
   return 0;

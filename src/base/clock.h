@@ -30,13 +30,17 @@ static inline int64_t ns_of(int64_t ms)
   return ms * 1000000;
 }
 
-/* The moment timeout_ms from now; -1 and whatever is too far away are POOL_NO_DEADLINE. */
-static inline int64_t clock_deadline(int64_t timeout_ms)
+/* The moment timeout_ms from `now`; -1 and whatever is too far away are POOL_NO_DEADLINE. */
+static inline int64_t clock_deadline_from(int64_t now, int64_t timeout_ms)
 {
-  int64_t now = clock_now();
   if (timeout_ms < 0 || timeout_ms > (POOL_NO_DEADLINE - now) / 1000000)
     return POOL_NO_DEADLINE;
   return now + ns_of(timeout_ms);
+}
+
+static inline int64_t clock_deadline(int64_t timeout_ms)
+{
+  return clock_deadline_from(clock_now(), timeout_ms);
 }
 
 static inline void set_earlier(int64_t *due, int64_t moment)

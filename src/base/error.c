@@ -11,10 +11,11 @@
 #include "base/text.h"
 
 /* What pool_failure() tells.  `text` is set instead of a message where the text is a constant, so that failing often
-   costs two stores and no formatting. */
+   costs a few stores and no formatting. */
 static _Thread_local struct {
   pool_error_t error;
   const char *text;
+  char name[POOL_NAME_BYTES]; /* of the pool that the text is about, or "" */
 } last;
 
 /* Writes a caller's struct, which may be of another release; its message ends in any case. */
@@ -24,14 +25,12 @@ static void give(pool_error_t *theirs, const pool_error_t *ours)
     text_cut(theirs->message, theirs->size - offsetof(pool_error_t, message));
 }
 
-int error_set(pool_error_t *error, int code, int native, const char *format, ...)
+/* Formatted aside: an argument may be the very message that is being replaced. */
+static int set(const char *name, pool_error_t *error, int code, int native, const char *format, va_list arguments)
 {
-  /* Formatted aside: an argument may be the very message that is being replaced. */
   pool_error_t made = {.size = sizeof made, .code = code, .native = native};
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(made.message, sizeof made.message, format, arguments);
-  va_end(arguments);
+  int begun = name && *name ? snprintf(made.message, sizeof made.message, "%.*s: ", POOL_NAME_BYTES - 1, name) : 0;
+  vsnprintf(made.message + begun, sizeof made.message - (size_t)begun, format, arguments);
   text_cut(made.message, sizeof made.message);
   text_clean(made.message);
   last.error = made;
@@ -40,11 +39,44 @@ int error_set(pool_error_t *error, int code, int native, const char *format, ...
   return code;
 }
 
+int error_set(pool_error_t *error, int code, int native, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  set(NULL, error, code, native, format, arguments);
+  va_end(arguments);
+  return code;
+}
+
+int error_in(const char *name, pool_error_t *error, int code, int native, const char *format, ...)
+{
+  va_list arguments;
+  va_start(arguments, format);
+  set(name, error, code, native, format, arguments);
+  va_end(arguments);
+  return code;
+}
+
 int error_code(int code)
 {
   last.error.code = code;
   last.text = pool_strerror(code);
+  last.name[0] = 0;
   return code;
+}
+
+int error_code_in(const char name[POOL_NAME_BYTES], int code)
+{
+  error_code(code);
+  memcpy(last.name, name, sizeof last.name);
+  return code;
+}
+
+void error_name(const char *name, pool_error_t *error)
+{
+  pool_error_t why = POOL_ERROR_INIT;
+  pool_failure(&why);
+  error_in(name, error, why.code, why.native, "%s", why.message);
 }
 
 void error_finish(pool_error_t *error)
@@ -57,7 +89,7 @@ void error_finish(pool_error_t *error)
 int pool_failure(pool_error_t *error)
 {
   if (last.text) {
-    snprintf(last.error.message, sizeof last.error.message, "%s", last.text);
+    snprintf(last.error.message, sizeof last.error.message, "%s%s%s", last.name, last.name[0] ? ": " : "", last.text);
     last.error.native = 0;
     last.text = NULL;
   }
@@ -69,45 +101,45 @@ const char *pool_strerror(int64_t code)
 {
   switch (code) {
   case POOL_E_INVALID:
-    return "a parameter or setting is invalid";
+    return MESSAGE("a parameter or setting is invalid");
   case POOL_E_STALE:
-    return "no such lease: it was put back already or never given";
+    return MESSAGE("no such lease: it was put back already or never given");
   case POOL_E_CLOSED:
-    return "pool is closed";
+    return MESSAGE("pool is closed");
   case POOL_E_TIMEOUT:
-    return "the deadline passed; raise the timeout or the cap, or hold connections for less time";
+    return MESSAGE("the deadline passed; raise the timeout or the cap, or hold connections for less time");
   case POOL_E_OPEN:
-    return "a connection could not be opened";
+    return MESSAGE("a connection could not be opened");
   case POOL_E_REMOTE:
-    return "the server answered with an error";
+    return MESSAGE("the server answered with an error");
   case POOL_E_BROKEN:
-    return "the connection broke";
+    return MESSAGE("the connection broke");
   case POOL_E_OVERLOAD:
-    return "too many are waiting or under way already";
+    return MESSAGE("too many are waiting or under way already");
   case POOL_E_CANCELLED:
-    return "cancelled";
+    return MESSAGE("cancelled");
   case POOL_E_UNSUPPORTED:
-    return "not supported by this pool, driver or build";
+    return MESSAGE("not supported by this pool, driver or build");
   case POOL_E_NOMEM:
-    return "out of memory or slots";
+    return MESSAGE("out of memory or slots");
   case POOL_E_SIZE:
-    return "the size of a struct is too small; initialise it with its POOL_*_INIT";
+    return MESSAGE("the size of a struct is too small; initialise it with its POOL_*_INIT");
   case POOL_E_NEWER:
-    return "a struct sets members that this version of the library does not know";
+    return MESSAGE("a struct sets members that this version of the library does not know");
   case POOL_E_VTABLE:
-    return "the vtable needs open and close";
+    return MESSAGE("the vtable needs open and close");
   case POOL_E_DRIVER:
-    return "the driver could not be loaded";
+    return MESSAGE("the driver could not be loaded");
   case POOL_E_SYSTEM:
-    return "the operating system refused a resource";
+    return MESSAGE("the operating system refused a resource");
   case POOL_E_OLDER:
-    return "a struct is of a release that this version of the library no longer understands";
+    return MESSAGE("a struct is of a release that this version of the library no longer understands");
   case POOL_E_WILD:
-    return "the size of a struct is larger than any struct; initialise it with its POOL_*_INIT";
+    return MESSAGE("the size of a struct is larger than any struct; initialise it with its POOL_*_INIT");
   case POOL_E_EVICTED:
-    return "the wait was ended by pool_evict()";
+    return MESSAGE("the wait was ended by pool_evict()");
   default:
-    return code >= 0 ? "success" : "unknown error";
+    return code >= 0 ? MESSAGE("success") : MESSAGE("unknown error");
   }
 }
 

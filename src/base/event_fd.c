@@ -28,15 +28,20 @@ bool event_fd_make(_Atomic int *word, bool signalled)
   return fd >= 0;
 }
 
+void event_fd_write(_Atomic int *word)
+{
+  int fd = atomic_load(word) - 1;
+  if (fd >= 0)
+    eventfd_write(fd, 1);
+}
+
 void event_fd_signal(_Atomic int *word, pthread_mutex_t *lock)
 {
   if (!atomic_load(word))
     return;
   int cancel_state = cancel_hold(); /* a thread cancelled in the write would keep the lock */
   pthread_mutex_lock(lock);
-  int fd = atomic_load(word) - 1;
-  if (fd >= 0)
-    eventfd_write(fd, 1);
+  event_fd_write(word);
   pthread_mutex_unlock(lock);
   cancel_release(cancel_state);
 }
@@ -84,6 +89,11 @@ bool event_fd_make(_Atomic int *word, bool signalled)
   (void)word, (void)signalled;
   errno = ENOSYS;
   return false;
+}
+
+void event_fd_write(_Atomic int *word)
+{
+  (void)word;
 }
 
 void event_fd_signal(_Atomic int *word, pthread_mutex_t *lock)

@@ -15,6 +15,9 @@ bool event_fd_make(_Atomic int *word, bool signalled);
 /* Makes the descriptor readable.  What is to be done was made known before.  Not under the lock, which it takes. */
 void event_fd_signal(_Atomic int *word, pthread_mutex_t *lock);
 
+/* The same where the caller sees to it that the descriptor is not closed meanwhile, and that no cancellation comes. */
+void event_fd_write(_Atomic int *word);
+
 /* The program is about to look: from now on only what is new makes it readable.  One thread at a time. */
 void event_fd_drain(_Atomic int *word);
 

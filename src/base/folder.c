@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
+
 /* False: the environment names none. */
 static bool find_path(enum folder folder, char path[PATH_MAX])
 {
@@ -34,9 +36,10 @@ static bool is_private(int fd, const char *path, char *problem, size_t room)
   if (fstat(fd, &status) != 0)
     snprintf(problem, room, "%.200s: %s", path, strerror(errno));
   else if (status.st_uid != geteuid())
-    snprintf(problem, room, "%.200s belongs to user %lu; it must be removed", path, (unsigned long)status.st_uid);
+    snprintf(problem, room, MESSAGE("%.200s belongs to user %lu; it must be removed"), path,
+             (unsigned long)status.st_uid);
   else if ((status.st_mode & 07777) != 0700)
-    snprintf(problem, room, "%.200s has mode %04o; it must be 0700 (chmod 700 %.200s)", path,
+    snprintf(problem, room, MESSAGE("%.200s has mode %04o; it must be 0700 (chmod 700 %.200s)"), path,
              (unsigned)status.st_mode & 07777, path);
   return problem[0] == 0;
 }
@@ -47,7 +50,7 @@ static int open_path(const char *path, char *problem, size_t room)
   if (fd < 0 && errno == ENOENT)
     return -1;
   if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-    snprintf(problem, room, "%.200s is no folder, or a link to one; it must be removed", path);
+    snprintf(problem, room, MESSAGE("%.200s is no folder, or a link to one; it must be removed"), path);
   else if (fd < 0)
     snprintf(problem, room, "%.200s: %s", path, strerror(errno));
   else if (is_private(fd, path, problem, room))
@@ -64,7 +67,7 @@ int folder_open(enum folder folder, bool make, char *problem, size_t room)
   if (!find_path(folder, path))
     return -1;
   if (make && mkdir(path, 0700) != 0 && errno != EEXIST) {
-    snprintf(problem, room, "%.200s cannot be made: %s", path, strerror(errno));
+    snprintf(problem, room, MESSAGE("%.200s cannot be made: %s"), path, strerror(errno));
     return -1;
   }
   return open_path(path, problem, room);

@@ -26,6 +26,10 @@ void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadli
 /* Wakes all threads that sleep on the word. */
 void park_wake(_Atomic uint32_t *word);
 
+/* The same two for a word in memory that processes share. */
+void park_wait_shared(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns);
+void park_wake_shared(_Atomic uint32_t *word);
+
 /* For a child after fork: nobody sleeps any more. */
 void park_reset(void);
 

@@ -22,9 +22,10 @@
 #include <pool/pool.h>
 
 /* The kernel's numbers, from linux/futex.h, which is not installed everywhere. */
-#define WAIT_BITSET_PRIVATE (9 | 128)
-#define WAKE_PRIVATE        (1 | 128)
-#define MATCH_ANY           0xffffffffu
+#define WAIT_BITSET 9
+#define WAKE        1
+#define PRIVATE     128 /* the word is this process's alone */
+#define MATCH_ANY   0xffffffffu
 
 /* Of 64 bits: any system call with a 64-bit long, x32's, and the newer of those with a 32-bit long. */
 struct moment {
@@ -40,49 +41,59 @@ struct old_moment {
   int32_t seconds, nanoseconds;
 };
 
-static long wait_old(_Atomic uint32_t *word, uint32_t seen, const struct moment *until)
+static long wait_old(_Atomic uint32_t *word, int how, uint32_t seen, const struct moment *until)
 {
   struct old_moment old = {0};
   if (until) {
     old.seconds = until->seconds < INT32_MAX ? (int32_t)until->seconds : INT32_MAX;
     old.nanoseconds = (int32_t)until->nanoseconds;
   }
-  return syscall(SYS_futex, word, WAIT_BITSET_PRIVATE, seen, until ? &old : NULL, NULL, MATCH_ANY);
+  return syscall(SYS_futex, word, WAIT_BITSET | how, seen, until ? &old : NULL, NULL, MATCH_ANY);
 }
 #endif
 
 #if defined(LONG_IS_SHORT) && defined(SYS_futex_time64) && defined(SYS_futex)
-static void wait_until(_Atomic uint32_t *word, uint32_t seen, const struct moment *until)
+static void wait_until(_Atomic uint32_t *word, int how, uint32_t seen, const struct moment *until)
 {
   static atomic_bool refused; /* relaxed: at worst the call is refused once more */
   if (!atomic_load_explicit(&refused, memory_order_relaxed)) {
-    long result = syscall(SYS_futex_time64, word, WAIT_BITSET_PRIVATE, seen, until, NULL, MATCH_ANY);
+    long result = syscall(SYS_futex_time64, word, WAIT_BITSET | how, seen, until, NULL, MATCH_ANY);
     if (result == 0 || (errno != ENOSYS && errno != EPERM))
       return;
     atomic_store_explicit(&refused, true, memory_order_relaxed);
   }
-  wait_old(word, seen, until);
+  wait_old(word, how, seen, until);
 }
 #elif defined(LONG_IS_SHORT) && defined(SYS_futex)
-static void wait_until(_Atomic uint32_t *word, uint32_t seen, const struct moment *until)
+static void wait_until(_Atomic uint32_t *word, int how, uint32_t seen, const struct moment *until)
 {
-  wait_old(word, seen, until);
+  wait_old(word, how, seen, until);
 }
 #else
 #ifndef SYS_futex
 #define SYS_futex SYS_futex_time64 /* a platform that never had another */
 #endif
-static void wait_until(_Atomic uint32_t *word, uint32_t seen, const struct moment *until)
+static void wait_until(_Atomic uint32_t *word, int how, uint32_t seen, const struct moment *until)
 {
-  syscall(SYS_futex, word, WAIT_BITSET_PRIVATE, seen, until, NULL, MATCH_ANY);
+  syscall(SYS_futex, word, WAIT_BITSET | how, seen, until, NULL, MATCH_ANY);
 }
 #endif
 
-void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+static void wait(_Atomic uint32_t *word, int how, uint32_t seen, int64_t deadline_ns)
 {
   struct moment until = {.seconds = deadline_ns / 1000000000, .nanoseconds = deadline_ns % 1000000000};
   /* WAIT_BITSET, because its timeout is a moment on CLOCK_MONOTONIC and not a duration. */
-  wait_until(word, seen, deadline_ns == POOL_NO_DEADLINE ? NULL : &until);
+  wait_until(word, how, seen, deadline_ns == POOL_NO_DEADLINE ? NULL : &until);
+}
+
+void park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  wait(word, PRIVATE, seen, deadline_ns);
+}
+
+void park_wait_shared(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  wait(word, 0, seen, deadline_ns);
 }
 
 /* The system call is no cancellation point.  But it holds nothing, so it may be left at any moment.  The state comes
@@ -100,7 +111,12 @@ void park_wait_cancellably(_Atomic uint32_t *word, uint32_t seen, int64_t deadli
 
 void park_wake(_Atomic uint32_t *word)
 {
-  syscall(SYS_futex, word, WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+  syscall(SYS_futex, word, WAKE | PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+void park_wake_shared(_Atomic uint32_t *word)
+{
+  syscall(SYS_futex, word, WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 void park_reset(void)

@@ -5,20 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char url_no_memory[] = "no memory for a URL";
+#include "base/error.h"
 
-static const char encode[] = "in a URL a '%' is followed by two hexadecimal digits; the character itself is %25";
-static const char no_nul[] = "a URL cannot have a zero byte (%00) in it";
-static const char bad_scheme[] = "a URL begins with SCHEME:, as postgres://user@host/database does";
-static const char bad_byte[] = "a URL has no spaces and no control characters; a space is %20";
-static const char bad_port[] = "a port is a number from 1 to 65535 (in a user or password ':', '/', '?', '#', '@' and "
-                               "'%' are written %3A, %2F, %3F, %23, %40 and %25)";
-static const char bad_at[] = "there is an '@' behind the hosts: in a user or password '/', '?' and '#' are written "
-                             "%2F, %3F and %23, elsewhere '@' is %40";
-static const char no_fragment[] = "a URL of a server has no '#'; the character itself is %23";
-static const char no_host[] = "a user or a port needs a host: SCHEME://USER@HOST:PORT";
-static const char bad_bracket[] = "an IPv6 address stands in brackets, with the port behind them: [::1]:5432";
-static const char bad_parameter[] = "a parameter of a URL is NAME=VALUE; between two of them stands '&'";
+const char url_no_memory[] = MESSAGE("no memory for a URL");
+
+static const char encode[] =
+    MESSAGE("in a URL a '%' is followed by two hexadecimal digits; the character itself is %25");
+static const char no_nul[] = MESSAGE("a URL cannot have a zero byte (%00) in it");
+static const char bad_scheme[] = MESSAGE("a URL begins with SCHEME:, as postgres://user@host/database does");
+static const char bad_byte[] = MESSAGE("a URL has no spaces and no control characters; a space is %20");
+static const char bad_port[] =
+    MESSAGE("a port is a number from 1 to 65535 (in a user or password ':', '/', '?', '#', '@' and "
+            "'%' are written %3A, %2F, %3F, %23, %40 and %25)");
+static const char bad_at[] =
+    MESSAGE("there is an '@' behind the hosts: in a user or password '/', '?' and '#' are written "
+            "%2F, %3F and %23, elsewhere '@' is %40");
+static const char no_fragment[] = MESSAGE("a URL of a server has no '#'; the character itself is %23");
+static const char no_host[] = MESSAGE("a user or a port needs a host: SCHEME://USER@HOST:PORT");
+static const char bad_bracket[] = MESSAGE("an IPv6 address stands in brackets, with the port behind them: [::1]:5432");
+static const char bad_parameter[] = MESSAGE("a parameter of a URL is NAME=VALUE; between two of them stands '&'");
 
 /* ---- the pieces, which are cut and decoded in place ---- */
 

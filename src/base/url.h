@@ -48,9 +48,9 @@ void url_free(struct url *url);
 /* The value of the last parameter of this name, or NULL. */
 const char *url_value(const struct url *url, const char *name);
 
-/* Copies the text that *url was read from, without the parameters whose names begin with the prefix, the scheme in small
-   letters.  All bytes behind the copy are 0, and `room` of them are for the caller.  NULL without memory; the caller
-   wipes it and frees it with free(). */
+/* Copies the text that *url was read from, without the parameters whose names begin with the prefix, the scheme in
+   small letters.  All bytes behind the copy are 0, and `room` of them are for the caller.  NULL without memory; the
+   caller wipes it and frees it with free(). */
 char *url_without(const struct url *url, const char *text, const char *prefix, size_t room);
 
 #endif

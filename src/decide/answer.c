@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 #include "slot/idle.h"
+#include "decide/allowance.h"
 #include "decide/attend.h"
 #include "decide/attention.h"
 #include "decide/lend.h"
@@ -141,6 +142,7 @@ static pool_lease_t open_one(struct pool *pool, const struct asking *asking, str
     return 0;
   }
   if (!room_permits(pool, waiter && (elsewhere || waiter->refused))) {
+    allowance_ask(pool, !waiter && !asking->waits, step);
     wish_for_place(pool, asking, step);
     step->worker_wanted = step->worker_wanted || (waiter && elsewhere && room_retry_at(pool) != POOL_NO_DEADLINE);
     return 0;
@@ -150,12 +152,18 @@ static pool_lease_t open_one(struct pool *pool, const struct asking *asking, str
   return room_reserve(pool, step) ? 0 : POOL_E_NOMEM;
 }
 
+/* Else a look at the slots, which costs more than the rest of the ladder, decides nothing. */
+static bool may_get_place(struct pool *pool)
+{
+  return pool->allowance.budget || room_has_place(pool);
+}
+
 /* What is opened for a waiter that waits on meanwhile takes nothing from those that come first, so it needs no turn. */
 static bool may_open(struct pool *pool, const struct asking *asking, bool turn, int64_t now)
 {
   if (!pool->detached || !asking->waiter)
     return turn;
-  bool idle = !turn && idle_any(&pool->rows); /* others are told to take it */
+  bool idle = !turn && may_get_place(pool) && idle_any(&pool->rows); /* others are told to take it */
   return !idle && !(attention_of(pool) & ATTENTION_PAUSED) && attend_may_open(pool, asking->waiter, now);
 }
 

@@ -101,14 +101,14 @@ pool_lease_t asker_wait(struct pool *pool, struct waiter *waiter, struct step *s
   return result;
 }
 
-static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
+static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int64_t now, int64_t deadline_ns)
 {
   assert_locked(pool);
   struct waiter *waiter = ticket_take(pool);
   if (!waiter)
     return NULL;
   waiter->kind = kind;
-  waiter->began_ns = clock_now();
+  waiter->began_ns = now;
   waiter->deadline_ns = deadline_ns;
   waiter->thread = thread_id();
   pool->users.gets++;
@@ -119,7 +119,7 @@ static struct waiter *take_ticket(struct pool *pool, enum waiter_kind kind, int6
 struct waiter *asker_take_ticket(struct pool *pool, enum waiter_kind kind, int64_t deadline_ns)
 {
   pthread_mutex_lock(&pool->lock);
-  struct waiter *waiter = take_ticket(pool, kind, deadline_ns);
+  struct waiter *waiter = take_ticket(pool, kind, clock_now(), deadline_ns);
   pthread_mutex_unlock(&pool->lock);
   return waiter;
 }
@@ -196,11 +196,13 @@ pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *
   return result;
 }
 
-bool asker_begin_queued(struct pool *pool, int64_t deadline_ns, struct step *step, struct past *past,
+bool asker_begin_queued(struct pool *pool, int64_t timeout_ms, struct step *step, struct past *past,
                         pool_lease_t *result)
 {
   pthread_mutex_lock(&pool->lock);
-  struct waiter *waiter = take_ticket(pool, WAITER_TICKET, deadline_ns);
+  step->now_ns = clock_now();
+  step->until_ns = clock_deadline_from(step->now_ns, timeout_ms);
+  struct waiter *waiter = take_ticket(pool, WAITER_TICKET, step->now_ns, step->until_ns);
   if (waiter) {
     int64_t ticket = atomic_load(&waiter->ticket);
     *result = begin_ticket(pool, waiter, step, past);
@@ -259,7 +261,7 @@ pool_lease_t asker_join_open(struct pool *pool, pool_lease_t claim, struct step 
   uint64_t word = slot_word(slot);
   bool opens = pool->joins && slot_is_at(word, claim) && state_of(word) == OPENING && slot_is_of(slot, pool);
   int64_t until_ns = opens ? atomic_load(&extra_of(slot)->until_ns) : 0; /* 0: a report has taken it */
-  struct waiter *waiter = until_ns ? take_ticket(pool, WAITER_TICKET, until_ns) : NULL;
+  struct waiter *waiter = until_ns ? take_ticket(pool, WAITER_TICKET, clock_now(), until_ns) : NULL;
   pool_lease_t result = waiter ? join(pool, slot, claim, waiter, step) : POOL_E_STALE;
   if (waiter)
     note_past(past, waiter);
@@ -274,7 +276,7 @@ pool_lease_t asker_wait_on(struct pool *pool, const struct outcome *outcome, str
   assert_locked(pool);
   if (outcome->error->code != POOL_E_OPEN)
     return outcome->error->code; /* the caller's own time was over */
-  struct waiter *waiter = take_ticket(pool, WAITER_TICKET, outcome->until_ns);
+  struct waiter *waiter = take_ticket(pool, WAITER_TICKET, clock_now(), outcome->until_ns);
   if (!waiter)
     return POOL_E_NOMEM;
   waiter->error = *outcome->error;

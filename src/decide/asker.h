@@ -63,7 +63,7 @@ pool_lease_t asker_join_open(struct pool *pool, pool_lease_t claim, struct step 
 pool_lease_t asker_begin_ticket(struct pool *pool, int64_t ticket, struct step *step, struct past *past);
 
 /* The same for a get that comes, with a ticket that it takes.  step->ticket: it waits.  False without memory. */
-bool asker_begin_queued(struct pool *pool, int64_t deadline_ns, struct step *step, struct past *past,
+bool asker_begin_queued(struct pool *pool, int64_t timeout_ms, struct step *step, struct past *past,
                         pool_lease_t *result);
 
 /* Under the lock: a get of the step API whose open failed goes on waiting, if something may still come: 0 with

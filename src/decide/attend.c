@@ -96,7 +96,9 @@ bool attend_may_open(struct pool *pool, const struct waiter *waiter, int64_t now
 {
   assert_locked(pool);
   give_up(pool, now);
-  return waiter->works == 0 && attend_waiting(pool) > hopeful(pool);
+  if (waiter->works == 0)
+    return queue_waiting(&pool->queue) > hopeful(pool);
+  return waiter->works == waiter->checks && !attend_is_checking(waiter, now); /* what it has checked perhaps hangs */
 }
 
 int64_t attend_again_at(struct pool *pool, const struct waiter *waiter, int64_t now)
@@ -112,12 +114,6 @@ void attend_note_success(struct pool *pool)
 {
   assert_locked(pool);
   pool->left_over.rounds = 0;
-}
-
-int32_t attend_waiting(const struct pool *pool)
-{
-  assert_locked(pool);
-  return pool->queue.length - pool->queue.attended;
 }
 
 struct waiter *attend_next(struct pool *pool, int64_t now)

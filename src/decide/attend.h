@@ -31,7 +31,7 @@ struct waiter *attend_end(struct pool *pool, const struct outcome *outcome, int3
 void attend_leave(struct pool *pool, struct waiter *waiter, int64_t now);
 
 /* Whether a connection may be opened for a waiter that is queued: nothing is under way for it, and what is left over
-   does not suffice for all such waiters. */
+   does not suffice for all such waiters; or it has nothing but a check that takes long. */
 bool attend_may_open(struct pool *pool, const struct waiter *waiter, int64_t now);
 
 /* The moment when a waiter that counts on such work looks again; 0: it does not. */
@@ -39,9 +39,6 @@ int64_t attend_again_at(struct pool *pool, const struct waiter *waiter, int64_t 
 
 /* An open has succeeded: what is left over is hopeful again. */
 void attend_note_success(struct pool *pool);
-
-/* How many wait for others, with nothing under way for them. */
-int32_t attend_waiting(const struct pool *pool);
 
 /* The waiter whose turn it is, or NULL.  One for which something is under way is likely to be served by that: those for
    which nothing is come before it, but not for long. */

@@ -9,6 +9,7 @@
 #include "slot/idle.h"
 #include "slot/notes.h"
 #include "slot/slot.h"
+#include "decide/allowance.h"
 #include "decide/attention.h"
 #include "decide/dismiss.h"
 #include "decide/later.h"
@@ -186,7 +187,7 @@ static bool next_closing(struct pool *pool, struct scan *cursor, struct step *st
 static bool next_initial(struct pool *pool, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  bool found = pool->chores.unfilled > 0 && room_reserve(pool, step);
+  bool found = pool->chores.unfilled > 0 && pool->room.open < allowance_cap(pool) && room_reserve(pool, step);
   if (found) {
     pool->chores.unfilled--;
     atomic_store(&extra_of(step->slot)->asked_for, FOR_FILL);

@@ -5,10 +5,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/histogram.h"
+#include "base/text.h"
 #include "slot/idle.h"
+#include "slot/notes.h"
 #include "slot/slot.h"
-#include "decide/attend.h"
 #include "decide/attention.h"
 #include "decide/pool.h"
 
@@ -78,7 +80,7 @@ void count_reset(struct pool *pool)
 {
   assert_locked(pool);
   memset(&pool->counts, 0, sizeof pool->counts);
-  pool->lent = pool->connections = pool->ended = 0;
+  pool->lent = pool->at_once = pool->connections = pool->ended = 0;
   atomic_store(&pool->lent_in_vain, 0);
 }
 
@@ -125,6 +127,12 @@ int32_t count_busy(struct pool *pool)
   return count;
 }
 
+bool count_is_unused(const struct pool *pool)
+{
+  assert_locked(pool);
+  return pool->room.open == 0 && pool->queue.length == 0 && pool->users.gets == 0;
+}
+
 bool count_is_held_by(struct pool *pool, int32_t thread)
 {
   bool held = true;
@@ -139,25 +147,78 @@ bool count_is_held_by(struct pool *pool, int32_t thread)
   return held;
 }
 
-void count_all(struct pool *pool, pool_stats_t *stats)
+static void see_lease(struct slot *slot, uint64_t word, int64_t now, struct seen *seen)
+{
+  seen->leased++;
+  seen->good_leased += !(word & DOOMED);
+  notes_see(slot, word, now);
+  int64_t held = notes_age(slot, now);
+  if (seen->leased > 1 && held <= seen->oldest.held_ns)
+    return;
+  const char *tag = extra_of(slot)->tag;
+  seen->oldest.held_ns = held;
+  text_copy(seen->oldest.tag, sizeof seen->oldest.tag, tag ? tag : "");
+}
+
+void count_see(struct pool *pool, struct seen *seen)
 {
   assert_locked(pool);
+  int64_t now = 0, generations = pool->ended; /* the clock is read for leases alone */
+  struct scan scan = scan_all(&pool->rows);
+  *seen = (struct seen){0};
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    uint64_t word = slot_word(slot);
+    generations += slot_ended(slot, word);
+    seen->idle += slot_is_lendable(word);
+    seen->good_idle += slot_is_lendable(word) && !(word & DUE);
+    if (state_of(word) == LEASED)
+      see_lease(slot, word, now = now ? now : clock_boot(), seen);
+  }
+  seen->lent = count_lent(pool, generations);
+}
+
+/* Every lease began with a get that had waited, or had not.  What is read of slots that move may be too few for a
+   moment, and then the last answer stands, so that this only grows. */
+static int64_t count_at_once(struct pool *pool, const struct seen *seen)
+{
+  int64_t at_once = seen->lent + seen->leased - pool->counts.waited;
+  if (at_once > pool->at_once)
+    pool->at_once = at_once;
+  return pool->at_once;
+}
+
+static int64_t oldest_wait_ns(const struct pool *pool)
+{
+  return pool->queue.first ? clock_now() - pool->queue.first->since_ns : 0;
+}
+
+void count_all(struct pool *pool, struct seen *seen, pool_stats_t *stats)
+{
+  assert_locked(pool);
+  uint32_t attention = atomic_load(&pool->attention);
+  count_see(pool, seen);
   *stats = (pool_stats_t)POOL_STATS_INIT;
 #define KEPT(name, ...) stats->name = pool->counts.name;
 #define TIME(name, ...) histogram_summary(&pool->name, &stats->name);
 #include "decide/counts.def"
   stats->open = pool->room.open;
   stats->opening = pool->room.opening;
-  stats->waiting = attend_waiting(pool);
-  stats->idle = stats->leased = 0;
-  bool closed = atomic_load(&pool->attention) & ATTENTION_CLOSED;
-  int64_t generations = pool->ended;
-  struct scan scan = scan_all(&pool->rows);
-  for (struct slot *slot; (slot = scan_next(&scan));) {
-    uint64_t word = slot_word(slot);
-    stats->idle += !closed && slot_is_lendable(word);
-    stats->leased += state_of(word) == LEASED;
-    generations += slot_ended(slot, word);
+  stats->waiting = queue_waiting(&pool->queue);
+  stats->idle = attention & ATTENTION_CLOSED ? 0 : seen->idle;
+  stats->leased = seen->leased;
+  stats->lent = seen->lent;
+  stats->at_once = count_at_once(pool, seen);
+  stats->max_open = pool->max_open;
+  if (pool->allowance.budget) {
+    stats->budget_limit = pool->allowance.limit;
+    stats->budget_granted = pool->allowance.granted;
+    stats->budget_share = pool->allowance.target;
+    stats->budget_cut_off = pool->allowance.cut_off;
   }
-  stats->lent = count_lent(pool, generations);
+  stats->max_idle = pool->max_idle;
+  stats->min_idle = pool->config.min_idle;
+  stats->paused = (attention & ATTENTION_PAUSED) != 0;
+  stats->breaker_open = pool->breaker.open;
+  stats->oldest_wait_ns = oldest_wait_ns(pool);
+  stats->oldest_lease_ns = seen->oldest.held_ns;
 }

@@ -36,11 +36,30 @@ int32_t count_open(struct pool *pool, int32_t *threads);
  */
 int32_t count_busy(struct pool *pool);
 
+/* Whether it has neither connections nor gets, those with a ticket among them.  Under the lock. */
+bool count_is_unused(const struct pool *pool);
+
 /* Whether whatever is open is lent to one thread, and no call is under way on it. */
 bool count_is_held_by(struct pool *pool, int32_t thread);
 
-/* Everything that pool_stats() tells.  Under the lock, which it keeps. */
-void count_all(struct pool *pool, pool_stats_t *stats);
+/* The lease that is out for longest, as far as is known. */
+struct oldest {
+  int64_t held_ns; /* 0: none is out, or that was seen for the first time */
+  char tag[48];    /* the beginning of its tag, or "" */
+};
+
+/* What a look at all slots found.  A connection is good if nothing says that it is not. */
+struct seen {
+  int64_t lent;
+  int32_t idle, good_idle, leased, good_leased;
+  struct oldest oldest;
+};
+
+/* Looks, and notes which leases are out.  Under the lock, which it keeps. */
+void count_see(struct pool *pool, struct seen *seen);
+
+/* Everything that pool_stats() tells, and what the look at the slots found.  Under the lock, which it keeps. */
+void count_all(struct pool *pool, struct seen *seen, pool_stats_t *stats);
 
 /* Forgets how long things took, and gives the memory for that back. */
 void count_reset_times(struct pool *pool);

@@ -23,6 +23,7 @@
 #include "slot/idle.h"
 #include "slot/notes.h"
 #include "slot/slot.h"
+#include "decide/allowance.h"
 #include "decide/attention.h"
 #include "decide/breaker.h"
 #include "decide/count.h"
@@ -109,6 +110,7 @@ void life_begin_anew(struct pool *pool)
   assert_locked(pool);
   waiting_reset(pool);
   room_reset(&pool->room);
+  allowance_reset(&pool->allowance);
   breaker_reset(&pool->breaker);
   users_reset(&pool->users);
   left_over_reset(&pool->left_over);
@@ -118,6 +120,7 @@ void life_begin_anew(struct pool *pool)
   atomic_store(&pool->looks.signal, atomic_load(&pool->keeper_signal));
   starving_reset(&pool->starving);
   suspicion_reset(&pool->suspicion);
+  flow_reset(&pool->flow);
   event_queue_clear(&pool->events);
   count_reset(pool);
   count_reset_times(pool);
@@ -137,6 +140,8 @@ static void recycle(struct pool *pool)
 {
   void (*release)(void *context) = pool->vtable.release;
   void *context = pool->context;
+  if (pool->allowance.budget)
+    pool->allowance.end(pool);
   release_memory(pool);
   pthread_mutex_lock(&registry);
   if (pool->previous_pool)
@@ -215,6 +220,15 @@ bool life_visit_begin(struct pool *pool)
   pool->crew.threads += visited;
   pthread_mutex_unlock(&pool->lock);
   return visited;
+}
+
+bool life_hold(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool held = !pool->gone;
+  pool->crew.threads += held;
+  pthread_mutex_unlock(&pool->lock);
+  return held;
 }
 
 void life_thread_ends(struct pool *pool, struct step *step)

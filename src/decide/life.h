@@ -51,6 +51,9 @@ void life_maintain_end(struct pool *pool, struct step *step);
    recycled, and who drains it waits.  Under the lock of the registry.  life_thread_ends() ends it. */
 bool life_visit_begin(struct pool *pool);
 
+/* The same for any pool, by a thread that knows that it is there. */
+bool life_hold(struct pool *pool);
+
 /* A library thread of this pool ends.  Under the lock, which it leaves. */
 void life_thread_ends(struct pool *pool, struct step *step);
 

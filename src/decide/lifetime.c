@@ -11,12 +11,15 @@
 #include "decide/lifetime.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "slot/idle.h"
 #include "slot/notes.h"
 #include "slot/slot.h"
 #include "decide/look.h"
 #include "decide/pool.h"
+#include "decide/setting.h"
 
 static int64_t intervals(const pool_config_t *config)
 {
@@ -25,7 +28,7 @@ static int64_t intervals(const pool_config_t *config)
 
 int64_t lifetime_interval_ns(const pool_config_t *config)
 {
-  return ns_of(config->max_lifetime_ms) / (4 * intervals(config)) + 1;
+  return ns_of(setting_now(config->max_lifetime_ms)) / (4 * intervals(config)) + 1;
 }
 
 static int32_t quota(struct pool *pool, int64_t open)
@@ -99,6 +102,24 @@ char *lifetime_end(struct pool *pool, struct slot *slot)
   if (end)
     leave_interval(pool, end / lifetime_interval_ns(&pool->config));
   return notes_forget(slot);
+}
+
+void lifetime_changed(struct pool *pool, int32_t **ring)
+{
+  assert_locked(pool);
+  if (!pool->ends) {
+    pool->ends = *ring;
+    *ring = NULL;
+  }
+  if (!pool->ends)
+    return;
+  memset(pool->ends, 0, lifetime_ring_size(&pool->config) * sizeof *pool->ends);
+  struct scan scan = scan_all(&pool->rows);
+  for (struct slot *slot; (slot = scan_next(&scan));) {
+    int64_t end = slot_is_of(slot, pool) ? atomic_load(&notes_of(slot)->retire_ns) : 0;
+    if (end)
+      ++*ends_in(pool, end / lifetime_interval_ns(&pool->config));
+  }
 }
 
 bool lifetime_may_retire(struct pool *pool, const struct look *look)

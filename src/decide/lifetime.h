@@ -28,6 +28,10 @@ void lifetime_begin(struct pool *pool, struct slot *slot, int64_t now, int64_t t
  * caller to free. */
 char *lifetime_end(struct pool *pool, struct slot *slot);
 
+/* max_lifetime_ms has changed.  The ends that were chosen stay, and are counted in the intervals that there are now.
+   `ring` has room for that, and is taken if the pool had none.  Under the pool's lock. */
+void lifetime_changed(struct pool *pool, int32_t **ring);
+
 /* No more than the quota end in one interval, as long as their limits permit. */
 bool lifetime_may_retire(struct pool *pool, const struct look *look);
 

@@ -29,6 +29,7 @@
 #include "decide/pool.h"
 #include "decide/queue.h"
 #include "decide/room.h"
+#include "decide/setting.h"
 #include "decide/step.h"
 
 /* How soon a lack of idle connections is noticed while connections come and go. */
@@ -48,17 +49,17 @@ int64_t look_first_due(const pool_config_t *config, struct slot *slot)
   int64_t since = atomic_load(&notes_of(slot)->since_ns);
   int64_t end = atomic_load(&notes_of(slot)->retire_ns);
   int64_t due = end ? end : POOL_NO_DEADLINE;
-  set_earlier_if_on(&due, since, config->idle_timeout_ms);
+  set_earlier_if_on(&due, since, setting_now(config->idle_timeout_ms));
   set_earlier_if_on(&due, since, config->check_after_ms);
-  set_earlier_if_on(&due, since, config->keepalive_ms);
-  set_earlier_if_on(&due, since, config->leak_after_ms);
+  set_earlier_if_on(&due, since, setting_now(config->keepalive_ms));
+  set_earlier_if_on(&due, since, setting_now(config->leak_after_ms));
   return clock_from_boot(due);
 }
 
 static int64_t keepalive_due(const pool_config_t *config, struct slot *slot)
 {
   int64_t since = atomic_load(&notes_of(slot)->since_ns), checked = atomic_load(&notes_of(slot)->checked_ns);
-  return (checked > since ? checked : since) + ns_of(config->keepalive_ms);
+  return (checked > since ? checked : since) + ns_of(setting_now(config->keepalive_ms));
 }
 
 bool look_is_keepalive_due(const pool_config_t *config, struct slot *slot, int64_t now)
@@ -70,10 +71,10 @@ bool look_is_keepalive_due(const pool_config_t *config, struct slot *slot, int64
 static int64_t tick(const pool_config_t *config)
 {
   int64_t shortest = POOL_NO_DEADLINE;
-  set_earlier_if_on(&shortest, 0, config->idle_timeout_ms);
+  set_earlier_if_on(&shortest, 0, setting_now(config->idle_timeout_ms));
   set_earlier_if_on(&shortest, 0, config->check_after_ms);
-  set_earlier_if_on(&shortest, 0, config->keepalive_ms);
-  set_earlier_if_on(&shortest, 0, config->leak_after_ms);
+  set_earlier_if_on(&shortest, 0, setting_now(config->keepalive_ms));
+  set_earlier_if_on(&shortest, 0, setting_now(config->leak_after_ms));
   shortest = shortest == POOL_NO_DEADLINE ? shortest : shortest / 4;
   if (room_refills(config))
     set_earlier(&shortest, REFILL_TICK_NS);
@@ -135,12 +136,13 @@ static void look_at_idle(struct pool *pool, struct slot *slot, uint64_t word, in
   const pool_config_t *config = &pool->config;
   struct notes *notes = notes_of(slot);
   int64_t since = atomic_load(&notes->since_ns);
+  int64_t idle_ms = setting_now(config->idle_timeout_ms), keepalive_ms = setting_now(config->keepalive_ms);
   if (word & DOOMED)
     return; /* was not counted as idle */
   look_at_lifetime(pool, slot, &word, look);
-  if (config->idle_timeout_ms > 0 && !(word & DOOMED) && *spare > 0) {
-    if (look->boot < since + ns_of(config->idle_timeout_ms))
-      set_earlier(&look->due_ns, since + ns_of(config->idle_timeout_ms));
+  if (idle_ms > 0 && !(word & DOOMED) && *spare > 0) {
+    if (look->boot < since + ns_of(idle_ms))
+      set_earlier(&look->due_ns, since + ns_of(idle_ms));
     else
       doom_unmoved(slot, &word, POOL_REASON_IDLE, look);
   }
@@ -154,12 +156,12 @@ static void look_at_idle(struct pool *pool, struct slot *slot, uint64_t word, in
     else
       mark(slot, &word, DUE);
   }
-  if (config->keepalive_ms > 0) {
+  if (keepalive_ms > 0) {
     int64_t next = keepalive_due(config, slot);
     if (look->boot >= next) {
       atomic_store(&notes->wants_check, CHECK_KEEPALIVE);
       look->chores = true;
-      next = look->boot + ns_of(config->keepalive_ms);
+      next = look->boot + ns_of(keepalive_ms);
     }
     set_earlier(&look->due_ns, next);
   }
@@ -170,9 +172,10 @@ static void look_at_leased(struct pool *pool, struct slot *slot, uint64_t word, 
   struct notes *notes = notes_of(slot);
   if (!(word & DOOMED))
     look_at_lifetime(pool, slot, &word, look);
-  if (pool->config.leak_after_ms <= 0 || atomic_load(&notes->leak) != LEAK_NONE)
+  int64_t leak_after_ms = setting_now(pool->config.leak_after_ms);
+  if (leak_after_ms <= 0 || atomic_load(&notes->leak) != LEAK_NONE)
     return;
-  int64_t moment = atomic_load(&notes->since_ns) + ns_of(pool->config.leak_after_ms);
+  int64_t moment = atomic_load(&notes->since_ns) + ns_of(leak_after_ms);
   if (look->boot < moment) {
     set_earlier(&look->due_ns, moment);
   } else {

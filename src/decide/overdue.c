@@ -18,6 +18,7 @@
 #include "slot/slot.h"
 #include "decide/pool.h"
 #include "decide/room.h"
+#include "decide/setting.h"
 
 static int64_t shortest_limit(const pool_config_t *config)
 {
@@ -98,7 +99,7 @@ void overdue_was_unused(struct slot *slot, uint64_t word, int64_t since)
 /* Whether one more may be idle for too long than has to stay. */
 static bool is_spare(struct pool *pool, bool taken)
 {
-  return (pool->config.min_idle == 0 && pool->config.min_open == 0) || room_spare(pool, taken, 1) > 0;
+  return !room_refills(&pool->config) || room_spare(pool, taken, 1) > 0;
 }
 
 enum verdict overdue_judge(struct pool *pool, struct slot *slot, uint64_t word, bool taken, int32_t *reason)
@@ -110,7 +111,8 @@ enum verdict overdue_judge(struct pool *pool, struct slot *slot, uint64_t word, 
     return TO_BE_CLOSED;
   int64_t idle_ns = now - overdue_idle_since(pool, slot, word);
   *reason = POOL_REASON_IDLE;
-  if (config->idle_timeout_ms > 0 && idle_ns >= ns_of(config->idle_timeout_ms) && is_spare(pool, taken))
+  int64_t idle_ms = setting_now(config->idle_timeout_ms);
+  if (idle_ms > 0 && idle_ns >= ns_of(idle_ms) && is_spare(pool, taken))
     return TO_BE_CLOSED;
   return config->check_after_ms > 0 && idle_ns >= ns_of(config->check_after_ms) ? TO_BE_CHECKED : IN_TIME;
 }

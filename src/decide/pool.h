@@ -48,6 +48,7 @@
 #include <pool/pool.h>
 
 #include "base/contract.h"
+#include "base/error.h"
 #include "base/histogram.h"
 #include "base/thread.h"
 #include "slot/home.h"
@@ -74,6 +75,13 @@ struct crew_turn {
 
 typedef struct crew_turn crew_turn_fn(struct pool *pool);
 
+/* Where the program of a group of the step API hears which of its pools somebody else has steered.  A pool in the list
+   has `rung`, and is added under its own lock; all are taken away at once, under the lock of the group. */
+struct hub {
+  _Atomic int fd; /* as event_fd.h has it */
+  _Atomic(struct pool *) first;
+};
+
 /* ---- parts that begin anew with each pool, and in a child of fork (life_begin_anew()) ---- */
 
 /* The connections that there are, and whether there may be another. */
@@ -82,6 +90,23 @@ struct room {
   int32_t opening;      /* of these, those whose open is under way */
   struct slot *hope;    /* a slot whose connection could come to a waiter when somebody looked */
   int64_t refill_at_ns; /* after a failed open, none is opened unasked before; 0: none failed */
+};
+
+/* What a budget allows the pool (allowance.h). */
+struct budget;
+struct member;
+struct allowance {
+  struct budget *budget;          /* NULL: none; the first three members a fork leaves */
+  struct member *member;          /* of the budget; NULL: it is no member yet */
+  void (*end)(struct pool *pool); /* the pool is no more, and leaves its budget */
+  int32_t granted;                /* so many may be open */
+  int32_t target;                 /* and of these so many shall stay */
+  int32_t wants;                  /* what the budget knows that the pool wants */
+  int32_t limit;                  /* of the budget, as its ledger says */
+  bool cut_off;                   /* the ledger does not answer, and the term is over */
+  bool pressed;                   /* others lack: the budget is to know of each place that becomes free */
+  bool asked;                     /* the budget is about to ask what the pool wants */
+  bool passing;                   /* a get that does not wait found no permit */
 };
 
 /* Those that may still look at the pool, so that it is not recycled, beside its connections and threads. */
@@ -143,6 +168,20 @@ struct suspicion {
   _Atomic bool probing; /* while the breaker is open: a suspect connection is being checked */
 };
 
+/* Whether connections come to those that want them (flow.c). */
+struct flow {
+  int64_t joined_ns; /* when a get looked last that came to wait */
+  int64_t opened_ns; /* and an open */
+  int64_t came;      /* how many leases had ended and connections were opened at the last look */
+  int64_t timed_out; /* and how many gets had ended at their deadline */
+  int64_t wanted_ns; /* since when a connection is wanted and none came; 0: not so */
+};
+
+static inline void flow_reset(struct flow *flow)
+{
+  *flow = (struct flow){0};
+}
+
 static inline void room_reset(struct room *room)
 {
   *room = (struct room){0};
@@ -196,12 +235,13 @@ struct pool {
   /* Read by every get and put, written rarely: a line of its own. */
   uint64_t lend; /* what is added to the word of an idle slot to lend it */
   _Atomic uint32_t attention;
-  bool coarse;      /* which wall clock tells a get whether it must look closer */
-  int64_t trust_ns; /* how long a lease renews the trust in its connection; 0: nothing limits by time what is lent */
+  _Atomic bool coarse; /* which wall clock tells a get whether it must look closer */
+  _Atomic int64_t
+      trust_ns; /* how long a lease renews the trust in its connection; 0: nothing limits by time what is lent */
 
-  /* Written once, before anybody else knows the pool. */
+  /* Written once, before anybody else knows the pool, but for what pool_set() changes. */
   pool_config_t config; /* its name points to `name`; max_open and max_idle are below */
-  char name[48];
+  char name[POOL_NAME_BYTES];
   pool_vtable_t vtable; /* with every callback filled in */
   bool can_check, can_reset;
   bool stepped;       /* of the step API: has no callbacks */
@@ -210,8 +250,8 @@ struct pool {
   bool hands;         /* and leases go from holder to waiter, with what tells the waiter (queue.c) */
   bool joins;         /* and may begin to wait after its open has begun */
   crew_turn_fn *turn[CREW_ROLES];
-  bool checks_all;  /* before each lending */
-  bool needs_watch; /* something has to do with time */
+  bool checks_all;          /* before each lending */
+  _Atomic bool needs_watch; /* something has to do with time */
   void *context;
 
   /* Written by every get: each thread its own line. */
@@ -231,18 +271,20 @@ struct pool {
   bool exposed;         /* poolctl may see and steer it */
   bool evicting;        /* nobody waits for the end of this pause */
   bool gone;            /* nobody needs the pool any more */
+  bool keyed;           /* of a group: one of many, most of which have and want nothing */
   _Atomic bool filling; /* pool_create opens the first connections: nobody else does */
 
   /* Those that wait. */
   struct queue queue;
-  struct queue settled;     /* asynchronous waiters whose callback is due */
-  struct told told;         /* threads that a step could not name */
-  bool unserved;            /* too many waits were over for one step: the next goes on and serves */
+  struct queue settled; /* asynchronous waiters whose callback is due */
+  struct told told;     /* threads that a step could not name */
+  bool unserved;        /* too many waits were over for one step: the next goes on and serves */
   struct tenure tenure;
   int64_t late_since_ns;    /* since when the first waiter is late; 0: it is not */
   int64_t refused_until_ns; /* of those that wait since then at the latest, all are refused that a worker opens for */
 
   struct room room;
+  struct allowance allowance;
   struct breaker breaker;
   struct users users;
   struct left_over left_over;
@@ -251,6 +293,7 @@ struct pool {
   struct looks looks;
   struct starving starving;
   struct suspicion suspicion;
+  struct flow flow;
 
   struct event_queue events; /* that the caller of the step API fetches */
 
@@ -258,6 +301,7 @@ struct pool {
   struct counts counts;
   int64_t ended;                /* generations that were over in slots that the pool has given back */
   int64_t lent;                 /* the last answer, see count_lent() */
+  int64_t at_once;              /* and that of count_at_once() */
   int64_t connections;          /* how many opens have begun: the number of the last connection */
   _Atomic int64_t lent_in_vain; /* leases that a get took back at once: not counted as lent */
   struct histogram wait, open_time, check_time, use;
@@ -270,6 +314,10 @@ struct pool {
   _Atomic uint32_t drain_signal;
 
   _Atomic int event_fd; /* and one; 0: none */
+
+  _Atomic(struct hub *) hub; /* NULL: it has a descriptor of its own, or nobody hears of it; changes under the lock */
+  struct pool *next_rung;
+  _Atomic bool rung; /* it is in the list of its hub, or on the way from there to the program */
 
   /* Under the lock of the registry (life.c). */
   int64_t number; /* of all that the process made */

@@ -33,14 +33,17 @@
 #include "base/thread.h"
 #include "slot/idle.h"
 #include "slot/slot.h"
+#include "decide/allowance.h"
 #include "decide/answer.h"
 #include "decide/attend.h"
 #include "decide/attention.h"
+#include "decide/flow.h"
 #include "decide/lend.h"
 #include "decide/life.h"
 #include "decide/overload.h"
 #include "decide/pool.h"
 #include "decide/room.h"
+#include "decide/setting.h"
 #include "decide/starve.h"
 #include "decide/step.h"
 #include "decide/tenure.h"
@@ -98,6 +101,7 @@ static void queue_leave(struct pool *pool, struct waiter *waiter, pool_lease_t o
   if (outcome > 0 && waiter->waited)
     tenure_begin(pool, slot_of(outcome), now);
   waiter_remove(&pool->queue, waiter);
+  waiter->was_nudged = waiter->nudged;
   waiter->nudged = false;
   attend_leave(pool, waiter, now);
   count_outcome(pool, waiter, outcome, now);
@@ -214,18 +218,19 @@ int32_t queue_tell(struct pool *pool, _Atomic uint32_t *signals[TOLD_AT_ONCE], s
   return count;
 }
 
-/* The ticket is over with its lease, for its holder does not come to fetch it.  It may have been nudged before, and is
-   not coming for that either (I11). */
+/* The ticket is over with its lease, for its holder does not come to fetch it.  If it was nudged before, it is not
+   coming for that either (I11). */
 static void give_away(struct pool *pool, struct waiter *waiter, struct news *news, struct step *step)
 {
   news->given_to = atomic_load(&waiter->ticket);
   news->given = waiter->outcome;
   news->took_ns = waiter->since_ns - waiter->began_ns + waiter->waited_ns;
   news->waited_ns = waiter->waited_ns;
+  bool passes = waiter->was_nudged;
   pool->users.gets--;
   ticket_give(waiter);
   struct waiter *first = pool->queue.first;
-  if (first && !first->nudged && idle_any(&pool->rows))
+  if (passes && first && !first->nudged && idle_any(&pool->rows))
     queue_serve(pool, step);
 }
 
@@ -374,8 +379,9 @@ void queue_serve(struct pool *pool, struct step *step)
     return;
   if (room_needs_refill(pool) || room_needs_probe(pool))
     step->worker_wanted = true;
+  allowance_ask(pool, false, step);
   if (pool->queue.first) {
-    int64_t now = clock_now();
+    int64_t now = step_now(step);
     int32_t left = expire(pool, now, despair(pool, now, TOLD_AT_ONCE, step));
     bool overloaded = overload_is_on(pool, now);
     if (overloaded && pool->config.queue == POOL_QUEUE_SHED)
@@ -420,6 +426,7 @@ static void take_place(struct pool *pool, struct waiter *waiter, int64_t now)
     waiter->timeless = waiter->deadline_ns <= now;
     waiter->thread = thread_id();
     waiter_append(&pool->queue, waiter);
+    flow_wait(pool, now);
   }
   queue_refresh(pool, now);
 }
@@ -431,7 +438,7 @@ static int enter(struct pool *pool, struct waiter *waiter, int64_t now)
   if (pool->evicting && waiter->deadline_ns > now)
     return waiter->refused ? waiter->error.code : POOL_E_EVICTED;
   if (waiter->since_ns == 0 && waiter->works == 0 && pool->config.max_waiters > 0 &&
-      attend_waiting(pool) >= pool->config.max_waiters)
+      queue_waiting(&pool->queue) >= pool->config.max_waiters)
     return POOL_E_OVERLOAD;
   take_place(pool, waiter, now);
   return 0;
@@ -478,7 +485,7 @@ pool_lease_t queue_begin(struct pool *pool, struct waiter *waiter, struct step *
     queue_serve(pool, step);
     return waiter->outcome;
   }
-  int64_t now = clock_now();
+  int64_t now = step_now(step);
   bool told = waiter->nudged, comes = !waiter->queued;
   int error = comes ? enter(pool, waiter, now) : 0;
   if (error)
@@ -568,7 +575,7 @@ int queue_enter_asynchronous(struct pool *pool, struct waiter *waiter, struct st
   bool paused = attention_of(pool) & ATTENTION_PAUSED;
   if (waiter->timeless) {
     /* What is idle now, after a check if need be: nothing else has the time. */
-    waiter_set_deadline(&pool->queue, waiter, clock_deadline(pool->config.get_timeout_ms));
+    waiter_set_deadline(&pool->queue, waiter, clock_deadline(setting_now(pool->config.get_timeout_ms)));
     if (pool->queue.first == waiter && !paused)
       serve_asynchronous(pool, waiter, waiter->since_ns, step);
     else

@@ -6,14 +6,18 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "slot/idle.h"
 #include "slot/notes.h"
 #include "slot/slot.h"
+#include "decide/allowance.h"
 #include "decide/attention.h"
 #include "decide/breaker.h"
+#include "decide/flow.h"
 #include "decide/life.h"
 #include "decide/lifetime.h"
 #include "decide/pool.h"
+#include "decide/setting.h"
 #include "decide/step.h"
 #include "decide/work.h"
 
@@ -38,8 +42,7 @@ int32_t room_max_idle(const pool_config_t *config, int32_t max_open)
 bool room_has_place(struct pool *pool)
 {
   assert_locked(pool);
-  return !(attention_of(pool) & ATTENTION_NOT_LENDING) && !pool->filling &&
-         (pool->max_open == 0 || pool->room.open < pool->max_open) &&
+  return !(attention_of(pool) & ATTENTION_NOT_LENDING) && !pool->filling && pool->room.open < allowance_cap(pool) &&
          (pool->config.max_opening == 0 || pool->room.opening < pool->config.max_opening);
 }
 
@@ -114,11 +117,11 @@ static int32_t sum(int32_t a, int32_t b)
 
 int64_t room_spare(struct pool *pool, bool taken, int32_t enough)
 {
-  int64_t spare =
-      (int64_t)idle_count_lendable(&pool->rows, sum(pool->config.min_idle, enough)) + taken - pool->config.min_idle;
-  if (pool->config.min_open == 0)
+  int32_t min_idle = setting_now(pool->config.min_idle), min_open = setting_now(pool->config.min_open);
+  int64_t spare = (int64_t)idle_count_lendable(&pool->rows, sum(min_idle, enough)) + taken - min_idle;
+  if (min_open == 0)
     return spare;
-  int64_t more = (int64_t)idle_count_staying(&pool->rows, sum(pool->config.min_open, enough)) - pool->config.min_open;
+  int64_t more = (int64_t)idle_count_staying(&pool->rows, sum(min_open, enough)) - min_open;
   return more < spare ? more : spare;
 }
 
@@ -132,14 +135,14 @@ bool room_needs_probe(struct pool *pool)
 bool room_is_full(struct pool *pool)
 {
   assert_locked(pool);
-  return pool->max_open > 0 && pool->room.open - pool->room.opening >= pool->max_open;
+  return pool->room.open - pool->room.opening >= allowance_cap(pool);
 }
 
 void room_refresh(struct pool *pool)
 {
   assert_locked(pool);
   attention_raise(pool, ATTENTION_SURPLUS, pool->room.open > pool->max_idle);
-  attention_raise(pool, ATTENTION_EXCESS, pool->max_open > 0 && pool->room.open > pool->max_open);
+  attention_raise(pool, ATTENTION_EXCESS, pool->room.open > allowance_ceiling(pool));
   attention_raise(pool, ATTENTION_TRIPPED, pool->breaker.open);
 }
 
@@ -153,8 +156,10 @@ bool room_reserve(struct pool *pool, struct step *step)
   pool->room.opening++;
   room_refresh(pool);
   atomic_store(&slot->connection, ++pool->connections);
+  int64_t now = clock_now();
   if (pool->stepped)
-    atomic_store(&extra_of(slot)->asked_ns, clock_now());
+    atomic_store(&extra_of(slot)->asked_ns, now);
+  flow_open(pool, now);
   step_ask(step, POOL_WORK_OPEN, POOL_REASON_NONE, slot, slot_move(slot, 0, 0, OPENING));
   return true;
 }
@@ -188,6 +193,9 @@ void room_vacate(struct pool *pool, struct slot *slot, struct step *step)
   idle_give_slot(slot);
   pool->room.open--;
   room_refresh(pool);
+  allowance_note_free(pool, step);
+  if (pool->keyed && pool->room.open == 0 && atomic_load(&pool->crew.keeper_runs))
+    step_want_keeper(pool, step); /* it may end */
   if (attention_closed(pool))
     step_tell_drainers(pool, step);
 }
@@ -205,8 +213,9 @@ int32_t room_excess(struct pool *pool, int32_t enough)
   assert_locked(pool);
   if (!(attention_of(pool) & ATTENTION_EXCESS))
     return 0;
-  int32_t staying = idle_count_staying(&pool->rows, sum(pool->max_open, enough));
-  return staying > pool->max_open ? staying - pool->max_open : 0;
+  int32_t ceiling = allowance_ceiling(pool);
+  int32_t staying = idle_count_staying(&pool->rows, sum(ceiling, enough));
+  return staying > ceiling ? staying - ceiling : 0;
 }
 
 int64_t room_retry_at(struct pool *pool)
@@ -239,7 +248,7 @@ static bool is_telling(struct pool *pool, const struct outcome *outcome)
 void room_note_failure(struct pool *pool, const struct outcome *outcome, struct step *step)
 {
   assert_locked(pool);
-  static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, "open failed without saying why"};
+  static const pool_error_t unknown = {sizeof unknown, POOL_E_OPEN, 0, MESSAGE("open failed without saying why")};
   if (pool->config.retry_min_ms <= 0)
     pool->room.refill_at_ns = clock_now() + REFILL_PAUSE_NS;
   if (!is_telling(pool, outcome)) {

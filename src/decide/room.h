@@ -9,6 +9,8 @@
 
 #include <pool/pool.h>
 
+#include "decide/setting.h"
+
 struct outcome;
 struct slot;
 struct step;
@@ -16,7 +18,7 @@ struct step;
 /* Whether connections are opened that nobody asked for. */
 static inline bool room_refills(const pool_config_t *config)
 {
-  return config->min_idle > 0 || config->min_open > 0;
+  return setting_now(config->min_idle) > 0 || setting_now(config->min_open) > 0;
 }
 
 /* How many may be idle, where the hard cap is max_open. */

@@ -10,10 +10,14 @@
 #include "slot/idle.h"
 #include "slot/notes.h"
 #include "slot/slot.h"
+#include "decide/allowance.h"
 #include "decide/attention.h"
 #include "decide/count.h"
 #include "decide/dismiss.h"
 #include "decide/life.h"
+#include "decide/lifetime.h"
+#include "decide/look.h"
+#include "decide/overdue.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
 #include "decide/room.h"
@@ -53,6 +57,44 @@ bool steer_next_doomed(struct scan *cursor, struct step *step)
   return false;
 }
 
+int32_t steer_to_caps(struct pool *pool, struct step *step)
+{
+  assert_locked(pool);
+  room_refresh(pool);
+  int32_t excess = room_excess(pool, INT32_MAX), left = excess;
+  struct scan scan = scan_begin(&pool->rows);
+  for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
+    uint64_t word = slot_word(slot);
+    /* The first thread that comes to it closes what is idle, as chores are done. */
+    left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
+  }
+  if (left < excess)
+    atomic_store(&pool->chores.marked, true);
+  queue_serve(pool, step);
+  return left;
+}
+
+void steer_allow(struct pool *pool, const struct permits *permits, struct step *step)
+{
+  *step = (struct step){0};
+  pthread_mutex_lock(&pool->lock);
+  struct allowance *allowance = &pool->allowance;
+  bool same = allowance->granted == permits->granted && allowance->target == permits->target &&
+              allowance->cut_off == permits->cut_off;
+  allowance->granted = permits->granted;
+  allowance->target = permits->target;
+  allowance->limit = permits->limit;
+  allowance->pressed = permits->pressed;
+  allowance->cut_off = permits->cut_off;
+  if (!same && !attention_closed(pool)) {
+    steer_to_caps(pool, step);
+    step->worker_wanted = step->worker_wanted || atomic_load(&pool->chores.marked); /* to close */
+    if (pool->stepped)
+      step_want_keeper(pool, step); /* it is its program that must look */
+  }
+  life_unlock(pool);
+}
+
 int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
 {
   *step = (struct step){0};
@@ -61,19 +103,26 @@ int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
   if (!attention_closed(pool)) {
     pool->max_open = max_open;
     pool->max_idle = room_max_idle(&pool->config, max_open);
-    room_refresh(pool);
-    left = room_excess(pool, INT32_MAX);
-    struct scan scan = scan_begin(&pool->rows);
-    for (struct slot *slot; left > 0 && (slot = scan_next(&scan));) {
-      uint64_t word = slot_word(slot);
-      /* The first thread that comes to it closes what is idle, as chores are done. */
-      left -= state_of(word) == IDLE && doom(&scan, slot, POOL_REASON_RESIZED);
-    }
-    atomic_store(&pool->chores.marked, true);
-    queue_serve(pool, step);
+    left = steer_to_caps(pool, step);
   }
   life_unlock(pool);
   return left;
+}
+
+/* What was idle before anything had to do with time has been so since now, as far as is known. */
+void steer_follow_settings(struct pool *pool, int32_t **ring)
+{
+  assert_locked(pool);
+  const pool_config_t *config = &pool->config;
+  if (!pool->needs_watch)
+    atomic_store(&pool->looks.last_ns, clock_boot());
+  pool->needs_watch = look_is_needed(config);
+  pool->trust_ns = overdue_trust_ns(config);
+  pool->coarse = overdue_may_be_coarse(config);
+  pool->max_idle = room_max_idle(config, pool->max_open);
+  lifetime_changed(pool, ring);
+  attention_raise(pool, ATTENTION_LIMITED, pool->trust_ns || config->max_uses > 0);
+  room_refresh(pool);
 }
 
 int steer_evict(struct pool *pool, int64_t moment, struct step *step)
@@ -134,6 +183,17 @@ static void see_leases(struct pool *pool)
     if (state_of(word) == LEASED)
       notes_see(slot, word, now);
   }
+}
+
+bool steer_close_unused(struct pool *pool, bool *first)
+{
+  pthread_mutex_lock(&pool->lock);
+  bool unused = count_is_unused(pool);
+  *first = unused && !attention_closed(pool);
+  if (*first)
+    attention_raise(pool, ATTENTION_CLOSED, true);
+  life_unlock(pool);
+  return unused;
 }
 
 bool steer_close(struct pool *pool)

@@ -10,6 +10,7 @@
 #include <pool/pool.h>
 #include <pool/step.h>
 
+#include "base/clock.h"
 #include "decide/waiter.h"
 
 struct slot;
@@ -22,6 +23,7 @@ struct step {
   struct slot *slot;
   _Atomic uint32_t *signal; /* of the thread to be woken first */
   struct pool *tells;       /* of which more are to be woken: queue_tell() names them */
+  struct budget *budget;    /* that is to ask what its pools want */
   bool worker_wanted;       /* somebody should open, or do another chore */
   bool keeper_wanted;       /* what the keeper waits for has changed */
   bool breaker_opened;      /* to be told */
@@ -37,7 +39,13 @@ struct step {
   int64_t attended;          /* the same where it goes on waiting while the work is done */
   int64_t look_again_ns;     /* when a failed open may be tried again; 0: none has failed */
   _Atomic uint32_t *drained; /* the thread that drains the pool should look */
+  int64_t now_ns;            /* now, where the call has read the clock under the lock already; else 0 */
 };
+
+static inline int64_t step_now(const struct step *step)
+{
+  return step->now_ns ? step->now_ns : clock_now();
+}
 
 void step_ask(struct step *step, int32_t work, int32_t reason, struct slot *slot, uint64_t word);
 

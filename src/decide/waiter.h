@@ -43,6 +43,7 @@ struct waiter {
   bool starved;       /* and nothing was put until this one's wait was over */
   bool tells_starved; /* its thread is to tell so */
   bool nudged;        /* told to look, and has not looked yet; never one of pool_get_async(), which does not run */
+  bool was_nudged;    /* when it left the queue */
   bool looks;         /* has found nothing a moment ago: others may be told instead, it is not */
   bool timeless;      /* came without time to wait */
   bool refused;       /* its own open failed; `error` says why */
@@ -83,6 +84,12 @@ struct queue {
   int32_t attended;          /* for how many an open or check is under way */
   struct due_heap deadlines; /* of all that are WAITER_ASYNC, for they do not keep their time themselves */
 };
+
+/* How many wait for others, with nothing under way for them. */
+static inline int32_t queue_waiting(const struct queue *queue)
+{
+  return queue->length - queue->attended;
+}
 
 /* The asynchronous waiter whose deadline comes first, or NULL. */
 static inline struct waiter *queue_first_due(const struct queue *queue)

@@ -211,7 +211,7 @@ static void done_reset(struct pool *pool, struct slot *slot, const struct outcom
 static void done_close(struct pool *pool, struct slot *slot, bool succeeded, struct step *step)
 {
   pthread_mutex_lock(&pool->lock);
-  count_close(pool, atomic_load(&notes_of(slot)->reason), succeeded);
+  count_close(pool, dismiss_reason(slot), succeeded);
   room_vacate(pool, slot, step);
   queue_serve(pool, step); /* (I12) */
   give_trim_any(pool, step);
@@ -236,19 +236,31 @@ static enum slot_state take_report(struct slot *slot, pool_lease_t claim)
   return state_of(word);
 }
 
+/* To look first costs less than to write, and mostly there is nothing. */
+static int64_t take_note(_Atomic int64_t *note)
+{
+  return atomic_load(note) ? atomic_exchange(note, 0) : 0;
+}
+
+static uint8_t take_purpose(struct extra *extra)
+{
+  uint8_t asked_for = atomic_load(&extra->asked_for);
+  return asked_for == FOR_GET ? FOR_GET : atomic_exchange(&extra->asked_for, FOR_GET);
+}
+
 /* What was noted when the step API was asked for this work. */
 static void read_extra(struct slot *slot, enum slot_state state, struct outcome *outcome)
 {
   struct extra *extra = extra_of(slot);
-  outcome->until_ns = atomic_exchange(&extra->until_ns, 0);
+  outcome->until_ns = take_note(&extra->until_ns);
   outcome->since_ns = atomic_load(&extra->waits_ns);
   outcome->asked_ns = atomic_load(&extra->asked_ns);
   outcome->waited_ns = atomic_load(&extra->waited) ? outcome->asked_ns - outcome->since_ns : 0;
   outcome->busy_ns = (int64_t)atomic_load(&extra->busy_us) * 1000;
   if (state != OPENING && state != CHECKING)
     return;
-  uint8_t asked_for = atomic_exchange(&extra->asked_for, FOR_GET);
-  outcome->attended = atomic_exchange(&extra->attended, 0);
+  uint8_t asked_for = take_purpose(extra);
+  outcome->attended = take_note(&extra->attended);
   outcome->lend = outcome->lend && asked_for == FOR_GET && !outcome->attended;
   outcome->fills = asked_for == FOR_FILL;
 }

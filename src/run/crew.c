@@ -32,7 +32,9 @@
 #include "decide/life.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
+#include "decide/room.h"
 #include "decide/step.h"
+#include "run/budget.h"
 #include "run/event.h"
 
 #define LINGER_NS INT64_C(1000000000)
@@ -66,19 +68,27 @@ bool crew_leaves_chores(const struct pool *pool)
 
 /* ---- the loop of a thread ---- */
 
+/* Whether a thread has times to keep though nothing is due.  Where a keyed pool has nothing open, and opens nothing
+   unasked, the next open starts another thread. */
+static bool keeps_time(const struct pool *pool, enum crew_role role)
+{
+  assert_locked(pool);
+  return role == CREW_KEEPER && pool->needs_watch &&
+         (!pool->keyed || pool->room.open > 0 || room_refills(&pool->config));
+}
+
 /* Whether a thread of a pool has nothing more to do, as far as can be seen before its next turn. */
 static bool is_over(struct pool *pool, enum crew_role role, bool lingered, int64_t due_ns)
 {
   assert_locked(pool);
   if (role == CREW_KEEPER && pool->users.asynchronous > 0)
     return false;
-  return attention_closed(pool) ||
-         (lingered && due_ns == POOL_NO_DEADLINE && !(role == CREW_KEEPER && pool->needs_watch));
+  return attention_closed(pool) || (lingered && due_ns == POOL_NO_DEADLINE && !keeps_time(pool, role));
 }
 
 static int64_t linger_until(const struct pool *pool, enum crew_role role)
 {
-  return role == CREW_KEEPER && pool->needs_watch ? POOL_NO_DEADLINE : clock_now() + LINGER_NS;
+  return keeps_time(pool, role) ? POOL_NO_DEADLINE : clock_now() + LINGER_NS;
 }
 
 /* A thread leaves the crew. */
@@ -94,9 +104,8 @@ static void leave(struct pool *pool, enum crew_role role, struct step *step)
 }
 
 /* Sleeps until somebody wants something, or it is due, or the thread has lingered: returns whether it has. */
-static bool sleep_until(struct pool *pool, enum crew_role role, uint32_t seen, int64_t due_ns)
+static bool sleep_until(struct pool *pool, enum crew_role role, uint32_t seen, int64_t due_ns, int64_t lingers_ns)
 {
-  int64_t lingers_ns = linger_until(pool, role);
   int64_t until = due_ns < lingers_ns ? due_ns : lingers_ns;
   park_wait(crew_signal(pool, role), seen, until);
   return until == lingers_ns && clock_now() >= until;
@@ -124,8 +133,9 @@ static void *serve(struct pool *pool, enum crew_role role)
     if (is_over(pool, role, lingered || turn.enough, turn.due_ns) && atomic_load(crew_signal(pool, role)) == seen)
       break;
     count_sleeper(pool, role, 1);
+    int64_t lingers_ns = linger_until(pool, role);
     pthread_mutex_unlock(&pool->lock);
-    lingered = sleep_until(pool, role, seen, turn.due_ns);
+    lingered = sleep_until(pool, role, seen, turn.due_ns, lingers_ns);
     pthread_mutex_lock(&pool->lock);
     count_sleeper(pool, role, -1);
     pthread_mutex_unlock(&pool->lock);
@@ -198,7 +208,32 @@ void crew_wake_keeper(struct pool *pool)
     atomic_fetch_add(&pool->drain_signal, 1); /* the thread that drains keeps the time (close.c) */
     park_wake(&pool->drain_signal);
   }
-  event_fd_signal(&pool->event_fd, &pool->lock);
+  crew_ring(pool);
+}
+
+/* The list is complete before the descriptor is readable. */
+static void ring_hub(struct pool *pool)
+{
+  int cancel_state = cancel_hold(); /* a thread cancelled in the write would keep the lock */
+  pthread_mutex_lock(&pool->lock);
+  struct hub *hub = atomic_load(&pool->hub);
+  if (hub && !atomic_exchange(&pool->rung, true)) {
+    pool->next_rung = atomic_load(&hub->first);
+    while (!atomic_compare_exchange_weak(&hub->first, &pool->next_rung, pool))
+      ;
+  }
+  if (hub)
+    event_fd_write(&hub->fd);
+  pthread_mutex_unlock(&pool->lock);
+  cancel_release(cancel_state);
+}
+
+void crew_ring(struct pool *pool)
+{
+  if (atomic_load(&pool->hub))
+    ring_hub(pool);
+  else
+    event_fd_signal(&pool->event_fd, &pool->lock);
 }
 
 void crew_stop(struct pool *pool)
@@ -207,6 +242,8 @@ void crew_stop(struct pool *pool)
   atomic_fetch_add(&pool->worker_signal, 1);
   park_wake(&pool->keeper_signal);
   park_wake(&pool->worker_signal);
+  if (pool->allowance.budget)
+    budget_wake(pool->allowance.budget, pool); /* what is granted and not open is free */
 }
 
 /* What waits for a place that only a close makes free cannot wait for pool_maintain(), and of a closed pool nobody need
@@ -296,6 +333,8 @@ static void wake_named(struct pool *pool, const struct step *step)
     crew_wake_keeper(pool);
   if (step->drained)
     park_wake(step->drained);
+  if (step->budget)
+    budget_wake(step->budget, pool);
 }
 
 /* Those that a step could not name: no system call is done under the lock, and the lock is left between batches. */

@@ -30,6 +30,9 @@ void crew_need_keeper(struct pool *pool, int64_t due_ns);
 /* The keeper shall look: its signal was changed. */
 void crew_wake_keeper(struct pool *pool);
 
+/* The program of a pool shall look, if it watches the pool's descriptor, or that of its group. */
+void crew_ring(struct pool *pool);
+
 /* The pool was closed: its threads shall end. */
 void crew_stop(struct pool *pool);
 
@@ -46,7 +49,7 @@ void crew_finish_some(struct pool *pool, const struct step *step);
 static inline void crew_finish(struct pool *pool, const struct step *step)
 {
   if (step->signal || step->worker_wanted || step->keeper_wanted || step->drained || step->tells ||
-      step->breaker_opened || step->breaker_closed || step->starved)
+      step->breaker_opened || step->breaker_closed || step->starved || step->budget)
     crew_finish_some(pool, step);
 }
 

@@ -33,6 +33,11 @@ static bool is_wanted(const pool_config_t *config, int32_t event)
   return config->events && (config->event_mask == 0 || (config->event_mask & 1 << event));
 }
 
+bool event_follows_closes(const pool_config_t *config)
+{
+  return is_wanted(config, POOL_EVENT_CLOSED);
+}
+
 /* ---- kinds of what is told ---- */
 
 /* The members of pool_event_t that a kind fills. */
@@ -351,7 +356,7 @@ void event_pool(struct pool *pool, int32_t event)
 void event_resized(struct pool *pool, int32_t max_open)
 {
   char message[40];
-  snprintf(message, sizeof message, "max_open is %d now", max_open);
+  snprintf(message, sizeof message, MESSAGE("max_open is %d now"), max_open);
   PROBE_POOL_RESIZED(pool, max_open);
   tell(pool, KIND_POOL_RESIZED, (pool_event_t){.message = message});
 }
@@ -360,6 +365,24 @@ void event_warning(struct pool *pool, const char *message)
 {
   PROBE_WARNING(pool, message);
   tell(pool, KIND_WARNING, (pool_event_t){.message = message});
+}
+
+void event_budget_lost(struct pool *pool, const char *budget, bool yields, const pool_error_t *error)
+{
+  char text[LINE_SIZE + sizeof error->message];
+  const char *does = yields ? "the pool closes what it has above budget_floor"
+                            : "the pool keeps the connections that it may have, and opens no more than that";
+  snprintf(text, sizeof text, MESSAGE("the budget '%s' cannot be reached, so %s: %s"), budget, does, error->message);
+  PROBE_BUDGET_LOST(pool, text);
+  tell(pool, KIND_BUDGET_LOST, (pool_event_t){.code = error->code, .message = text});
+}
+
+void event_budget_found(struct pool *pool, const char *budget, int32_t granted, int32_t limit)
+{
+  char text[160];
+  snprintf(text, sizeof text, MESSAGE("the budget '%s' is reached again: %d of %d permits"), budget, granted, limit);
+  PROBE_BUDGET_FOUND(pool, text);
+  tell(pool, KIND_BUDGET_FOUND, (pool_event_t){.message = text});
 }
 
 void event_drain_own(struct pool *pool, const pool_lease_info_t *lease)
@@ -397,7 +420,7 @@ static void breaker_closed(struct pool *pool)
 
 static void starved(struct pool *pool)
 {
-  static const char message[] = "every connection is held by a thread that itself waits for one";
+  static const char message[] = MESSAGE("every connection is held by a thread that itself waits for one");
   PROBE_STARVED(pool);
   tell(pool, KIND_STARVED, (pool_event_t){.thread = thread_id(), .message = message});
 }
@@ -415,8 +438,8 @@ void event_of_step(struct pool *pool, const struct step *step)
 bool event_threadless(struct pool *pool, int error)
 {
   char message[200];
-  snprintf(message, sizeof message, "could not start a thread, so what is to be done in the background waits: %s",
-           strerror(error));
+  snprintf(message, sizeof message,
+           MESSAGE("could not start a thread, so what is to be done in the background waits: %s"), strerror(error));
   PROBE_WARNING(pool, message);
   return tell(pool, KIND_THREADLESS, (pool_event_t){.code = POOL_E_SYSTEM, .message = message});
 }

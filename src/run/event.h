@@ -17,6 +17,9 @@ struct waiter;
 /* Whether the events that come with each get and put are wanted. */
 bool event_follows_leases(const pool_config_t *config);
 
+/* Whether somebody is told how long closes take. */
+bool event_follows_closes(const pool_config_t *config);
+
 void event_opening(struct pool *pool, int64_t connection);
 void event_opened(struct pool *pool, int64_t connection, int64_t took_ns);
 void event_open_failed(struct pool *pool, int64_t connection, const pool_error_t *error, int64_t took_ns);
@@ -43,6 +46,10 @@ void event_resized(struct pool *pool, int32_t max_open);
 
 /* Something is set that cannot work. */
 void event_warning(struct pool *pool, const char *message);
+
+/* The ledger of a budget does not answer, or answers again. */
+void event_budget_lost(struct pool *pool, const char *budget, bool yields, const pool_error_t *error);
+void event_budget_found(struct pool *pool, const char *budget, int32_t granted, int32_t limit);
 
 /* What a close waits for: a lease of its own thread, or after a while (waited_ms) each lease. */
 void event_drain_own(struct pool *pool, const pool_lease_info_t *lease);

@@ -8,6 +8,10 @@
 
 #include <pool/pool.h>
 
+#include "base/error.h"
+
+struct seen;
+
 /* What became of a get. */
 struct late {
   bool timeless;     /* it had no time to wait */
@@ -20,6 +24,18 @@ struct late {
 
 /* Sets what pool_failure() says of a get that ended with `code`; returns it. */
 int failure_of_get(struct pool *pool, int code, const struct late *late);
+
+/* The name of the pool that gave a lease or claim, where the slot is still its; else "". */
+void failure_name(pool_lease_t lease, char name[POOL_NAME_BYTES]);
+
+/* The same of a lease, whose pool the message names. */
+int failure_of_lease(pool_lease_t lease, int code);
+int failure_of_call(pool_lease_t lease, int code, pool_error_t *error);
+
+/* What there is, behind a semicolon, with the limits and the lease that is out for longest. */
+#define FAILURE_COUNTS 320
+void failure_counts(const struct pool *pool, const pool_stats_t *now, const struct seen *seen,
+                    char text[FAILURE_COUNTS]);
 
 /* Adds the phase in which an open failed to what its driver says, where that does not have it.  "": it said none. */
 void failure_of_open(const char *phase, pool_error_t *error);

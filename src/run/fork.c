@@ -30,7 +30,10 @@
 #include "decide/lifetime.h"
 #include "decide/pool.h"
 #include "decide/ticket.h"
+#include "run/board.h"
 #include "run/call.h"
+#include "run/group.h"
+#include "run/membership.h"
 #include "run/server.h"
 
 /* Why forks cannot be watched, an errno; written before anybody else runs. */
@@ -85,6 +88,8 @@ static void reset(struct pool *pool)
 
 static void before_fork(void)
 {
+  group_before_fork();
+  membership_before_fork();
   life_registry_lock();
   for (struct pool *pool = life_first_made(); pool; pool = pool->next_made)
     pthread_mutex_lock(&pool->lock);
@@ -93,6 +98,7 @@ static void before_fork(void)
   histogram_table_lock();
   call_table_lock();
   server_lock();
+  board_names_lock();
 }
 
 static void unlock_pools(void)
@@ -104,17 +110,22 @@ static void unlock_pools(void)
 
 static void after_fork_in_parent(void)
 {
+  board_names_unlock();
   server_unlock();
   call_table_unlock();
   histogram_table_unlock();
   ticket_table_unlock();
   slot_table_unlock();
   unlock_pools();
+  membership_after_fork();
+  group_after_fork();
 }
 
 static void after_fork_in_child(void)
 {
   forks_add();
+  board_forget();
+  board_names_unlock();
   server_leave();
   server_unlock();
   call_table_unlock();
@@ -126,6 +137,10 @@ static void after_fork_in_child(void)
   park_reset();
   int cancel_state = cancel_hold(); /* descriptors are closed, and fork is no cancellation point */
   unlock_pools();
+  membership_forget();
+  membership_after_fork();
+  group_forget();
+  group_after_fork();
   for (struct pool *pool = life_first(); pool; pool = pool->next_pool)
     reset(pool);
   cancel_release(cancel_state);

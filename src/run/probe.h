@@ -46,6 +46,8 @@
 #define PROBE_POOL_RESIZED(pool, max_open)  PROBE3(pool_resized, pool, PROBE_NAME(pool), max_open)
 #define PROBE_POOL_CLOSED(pool)             PROBE2(pool_closed, pool, PROBE_NAME(pool))
 #define PROBE_WARNING(pool, message)        PROBE3(warning, pool, PROBE_NAME(pool), message)
+#define PROBE_BUDGET_LOST(pool, message)    PROBE3(budget_lost, pool, PROBE_NAME(pool), message)
+#define PROBE_BUDGET_FOUND(pool, message)   PROBE3(budget_found, pool, PROBE_NAME(pool), message)
 
 #define PROBE_NAME(pool) ((const char *)(pool)->name)
 

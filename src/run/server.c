@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/clock.h"
 #include "base/folder.h"
 #include "base/forks.h"
@@ -313,13 +314,13 @@ static bool start(char *problem, size_t room)
   snprintf(server.name, sizeof server.name, "%ld", (long)server.process);
   server.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (server.listener < 0 || !bind_listener()) {
-    snprintf(problem, room, "no socket for poolctl: %s", strerror(errno));
+    snprintf(problem, room, MESSAGE("no socket for poolctl: %s"), strerror(errno));
     close_all();
     return false;
   }
   int error = thread_detach(serve, NULL);
   if (error) {
-    snprintf(problem, room, "no thread to serve poolctl: %s", strerror(error));
+    snprintf(problem, room, MESSAGE("no thread to serve poolctl: %s"), strerror(error));
     unlinkat(server.folder, server.name, 0);
     close_all();
   }
@@ -381,7 +382,7 @@ static __attribute__((destructor)) void take_name_back(void)
 bool server_start(server_answer_fn *answer, char *problem, size_t room)
 {
   (void)answer;
-  snprintf(problem, room, "this system cannot say whose process asks");
+  snprintf(problem, room, MESSAGE("this system cannot say whose process asks"));
   return false;
 }
 

@@ -19,6 +19,7 @@
 #include "decide/pool.h"
 #include "decide/step.h"
 #include "decide/room.h"
+#include "decide/setting.h"
 #include "decide/work.h"
 #include "run/callback.h"
 #include "run/crew.h"
@@ -38,7 +39,7 @@ static int judge(int code, int general, const char *name, pool_error_t *error)
   bool passes = code == POOL_E_TIMEOUT || (code == POOL_E_NOMEM && general == POOL_E_OPEN);
   error->code = passes ? code : general;
   if (error->message[0] == 0)
-    snprintf(error->message, sizeof error->message, "%s failed without saying why", name);
+    snprintf(error->message, sizeof error->message, MESSAGE("%s failed without saying why"), name);
   return error->code;
 }
 
@@ -84,7 +85,7 @@ static void tell(struct pool *pool, const struct step *done, int64_t connection,
 /* The limit of a check: its own, and for a get what is left of the get's time. */
 static int64_t check_until(struct pool *pool, int64_t began, int64_t deadline_ns, bool lend)
 {
-  int64_t limit_ms = pool->config.check_timeout_ms;
+  int64_t limit_ms = setting_now(pool->config.check_timeout_ms);
   int64_t own = limit_ms < 0 ? POOL_NO_DEADLINE : began + ns_of(limit_ms);
   return limit_ms < 0 || (lend && deadline_ns < own) ? deadline_ns : own;
 }
@@ -216,7 +217,7 @@ void worker_do_unclean(struct pool *pool)
 {
   struct step step;
   while ((atomic_load(&pool->attention) & ATTENTION_UNCLEAN) && later_next(pool, &step))
-    worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, NULL);
+    worker_do(pool, &step, clock_deadline(setting_now(pool->config.get_timeout_ms)), false, NULL);
 }
 
 bool worker_do_chores(struct pool *pool, bool for_waiters)
@@ -230,7 +231,8 @@ bool worker_do_chores(struct pool *pool, bool for_waiters)
     bool opens = step.work == POOL_WORK_OPEN;
     int64_t began = clock_now();
     crew_finish(pool, &step);
-    pool_lease_t result = worker_do(pool, &step, clock_deadline(pool->config.get_timeout_ms), false, &error);
+    pool_lease_t result =
+        worker_do(pool, &step, clock_deadline(setting_now(pool->config.get_timeout_ms)), false, &error);
     if (forks_since(forks))
       break;
     if (!opens) {

@@ -257,9 +257,9 @@ static void test_config__what_works_is_not_warned_of(void **state)
   assert_int_equal(warnings_of((pool_config_t)POOL_CONFIG_INIT, true), 0);
   SILENT((void)c);
   SILENT(c->max_open = 20, c->openers = 2, c->idle_timeout_ms = 600000, c->max_lifetime_ms = 1800000,
-         c->check_after_ms = 500, c->retry_min_ms = 10, c->leak_after_ms = 60000); /* those of the README */
+         c->check_after_ms = 500, c->retry_min_ms = 10, c->leak_after_ms = 60000); /* those of the recipes */
   SILENT(c->max_opening = 4, c->retry_min_ms = 10, c->retry_max_ms = 1000, c->breaker_after = 3,
-         c->check_after_ms = 500);                                              /* and of the guide */
+         c->check_after_ms = 500);                                              /* and of a recipe */
   SILENT(c->check_after_ms = 2000, c->idle_timeout_ms = 1000, c->min_idle = 1); /* what stays is idle for longer */
   SILENT(c->keepalive_ms = 2000, c->idle_timeout_ms = 1000, c->min_open = 1);
   SILENT(c->check_after_ms = 0, c->idle_timeout_ms = 1000);

@@ -256,6 +256,10 @@ static void test_ffi__control(void **state)
     CALL("pool_maintain", P(pool));
   put(result);
   assert_int_equal(NUMBER("pool_resize", P(pool), N(3)), 0);
+  int64_t value = 0;
+  assert_int_equal(NUMBER("pool_set", P(pool), P("min_idle"), N(1)), 0);
+  assert_int_equal(NUMBER("pool_value", P(pool), P("max_open"), P(&value)), 0);
+  assert_int_equal(value, 3);
   assert_int_equal(NUMBER("pool_flush", P(pool)), 1);
   finish(pool);
 }
@@ -290,6 +294,11 @@ static void test_ffi__seeing(void **state)
     assert_int_equal(text.size, strlen(text.data));
     CALL("pool_bytes_free", P(&text));
   }
+  pool_bytes_t why = {NULL, 0};
+  assert_int_equal(NUMBER("pool_health", P(pool), N(-1), P(NULL)), POOL_HEALTH_HEALTHY);
+  assert_int_equal(NUMBER("pool_health", P(pool), N(1000), P(&why)), POOL_HEALTH_HEALTHY);
+  assert_int_equal(why.size, strlen(why.data));
+  CALL("pool_bytes_free", P(&why));
   assert_string_equal(CALL0("pool_version").pointer,
                       ((const pool_api_t *)CALL("pool_get_api", N(1)).pointer)->version());
   int number;
@@ -369,7 +378,60 @@ static void test_ffi__urls(void **state)
   assert_int_equal(NUMBER("pool_len", P(pool)), 1);
   CALL("pool_free", P(pool));
   assert_int_equal(NUMBER("pool_drivers", P(seen), P(schemes)), 1);
+  CALL("pool_budget_close", P(NULL));
   assert_string_equal(schemes, "frozen ice");
+}
+
+static int count_key(void *user, const void *key, size_t size, pool_t *pool)
+{
+  *(int *)user += pool != NULL && size == 4 && memcmp(key, "acme", 4) == 0;
+  return 0;
+}
+
+static void test_ffi__groups(void **state)
+{
+  (void)state;
+  int (*seen)(void *, const void *, size_t, pool_t *) = count_key;
+  int count = 0;
+  pool_vtable_t vtable = vtable_of_closures();
+  pool_group_config_t config;
+  pool_group_stats_t stats;
+  pool_group_t *group = NULL;
+  pool_t *pool = NULL;
+  vtable.release = NULL;
+  assert_int_equal(NUMBER("pool_group_config_init", P(&config), N(sizeof config)), 0);
+  assert_int_equal(NUMBER("pool_group_stats_init", P(&stats), N(sizeof stats)), 0);
+  config.vtable = &vtable;
+  config.context = &server;
+  assert_int_equal(NUMBER("pool_group_create", P(&config), P(&group), P(NULL)), 0);
+  put(NUMBER("pool_group_get", P(group), P("acme"), N(4), N(1000)));
+  assert_int_equal(NUMBER("pool_group_pool", P(group), P("acme"), N(4), P(&pool), P(NULL)), 0);
+  put(get(pool));
+  CALL("pool_free", P(pool));
+  void *function;
+  memcpy(&function, &seen, sizeof function);
+  assert_int_equal(NUMBER("pool_group_keys", P(group), P(function), P(&count)), 1);
+  assert_int_equal(count, 1);
+  assert_int_equal(NUMBER("pool_group_stats", P(group), P(&stats)), 0);
+  assert_int_equal(stats.keys, 1);
+  assert_int_equal(NUMBER("pool_group_close", P(group), N(0)), 0);
+  CALL("pool_group_free", P(group));
+}
+
+static void test_ffi__groups_of_the_step_api(void **state)
+{
+  (void)state;
+  pool_group_config_t config = POOL_GROUP_CONFIG_INIT;
+  pool_group_t *group = NULL;
+  pool_t *pool = NULL;
+  int64_t due = 0;
+  assert_int_equal(NUMBER("pool_group_step_create", P(&config), N(0), P(&group), P(NULL)), 0);
+  assert_int_equal(NUMBER("pool_group_step_pool", P(group), P("acme"), N(4), P(NULL), P(&pool), P(NULL)), 0);
+  CALL("pool_free", P(pool));
+  assert_true(NUMBER("pool_group_event_fd", P(group)) >= 0);
+  assert_int_equal(NUMBER("pool_group_step_next", P(group), P(&pool), P(&due)), 0);
+  assert_true(due > 0);
+  CALL("pool_group_free", P(group));
 }
 
 static void test_ffi__steps(void **state)
@@ -567,6 +629,7 @@ static void test_ffi__errors_of_getting(void **state)
   FAILS(POOL_E_CLOSED, "pool_get_async", P(pool), N(0), P(made_got), P(&result));
   FAILS(POOL_E_CLOSED, "pool_pause", P(pool));
   FAILS(POOL_E_CLOSED, "pool_resize", P(pool), N(1));
+  FAILS(POOL_E_CLOSED, "pool_set", P(pool), P("min_idle"), N(1));
   finish(pool);
 }
 
@@ -692,6 +755,8 @@ static bool is_total(const char *name)
                                       "pool_call_deadline",
                                       "pool_config_check" /* of NULL, the defaults */,
                                       "pool_expose" /* of NULL, all pools */,
+                                      "pool_budget_close",
+                                      "pool_group_free",
                                       "pool_phase",
                                       "pool_phase_listen"};
   for (size_t i = 0; i < sizeof total / sizeof *total; i++)
@@ -800,6 +865,8 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   FAILS(POOL_E_INVALID, "pool_report", P(pool), N(POOL_FORMAT_TEXT), P(NULL));
   FAILS(POOL_E_INVALID, "pool_report", P(pool), N(-1), P(&text));
   FAILS(POOL_E_INVALID, "pool_report", P(pool), N(3), P(&text));
+  FAILS(POOL_E_INVALID, "pool_health", P(pool), N(0), P(&text));
+  FAILS(POOL_E_INVALID, "pool_health", P(pool), N(-2), P(&text));
   FAILS(POOL_E_INVALID, "pool_socket_idle", N(STDERR_FILENO + 1000));
   FAILS(POOL_E_INVALID, "pool_driver_prepare", P(NULL), P("quiet"), P(&vtable), P(&context), P(NULL));
   FAILS(POOL_E_INVALID, "pool_driver_prepare", P("frozen"), P(NULL), P(&vtable), P(&context), P(NULL));
@@ -813,6 +880,21 @@ static void test_ffi__each_wrong_argument_by_itself(void **state)
   FAILS(POOL_E_INVALID, "pool_url_prepare", P("frozen:quiet"), P(&config), P(NULL), P(&context), P(NULL));
   FAILS(POOL_E_INVALID, "pool_url_prepare", P("frozen:quiet"), P(&config), P(&vtable), P(NULL), P(NULL));
   FAILS(POOL_E_INVALID, "pool_drivers", P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_budget_open", P(NULL), P(&result), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_budget_stats", P(NULL), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_budget_members", P(NULL), P(NULL), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_budget_language", P(NULL));
+  FAILS(POOL_E_VTABLE, "pool_group_create", P(NULL), P(&result), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_group_create", P(NULL), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_group_get", P(NULL), P("k"), N(1), N(0));
+  FAILS(POOL_E_INVALID, "pool_group_pool", P(NULL), P("k"), N(1), P(&result), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_group_stats", P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_group_keys", P(NULL), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_group_close", P(NULL), N(0));
+  FAILS(POOL_E_INVALID, "pool_group_step_create", P(NULL), N(0), P(NULL), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_group_step_pool", P(NULL), P("k"), N(1), P(NULL), P(&result), P(NULL));
+  FAILS(POOL_E_INVALID, "pool_group_step_next", P(NULL), P(&result), P(&result));
+  FAILS(POOL_E_INVALID, "pool_group_event_fd", P(NULL));
   FAILS(POOL_E_INVALID, "pool_step_create", P(NULL), N(0), P(NULL), P(NULL));
   FAILS(POOL_E_INVALID, "pool_step_begin", P(stepped), N(-2), N(0), P(&step));
   FAILS(POOL_E_INVALID, "pool_step_begin", P(stepped), N(-1), N(0), P(NULL));
@@ -871,6 +953,9 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("pool", "pool_resume", P(NULL));
   IS_NAMED("pool", "pool_evict", P(NULL));
   IS_NAMED("pool", "pool_resize", P(NULL), N(1));
+  IS_NAMED("pool", "pool_set", P(NULL), P("min_idle"), N(1));
+  IS_NAMED("name", "pool_set", P(pool), P(NULL), N(1));
+  IS_NAMED("pool", "pool_value", P(NULL), P("min_idle"), P(NULL));
   IS_NAMED("pool", "pool_leases", P(NULL), P(NULL), N(0));
   IS_NAMED("list", "pool_leases", P(pool), P(NULL), N(1));
   IS_NAMED("pool", "pool_event_fd", P(NULL));
@@ -886,6 +971,7 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("pool", "pool_stats", P(NULL), P(NULL));
   IS_NAMED("stats", "pool_stats", P(pool), P(NULL));
   IS_NAMED("text", "pool_report", P(pool), N(POOL_FORMAT_TEXT), P(NULL));
+  IS_NAMED("pool", "pool_health", P(NULL), N(-1), P(NULL));
   IS_NAMED("feature", "pool_supports", P(NULL));
   IS_NAMED("config", "pool_config_set", P(NULL), P("max_open"), P("1"), P(NULL));
   IS_NAMED("name", "pool_config_set", P(&config), P(NULL), P("1"), P(NULL));
@@ -907,6 +993,21 @@ static void test_ffi__the_message_names_what_is_null(void **state)
   IS_NAMED("vtable", "pool_url_prepare", P("frozen:quiet"), P(NULL), P(NULL), P(&context), P(NULL));
   IS_NAMED("context", "pool_url_prepare", P("frozen:quiet"), P(NULL), P(&vtable), P(NULL), P(NULL));
   IS_NAMED("seen", "pool_drivers", P(NULL), P(NULL));
+  IS_NAMED("url", "pool_budget_open", P(NULL), P(&stepped), P(NULL));
+  IS_NAMED("budget", "pool_budget_open", P("process:nobody"), P(NULL), P(NULL));
+  IS_NAMED("budget", "pool_budget_stats", P(NULL), P(&stepped), P(NULL));
+  IS_NAMED("budget", "pool_budget_members", P(NULL), P(&stepped), P(NULL), P(NULL));
+  IS_NAMED("language", "pool_budget_language", P(NULL));
+  IS_NAMED("group", "pool_group_create", P(NULL), P(NULL), P(NULL));
+  IS_NAMED("group", "pool_group_get", P(NULL), P("k"), N(1), N(0));
+  IS_NAMED("pool", "pool_group_pool", P(NULL), P("k"), N(1), P(NULL), P(NULL));
+  IS_NAMED("group", "pool_group_stats", P(NULL), P(NULL));
+  IS_NAMED("group", "pool_group_keys", P(NULL), P(NULL), P(NULL));
+  IS_NAMED("group", "pool_group_close", P(NULL), N(0));
+  IS_NAMED("group", "pool_group_step_create", P(NULL), N(0), P(NULL), P(NULL));
+  IS_NAMED("group", "pool_group_step_pool", P(NULL), P("k"), N(1), P(NULL), P(NULL), P(NULL));
+  IS_NAMED("group", "pool_group_step_next", P(NULL), P(NULL), P(NULL));
+  IS_NAMED("group", "pool_group_event_fd", P(NULL));
   IS_NAMED("pool", "pool_step_create", P(NULL), N(0), P(NULL), P(NULL));
   IS_NAMED("pool", "pool_step_begin", P(NULL), N(0), N(0), P(&step));
   IS_NAMED("step", "pool_step_begin", P(stepped), N(0), N(0), P(NULL));
@@ -962,6 +1063,8 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ffi__phases),
       cmocka_unit_test(test_ffi__drivers),
       cmocka_unit_test(test_ffi__urls),
+      cmocka_unit_test(test_ffi__groups),
+      cmocka_unit_test(test_ffi__groups_of_the_step_api),
       cmocka_unit_test(test_ffi__steps),
       cmocka_unit_test(test_ffi__structs_are_made_without_their_macros),
       cmocka_unit_test(test_ffi__settings),

@@ -134,7 +134,7 @@ static void fail_by_step(pool_t *pool, pool_lease_t claim)
 static void test_manual__errors_of_pool_create(void **state)
 {
   (void)state;
-  pool_config_t wrong = plain(), unsized = plain(), wild = plain(), opens = plain();
+  pool_config_t wrong = plain(), unsized = plain(), wild = plain(), opens = plain(), unkept = plain();
   struct {
     pool_config_t config;
     int64_t newer;
@@ -146,12 +146,14 @@ static void test_manual__errors_of_pool_create(void **state)
   wild.size = SIZE_MAX;
   newer.config.size = sizeof newer;
   opens.initial = 1;
+  unkept.budget = "nobody://host/orders?limit=5";
   fake_init(&fake);
   see(pool_create(&wrong, &vtable, &fake, &pool, NULL));
   see(pool_create(&unsized, &vtable, &fake, &pool, NULL));
   see(pool_create(&wild, &vtable, &fake, &pool, NULL));
   see(pool_create(&newer.config, &vtable, &fake, &pool, NULL));
   see(pool_create(NULL, NULL, &fake, &pool, NULL));
+  see(pool_create(&unkept, &vtable, &fake, &pool, NULL));
   fake.fail_open = 1;
   see(pool_create(&opens, &vtable, &fake, &pool, NULL));
   seen[-POOL_E_TIMEOUT] = true; /* of an initial connection: as the open says, which config_test.c has */
@@ -161,6 +163,7 @@ static void test_manual__errors_of_pool_create(void **state)
   see(pool_step_create(&wild, 0, &pool, NULL));
   see(pool_step_create(&newer.config, 0, &pool, NULL));
   see(pool_step_create(NULL, 32, &pool, NULL));
+  see(pool_step_create(&unkept, 0, &pool, NULL));
   assert_as_documented("step.h", "pool_step_create");
   assert_null(pool);
 }

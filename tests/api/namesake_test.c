@@ -22,7 +22,7 @@
 #include "namesake.h"
 #endif
 
-#define POOL_NO_FUNCTIONS
+#define POOL_NO_FUNCTIONS /* the types of libpool without its functions */
 #include <pool/api.h>
 
 static const char *library_path;

@@ -180,6 +180,22 @@ static void test_open__parameters_are_settings_of_the_pool_or_the_drivers(void *
   assert_int_equal(config.keeper, POOL_KEEPER_MANUAL);
 }
 
+static void test_open__a_budget_is_a_setting_of_the_url_too(void **state)
+{
+  (void)state;
+  static const char url[] = "rec:place?pool.budget=process%3Aurl%3Flimit%3D2";
+  place(0, "pool-rec.so", NULL);
+  pool_config_t config = prepared(url), same = prepared(url);
+  assert_string_equal(config.budget, "process:url?limit=2"); /* it is there though the URL was forgotten */
+  assert_ptr_equal(config.budget, same.budget);
+  assert_int_equal(pool_open(url, &pool, &error), 0);
+  assert_int_equal(pool_put(pool_get(pool)), 0);
+  assert_int_equal(stats_of(pool).budget_limit, 2);
+  pool_free(pool);
+  assert_int_equal(pool_open("rec:place?pool.budget=process%3Aurl", &pool, &error), POOL_E_INVALID);
+  says("the budget 'url' has no limit");
+}
+
 static void test_open__each_setting_that_is_a_number_can_be_set(void **state)
 {
   (void)state;
@@ -483,6 +499,7 @@ static void test_open__drivers_are_listed_in_the_order_of_the_search(void **stat
   write_file(0, "shop.pool", "");
   write_file(0, "pool-.so", "");
   write_file(0, "pool-a b.so", "");
+  write_file(0, "pool-budget-shop.so", "");
   write_file(0, ".pool", "");
   write_file(0, "other.so", "");
   assert_int_equal(pool_drivers(see, &seen), 4);
@@ -720,7 +737,7 @@ static void test_open__without_memory_it_fails_and_what_it_frees_is_wiped(void *
   place(0, "pool-foreign.so", NULL);
   write_file(0, "shop.pool", "");
   expect_each_failure("rec://u:opensesame@h/x?pool.max_open=3&password=opensesame", 0);
-  expect_each_failure("rec+tls://u:opensesame@h/x?password=opensesame&pool.name=opensesame&a=1", 0);
+  expect_each_failure("rec+tls://u:opensesame@h/x?password=opensesame&pool.name=orders&a=1", 0);
   expect_each_failure("shop://u:opensesame@h/x?pool.max_open=3&password=opensesame", 0);
   expect_each_failure("none://u:opensesame@h/x?pool.max_open=3&password=opensesame", POOL_E_DRIVER);
   expect_each_failure("rec://u:opensesame@h/refuse?pool.max_open=3&password=opensesame", POOL_E_INVALID);
@@ -771,6 +788,7 @@ int main(int count, char **arguments)
 {
   const struct CMUnitTest tests[] = {
       OPEN_TEST(parameters_are_settings_of_the_pool_or_the_drivers),
+      OPEN_TEST(a_budget_is_a_setting_of_the_url_too),
       OPEN_TEST(each_setting_that_is_a_number_can_be_set),
       OPEN_TEST(a_wrong_setting_is_refused_by_name),
       OPEN_TEST(names_are_encoded_and_the_last_of_a_name_counts),

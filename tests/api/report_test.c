@@ -130,6 +130,7 @@ static void test_report__json_has_each_member_of_the_stats(void **state)
   json_t *root = json_of(pool);
   assert_string_equal(json_string_value(json_object_get(root, "name")), "orders");
   size_t members = 1;
+  stats.oldest_lease_ns = integer_of(root, "oldest_lease_ns"); /* goes on */
 #define COUNT(name, ...) assert_int_equal(integer_of(root, #name), stats.name), members++;
 #define TIME(name, ...)  times_are(root, #name, &stats.name), members++;
 #include "decide/counts.def"
@@ -237,12 +238,13 @@ struct metrics {
   struct sample samples[SAMPLE_LIMIT];
 };
 
-/* The family of a series: its metric, without what a histogram adds. */
+/* The family of a series: its metric, without what a histogram adds; one of OpenTelemetry's ends so by itself. */
 static void family_of(const char *series, char *family, size_t size)
 {
   static const char *const ends[] = {"_bucket", "_sum", "_count"};
   int length = (int)strcspn(series, "{ ");
-  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+  bool adds = strncmp(series, "db_client_connection_count{", 27) != 0;
+  for (size_t i = 0; adds && i < sizeof ends / sizeof *ends; i++) {
     int end = (int)strlen(ends[i]);
     if (length > end && strncmp(series + length - end, ends[i], (size_t)end) == 0) {
       length -= end;
@@ -285,7 +287,7 @@ static void read_sample(const char *line, const char *family, struct metrics *me
   snprintf(sample->value, sizeof sample->value, "%s", value + 1);
   family_of(sample->series, sample->family, sizeof sample->family);
   assert_string_equal(sample->family, family);
-  assert_true(strncmp(family, "libpool_", 8) == 0);
+  assert_true(strncmp(family, "libpool_", 8) == 0 || strncmp(family, "db_client_connection_", 21) == 0);
   for (size_t i = 0; i < metrics->count; i++)
     assert_string_not_equal(metrics->samples[i].series, sample->series);
   metrics->count++;
@@ -633,6 +635,105 @@ static void test_report__while_pools_come_and_go(void **state)
   assert_int_equal(pools_told(), 0);
 }
 
+/* The value of a sample whose line begins so. */
+static long long sample_of(pool_t *pool, const char *line)
+{
+  pool_bytes_t text = report_of(pool, POOL_FORMAT_PROMETHEUS);
+  const char *at = strstr(text.data, line);
+  if (!at)
+    fail_msg("no line begins with %s", line);
+  long long value = atoll(at + strlen(line));
+  pool_bytes_free(&text);
+  return value;
+}
+
+static void test_report__has_the_names_and_states_of_opentelemetry(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_t *pool = fake_start(&fake, PLAN(.config.name = "orders", .config.max_open = 3, .config.min_idle = 1));
+  pool_lease_t leases[2];
+  leases_get(pool, leases, 2);
+  wait_until(stats_of(pool).open == 3);
+  wait_until(stats_of(pool).idle == 1);
+#define OTEL(name, labels)                                                                                             \
+  sample_of(pool, "db_client_connection_" name "{db_client_connection_pool_name=\"orders\"" labels "} ")
+#define STATE(name) OTEL("count", ",db_client_connection_state=\"" name "\"")
+  assert_int_equal(STATE("used"), 2);
+  assert_int_equal(STATE("idle"), 1);
+  assert_int_equal(STATE("opening"), 0);
+  assert_int_equal(STATE("other"), 0);
+  assert_int_equal(OTEL("max", ""), 3);
+  assert_int_equal(OTEL("idle_max", ""), 3);
+  assert_int_equal(OTEL("idle_min", ""), 1);
+  assert_int_equal(OTEL("pending_requests", ""), 0);
+  assert_int_equal(OTEL("timeouts_total", ""), 0);
+  assert_int_equal(OTEL("create_time_seconds_count", ""), stats_of(pool).opened);
+  leases_put(leases, 2);
+  assert_int_equal(STATE("idle"), 3);
+  fake_finish(&fake, pool);
+}
+
+static void test_report__counts_a_get_that_did_not_wait_as_a_wait_of_nothing(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_t *pool = fake_start(&fake, PLAN(.config.name = "orders", .config.max_open = 1));
+  for (int i = 0; i < 5; i++)
+    get_and_put_now(pool);
+  assert_int_equal(stats_of(pool).at_once, 5);
+  const int64_t waits[] = {1000000};
+  add_samples(pool, &pool->wait, waits, 1);
+  assert_int_equal(OTEL("wait_time_seconds_count", ""), 6);
+  assert_int_equal(OTEL("wait_time_seconds_bucket", ",le=\"0.000001023\""), 5);
+  assert_int_equal(OTEL("wait_time_seconds_bucket", ",le=\"0.067108863\""), 6);
+  assert_int_equal(sample_of(pool, "libpool_wait_seconds_count{pool=\"orders\"} "), 1);
+  forget_samples(pool);
+  fake_finish(&fake, pool);
+}
+
+static void test_report__has_the_limits_and_what_stands_still(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_t *pool = fake_start(&fake, PLAN(.config.name = "orders", .config.max_open = 2, .config.retry_min_ms = 60000,
+                                        .config.retry_max_ms = 60000, .config.breaker_after = 1));
+  assert_int_equal(stats_of(pool).max_open, 2);
+  assert_int_equal(stats_of(pool).paused + stats_of(pool).breaker_open, 0);
+  assert_int_equal(pool_resize(pool, 3), 0);
+  assert_int_equal(pool_pause(pool), 0);
+  assert_int_equal(sample_of(pool, "libpool_max_open{pool=\"orders\"} "), 3);
+  assert_int_equal(sample_of(pool, "libpool_paused{pool=\"orders\"} "), 1);
+  assert_int_equal(pool_resume(pool), 0);
+  fake.fail_open = 1;
+  assert_int_equal(pool_get(pool), POOL_E_OPEN);
+  assert_int_equal(sample_of(pool, "libpool_breaker_open{pool=\"orders\"} "), 1);
+  fake_finish(&fake, pool);
+}
+
+static void ignore_lease(void *user, pool_lease_t result)
+{
+  (void)user, (void)result;
+}
+
+static void test_report__tells_for_how_long_the_first_waits_and_the_oldest_lease_is_out(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
+  assert_int_equal(stats_of(pool).oldest_wait_ns, 0);
+  assert_int_equal(stats_of(pool).oldest_lease_ns, 0);
+  pool_lease_t lease = pool_get(pool);
+  int64_t ticket = pool_get_async(pool, -1, ignore_lease, NULL);
+  wait_until(stats_of(pool).oldest_wait_ns > 1000000);
+  wait_until(stats_of(pool).oldest_lease_ns > 1000000);
+  assert_int_equal(pool_cancel(ticket), 0);
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(stats_of(pool).oldest_wait_ns, 0);
+  assert_int_equal(stats_of(pool).oldest_lease_ns, 0);
+  fake_finish(&fake, pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -650,6 +751,10 @@ int main(void)
       cmocka_unit_test(test_report__does_not_depend_on_the_locale),
       cmocka_unit_test(test_report__from_a_callback),
       cmocka_unit_test(test_report__while_pools_come_and_go),
+      cmocka_unit_test(test_report__has_the_names_and_states_of_opentelemetry),
+      cmocka_unit_test(test_report__counts_a_get_that_did_not_wait_as_a_wait_of_nothing),
+      cmocka_unit_test(test_report__has_the_limits_and_what_stands_still),
+      cmocka_unit_test(test_report__tells_for_how_long_the_first_waits_and_the_oldest_lease_is_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,87 @@ static void test_step__the_life_of_a_connection(void **state)
   step_finish(pool, 1);
 }
 
+/* Ends a lease whose connection is to be closed, as a program does that has the pool's words: the claim, or 0. */
+static pool_lease_t close_by_word(pool_t *pool, pool_lease_t lease, bool *asks)
+{
+  pool_view_t view = POOL_VIEW_INIT;
+  assert_int_equal(pool_step_view(pool, &view), 0);
+  uint64_t number = (uint64_t)lease, base = number & ~view.slot_mask, plain = base + view.plain;
+  uint64_t next = (base + view.generation) & ~view.beyond;
+  _Atomic uint64_t *word = (_Atomic uint64_t *)((char *)view.slots + (number & view.slot_mask) * view.slot_bytes);
+  assert_true(view.closing);
+  if (!(number & view.untimed) || !atomic_compare_exchange_strong(word, &plain, next + view.closing))
+    return 0;
+  *asks = atomic_load((_Atomic uint32_t *)view.attention) & view.put_asks;
+  return (pool_lease_t)(next | (number & view.slot_mask));
+}
+
+/* The first lease of a slot is timed. */
+static pool_lease_t second_lease(pool_t *pool)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(step_put(step_open(pool, &connections[0])), 0);
+  pool_lease_t lease = pool_step_begin(pool, 0, 0, &step);
+  assert_true(lease > 0);
+  return lease;
+}
+
+static void test_step__what_is_to_be_closed_is_ended_by_its_word(void **state)
+{
+  (void)state;
+  bool asks;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = capped(1, LONG_US);
+  pool_lease_t lease = second_lease(pool), claim = close_by_word(pool, lease, &asks);
+  assert_true(claim > 0 && !asks);
+  assert_int_equal(close_by_word(pool, lease, &asks), 0);
+  assert_int_equal(pool_step_end(lease, &step), POOL_E_STALE);
+  assert_null(pool_conn(lease));
+  assert_int_equal(stats_of(pool).open, 1);
+  int64_t ticket = step_queue(pool, 5000); /* for the place */
+  assert_int_equal(pool_step_done(claim, NULL, NULL, &step), 0);
+  assert_int_equal(step.wake, ticket);
+  assert_int_equal(pool_step_done(claim, NULL, NULL, &step), POOL_E_STALE);
+  assert_int_equal(stats_of(pool).open, 0);
+  assert_int_equal(stats_of(pool).closed_unusable, 1);
+  assert_int_equal(stats_of(pool).lent, 2);
+  assert_int_equal(pool_step_cancel(ticket, &step), 0);
+  lease = second_lease(pool);
+  assert_int_equal(pool_tag(lease, "noted"), 0);
+  assert_int_equal(close_by_word(pool, lease, &asks), 0); /* the library has the tag to take away */
+  assert_int_equal(pool_step_end(lease, &step), 0);
+  step_finish(pool, 1);
+}
+
+static void test_step__who_hoped_for_what_is_closed_by_its_word_is_told(void **state)
+{
+  (void)state;
+  bool asks;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = breaking(2, "hope");
+  pool_lease_t lease = second_lease(pool);
+  int64_t ticket = step_refuse(pool, 0);
+  pool_lease_t claim = close_by_word(pool, lease, &asks);
+  assert_true(claim > 0 && asks);
+  assert_int_equal(pool_step_given(lease, &step), 0);
+  assert_int_equal(step.wake, ticket);
+  assert_int_equal(pool_step_begin(pool, -1, ticket, &step), POOL_E_OPEN);
+  assert_int_equal(pool_step_done(claim, NULL, NULL, &step), 0);
+  step_finish(pool, 0);
+}
+
+static void test_step__a_pool_that_tells_of_closes_shows_no_word_for_them(void **state)
+{
+  (void)state;
+  for (int tells = 0; tells < 2; tells++) {
+    pool_view_t view = POOL_VIEW_INIT;
+    pool_t *pool = step_pool_able(PLAN(.config.max_open = 1), tells ? POOL_STEP_EVENTS : 0);
+    assert_int_equal(pool_step_view(pool, &view), 0);
+    assert_int_equal(view.closing == 0, tells);
+    step_finish(pool, 0);
+  }
+}
+
 static void test_step__an_open_that_fails_takes_no_place(void **state)
 {
   (void)state;
@@ -1274,6 +1355,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_step__the_life_of_a_connection),
+      cmocka_unit_test(test_step__what_is_to_be_closed_is_ended_by_its_word),
+      cmocka_unit_test(test_step__who_hoped_for_what_is_closed_by_its_word_is_told),
+      cmocka_unit_test(test_step__a_pool_that_tells_of_closes_shows_no_word_for_them),
       cmocka_unit_test(test_step__an_open_that_fails_takes_no_place),
       cmocka_unit_test(test_step__tickets_are_served_in_order),
       cmocka_unit_test(test_step__each_put_wakes_one),

@@ -239,7 +239,7 @@ static void test_step_told__an_initial_connection_that_fails_says_what_pool_crea
   assert_int_equal(pool_step_done(step.claim, NULL, &connections[0], &step), 0);
   assert_int_equal(pool_step_next(pool, &step), 1);
   assert_int_equal(pool_step_done(step.claim, &failure, NULL, &step), POOL_E_OPEN);
-  assert_says("could not open initial connection 2 of 3: connection refused");
+  assert_says("pool: could not open initial connection 2 of 3: connection refused");
   step_finish(pool, 1);
 }
 
@@ -251,10 +251,11 @@ static void test_step_told__a_timeout_says_where_the_time_went(void **state)
   pool_t *pool = step_pool(PLAN(.config.name = "orders", .config.max_open = 1));
   pool_step_t step = POOL_STEP_INIT;
   pool_lease_t lease = step_open(pool, &connections[0]);
+  assert_int_equal(pool_tag(lease, "checkout"), 0);
   int64_t first = step_queue(pool, 200), second = step_queue(pool, 200), third = step_queue(pool, 500);
   virtual_advance(200 * MILLISECOND);
   static const char full[] = "orders: no connection in time: 200 ms went by in the queue, 0 ms in open or check; "
-                             "1 are open, 1 leased, 0 idle, 1 wait";
+                             "1 of 1 are open, 1 leased, 0 idle, 1 wait; the oldest lease is out for 200 ms (checkout)";
   assert_int_equal(pool_step_begin(pool, 200, first, &step), POOL_E_TIMEOUT);
   assert_int_equal(pool_step_cancel(second, &step), 0);
   assert_int_equal(pool_failure(NULL), POOL_E_TIMEOUT);
@@ -263,12 +264,14 @@ static void test_step_told__a_timeout_says_where_the_time_went(void **state)
   assert_int_equal(pool_step_cancel(third, &step), 0);
   assert_int_equal(pool_failure(NULL), POOL_E_CANCELLED);
   assert_says("orders: cancelled: 200 ms went by in the queue, 0 ms in open or check; "
-              "1 are open, 1 leased, 0 idle, 0 wait; the pool is paused");
+              "1 of 1 are open, 1 leased, 0 idle, 0 wait; the oldest lease is out for 200 ms (checkout); "
+              "the pool is paused");
   third = step_queue(pool, 100);
   virtual_advance(100 * MILLISECOND);
   assert_int_equal(pool_step_cancel(third, &step), 0);
   assert_says("orders: no connection in time: 100 ms went by in the queue, 0 ms in open or check; "
-              "1 are open, 1 leased, 0 idle, 0 wait; the pool is paused");
+              "1 of 1 are open, 1 leased, 0 idle, 0 wait; the oldest lease is out for 300 ms (checkout); "
+              "the pool is paused");
   assert_int_equal(pool_resume(pool), 0);
   assert_int_equal(step_put(lease), 0);
   step_finish(pool, 1);
@@ -291,7 +294,7 @@ static void test_step_told__a_timeout_says_why_the_last_open_failed(void **state
   pool_failure(&error);
   assert_int_equal(error.native, 53);
   assert_non_null(
-      strstr(error.message, " 20 ms in open or check: too many clients; 1 are open, 1 leased, 0 idle, 0 wait"));
+      strstr(error.message, " 20 ms in open or check: too many clients; 1 of 2 are open, 1 leased, 0 idle, 0 wait"));
   assert_int_equal(step_put(lease), 0);
   step_finish(pool, 1);
 }

@@ -69,15 +69,25 @@ static void check_slack(size_t bytes)
 
 static struct fake fake;
 static pool_t *pool, *stepped;
+static pool_budget_t *budget;
+static pool_group_t *group;
 static pool_lease_t lease;
 
 static int make_scene(void **state)
 {
   pool_config_t config = POOL_CONFIG_INIT;
   config.max_open = 1;
+  config.budget = "process:sized?limit=5";
   fake_init(&fake);
   pool = fake_pool(&fake, &config, NULL);
   lease = pool_get(pool);
+  assert_int_equal(pool_budget_open(config.budget, &budget, NULL), 0);
+  config.budget = NULL;
+  pool_vtable_t vtable = fake_vtable();
+  pool_group_config_t keyed = POOL_GROUP_CONFIG_INIT;
+  keyed.vtable = &vtable;
+  keyed.context = &fake;
+  assert_int_equal(pool_group_create(&keyed, &group, NULL), 0);
   assert_true(lease > 0);
   assert_int_equal(pool_tag(lease, "a tag that is longer than what there is room for in a lease's info"), 0);
   assert_int_equal(pool_step_create(&config, 0, &stepped, NULL), 0);
@@ -87,6 +97,8 @@ static int make_scene(void **state)
 static int end_scene(void **state)
 {
   (void)state;
+  pool_budget_close(budget);
+  pool_group_free(group);
   pool_free(stepped);
   assert_int_equal(pool_put(lease), 0);
   fake_finish(&fake, pool);
@@ -210,6 +222,79 @@ static int expose_error(void *error)
   int code = pool_expose(NULL, error);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
   return code;
+}
+
+static int budget_open_error(void *error)
+{
+  pool_budget_t *none = NULL;
+  return pool_budget_open("process:nobody", &none, error);
+}
+
+static int budget_stats(void *stats)
+{
+  return pool_budget_stats(budget, stats, NULL);
+}
+
+static int budget_stats_error(void *error)
+{
+  return pool_budget_stats(NULL, NULL, error);
+}
+
+static int budget_members_error(void *error)
+{
+  return pool_budget_members(budget, NULL, NULL, error);
+}
+
+static int group_create(void *config)
+{
+  pool_group_t *made = NULL;
+  int code = pool_group_create(config, &made, NULL);
+  pool_group_free(made);
+  return code;
+}
+
+static int group_create_error(void *error)
+{
+  return pool_group_create(NULL, NULL, error);
+}
+
+static int group_step_create(void *config)
+{
+  pool_group_t *made = NULL;
+  int code = pool_group_step_create(config, 0, &made, NULL);
+  pool_group_free(made);
+  return code;
+}
+
+static int group_step_create_error(void *error)
+{
+  return pool_group_step_create(NULL, 0, NULL, error);
+}
+
+static int group_step_pool(void *config)
+{
+  pool_group_t *made = NULL;
+  pool_t *of_key = NULL;
+  assert_int_equal(pool_group_step_create(NULL, 0, &made, NULL), 0);
+  int code = pool_group_step_pool(made, "k", 1, config, &of_key, NULL);
+  pool_free(of_key);
+  pool_group_free(made);
+  return code;
+}
+
+static int group_step_pool_error(void *error)
+{
+  return pool_group_step_pool(NULL, "k", 1, NULL, NULL, error);
+}
+
+static int group_pool_error(void *error)
+{
+  return pool_group_pool(group, "k", 1, NULL, error);
+}
+
+static int group_stats(void *stats)
+{
+  return pool_group_stats(group, stats);
 }
 
 static int step_create_error(void *error)
@@ -487,6 +572,10 @@ static const pool_config_t good_config = POOL_CONFIG_INIT;
 static const pool_vtable_t good_vtable = {
     .size = sizeof good_vtable, .open = fake_open, .close = fake_close, .check = fake_check, .reset = fake_reset};
 
+static const pool_group_config_t good_group = {
+    .size = sizeof good_group, .vtable = &good_vtable, .key_idle_ms = -1, .max_keys = 1};
+static const pool_group_config_t good_step_group = {.size = sizeof good_step_group, .key_idle_ms = -1, .max_keys = 1};
+
 /* What the functions do with a struct, and how much of it the first release had. */
 static const struct attempt {
   const char *function, *type;
@@ -533,6 +622,18 @@ static const struct attempt {
     WRITTEN("pool_url_prepare", pool_vtable_t, reserved, url_prepare_vtable),
     ERROR("pool_url_prepare", url_prepare_error, POOL_E_DRIVER),
     ERROR("pool_expose", expose_error, POOL_E_SYSTEM),
+    ERROR("pool_budget_open", budget_open_error, POOL_E_OPEN),
+    WRITTEN("pool_budget_stats", pool_budget_stats_t, members, budget_stats),
+    ERROR("pool_budget_stats", budget_stats_error, POOL_E_INVALID),
+    ERROR("pool_budget_members", budget_members_error, POOL_E_INVALID),
+    READ("pool_group_create", pool_group_config_t, reserved, group_create, good_group),
+    ERROR("pool_group_create", group_create_error, POOL_E_INVALID),
+    ERROR("pool_group_pool", group_pool_error, POOL_E_INVALID),
+    READ("pool_group_step_create", pool_group_config_t, reserved, group_step_create, good_step_group),
+    ERROR("pool_group_step_create", group_step_create_error, POOL_E_INVALID),
+    READ("pool_group_step_pool", pool_config_t, user, group_step_pool, good_config),
+    ERROR("pool_group_step_pool", group_step_pool_error, POOL_E_INVALID),
+    WRITTEN("pool_group_stats", pool_group_stats_t, waiting, group_stats),
     ERROR("pool_call", call_error, POOL_E_UNSUPPORTED),
     ERROR("pool_failure", failure_error, POOL_E_STALE),
     {"pool_stats", "pool_stats_t", stats, 16, sizeof(pool_stats_t), NULL, 0, false, 0, 0, false},
@@ -763,9 +864,22 @@ static void test_sized__leases_of_any_release(void **state)
 /* Whether such a parameter is tried above, or needs no trying. */
 static bool is_attempted(const char *function, const char *parameter)
 {
-  static const char *const without_size[] = {
-      "pool_t *",       "pool_t **",      "pool_call_t *", "pool_bytes_t",          "pool_got_fn *",
-      "pool_done_fn *", "pool_bytes_t *", "pool_lease_t",  "pool_driver_seen_fn *", "pool_phase_fn *"};
+  static const char *const without_size[] = {"pool_t *",
+                                             "pool_t **",
+                                             "pool_call_t *",
+                                             "pool_bytes_t",
+                                             "pool_got_fn *",
+                                             "pool_done_fn *",
+                                             "pool_bytes_t *",
+                                             "pool_lease_t",
+                                             "pool_driver_seen_fn *",
+                                             "pool_phase_fn *",
+                                             "pool_budget_t *",
+                                             "pool_budget_t **",
+                                             "pool_budget_seen_fn *",
+                                             "pool_group_t *",
+                                             "pool_group_t **",
+                                             "pool_group_seen_fn *"};
   const char *type = strncmp(parameter, "const ", 6) == 0 ? parameter + 6 : parameter;
   if (strncmp(type, "pool_", 5) != 0 || strcmp(function + strlen(function) - 5, "_init") == 0)
     return true; /* those are told the size beside the struct: ffi_test.c */

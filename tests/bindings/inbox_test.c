@@ -143,7 +143,7 @@ static void test_inbox__a_get_that_fails(void **state)
   assert_int_equal(receive(&room, 2, NULL), POOL_E_TIMEOUT);
   assert_int_equal(pool_close(room.pool, 0), 1);
   assert_int_equal(inbox_get(room.inbox, room.pool, -1, 3), 0);
-  assert_int_equal(receive(&room, 3, "pool is closed"), POOL_E_CLOSED);
+  assert_int_equal(receive(&room, 3, "pool: pool is closed"), POOL_E_CLOSED);
   assert_int_equal(pool_put(lease), 0);
   room_finish(&room);
 }
@@ -169,7 +169,7 @@ static void test_inbox__calls(void **state)
   assert_int_equal(answer(atomic_load(&delayed), 0, "late"), 0);
   assert_int_equal(receive(&room, 5, "late"), 0);
   assert_int_equal(inbox_call(room.inbox, lease, "echo", bytes(""), 6), 0);
-  assert_int_equal(receive(&room, 6, "no such lease: it was put back already or never given"), POOL_E_STALE);
+  assert_int_equal(receive(&room, 6, "pool: no such lease: it was put back already or never given"), POOL_E_STALE);
   lease = pool_get(room.pool);
   assert_int_equal(inbox_call(room.inbox, lease, "break", bytes(""), 7), 0);
   assert_int_equal(receive(&room, 7, "the connection broke"), POOL_E_BROKEN);

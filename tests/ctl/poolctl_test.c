@@ -552,6 +552,33 @@ static void test_ctl__top_shows_what_is_lent_and_by_whom(void **state)
   fake_finish(&fake, pool);
 }
 
+static void test_ctl__budget_shows_its_members(void **state)
+{
+  (void)state;
+  char url[80], named[64];
+  snprintf(named, sizeof named, "host:ctl-%s", own);
+  snprintf(url, sizeof url, "%s?limit=7", named);
+  REFUSES(3, "has a pool with the budget", "budget", "--once", named);
+  REFUSES(2, "a URL begins with SCHEME:", "budget", "--once", "orders");
+  REFUSES(3, "no budget is kept by 'oracle:'", "budget", "--once", "oracle://u:secret@host/orders");
+  struct fake fake;
+  pool_t *pool = fake_start(&fake, PLAN(.config.name = "pri\033ces", .config.budget = url));
+  pool_lease_t lease = pool_get(pool);
+  struct run run = RUN("budget", "--once", named);
+  assert_int_equal(run.code, 0);
+  has(run.out, "1 of 7 permits granted");
+  has(run.out, "pri?ces");
+  has(run.out, own);
+  run_free(&run);
+  json_t *document = JSON(0, "budget", "--once", "--json", named), *members = json_object_get(document, "members");
+  assert_int_equal(json_array_size(members), 1);
+  assert_int_equal(json_integer_value(json_object_get(json_array_get(members, 0), "granted")), 1);
+  assert_string_equal(json_string_value(json_object_get(json_array_get(members, 0), "language")), "c");
+  json_decref(document);
+  pool_put(lease);
+  fake_finish(&fake, pool);
+}
+
 static void test_ctl__top_sorts_by_a_column(void **state)
 {
   (void)state;
@@ -692,7 +719,7 @@ static void test_ctl__pools_are_paused_resumed_flushed_resized_and_evicted(void 
   assert_int_equal(json_integer_value(json_object_get(result, "result")), 0);
   json_decref(document);
   get_and_put_now(pool);
-  REFUSES(1, "steered is not paused", "resume", name);
+  REFUSES(1, "steered: this pool is not paused", "resume", name);
   run = RUN("flush", own);
   assert_int_equal(run.code, 0);
   run_free(&run);
@@ -703,6 +730,39 @@ static void test_ctl__pools_are_paused_resumed_flushed_resized_and_evicted(void 
   pool_lease_t lease = pool_get(pool);
   assert_int_equal(pool_get_for(pool, 0), POOL_E_TIMEOUT);
   pool_put(lease);
+  fake_finish(&fake, pool);
+}
+
+/* A pool's name is enough: who writes a probe does not know the number of the process. */
+static void test_ctl__health_is_a_word_and_an_exit_code(void **state)
+{
+  (void)state;
+  struct fake fake;
+  char name[64];
+  pool_t *pool = fake_start(&fake, PLAN(.config.name = "probed", .config.max_open = 1, .config.get_timeout_ms = 50));
+  assert_int_equal(pool_expose(pool, NULL), 0);
+  target(name, "probed");
+  struct run run = RUN("health", "probed");
+  assert_int_equal(run.code, 0);
+  has(run.out, "probed: healthy; 0 of 1 are open, 0 leased, 0 idle, 0 wait\n");
+  run_free(&run);
+  pool_lease_t lease = pool_get(pool);
+  assert_int_equal(pool_get(pool), POOL_E_TIMEOUT);
+  json_t *document = JSON(0, "health", "--json", "--stuck-after", "86400000", name);
+  json_t *result = json_array_get(json_object_get(document, "results"), 0);
+  assert_string_equal(json_string_value(json_object_get(result, "health")), "busy");
+  assert_int_equal(json_integer_value(json_object_get(result, "pid")), getpid());
+  json_decref(document);
+  wait_until(pool_health(pool, 50, NULL) == POOL_HEALTH_STUCK);
+  run = RUN("health", own); /* all that this process exposes */
+  assert_int_equal(run.code, 4);
+  has(run.out, "probed: stuck: nothing came back for ");
+  run_free(&run);
+  pool_put(lease);
+  run = RUN("health", "probed");
+  assert_int_equal(run.code, 0);
+  run_free(&run);
+  REFUSES(3, "no process of this user exposes \"nosuch\"", "health", "nosuch");
   fake_finish(&fake, pool);
 }
 
@@ -943,10 +1003,12 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ctl__the_command_line_of_the_process_loses_the_url),
       cmocka_unit_test(test_ctl__without_a_process_top_ends_with_3), /* before any pool is exposed */
       cmocka_unit_test(test_ctl__top_shows_what_is_lent_and_by_whom),
+      cmocka_unit_test(test_ctl__budget_shows_its_members),
       cmocka_unit_test(test_ctl__top_sorts_by_a_column),
       cmocka_unit_test(test_ctl__top_goes_on_with_plain_lines_where_there_is_no_terminal),
       cmocka_unit_test(test_ctl__top_on_a_terminal_is_a_screen_in_colours_unless_there_shall_be_none),
       cmocka_unit_test(test_ctl__pools_are_paused_resumed_flushed_resized_and_evicted),
+      cmocka_unit_test(test_ctl__health_is_a_word_and_an_exit_code),
       cmocka_unit_test(test_ctl__a_pool_of_the_step_api_is_steered_if_its_program_listens),
       cmocka_unit_test(test_ctl__pools_of_one_name_are_told_apart_by_their_numbers),
       cmocka_unit_test(test_ctl__the_socket_of_a_process_that_is_gone_is_removed),

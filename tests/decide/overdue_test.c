@@ -66,9 +66,11 @@ static const struct keeping {
 
 /* Those of the test that runs. */
 static const struct keeping *keeping;
-static pool_t *pool;
+static pool_t *pool; /* NULL: it is closed */
 static pool_config_t config;
 static int threads_before;
+static struct getter getter; /* what may still run where a test fails is not in its frame */
+static struct heard told;
 
 #define LIMIT (800 * MILLISECOND)
 
@@ -104,8 +106,22 @@ static void start(int policies, const struct plan *plan)
 
 static void end(void)
 {
+  pool_t *ending = pool;
   virtual_advance(0); /* one that sleeps beyond its moment wakes */
-  fake_finish(fake, pool);
+  pool = NULL;
+  fake_finish(fake, ending);
+}
+
+/* After a test that failed: or its threads would go on, and the next test would wait for their end. */
+static int give_up(void **state)
+{
+  (void)state;
+  virtual_advance(0);
+  if (pool)
+    pool_close(pool, 0);
+  pool_free(pool);
+  pool = NULL;
+  return 0;
 }
 
 /* The library's threads have done what there is to do; the others are those that the process had before. */
@@ -418,7 +434,7 @@ static void test_overdue__who_waits_is_not_handed_what_is_overdue(void **state)
       get_and_put();
       get_and_put();
       pool_pause(pool);
-      struct getter getter = {0};
+      getter = (struct getter){0};
       getter_queue(&getter, pool, -1);
       virtual_freeze(2 * LIMIT);
       pool_resume(pool);
@@ -436,7 +452,7 @@ static void test_overdue__who_waits_is_handed_what_was_put_after_a_long_lease(vo
       start(CHECK_AFTER | IDLE_TIMEOUT, TIMED(.config.fairness_us = fairness_us, .config.max_open = 1));
       get_and_put(); /* a first lease is timed, and noted in any case */
       pool_lease_t lease = get();
-      struct getter getter = {0};
+      getter = (struct getter){0};
       getter_queue(&getter, pool, -1);
       virtual_freeze(2 * LIMIT);
       put(lease);
@@ -454,7 +470,7 @@ static void test_overdue__a_thread_s_last_one_may_have_been_another_s_since(void
     start(CHECK_AFTER, TIMED());
     get_and_put();
     get_and_put();
-    struct getter getter = {0};
+    getter = (struct getter){0};
     getter_start(&getter, pool, -1);
     assert_true(getter_end(&getter) > 0);
     virtual_freeze(LIMIT);
@@ -487,7 +503,7 @@ static void test_overdue__an_asynchronous_get_is_not_given_what_is_overdue(void 
     get_and_put();
     get_and_put();
     virtual_freeze(2 * LIMIT);
-    struct heard told = {0};
+    told = (struct heard){0};
     ask(pool, -1, &told);
     wait_until((keeping->keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
     assert_in_time(told.result);
@@ -506,7 +522,7 @@ static void test_overdue__an_asynchronous_get_takes_the_place_of_what_is_too_old
       get_and_put();
       get_and_put();
       virtual_freeze(4 * LIMIT);
-      struct heard told = {0};
+      told = (struct heard){0};
       ask(pool, -1, &told);
       wait_until((keeping->keeper == POOL_KEEPER_THREAD || pool_maintain(pool) >= 0) && told.times == 1);
       assert_in_time(told.result);
@@ -547,6 +563,7 @@ static void test_overdue__a_step_asks_for_the_check_or_close_first(void **state)
         assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
       }
       pool_free(pool);
+      pool = NULL;
     }
 }
 
@@ -700,29 +717,30 @@ static void test_overdue__a_lifetime_counts_from_when_the_open_began(void **stat
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_overdue__nothing_overdue_is_lent_after_a_stop),
-      cmocka_unit_test(test_overdue__nothing_overdue_is_lent_after_the_machine_slept),
-      cmocka_unit_test(test_overdue__one_that_was_idle_all_the_time_is_judged_to_the_nanosecond),
-      cmocka_unit_test(test_overdue__nothing_overdue_is_lent_in_any_history),
-      cmocka_unit_test(test_overdue__what_is_used_is_neither_checked_nor_closed),
-      cmocka_unit_test(test_overdue__long_leases_are_not_idleness_though_nobody_looks),
-      cmocka_unit_test(test_overdue__a_long_lease_is_not_idleness_where_somebody_looks),
-      cmocka_unit_test(test_overdue__a_wall_clock_that_is_set_changes_nothing),
-      cmocka_unit_test(test_overdue__those_that_min_idle_keeps_are_lent_however_idle),
-      cmocka_unit_test(test_overdue__a_get_that_changed_its_mind_makes_nothing_young),
-      cmocka_unit_test(test_overdue__who_waits_is_not_handed_what_is_overdue),
-      cmocka_unit_test(test_overdue__who_waits_is_handed_what_was_put_after_a_long_lease),
-      cmocka_unit_test(test_overdue__a_thread_s_last_one_may_have_been_another_s_since),
-      cmocka_unit_test(test_overdue__what_is_too_old_is_not_checked_first),
-      cmocka_unit_test(test_overdue__an_asynchronous_get_is_not_given_what_is_overdue),
-      cmocka_unit_test(test_overdue__an_asynchronous_get_takes_the_place_of_what_is_too_old),
-      cmocka_unit_test(test_overdue__a_step_asks_for_the_check_or_close_first),
-      cmocka_unit_test(test_overdue__none_gets_older_than_its_lifetime_when_the_pool_changes_its_size),
-      cmocka_unit_test(test_overdue__the_limit_wins_where_few_are_left),
-      cmocka_unit_test(test_overdue__after_a_day_of_sleep_all_that_are_too_old_go_at_once),
-      cmocka_unit_test(test_overdue__a_stop_that_ends_before_the_limit_keeps_the_ends_apart),
-      cmocka_unit_test(test_overdue__one_that_is_lent_at_its_limit_is_closed_when_it_comes_back),
-      cmocka_unit_test(test_overdue__a_lifetime_counts_from_when_the_open_began),
+      cmocka_unit_test_teardown(test_overdue__nothing_overdue_is_lent_after_a_stop, give_up),
+      cmocka_unit_test_teardown(test_overdue__nothing_overdue_is_lent_after_the_machine_slept, give_up),
+      cmocka_unit_test_teardown(test_overdue__one_that_was_idle_all_the_time_is_judged_to_the_nanosecond, give_up),
+      cmocka_unit_test_teardown(test_overdue__nothing_overdue_is_lent_in_any_history, give_up),
+      cmocka_unit_test_teardown(test_overdue__what_is_used_is_neither_checked_nor_closed, give_up),
+      cmocka_unit_test_teardown(test_overdue__long_leases_are_not_idleness_though_nobody_looks, give_up),
+      cmocka_unit_test_teardown(test_overdue__a_long_lease_is_not_idleness_where_somebody_looks, give_up),
+      cmocka_unit_test_teardown(test_overdue__a_wall_clock_that_is_set_changes_nothing, give_up),
+      cmocka_unit_test_teardown(test_overdue__those_that_min_idle_keeps_are_lent_however_idle, give_up),
+      cmocka_unit_test_teardown(test_overdue__a_get_that_changed_its_mind_makes_nothing_young, give_up),
+      cmocka_unit_test_teardown(test_overdue__who_waits_is_not_handed_what_is_overdue, give_up),
+      cmocka_unit_test_teardown(test_overdue__who_waits_is_handed_what_was_put_after_a_long_lease, give_up),
+      cmocka_unit_test_teardown(test_overdue__a_thread_s_last_one_may_have_been_another_s_since, give_up),
+      cmocka_unit_test_teardown(test_overdue__what_is_too_old_is_not_checked_first, give_up),
+      cmocka_unit_test_teardown(test_overdue__an_asynchronous_get_is_not_given_what_is_overdue, give_up),
+      cmocka_unit_test_teardown(test_overdue__an_asynchronous_get_takes_the_place_of_what_is_too_old, give_up),
+      cmocka_unit_test_teardown(test_overdue__a_step_asks_for_the_check_or_close_first, give_up),
+      cmocka_unit_test_teardown(test_overdue__none_gets_older_than_its_lifetime_when_the_pool_changes_its_size,
+                                give_up),
+      cmocka_unit_test_teardown(test_overdue__the_limit_wins_where_few_are_left, give_up),
+      cmocka_unit_test_teardown(test_overdue__after_a_day_of_sleep_all_that_are_too_old_go_at_once, give_up),
+      cmocka_unit_test_teardown(test_overdue__a_stop_that_ends_before_the_limit_keeps_the_ends_apart, give_up),
+      cmocka_unit_test_teardown(test_overdue__one_that_is_lent_at_its_limit_is_closed_when_it_comes_back, give_up),
+      cmocka_unit_test_teardown(test_overdue__a_lifetime_counts_from_when_the_open_began, give_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,13 +30,6 @@
 #define MEBIBYTE ((size_t)1024 * 1024)
 #define PATIENCE 20 /* seconds after which a script or a call that waits has failed */
 
-/* Children of fork start threads.  Without this option ThreadSanitizer would end them. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-  return "die_after_fork=0";
-}
-
 #define require(condition) ((condition) ? (void)0 : give_up(__LINE__, #condition))
 
 static void give_up(int line, const char *condition)

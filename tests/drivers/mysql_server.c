@@ -17,23 +17,13 @@ static void run(struct mysql_server *mysql, const char *package, const char *con
   server_fail(&mysql->server, "%s failed (Debian: apt-get install %s)", arguments[0], package);
 }
 
-/* Makes an authority: its key and its certificate. */
-static void make_authority(struct mysql_server *mysql, const char *key, const char *certificate)
-{
-  const char *request[] = {
-      "openssl", "req",       "-x509", "-newkey", "ec",        "-pkeyopt", "ec_paramgen_curve:P-256",
-      "-nodes",  "-days",     "2",     "-subj",   "/CN=tests", "-keyout",  key,
-      "-out",    certificate, NULL};
-  run(mysql, "openssl", request);
-}
-
 static void make_certificates(struct mysql_server *mysql)
 {
   const char *folder = mysql->server.folder;
   snprintf(mysql->authority, sizeof mysql->authority, "%s/authority.pem", folder);
   snprintf(mysql->stranger, sizeof mysql->stranger, "%s/stranger.pem", folder);
-  make_authority(mysql, "authority.key", mysql->authority);
-  make_authority(mysql, "stranger.key", mysql->stranger);
+  server_certify(&mysql->server, mysql->authority, "authority.key");
+  server_certify(&mysql->server, mysql->stranger, "stranger.key");
   const char *sign[] = {"openssl",
                         "req",
                         "-x509",

@@ -5,13 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Children of fork start threads.  Without this option ThreadSanitizer would end them. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-  return "die_after_fork=0";
-}
-
 /* ---- what pools say ---- */
 
 static struct {

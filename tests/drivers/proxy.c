@@ -94,7 +94,7 @@ static bool pass_reply(struct proxy *proxy, int number, int order)
     return false;
   bool halves = size > 0 && (order == PROXY_HALF || order == PROXY_MUTE);
   if (order == PROXY_DRIP || order == PROXY_LATE)
-    pause_ms(order == PROXY_DRIP ? 1 : 20);
+    pause_ms(order == PROXY_DRIP ? 1 : proxy->late_ms);
   proxy->pairs[number].lost = halves && order == PROXY_MUTE;
   return give(proxy->pairs[number].client, bytes, halves ? size / 2 : size) && !(halves && order == PROXY_HALF);
 }
@@ -152,6 +152,7 @@ void proxy_start(struct proxy *proxy, int server_port)
 {
   memset(proxy, 0, sizeof *proxy);
   proxy->server_port = server_port;
+  proxy->late_ms = 20;
   proxy->wake = eventfd(0, EFD_CLOEXEC);
   assert_true(proxy->wake >= 0);
   proxy->listener = listen_locally(PROXY_PAIRS, &proxy->port);

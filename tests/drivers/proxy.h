@@ -15,7 +15,7 @@ enum proxy_order {
   PROXY_PASS, /* all bytes, at once */
   PROXY_HOLD, /* none: they wait */
   PROXY_DRIP, /* those from the server one by one, a millisecond apart */
-  PROXY_LATE, /* those from the server, 20 ms late */
+  PROXY_LATE, /* those from the server, `late_ms` late */
   PROXY_HALF, /* half of what a server says next; then its connection ends by a reset */
   PROXY_MUTE, /* half of what a server says next; then its connection is silent for good */
   PROXY_LOSE, /* every connection is silent for good and hears of no end; then as PASS, for new ones */
@@ -26,7 +26,8 @@ enum proxy_order {
 #define PROXY_PAIRS 64
 
 struct proxy {
-  int port; /* where clients connect to */
+  int port;    /* where clients connect to */
+  int late_ms; /* 20, unless it was set before the order */
   int server_port;
   int listener;
   int wake; /* an eventfd: there is an order */

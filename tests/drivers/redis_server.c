@@ -3,31 +3,6 @@
 
 #include <stdio.h>
 
-static void make_certificate(struct redis *redis, const char *file, const char *key)
-{
-  const char *arguments[] = {"openssl",
-                             "req",
-                             "-x509",
-                             "-newkey",
-                             "ec",
-                             "-pkeyopt",
-                             "ec_paramgen_curve:P-256",
-                             "-nodes",
-                             "-keyout",
-                             key,
-                             "-out",
-                             file,
-                             "-days",
-                             "2",
-                             "-subj",
-                             "/CN=test",
-                             "-addext",
-                             "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                             NULL};
-  if (server_run(&redis->server, arguments) != 0)
-    server_fail(&redis->server, "openssl made no certificate (Debian: apt-get install openssl)");
-}
-
 void redis_start(struct redis *redis)
 {
   char port[12], tls_port[12];
@@ -65,16 +40,16 @@ void redis_start(struct redis *redis)
 
 void redis_make(struct redis *redis)
 {
+  int ports[2];
   server_make(&redis->server, NULL);
-  redis->port = server_free_port();
-  do
-    redis->tls_port = server_free_port();
-  while (redis->tls_port == redis->port);
+  server_free_ports(ports, 2);
+  redis->port = ports[0];
+  redis->tls_port = ports[1];
   snprintf(redis->socket, sizeof redis->socket, "%s/socket", redis->server.folder);
   snprintf(redis->certificate, sizeof redis->certificate, "%s/cert.pem", redis->server.folder);
   snprintf(redis->other, sizeof redis->other, "%s/other.pem", redis->server.folder);
-  make_certificate(redis, "cert.pem", "key.pem");
-  make_certificate(redis, "other.pem", "other-key.pem");
+  server_certify(&redis->server, "cert.pem", "key.pem");
+  server_certify(&redis->server, "other.pem", "other-key.pem");
   redis_start(redis);
 }
 

@@ -614,6 +614,85 @@ static void test_redis__a_stopped_server_is_met_by_the_deadline(void **state)
   end_pool(pool);
 }
 
+/* ---- how the pool says that it is ---- */
+
+struct load {
+  pool_t *pool;
+  _Atomic bool ends;
+};
+
+/* More of these than there are connections: somebody always waits. */
+static void *put_load(void *data)
+{
+  struct load *load = data;
+  while (!atomic_load(&load->ends)) {
+    pool_bytes_t reply = {NULL, 0};
+    pool_lease_t lease = pool_get_for(load->pool, 10000);
+    if (lease < 0) {
+      pause_briefly(); /* nothing is open, and opens fail at once */
+      continue;
+    }
+    call(lease, "PING", "", &reply, NULL);
+    pool_bytes_free(&reply);
+    pause_briefly();
+    pool_put(lease);
+  }
+  return NULL;
+}
+
+/* How long it took until the pool says this of itself; nothing may come back for 300 ms. */
+static int64_t ms_until(pool_t *pool, int health)
+{
+  int64_t began = now_ns();
+  wait_until(pool_health(pool, 300, NULL) == health);
+  return (now_ns() - began) / 1000000;
+}
+
+static void assert_why(pool_t *pool, int health, const char *text)
+{
+  pool_bytes_t why;
+  assert_int_equal(pool_health(pool, 300, &why), health);
+  if (!strstr(why.data, text))
+    fail_msg("'%s' is not in: %s", text, (char *)why.data);
+  pool_bytes_free(&why);
+}
+
+static void test_redis__a_probe_tells_busy_from_stuck_and_down(void **state)
+{
+  (void)state;
+  enum { THREADS = 6 };
+  pthread_t threads[THREADS];
+  struct load load = {.pool = pool_at(server.port, "?pool.name=probed&pool.max_open=2")};
+  pool_t *pool = load.pool;
+  assert_int_equal(pool_health(pool, 300, NULL), POOL_HEALTH_HEALTHY);
+  for (int i = 0; i < THREADS; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, put_load, &load), 0);
+  int64_t busy = ms_until(pool, POOL_HEALTH_BUSY);
+  server_freeze(&server.server);
+  int64_t stuck = ms_until(pool, POOL_HEALTH_STUCK), opened = stats_of(pool).opened;
+  pool_bytes_t why;
+  int word = pool_health(pool, 300, &why);
+  int64_t opened_then = stats_of(pool).opened;
+  server_thaw(&server.server); /* before anything fails: the tests that follow need it */
+  assert_int_equal(word, POOL_HEALTH_STUCK);
+  assert_non_null(strstr(why.data, "probed: stuck: nothing came back for "));
+  pool_bytes_free(&why);
+  assert_int_equal(opened_then, opened); /* no connection was taken, and none was opened */
+  int64_t again = ms_until(pool, POOL_HEALTH_BUSY);
+  server_kill(&server.server);
+  int64_t down = ms_until(pool, POOL_HEALTH_DOWN);
+  assert_why(pool, POOL_HEALTH_DOWN, "probed: down: opens fail: ");
+  print_message("busy after %d ms, stuck after %d, busy again after %d, down after %d\n", (int)busy, (int)stuck,
+                (int)again, (int)down);
+  redis_start(&server);
+  ms_until(pool, POOL_HEALTH_BUSY);
+  atomic_store(&load.ends, true);
+  for (int i = 0; i < THREADS; i++)
+    pthread_join(threads[i], NULL);
+  assert_int_equal(pool_health(pool, 300, NULL), POOL_HEALTH_HEALTHY);
+  end_pool(pool);
+}
+
 /* ---- servers that go away ---- */
 
 static void test_redis__a_restart_costs_one_failed_check(void **state)
@@ -1004,6 +1083,7 @@ int main(void)
       cmocka_unit_test(test_redis__a_late_reply_reaches_nobody),
       cmocka_unit_test(test_redis__a_reply_that_drips_ends_at_the_deadline),
       cmocka_unit_test(test_redis__a_stopped_server_is_met_by_the_deadline),
+      cmocka_unit_test(test_redis__a_probe_tells_busy_from_stuck_and_down),
       cmocka_unit_test(test_redis__a_restart_costs_one_failed_check),
       cmocka_unit_test(test_redis__a_call_that_breaks_brings_its_siblings_under_suspicion),
       cmocka_unit_test(test_redis__a_cut_network_is_found_by_the_check),

@@ -24,6 +24,7 @@
 #define PATIENCE_S     60
 #define MOST_ARGUMENTS 48
 #define MOST_CHILDREN  256
+#define MOST_PORTS     8
 
 extern char **environ;
 
@@ -172,6 +173,31 @@ int server_run(struct server *server, const char *const *arguments)
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+void server_certify(struct server *server, const char *certificate, const char *key)
+{
+  const char *arguments[] = {"openssl",
+                             "req",
+                             "-x509",
+                             "-newkey",
+                             "ec",
+                             "-pkeyopt",
+                             "ec_paramgen_curve:P-256",
+                             "-nodes",
+                             "-keyout",
+                             key,
+                             "-out",
+                             certificate,
+                             "-days",
+                             "2",
+                             "-subj",
+                             "/CN=test",
+                             "-addext",
+                             "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                             NULL};
+  if (server_run(server, arguments) != 0)
+    server_fail(server, "openssl made no certificate (Debian: apt-get install openssl)");
+}
+
 void server_start(struct server *server, const char *const *arguments)
 {
   server->process = spawn(server, arguments);
@@ -301,7 +327,8 @@ void server_await_socket(struct server *server, const char *path)
   await(server, (const struct sockaddr *)&name, sizeof name);
 }
 
-int server_free_port(void)
+/* A socket that keeps the port. */
+static int take_port(int *port)
 {
   struct sockaddr_in name = loopback(0);
   socklen_t size = sizeof name;
@@ -309,6 +336,22 @@ int server_free_port(void)
   if (made < 0 || bind(made, (const struct sockaddr *)&name, size) != 0 ||
       getsockname(made, (struct sockaddr *)&name, &size) != 0)
     server_fail(NULL, "no port is free: %s", strerror(errno));
-  close(made);
-  return ntohs(name.sin_port);
+  *port = ntohs(name.sin_port);
+  return made;
+}
+
+void server_free_ports(int *ports, int count)
+{
+  int taken[MOST_PORTS];
+  for (int i = 0; i < count; i++)
+    taken[i] = take_port(&ports[i]);
+  for (int i = 0; i < count; i++)
+    close(taken[i]);
+}
+
+int server_free_port(void)
+{
+  int port;
+  server_free_ports(&port, 1);
+  return port;
 }

@@ -33,6 +33,9 @@ void server_remove(struct server *server);
    Returns its exit status. */
 int server_run(struct server *server, const char *const *arguments);
 
+/* Makes a certificate that is its own authority, for localhost and 127.0.0.1, and its key: files in the folder. */
+void server_certify(struct server *server, const char *certificate, const char *key);
+
 /* Starts the server's process, in the folder.  It can be started again when it has ended. */
 void server_start(struct server *server, const char *const *arguments);
 
@@ -50,7 +53,8 @@ void server_kill(struct server *server);
 void server_freeze(struct server *server);
 void server_thaw(struct server *server);
 
-/* A port of 127.0.0.1 that is free at the moment. */
+/* A port of 127.0.0.1 that is free at the moment; or at most 8, no two the same. */
 int server_free_port(void);
+void server_free_ports(int *ports, int count);
 
 #endif

@@ -251,4 +251,43 @@ class DelegateTest {
       clob.free();
     }
   }
+
+  /** Gets a connection in each frame and gives it back; every third one is left to the frame's end. */
+  private static void dig(PooledDataSource source, Connection[] got, int depth) throws SQLException {
+    got[depth] = source.getConnection();
+    if (depth % 3 != 0) {
+      got[depth].close();
+    }
+    dig(source, got, depth + 1);
+  }
+
+  private static void digBelow(int frames, PooledDataSource source, Connection[] got) throws SQLException {
+    if (frames > 0) {
+      digBelow(frames - 1, source, got);
+    } else {
+      dig(source, got, 0);
+    }
+  }
+
+  @Test
+  void aStackOverflowLosesNoConnection() throws Exception {
+    try (var source = source()) {
+      source.setMaximumPoolSize(10_000);
+      source.getConnection().close();
+      GetTest.overflow(
+          40,
+          frames -> {
+            var got = new Connection[10_000];
+            try {
+              digBelow(frames, source, got);
+            } finally {
+              for (int i = 0; i < got.length && got[i] != null; i++) {
+                got[i].close();
+              }
+            }
+          });
+      source.flush(); // what was left behind is seen to at the latest now
+      Fakes.until(() -> source.stats().leased() + source.stats().opening() == 0);
+    }
+  }
 }

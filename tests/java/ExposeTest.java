@@ -180,6 +180,19 @@ class ExposeTest {
   }
 
   @Test
+  void aDataSourceIsAsLargeAsAnOperatorMakesIt() throws Exception {
+    try (var player = new Player("source", "")) {
+      player.order("resize", " 2");
+      player.say("go");
+      assertEquals(List.of("up to 2", "2 lent"), player.hear(2));
+      player.say("wait");
+      assertEquals(List.of("up to 2"), player.hear(1));
+      player.order("resize", " 3");
+      assertEquals(List.of("3 lent"), player.hear(1));
+    }
+  }
+
+  @Test
   void theEnvironmentExposesAllPools() throws Exception {
     try (var exposed = new Player("none", "1");
         var silent = new Player("none", "")) {

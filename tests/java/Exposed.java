@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +20,10 @@ final class Exposed {
   public static void main(String[] arguments) throws Exception {
     if (arguments[0].equals("steered")) {
       beSteered();
+      return;
+    }
+    if (arguments[0].equals("source")) {
+      beSource();
       return;
     }
     var mine = Pool.builder(Object::new).name("mine").maxOpen(2).build();
@@ -48,6 +54,25 @@ final class Exposed {
       var thread = new Thread(() -> System.out.println(get(pool, holds)));
       thread.setDaemon(true);
       thread.start();
+    }
+  }
+
+  /** A data source with one connection that is lent: for each line that comes it says its size and lends another. */
+  private static void beSource() throws IOException, SQLException {
+    try (var source = new PooledDataSource()) {
+      source.setJdbcUrl("jdbc:h2:mem:exposed");
+      source.setMinimumIdle(0);
+      source.setMaximumPoolSize(1);
+      List<Connection> lent = new ArrayList<>(List.of(source.getConnection()));
+      Pool.exposeAll();
+      System.out.println("ready");
+      source.setCloseGrace(0);
+      var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+      while (in.readLine() != null) {
+        System.out.println("up to " + source.getMaximumPoolSize());
+        lent.add(source.getConnection());
+        System.out.println(lent.size() + " lent");
+      }
     }
   }
 

@@ -74,9 +74,9 @@ final class Fakes {
     assertEquals(all.size(), closed());
   }
 
-  /** Waits until it is so; fails after ten seconds. */
+  /** Waits until it is so; fails after a minute. */
   static void until(BooleanSupplier condition) throws InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
     while (!condition.getAsBoolean()) {
       assertTrue(System.nanoTime() < deadline, "it never came to be so");
       Thread.sleep(1);

@@ -130,7 +130,7 @@ class FullTest {
         assertInstanceOf(IOException.class, timeout.getCause());
         assertEquals("too many connections", timeout.getCause().getMessage());
         assertTrue(
-            timeout.getMessage().contains(" in open or check: java.io.IOException: too many connections; 1 are open, "),
+            timeout.getMessage().contains(" in open or check: java.io.IOException: too many connections; 1 of "),
             timeout.getMessage());
         assertTrue(refused.get() >= 2); // it opened again, as the back-off permits
         held.conn().use();

@@ -137,10 +137,11 @@ class GetTest {
 
   @Test
   void anOpenThatOutlastsTheTimeoutIsKeptForTheNext() throws Exception {
+    var late = new CountDownLatch(1);
     try (var pool =
         Pool.builder(
                 () -> {
-                  Thread.sleep(60);
+                  late.await();
                   return fakes.open();
                 })
             .maxOpen(1)
@@ -150,6 +151,7 @@ class GetTest {
       assertTrue(
           message.matches("pool: no connection in time: 0 ms went by in the queue, \\d{2,} ms in open.*"),
           message);
+      late.countDown();
       Fakes.until(() -> pool.len() == 1);
       pool.tryGet().close();
       assertEquals(1, fakes.opened());
@@ -225,7 +227,7 @@ class GetTest {
           String message = thrown.get().getMessage();
           String expected =
               "short: no connection in time: \\d+ ms went by in the queue, 0 ms in open or check; "
-                  + "1 are open, 1 leased, 0 idle, 0 wait"
+                  + "1 of 1 are open, 1 leased, 0 idle, 0 wait(; the oldest lease is out for \\d+ ms)?"
                   + (Runtime.version().feature() < 21 ? HELD_BY_WAITERS : "");
           assertTrue(message.matches(expected), message);
           assertEquals(-4, thrown.get().code());
@@ -237,6 +239,22 @@ class GetTest {
       }
       assertEquals(7, pool.stats().timedOut());
       assertEquals(0, pool.stats().waiting());
+    }
+  }
+
+  @Test
+  void aPoolSaysHowItIs() throws Exception {
+    try (var pool = fakes.builder().name("orders").maxOpen(1).build()) {
+      assertEquals(
+          new Health(Health.State.HEALTHY, "orders: healthy; 0 of 1 are open, 0 leased, 0 idle, 0 wait"), pool.health(null));
+      try (var lease = pool.get()) {
+        assertTrue(lease.conn().isOpen());
+        assertThrows(PoolTimeoutException.class, () -> pool.get(Duration.ofMillis(10)));
+        assertEquals(Health.State.BUSY, pool.health(Duration.ofHours(1)).state());
+        while (pool.health(Duration.ofMillis(1)).state() != Health.State.STUCK) Thread.onSpinWait();
+        assertTrue(pool.health(Duration.ofMillis(1)).reason().startsWith("orders: stuck: nothing came back for "));
+      }
+      assertEquals(Health.State.HEALTHY, pool.health(null).state());
     }
   }
 
@@ -317,7 +335,7 @@ class GetTest {
       assertEquals(0, pool.resume());
       waiting.get(60, TimeUnit.SECONDS).close();
       String message = assertThrows(IllegalArgumentException.class, pool::resume).getMessage();
-      assertEquals("pool is not paused", message);
+      assertEquals("pool: this pool is not paused", message);
     }
   }
 
@@ -344,7 +362,7 @@ class GetTest {
       assertEquals(2, pool.flush());
       assertEquals(1, fakes.closed());
       lease.close();
-      assertEquals(2, fakes.closed());
+      Fakes.until(() -> fakes.closed() == 2);
       pool.get().close();
       assertEquals(3, fakes.opened());
     }
@@ -367,37 +385,114 @@ class GetTest {
     }
   }
 
+  /** Has a thread with little stack dive, from a place a little further down each time. */
+  static void overflow(int times, Below below) throws Exception {
+    int[] overflows = {0};
+    for (int i = 0; i < times; i++) {
+      int frames = i % 20;
+      Thread deep =
+          new Thread(
+              null,
+              () -> {
+                try {
+                  below.dive(frames);
+                } catch (StackOverflowError e) {
+                  overflows[0]++;
+                } catch (Exception e) {
+                  overflows[0] = Integer.MIN_VALUE;
+                }
+              },
+              "deep",
+              200_000);
+      deep.start();
+      deep.join();
+    }
+    assertEquals(times, overflows[0]);
+  }
+
+  private void nothingIsLost(Pool<Fake, IOException> pool) throws Exception {
+    pool.adopt(); // as the next get does that is not served at once
+    Fakes.until(() -> pool.stats().leased() + pool.stats().opening() + pool.stats().waiting() == 0);
+    Fakes.until(() -> pool.stats().open() == pool.stats().idle());
+    pool.close();
+    fakes.finish();
+  }
+
+  /** Dives with so many frames above. */
+  interface Below {
+    void dive(int frames) throws Exception;
+  }
+
   @Test
   void aStackOverflowInAGetLosesNoPlace() throws Exception {
-    int[] overflows = {0};
-    try (var pool = fakes.builder().initial(4000).maxIdle(100_000).build()) {
-      var held = new Lease<?>[100_000];
-      for (int i = 0; i < 20; i++) {
-        int frames = i;
-        Thread deep =
-            new Thread(
-                null,
-                () -> {
-                  try {
-                    diveBelow(frames, pool, held);
-                  } catch (StackOverflowError e) {
-                    overflows[0]++;
-                  } catch (Exception e) {
-                    fakes.fault(e.toString());
-                  }
-                },
-                "deep",
-                200_000);
-        deep.start();
-        deep.join();
-        for (int j = 0; j < held.length && held[j] != null; j++) {
-          held[j].close();
-          held[j] = null;
-        }
-      }
-      assertEquals(20, overflows[0]);
-      pool.adopt(); // as the next get does that is not served at once
-      Fakes.until(() -> pool.stats().leased() == 0 && pool.stats().open() == pool.stats().idle());
+    overflowInGets(fakes.builder().initial(4000).maxIdle(100_000).build(), 100_000);
+  }
+
+  /** Each get has a connection opened, so a thread is started in the last of the stack as well. */
+  @Test
+  void aStackOverflowInAGetThatOpensLosesNoPlace() throws Exception {
+    overflowInGets(fakes.builder().maxOpen(10_000).maxIdle(1).build(), 10_000);
+  }
+
+  /** Of a pool that lends so many at most. */
+  private void overflowInGets(Pool<Fake, IOException> pool, int most) throws Exception {
+    var held = new Lease<?>[most];
+    overflow(
+        20,
+        frames -> {
+          try {
+            diveBelow(frames, pool, held);
+          } finally {
+            giveBack(held);
+          }
+        });
+    nothingIsLost(pool);
+  }
+
+  private static void giveBack(Lease<?>[] held) {
+    for (int i = 0; i < held.length && held[i] != null; i++) {
+      held[i].close();
+      held[i] = null;
     }
+  }
+
+  @Test
+  void aStackOverflowInACloseLosesNoPlace() throws Exception {
+    for (boolean discards : new boolean[] {false, true}) {
+      var pool = fakes.builder().resetter(Fake::reset).initial(1000).maxIdle(100_000).build();
+      var held = new Lease<?>[100_000];
+      overflow(
+          20,
+          frames -> {
+            for (int i = 0; i < 1000; i++) {
+              held[i] = pool.get();
+            }
+            try {
+              endBelow(frames, held, discards);
+            } finally { // a close that had no stack at all may be called once more
+              giveBack(held);
+            }
+          });
+      nothingIsLost(pool);
+    }
+  }
+
+  private static void endBelow(int frames, Lease<?>[] held, boolean discards) {
+    if (frames > 0) {
+      endBelow(frames - 1, held, discards);
+    } else {
+      endAll(held, 0, discards);
+    }
+  }
+
+  /** Ends a lease in each frame, the same once more if there are no others. */
+  private static void endAll(Lease<?>[] held, int depth, boolean discards) {
+    Lease<?> lease = held[depth % 1000];
+    if (discards) {
+      lease.discard();
+    } else {
+      lease.close();
+    }
+    endAll(held, depth + 1, discards);
   }
 }

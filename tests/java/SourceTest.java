@@ -93,6 +93,9 @@ class SourceTest {
             Map.entry("leakDetectionThreshold", "6000"),
             Map.entry("initializationFailTimeout", "-1"),
             Map.entry("closeGrace", "7000"),
+            Map.entry("budget", "process:b?limit=2"),
+            Map.entry("budgetWeight", "2"),
+            Map.entry("budgetFloor", "1"),
             Map.entry("exceptionOverrideClassName", BreakageTest.Keeps.class.getName()),
             Map.entry("autoCommit", "false"),
             Map.entry("readOnly", "TRUE"),
@@ -120,6 +123,9 @@ class SourceTest {
       assertEquals(6000, source.getLeakDetectionThreshold());
       assertEquals(-1, source.getInitializationFailTimeout());
       assertEquals(7000, source.getCloseGrace());
+      assertEquals("process:b?limit=2", source.getBudget());
+      assertEquals(2, source.getBudgetWeight());
+      assertEquals(1, source.getBudgetFloor());
       assertEquals(BreakageTest.Keeps.class, source.getExceptionOverride().getClass());
       assertFalse(source.isAutoCommit());
       assertTrue(source.isReadOnly());
@@ -134,7 +140,7 @@ class SourceTest {
   @Test
   void whatIsWrongIsNamed() {
     assertEquals("PooledDataSource has no property maxPoolSize", refusal("maxPoolSize", 3));
-    assertEquals("PooledDataSource has no property registerMbeans", refusal("registerMbeans", true));
+    assertEquals("PooledDataSource has no property metricRegistry", refusal("metricRegistry", true));
     assertEquals("PooledDataSource has no property ", refusal("", 3));
     assertEquals(
         "the property maximumPoolSize of PooledDataSource cannot be set so: its type is int",

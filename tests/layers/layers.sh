@@ -3,11 +3,12 @@
 # The layers of src/: a file calls only into its own layer or a lower one, no files call each other in a circle, a header
 # includes none of a higher layer, the prefix of a name says which file it is in, and the word of a slot is touched in
 # slot/ alone.  Invariants that comments cite are those of decide/pool.h.  Likewise for each driver: it calls support/ and
-# no other driver, and of src/ it includes files of base/ alone.
-# usage: layers.sh SOURCE_FOLDER src|DRIVER OBJECT...   (objects of src/LAYER/FILE.c or drivers/LAYER/FILE.c)
+# no other driver, and of src/ it includes files of base/ alone.  An engine of budgets calls the driver below it too.
+# usage: layers.sh SOURCE_FOLDER src|DRIVER|DRIVER/ENGINE OBJECT...   (objects of src/LAYER/FILE.c or drivers/LAYER/FILE.c)
 set -euo pipefail
 export LC_ALL=C
-source=$1 tree=drivers layers=(support "$2") public="$2/*"
+source=$1 tree=drivers public="${2#*/}/*"
+IFS=/ read -ra layers <<<"support/$2"
 [ "$2" != src ] || { tree=src layers=(base slot decide run api) public='api/*|base/error'; }
 shift 2
 work=$(mktemp -d)
@@ -29,13 +30,13 @@ is_upward() { # FROM TO: LAYER/FILE each
 
 objects=()
 for object in "$@"; do
-  [[ $object =~ /$tree/([a-z]+/[a-z0-9_]+)\.c\.o$ ]] || continue
+  [[ $object =~ /$tree/([a-z-]+/[a-z0-9_]+)\.c\.o$ ]] || continue
   file=${BASH_REMATCH[1]}
   [ -n "${ranks[${file%%/*}]:-}" ] || { complain "$file is in no layer"; continue; }
   objects+=("$object")
 done
 [ ${#objects[@]} -gt 0 ] || { echo "FAILED: no objects of $tree/ were given"; exit 1; }
-nm -A "${objects[@]}" | sed -E "s,^.*/$tree/([a-z]+/[a-z0-9_]+)\.c\.o:,\1 ," >"$work/names"
+nm -A "${objects[@]}" | sed -E "s,^.*/$tree/([a-z-]+/[a-z0-9_]+)\.c\.o:,\1 ," >"$work/names"
 awk 'NF == 4 && $3 ~ /[TDBRC]/ { print $4, $1 }' "$work/names" | sort -k1,1 >"$work/defined"
 awk 'NF == 3 && $2 == "U" { print $3, $1 }' "$work/names" | sort -k1,1 >"$work/used"
 join "$work/used" "$work/defined" | awk '$2 != $3 { print $2, $3, $1 }' | sort >"$work/calls"

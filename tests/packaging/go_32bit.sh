@@ -7,7 +7,7 @@ set -euo pipefail
 module=$1 go=$2
 root=/usr/i686-linux-gnu
 command -v i686-linux-gnu-gcc >/dev/null || { echo "FAILED: i686-linux-gnu-gcc is missing; tools/test installs it"; exit 1; }
-export GOARCH=386 CGO_ENABLED=1 CC=i686-linux-gnu-gcc GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local
+export GOARCH=386 CGO_ENABLED=1 CGO_CFLAGS=-O1 CC=i686-linux-gnu-gcc GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local
 unset PKG_CONFIG_PATH
 cd "$module"
 tests=$(grep -LE '"(jsonrpc|os/exec)|jsonrpc://' pool/*_test.go | grep -v bench_test | xargs sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p')

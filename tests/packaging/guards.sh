@@ -45,7 +45,7 @@ sed '/^ \* The table of functions\./,/\*\//d' "$source/abi/pool/api.h" |
   sed -z 's,/\*\*\n\(POOL_API\),\1,' >headers/api.h
 printf '%s\n' "@INCLUDE = $built/first-build/man/Doxyfile" "INPUT = headers" "OUTPUT_DIRECTORY = ." | doxygen -
 caught "a function without documentation" "pool_get_api in api.h has no documentation block" \
-  ruby "$source/pkgconfig/man.rb" xml pages
+  ruby "$source/pkgconfig/man.rb" xml pages "$source/examples"
 
 # Hardening.  One protection after the other is left out, and all but that one are there.
 cat >victim.c <<'END'

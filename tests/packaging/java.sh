@@ -29,9 +29,14 @@ cp "$pom" "$home/$artifact-$version.pom"
 installed=$PWD/$home/$artifact-$version.jar
 
 "$(dirname "$javac")/jar" --list --file "$installed" >contents
-for wanted in META-INF/maven/libpool/libpool/pom.xml libpool/Pool.class 'native/.*/libpool\.so\.1' \
-  'native/.*/libpooljni\.so' 'native/.*/pool/pool-jsonrpc\.so' 'native/.*/pool/drivers'; do
+for wanted in META-INF/maven/example.libpool/libpool/pom.xml module-info.class libpool/Pool.class \
+  'native/.*/libpool\.so\.1' 'native/.*/libpooljni\.so' 'native/.*/pool/pool-jsonrpc\.so' 'native/.*/pool/drivers'; do
   grep -qx "$wanted" contents || fail "the jar has no $wanted"
+done
+
+for wanted in sources:libpool/Core.java sources:libpool/Pool.java javadoc:libpool/PooledDataSource.html; do
+  "$(dirname "$javac")/jar" --list --file "${jar%.jar}-${wanted%%:*}.jar" >contents
+  grep -qx "${wanted#*:}" contents || fail "the jar of the ${wanted%%:*} has no ${wanted#*:}"
 done
 
 coproc SERVER { exec "$server"; }
@@ -40,6 +45,13 @@ read -r address <&"${SERVER[0]}"
 
 cp "$examples/Names.java" "$examples/Arith.java" .
 env -i "$javac" --release 17 -Xlint:all -Werror -d classes -cp "$installed" Names.java Arith.java
+
+# The same as a module, which knows the jar by the name of its module; annotations and Spring are not there.
+mkdir shop
+echo 'module shop { requires libpool; }' >shop/module-info.java
+(echo 'package shop;' && cat Names.java) >shop/Names.java
+env -i "$javac" --release 17 -Xlint:all -Werror -d modules -p "$installed" shop/*.java
+
 cat >expected <<'END'
 java: 20 clients served by 3 connections
 7 * 8 = 56
@@ -52,5 +64,7 @@ for java in "$@"; do
     env -i "$java" -Djava.io.tmpdir="$scratch" -cp "classes:$installed" $class
   done >said
   diff expected said || fail "$java says something else"
+  env -i "$java" -Djava.io.tmpdir="$scratch" -p "modules:$installed" -m shop/shop.Names >said
+  head -1 expected | diff - said || fail "$java says something else of a module"
   [ -z "$(find . -maxdepth 1 -name 'libpool*')" ] || fail "$java left files behind"
 done

@@ -38,6 +38,14 @@ for name in $functions; do
       fail "$name(3) does not say what it returns"
   fi
 done
+# Nearly each function has a use of it: a program of examples/ calls it.  Those with which a language's package lends by
+# itself have none.
+without=()
+for name in $functions; do
+  grep -qx '\.Sh EXAMPLES' "$pages/$name.3" || without+=("$name(3)")
+done
+echo "without an example: ${without[*]}"
+[ ${#without[@]} -le 12 ] || fail "too many have no example: call them in a program of examples/"
 for name in $(sed -n 's/^\.\(It \)\{0,1\}Xr \([a-z_]*\) 3.*/\2/p' "$pages"/*.3 | sort -u); do
   [ -f "$pages/$name.3" ] || fail "$name(3) is pointed to and missing"
 done

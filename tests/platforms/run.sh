@@ -41,7 +41,7 @@ esac
 mkdir -p "$build"
 log=$build/log
 if ! { cmake -S "$source" -B "$build" -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="${target%%-*}" \
-  -DCMAKE_C_COMPILER="$compiler" -DCMAKE_C_FLAGS="-O2 -Wno-psabi $flags" -DCMAKE_BUILD_TYPE=Debug -DPOOL_DEVELOPER=ON \
+  -DCMAKE_C_COMPILER="$compiler" -DCMAKE_C_FLAGS="-O2 -Wno-psabi $flags" -DCMAKE_BUILD_TYPE=None -DPOOL_DEVELOPER=ON \
   -DPOOL_PARK=$park -DPOOL_DRIVERS=OFF -DPOOL_MAN=OFF -DBUILD_TESTING=OFF &&
   cmake --build "$build"; } >"$log" 2>&1; then
   cat "$log"

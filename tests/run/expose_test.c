@@ -413,7 +413,7 @@ static void test_expose__what_is_refused_is_refused_with_a_reason(void **state)
   pool_t *pool = fake_start(&fake, PLAN(.config.name = "refusing", .config.min_idle = 2, .config.max_open = 3));
   assert_int_equal(pool_expose(pool, NULL), 0);
   snprintf(request, sizeof request, "resume %lld", (long long)number_of("refusing"));
-  answers(getpid(), request, "\"code\":-1,\"message\":\"refusing is not paused\"");
+  answers(getpid(), request, "\"code\":-1,\"message\":\"refusing: this pool is not paused\"");
   snprintf(request, sizeof request, "resize %lld 1", (long long)number_of("refusing"));
   answers(getpid(), request, "min_idle");
   answers(getpid(), "pause 999999", "no such pool");

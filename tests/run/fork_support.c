@@ -9,15 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The thread sanitizer ends a child that starts threads, unless it is told that this is meant.  And it does not know
-   that in the child the other threads are gone: for it, the child's new locks for sleeping race with their last use of
-   the old. */
-__attribute__((visibility("default"))) const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-  return "die_after_fork=0";
-}
-
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {

@@ -50,15 +50,21 @@ func all() any {
 	mutex.Lock()
 	now := places[:len(places):len(places)]
 	mutex.Unlock()
-	shown, count := make(map[string]json.RawMessage), make(map[string]int)
+	shown := make(map[string]json.RawMessage)
 	for _, each := range now {
-		name := each.pool.Name()
-		if count[name]++; count[name] > 1 {
-			name = fmt.Sprintf("%s#%d", name, count[name])
-		}
+		name := unlike(shown, each.pool.Name())
 		if report, err := each.pool.Report(pool.JSON); err == nil {
 			shown[name] = json.RawMessage(report)
 		}
 	}
 	return shown
+}
+
+// A name that is not there yet.
+func unlike(shown map[string]json.RawMessage, name string) string {
+	candidate := name
+	for count := 2; shown[candidate] != nil; count++ {
+		candidate = fmt.Sprintf("%s#%d", name, count)
+	}
+	return candidate
 }

@@ -33,9 +33,9 @@ func shown(t *testing.T) map[string]struct{ Open, Leased int } {
 }
 
 func TestPoolsAreShownUntilTheyAreRemoved(t *testing.T) {
-	prices, others, again := newPool(t, "prices"), newPool(t, "others"), newPool(t, "prices")
+	prices, clients, again := newPool(t, "prices"), newPool(t, "others"), newPool(t, "prices")
 	removePrices := poolexpvar.Publish(prices)
-	defer poolexpvar.Publish(others)()
+	defer poolexpvar.Publish(clients)()
 	defer poolexpvar.Publish(again)()
 	lease, err := prices.Get(context.Background())
 	if err != nil {
@@ -48,6 +48,15 @@ func TestPoolsAreShownUntilTheyAreRemoved(t *testing.T) {
 	removePrices()
 	removePrices()
 	if now := shown(t); len(now) != 2 || now["prices"].Open != 0 {
+		t.Errorf("shown are %v", now)
+	}
+}
+
+func TestAPoolThatIsCalledLikeTheSecondOfANameHidesNone(t *testing.T) {
+	for _, name := range []string{"orders", "orders", "orders#2", "orders"} {
+		defer poolexpvar.Publish(newPool(t, name))()
+	}
+	if now := shown(t); len(now) != 4 {
 		t.Errorf("shown are %v", now)
 	}
 }

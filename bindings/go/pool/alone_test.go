@@ -11,13 +11,13 @@ import (
 	"libpool.example/go/pool"
 )
 
-func TestAQuickOpenAndItsCloseAreFourCallsOfTheLibrary(t *testing.T) {
+func TestAQuickOpenAndItsCloseAreThreeCallsOfTheLibrary(t *testing.T) {
 	p, _ := newPool(t, pool.Config{MaxOpen: 1})
-	eventually(t, "four calls are enough", func() bool { // others may call it too, and a busy machine is slow
+	eventually(t, "three calls are enough", func() bool { // others may call it too, and a busy machine is slow
 		before := runtime.NumCgoCall()
 		lease := get(t, p)
 		succeed(t, lease.Discard())
-		return runtime.NumCgoCall()-before <= 4
+		return runtime.NumCgoCall()-before <= 3
 	})
 }
 
@@ -67,5 +67,26 @@ func TestGetsThatOpenAndGetsThatWaitMeetWithoutLosingAConnection(t *testing.T) {
 	}
 	if stats := p.Stats(); stats.Leased != 0 || stats.Opening != 0 || stats.Waiting != 0 {
 		t.Errorf("%+v", stats)
+	}
+}
+
+func TestAGetWhoseOpenHasJustBegunTakesWhatIsReleased(t *testing.T) {
+	for _, end := range []func(pool.Lease[*connection]) error{pool.Lease[*connection].Release, pool.Lease[*connection].ReleaseUnused} {
+		for _, config := range []pool.Config{{MaxOpen: 2}, {MaxOpen: 2, Fairness: -1}, {MaxOpen: 2, MaxOpening: 1, TrackUse: true}} {
+			p, g := newGatedPool(t, config)
+			p.NeverRings()
+			first := begin(p, background)
+			g.proceed <- struct{}{}
+			held := await(t, first)
+			succeed(t, held.err)
+			second := begin(p, background)
+			eventually(t, "it opens", func() bool { return g.begun.Load() == 2 })
+			succeed(t, end(held.lease))
+			got := await(t, second)
+			succeed(t, got.err)
+			release(t, got.lease)
+			close(g.proceed)
+			eventually(t, "what was opened is kept", func() bool { return p.Len() == 2 })
+		}
 	}
 }

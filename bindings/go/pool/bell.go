@@ -22,22 +22,31 @@ import (
 // Set by the function Expose: pools that are there already listen from their next get on that is not served at once.
 var exposesAll atomic.Bool
 
-// Where poolctl can steer a pool, a goroutine hears of it.  It keeps the pool until that is closed.
+// Where poolctl can steer a pool, or a budget changes what it may have open, a goroutine hears of it.  It keeps the pool
+// until that is closed.
 type bell struct {
 	mutex sync.Mutex
 	file  *os.File // nil: nobody listens
 	over  bool
 }
 
-// Begins to listen, if poolctl sees the pool.
-func (b *bell) listen(handle *handle, told func()) {
+// Makes the bell of a pool, if poolctl sees it or it has a budget; else it is below 0.
+func bellOf(handle *handle) func() int {
+	return func() int {
+		descriptor := int(C.bell_begin(C.uintptr_t(handle.address)))
+		runtime.KeepAlive(handle)
+		return descriptor
+	}
+}
+
+// Begins to listen, if there is something to hear.
+func (b *bell) listen(open func() int, told func()) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if b.file != nil || b.over {
 		return
 	}
-	descriptor := int(C.bell_begin(C.uintptr_t(handle.address)))
-	runtime.KeepAlive(handle)
+	descriptor := open()
 	if descriptor < 0 {
 		return
 	}
@@ -71,10 +80,21 @@ func (b *bell) end() {
 	}
 }
 
-func (p *Pool[C]) listen() { p.bell.listen(p.handle, p.attend) }
+func (p *Pool[C]) listen() {
+	if !p.keyed {
+		p.bell.listen(bellOf(p.handle), p.attend)
+	}
+}
+
+// Whether there may be something to hear.
+func (p *Pool[C]) shouldListen() bool { return !p.keyed && (p.shares || exposesAll.Load()) }
 
 // Somebody else has steered the pool.  Those that wait look for themselves, for the keeper may be in a close that hangs.
 func (p *Pool[C]) attend() {
+	if p.filling.Load() {
+		wake(p.allowed)
+		return
+	}
 	p.keeper.ask(p.keep)
 	p.queue.tellAll()
 }

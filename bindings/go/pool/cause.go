@@ -6,5 +6,5 @@ package pool
 
 import "context"
 
-// Why a context was ended, as who ended it says.
+// Why a context was ended, in the words of the code that ended it.
 func causeOf(ctx context.Context) error { return context.Cause(ctx) }

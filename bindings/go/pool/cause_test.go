@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 
-//go:build go1.20
+//go:build go1.21
 
 package pool_test
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"libpool.example/go/pool"
 )
@@ -34,4 +36,18 @@ func closeWith(ctx context.Context, t *testing.T) error {
 	held := get(t, p)
 	defer release(t, held)
 	return p.Close(ctx)
+}
+
+func TestACauseDoesNotSayHowAContextEnded(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1})
+	held := get(t, p)
+	late, cancel := context.WithTimeoutCause(background, time.Millisecond, fmt.Errorf("shut down: %w", context.Canceled))
+	defer cancel()
+	_, err := p.Get(late)
+	expect(t, err, pool.ErrTimeout)
+	cancelled, end := context.WithCancelCause(background)
+	end(fmt.Errorf("another call: %w", context.DeadlineExceeded))
+	_, err = p.Get(cancelled)
+	expect(t, err, pool.ErrCancelled)
+	release(t, held)
 }

@@ -13,7 +13,7 @@ import (
 
 // In which order waiters are served: Config.Queue.
 const (
-	FIFO = native.POOL_QUEUE_FIFO // in order of arrival, always
+	FIFO = native.POOL_QUEUE_FIFO // in order of arrival, within Fairness
 	LIFO = native.POOL_QUEUE_LIFO // the newest first while the pool is overloaded
 	Shed = native.POOL_QUEUE_SHED // while the pool is overloaded, the late get ErrOverload
 )
@@ -26,32 +26,35 @@ const Always = time.Nanosecond
 type Config struct {
 	Name          string        // shown in reports; default "pool"
 	Initial       int           // opened by New; default 0
-	MinIdle       int           // so many are kept idle, opened in the background; default 0
-	MinOpen       int           // so many are kept open, idle and lent together; default 0
-	MaxIdle       int           // more than that are closed on release; default: as many as MaxOpen; without, see the guide
+	MinIdle       int           // this many are kept idle, opened in the background; default 0
+	MinOpen       int           // this many are kept open, idle and lent together; default 0
+	MaxIdle       int           // more than that are closed on release; default: as many as MaxOpen; without, see docs/settings.md
 	MaxOpen       int           // hard cap on connections open, being opened or being closed; default: none
-	MaxOpening    int           // at most so many are being opened at one time; default: no limit
-	MaxWaiters    int           // at most so many wait, the next gets ErrOverload; default: no limit
+	MaxOpening    int           // at most this many are being opened at one time; default: no limit
+	MaxWaiters    int           // at most this many wait, the next gets ErrOverload; default: no limit
 	Queue         int           // FIFO, LIFO or Shed
-	RetirePercent int           // at most so many per cent end in one interval of MaxLifetime; default 10
+	RetirePercent int           // at most this percentage ends in one interval of MaxLifetime; default 10
 	Paused        bool          // begins as after a Pause, which one Resume takes back; Initial are opened
-	BreakerAfter  int           // after so many failed opens (with RetryMin) gets fail at once; default 5, -1: never
+	BreakerAfter  int           // after this many failed opens (with RetryMin) gets fail at once; default 5, -1: never
 	Fairness      time.Duration // how long users that run keep a connection while others wait; default 1 ms, negative: 0
 	GetTimeout    time.Duration // how long a Get takes at most; default 30 s
 	OpenTimeout   time.Duration // an open that takes longer is given up; default: GetTimeout, but at least 30 s; not with a driver
 	CallTimeout   time.Duration // how long a call through a driver takes at most; default: no limit
-	IdleTimeout   time.Duration // idle for so long, a connection is closed, down to MinIdle and MinOpen; default: never
+	IdleTimeout   time.Duration // idle for this long, a connection is closed, down to MinIdle and MinOpen; default: never
 	MaxLifetime   time.Duration // no connection gets older; default: no limit
-	CheckAfter    time.Duration // idle for so long, a connection is checked before it is lent; default: never
+	CheckAfter    time.Duration // idle for this long, a connection is checked before it is lent; default: never
 	CheckTimeout  time.Duration // a check that takes longer has failed; default 5 s
-	Keepalive     time.Duration // idle for so long, a connection is checked in the background; default: never
-	LeakAfter     time.Duration // a lease that is out for so long is reported, with who got it; default: never
+	Keepalive     time.Duration // idle for this long, a connection is checked in the background; default: never
+	LeakAfter     time.Duration // a lease that is out for this long is reported, with the place that got it; default: never
 	RetryMin      time.Duration // back-off after a failed open, doubling up to RetryMax; default: none
 	RetryMax      time.Duration // default 5 s
 	FailFast      bool          // an open that fails ends its Get at once, also where another connection may still come
 	CloseBehind   bool          // Release, Discard and Flush do not wait for close, which runs in a goroutine of its own
 	TrackUse      bool          // notes when each connection was last used, for Lease.LastUsed: each Release reads the clock
-	OverloadAfter time.Duration // the pool is overloaded when the first waits so long, for so long; default 100 ms
+	OverloadAfter time.Duration // the pool is overloaded when the first waiter waits this long, throughout this time; default 100 ms
+	Budget        string        // URL of a limit that pools share, as "host:orders?limit=100"; see docs/fleet.md; default: none
+	BudgetWeight  int           // where the members of a budget want more than there is, it gets this many parts; default 1
+	BudgetFloor   int           // this many permits of the budget are this pool's own, whatever others want; default 0
 
 	// Tracer is told of gets, releases, opens and closes: it is an AcquireTracer, ReleaseTracer, OpenTracer or CloseTracer,
 	// or several of them.
@@ -156,6 +159,11 @@ func (c *Config) settings() *settings {
 	s.time("retry_min_ms", c.RetryMin)
 	s.time("retry_max_ms", c.RetryMax)
 	s.time("overload_after_ms", c.OverloadAfter)
+	if c.Budget != "" {
+		s.text("budget", c.Budget)
+	}
+	s.count("budget_weight", c.BudgetWeight)
+	s.count("budget_floor", c.BudgetFloor)
 	for name, text := range c.Settings {
 		s.text(name, text)
 	}
@@ -178,9 +186,10 @@ func (c *Config) settingsForDriver(url string) *settings {
 	return s
 }
 
-// What this package has to know of the settings, for it waits, opens and checks itself.
+// What this package has to know of the settings, because it waits, opens and checks itself.
 type duties struct {
 	initial  int
+	shares   bool          // it has a budget
 	limit    int64         // of a get in milliseconds; -1: none
 	timeout  time.Duration // the same; 0: none
 	opens    time.Duration // how long an open may take; 0: no limit
@@ -190,7 +199,8 @@ type duties struct {
 }
 
 func (s *settings) duties() duties {
-	return duties{initial: s.GetInitial(), limit: s.GetGet_timeout_ms(), timeout: limited(s.GetGet_timeout_ms()),
+	return duties{initial: s.GetInitial(), shares: native.Pool_config_shares(s.Pool_config_t) != 0,
+		limit: s.GetGet_timeout_ms(), timeout: limited(s.GetGet_timeout_ms()),
 		opening:  s.GetMax_opening(),
 		checks:   limited(s.GetCheck_timeout_ms()),
 		fairness: time.Duration(s.GetFairness_us()) * time.Microsecond}
@@ -243,7 +253,7 @@ func max[N int | int64 | time.Duration](a, b N) N {
 	return b
 }
 
-func min(a, b time.Duration) time.Duration {
+func min[N int | int64 | time.Duration](a, b N) N {
 	if a < b {
 		return a
 	}

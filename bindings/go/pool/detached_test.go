@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -416,6 +417,38 @@ func TestTheContextOfOpenLivesAsLongAsTheConnection(t *testing.T) {
 	<-derived.Done()
 	expect(t, life.Err(), context.Canceled)
 	expect(t, derived.Err(), context.Canceled)
+}
+
+// Those that ask before the context ends, while it ends and after it has ended.
+func TestAllThatAskAreToldOfTheEndOfAContext(t *testing.T) {
+	var life context.Context
+	p, err := pool.New(pool.Config{}, func(ctx context.Context) (*connection, error) { life = ctx; return new(connection), nil })
+	succeed(t, err)
+	defer drain(t, p)
+	for i := 0; i < 200; i++ {
+		lease := get(t, p)
+		var group sync.WaitGroup
+		ask := func(life context.Context) {
+			derived, end := context.WithCancel(life)
+			defer end()
+			<-derived.Done()
+			<-life.Done()
+			if life.Err() == nil {
+				t.Error("it is done and has not ended")
+			}
+			group.Done()
+		}
+		group.Add(4)
+		for asker := 0; asker < 3; asker++ {
+			go ask(life)
+		}
+		if i%2 == 0 {
+			runtime.Gosched()
+		}
+		succeed(t, lease.Discard())
+		go ask(life)
+		within(t, 10*time.Second, "all have been told", &group)
+	}
 }
 
 func TestTheContextOfOpenIsThereWhileTheConnectionIsClosed(t *testing.T) {

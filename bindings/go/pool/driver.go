@@ -116,7 +116,7 @@ func (p *DriverPool) get(ctx context.Context) (DriverLease, error) {
 	return DriverLease{pool: p, number: came.result}, nil
 }
 
-// Tells the tracer of a get, and notes who got the lease.
+// Tells the tracer of a get, and notes which code got the lease.
 func (p *DriverPool) traced(ctx context.Context, get func(context.Context) (DriverLease, error)) (DriverLease, error) {
 	if ctx == nil {
 		return get(ctx)
@@ -191,13 +191,22 @@ func (p *DriverPool) failure(ctx context.Context, came letter) error {
 func (p *DriverPool) Len() int { return p.handle.len() }
 
 // Stats counts.
-func (p *DriverPool) Stats() Stats { return p.early.addTo(p.handle.stats()) }
+func (p *DriverPool) Stats() (stats Stats) {
+	p.handle.count(&stats)
+	p.early.addTo(&stats)
+	return
+}
 
 // Name does what Pool.Name does.
 func (p *DriverPool) Name() string { return p.handle.name() }
 
 // Report writes what Stats knows, and more, as text; the formats are Text, JSON and Prometheus.
 func (p *DriverPool) Report(format int) (string, error) { return p.handle.report(format) }
+
+// Health says how the pool is, as Pool.Health does.
+func (p *DriverPool) Health(stuckAfter time.Duration) (Health, string) {
+	return p.handle.health(stuckAfter)
+}
 
 // Close closes the pool and waits for the rest as Pool.Close does.
 func (p *DriverPool) Close(ctx context.Context) error {

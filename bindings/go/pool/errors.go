@@ -169,7 +169,7 @@ func endOf(ctx context.Context) error {
 // What is to be returned to a caller whose context is over.
 func over(ctx context.Context) *Error {
 	err := endOf(ctx)
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) { // its cause may be any error, also that of another context
 		return &Error{Kind: ErrCancelled, Err: err}
 	}
 	return &Error{Kind: ErrTimeout, Err: err}
@@ -184,6 +184,13 @@ func overOrLate(ctx context.Context, limit time.Duration) *Error {
 	return over(caller)
 }
 
+func ofAtMost(most int64) string {
+	if most == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %d", most)
+}
+
 // Says of which pool it is, and what the library says of it; where that was not asked, how many connections there are.
 func (e *Error) in(handle *handle, message string) *Error {
 	if e.Pool = handle.name(); message == "" {
@@ -191,12 +198,16 @@ func (e *Error) in(handle *handle, message string) *Error {
 	}
 	if e.Message = message; !strings.Contains(message, " are open, ") {
 		now := handle.stats()
-		e.Message += fmt.Sprintf("; %d are open, %d leased, %d idle, %d wait", now.Open, now.Leased, now.Idle, now.Waiting)
+		e.Message += fmt.Sprintf("; %d%s are open, %d leased, %d idle, %d wait", now.Open, ofAtMost(now.MaxOpen), now.Leased,
+			now.Idle, now.Waiting)
+		if now.OldestLease > 0 {
+			e.Message += fmt.Sprintf("; the oldest lease is out for %d ms", now.OldestLease.Milliseconds())
+		}
 	}
 	return e
 }
 
-// Who makes a pool knows which.
+// The caller that makes a pool knows which.
 func unnamed(err error) error {
 	if failure, is := err.(*Error); is {
 		failure.Pool = ""

@@ -57,7 +57,7 @@ func expectTimeout(t *testing.T, err error) {
 	if !errors.As(err, &network) || !network.Timeout() || !os.IsTimeout(err) {
 		t.Errorf("is no timeout for package net: %v", err)
 	}
-	if !strings.HasPrefix(err.Error(), "prices: ") || !strings.Contains(err.Error(), "1 are open, 1 leased, 0 idle, 0 wait") {
+	if !strings.HasPrefix(err.Error(), "prices: ") || !strings.Contains(err.Error(), " are open, 1 leased, 0 idle, 0 wait") {
 		t.Errorf("says not enough: %v", err)
 	}
 }
@@ -125,6 +125,56 @@ func TestAnOpenEndsAtADeadlineThatTheContextDoesNotKeep(t *testing.T) {
 	drain(t, p)
 }
 
+// Of the second context it is not known whether it will say that it is over.
+func keepsDeadline(t *testing.T, what string, wait func(context.Context) error) {
+	t.Helper()
+	ending, cancel := context.WithCancel(background)
+	defer cancel()
+	for _, ctx := range []context.Context{background, ending} {
+		ended := make(chan error, 1)
+		go func() { ended <- wait(dated{ctx, time.Now().Add(20 * time.Millisecond)}) }()
+		select {
+		case err := <-ended:
+			expect(t, err, context.DeadlineExceeded)
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s does not keep the deadline", what)
+		}
+	}
+}
+
+func TestWhateverWaitsKeepsADeadlineThatTheContextDoesNotKeep(t *testing.T) {
+	proceed := make(chan struct{})
+	hangs := func(context.Context, *connection) error { <-proceed; return nil }
+	p, _ := newPool(t, pool.Config{MaxOpen: 3, CheckAfter: pool.Always, CheckTimeout: -1}, pool.WithCheck(hangs))
+	defer release(t, get(t, p))
+	for _, each := range []pool.Lease[*connection]{get(t, p), get(t, p)} {
+		release(t, each)
+	}
+	keepsDeadline(t, "a get of what is idle", func(ctx context.Context) error { _, err := p.TryGetIdle(ctx); return err })
+	keepsDeadline(t, "a get", func(ctx context.Context) error { _, err := p.Get(ctx); return err })
+	keepsDeadline(t, "a close", p.Close)
+	close(proceed)
+	q, g := newGatedPool(t, pool.Config{MaxOpen: 2})
+	keepsDeadline(t, "an open ahead of time", q.CreateResource)
+	close(g.proceed)
+}
+
+func TestADeadlineThatIsCenturiesAwayIsNone(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1, GetTimeout: -1})
+	held := get(t, p)
+	got := make(chan error, 1)
+	go func() {
+		lease, err := p.Get(dated{background, time.Now().AddDate(5000, 0, 0)})
+		if err == nil {
+			err = lease.Release()
+		}
+		got <- err
+	}()
+	eventually(t, "it waits", func() bool { return p.Stats().Waiting == 1 })
+	release(t, held)
+	succeed(t, <-got)
+}
+
 // ---- what is counted and said ----
 
 func TestEachGetThatEndsIsCountedWhereverItWas(t *testing.T) {
@@ -137,7 +187,7 @@ func TestEachGetThatEndsIsCountedWhereverItWas(t *testing.T) {
 	for _, ctx := range []context.Context{cancelled, late} {
 		for _, err := range []error{errorOf(p.Get(ctx)), errorOf(p.TryGet(ctx))} {
 			expect(t, err, ctx.Err())
-			says(t, err, "prices: .*; 1 are open, 1 leased, 0 idle, 0 wait: context .*")
+			says(t, err, "prices: .*; 1 of 1 are open, 1 leased, 0 idle, 0 wait"+heldFor+": context .*")
 		}
 	}
 	if stats := p.Stats(); stats.Cancelled != 2 || stats.TimedOut != 2 || stats.FoundNone != 0 {
@@ -180,7 +230,7 @@ func TestACancelledGetSaysWhatItWaitedFor(t *testing.T) {
 	held := get(t, p)
 	ctx, cancel := context.WithCancel(background)
 	says(t, cancelWaiting(p, ctx, cancel),
-		`prices: cancelled: \d+ ms went by in the queue, \d+ ms in open or check; 1 are open, 1 leased, 0 idle, 0 wait: `+
+		`prices: cancelled: \d+ ms went by in the queue, \d+ ms in open or check; 1 of 1 are open, 1 leased, 0 idle, 0 wait`+heldFor+": "+
 			"context canceled")
 	release(t, held)
 }

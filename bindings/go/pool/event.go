@@ -70,7 +70,7 @@ func WithLog[C any](log func(level LogLevel, line string)) Option[C] {
 	return func(p *Pool[C]) { p.log = log }
 }
 
-// Who is told what happens in a pool.
+// The functions that are told what happens in a pool.
 type listeners struct {
 	events func(Event)
 	only   []EventName // none: all
@@ -165,7 +165,7 @@ func eventOf(event *C.pool_step_event_t) Event {
 type LeaseInfo struct {
 	Lease      int64         // its number, as in Event
 	Connection int64         // the number of its connection, as in Event
-	Held       time.Duration // for how long, at least: Get reads no clock, so this counts from when somebody looked
+	Held       time.Duration // for how long, at least: Get does not note the time, so this counts from when somebody looked
 	Tag        string        // the beginning of what Tag noted, or ""
 	Caller     string        // where it was got, as in "shop/report.go:42 main.report", with Config.LeakAfter; else ""
 }

@@ -44,5 +44,17 @@ func (p *Pool[C]) Takes() (takes, asks bool) {
 // Expect lets the view try what this lease's slot gives next.
 func (l Lease[C]) Expect() { l.place.pool.view.expect(l.place.pool.view.home(), l.number) }
 
+// NeverRings lets gets wait for their opens alone until they are roused.
+func (p *Pool[C]) NeverRings() {
+	p.underway.mutex.Lock()
+	defer p.underway.mutex.Unlock()
+	p.underway.grace = time.Hour
+}
+
 // Fairness is the setting as the library has it.
 func (p *Pool[C]) Fairness() time.Duration { return p.fairness }
+
+// LeasesOfATurn is how many leases of a connection make a turn now.
+func (p *Pool[C]) LeasesOfATurn() int {
+	return int(p.view.turns.within.Load()/uint64(p.view.is.generation)) + 1
+}

@@ -41,7 +41,7 @@ func handleOf(pool native.Struct_SS_pool, settings *settings) (*handle, error) {
 	return h, nil
 }
 
-// The name that the pool has in reports, whoever gave it: a Config, a setting or a URL.
+// The name that the pool has in reports, from wherever it is: a Config, a setting or a URL.
 func (h *handle) name() string {
 	h.reading.Do(func() {
 		var report struct{ Name string }
@@ -78,7 +78,7 @@ func (h *handle) close() int {
 	return h.closeWithin(0)
 }
 
-// How many connections are still open after so many milliseconds at most.
+// How many connections are still open after this many milliseconds at most.
 func (h *handle) closeWithin(limit int64) int {
 	open := native.Pool_close(h.pool, limit)
 	runtime.KeepAlive(h)

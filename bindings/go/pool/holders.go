@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Who holds a connection: where in the program it was got, and when.  With Config.LeakAfter each Get notes that.
+// The holder of a connection: where in the program it was got, and when.  With Config.LeakAfter each Get notes that.
 type holder struct {
 	site  atomic.Pointer[site]
 	since atomic.Int64 // a moment
@@ -35,7 +35,7 @@ func module() string {
 	return name[:strings.LastIndexByte(name, '/')]
 }
 
-// Who called this module.
+// The caller of this module.
 func callerSite() *site {
 	var frames [depth]uintptr
 	count := runtime.Callers(2, frames[:])
@@ -73,7 +73,7 @@ func isInner(function string) bool {
 	return false
 }
 
-// Notes who holds a lease; the library knows the place as well, for its events, its log and poolctl.
+// Notes the holder of a lease; the library knows the place as well, for its events, its log and poolctl.
 func (h *holder) note(lease int64) {
 	place := callerSite()
 	h.site.Store(place)

@@ -88,7 +88,7 @@ func (p *Pool[C]) getAround(ctx context.Context, wait bool) (lease Lease[C], err
 	return
 }
 
-// A connection that was lent is not lost if a tracer panics, for nobody else has the lease yet.
+// A connection that was lent is not lost if a tracer panics, because nobody else has the lease yet.
 func (p *Pool[C]) acquired(ctx context.Context, lease Lease[C], err error) {
 	kept := err != nil
 	defer func() {
@@ -186,7 +186,7 @@ func (p *Pool[C]) ending(lease Lease[C], discarded bool) {
 func (p *Pool[C]) openAround(ctx context.Context) (conn C, err error) {
 	ctx = p.around.tracers.openStart(ctx, p)
 	err = errEnded // unless it returns
-	defer func() { p.around.tracers.openEnd(ctx, p, conn, err) }()
+	defer func() { p.openEnded(ctx, conn, err) }()
 	if conn, err = p.around.open(ctx); err != nil || isNil(conn) || p.around.hooks.Opened == nil {
 		return
 	}
@@ -195,13 +195,25 @@ func (p *Pool[C]) openAround(ctx context.Context) (conn C, err error) {
 	conn, err = none, errEnded
 	defer func() {
 		if err != nil {
-			_ = callIf(p.close, made)
+			p.drop(made)
 		}
 	}()
 	if err = p.around.hooks.Opened(ctx, made); err == nil {
 		conn = made
 	}
 	return
+}
+
+// A connection that was opened is not lost if a tracer does not return, because the pool does not have it yet.
+func (p *Pool[C]) openEnded(ctx context.Context, conn C, err error) {
+	kept := err != nil || isNil(conn)
+	defer func() {
+		if !kept {
+			p.drop(conn)
+		}
+	}()
+	p.around.tracers.openEnd(ctx, p, conn, err)
+	kept = true
 }
 
 // Closes a connection, whatever the hook does, and tells of it.

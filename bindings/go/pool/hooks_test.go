@@ -160,6 +160,16 @@ func leavesByHook(t *testing.T, made hooks) {
 	apart(func() { _ = p.Close(background) })
 }
 
+func TestAClosePanicsToNobodyAfterTheHookOfOpensRefused(t *testing.T) {
+	refused := errors.New("not this one")
+	p, err := pool.New(pool.Config{MaxOpen: 1}, new(factory).open, pool.WithClose(func(*connection) error { panic("close") }),
+		pool.WithHooks(hooks{Opened: func(context.Context, *connection) error { return refused }}))
+	succeed(t, err)
+	_, err = p.Get(background)
+	expect(t, err, refused)
+	drain(t, p)
+}
+
 // ---- tracers ----
 
 type traceKey struct{}
@@ -277,5 +287,50 @@ func TestATracerThatPanicsLosesNoConnection(t *testing.T) {
 	}
 	if stats := p.Stats(); stats.Leased != 0 || f.opened.Load() != 3 {
 		t.Errorf("%+v", stats)
+	}
+}
+
+// One that does not return when it is told of the end of an open.
+type leavingTracer struct {
+	pool.OpenTracer
+	leave func()
+}
+
+func (l leavingTracer) TraceOpenEnd(context.Context, pool.Source, pool.TraceOpenEndData) { l.leave() }
+
+func TestWhatWasOpenedIsClosedIfTheTracerDoesNotReturn(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic("tracer") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			p, f := newPool(t, pool.Config{MaxOpen: 1, Tracer: leavingTracer{new(tracer), leave}})
+			apart(func() { _, _ = p.Get(background) })
+			if f.opened.Load() != 1 || f.closed.Load() != 1 || p.Stats().Open != 0 {
+				t.Errorf("%d opened, %d closed, %+v", f.opened.Load(), f.closed.Load(), p.Stats())
+			}
+			f.opened.Store(0) // of the library it was none
+			f.closed.Store(0)
+		})
+	}
+}
+
+func TestALeaseOfAllThatIsIdleIsNotLostByAHookThatDoesNotReturn(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic("hook") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			lent := 0
+			p, f := newPool(t, pool.Config{MaxOpen: 3}, pool.WithHooks(hooks{
+				BeforeLend: func(context.Context, *connection) (bool, error) {
+					if lent++; lent == 3 {
+						leave()
+					}
+					return true, nil
+				},
+			}))
+			for i := 0; i < 3; i++ {
+				create(t, p)
+			}
+			apart(func() { p.AcquireAllIdle(background) })
+			if stats := p.Stats(); stats.Leased != 0 || stats.Idle != 2 || f.closed.Load() != 1 {
+				t.Errorf("%d closed, %+v", f.closed.Load(), stats)
+			}
+		})
 	}
 }

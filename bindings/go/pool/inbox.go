@@ -60,7 +60,7 @@ type letter struct {
 	text   []byte
 }
 
-// The inbox of the process, and who waits for which letter.
+// The inbox of the process, and which goroutine waits for which letter.
 type mailroom struct {
 	once    sync.Once
 	address C.uintptr_t

@@ -52,7 +52,7 @@ type keeper struct {
 	over  bool
 }
 
-// Something is due after so long.  What is due earlier goes on being so: a round in vain is better than one that is late.
+// Something is due after this long.  What is due earlier goes on being so: a round in vain is better than one that is late.
 func (k *keeper) set(in time.Duration, round func()) {
 	if in == 0 {
 		k.ask(round)

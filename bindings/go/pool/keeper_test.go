@@ -92,7 +92,7 @@ func TestWhoseFirstConnectionFailsIsToldWhich(t *testing.T) {
 	}, pool.WithClose(func(*connection) error { closed.Add(1); return nil }))
 	expect(t, err, pool.ErrOpen)
 	expect(t, err, errNo)
-	if err.Error() != "could not open initial connection 3 of 5: no" || opened.Load() != 3 || closed.Load() != 2 {
+	if err.Error() != "pool: could not open initial connection 3 of 5: no" || opened.Load() != 3 || closed.Load() != 2 {
 		t.Errorf("%q after %d, %d closed", err, opened.Load(), closed.Load())
 	}
 }
@@ -161,6 +161,9 @@ func TestWhoWaitsIsServedAfterTheReset(t *testing.T) {
 
 // ---- why a get failed ----
 
+// The oldest lease, where somebody had seen it before.
+const heldFor = `(; the oldest lease is out for \d+ ms)?`
+
 func says(t *testing.T, err error, pattern string) {
 	t.Helper()
 	if !regexp.MustCompile("^" + pattern + "$").MatchString(err.Error()) {
@@ -173,16 +176,16 @@ func TestATimeoutSaysWhereTheTimeWent(t *testing.T) {
 	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1, GetTimeout: 300 * time.Millisecond})
 	held := get(t, p)
 	_, err := p.Get(background)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 idle, 0 wait: get_timeout_ms is 300")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 of 1 are open, 1 leased, 0 idle, 0 wait"+heldFor+": get_timeout_ms is 300")
 	ctx, cancel := context.WithTimeout(background, 200*time.Millisecond)
 	defer cancel()
 	_, err = p.Get(ctx)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 1 leased, 0 idle, 0 wait: context deadline exceeded")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 of 1 are open, 1 leased, 0 idle, 0 wait"+heldFor+": context deadline exceeded")
 	release(t, held)
 	_, err = p.Pause()
 	succeed(t, err)
 	_, err = p.Get(background)
-	says(t, err, "prices: no connection in time: "+ms+"; 1 are open, 0 leased, 1 idle, 0 wait; the pool is paused: .*")
+	says(t, err, "prices: no connection in time: "+ms+"; 1 of 1 are open, 0 leased, 1 idle, 0 wait; the pool is paused: .*")
 	_, err = p.Resume()
 	succeed(t, err)
 }
@@ -192,9 +195,32 @@ func TestATimeoutSaysOnceWhyTheLastOpenFailed(t *testing.T) {
 	held := get(t, p)
 	_, err := p.Get(background)
 	says(t, err, "prices: no connection in time: .* ms in open or check: "+errFull.Error()+
-		"; 1 are open, 1 leased, 0 idle, 0 wait: get_timeout_ms is 100")
+		"; 1 of 3 are open, 1 leased, 0 idle, 0 wait"+heldFor+": get_timeout_ms is 100")
 	expect(t, err, errFull)
 	release(t, held)
+}
+
+func TestAPoolSaysHowItIs(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1})
+	if health, why := p.Health(0); health != pool.Healthy || why != "prices: healthy; 0 of 1 are open, 0 leased, 0 idle, 0 wait" {
+		t.Errorf("%v: %s", health, why)
+	}
+	held := get(t, p)
+	ctx, cancel := context.WithTimeout(background, 10*time.Millisecond)
+	defer cancel()
+	_, err := p.Get(ctx)
+	expect(t, err, pool.ErrTimeout)
+	if health, why := p.Health(time.Hour); health != pool.Busy {
+		t.Errorf("%v: %s", health, why)
+	}
+	eventually(t, "it is stuck", func() bool {
+		health, why := p.Health(time.Millisecond)
+		return health == pool.Stuck && health.String() == "stuck" && strings.Contains(why, "stuck: nothing came back for ")
+	})
+	release(t, held)
+	if health, why := p.Health(0); health != pool.Healthy {
+		t.Errorf("%v: %s", health, why)
+	}
 }
 
 func TestWhatIsNotTriedSaysWhy(t *testing.T) {

@@ -32,7 +32,7 @@ func (l Lease[C]) Conn() C {
 	return l.conn
 }
 
-// Release puts the connection back: for the first who waits, or to be idle; or it is closed, where the pool has enough
+// Release puts the connection back: for the first waiter, or to be idle; or it is closed, where the pool has enough
 // or is closed.  A lease that has ended already gets ErrStale, and nothing is touched.
 func (l Lease[C]) Release() error {
 	if !l.take() {
@@ -54,6 +54,7 @@ func (l Lease[C]) Release() error {
 	ended, asks := p.view.give(l.number)
 	runtime.KeepAlive(p)
 	if ended && !asks {
+		p.underway.rouse()
 		return nil
 	}
 	if ended && p.queue.hot.Load() && p.view.onlyWaits(l.number) {
@@ -61,17 +62,25 @@ func (l Lease[C]) Release() error {
 		return nil
 	}
 	next := last(l.number, ended)
-	if next.wake != 0 || next.given_to != 0 || next.work != workNone || next.more != 0 {
-		p.settle(next)
-	}
-	return p.failureIf(next)
+	p.underway.rouse()
+	return p.afterRelease(next, l.number)
 }
 
 // A release with which the connection changes hands.
 func (p *Pool[C]) pass(lease int64) error {
 	next := pass(lease)
 	runtime.KeepAlive(p)
-	p.settle(next)
+	return p.afterRelease(next, lease)
+}
+
+// Does what a release has to do, after which the connection may be another's.
+func (p *Pool[C]) afterRelease(next step, lease int64) error {
+	if next.wake != 0 || next.given_to != 0 || next.work != workNone || next.more != 0 {
+		p.settle(next)
+	}
+	if next.given_to != 0 {
+		p.view.turns.note(&p.view, lease)
+	}
 	return p.failureIf(next)
 }
 

@@ -5,31 +5,44 @@ package pool
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // The context that open gets.  It has the values of the call that the connection was opened for, and lives as long as the
 // connection: it ends when that was closed, or when its open is given up.
+//
+// Few programs ask whether it has ended, so as long as nobody does, its end is one change of a word.
 type life struct {
 	values       context.Context
-	before, next *life         // opens that are under way; their lock guards this and the following two
-	began        int64         // a moment
-	bell         chan struct{} // of the get that is to be told if it takes long; nil: none is
-	mutex        sync.Mutex    // guards the following
-	until        int64         // the moment when the open is given up; 0: never, or it has ended
-	done         chan struct{} // nil: nobody asked
-	err          error
+	before, next *life                // opens that are under way; their lock guards this and the bell
+	began        int64                // a moment
+	bell         chan struct{}        // of the get that is to be told if it takes long; nil: none is
+	until        atomic.Int64         // the moment when the open is given up; 0: never, or it has ended
+	how          atomic.Int32         // it ended
+	asked        atomic.Bool          // somebody is to be told of the end
+	mutex        sync.Mutex           // guards the following
+	done         chan struct{}        // nil: nobody asked
+	told         bool                 // it is closed
 	after        map[*func()]struct{} // to be called at the end
 }
 
+// How a life ended.
+const (
+	goesOn int32 = iota
+	isCancelled
+	isExpired
+)
+
+var endings = [...]error{goesOn: nil, isCancelled: context.Canceled, isExpired: context.DeadlineExceeded}
+
 // Deadline is when the open is given up; after the open there is none.
 func (l *life) Deadline() (deadline time.Time, limited bool) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if l.until == 0 {
+	until := l.until.Load()
+	if until == 0 {
 		return
 	}
-	return timeOf(l.until), true
+	return timeOf(until), true
 }
 
 func (l *life) Done() <-chan struct{} {
@@ -37,18 +50,12 @@ func (l *life) Done() <-chan struct{} {
 	defer l.mutex.Unlock()
 	if l.done == nil {
 		l.done = make(chan struct{})
-		if l.err != nil {
-			close(l.done)
-		}
+		l.ask()
 	}
 	return l.done
 }
 
-func (l *life) Err() error {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.err
-}
+func (l *life) Err() error { return endings[l.how.Load()] }
 
 func (l *life) Value(key any) any { return l.values.Value(key) }
 
@@ -56,14 +63,11 @@ func (l *life) Value(key any) any { return l.values.Value(key) }
 func (l *life) AfterFunc(function func()) (stop func() bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	if l.err != nil {
-		go function()
-		return func() bool { return false }
-	}
 	if l.after == nil {
 		l.after = make(map[*func()]struct{})
 	}
 	l.after[&function] = struct{}{}
+	l.ask()
 	return func() bool {
 		l.mutex.Lock()
 		defer l.mutex.Unlock()
@@ -73,14 +77,18 @@ func (l *life) AfterFunc(function func()) (stop func() bool) {
 	}
 }
 
-func (l *life) end(err error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if l.err != nil {
-		return
+// Under the lock.  Of this and the end of the life, which come in the opposite order, one sees the other.
+func (l *life) ask() {
+	l.asked.Store(true)
+	if l.how.Load() != goesOn {
+		l.tell()
 	}
-	l.err = err
-	if l.done != nil {
+}
+
+// Under the lock: tells those that have asked.
+func (l *life) tell() {
+	if l.done != nil && !l.told {
+		l.told = true
 		close(l.done)
 	}
 	for function := range l.after {
@@ -89,26 +97,25 @@ func (l *life) end(err error) {
 	l.after = nil
 }
 
-// The connection is open: from now on its life has no limit.  An error says that it was over before.
-func (l *life) opened() error {
+func (l *life) end(how int32) {
+	if !l.how.CompareAndSwap(goesOn, how) || !l.asked.Load() {
+		return
+	}
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	if l.err == nil {
-		l.until = 0
-	}
-	return l.err
+	l.tell()
 }
 
-// Whether the open may go on at this moment; if so, in how many nanoseconds it may not, or never.
-func (l *life) expire(now int64) (left int64, goesOn bool) {
-	l.mutex.Lock()
-	left, goesOn = l.until-now, l.err == nil && l.until != 0
-	l.mutex.Unlock()
-	if goesOn && left <= 0 {
-		l.end(context.DeadlineExceeded)
-		goesOn = false
+// Under the lock of the opens: whether this one may go on at this moment; if so, in how many nanoseconds it may not.
+func (l *life) expire(now int64) (left int64, lasts bool) {
+	until := l.until.Load()
+	if until == 0 || l.how.Load() != goesOn {
+		return 0, false
 	}
-	return
+	if until <= now {
+		l.end(isExpired)
+	}
+	return until - now, until > now
 }
 
 // The opens that are under way, in the order in which they began, in which their time is over, too.  Of a pool, but not in it:
@@ -116,15 +123,16 @@ func (l *life) expire(now int64) (left int64, goesOn bool) {
 type opens struct {
 	limit       time.Duration // 0: none
 	mutex       sync.Mutex    // guards the following
+	grace       time.Duration // so long a get waits for its open alone
 	first, last *life
-	limits      alarm           // gives up what has taken too long
-	rings       alarm           // tells gets whose opens take long
-	over        bool            // what begins is given up
-	bells       []chan struct{} // that nobody has
+	limits      alarm        // gives up what has taken too long
+	rings       alarm        // tells gets whose opens take long
+	over        bool         // what begins is given up
+	alone       atomic.Int64 // how many gets wait for these opens alone; read without the lock
 }
 
 func newOpens(limit time.Duration) *opens {
-	o := &opens{limit: limit}
+	o := &opens{limit: limit, grace: grace}
 	o.limits.do, o.rings.do = o.expire, o.ring
 	return o
 }
@@ -132,13 +140,10 @@ func newOpens(limit time.Duration) *opens {
 // A get whose open takes longer joins the queue.
 const grace = 250 * time.Microsecond
 
-// So many bells are kept.
-const mostBells = 16
-
 func newLife(values context.Context, e *errand) *life {
 	l := &life{values: valuesOf(values)}
 	if e != nil {
-		l.bell = e.bell
+		l.bell, l.began = e.bell, e.began
 	}
 	return l
 }
@@ -146,21 +151,50 @@ func newLife(values context.Context, e *errand) *life {
 func (o *opens) begin(l *life) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
-	l.began = moment()
+	if l.began == 0 {
+		l.began = moment()
+	}
 	if o.limit > 0 {
-		l.until = l.began + int64(o.limit)
+		l.until.Store(l.began + int64(o.limit))
 	}
 	o.add(l)
 	if o.over {
-		l.end(context.Canceled)
+		l.bell = nil
+		l.end(isCancelled)
 		return
 	}
 	if o.limit > 0 {
 		o.limits.set(o.limit)
 	}
 	if l.bell != nil {
-		o.rings.set(grace)
+		o.alone.Add(1)
+		o.rings.set(o.grace)
 	}
+}
+
+// Tells the first get that waits for its open alone: a connection is idle.
+func (o *opens) rouse() {
+	if o.alone.Load() != 0 {
+		o.rouseFirst()
+	}
+}
+
+func (o *opens) rouseFirst() {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	for each := o.first; each != nil; each = each.next {
+		if each.bell != nil {
+			o.tell(each)
+			return
+		}
+	}
+}
+
+// Under the lock.
+func (o *opens) tell(l *life) {
+	wake(l.bell)
+	l.bell = nil
+	o.alone.Add(-1)
 }
 
 func (o *opens) add(l *life) {
@@ -172,9 +206,14 @@ func (o *opens) add(l *life) {
 	o.last = l
 }
 
-func (o *opens) end(l *life) {
+// The open has ended; from now on the life has no limit.  Returns whether it had ended before, and how.
+func (o *opens) end(l *life) (how int32) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
+	if l.bell != nil {
+		l.bell = nil
+		o.alone.Add(-1)
+	}
 	if l.before == nil {
 		o.first = l.next
 	} else {
@@ -186,6 +225,10 @@ func (o *opens) end(l *life) {
 		l.next.before = l.before
 	}
 	l.before, l.next = nil, nil
+	if how = l.how.Load(); how == goesOn {
+		l.until.Store(0)
+	}
+	return
 }
 
 // Gives up what has taken too long.
@@ -195,7 +238,7 @@ func (o *opens) expire() {
 	o.limits.isSet = false
 	now := moment()
 	for each := o.first; each != nil && !o.limits.isSet; each = each.next {
-		if left, goesOn := each.expire(now); goesOn {
+		if left, lasts := each.expire(now); lasts {
 			o.limits.set(time.Duration(left))
 		}
 	}
@@ -208,12 +251,11 @@ func (o *opens) ring() {
 	o.rings.isSet = false
 	now := moment()
 	for each := o.first; each != nil && !o.rings.isSet; each = each.next {
-		left := time.Duration(each.began-now) + grace
+		left := time.Duration(each.began-now) + o.grace
 		if each.bell != nil && left > 0 {
 			o.rings.set(left)
 		} else if each.bell != nil {
-			wake(each.bell)
-			each.bell = nil
+			o.tell(each)
 		}
 	}
 }
@@ -250,7 +292,7 @@ func (o *opens) giveUp() {
 	o.over = true
 	o.limits.stop()
 	for each := o.first; each != nil; each = each.next {
-		each.end(context.Canceled)
+		each.end(isCancelled)
 	}
 }
 
@@ -260,27 +302,6 @@ func valuesOf(ctx context.Context) context.Context {
 		return ctx
 	}
 	return detached(ctx)
-}
-
-func (o *opens) lendBell() chan struct{} {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	last := len(o.bells) - 1
-	if last < 0 {
-		return make(chan struct{}, 1)
-	}
-	bell := o.bells[last]
-	o.bells = o.bells[:last]
-	return bell
-}
-
-// A bell that is given back may be rung once more for the get that had it; the next then looks for no reason.
-func (o *opens) keepBell(bell chan struct{}) {
-	o.mutex.Lock()
-	defer o.mutex.Unlock()
-	if len(o.bells) < mostBells {
-		o.bells = append(o.bells, bell)
-	}
 }
 
 func wake(bell chan struct{}) {

@@ -20,17 +20,19 @@ func (e *early) count(err *Error) *Error {
 	return err
 }
 
-func (e *early) addTo(stats Stats) Stats {
+func (e *early) addTo(stats *Stats) {
 	stats.Cancelled += e.cancelled.Load()
 	stats.TimedOut += e.timedOut.Load()
-	return stats
 }
 
 // The context of a get, which the pool's own limit ends as well.
 type limitedContext struct {
 	context.Context
-	caller context.Context
+	caller   context.Context
+	deadline time.Time
 }
+
+func (l *limitedContext) Deadline() (time.Time, bool) { return l.deadline, true }
 
 // Without a deadline, for contexts whose deadline nobody keeps.
 type undatedContext struct{ context.Context }
@@ -45,39 +47,45 @@ func callerOf(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Ends a context at the latest after so long; 0: no limit.  A context may have a deadline and a Done that is nil: then
-// its deadline is kept here, too.  Every other keeps its own, so who looks at it afterwards sees that it is over.
+// Ends a context at the latest after this long; 0: no limit.  A context may have a deadline at which it does not end: then
+// that is kept here, too.
 func limit(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
 	deadline, dated := ctx.Deadline()
-	own := time.Now().Add(after)
-	isFirst := after != 0 && (!dated || own.Before(deadline))
-	if isFirst {
-		deadline = own
-	}
-	caller := callerOf(ctx)
-	if isUnkept(ctx) {
-		ctx = undatedContext{ctx}
-	} else if !isFirst {
+	if !dated && after == 0 {
 		return ctx, func() {}
 	}
-	limited, cancel := context.WithDeadline(ctx, deadline)
-	return &limitedContext{limited, caller}, cancel
+	caller, ends := callerOf(ctx), deadline.Add(slack(ctx))
+	if own := time.Now().Add(after); after != 0 && (!dated || own.Before(deadline)) {
+		deadline, ends = own, own
+	}
+	limited, cancel := context.WithDeadline(undatedContext{ctx}, ends)
+	return &limitedContext{limited, caller, deadline}, cancel
 }
 
 // What ends a get that begins now.
 func (p *Pool[C]) patience(ctx context.Context) patience {
-	most := patience{ctx: ctx}
-	deadline, dated := ctx.Deadline()
+	most := patience{ctx: ctx, began: moment()}
 	if p.timeout > 0 {
-		most.until = time.Now().Add(p.timeout)
+		most.until = most.began + int64(p.timeout)
 	}
-	if dated && (most.until.IsZero() || !most.until.Before(deadline)) {
-		most.until = time.Time{} // the context is first
-		if ctx.Done() == nil {
-			most.until = deadline // and does not say so
-		}
+	deadline, dated := ctx.Deadline()
+	if !dated {
+		return most
+	}
+	if left := time.Until(deadline); left < farOff && (most.until == 0 || left <= p.timeout) {
+		most.until = max(most.began+int64(left+slack(ctx)), 1) // the context is first, and mostly says so itself
 	}
 	return most
+}
+
+const farOff = 100 * 365 * 24 * time.Hour // no sum with such a time overflows
+
+// So much after its deadline a context is over although it does not say so.  One whose Done is nil cannot say so.
+func slack(ctx context.Context) time.Duration {
+	if ctx.Done() == nil {
+		return 0
+	}
+	return 10 * time.Millisecond
 }
 
 // Whether a context has a deadline at which it does not end.

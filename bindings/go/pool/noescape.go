@@ -36,8 +36,8 @@ package pool
 #cgo nocallback step_done
 #cgo noescape step_next
 #cgo nocallback step_next
-#cgo noescape step_failed
-#cgo nocallback step_failed
+#cgo noescape step_failed_of
+#cgo nocallback step_failed_of
 #cgo noescape stats_read
 #cgo nocallback stats_read
 */

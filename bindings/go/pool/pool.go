@@ -2,23 +2,25 @@
 
 // Package pool keeps connections open and lends them to goroutines.
 //
-// It is the C library libpool: the library decides who gets which connection and in which order, Go opens, closes and
+// It is the C library libpool: the library decides which get has which connection and in which order, Go opens, closes and
 // uses them.  No C code ever calls Go, and no thread is blocked by a goroutine that waits.
 //
-//	clients, err := pool.New(pool.Config{MaxOpen: 20},
-//		func(ctx context.Context) (*rpc.Client, error) { return dial(ctx, address) },
-//		pool.WithClose((*rpc.Client).Close))
-//	...
+//	clients, err := pool.New(pool.Config{MaxOpen: 3}, open, pool.WithClose((*rpc.Client).Close),
+//		pool.WithLog[*rpc.Client](say)) // of failed opens, leaks, ...
+//
+// Here open is a function that connects and returns a *rpc.Client.  A function that uses one of them:
+//
 //	lease, err := clients.Get(ctx)
 //	if err != nil {
 //		return err
 //	}
-//	defer lease.Release()
-//	return lease.Conn().Call("Arith.Mul", args, &product)
+//	defer lease.Release() // or lease.Discard(), if the connection is broken
+//	return lease.Conn().Call("Arith.Mul", Factors{7, 8}, product)
 package pool
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,8 +42,10 @@ type Pool[C any] struct {
 	queue     queue
 	early     early // gets that ended before the library was asked
 	underway  *opens
+	openings  sync.Pool // for openAlone
 	keeper    keeper
 	bell      bell
+	allowed   chan struct{}         // while New opens the first connections: the budget may allow another
 	filling   atomic.Bool           // New opens the first connections, and whatever else there is to do can wait
 	cause     atomic.Pointer[error] // of the last failed open, if none has succeeded since
 	lastCause atomic.Pointer[error] // of the last failed open: a get that was refused because of it may end after another succeeded
@@ -50,6 +54,8 @@ type Pool[C any] struct {
 	drained   chan struct{}
 
 	tracksUse, failsFast, closesBehind bool // as in Config
+
+	keyed bool // it is of a Group, which listens for all of its pools
 
 	marks bool // each lease is marked at its place, for something is to be done before the library knows that it has ended
 }
@@ -76,43 +82,59 @@ func WithReset[C any](reset func(conn C) error) Option[C] {
 }
 
 // New makes a pool and opens its first Config.Initial connections, side by side; if one of them fails, the others are closed
-// and New fails.  The context that open gets has the values of the Get that began the open, and lives as long as the
+// and New fails.  With Config.Budget it waits until that allows them; if the ledger of the budget cannot be reached, they
+// are opened once it can.  The context that open gets has the values of the Get that began the open, and lives as long as the
 // connection: it is cancelled after that was closed, or when the open is given up because Config.OpenTimeout is over or
 // the pool is closed.  A Get that leaves does not end the open; the connection is kept for the next.
 func New[C any](config Config, open func(context.Context) (C, error), options ...Option[C]) (*Pool[C], error) {
-	p := &Pool[C]{open: open, drained: make(chan struct{}),
-		tracksUse: config.TrackUse, failsFast: config.FailFast, closesBehind: config.CloseBehind}
-	for _, option := range options {
-		if option == nil {
-			return nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
-		}
-		option(p)
+	p, settings, err := prepare(config, open, options)
+	if err != nil {
+		return nil, err
 	}
-	if open == nil {
-		return nil, &Error{Kind: ErrInvalid, Message: "open is nil"}
-	}
-	settings := config.settings()
 	defer settings.free()
-	p.listeners.choose(settings)
-	p.surround(config.Tracer, settings)
-	if settings.err != nil {
-		return nil, settings.err
-	}
-	var err error
 	if p.handle, err = newHandle(settings, p.abilities(), config.Name); err != nil {
 		return nil, err
 	}
-	p.marks = !p.view.read(p.handle) || p.around != nil || p.tracksUse
-	p.duties = settings.duties()
-	p.limits.read(settings)
-	p.limitOpens(config.OpenTimeout)
-	p.underway = newOpens(p.duties.opens)
+	p.equip(settings, config.OpenTimeout)
 	if err := p.fill(p.initial); err != nil {
 		return nil, unnamed(err)
 	}
 	p.tend()
-	p.listen()
 	return p, nil
+}
+
+// A pool that the library does not know yet, and its settings, which the caller frees.
+func prepare[C any](config Config, open func(context.Context) (C, error), options []Option[C]) (*Pool[C], *settings, error) {
+	p := &Pool[C]{open: open, drained: make(chan struct{}), allowed: make(chan struct{}, 1),
+		tracksUse: config.TrackUse, failsFast: config.FailFast, closesBehind: config.CloseBehind}
+	for _, option := range options {
+		if option == nil {
+			return nil, nil, &Error{Kind: ErrInvalid, Message: "an option is nil"}
+		}
+		option(p)
+	}
+	if open == nil {
+		return nil, nil, &Error{Kind: ErrInvalid, Message: "open is nil"}
+	}
+	settings := config.settings()
+	p.listeners.choose(settings)
+	p.surround(config.Tracer, settings)
+	if settings.err != nil {
+		settings.free()
+		return nil, nil, settings.err
+	}
+	return p, settings, nil
+}
+
+// What follows once the library knows it.
+func (p *Pool[C]) equip(settings *settings, openTimeout time.Duration) {
+	p.marks = !p.view.read(p.handle) || p.around != nil || p.tracksUse
+	p.duties = settings.duties()
+	p.view.turns.begin(&p.view, p.fairness)
+	p.queue.begins = &p.view.turns.anew
+	p.limits.read(settings)
+	p.limitOpens(openTimeout)
+	p.underway = newOpens(p.duties.opens)
 }
 
 // What this pool does for the library.
@@ -130,6 +152,7 @@ func (p *Pool[C]) abilities() int {
 // Opens the first connections, side by side, or none: then the pool is closed.
 func (p *Pool[C]) fill(count int) error {
 	p.filling.Store(true)
+	p.listen()
 	ctx, cancel := p.limited(context.Background())
 	defer cancel()
 	defer func() {
@@ -150,16 +173,15 @@ func (p *Pool[C]) fill(count int) error {
 func (p *Pool[C]) openFirst(ctx context.Context, count int) error {
 	opened := make(chan *outcome[C], count)
 	for begun, ended := 0, 0; ended < count; {
-		if begun < count && (p.opening == 0 || begun-ended < p.opening) {
-			next := following(p.handle)
-			if next.work != workOpen {
-				return &Error{Kind: ErrNoMemory}
-			}
-			begun++
-			go p.openInto(opened, next)
-			continue
+		begun += p.beginFirst(opened, count-begun, begun-ended)
+		if begun == ended && !p.shares {
+			return &Error{Kind: ErrNoMemory}
+		}
+		if begun == ended && p.handle.stats().BudgetCutOff != 0 {
+			return nil // nobody knows when it will be allowed
 		}
 		select {
+		case <-p.allowed:
 		case result := <-opened:
 			ended++
 			if result.panicked != nil {
@@ -169,16 +191,41 @@ func (p *Pool[C]) openFirst(ctx context.Context, count int) error {
 				return result.err
 			}
 		case <-ctx.Done():
-			return p.late(ctx, nil, unfinished(step{told: told{work: workOpen}}))
+			return p.late(ctx, nil, lacking(begun, ended, count))
 		}
 	}
 	return nil
 }
 
+// Begins as many opens as may be under way, and says how many.
+func (p *Pool[C]) beginFirst(opened chan<- *outcome[C], count, underway int) (begun int) {
+	for begun < count && (p.opening == 0 || underway+begun < p.opening) {
+		next := following(p.handle)
+		switch next.work {
+		case workOpen:
+			begun++
+			go p.openInto(opened, next)
+		case workNone:
+			return
+		default: // the budget allows less than before
+			p.begin(next, nil)
+		}
+	}
+	return
+}
+
+// Why New is over.
+func lacking(begun, ended, count int) string {
+	if begun > ended {
+		return unfinished(step{told: told{work: workOpen}})
+	}
+	return fmt.Sprintf("the budget has no permit for initial connection %d of %d", begun+1, count)
+}
+
 func (p *Pool[C]) openInto(opened chan<- *outcome[C], next step) {
 	result := new(outcome[C])
 	defer func() { opened <- result }()
-	p.run(context.Background(), next, result, nil)
+	p.run(context.Background(), next.task(), result, nil)
 }
 
 // Ends a context at the latest when a get would end that begins now.
@@ -188,7 +235,7 @@ func (p *Pool[C]) limited(ctx context.Context) (context.Context, context.CancelF
 
 // Get lends a connection: an idle one, else what comes first, one that is released or a new one, which it begins to open if
 // the caps allow.  It ends with ErrTimeout at the context's deadline or after Config.GetTimeout, whichever comes first, and
-// with ErrCancelled if the context is cancelled; the error that the context gives is behind them.
+// with ErrCancelled if the context is cancelled.  The error that the context gives is behind them.
 //
 // If open fails while another connection may still come, Get waits for that, and opens again from time to time; open's
 // last error is then behind ErrTimeout, too.  If none may come, it ends with ErrOpen and open's error at once.
@@ -261,13 +308,13 @@ func (p *Pool[C]) lend(lease int64) Lease[C] {
 
 // A get that finds no idle connection at once.
 func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool, unknown int64) (Lease[C], error) {
-	if exposesAll.Load() && p.bell.isDeaf() {
+	if p.shouldListen() && p.bell.isDeaf() {
 		p.listen()
 	}
 	most := p.patience(ctx)
 	var failed error // of the last open
 	for {
-		p.tell(next)
+		p.tell(&next)
 		switch {
 		case next.result > 0:
 			return p.lend(int64(next.result)), nil
@@ -292,7 +339,7 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool, unknow
 		if most.isOver() {
 			return Lease[C]{}, p.late(ctx, failed, "")
 		}
-		unknown = p.queue.unknown.Load()
+		most.began, unknown = moment(), p.queue.unknown.Load()
 		next = begin(p.handle, orNow(p.most(ctx, wait)), 0)
 	}
 }
@@ -307,7 +354,7 @@ func (p *Pool[C]) performFor(caller context.Context, next step) (*outcome[C], er
 // for it: what comes of that goes to the first in the queue.
 func (p *Pool[C]) queued(most patience, next step, unknown int64, work *errand) (Lease[C], error) {
 	ticket := int64(next.ticket)
-	mine, certain := p.queue.enter(ticket, unknown)
+	mine, certain := p.queue.enter(ticket, unknown, most.until)
 	defer p.queue.leave(ticket, mine)
 	work = p.send(most.ctx, work, ticket, next)
 	for next.ticket != 0 {
@@ -316,7 +363,7 @@ func (p *Pool[C]) queued(most patience, next step, unknown int64, work *errand) 
 		} else {
 			next = p.await(most, work, next, mine)
 		}
-		p.tell(next)
+		p.tell(&next)
 		p.passOn(work, ticket, next, mine)
 		if next.ticket != 0 {
 			work = p.send(most.ctx, work, ticket, next)
@@ -333,7 +380,9 @@ func (p *Pool[C]) queued(most patience, next step, unknown int64, work *errand) 
 // Waits until there is a lease, or a reason to look.
 func (p *Pool[C]) await(most patience, work *errand, now step, mine *waiter) (next step) {
 	ticket := int64(now.ticket)
-	lease, came := mine.wait(most, time.Duration(now.look_again))
+	at := most.lookAt(int64(now.look_again))
+	p.queue.lookAt(mine, at)
+	lease, came := mine.wait(most, at)
 	switch came {
 	case isGiven:
 		return leased(lease)
@@ -377,7 +426,7 @@ func (p *Pool[C]) passOn(work *errand, ticket int64, next step, mine *waiter) {
 	p.begin(next, nil)
 	if next.ticket != 0 {
 		next = mine.last(cancel(ticket))
-		p.tell(next)
+		p.tell(&next)
 	}
 	p.putBack(max(int64(next.result), 0))
 	panic(work.panicked.Load())
@@ -418,14 +467,16 @@ func (p *Pool[C]) late(ctx context.Context, failed error, message string) *Error
 	return ended
 }
 
-// Close closes the pool: nobody gets a connection any more, those who wait get ErrClosed, idle connections are closed
-// now, side by side, and others when they are released; opens that are under way are given up.  Then it waits until the last
+// Close closes the pool: nobody gets a connection any more, and waiters get ErrClosed.  Idle connections are closed
+// now, side by side, and others when they are released.  Opens that are under way are given up.  Then it waits until the last
 // one is closed or the context ends; the error says how many are still out.  If the context has ended before, it waits a tenth
 // of a second at most for the closes of idle connections.  Close may be called again, also to go on waiting.
 func (p *Pool[C]) Close(ctx context.Context) error {
 	if ctx == nil {
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
+	ctx, cancel := limit(ctx, 0)
+	defer cancel()
 	p.closed.Store(true)
 	p.handle.close()
 	p.underway.giveUp()

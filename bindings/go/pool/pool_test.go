@@ -243,7 +243,7 @@ func TestAFairnessBelowAMicrosecondIsNotTheDefault(t *testing.T) {
 }
 
 func TestSettingsAreSetByTheirNames(t *testing.T) {
-	settings := map[string]string{"max_open": "2", "initial": "2", "get_timeout_ms": "10", "name": "prices", "queue": "lifo"}
+	settings := map[string]string{"max_open": "2", "initial": "2", "get_timeout_ms": "300", "name": "prices", "queue": "lifo"}
 	p, f := newPool(t, pool.Config{MaxOpen: 5, Settings: settings})
 	if f.opened.Load() != 2 {
 		t.Errorf("%d opened", f.opened.Load())

@@ -9,36 +9,47 @@ import (
 	"time"
 )
 
-// How much later the library is asked to serve who waits, where those that release take back what they left.
+// How much later the library is asked to serve a waiter, where those that release take back what they left.
 const respite = 100 * time.Microsecond
 
 // The goroutines that wait, by their tickets.  The order is the library's; here is only how each is told.
 //
 // A lease is taken to its waiter by the goroutine that ended the one before: then the ticket is over, and nothing has to be
-// asked.  Who is told to look for an idle connection may find that the goroutine which left it has taken it back.  Where
-// that was so, the library is asked a little later to tell somebody: mostly a lease is taken to him before.
+// asked.  A waiter that is told to look for an idle connection may find that the goroutine which left it took it back.  Where
+// that was so, the library is asked a little later to tell somebody: mostly a lease is taken to it before.
+//
+// One timer is for all that wait: a timer of each would cost a good part of a wait, and a look at the clock at each change of
+// goroutines.
 type queue struct {
-	mutex   sync.Mutex // guards waiters, timer and left
+	mutex   sync.Mutex // guards waiters, timer and left, and the following two
+	over    *time.Timer
+	next    int64 // the moment when it rings; 0: it does not
 	waiters map[int64]*waiter
 	timer   *time.Timer
 	left    int64        // the lease after which the library is to be asked then
 	rings   atomic.Bool  // the timer will
 	hot     atomic.Bool  // who was told last found nothing
 	unknown atomic.Int64 // how often a ticket was told that was not here
+	begins  *atomic.Bool // somebody waits where nobody did
 	spare   sync.Pool
 }
 
 // Its channel has room for a lease and a word to look, which is 0.
 type waiter struct {
-	told  chan int64
-	timer *time.Timer
+	told chan int64
+	at   int64 // the moment when it is told to look if nothing came; 0: never.  Guarded by the mutex of the queue
 }
 
-// Begins a wait.  False: somebody was told since `unknown` was so many, which was perhaps this ticket: it looks once more.
-func (q *queue) enter(ticket int64, unknown int64) (w *waiter, certain bool) {
+// Begins a wait, and sees to it that it ends.  False: somebody was told since `unknown` was this many, which was perhaps this
+// ticket: it looks once more.
+func (q *queue) enter(ticket, unknown, until int64) (w *waiter, certain bool) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	return q.waiter(ticket), q.unknown.Load() == unknown
+	w = q.waiter(ticket)
+	if until != 0 {
+		q.tellAt(w, until)
+	}
+	return w, q.unknown.Load() == unknown
 }
 
 // A lease may come before its waiter.
@@ -53,6 +64,9 @@ func (q *queue) waiter(ticket int64) *waiter {
 	if q.waiters == nil {
 		q.waiters = make(map[int64]*waiter)
 	}
+	if len(q.waiters) == 0 {
+		q.begins.Store(true)
+	}
 	q.waiters[ticket] = w
 	return w
 }
@@ -60,9 +74,10 @@ func (q *queue) waiter(ticket int64) *waiter {
 // Ends a wait; the waiter is another's from now on.
 func (q *queue) leave(ticket int64, w *waiter) {
 	q.mutex.Lock()
+	w.at = 0
 	delete(q.waiters, ticket)
 	if len(q.waiters) == 0 {
-		q.hot.Store(false)
+		q.rest()
 	}
 	q.mutex.Unlock()
 	select {
@@ -70,6 +85,59 @@ func (q *queue) leave(ticket int64, w *waiter) {
 	default:
 	}
 	q.spare.Put(w)
+}
+
+// Nobody waits any more.  A timer that goes on would keep the pool.
+func (q *queue) rest() {
+	q.hot.Store(false)
+	if q.next != 0 {
+		q.over.Stop()
+		q.next = 0
+	}
+}
+
+// Sees to it that a waiter looks at a moment, or earlier; 0: it need not.  Called by the waiter, which alone writes when.
+func (q *queue) lookAt(w *waiter, moment int64) {
+	if moment == 0 || moment == w.at {
+		return
+	}
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.tellAt(w, moment)
+}
+
+func (q *queue) tellAt(w *waiter, moment int64) {
+	if w.at = moment; q.next == 0 || moment < q.next {
+		q.ringAt(moment)
+	}
+}
+
+func (q *queue) ringAt(at int64) {
+	q.next = at
+	if in := time.Duration(max(at-moment(), 0)); q.over == nil {
+		q.over = time.AfterFunc(in, q.ringOver)
+	} else {
+		q.over.Reset(in)
+	}
+}
+
+// Tells those to look whose moment has come.
+func (q *queue) ringOver() {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	now, next := moment(), int64(0)
+	for _, w := range q.waiters {
+		switch {
+		case w.at == 0:
+		case w.at <= now:
+			w.wake()
+		case next == 0 || w.at < next:
+			next = w.at
+		}
+	}
+	if q.next = 0; next != 0 {
+		q.ringAt(next)
+	}
 }
 
 // The ticket is over, so its waiter takes the lease, whatever else happens.
@@ -156,64 +224,52 @@ const (
 	isOver
 )
 
-// Waits for a lease, or to be told to look, but no longer than the library says that nothing can change without that.
-func (w *waiter) wait(most patience, lookAgain time.Duration) (lease int64, came event) {
-	in := most.left()
-	if lookAgain > 0 && (in < 0 || lookAgain < in) {
-		in = lookAgain
-	}
-	select {
-	case lease = <-w.told:
-	case <-w.after(in):
-		if most.isOver() {
+// Waits for a lease, or to be told to look.
+func (w *waiter) wait(most patience, lookAt int64) (lease int64, came event) {
+	if done := most.ctx.Done(); done == nil {
+		lease = <-w.told // costs less than to select
+	} else {
+		select {
+		case lease = <-w.told:
+		case <-done:
 			return 0, isOver
 		}
-		return 0, isDue
-	case <-most.ctx.Done():
-		came = isOver
 	}
-	w.stop(in)
-	if lease == 0 && came == isGiven {
-		came = isTold
-	}
-	return
-}
-
-// A tick of the time before does no harm: it is one more look.
-func (w *waiter) after(in time.Duration) <-chan time.Time {
 	switch {
-	case in < 0:
-		return nil
-	case w.timer == nil:
-		w.timer = time.NewTimer(in)
-	default:
-		w.timer.Reset(in)
+	case lease != 0:
+		return lease, isGiven
+	case most.isOver():
+		return 0, isOver
+	case lookAt != most.until && lookAt <= moment():
+		return 0, isDue
 	}
-	return w.timer.C
+	return 0, isTold
 }
 
-func (w *waiter) stop(in time.Duration) {
-	if in < 0 || w.timer.Stop() {
-		return
-	}
-	select {
-	case <-w.timer.C:
-	default:
-	}
-}
-
-// How long a get may wait: until its context ends, or a moment, if that is not zero.
+// How long a get may wait: until its context ends, or a moment, if that is not zero.  And when it last asked for something.
 type patience struct {
-	ctx   context.Context
-	until time.Time
+	ctx          context.Context
+	began, until int64
 }
 
 // A negative time: none.
 func (most patience) left() time.Duration {
-	if most.until.IsZero() {
+	if most.until == 0 {
 		return -1
 	}
-	return max(time.Until(most.until), 0)
+	return time.Duration(max(most.until-moment(), 0))
+}
+
+// When to look, if the library says that nothing can change until then without a word.
+func (most patience) lookAt(after int64) int64 {
+	if after == 0 {
+		return most.until
+	}
+	at := moment() + after
+	if most.until == 0 {
+		return at
+	}
+	return min(at, most.until)
 }
 
 func (most patience) isOver() bool {
@@ -222,7 +278,7 @@ func (most patience) isOver() bool {
 
 // The library counts in milliseconds and may be early by a part of one.
 func (most patience) wait() {
-	if most.until.IsZero() {
+	if most.until == 0 {
 		<-most.ctx.Done()
 		return
 	}

@@ -11,6 +11,9 @@ import (
 
 // WithSlog gives to a logger what WithLog gives to a function, with the pool's name as "pool".
 func WithSlog[C any](logger *slog.Logger) Option[C] {
+	if logger == nil {
+		return WithLog[C](nil)
+	}
 	return func(p *Pool[C]) {
 		p.log = func(level LogLevel, line string) {
 			logger.LogAttrs(context.Background(), levelOf(level), line, slog.String("pool", p.Name()))
@@ -45,6 +48,9 @@ var eventLevels = map[EventName]slog.Level{
 // LogEvents is a function for WithEvents that gives each event to a logger: its name as the message, and what it says as
 // attributes.  Those that come with each Get and Release are at slog.LevelDebug.
 func LogEvents(logger *slog.Logger) func(Event) {
+	if logger == nil {
+		return nil
+	}
 	return func(event Event) {
 		level, is := eventLevels[event.Name]
 		if !is {

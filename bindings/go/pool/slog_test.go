@@ -57,6 +57,14 @@ func TestALoggerGetsTheLinesOfTheLog(t *testing.T) {
 	}
 }
 
+func TestWithoutALoggerNothingIsWritten(t *testing.T) {
+	p, _ := newPool(t, pool.Config{}, pool.WithSlog[*connection](nil), pool.WithEvents[*connection](pool.LogEvents(nil)))
+	release(t, get(t, p))
+	if p.WakeUps() != 0 {
+		t.Error("somebody is woken to tell nobody")
+	}
+}
+
 func TestALoggerGetsEvents(t *testing.T) {
 	written := new(lines)
 	p, _ := newPool(t, pool.Config{}, pool.WithEvents[*connection](pool.LogEvents(written.logger())))

@@ -10,14 +10,27 @@ var errNoneIdle error = &Error{Kind: ErrTimeout, Message: "no connection is idle
 
 // AcquireAllIdle lends all connections that are idle now; it opens none and waits for none.  What Config.CheckAfter wants
 // checked is checked first, within the context.  Put back with Lease.ReleaseUnused, a connection stays as idle as it was.
-func (p *Pool[C]) AcquireAllIdle(ctx context.Context) []Lease[C] {
-	var leases []Lease[C]
+func (p *Pool[C]) AcquireAllIdle(ctx context.Context) (leases []Lease[C]) {
+	ended := false
+	defer func() {
+		if !ended { // a hook, check or tracer did not return, so the caller gets none of them
+			releaseUnused(leases)
+		}
+	}()
 	for {
 		lease, err := p.TryGetIdle(ctx)
 		if err != nil {
+			ended = true
 			return leases
 		}
 		leases = append(leases, lease)
+	}
+}
+
+// Deferred, so that each is released whatever happens in the release of another.
+func releaseUnused[C any](leases []Lease[C]) {
+	for _, lease := range leases {
+		defer lease.ReleaseUnused()
 	}
 }
 
@@ -25,6 +38,9 @@ func (p *Pool[C]) AcquireAllIdle(ctx context.Context) []Lease[C] {
 func (p *Pool[C]) TryGetIdle(ctx context.Context) (Lease[C], error) {
 	if ctx == nil {
 		return Lease[C]{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
+	}
+	if endOf(ctx) != nil {
+		return Lease[C]{}, over(ctx).in(p.handle, "")
 	}
 	if p.around != nil {
 		return p.getIdleAround(ctx)
@@ -53,7 +69,7 @@ func (p *Pool[C]) getIdleAround(ctx context.Context) (lease Lease[C], err error)
 func (p *Pool[C]) getIdle(ctx context.Context) (Lease[C], error) {
 	for {
 		next := beginIdle(p.handle)
-		p.tell(next)
+		p.tell(&next)
 		switch {
 		case next.result > 0:
 			return p.lend(int64(next.result)), nil
@@ -64,7 +80,7 @@ func (p *Pool[C]) getIdle(ctx context.Context) (Lease[C], error) {
 		case next.work != workCheck:
 			p.finish(next)
 		default:
-			if done, err := p.perform(ctx, ctx, next); done.lease != 0 || err != nil {
+			if done, err := p.performFor(ctx, next); done.lease != 0 || err != nil {
 				return p.lendIf(done.lease), err
 			}
 		}
@@ -73,16 +89,21 @@ func (p *Pool[C]) getIdle(ctx context.Context) (Lease[C], error) {
 
 // CreateResource opens one more connection, also where others are idle, and returns when it is there for the next Get.
 // It fails with ErrTimeout where Config.MaxOpen or MaxOpening leaves no room, and as a Get would if open fails or the
-// context ends first; then the open goes on, and its connection is kept.
+// context ends first.  Then the open goes on, and its connection is kept.
 func (p *Pool[C]) CreateResource(ctx context.Context) error {
+	if ctx != nil && endOf(ctx) != nil {
+		return over(ctx).in(p.handle, "")
+	}
 	opened, err := p.StartResource(ctx)
 	if err != nil {
 		return err
 	}
+	limited, cancel := limit(ctx, 0)
+	defer cancel()
 	select {
 	case err = <-opened:
 		return err
-	case <-ctx.Done():
+	case <-limited.Done():
 		return over(ctx).in(p.handle, "")
 	}
 }
@@ -93,7 +114,7 @@ func (p *Pool[C]) StartResource(ctx context.Context) (<-chan error, error) {
 		return nil, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
 	next := beginOpen(p.handle)
-	p.tell(next)
+	p.tell(&next)
 	if next.result < 0 {
 		return nil, p.failure(next)
 	}
@@ -106,10 +127,11 @@ func (p *Pool[C]) openSpare(values context.Context, next step, opened chan<- err
 	result := new(outcome[C])
 	defer p.tendAfter(result)
 	defer func() { opened <- result.spareError() }()
-	p.run(values, next, result, nil)
+	p.run(values, next.task(), result, nil)
+	p.underway.rouse()
 }
 
-// A panic of open is an error here, for nobody is there to go on with it.
+// A panic of open is an error here, because nobody is there to go on with it.
 func (o *outcome[C]) spareError() error {
 	if o.panicked != nil {
 		return &Error{Kind: ErrOpen, Err: o.panicked}

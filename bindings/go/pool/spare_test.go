@@ -175,6 +175,18 @@ func TestOneMoreGoesOnWhenItsContextEnds(t *testing.T) {
 	drain(t, p)
 }
 
+func TestWhereTheContextIsOverNothingIsLentOrBegun(t *testing.T) {
+	over, cancel := context.WithCancel(background)
+	cancel()
+	p, f := newPool(t, pool.Config{MaxOpen: 2, Initial: 1})
+	expect(t, p.CreateResource(over), pool.ErrCancelled)
+	_, err := p.TryGetIdle(over)
+	expect(t, err, pool.ErrCancelled)
+	if opened := f.opened.Load(); opened != 1 || len(p.AcquireAllIdle(over)) != 0 {
+		t.Errorf("%d were opened, and %d are idle", opened, p.Len())
+	}
+}
+
 func TestWithFailFastAGetWhoseOpenFailsWaitsForNothingElse(t *testing.T) {
 	sad := errors.New("sad")
 	var fails bool

@@ -30,20 +30,30 @@ const (
 )
 
 // Stats counts.
-func (p *Pool[C]) Stats() Stats { return p.early.addTo(p.handle.stats()) }
+func (p *Pool[C]) Stats() (stats Stats) {
+	p.handle.count(&stats)
+	p.early.addTo(&stats)
+	return
+}
 
 // Name is the pool's name, as in reports and errors.
 func (p *Pool[C]) Name() string { return p.handle.name() }
 
-func (h *handle) stats() Stats {
+func (h *handle) stats() (stats Stats) {
+	h.count(&stats)
+	return
+}
+
+// To copy these counts once more would be a good part of the whole.
+func (h *handle) count(stats *Stats) {
 	var counts C.pool_stats_t
 	C.stats_read(C.uintptr_t(h.address), &counts)
 	runtime.KeepAlive(h)
-	return statsOf(&counts)
+	stats.fill(&counts)
 }
 
-func timesOf(times *C.pool_times_t) Times {
-	return Times{
+func (t *Times) fill(times *C.pool_times_t) {
+	*t = Times{
 		Count: int64(times.count),
 		Sum:   time.Duration(times.sum_ns),
 		P50:   time.Duration(times.p50_ns),
@@ -64,6 +74,43 @@ func (h *handle) report(format int) (string, error) {
 		return "", &Error{Kind: ErrInvalid, Message: "no such format"}
 	}
 	return text, nil
+}
+
+// Health is how a pool is, as Health says it.
+type Health int
+
+// What a pool may be: see Pool.Health.
+const (
+	Healthy Health = iota // no Get has to wait
+	Busy                  // they wait, and connections come back
+	Stuck                 // they want a connection, and none came back for too long
+	Down                  // opens fail and no connection is left, or the pool is closed
+)
+
+func (h Health) String() string {
+	if h < Healthy || h > Down {
+		return "unknown"
+	}
+	return [...]string{"healthy", "busy", "stuck", "down"}[h]
+}
+
+// Health says how the pool is, and why, without taking a connection: for the probes of orchestrators.  A pool is Stuck
+// when Gets want a connection and nothing came back for stuckAfter; 0 or less: for as long as a Get waits at most.
+func (p *Pool[C]) Health(stuckAfter time.Duration) (Health, string) {
+	return p.handle.health(stuckAfter)
+}
+
+func (h *handle) health(stuckAfter time.Duration) (Health, string) {
+	ms := int64(-1)
+	if stuckAfter > 0 {
+		ms = roundUp(stuckAfter, time.Millisecond)
+	}
+	text := native.Pool_health_text(h.pool, ms)
+	runtime.KeepAlive(h)
+	if text == "" {
+		return Down, "no memory"
+	}
+	return Health(text[0] - '0'), text[1:]
 }
 
 // Version is the version of the C library.

@@ -143,19 +143,28 @@ static inline void step_end_broken(int64_t lease, struct step *told)
   step_end(lease, told);
 }
 
-/* A code of 0: it succeeded. */
-static inline void step_done(int64_t claim, int32_t code, const char *message, size_t size, struct step *told)
+static inline void step_report(int64_t claim, const pool_error_t *failure, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
+  tell(told, pool_step_done(claim, failure, NULL, &step), &step);
+  if (told->result < 0)
+    tell_failure(told);
+}
+
+static inline void step_done(int64_t claim, struct step *told)
+{
+  step_report(claim, NULL, told);
+}
+
+static inline void step_failed(int64_t claim, const char *message, size_t size, struct step *told)
+{
   pool_error_t failure = POOL_ERROR_INIT;
-  failure.code = code;
+  failure.code = POOL_E_OPEN;
   if (size >= sizeof failure.message)
     size = sizeof failure.message - 1;
   if (size)
     memcpy(failure.message, message, size);
-  tell(told, pool_step_done(claim, code ? &failure : NULL, NULL, &step), &step);
-  if (told->result < 0)
-    tell_failure(told);
+  step_report(claim, &failure, told);
 }
 
 static inline void step_next(uintptr_t pool, struct step *told)

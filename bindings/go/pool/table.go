@@ -26,7 +26,7 @@ type place[C any] struct {
 	pool  *Pool[C]
 	conn  C            // belongs to who has the lease or claim
 	life  *life        // of the connection; likewise
-	made  atomic.Int64 // a moment: when it was opened
+	made  atomic.Int64 // a moment: when its open began
 	used  atomic.Int64 // when a lease of it ended last that was used; noted with Config.TrackUse
 	holder
 }
@@ -39,14 +39,14 @@ func (t *table[C]) at(number int64) *place[C] {
 	return &group[slot&(1<<groupBits-1)]
 }
 
-// The same for who has the claim of work on it.
+// The same for the goroutine that has the claim of work on it.
 func (t *table[C]) claimed(number int64) *place[C] {
 	place := t.at(number)
 	place.pass()
 	return place
 }
 
-// Called by who comes to have a place that is not lent, and before it is left to others.  The library's words say who has it,
+// Called by a goroutine that comes to have a place, and before it is left to others.  The library's words say which has it,
 // of which the race detector knows nothing.
 func (p *place[C]) pass() {
 	if detectsRaces {

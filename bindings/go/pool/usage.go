@@ -15,13 +15,14 @@ func timeOf(moment int64) time.Time { return beginning.Add(time.Duration(moment)
 func (p *place[C]) fill(conn C, life *life) {
 	p.pass()
 	defer p.pass()
-	now := moment()
-	p.made.Store(now)
-	p.used.Store(now)
+	p.made.Store(life.began)
+	if p.pool.tracksUse {
+		p.used.Store(life.began)
+	}
 	p.conn, p.life = conn, life
 }
 
-// CreationTime is when open returned the connection.  Like Conn, it panics with ErrStale after the lease has ended.
+// CreationTime is when the open of the connection began.  Like Conn, it panics with ErrStale after the lease has ended.
 func (l Lease[C]) CreationTime() time.Time {
 	if !l.Valid() {
 		panic(stale())
@@ -61,6 +62,7 @@ func (l Lease[C]) ReleaseUnused() error {
 	}
 	next := endUnused(l.number)
 	l.place.pool.settle(next)
+	l.place.pool.underway.rouse()
 	return l.place.pool.failureIf(next)
 }
 
@@ -75,14 +77,16 @@ func (l Lease[C]) Hijack() (conn C, err error) {
 		p.ending(l, true)
 	}
 	next := endUnusable(l.number)
-	p.tell(next)
+	p.tell(&next)
 	if next.result < 0 {
 		return conn, p.failureIf(next)
 	}
 	if next.work == workClose {
 		var none C
 		l.place.conn, l.place.life = none, nil // it lives on
-		next = p.acknowledge(succeeded(int64(next.claim)))
+		claim := int64(next.claim)
+		next = step{}
+		p.acknowledge(&next, claim, nil)
 	}
 	p.finish(next)
 	return l.conn, nil

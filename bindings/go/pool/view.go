@@ -24,6 +24,7 @@ type view struct {
 	words     unsafe.Pointer // nil: the protocol is another, and all is asked of the library
 	attention *atomic.Uint32
 	is        C.pool_view_t
+	turns     turns
 	homes     [1 << homeBits]home
 }
 
@@ -31,10 +32,6 @@ const (
 	homeBits  = 5
 	stackBits = 11 // the smallest stack of a goroutine has so many bytes
 	scatter   = 0x9e3779b97f4a7c15
-
-	// So many leases of a connection make a turn, a power of two: then it goes to the first who waits.  One of them is what
-	// changes goroutines, and calls C; the others are much cheaper.
-	turn = 16
 )
 
 // The lease that the slot gives next which a goroutine with about this stack used last.  On a cache line of its own.
@@ -50,6 +47,16 @@ func (v *view) read(handle *handle) bool {
 	v.attention = (*atomic.Uint32)(v.is.attention)
 	v.words = v.is.slots
 	return true
+}
+
+// How many leases a connection was lent between two that it gave.
+func (v *view) between(earlier, later int64) int64 {
+	return (later - earlier) & int64(v.is.beyond-v.is.generation) / int64(v.is.generation)
+}
+
+// Whether both leases are of one connection.
+func (v *view) isSame(one, other int64) bool {
+	return (one^other)&int64(v.is.slot_mask) == 0
 }
 
 func (v *view) home() *home {
@@ -79,7 +86,7 @@ func (v *view) take(home *home) (lease int64, asks bool) {
 	return int64(guess), v.attention.Load()&uint32(v.is.get_asks) != 0 || guess&uint64(v.is.untimed) == 0
 }
 
-// To write one word is enough for a guess, for that is never torn; an atomic write would cost as much as the comparison.
+// To write one word is enough for a guess, because that is never torn; an atomic write would cost as much as the comparison.
 func (v *view) expect(home *home, lease int64) {
 	next := v.following(uint64(lease))
 	if detectsRaces || bits.UintSize < 64 {
@@ -113,6 +120,21 @@ func (v *view) give(lease int64) (ended, asks bool) {
 	return true, !v.hinted(slot) || v.asksAfter(lease)
 }
 
+// Ends a lease whose connection is to be closed, if nothing was noted of it: that step also takes the claim of the close.
+// The library is to be asked if somebody waits, say.
+func (v *view) discard(lease int64) (claim int64, asks bool) {
+	number := uint64(lease)
+	if v.words == nil || v.is.closing == 0 || number&uint64(v.is.untimed) == 0 {
+		return 0, false
+	}
+	base, next := number&^uint64(v.is.slot_mask), v.following(number)
+	word := (*atomic.Uint64)(v.slot(number))
+	if !word.CompareAndSwap(base+uint64(v.is.plain), next&^uint64(v.is.slot_mask)+uint64(v.is.closing)) {
+		return 0, false
+	}
+	return int64(next), v.attention.Load()&uint32(v.is.put_asks) != 0
+}
+
 // Whether the library is to be asked after a put.
 func (v *view) asksAfter(lease int64) bool {
 	attention := v.attention.Load()
@@ -133,7 +155,7 @@ func (v *view) endsTurn(lease int64) bool {
 	if v.words == nil || v.attention.Load()&uint32(v.is.waits) == 0 {
 		return false
 	}
-	return uint64(lease)&((turn-1)*uint64(v.is.generation)) == 0
+	return v.turns.endWith(lease)
 }
 
 // Whether those that look for an idle connection look at this slot.

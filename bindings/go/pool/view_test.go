@@ -4,6 +4,8 @@ package pool_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,4 +72,51 @@ func TestALeaseIsOutWhateverIsNotedOfIt(t *testing.T) {
 	if lease.Valid() {
 		t.Error("it has ended, and is valid")
 	}
+}
+
+func TestADiscardEndsALeaseOnce(t *testing.T) {
+	p, f := newPool(t, pool.Config{MaxOpen: 1})
+	release(t, get(t, p)) // the first lease of a slot is timed
+	for count := int64(1); count <= 50; count++ {
+		lease := get(t, p)
+		ended := make(chan error, 4)
+		for i := 0; i < cap(ended); i++ {
+			go func() { ended <- lease.Discard() }()
+		}
+		successes := 0
+		for i := 0; i < cap(ended); i++ {
+			if err := <-ended; err == nil {
+				successes++
+			} else {
+				expect(t, err, pool.ErrStale)
+			}
+		}
+		if stats := p.Stats(); successes != 1 || f.closed.Load() != count || stats.ClosedUnusable != count || stats.Open != 0 {
+			t.Fatalf("%d ends, %d closed, %+v", successes, f.closed.Load(), stats)
+		}
+		expect(t, lease.Release(), pool.ErrStale)
+	}
+}
+
+func TestAWaitEndsWhenTheLastConnectionBeginsToBeClosed(t *testing.T) {
+	var down atomic.Bool
+	proceed := make(chan struct{})
+	p, err := pool.New(pool.Config{MaxOpen: 2, RetryMin: time.Hour, RetryMax: time.Hour, BreakerAfter: 1},
+		func(context.Context) (*connection, error) {
+			if down.Load() {
+				return nil, errors.New("the server is down")
+			}
+			return new(connection), nil
+		},
+		pool.WithClose(func(*connection) error { <-proceed; return nil }))
+	succeed(t, err)
+	release(t, get(t, p)) // the first lease of a slot is timed
+	lease := get(t, p)
+	down.Store(true)
+	ended := begin(p, background)
+	eventually(t, "it waits for what is lent", func() bool { return p.Stats().Waiting == 1 })
+	go lease.Discard()
+	expect(t, await(t, ended).err, pool.ErrOpen)
+	close(proceed)
+	drain(t, p)
 }

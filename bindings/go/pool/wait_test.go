@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 	"libpool.example/go/pool"
 )
 
-const turn = 16 // leases, as in view.go
+const turn = 16 // leases at most, as in turns.go
 
 // A goroutine that waits in the queue for one lease.
 type patient struct {
@@ -52,6 +53,60 @@ func TestWhoRunsKeepsAConnectionForATurnAtMost(t *testing.T) {
 		if succeed(t, <-w.done); count > turn {
 			t.Fatalf("another waited for %d leases", count)
 		}
+	}
+}
+
+// Goroutines share connections until a turn has from `least` to `most` leases.
+func shareUntil(t *testing.T, p *pool.Pool[*connection], goroutines, least, most int, use func()) {
+	t.Helper()
+	var group sync.WaitGroup
+	end := time.Now().Add(30 * time.Second)
+	suits := func(leases int) bool { return leases >= least && leases <= most }
+	for i := 0; i < goroutines; i++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for !suits(p.LeasesOfATurn()) && time.Now().Before(end) {
+				lease, err := p.Get(background)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				use()
+				_ = lease.Release()
+			}
+		}()
+	}
+	group.Wait()
+	if !suits(p.LeasesOfATurn()) {
+		t.Errorf("a turn has %d leases, not %d to %d", p.LeasesOfATurn(), least, most)
+	}
+}
+
+func TestATurnHasManyShortLeasesOrALongOne(t *testing.T) {
+	long := func() { time.Sleep(20 * time.Millisecond) } // how long a lease lasts
+	for _, connections := range []int{1, 8} {
+		p, _ := newPool(t, pool.Config{MaxOpen: connections, Fairness: 20 * time.Millisecond})
+		shareUntil(t, p, 3*connections, 1, 1, long)
+		shareUntil(t, p, 3*connections, turn, turn, runtime.Gosched)
+		shareUntil(t, p, 3*connections, 1, 1, long)
+	}
+}
+
+func TestTimeInWhichNobodyWaitsMakesNoLeaseLonger(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: 5 * time.Millisecond})
+	shareUntil(t, p, 3, 1, 1, func() { time.Sleep(5 * time.Millisecond) })
+	shareUntil(t, p, 3, turn, turn, runtime.Gosched)
+	time.Sleep(200 * time.Millisecond) // many turns
+	lease := get(t, p)
+	w := wait(t, p)
+	for !w.served.Load() {
+		release(t, lease)
+		lease = get(t, p)
+	}
+	release(t, lease)
+	if succeed(t, <-w.done); p.LeasesOfATurn() != turn {
+		t.Errorf("a turn has %d leases", p.LeasesOfATurn())
 	}
 }
 

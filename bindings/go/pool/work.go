@@ -22,10 +22,10 @@ var (
 )
 
 const (
-	// So long Flush waits for closes at most, and so does New when it fails.
+	// This long Flush waits for closes at most, and so does New when it fails.
 	courtesy = time.Second
 
-	// So long Close waits for them although its context has ended before.
+	// This long Close waits for them although its context has ended before.
 	promptness = 100 * time.Millisecond
 
 	// An open that nobody asked for and that takes longer is not counted on.
@@ -64,6 +64,7 @@ type errand struct {
 	panicked atomic.Pointer[PanicError]
 	reported atomic.Bool   // the outcome of an open is there, but what the library asks for then is not done
 	bell     chan struct{} // of a get that is not in the queue: the outcome is there, or the open takes long
+	began    int64         // the moment when an open began; 0: not known
 }
 
 func (e *errand) report() {
@@ -71,6 +72,21 @@ func (e *errand) report() {
 		e.reported.Store(true)
 		wake(e.bell)
 	}
+}
+
+// As it was made.
+func (e *errand) clear() {
+	if e.ticket.Load() != 0 || e.failed.Load() != nil || e.panicked.Load() != nil { // to look costs less than to write
+		e.ticket.Store(0)
+		e.failed.Store(nil)
+		e.panicked.Store(nil)
+	}
+	e.reported.Store(false)
+	select {
+	case <-e.bell:
+	default:
+	}
+	e.began = 0
 }
 
 // The last open's error, or nil.
@@ -87,12 +103,15 @@ func (e *errand) failure() error {
 // Before the library knows, and perhaps tells the get that it is over.
 func (e *errand) note(failed error, panicked *PanicError) {
 	if failed != nil {
-		e.failed.Store(&failed)
+		e.noteFailure(failed)
 	}
 	if panicked != nil {
 		e.panicked.Store(panicked)
 	}
 }
+
+// A function of its own, for the error is allocated as it begins.
+func (e *errand) noteFailure(failed error) { e.failed.Store(&failed) }
 
 // Tells the get of what the library does not tell.
 func (e *errand) tellEnd(failsFast bool) {
@@ -105,7 +124,7 @@ func (p *Pool[C]) runFor(values context.Context, next step, e *errand) {
 	result := new(outcome[C])
 	defer p.tendAfter(result)
 	defer func() { e.tellEnd(p.failsFast) }()
-	p.run(values, next, result, e)
+	p.run(values, next.task(), result, e)
 }
 
 // ---- for a get that waits for nothing else ----
@@ -118,12 +137,12 @@ type job struct {
 
 // Opens or checks on behalf of a get.  That may take longer than the get may, so it runs in a goroutine of its own.
 func (p *Pool[C]) perform(ctx, values context.Context, next step) (*outcome[C], error) {
-	work := &job{done: make(chan struct{})}
+	work, duty := &job{done: make(chan struct{})}, next.task()
 	result := new(outcome[C])
 	go func() {
 		defer p.tendAfter(result) // not before the get goes on, which may have been told of something meanwhile
 		defer p.deliver(work, result)
-		p.run(values, next, result, nil)
+		p.run(values, duty, result, nil)
 	}()
 	select {
 	case <-work.done:
@@ -157,6 +176,7 @@ func (p *Pool[C]) putBack(lease int64) {
 		return
 	}
 	defer p.shield()
+	defer p.underway.rouse()
 	p.settle(end(lease))
 }
 
@@ -169,19 +189,20 @@ func (p *Pool[C]) runAlone(next step) {
 		slow := time.AfterFunc(slowOpen, p.tend)
 		defer slow.Stop()
 	}
-	p.run(context.Background(), next, result, nil)
+	p.run(context.Background(), next.task(), result, nil)
+	p.underway.rouse()
 }
 
 // ---- opening and checking ----
 
 // The errand is that of the get that waits, or nil.
-func (p *Pool[C]) run(values context.Context, next step, result *outcome[C], e *errand) {
-	defer p.report(next, result, e)
+func (p *Pool[C]) run(values context.Context, work task, result *outcome[C], e *errand) {
+	defer p.report(work, result, e)
 	defer result.catch()
-	if next.work == workOpen {
+	if work.work == workOpen {
 		p.openOne(values, result, e)
 	} else {
-		result.err = p.checkInTime(detached(values), p.table.claimed(int64(next.claim)).conn)
+		result.err = p.checkInTime(detached(values), p.table.claimed(work.claim).conn)
 	}
 	result.ended = true
 }
@@ -190,22 +211,26 @@ func (p *Pool[C]) openOne(values context.Context, result *outcome[C], e *errand)
 	life := newLife(values, e)
 	p.underway.begin(life)
 	result.life = life
+	returned := false
 	defer func() {
-		p.underway.end(life)
-		if !result.ended && result.err == nil {
-			life.end(context.Canceled) // it panicked
+		if !returned { // it panicked, say
+			p.underway.end(life)
+		}
+		if !result.ended {
+			life.end(isCancelled)
 		}
 	}()
 	conn, err := p.open(life)
-	switch late := life.opened(); {
+	returned = true
+	switch how := p.underway.end(life); {
 	case err == nil && isNil(conn):
 		err = errors.New("open returned no connection")
-	case err == nil && late == context.DeadlineExceeded:
+	case err == nil && how == isExpired:
 		err = errLate
 		p.drop(conn)
 	}
 	if err != nil {
-		life.end(context.Canceled)
+		life.end(isCancelled)
 	}
 	result.conn, result.err = conn, err
 	result.ended = true
@@ -247,15 +272,15 @@ func isNil(conn any) bool {
 	return false
 }
 
-func (p *Pool[C]) report(next step, result *outcome[C], e *errand) {
+func (p *Pool[C]) report(work task, result *outcome[C], e *errand) {
 	failure := result.err
-	opens := next.work == workOpen
+	opens := work.work == workOpen
 	if !opens {
-		p.table.at(int64(next.claim)).pass()
+		p.table.at(work.claim).pass()
 	}
 	if opens && failure == nil {
-		p.table.make(int64(next.claim), p).fill(result.conn, result.life)
-		p.cause.Store(nil)
+		p.table.make(work.claim, p).fill(result.conn, result.life)
+		p.forgetCause()
 	} else if opens {
 		p.noteCause(failure)
 		result.failed = failure
@@ -263,23 +288,36 @@ func (p *Pool[C]) report(next step, result *outcome[C], e *errand) {
 	if e != nil {
 		e.note(result.failed, result.panicked)
 	}
-	result.err = nil // after a failed check the get goes on
-	after := p.acknowledge(outcomeOf(next, failure))
-	switch {
-	case after.result > 0:
-		result.lease = int64(after.result)
-	case result.failed != nil && after.result != closedCode:
-		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: failure, Pool: p.handle.name()}
-	case opens || failure == nil:
-		result.err = p.failureIf(after)
+	var after step
+	p.acknowledge(&after, work.claim, failure)
+	result.lease, result.ticket = max(int64(after.result), 0), int64(after.ticket)
+	result.err, result.failure = nil, failure != nil // after a failed check the get goes on
+	if after.result <= 0 && (opens || failure == nil) {
+		p.conclude(result, &after)
 	}
-	result.message = after.message
-	result.ticket = int64(after.ticket)
-	result.failure = failure != nil
 	if e != nil {
 		e.report()
 	}
-	p.finishQuietly(after)
+	if after.work != workNone {
+		p.finishQuietly(&after)
+	}
+}
+
+// Why there is no lease.
+func (p *Pool[C]) conclude(result *outcome[C], after *step) {
+	result.message = after.message
+	if result.failed != nil && after.result != closedCode {
+		result.err = &Error{Kind: ErrOpen, Message: after.message, Err: result.failed, Pool: p.handle.name()}
+	} else {
+		result.err = p.failureIf(*after)
+	}
+}
+
+// To look costs less than to write.
+func (p *Pool[C]) forgetCause() {
+	if p.cause.Load() != nil {
+		p.cause.Store(nil)
+	}
 }
 
 func (p *Pool[C]) noteCause(failure error) {
@@ -294,32 +332,33 @@ func (p *Pool[C]) tendAfter(result *outcome[C]) {
 	}
 }
 
-// Tells the library.  What an error says of itself is the user's code, too.
-func outcomeOf(next step, failure error) (after step) {
+// Tells the library.
+func (p *Pool[C]) acknowledge(after *step, claim int64, failure error) {
 	if failure == nil {
-		return succeeded(int64(next.claim))
+		succeeded(claim, after)
+	} else {
+		reject(claim, failure, after)
 	}
-	message := ""
-	defer func() {
-		_ = recover()
-		after = failed(int64(next.claim), message)
-	}()
-	message = failure.Error()
-	return
-}
-
-func (p *Pool[C]) acknowledge(after step) step {
 	p.tell(after)
 	if p.closed.Load() {
 		p.noteDrained()
 	}
-	return after
+}
+
+// What an error says of itself is the user's code, too.
+func reject(claim int64, failure error, after *step) {
+	message := ""
+	defer func() {
+		_ = recover()
+		failed(claim, message, after)
+	}()
+	message = failure.Error()
 }
 
 // Where nobody is there to be told of a panic in close: it is counted as a close that failed.
-func (p *Pool[C]) finishQuietly(next step) {
+func (p *Pool[C]) finishQuietly(next *step) {
 	defer p.shield()
-	p.finish(next)
+	p.finish(*next)
 }
 
 func (p *Pool[C]) shield() {
@@ -350,10 +389,10 @@ func (p *Pool[C]) finishOne(next step) (after step) {
 	failure, ended := errEnded, false
 	defer func() {
 		if life != nil {
-			life.end(context.Canceled)
+			life.end(isCancelled)
 		}
 		place.pass()
-		after = p.acknowledge(outcomeOf(next, failure))
+		p.acknowledge(&after, int64(next.claim), failure)
 		if !ended {
 			p.finish(after) // the panic leaves, so nobody else does
 		}
@@ -371,6 +410,15 @@ func callIf[C any](function func(C) error, conn C) error {
 }
 
 func (p *Pool[C]) discard(lease int64) error {
+	if claim, asks := p.view.discard(lease); claim != 0 {
+		if asks {
+			next := given(lease)
+			p.tell(&next)
+			p.begin(next, nil)
+		}
+		p.settle(task{workClose, claim}.step())
+		return nil
+	}
 	next := endUnusable(lease)
 	p.settle(next)
 	return p.failureIf(next)
@@ -387,7 +435,7 @@ func (p *Pool[C]) discardBroken(lease int64) error {
 // ---- telling, and what nobody asked for ----
 
 // Those that wait are told.
-func (p *Pool[C]) announce(next step) {
+func (p *Pool[C]) announce(next *step) {
 	if next.given_to != 0 {
 		p.queue.give(int64(next.given_to), int64(next.given))
 	}
@@ -396,7 +444,7 @@ func (p *Pool[C]) announce(next step) {
 	}
 }
 
-// The same a little later, which is mostly in time, for whoever left the connection takes it back.
+// The same a little later, which is mostly in time, because the goroutine that left the connection takes it back.
 func (p *Pool[C]) askLater(lease int64) {
 	if !p.queue.rings.Load() {
 		p.queue.askLater(lease, min(p.fairness, respite), p.askNow)
@@ -406,12 +454,12 @@ func (p *Pool[C]) askLater(lease int64) {
 // The library is asked to tell those that wait for what a release has left.
 func (p *Pool[C]) askNow() {
 	next := given(p.queue.ring())
-	p.tell(next)
+	p.tell(&next)
 	p.begin(next, nil)
 	runtime.KeepAlive(p)
 }
 
-func (p *Pool[C]) tell(next step) {
+func (p *Pool[C]) tell(next *step) {
 	p.announce(next)
 	if next.more != 0 && !p.filling.Load() {
 		p.keeper.ask(p.keep)
@@ -419,7 +467,7 @@ func (p *Pool[C]) tell(next step) {
 }
 
 func (p *Pool[C]) settle(next step) {
-	p.tell(next)
+	p.tell(&next)
 	if p.closesBehind && next.work == workClose {
 		p.begin(next, nil)
 		return
@@ -436,7 +484,7 @@ func (p *Pool[C]) tend() {
 func (p *Pool[C]) tidy(closes *batch) time.Duration {
 	next := following(p.handle)
 	for ; next.result == 1; next = following(p.handle) {
-		p.announce(next)
+		p.announce(&next)
 		p.begin(next, closes)
 	}
 	if next.more != 0 {
@@ -450,13 +498,16 @@ func (p *Pool[C]) begin(next step, closes *batch) {
 	switch next.work {
 	case workClose, workReset:
 		closes.add()
-		go func() {
-			defer closes.end()
-			p.finishQuietly(next)
-		}()
+		go p.finishApart(next, closes)
 	case workOpen, workCheck:
 		go p.runAlone(next)
 	}
+}
+
+// With a copy of the step, so that those that begin nothing need not keep theirs for a goroutine.
+func (p *Pool[C]) finishApart(next step, closes *batch) {
+	defer closes.end()
+	p.finishQuietly(&next)
 }
 
 // Functions that were begun together; nil: nobody waits for them.

@@ -10,6 +10,8 @@
 package poolprometheus
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"libpool.example/go/pool"
@@ -27,6 +29,9 @@ func NewCollector(source pool.Source) *Collector {
 	c := &Collector{pool: source, own: make(map[string]*prometheus.Desc), standard: newStandard(source.Name())}
 	report, _ := source.Report(pool.Prometheus) // the format is known, so it does not fail
 	for _, each := range parse(report) {
+		if !strings.HasPrefix(each.name, "libpool_") {
+			continue // the standard's names are in the report too
+		}
 		var labels []string
 		if each.hasReasons() {
 			labels = []string{"reason"}
@@ -56,7 +61,7 @@ func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 			each.collect(desc, metrics)
 		}
 	}
-	c.standard.collect(families, c.pool.Limits(), metrics)
+	c.standard.collect(families, metrics)
 }
 
 func (f *family) collect(desc *prometheus.Desc, metrics chan<- prometheus.Metric) {

@@ -59,12 +59,13 @@ func TestMetricsHaveTheNamesOfTheLibraryAndOfOpenTelemetry(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `
-# HELP db_client_connection_count Connections by their state: used, idle or opening.
+# HELP db_client_connection_count Connections by state.
 # TYPE db_client_connection_count gauge
 db_client_connection_count{db_client_connection_pool_name="the \"prices\"",db_client_connection_state="idle"} 0
 db_client_connection_count{db_client_connection_pool_name="the \"prices\"",db_client_connection_state="opening"} 0
+db_client_connection_count{db_client_connection_pool_name="the \"prices\"",db_client_connection_state="other"} 0
 db_client_connection_count{db_client_connection_pool_name="the \"prices\"",db_client_connection_state="used"} 1
-# HELP db_client_connection_max The most connections that may be open; missing where there is no limit.
+# HELP db_client_connection_max The hard cap on connections, where there is one.
 # TYPE db_client_connection_max gauge
 db_client_connection_max{db_client_connection_pool_name="the \"prices\""} 9
 # HELP libpool_leases_total Leases that ended.
@@ -78,6 +79,37 @@ libpool_leases_total{pool="the \"prices\""} 2
 	}
 	if got := closedBy(t, registry)["unusable"]; got != 1 {
 		t.Errorf("closed as unusable: %v", got)
+	}
+}
+
+// A program that serves Report and one that has the collector show the same metrics, with the same texts.
+func TestTheCollectorHasTheMetricsOfTheReport(t *testing.T) {
+	p := newPool(t, pool.Config{Name: "prices", MaxOpen: 7, MinIdle: 1})
+	if err := lend(t, p).Release(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := p.Report(pool.Prometheus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reported := make(map[string]string)
+	for _, line := range strings.Split(text, "\n") {
+		if words := strings.SplitN(line, " ", 4); len(words) == 4 && words[1] == "HELP" {
+			reported[words[2]] = words[3]
+		}
+	}
+	families, err := registryOf(t, poolprometheus.NewCollector(p)).Gather()
+	if err != nil || len(reported) < 50 {
+		t.Fatalf("%d metrics in the report, %v", len(reported), err)
+	}
+	for _, family := range families {
+		if help, ok := reported[family.GetName()]; !ok || help != family.GetHelp() {
+			t.Errorf("%s: %q, and in the report %q", family.GetName(), family.GetHelp(), help)
+		}
+		delete(reported, family.GetName())
+	}
+	for name := range reported {
+		t.Errorf("the collector has no %s", name)
 	}
 }
 
@@ -106,13 +138,15 @@ func closedBy(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 
 // OpenTelemetry counts each get, the library those that were in the queue.
 func TestTheTimeOfWaitsIsThatOfAllGets(t *testing.T) {
-	p := newPool(t, pool.Config{Name: "prices"})
+	clients := newPool(t, pool.Config{Name: "prices"})
 	for i := 0; i < 5; i++ {
-		if err := lend(t, p).Release(); err != nil {
+		if err := lend(t, clients).Release(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	families, err := registryOf(t, poolprometheus.NewCollector(p)).Gather()
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(poolprometheus.NewCollector(clients))
+	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func (f *family) histogram() histogram {
 	return h
 }
 
-// The same with so many more that took no time.
+// The same with this many more that took no time.
 func (h histogram) withInstant(count uint64) histogram {
 	more := histogram{count: h.count + count, sum: h.sum, buckets: make(map[float64]uint64)}
 	for le, passed := range h.buckets {

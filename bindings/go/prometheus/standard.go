@@ -3,9 +3,9 @@
 package poolprometheus
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
+	"math"
 
-	"libpool.example/go/pool"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // The metrics of connection pools by OpenTelemetry's names, as Prometheus spells them.
@@ -16,19 +16,19 @@ type standard struct {
 
 func newStandard(name string) standard {
 	desc := func(metric, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("db_client_connection_"+metric, help, labels,
+		return prometheus.NewDesc("db_client_connection_"+metric, help+".", labels,
 			prometheus.Labels{"db_client_connection_pool_name": name})
 	}
 	return standard{
-		count:    desc("count", "Connections by their state: used, idle or opening.", "db_client_connection_state"),
-		max:      desc("max", "The most connections that may be open; missing where there is no limit."),
-		idleMax:  desc("idle_max", "The most connections that may be idle; missing where it was not set."),
-		idleMin:  desc("idle_min", "The connections that are kept idle."),
-		pending:  desc("pending_requests", "Gets that wait for a connection."),
-		timeouts: desc("timeouts_total", "Gets that ended at their deadline."),
-		wait:     desc("wait_time_seconds", "Time that gets waited which got a connection, those among them that did not wait."),
-		create:   desc("create_time_seconds", "Time of opens that succeeded."),
-		use:      desc("use_time_seconds", "Time from get to release, of one lease in 1024 of each slot, its first among them."),
+		count:    desc("count", "Connections by state", "db_client_connection_state"),
+		max:      desc("max", "The hard cap on connections, where there is one"),
+		idleMax:  desc("idle_max", "How many connections may be idle"),
+		idleMin:  desc("idle_min", "How many connections are kept idle"),
+		pending:  desc("pending_requests", "Gets that wait for a connection"),
+		timeouts: desc("timeouts_total", "Gets that ended at their deadline"),
+		wait:     desc("wait_time_seconds", "Time to get a connection, of every get; without a wait in the queue 0"),
+		create:   desc("create_time_seconds", "Time to open a connection"),
+		use:      desc("use_time_seconds", "Time between get and put, of one lease in 1024 of each slot, its first among them"),
 	}
 }
 
@@ -39,7 +39,7 @@ func (s *standard) describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-func (s *standard) collect(own map[string]family, limits pool.Limits, metrics chan<- prometheus.Metric) {
+func (s *standard) collect(own map[string]family, metrics chan<- prometheus.Metric) {
 	value := func(name string) float64 {
 		if family := own["libpool_"+name]; len(family.samples) == 1 {
 			return family.samples[0].value
@@ -56,13 +56,13 @@ func (s *standard) collect(own map[string]family, limits pool.Limits, metrics ch
 	gauge(s.count, value("connections_leased"), "used")
 	gauge(s.count, value("connections_idle"), "idle")
 	gauge(s.count, value("connections_opening"), "opening")
+	known := value("connections_leased") + value("connections_idle") + value("connections_opening")
+	gauge(s.count, math.Max(0, value("connections_open")-known), "other")
 	gauge(s.pending, value("waiting"))
-	gauge(s.idleMin, float64(limits.MinIdle))
-	if limits.MaxOpen > 0 {
-		gauge(s.max, float64(limits.MaxOpen))
-	}
-	if limits.MaxIdle >= 0 {
-		gauge(s.idleMax, float64(limits.MaxIdle))
+	gauge(s.idleMin, value("min_idle"))
+	gauge(s.idleMax, value("max_idle"))
+	if most := value("max_open"); most > 0 {
+		gauge(s.max, most)
 	}
 	metrics <- prometheus.MustNewConstMetric(s.timeouts, prometheus.CounterValue, value("timed_out_total"))
 	got, waits := value("leases_total")+value("connections_leased"), times("wait_seconds")

@@ -14,7 +14,7 @@ func (e *constructorError) Error() string { return e.err.Error() }
 
 func (e *constructorError) Unwrap() error { return e.err }
 
-// The key of the context that the constructor shall get as it is.
+// The key of the context that the constructor gets as it is.
 type givenKey struct{}
 
 // A context for package pool, which hands on its values only.
@@ -39,10 +39,16 @@ func (p *Pool[T]) construct(values context.Context) (*Resource[T], error) {
 	if !is {
 		ctx = constructing{Context: p.ends, values: values}
 	}
+	constructed := false
+	defer func() {
+		if !constructed { // it failed, or did not return
+			wish.settle(nil)
+		}
+	}()
 	value, err := p.constructor(ctx)
 	if err != nil {
-		wish.settle(nil)
 		return nil, &constructorError{err}
 	}
+	constructed = true
 	return &Resource[T]{value: value, made: time.Now(), used: now(), wish: wish}, nil
 }

@@ -3,12 +3,12 @@
 // Package puddle has the interface of github.com/jackc/puddle/v2 and runs on package pool.  So a program that uses
 // puddle, or pgxpool which does, runs on libpool with two lines in its go.mod and none changed in its code:
 //
-//	replace github.com/jackc/puddle/v2 => .../puddle
-//	replace libpool.example/go => ...
+//	replace github.com/jackc/puddle/v2 => /usr/local/share/pool/go/puddle
+//	replace libpool.example/go => /usr/local/share/pool/go
 //
 // Where the two differ: MaxSize is a hard cap, so a resource that is being destroyed counts until its destructor
-// returns; a constructor that panics does so in the Acquire that wanted its resource; and the order of waiting is
-// the library's, in which one that is running may overtake by a millisecond at most.
+// returns.  A constructor that panics does so in the Acquire that wanted its resource.  The order of waiting is the
+// library's, in which a goroutine that runs may overtake by a millisecond at most.
 package puddle
 
 import (
@@ -30,7 +30,7 @@ type Destructor[T any] func(res T)
 type Config[T any] struct {
 	Constructor Constructor[T]
 	Destructor  Destructor[T]
-	MaxSize     int32 // so many resources at most
+	MaxSize     int32 // this many resources at most
 }
 
 // ErrClosedPool is what Acquire and its like return when the pool is closed, also while they wait.
@@ -96,8 +96,8 @@ func settingsFor(maxSize int32) pool.Config {
 	return settings
 }
 
-// Close destroys all resources, those that are acquired when they are released, and returns when that is done.  Whoever
-// waits for a resource, or comes later, gets ErrClosedPool.
+// Close destroys all resources, those that are acquired when they are released, and returns when that is done.  A
+// caller that waits for a resource, or comes later, gets ErrClosedPool.
 func (p *Pool[T]) Close() {
 	p.closing.Store(true)
 	p.once.Do(func() {

@@ -5,6 +5,7 @@ package puddle
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -191,4 +192,34 @@ func TestWhatTheSettingsSayGoesForEachPool(t *testing.T) {
 		t.Errorf("%v, %s", err, text)
 	}
 	f.Close()
+}
+
+// It ends as if the resource could not be constructed: nobody is there to hand it out.
+func TestAnAcquireEndsAlthoughItsConstructorDoesNotReturnWhenThePoolIsClosed(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic("constructor") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			begun := make(chan struct{})
+			p, err := NewPool(&Config[int]{MaxSize: 1, Destructor: func(int) {}, Constructor: func(ctx context.Context) (int, error) {
+				close(begun)
+				<-ctx.Done()
+				leave()
+				return 0, nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan any, 1)
+			go func() {
+				defer func() { ended <- recover() }()
+				_, _ = p.Acquire(background)
+			}()
+			<-begun
+			p.Close()
+			select {
+			case <-ended:
+			case <-time.After(10 * time.Second):
+				t.Fatal("it goes on waiting")
+			}
+		})
+	}
 }

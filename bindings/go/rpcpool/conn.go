@@ -38,7 +38,7 @@ func (p PoolRconn) barred() error {
 }
 
 // Call calls a method of the server and waits for its reply.  If the connection was lost before the call was made, it is
-// made through another client of the pool; one that was lost during the call fails it, for the server may have done it.
+// made through another client of the pool.  One that was lost during the call fails it: the server may have done it.
 // That goes for clients of net/rpc; of those of other kinds the call fails, and the client is not lent again.
 func (p PoolRconn) Call(serviceMethod string, args interface{}, reply interface{}) error {
 	if err := p.barred(); err != nil {
@@ -97,7 +97,7 @@ func (p PoolRconn) start(method string, args, reply interface{}) (*client, *rpc.
 	return asked, p.RpcAble.Go(method, args, reply, make(chan *rpc.Call, 1)), nil
 }
 
-// Close gives the client back, or closes it if it is unusable, its connection was lost or the pool is closed; the error
+// Close gives the client back, or closes it if it is unusable, its connection was lost or the pool is closed.  The error
 // is that of closing one that was marked.  To close twice is an error, and nothing is touched.
 func (p PoolRconn) Close() error {
 	if p.handle == nil {

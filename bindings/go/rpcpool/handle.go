@@ -47,8 +47,8 @@ func (h *handle) see(err error) error {
 	return err
 }
 
-// Starts a call.  Where the transport was gone before, nothing was sent, so it is started anew through another client;
-// one that was opened for that and refuses as well has the last word.
+// Starts a call.  Where the transport was gone before, nothing was sent, so it is started anew through another client.
+// One that was opened for that and refuses as well has the last word.
 func (h *handle) start(method string, args, reply interface{}) (*client, *rpc.Call, error) {
 	var refusedAt time.Time
 	for {

@@ -5,10 +5,12 @@
 //
 //	import pool "libpool.example/go/rpcpool"
 //
-// It runs on package pool.  Where it differs from its ancestor, that was a fault: maxCap is a hard cap, so Get waits for
-// a client to come back, for half a minute at most, where the ancestor opened as many as there were callers; no client
-// is lent to two users, for closing a handle twice is an error, and a handle that was closed makes no calls; Get may be
-// called while the pool is being closed; and a client whose connection was lost is not lent again.
+// It runs on package pool.  Where it differs from maxatome/pool, that was a fault:
+//   - maxCap is a hard cap.  Get waits for a client to come back, for half a minute at most, where maxatome/pool opened as
+//     many as there were callers.
+//   - No client is lent to two users: closing a handle twice is an error, and a handle that was closed makes no calls.
+//   - Get may be called while the pool is being closed.
+//   - A client whose connection was lost is not lent again.
 package rpcpool
 
 import (
@@ -65,7 +67,7 @@ func NewChannelPool(initialCap, maxCap int, factory Factory) (Pool, error) {
 	return &clientPool{clients: clients}, nil
 }
 
-// The opening of the first clients: one after the other, and none after one has failed, as with the ancestor, whose users'
+// The opening of the first clients: one after the other, and none after one has failed, as with maxatome/pool, whose users'
 // factories may rely on that.
 type filling struct {
 	over  atomic.Bool
@@ -110,7 +112,7 @@ func (p *clientPool) Get() (RpcAble, error) {
 	return &PoolRconn{RpcAble: lease.Conn().RpcAble, handle: newHandle(p.clients, lease)}, nil
 }
 
-// The error as the ancestor's users know it: the factory's own, or ErrClosed.
+// The error as maxatome/pool's users know it: the factory's own, or ErrClosed.
 func cause(err error) error {
 	if errors.Is(err, pool.ErrClosed) {
 		return ErrClosed

@@ -8,6 +8,12 @@ package libpool;
  */
 @FunctionalInterface
 public interface Checker<C> {
-  /** Returns whether it is good; who throws means that it is not. */
+  /**
+   * Returns whether it is good; an exception means that it is not.
+   *
+   * @param connection the connection
+   * @return whether it is good
+   * @throws Exception what it likes
+   */
   boolean check(C connection) throws Exception;
 }

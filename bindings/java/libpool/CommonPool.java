@@ -5,14 +5,16 @@ import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
-/** What a pool is, whoever opens its connections: it has a handle of the library, is seen and is closed. */
+/** What a pool is, however its connections are opened: it has a handle of the library, is seen and is closed. */
 abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPool {
   private static final Cleaner CLEANER = Cleaner.create();
 
   final long handle; // valid as long as this object
   final String name;
-  final long getTimeoutMs;
+  volatile long getTimeoutMs;
   final Freer freer;
 
   CommonPool(Config config, String name, long handle) {
@@ -23,12 +25,16 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
     CLEANER.register(this, freer);
   }
 
-  /** Its name, shown in messages and reports. */
+  /** {@return its name, shown in messages and reports} */
   public String name() {
     return name;
   }
 
-  /** How many connections are idle; 0 after close. */
+  /**
+   * How many connections are idle; 0 after close.
+   *
+   * @return how many
+   */
   public int len() {
     try {
       return (int) Core.pool_len(handle);
@@ -37,7 +43,7 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
     }
   }
 
-  /** Counts of this pool. */
+  /** {@return counts of this pool} */
   public PoolStats stats() {
     try {
       return PoolStats.of(handle);
@@ -46,7 +52,55 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
     }
   }
 
-  /** What {@link #stats()} knows as text. */
+  /**
+   * Changes a setting while the pool runs, by the name that the library has for it: max_open, min_idle, min_open,
+   * get_timeout_ms, check_timeout_ms, idle_timeout_ms, max_lifetime_ms, keepalive_ms or leak_after_ms. It holds from now
+   * on; a new max_lifetime_ms for connections that are opened from now on.
+   *
+   * @param setting the library's name for it
+   * @param value the value
+   * @throws IllegalArgumentException if there is no such setting, it cannot change, or it cannot have this value
+   * @throws PoolClosedException if the pool is closed
+   *
+   */
+  public void set(String setting, long value) {
+    try {
+      Core.pool_set(handle, Objects.requireNonNull(setting, "setting"), value);
+      follow(setting, value);
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** A setting has changed. */
+  void follow(String setting, long value) {
+    if (setting.equals("get_timeout_ms")) {
+      getTimeoutMs = value;
+    }
+  }
+
+  /**
+   * A setting as it is now, by the name that the library has for it: max_open as a resize or poolctl has left it.
+   *
+   * @param setting the library's name for it
+   * @return its value
+   * @throws IllegalArgumentException if there is no such setting, or it is a text
+   *
+   */
+  public long setting(String setting) {
+    try {
+      return Core.pool_value_of(handle, Objects.requireNonNull(setting, "setting"));
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /**
+   * What {@link #stats()} knows as text.
+   *
+   * @param format how it is written
+   * @return the text
+   */
   public String report(Format format) {
     try {
       return Core.pool_report_text(handle, format.ordinal());
@@ -55,7 +109,22 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
     }
   }
 
-  /** Who holds what: the leases that are out at this moment. */
+  /**
+   * How this pool is, and why, without taking a connection: for the probes of orchestrators.
+   *
+   * @param stuckAfter the pool is stuck when gets want a connection and nothing came back for this long; null: for as long as
+   *     a get waits at most
+   * @return how it is
+   */
+  public Health health(@Nullable Duration stuckAfter) {
+    try {
+      return Health.of(Core.pool_health_text(handle, stuckAfter == null ? -1 : Math.max(1, stuckAfter.toMillis())));
+    } finally {
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  /** {@return the leases: the leases that are out at this moment} */
   public List<LeaseInfo> leases() {
     try {
       return Step.leases(handle);
@@ -94,10 +163,12 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
   /**
    * Closes the pool: from now on nobody gets a connection, all waiters get a {@link PoolClosedException}, idle
    * connections are closed, others when they come back. May be called again, also to go on draining. A callback of the
-   * same pool must not wait here, for it would wait for itself.
+   * same pool must not wait here, because it would wait for itself.
    *
    * @param drain how long to wait until the last connection has come back and been closed
    * @return how many connections are still open
+   *
+   * @throws InterruptedException if the thread is interrupted while it waits
    */
   public int close(Duration drain) throws InterruptedException {
     return drain(atLeastZero(drain, "drain"));

@@ -17,12 +17,15 @@ import java.util.concurrent.locks.LockSupport;
  * which reaches the real one after that. Statements and results that come from it know it and not the real one. The
  * methods that only call the real one are generated: see Delegates.java.
  */
-abstract class ConnectionHandle implements Connection {
+abstract class ConnectionHandle extends Holding<PhysicalConnection> implements Connection {
   private static final VarHandle STATE;
   private static final int CLOSED = Integer.MIN_VALUE;
   private static final int LISTING = 1; // a thread changes the list
   private static final int CALL = 2; // one more call that the close waits for
   private static final int CALLS_PER_LOOK = 64;
+  private static final int GIVE_BACK = 0; // the ways to end it
+  private static final int ABORT = 1;
+  private static final int EVICT = 2;
   private static final long LOOK_NS = 50_000;
 
   static {
@@ -33,16 +36,39 @@ abstract class ConnectionHandle implements Connection {
     }
   }
 
-  private final Lease<PhysicalConnection> lease;
   private Tracked newest; // of what is open, in a list; belongs to the thread that is LISTING, or has closed
   private volatile int state;
 
-  ConnectionHandle(Lease<PhysicalConnection> lease) {
-    this.lease = lease;
+  ConnectionHandle(Pool<PhysicalConnection, SQLException> pool) {
+    super(pool);
   }
 
-  static Connection of(Lease<PhysicalConnection> lease) {
-    return new ConnectionDelegate(lease);
+  /** Gets a connection from the pool. */
+  static Connection of(Pool<PhysicalConnection, SQLException> pool) throws SQLException, InterruptedException {
+    ConnectionHandle handle = new ConnectionDelegate(pool);
+    if (!pool.get(handle, pool.getTimeoutMs)) { // without time to wait
+      throw pool.failure(CoreConstants.POOL_E_TIMEOUT, null);
+    }
+    return handle;
+  }
+
+  @Override
+  final void begin() {
+    try {
+      connection.beginRequest();
+    } catch (SQLException e) { // which the pool's opener throws, too, so the pool's get may
+      throw ConnectionHandle.<RuntimeException>same(e);
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <X extends Exception> X same(Exception e) throws X {
+    throw (X) e;
+  }
+
+  /** Before its user has it. */
+  final void isLent(Trackers trackers, long now) {
+    connection.isLent(trackers, now);
   }
 
   // ---- for the generated methods
@@ -53,15 +79,21 @@ abstract class ConnectionHandle implements Connection {
 
   private PhysicalConnection physical() throws SQLException {
     requireOpen();
-    PhysicalConnection physical = lease.peek();
+    PhysicalConnection physical = connection;
     if (physical == null) { // another thread has just closed it
       throw over();
     }
+    physical.use();
     return physical;
   }
 
+  /**
+   * Before each call. A plain read, so that a loop over the rows of a result is compiled as without it. A thread sees what
+   * it closed itself and what was closed before it was told so. Where nothing orders a close and a call, the call may come
+   * first in any case. See {@link #enter()}.
+   */
   final void requireOpen() throws SQLException {
-    if (state < 0) {
+    if ((int) STATE.get(this) < 0) {
       throw over();
     }
   }
@@ -77,7 +109,7 @@ abstract class ConnectionHandle implements Connection {
 
   /** The driver's error, which may mean that the connection is of no use any more. */
   final SQLException failed(SQLException e) {
-    PhysicalConnection physical = lease.peek();
+    PhysicalConnection physical = connection;
     if (state >= 0 && physical != null) {
       physical.note(e);
     }
@@ -165,21 +197,59 @@ abstract class ConnectionHandle implements Connection {
 
   @Override
   public final void close() {
-    PhysicalConnection physical = firstClose();
-    if (physical == null) {
+    try {
+      finish(GIVE_BACK, null);
+    } catch (SQLException e) {
+      throw new AssertionError("only the driver's abort throws that", e);
+    }
+  }
+
+  @Override
+  public final void abort(Executor executor) throws SQLException {
+    finish(ABORT, executor);
+  }
+
+  /** Closes it and what it wraps, which nobody gets any more. Does nothing if it is closed. */
+  final void evict() {
+    try {
+      finish(EVICT, null);
+    } catch (SQLException e) {
+      throw new AssertionError("only the driver's abort throws that", e);
+    }
+  }
+
+  private void finish(int way, Executor executor) throws SQLException {
+    if ((int) STATE.getAndBitwiseOr(this, CLOSED) < 0) {
       return;
     }
+    try {
+      awaitCalls();
+      connection.tellUse();
+      switch (way) {
+        case ABORT -> abort(connection, executor);
+        case EVICT -> end(false, connection.isBroken());
+        default -> giveBack(connection);
+      }
+    } catch (Throwable e) { // no calls: the stack may be too short for one
+      if (number != 0) {
+        synchronized (pool.debts) {
+          pool.debts.numbers[pool.debts.last = (pool.debts.last + 1) & Debts.MASK] = number;
+          pool.debts.any = true;
+        }
+        number = 0;
+        pool.attendToDebts();
+      }
+      throw e;
+    }
+  }
+
+  private void giveBack(PhysicalConnection physical) {
     for (Tracked each = newest; each != null; each = each.next) {
       physical.note(closeQuietly(each));
     }
     newest = null;
     boolean usable = !physical.isBroken() && isReset(physical);
-    try {
-      give(physical, usable);
-    } catch (StackOverflowError e) {
-      state = 0; // another close may succeed
-      throw e;
-    }
+    end(usable, physical.isBroken());
   }
 
   /** Here and not in the pool, which would ask for it by one more step of its own. */
@@ -193,45 +263,19 @@ abstract class ConnectionHandle implements Connection {
     }
   }
 
-  private void give(PhysicalConnection physical, boolean usable) {
-    if (physical.isBroken()) {
-      lease.discardBroken();
-    } else if (usable) {
-      lease.close();
-    } else {
-      lease.discard();
-    }
-  }
-
-  @Override
-  public final void abort(Executor executor) throws SQLException {
-    PhysicalConnection physical = firstClose();
-    if (physical == null) {
-      return;
-    }
+  private void abort(PhysicalConnection physical, Executor executor) throws SQLException {
     try {
       physical.connection().abort(executor);
     } finally {
-      give(physical, false);
+      end(false, physical.isBroken());
     }
   }
 
-  /**
-   * Returns the connection to the first who closes it, else null. No new call begins after that, and those that must
-   * not reach the next user are over.
-   */
-  private PhysicalConnection firstClose() {
-    if ((int) STATE.getAndBitwiseOr(this, CLOSED) < 0) {
-      return null;
-    }
+  /** No new call begins after the first close, and those that must not reach the next user are over after this. */
+  private void awaitCalls() {
     while (state != CLOSED) {
       LockSupport.parkNanos(this, LOOK_NS);
     }
-    PhysicalConnection physical = lease.peek();
-    if (physical == null) { // the stack of the first close ended within that of the lease
-      lease.discard();
-    }
-    return physical;
   }
 
   /** The connection must go back whatever the driver throws, which is returned; null: nothing. */
@@ -320,7 +364,7 @@ abstract class ConnectionHandle implements Connection {
 
   @Override
   public final String toString() {
-    PhysicalConnection physical = lease.peek();
+    PhysicalConnection physical = connection;
     boolean over = isClosed() || physical == null;
     return over ? "a connection that was given back" : "pooled " + physical.connection();
   }

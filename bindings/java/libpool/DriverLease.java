@@ -5,6 +5,7 @@ import java.lang.ref.Cleaner;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The right to use one connection of a {@link DriverPool} until it is closed. Closing it gives the connection back; once
@@ -62,6 +63,7 @@ public final class DriverLease implements AutoCloseable {
   /**
    * Calls a method of the server and waits for its reply.
    *
+   * @param method as the server calls it
    * @param args in the notation of the driver: for jsonrpc one JSON value
    * @return the reply in the same notation
    * @throws PoolRemoteException if the server answers with an error; the connection is good
@@ -69,6 +71,7 @@ public final class DriverLease implements AutoCloseable {
    * @throws PoolTimeoutException if there was no reply within callTimeout
    * @throws IllegalStateException if the lease was closed
    * @throws InterruptedException if the thread is interrupted; the call goes on, and its reply is dropped
+   *
    */
   public byte[] call(String method, byte[] args) throws InterruptedException {
     return pool.await(begin(method, args));
@@ -77,6 +80,11 @@ public final class DriverLease implements AutoCloseable {
   /**
    * Calls a method of the server. The future completes in a thread of {@link java.util.concurrent.ForkJoinPool#commonPool()}
    * and fails as {@link #call} does; to cancel it does not end the call. The lease may be closed meanwhile.
+   *
+   *
+   * @param method as the server calls it
+   * @param args in the notation of the driver
+   * @return the reply, when it has come
    */
   public CompletableFuture<byte[]> callAsync(String method, byte[] args) {
     return begin(method, args).thenApplyAsync(DriverPool::reply);
@@ -94,7 +102,7 @@ public final class DriverLease implements AutoCloseable {
    * @param tag a few words, or null for none
    * @throws IllegalStateException if the lease was closed
    */
-  public void tag(String tag) {
+  public void tag(@Nullable String tag) {
     Core.pool_tag(number(), tag);
   }
 

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A pool of connections of a driver of the library, which opens, checks and closes them on threads of its own. What one
@@ -21,7 +22,7 @@ import java.util.concurrent.ExecutionException;
  * All methods may be called by any thread at any moment.
  */
 public final class DriverPool extends CommonPool {
-  private final boolean looksForLeaks;
+  private volatile boolean looksForLeaks;
   private final Mail mail = Mail.mail();
 
   DriverPool(Config config, String name, long handle) {
@@ -34,6 +35,8 @@ public final class DriverPool extends CommonPool {
    *
    * @param driver its name: the library looks for {@code pool-NAME.so}
    * @param address in the driver's own notation; for jsonrpc {@code HOST:PORT} or {@code unix:/PATH}
+   *
+   * @return a builder
    */
   public static DriverPoolBuilder builder(String driver, String address) {
     return new DriverPoolBuilder(
@@ -44,22 +47,42 @@ public final class DriverPool extends CommonPool {
    * Begins to make a pool of what a URL names, as in {@code jsonrpc://localhost:1234?pool.max_open=5}: the driver by the
    * scheme, a setting of the pool by each parameter {@code pool.NAME}, which goes before that of the builder, and the
    * rest as the driver understands it. A pool without a name is called as the scheme.
+   *
+   *
+   * @param url as the driver knows it
+   * @return a builder
    */
   public static DriverPoolBuilder builder(String url) {
     return new DriverPoolBuilder(Objects.requireNonNull(url, "url"));
   }
 
-  /** Makes a pool of what a URL names; see {@link #builder(String)}. */
+  /**
+   * Makes a pool of what a URL names; see {@link #builder(String)}.
+   *
+   * @param url as the driver knows it
+   * @return the pool
+   */
   public static DriverPool open(String url) {
     return builder(url).build();
   }
 
-  /** Makes a pool with the usual settings. */
+  /**
+   * Makes a pool with the usual settings.
+   *
+   * @param driver its name
+   * @param address in the driver's own notation
+   * @return the pool
+   */
   public static DriverPool open(String driver, String address) {
     return builder(driver, address).build();
   }
 
-  /** The same as {@link #get(Duration)} with the configured timeout. */
+  /**
+   * The same as {@link #get(Duration)} with the configured timeout.
+   *
+   * @return a lease
+   * @throws InterruptedException if the thread is interrupted while it waits
+   */
   public DriverLease get() throws InterruptedException {
     return get(getTimeoutMs);
   }
@@ -68,18 +91,24 @@ public final class DriverPool extends CommonPool {
    * Gets a connection: an idle one, else the next that is opened or given back.
    *
    * @param timeout 0 or more
+   * @return a lease
    * @throws PoolOpenException if it could not be opened
    * @throws PoolTimeoutException if the time is over
    * @throws PoolClosedException if the pool is closed, also meanwhile
    * @throws PoolOverloadException if too many are waiting
    * @throws InterruptedException if the thread is interrupted while it waits; then it has got nothing
+   *
    */
   public DriverLease get(Duration timeout) throws InterruptedException {
     return get(atLeastZero(timeout, "timeout"));
   }
 
-  /** Gets an idle connection; null if there is none now. */
-  public DriverLease tryGet() {
+  /**
+   * Gets an idle connection; null if there is none now.
+   *
+   * @return a lease, or null
+   */
+  public @Nullable DriverLease tryGet() {
     DriverLease lease = new DriverLease(this);
     long number = Mail.get(handle);
     if (number == CoreConstants.POOL_E_TIMEOUT) {
@@ -104,6 +133,14 @@ public final class DriverPool extends CommonPool {
     return lease.lend(number);
   }
 
+  @Override
+  void follow(String setting, long value) {
+    super.follow(setting, value);
+    if (setting.equals("leak_after_ms")) {
+      looksForLeaks = value > 0;
+    }
+  }
+
   /** Whether a lease that nobody has any more is to be found. */
   boolean looksForLeaks() {
     return looksForLeaks;
@@ -114,7 +151,7 @@ public final class DriverPool extends CommonPool {
     return mail.call(this, lease, method, args);
   }
 
-  /** For a lease: waits for the reply. Who is interrupted leaves the call to itself. */
+  /** For a lease: waits for the reply. After an interrupt the call goes on by itself. */
   byte[] await(Mail.Question question) throws InterruptedException {
     try {
       return reply(mail.await(question));
@@ -136,7 +173,11 @@ public final class DriverPool extends CommonPool {
     return PoolException.of(code, letter.text() == null ? Core.pool_strerror(code) : Text.string(letter.text()));
   }
 
-  /** Replaces all connections; see {@link Pool#flush()}. */
+  /**
+   * Replaces all connections; see {@link Pool#flush()}.
+   *
+   * @return how many connections are concerned
+   */
   public int flush() {
     try {
       return Core.pool_flush(handle);
@@ -145,7 +186,11 @@ public final class DriverPool extends CommonPool {
     }
   }
 
-  /** Ends the waits of all gets that wait now; see {@link Pool#evict()}. */
+  /**
+   * Ends the waits of all gets that wait now; see {@link Pool#evict()}.
+   *
+   * @return how many
+   */
   public int evict() {
     try {
       return Core.pool_evict(handle);
@@ -154,7 +199,11 @@ public final class DriverPool extends CommonPool {
     }
   }
 
-  /** Lends nothing until {@link #resume()}; see {@link Pool#pause()}. */
+  /**
+   * Lends nothing until {@link #resume()}; see {@link Pool#pause()}.
+   *
+   * @return how many connections are in use
+   */
   public int pause() {
     try {
       return Core.pool_pause(handle);
@@ -163,7 +212,11 @@ public final class DriverPool extends CommonPool {
     }
   }
 
-  /** Takes one {@link #pause()} back; see {@link Pool#resume()}. */
+  /**
+   * Takes one {@link #pause()} back; see {@link Pool#resume()}.
+   *
+   * @return how many pauses remain
+   */
   public int resume() {
     try {
       return Core.pool_resume(handle);
@@ -172,7 +225,12 @@ public final class DriverPool extends CommonPool {
     }
   }
 
-  /** Changes the hard cap; see {@link Pool#resize(int)}. */
+  /**
+   * Changes the hard cap; see {@link Pool#resize(int)}.
+   *
+   * @param maxOpen how many; 0: no hard cap
+   * @return how many connections are still too many
+   */
   public int resize(int maxOpen) {
     try {
       return Core.pool_resize(handle, maxOpen);
@@ -181,7 +239,7 @@ public final class DriverPool extends CommonPool {
     }
   }
 
-  /** The library waits in a thread of its own, for nobody can interrupt it. */
+  /** The library waits in a thread of its own, because nobody can interrupt it. */
   @Override
   int drain(long drainMs) throws InterruptedException {
     freer.close();

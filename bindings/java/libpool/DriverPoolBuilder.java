@@ -25,12 +25,22 @@ public final class DriverPoolBuilder extends Settings<DriverPoolBuilder> {
     return this;
   }
 
-  /** So many threads of the library open connections; at least 1. */
+  /**
+   * This many threads of the library open connections; at least 1.
+   *
+   * @param openers how many
+   * @return this
+   */
   public DriverPoolBuilder openers(int openers) {
     return set("openers", openers);
   }
 
-  /** How long a call takes at most; -1 ms: no limit. */
+  /**
+   * How long a call takes at most; -1 ms: no limit.
+   *
+   * @param callTimeout how long; -1 ms: no limit
+   * @return this
+   */
   public DriverPoolBuilder callTimeout(Duration callTimeout) {
     return set("call_timeout_ms", Millis.of(callTimeout));
   }
@@ -38,8 +48,10 @@ public final class DriverPoolBuilder extends Settings<DriverPoolBuilder> {
   /**
    * Loads the driver, makes the pool and opens its first {@link #initial} connections.
    *
+   * @return the pool
    * @throws IllegalArgumentException if a setting, the address or the URL is wrong
    * @throws PoolException if there is no such driver, or a connection could not be opened
+   *
    */
   public DriverPool build() {
     require(address.indexOf(0) < 0, "the address contains a zero character");

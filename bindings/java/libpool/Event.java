@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Something that happened in a pool, see {@link PoolBuilder#events}. The names are those of the library's
@@ -26,12 +27,12 @@ import java.util.Map;
 public record Event(
     String pool,
     String name,
-    String reason,
+    @Nullable String reason,
     int code,
     long lease,
     long connection,
     long thread,
-    Duration duration,
+    @Nullable Duration duration,
     String tag,
     String message,
     long lost) {

@@ -21,6 +21,11 @@ public interface ExceptionOverride {
     KEEP
   }
 
-  /** Is asked for each exception of a chain of {@link SQLException#getNextException()}, until one is not by default. */
+  /**
+   * Is asked for each exception of a chain of {@link SQLException#getNextException()}, until one is not by default.
+   *
+   * @param exception what the driver threw
+   * @return what it means
+   */
   Verdict decide(SQLException exception);
 }

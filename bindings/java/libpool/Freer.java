@@ -16,6 +16,7 @@ final class Freer implements Runnable {
   private final String name;
   private volatile boolean closed;
   private volatile Keeper keeper; // null: the pool has none
+  private volatile boolean mayListen; // a thread of the pool's own
   private volatile Workers workers; // null: others open and close
   private volatile Closer<Object> closer;
 
@@ -29,9 +30,17 @@ final class Freer implements Runnable {
     closed = true;
   }
 
+  /** The object goes, and another has the pool. */
+  void leaveAlone() {
+    closed = true;
+    keeper = null;
+    workers = null;
+  }
+
   /** It ends with the pool. */
-  void setKeeper(Keeper keeper) {
+  void setKeeper(Keeper keeper, boolean mayListen) {
     this.keeper = keeper;
+    this.mayListen = mayListen;
   }
 
   @SuppressWarnings("unchecked") // it gets what the pool's opener returned
@@ -57,7 +66,7 @@ final class Freer implements Runnable {
     if (!closed) {
       LOG.log(System.Logger.Level.WARNING, "{0}: nobody has this pool any more, and it was never closed", name);
     }
-    if (keeper != null) {
+    if (keeper != null && mayListen) {
       Step.ring(handle); // its listener ends
     }
     try {

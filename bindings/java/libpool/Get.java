@@ -10,7 +10,7 @@ import java.util.concurrent.locks.LockSupport;
  * checks run in the pool's own threads. A get with a place in the queue takes what comes first meanwhile, and what comes
  * of its work goes to the waiter whose turn it is.
  */
-final class Get<C, X extends Exception> {
+final class Get<C, X extends Exception> extends Debt {
   private static final int MOMENTS = 2;
   private static final long MOMENTS_NS = 200_000; // where others need the processors, a moment is long
   private static final long REST_NS = 50_000;
@@ -28,16 +28,15 @@ final class Get<C, X extends Exception> {
   private long lingersSince;
   private int moments;
 
-  // What this get owes the library. Each is set before the next call, which may fail for want of stack or memory.
-  long said; // what was not read yet; 0: nothing
-  Step step; // what was read last, if its lease or work is not somebody's yet; else null
+  // With what a Debt has, what this get owes the library.
   long ticket; // the place in the queue; 0: none
+  Job job; // perhaps done, perhaps not even begun; null: none
 
   /**
    * @param looked what was said, was said to one that only looked and has no time for the library
    */
   Get(Pool<C, X> pool, long timeoutMs, long said, boolean looked) {
-    this.said = said;
+    super(said);
     this.pool = pool;
     this.timeoutMs = timeoutMs;
     timeless = looked && timeoutMs != 0;
@@ -46,6 +45,28 @@ final class Get<C, X extends Exception> {
 
   /** Returns a lease; or 0 if there is none and the timeout is 0. */
   long pursue() throws X, InterruptedException {
+    Object wait = Flight.beginWait();
+    if (wait == null) {
+      return serve();
+    }
+    String outcome = null;
+    try {
+      long lease = serve();
+      outcome = lease == 0 ? "none" : "lease";
+      return lease;
+    } catch (Throwable e) {
+      outcome = e.getClass().getName();
+      throw e;
+    } finally {
+      try {
+        Flight.endWait(wait, pool.name(), outcome);
+      } catch (StackOverflowError | OutOfMemoryError e) {
+        // it is not recorded, but what has come of the get is not lost
+      }
+    }
+  }
+
+  private long serve() throws X, InterruptedException {
     try {
       pool.adopt();
       for (read(); ; ) {
@@ -59,7 +80,7 @@ final class Get<C, X extends Exception> {
           said = linger();
           read();
         } else if (step.result < 0) {
-          return fail(taken());
+          return fail(step);
         } else if (step.ticket != 0) {
           queue();
         } else {
@@ -72,14 +93,25 @@ final class Get<C, X extends Exception> {
     }
   }
 
+  @Override
+  void settle(Pool<?, ?> pool) {
+    abandon();
+  }
+
   /** Of one that was left by an error: gives back what it still owes, as far as that goes. */
-  void abandon() {
+  private void abandon() {
     if (said != 0) {
       read();
     }
     if (step != null) {
       pool.drop(step);
       step = null;
+    }
+    if (job != null) {
+      if (!job.isLeft()) {
+        pool.drop(job.outcome.get());
+      }
+      job = null;
     }
     if (ticket != 0) {
       said = Step.cancel(ticket); // which may have been given a lease by now
@@ -88,17 +120,6 @@ final class Get<C, X extends Exception> {
       pool.drop(step);
       step = null;
     }
-  }
-
-  private void read() {
-    step = Step.of(said);
-    said = 0;
-  }
-
-  private Step taken() {
-    Step taken = step;
-    step = null;
-    return taken;
   }
 
   private boolean isNotNow() {
@@ -131,49 +152,45 @@ final class Get<C, X extends Exception> {
       return pool.begin(timeoutMs, 0);
     }
     long ms = Math.max(1, Millis.of(leftNs()));
-    long now = pool.begin(ms, 0);
-    deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ms);
-    return now;
+    long ns = TimeUnit.MILLISECONDS.toNanos(ms);
+    said = pool.begin(ms, 0);
+    deadline = System.nanoTime() + ns;
+    return said;
   }
 
   // ---- without a place in the queue
 
   /** Has the work done that comes first, if there is some, and goes on. */
   private void begin() throws InterruptedException {
-    if (step.work == Step.OPEN || step.work == Step.CHECK) {
-      Job job = new Job(step);
-      long since = System.nanoTime();
-      pool.workers().run(job);
-      step = null;
-      await(job, since);
+    boolean hurries = timeoutMs == 0 && step.work != Step.NONE; // a place is free only after the close
+    if (hurries || step.work == Step.OPEN || step.work == Step.CHECK) {
+      pool.attends(1);
+      try {
+        await(System.nanoTime());
+      } finally {
+        pool.attends(-1);
+      }
       throwError();
     } else if (step.work == Step.NONE && isOver()) {
       step = Step.failed(CoreConstants.POOL_E_TIMEOUT, null);
     } else {
-      tidy(taken());
+      pool.hand(step);
+      step = null;
+      said = enter();
     }
     if (step == null) {
       read();
     }
   }
 
-  private void tidy(Step next) {
-    if (timeoutMs == 0) { // a place is free only after the close
-      said = next.work == Step.NONE ? enter() : pool.perform(next);
-      said = said == 0 ? enter() : said;
-    } else {
-      pool.hand(next);
-      said = enter();
-    }
-  }
-
-  /** An open or check that a get waits for, unless it has left. */
-  private final class Job implements Runnable {
+  /** What a get waits for, unless it has left. */
+  final class Job extends Debt implements Runnable {
     private final Step work;
     private final Thread getter = Thread.currentThread();
     private final AtomicReference<Step> outcome = new AtomicReference<>(); // LEFT: nobody waits for it
 
     private Job(Step work) {
+      super(0);
       this.work = work;
     }
 
@@ -182,16 +199,25 @@ final class Get<C, X extends Exception> {
       if (!work.begin()) {
         return;
       }
-      Step after = LEFT; // without stack or memory the get begins anew
+      step = work;
       try {
-        after = Step.of(pool.work(work, Get.this));
-      } finally {
-        if (outcome.compareAndSet(null, after)) {
-          LockSupport.unpark(getter);
-        } else {
-          pool.drop(after);
+        said = pool.work(work, Get.this);
+        step = null;
+        read();
+        if (!tell(step)) {
+          pool.drop(step);
         }
+      } catch (Throwable e) { // memory is short, and the get begins anew
+        pool.leave(this);
+        tell(LEFT);
+        throw e;
       }
+    }
+
+    private boolean tell(Step after) {
+      boolean told = outcome.compareAndSet(null, after);
+      LockSupport.unpark(getter);
+      return told;
     }
 
     private boolean isLeft() {
@@ -200,8 +226,11 @@ final class Get<C, X extends Exception> {
   }
 
   /** Waits for it, but not for long where the get may queue instead. One without time to wait is not interrupted. */
-  private void await(Job job, long since) throws InterruptedException {
+  private void await(long since) throws InterruptedException {
     boolean interrupted = false;
+    job = new Job(step);
+    pool.workers().run(job);
+    step = null;
     while (job.outcome.get() == null) {
       long left = timeoutMs == 0 ? Long.MAX_VALUE : patience(since);
       if (timeoutMs == 0) {
@@ -213,6 +242,7 @@ final class Get<C, X extends Exception> {
       if (left > 0) {
         LockSupport.parkNanos(pool, left);
       } else if (job.isLeft()) {
+        job = null;
         said = enter();
         return;
       }
@@ -222,6 +252,7 @@ final class Get<C, X extends Exception> {
     }
     workedNs += System.nanoTime() - since;
     step = job.outcome.get();
+    job = null;
   }
 
   private long patience(long since) {
@@ -291,7 +322,7 @@ final class Get<C, X extends Exception> {
     Step next = step;
     if (next.work == Step.OPEN || next.work == Step.CHECK) {
       long mine = ticket;
-      pool.workers().run(() -> workFor(next, mine));
+      pool.workers().run(new Errand(next, mine));
     } else {
       pool.hand(next);
     }
@@ -299,14 +330,33 @@ final class Get<C, X extends Exception> {
     return next;
   }
 
-  /** In a thread of the pool. An error ends the wait; what else fails is the library's business. */
-  private void workFor(Step next, long mine) {
-    if (next.begin()) {
-      pool.settle(pool.work(next, this));
+  /** What others may have of it, if they come first. An error ends the wait; what else fails is the library's business. */
+  private final class Errand extends Debt implements Runnable {
+    private final long mine;
+
+    private Errand(Step work, long mine) {
+      super(0);
+      step = work;
+      this.mine = mine;
     }
-    if (failure instanceof Error) {
-      failedForGood = true; // not before the library knows
-      pool.waiters().wake(mine);
+
+    @Override
+    public void run() {
+      if (!step.begin()) {
+        return;
+      }
+      try {
+        said = pool.work(step, Get.this);
+        step = null;
+        pool.settle(this, false);
+      } catch (Throwable e) {
+        pool.leave(this);
+        throw e;
+      }
+      if (failure instanceof Error) {
+        failedForGood = true; // not before the library knows
+        pool.waiters().wake(mine);
+      }
     }
   }
 
@@ -339,9 +389,8 @@ final class Get<C, X extends Exception> {
     ticket = 0;
     read();
     if (step.result == 0) {
-      Step end = taken();
-      pool.drop(end);
-      step = Step.failed(CoreConstants.POOL_E_TIMEOUT, end.message);
+      pool.drop(step);
+      step = Step.failed(CoreConstants.POOL_E_TIMEOUT, step.message);
     }
   }
 
@@ -368,6 +417,7 @@ final class Get<C, X extends Exception> {
 
   private long fail(Step last) throws X {
     pool.hand(last);
+    step = null;
     throwError();
     if (last.result == CoreConstants.POOL_E_OPEN && failure != null) {
       throw thrown(failure);
@@ -380,6 +430,7 @@ final class Get<C, X extends Exception> {
     }
     var timeout = new PoolTimeoutException(last.message != null ? last.message : late());
     timeout.initCause(failure != null ? failure : pool.lastFailure());
+    Flight.timeout(pool.name(), timeout.getMessage());
     throw timeout;
   }
 
@@ -388,14 +439,18 @@ final class Get<C, X extends Exception> {
     PoolStats now = pool.stats();
     return String.format(
         "%s: no connection in time: %d ms went by in the queue, %d ms in open or check; "
-            + "%d are open, %d leased, %d idle, %d wait",
+            + "%d%s are open, %d leased, %d idle, %d wait%s",
         pool.name(),
         TimeUnit.NANOSECONDS.toMillis(queuedNs),
         TimeUnit.NANOSECONDS.toMillis(workedNs),
         now.open(),
+        now.maxOpen() > 0 ? " of " + now.maxOpen() : "",
         now.leased(),
         now.idle(),
-        now.waiting());
+        now.waiting(),
+        now.oldestLeaseNs() > 0
+            ? "; the oldest lease is out for " + TimeUnit.NANOSECONDS.toMillis(now.oldestLeaseNs()) + " ms"
+            : "");
   }
 
   @SuppressWarnings("unchecked") // the opener has thrown it

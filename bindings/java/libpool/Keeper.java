@@ -6,17 +6,19 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Does for one pool what is due and nobody in particular asked for, in a thread of its own, which begins when there is
- * something to do for the first time. It sleeps until the library says that something is due, or until it is told. It
+ * Does for one pool what is due by time, in a thread of its own. The thread begins when there is something to do for the
+ * first time. It sleeps until the library says that something is due, or until it is told. It
  * does not keep its pool alive.
  */
 final class Keeper implements Runnable {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final long ENDS = -1;
+  private static final long LINGERS_NS = TimeUnit.SECONDS.toNanos(1);
   private static final long AFTER_ERROR_NS = TimeUnit.SECONDS.toNanos(1);
 
   private final WeakReference<Pool<?, ?>> pool;
   private final String name;
+  private final boolean rests;
   private final ClassLoader loader = Thread.currentThread().getContextClassLoader(); // of the one who makes the pool
   private boolean mayStart; // guarded by this
   private boolean ended; // guarded by this
@@ -24,12 +26,16 @@ final class Keeper implements Runnable {
   private volatile boolean told;
   private volatile boolean busy;
 
-  Keeper(Pool<?, ?> pool) {
+  /**
+   * @param rests whether the thread ends when nothing is due; it begins anew when it is told
+   */
+  Keeper(Pool<?, ?> pool, boolean rests) {
+    this.rests = rests;
     this.pool = new WeakReference<>(pool);
     name = "libpool-" + pool.name();
   }
 
-  /** The pool is complete. Nothing is looked at before, for its first connections are opened by the one who makes it. */
+  /** The pool is complete. Nothing is looked at before, for its first connections are opened by the thread that makes it. */
   synchronized void begin(boolean isNeeded) {
     mayStart = true;
     if (isNeeded || told) {
@@ -51,11 +57,16 @@ final class Keeper implements Runnable {
   boolean tell() {
     if (!told) {
       told = true;
-      Thread sleeper = thread;
-      if (sleeper == null) {
-        return start();
+      try {
+        Thread sleeper = thread;
+        if (sleeper == null) {
+          return start();
+        }
+        LockSupport.unpark(sleeper);
+      } catch (Throwable e) { // for want of stack; the next that tells tries again
+        told = false;
+        throw e;
       }
-      LockSupport.unpark(sleeper);
     }
     return isItself() || (thread != null && !busy);
   }
@@ -65,11 +76,12 @@ final class Keeper implements Runnable {
     return Thread.currentThread() == thread;
   }
 
-  /** Whoever has told is heard by the thread that begins. Without memory for one the next that tells tries again. */
+  /** What was told is heard by the thread that begins. Without memory for one the next that tells tries again. */
   private synchronized boolean start() {
     if (thread != null || !mayStart || ended) {
       return thread != null;
     }
+    Stack.require();
     try {
       Thread starting = new Thread(null, this, name, 0, false); // it has nothing of the thread that needs it first
       starting.setContextClassLoader(loader);
@@ -79,8 +91,8 @@ final class Keeper implements Runnable {
       return true;
     } catch (Throwable e) {
       thread = null;
-      LOG.log(System.Logger.Level.WARNING, () -> name + ": the thread that keeps the time could not be started", e);
       told = false;
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": the thread that keeps the time could not be started", e);
       return false;
     }
   }
@@ -94,11 +106,24 @@ final class Keeper implements Runnable {
 
   @Override
   public void run() {
-    long dueNs = look();
-    while (dueNs != ENDS) {
-      sleep(dueNs);
-      dueNs = look();
+    boolean lingered = false;
+    for (long dueNs = look(); dueNs != ENDS; dueNs = look()) {
+      boolean idle = rests && dueNs == Step.NEVER;
+      if (idle && lingered && leave()) {
+        return;
+      }
+      lingered = idle;
+      sleep(idle ? LINGERS_NS : dueNs);
     }
+  }
+
+  /** One that tells sees that the thread is gone, or the thread sees what it was told. */
+  private synchronized boolean leave() {
+    thread = null;
+    if (told) {
+      thread = Thread.currentThread();
+    }
+    return thread == null;
   }
 
   /** In a frame of its own, so that nothing of the thread that sleeps refers to the pool. */

@@ -6,6 +6,6 @@ package libpool;
  *
  * @param pool the name of the pool
  * @param lost whether nobody has the lease any more; then its connection was closed and its place is free again
- * @param where who got it: a trace of the moment
+ * @param where the code that got it: a trace of the moment
  */
 public record Leak(String pool, boolean lost, Throwable where) {}

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
  * Loads the native library, once: from the jar by way of a temporary folder or, where the jar has none for this system
@@ -18,6 +19,8 @@ final class Library {
   private static final String CORE = "libpool.so.1";
 
   private static final String SHIM = "libpooljni.so";
+
+  private static final String SYSTEM = system();
 
   /** Where it was loaded from; null where that is java.library.path. Kept, and ours alone: drivers are looked for there. */
   private static Path folder;
@@ -65,7 +68,7 @@ final class Library {
 
   /** The same for all drivers that are in the jar: which of them a URL needs, the library finds out. */
   static void provideDrivers() {
-    try (InputStream in = Library.class.getResourceAsStream("/native/" + system() + "/pool/drivers")) {
+    try (InputStream in = Library.class.getResourceAsStream("/native/" + SYSTEM + "/pool/drivers")) {
       if (in != null) {
         new String(in.readAllBytes(), StandardCharsets.US_ASCII).lines().forEach(Library::provideDriver);
       }
@@ -78,7 +81,7 @@ final class Library {
   static synchronized void provideDriver(String name) {
     String file = "pool/pool-" + name + ".so";
     boolean isName = name.matches("[A-Za-z0-9_-]+");
-    if (folder == null || !isName || Library.class.getResource("/native/" + system() + "/" + file) == null) {
+    if (folder == null || !isName || Library.class.getResource("/native/" + SYSTEM + "/" + file) == null) {
       return; // the library looks in its other places, and says where it did
     }
     Path driver = folder.resolve(file);
@@ -98,7 +101,7 @@ final class Library {
   }
 
   private static void copy(String name, Path to) throws IOException {
-    String resource = "/native/" + system() + "/" + name;
+    String resource = "/native/" + SYSTEM + "/" + name;
     try (InputStream in = Library.class.getResourceAsStream(resource)) {
       if (in == null) {
         throw new IOException("the jar has no " + resource);
@@ -108,8 +111,21 @@ final class Library {
   }
 
   private static String system() {
-    String name = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-    String machine = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
-    return name.replace(' ', '_') + "-" + (machine.equals("amd64") ? "x86_64" : machine);
+    return system(System.getProperty("os.name"), System.getProperty("os.arch"), Path.of("/proc/self/maps"));
+  }
+
+  /** The folder in the jar. On Linux it depends on the C library of this JVM, whose loader is among what it has mapped. */
+  static String system(String name, String machine, Path maps) {
+    String processor = machine.toLowerCase(Locale.ROOT);
+    String system = name.toLowerCase(Locale.ROOT).replace(' ', '_');
+    return system + "-" + (processor.equals("amd64") ? "x86_64" : processor) + (hasMusl(maps) ? "-musl" : "");
+  }
+
+  private static boolean hasMusl(Path maps) {
+    try (Stream<String> lines = Files.lines(maps, StandardCharsets.ISO_8859_1)) {
+      return lines.anyMatch(line -> line.substring(line.lastIndexOf('/') + 1).startsWith("ld-musl-"));
+    } catch (IOException | UncheckedIOException e) { // no Linux, or nothing is told here
+      return false;
+    }
   }
 }

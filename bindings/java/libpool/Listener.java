@@ -4,9 +4,9 @@ package libpool;
 import java.lang.ref.WeakReference;
 
 /**
- * A thread that hears what the program poolctl does to a {@link Pool} that is exposed. It does not do itself what
- * follows: all that wait look at the pool, and the keeper does the rest. It does not keep its pool alive, and ends with
- * it.
+ * A thread that hears what the program poolctl does to a {@link Pool} that is exposed, and what a budget allows one that
+ * shares it. It does not do itself what follows: all that wait look at the pool, and the keeper does the rest. It does
+ * not keep its pool alive, and ends with it.
  */
 final class Listener implements Runnable {
   private static final System.Logger LOG = System.getLogger("libpool");
@@ -19,21 +19,21 @@ final class Listener implements Runnable {
     this.bell = bell;
   }
 
-  /** Returns whether there is one now. No pool needs one that poolctl does not see. */
+  /** Returns whether there is one now. No pool needs one that poolctl does not see and no budget limits. */
   static boolean start(Pool<?, ?> pool) {
     int bell = Step.bell(pool.handle);
     if (bell < 0) {
       return false;
     }
     try {
-      Thread thread = new Thread(null, new Listener(pool, bell), "libpool-" + pool.name() + "-poolctl", 0, false);
+      Thread thread = new Thread(null, new Listener(pool, bell), "libpool-" + pool.name() + "-bell", 0, false);
       thread.setContextClassLoader(null);
       thread.setDaemon(true);
       thread.start();
       return true;
     } catch (Throwable e) {
       Step.closeBell(bell);
-      LOG.log(System.Logger.Level.WARNING, () -> pool.name() + ": the thread that hears of poolctl could not be started", e);
+      LOG.log(System.Logger.Level.WARNING, () -> pool.name() + ": the thread that hears of poolctl and the budget could not be started", e);
       return false;
     }
   }
@@ -55,7 +55,7 @@ final class Listener implements Runnable {
     try {
       kept.attendToOthers();
     } catch (Throwable e) { // memory is short, perhaps
-      LOG.log(System.Logger.Level.WARNING, "not all that wait could be told of poolctl", e);
+      LOG.log(System.Logger.Level.WARNING, "not all that wait could be told of poolctl or the budget", e);
     }
     return true;
   }

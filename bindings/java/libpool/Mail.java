@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * How pools with a driver answer. Threads of the library do the work; they never call Java but leave a letter for each
- * question, and one thread of Java takes them all. So whoever asked may wait as Java waits, or stop waiting.
+ * question, and one thread of Java takes them all. So the thread that asked may wait as Java waits, or stop waiting.
  */
 final class Mail implements Runnable {
   private static final System.Logger LOG = System.getLogger("libpool");
@@ -65,7 +65,7 @@ final class Mail implements Runnable {
     throw new OutOfMemoryError("no memory to ask a pool");
   }
 
-  /** Asks for a connection and waits for it. Returns the letter; who is interrupted has got nothing. */
+  /** Asks for a connection and waits for it. Returns the letter; an interrupted thread has got nothing. */
   Letter get(DriverPool pool, long handle, long timeoutMs) throws InterruptedException {
     Question question = begin(pool);
     long ticket = ask(inbox, handle, timeoutMs, question.number);

@@ -9,6 +9,11 @@ package libpool;
  */
 @FunctionalInterface
 public interface Opener<C, X extends Exception> {
-  /** Returns a new connection, never null. Runs in a thread of the pool; the initial ones are opened by the thread that builds it. */
+  /**
+   * Returns a new connection, never null. Runs in a thread of the pool; the initial ones are opened by the thread that builds it.
+   *
+   * @return the pool
+   * @throws X if it cannot be opened
+   */
   C open() throws X;
 }

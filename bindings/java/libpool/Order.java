@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
-/** Who is served first when every waiter is late. */
+/** Which waiter is served first when every waiter is late. */
 public enum Order {
-  /** Waiters are served in order of arrival, always. */
+  /** Waiters are served in order of arrival, within {@code fairness}. */
   FIFO,
   /** The newest first while the pool is overloaded: some in time are better than all late. */
   LIFO,

@@ -14,6 +14,7 @@ import java.util.Set;
 import javax.sql.ConnectionEvent;
 import javax.sql.ConnectionEventListener;
 import javax.sql.PooledConnection;
+import org.jspecify.annotations.Nullable;
 
 /** A connection of a driver, and what must be undone before somebody else gets it. */
 final class PhysicalConnection implements AutoCloseable, ConnectionEventListener {
@@ -45,7 +46,10 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   private final Breakage breakage;
   private final Set<String> changed = new HashSet<>();
   private final Deque<Undo> undos = new ArrayDeque<>();
+  private boolean used; // by the user who has it
   private volatile boolean broken;
+  private @Nullable Trackers trackers; // whom to tell of its use; null: nobody
+  private long lentAt;
 
   private PhysicalConnection(Source.Opened opened, boolean autoCommit, Breakage breakage) {
     this.breakage = breakage;
@@ -105,6 +109,21 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
 
   boolean isBroken() {
     return broken;
+  }
+
+  /** From now on, by a user whose use is to be told. */
+  void isLent(Trackers trackers, long now) {
+    this.trackers = trackers;
+    lentAt = now;
+  }
+
+  /** Its user gives it back. */
+  void tellUse() {
+    Trackers told = trackers;
+    if (told != null) {
+      trackers = null;
+      told.used(System.nanoTime() - lentAt);
+    }
   }
 
   /** Before a setter is called for the first time: notes how to undo it. */
@@ -175,6 +194,11 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     }
   }
 
+  /** Its user has it called. One that was lent in vain needs no reset. */
+  void use() {
+    used = true;
+  }
+
   /** A unit of work begins, of which the driver may make what it likes; reset() ends it. */
   void beginRequest() throws SQLException {
     connection.beginRequest();
@@ -187,6 +211,14 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
 
   /** What was not committed is rolled back, and all is set as it was. */
   void reset() throws SQLException {
+    if (used) {
+      used = false;
+      undo();
+    }
+    connection.endRequest();
+  }
+
+  private void undo() throws SQLException {
     if (!connection.getAutoCommit()) {
       connection.rollback();
     }
@@ -199,7 +231,6 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       changed.clear();
     }
     connection.clearWarnings();
-    connection.endRequest();
   }
 
   private void setAutoCommit(boolean wanted) throws SQLException {

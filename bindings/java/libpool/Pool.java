@@ -16,14 +16,18 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A pool keeps connections open and lends them. All methods may be called by any thread at any moment.
  *
  * <pre>{@code
- * try (var pool = Pool.builder(() -> new Socket("localhost", 1234)).maxOpen(5).build();
- *     var lease = pool.get(Duration.ofSeconds(1))) {
- *   use(lease.conn());
+ * try (var pool = Pool.builder(() -> new Socket("localhost", 1234)).maxOpen(5).name("prices").build()) {
+ *   try (var lease = pool.get(Duration.ofSeconds(1))) {
+ *     lease.conn().getOutputStream().write(42);
+ *   } // given back
  * }
  * }</pre>
  *
@@ -37,6 +41,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private static final long COURTESY_MS = 1000; // so long a flush waits for its closes at most
   private static final long PROMPTNESS_MS = 100; // and so long a close that has no time to wait
   private static final long SLOW_OPEN_NS = TimeUnit.SECONDS.toNanos(1); // longer, and nobody counts on it
+  private static final long LOOK_NS = TimeUnit.SECONDS.toNanos(1); // so often one who drains looks without being told
+  private static final long FEW_TICKS_MS = 100; // of the clock by which the library limits what it lends
   private static final int MESSAGE_BYTES = 495; // as pool_error_t has them, but one
   private static final Set<Pool<?, ?>> POOLS = Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
@@ -44,79 +50,104 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Closer<? super C> closer;
   private final Checker<? super C> checker;
   private final Resetter<? super C> resetter;
-  private final Consumer<? super Leak> leakReport; // null: leaks are not looked for
+  private volatile Consumer<? super Leak> leakReport; // null: leaks are not looked for
+  private final Consumer<? super Leak> leakReportOfProgram; // or null
   private final Consumer<? super Event> events; // null: nobody wants to know
   private final System.Logger log; // null: the same
   private final int eventMask; // 0: all
   private final Map<Long, Watch> watches = new ConcurrentHashMap<>(); // by the numbers of their leases
+  final View view; // null: all is asked of the library
+  private final Group<C, X> group; // or null; it is not given up before its pools
   private final Waiters waiters = new Waiters();
   private final AtomicInteger places = new AtomicInteger(); // that are taken, by an open under way as well
   private volatile int maxOpen; // 0: no cap
+  private final boolean usesCounted;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition drained = lock.newCondition();
   private final ReentrantLock telling = new ReentrantLock(); // whoever has it tells events, in their order
   private final Keeper keeper;
   private final Workers workers;
-  private final boolean closesBehind; // what a lease asks for that ends is closed in a thread of the pool, too
+  private final AtomicInteger attended = new AtomicInteger(); // gets that wait for work, without a place in the queue
   private final AtomicInteger refills = new AtomicInteger(); // opens under way that no get asked for
-  private final Object orphanage = new Object();
-  private volatile Object[] orphans; // guarded by orphanage: the next, and what a get left behind that failed for want of stack
-  private boolean listens; // guarded by keeper: a thread hears of poolctl
+  final Debts debts = new Debts();
+  private boolean listens; // guarded by keeper: a thread hears of poolctl and the budget
   private volatile boolean closed;
   private volatile Throwable lastFailure; // null: none, or an open has succeeded since
 
   Pool(PoolBuilder<C, X> builder, Config config) {
-    super(config, builder.name, create(builder, config));
+    this(builder, config, null, null);
+  }
+
+  /**
+   * @param group whose pool of this key it is, or null; it listens for all of its pools
+   */
+  Pool(PoolBuilder<C, X> builder, Config config, Group<C, X> group, byte[] key) {
+    super(config, builder.name, create(builder, config, group, key));
+    this.group = group;
     opener = builder.opener;
     closer = builder.closer;
     checker = builder.checker;
     resetter = builder.resetter;
     events = builder.events;
     log = builder.log;
-    leakReport = builder.leakReport != null || config.getLeak_after_ms() <= 0 ? builder.leakReport : Pool::warn;
+    leakReportOfProgram = builder.leakReport;
+    lookForLeaks(config.getLeak_after_ms());
     eventMask = config.getEvent_mask();
     maxOpen = config.getMax_open();
-    keeper = new Keeper(this);
+    usesCounted = config.getMax_uses() > 0;
+    view = View.of(handle);
+    trustTicks();
+    keeper = new Keeper(this, group != null);
     workers = new Workers(name);
-    closesBehind = builder.closesBehind;
-    freer.setKeeper(keeper);
+    Flight.isThere(); // loads what is needed where memory may be short
+    freer.setKeeper(keeper, group == null);
     freer.closesWith(workers, builder.closer);
   }
 
-  /** The library finds leaks, of which it tells by an event. */
-  private static long create(PoolBuilder<?, ?> builder, Config config) {
+  /** The library finds leaks, of which it tells by an event, perhaps after a change of settings. */
+  private static long create(PoolBuilder<?, ?> builder, Config config, Group<?, ?> group, byte[] key) {
     int mask = config.getEvent_mask();
-    if (config.getLeak_after_ms() > 0 && (builder.events == null || mask != 0)) {
+    if (builder.events == null || mask != 0) {
       config.setEvent_mask((builder.events == null ? 0 : mask) | 1 << CoreConstants.POOL_EVENT_LEAKED);
     }
     try {
-      return Core.pool_step_new(config, abilities(builder, config), builder.name);
+      return group == null
+          ? Core.pool_step_new(config, abilities(builder, config), builder.name)
+          : group.make(key, config);
     } finally {
       config.setEvent_mask(mask);
     }
   }
 
-  /** A virtual thread is no thread of the system, by which the library knows who waits for whom. */
-  private static int abilities(PoolBuilder<?, ?> builder, Config config) {
+  /** A virtual thread is no thread of the system, by which the library knows which thread waits for which. */
+  static int abilities(PoolBuilder<?, ?> builder, Config config) {
     boolean hasVirtualThreads = Runtime.version().feature() >= 21;
     return CoreConstants.POOL_STEP_DETACHED
         | (builder.checker == null ? 0 : CoreConstants.POOL_STEP_CHECKS)
         | (builder.resetter == null ? 0 : CoreConstants.POOL_STEP_RESETS)
         | (hasVirtualThreads ? 0 : CoreConstants.POOL_STEP_THREADS)
-        | (builder.events == null && config.getLeak_after_ms() <= 0 ? 0 : CoreConstants.POOL_STEP_EVENTS)
+        | CoreConstants.POOL_STEP_EVENTS
         | (builder.log == null ? 0 : CoreConstants.POOL_STEP_LOG);
   }
 
   /**
    * Begins to build a pool.
    *
+   * @param <C> the kind of connection
+   * @param <X> what the opener may throw
    * @param opener opens a connection; what it throws, a get throws
+   *
+   * @return a builder
    */
   public static <C, X extends Exception> PoolBuilder<C, X> builder(Opener<C, X> opener) {
     return new PoolBuilder<>(Objects.requireNonNull(opener, "opener"));
   }
 
-  /** The version of the C library, as "MAJOR.MINOR.PATCH". */
+  /**
+   * The version of the C library, as "MAJOR.MINOR.PATCH".
+   *
+   * @return the version
+   */
   public static String version() {
     return Core.pool_version();
   }
@@ -142,10 +173,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     listen();
   }
 
-  /** Where poolctl can steer the pool, somebody has to hear of it. */
+  /** Where poolctl or a budget can steer the pool, somebody has to hear of it. */
   private void listen() {
     synchronized (keeper) {
-      if (!closed && !listens) {
+      if (!closed && !listens && group == null) {
         listens = Listener.start(this);
       }
     }
@@ -153,21 +184,27 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   // ---- get and put
 
-  /** The same as {@link #get(Duration)} with the configured timeout. */
+  /**
+   * The same as {@link #get(Duration)} with the configured timeout.
+   *
+   * @return a lease
+   * @throws X what the opener throws
+   * @throws InterruptedException if the thread is interrupted while it waits
+   */
   public Lease<C> get() throws X, InterruptedException {
     return get(getTimeoutMs);
   }
 
   /**
    * Gets a connection: an idle one, else a new one if there is room, else the next that is given back, in order of
-   * arrival. Only a get that has to wait looks whether its thread was interrupted.
+   * arrival within {@code fairness}. Only a get that has to wait looks whether its thread was interrupted.
    *
    * @param timeout for waiting and opening together; 0 or more; what is too long for a clock is for ever
    * <p>Connections are opened and checked in threads of the pool. The get waits meanwhile and takes what comes first. If
    * the opener throws an exception while another connection may still come, the get waits for that and has it tried again
-   * from time to time; an error leaves the get at once. An open that a get no longer waits for goes on, and its
+   * from time to time. An error leaves the get at once. An open that a get no longer waits for goes on, and its
    * connection is for the next.
-   *
+   * @return a lease
    * @throws X what the opener throws, if no other connection may come
    * @throws PoolTimeoutException if the time is over, with what the opener threw as its cause; a connection whose opening
    *     took too long is kept for the next
@@ -176,6 +213,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    * @throws PoolEvictedException if {@link #evict()} ends the wait
    * @throws PoolOpenException if opens keep failing and the breaker is open
    * @throws InterruptedException if the thread is interrupted while it waits; then it has got nothing
+   *
    */
   public Lease<C> get(Duration timeout) throws X, InterruptedException {
     Lease<C> lease = get(atLeastZero(timeout, "timeout"));
@@ -192,84 +230,152 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    * @return a lease, or null if there is none now
    * @throws X what the opener throws
    */
-  public Lease<C> tryGet() throws X {
+  public @Nullable Lease<C> tryGet() throws X {
     try {
       return get(0);
     } catch (InterruptedException e) {
-      throw new AssertionError("who does not wait is not interrupted", e);
+      throw new AssertionError("a get that does not wait was interrupted", e);
     }
   }
 
-  @SuppressWarnings("unchecked") // only what the opener returned is in the table
   private Lease<C> get(long timeoutMs) throws X, InterruptedException {
     Lease<C> lease = new Lease<>(this); // before there is anything that a lack of memory could lose
-    boolean looks = events == null && isFull(); // so as not to queue at once: see Get; that it failed would be told
-    Get<C, X> get = null;
+    return get(lease, timeoutMs) ? lease : null;
+  }
+
+  /** Gets a connection for it. Returns false if there is none, and no time to wait. */
+  @SuppressWarnings("unchecked") // only what the opener returned is in the table
+  boolean get(Holding<C> holding, long timeoutMs) throws X, InterruptedException {
+    View view = this.view;
     long number = 0;
     try {
-      number = Step.begin(handle, looks ? 0 : timeoutMs, 0);
+      number = view == null ? 0 : view.take();
+      if (number == 0 || view.asksWhether(number)) {
+        number = ask(number, timeoutMs); // if it throws, the lease is over, or it is not and ends below
+        if (number == 0) {
+          return false;
+        }
+      }
+      if (leakReport != null) {
+        holding.watch = watch(holding, number);
+      }
+      int slot = (int) number & Table.SLOT_MASK; // no calls before it has its number: the stack may be too short for one
+      holding.connection = (C) Table.PAGES[slot >> Table.PAGE_BITS][slot & (Table.PAGE_SIZE - 1)];
+      holding.number = number;
+      holding.begin();
+      return true;
+    } catch (Throwable e) { // nor here
+      if (number != 0) {
+        holding.number = 0;
+        synchronized (debts) {
+          debts.numbers[debts.last = (debts.last + 1) & Debts.MASK] = number;
+          debts.any = true;
+        }
+        attendToDebts();
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Has the library go on with a get. Returns a lease; or 0 if there is none, and no time to wait.
+   *
+   * @param taken a lease that this thread has already; 0: none
+   */
+  private long ask(long taken, long timeoutMs) throws X, InterruptedException {
+    Get<C, X> get = null;
+    long number = taken;
+    try {
+      boolean looks = events == null && isFull(); // so as not to queue at once: see Get; that it failed would be told
+      long ms = looks ? 0 : timeoutMs;
+      number = taken == 0 ? Step.begin(handle, ms, 0) : Step.taken(handle, ms, taken);
       if (number <= 0) {
         get = new Get<>(this, timeoutMs, number, looks);
         number = 0;
         number = get.pursue();
       }
-      if (number == 0) {
-        return null;
+      if (view != null && number != 0 && number != taken) { // of what it has taken this thread expects the next already
+        view.expect(number);
       }
-      if (leakReport != null) {
-        lease.watch = watch(lease, number);
+      return number;
+    } catch (Throwable e) { // no calls: the stack may be too short for one
+      if (number != 0 || (get != null && (get.said != 0 || get.step != null || get.ticket != 0 || get.job != null))) {
+        synchronized (debts) {
+          if (number != 0) {
+            debts.numbers[debts.last = (debts.last + 1) & Debts.MASK] = number;
+          } else {
+            get.next = debts.first;
+            debts.first = get;
+          }
+          debts.any = true;
+        }
+        attendToDebts();
       }
-      int slot = (int) number & Table.SLOT_MASK; // no calls from here on: the stack may be too short for one
-      lease.connection = (C) Table.PAGES[slot >> Table.PAGE_BITS][slot & (Table.PAGE_SIZE - 1)];
-      lease.number = number;
-      return lease;
+      throw e;
+    }
+  }
+
+  /** Sees to what was left behind: at once if that is possible; else the keeper does, or a later get. */
+  void attendToDebts() {
+    try {
+      adopt();
     } catch (Throwable e) {
-      if (number != 0 || (get != null && (get.said != 0 || get.step != null || get.ticket != 0))) {
-        lease.number = number;
-        Object[] orphan = {null, lease, get, null};
-        synchronized (orphanage) {
-          orphan[0] = orphans;
-          orphans = orphan;
+      keeper.tell();
+    }
+  }
+
+  /** Ends what threads have left behind that failed for want of stack or memory, and could not even say so. */
+  void adopt() {
+    while (debts.any) {
+      adopt(null);
+    }
+  }
+
+  /** @param debt null: one of those that were left behind, if there are any */
+  private void adopt(Debt debt) {
+    try {
+      debt = debt == null ? debts.take() : debt;
+      if (debt != null) {
+        debt.settle(this);
+      }
+    } catch (Throwable e) { // here, too; another time, then
+      if (debt != null) {
+        synchronized (debts) {
+          debt.next = debts.first;
+          debts.first = debt;
+          debts.any = true;
         }
       }
       throw e;
     }
   }
 
-  /** Ends what gets have left behind that failed for want of stack, and could not even say so. */
-  void adopt() {
-    while (orphans != null) {
-      Object[] orphan;
-      synchronized (orphanage) {
-        orphan = orphans;
-        orphans = orphan == null ? null : (Object[]) orphan[0];
-      }
-      if (orphan != null) {
-        adopt(orphan);
-      }
+  /** The same for a thread of the pool, in which it could not be done. */
+  void leave(Debt debt) {
+    if (debt.step != null) {
+      debt.step.giveUp();
     }
+    synchronized (debts) {
+      debt.next = debts.first;
+      debts.first = debt;
+      debts.any = true;
+    }
+    keeper.tell();
   }
 
-  private void adopt(Object[] orphan) {
-    try {
-      Lease<?> lease = (Lease<?>) orphan[1];
-      if (lease.number != 0) {
-        orphan[3] = Step.of(lease.number);
-        lease.number = 0;
-      }
-      if (orphan[3] instanceof Step step) {
-        drop(step);
-        orphan[3] = null;
-      }
-      if (orphan[2] instanceof Get<?, ?> get) {
-        get.abandon();
-      }
-    } catch (Throwable e) { // here, too; another time, then
-      synchronized (orphanage) {
-        orphan[0] = orphans;
-        orphans = orphan;
-      }
-      throw e;
+  /** From the next lease on. */
+  private void lookForLeaks(long leakAfterMs) {
+    leakReport = leakReportOfProgram != null || leakAfterMs <= 0 ? leakReportOfProgram : Pool::warn;
+  }
+
+  /** Whether the library need not be asked twice in a tick about a connection. */
+  private void trustTicks() {
+    if (view != null) {
+      boolean haveTime =
+          Stream.of("idle_timeout_ms", "max_lifetime_ms", "check_after_ms")
+              .mapToLong(this::setting)
+              .allMatch(ms -> ms <= 0 || ms >= FEW_TICKS_MS);
+      view.trust(haveTime && events == null && !usesCounted);
     }
   }
 
@@ -278,29 +384,14 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return leakReport != null;
   }
 
-  /** For a lease. Runs once for each, at the most. */
-  void put(long number, boolean usable) {
-    if (!usable) {
-      mark(number, false);
-    }
-    end(number);
+  /** Ends a lease whose connection is not to be used again. */
+  private void discard(long number) {
+    Debt debt = new Debt(number);
+    debt.spoilt = true;
+    adopt(debt);
   }
 
-  /** The same for a connection that broke: those that are idle are checked. */
-  void putBroken(long number) {
-    mark(number, true);
-    end(number);
-    attend();
-  }
-
-  private void end(long number) {
-    long said = Step.end(number);
-    if (said != 0) {
-      settle(said, closesBehind);
-    }
-  }
-
-  private static void mark(long number, boolean broken) {
+  static void mark(long number, boolean broken) {
     try {
       if (broken) {
         Core.pool_mark_broken(number);
@@ -328,6 +419,15 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return maxOpen > 0 && places.get() >= maxOpen;
   }
 
+  /** How many gets wait. The library's own count has only those for which no open or check is under way. */
+  int pending() {
+    return waiters.count() + attended.get();
+  }
+
+  void attends(int more) {
+    attended.addAndGet(more);
+  }
+
   Waiters waiters() {
     return waiters;
   }
@@ -346,12 +446,14 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   /** Somebody else has steered the pool. Those who wait look for themselves, for the keeper may be late. */
   void attendToOthers() {
+    maxOpen = (int) setting("max_open");
+    trustTicks();
     keeper.tell();
     waiters.wakeAll();
   }
 
   /** Those who wait look for themselves where the keeper might be late to tell them. */
-  private void attend() {
+  void attend() {
     if (closed || !keeper.tell()) {
       waiters.wakeAll();
     }
@@ -360,28 +462,47 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
   }
 
-  /** Whatever was said, nobody wants a lease: it is ended, work is done, and those who are to be told are told. */
-  void settle(long said) {
-    settle(said, false);
-  }
-
-  private void settle(long said, boolean closesBehind) {
-    while (said != 0 && !Step.isError(said)) {
-      if (said > 0) {
-        said = Step.end(said);
-        continue;
+  /**
+   * Nobody wants the lease that is owed: it is ended, work is done, and those who are to be told are told.
+   *
+   * @param behind whether this thread is the program's, in which only resets run
+   */
+  void settle(Debt debt, boolean behind) {
+    for (; ; ) {
+      if (debt.said > 0) {
+        if (debt.spoilt) {
+          mark(debt.said, false);
+        }
+        debt.said = endOrServe(debt.said);
+      } else if (debt.step == null) {
+        if (debt.said == 0 || Step.isError(debt.said)) {
+          return;
+        }
+        debt.read();
       }
-      Step step = Step.of(said);
-      heed(step);
-      if (step.work == Step.NONE) {
-        said = Math.max(step.result, 0);
-      } else if (closesBehind && step.work == Step.CLOSE) {
-        hand(step);
-        return;
-      } else {
-        said = perform(step);
+      if (debt.step != null) {
+        settleStep(debt, behind);
       }
     }
+  }
+
+  /** A lease that was given back without the library is over; but those that wait may not know yet. */
+  private static long endOrServe(long lease) {
+    long said = Step.end(lease);
+    return said == CoreConstants.POOL_E_STALE ? Step.given(lease) : said;
+  }
+
+  private void settleStep(Debt debt, boolean behind) {
+    Step step = debt.step;
+    heed(step);
+    long said = Math.max(step.result, 0);
+    if (step.work == Step.RESET || (step.work != Step.NONE && !behind)) {
+      said = perform(step);
+    } else {
+      hand(step);
+    }
+    debt.said = said;
+    debt.step = null;
   }
 
   /** The same for what a get leaves, which waits for nothing. */
@@ -389,10 +510,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     heed(step);
     hand(step);
     if (step.ticket != 0) {
-      workers.run(() -> settle(Step.cancel(step.ticket)));
+      workers.run(new Work(() -> Step.cancel(step.ticket)));
     }
     if (step.result > 0) {
-      workers.close(() -> settle(step.result));
+      workers.close(new Work(() -> step.result));
     }
   }
 
@@ -404,21 +525,52 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   /** @param batch that is told when a close or reset is done */
   private void hand(Step step, Batch batch) {
     if (step.work == Step.CLOSE || step.work == Step.RESET) {
+      Work work = new Work(step, batch::end);
       batch.join();
-      workers.close(() -> performAnd(step, batch::end));
+      workers.close(work);
     } else if (step.work != Step.NONE) {
+      Work work = new Work(step, this::endRefill);
       refills.incrementAndGet();
-      workers.run(() -> performAnd(step, this::endRefill));
+      workers.run(work);
     }
   }
 
-  private void performAnd(Step step, Runnable last) {
-    try {
-      if (step.begin()) {
-        settle(perform(step));
+  /** In a thread of the pool. What it cannot do for want of memory is seen to later. */
+  private final class Work extends Debt implements Runnable {
+    private final LongSupplier asks; // what is to be asked of the library, or null
+    private final Runnable last; // or null
+
+    private Work(LongSupplier asks) {
+      super(0);
+      this.asks = asks;
+      last = null;
+    }
+
+    private Work(Step step, Runnable last) {
+      super(0);
+      this.step = step;
+      this.last = last;
+      asks = null;
+    }
+
+    @Override
+    public void run() {
+      try {
+        if (asks != null) {
+          said = asks.getAsLong();
+        } else if (step.begin()) {
+          said = perform(step);
+        }
+        step = null;
+        Pool.this.settle(this, false);
+      } catch (Throwable e) {
+        leave(this);
+        throw e;
+      } finally {
+        if (last != null) {
+          last.run();
+        }
       }
-    } finally {
-      last.run();
     }
   }
 
@@ -431,12 +583,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   long perform(Step step) {
     switch (step.work) {
       case Step.OPEN:
-        try {
-          return open(step);
-        } catch (Throwable e) {
-          LOG.log(System.Logger.Level.DEBUG, () -> name + ": an open failed", e);
-          return 0;
-        }
+        return open(step, null);
       case Step.CHECK:
         return check(step.claim);
       case Step.RESET:
@@ -448,27 +595,33 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
   }
 
-  /** Opens a connection. Returns what was said then; if it fails, everything is told and done before that is thrown. */
-  private long open(Step step) throws X {
+  /** Opens one of the first connections; if it fails, everything is told and done before that is thrown. */
+  private void openFirst(Step step) throws X {
+    Debt debt = new Debt(0);
     try {
-      return tryToOpen(step);
+      debt.said = tryToOpen(step);
     } catch (Throwable e) {
-      settle(failOpen(step, e));
+      debt.said = failOpen(step, e);
       throw e;
     } finally {
-      changed();
+      adopt(debt);
     }
   }
 
   /** Opens or checks for a get, which is told of a failure before the library is. Returns what was said then. */
   long work(Step step, Get<?, ?> get) {
-    if (step.work == Step.CHECK) {
-      return check(step.claim);
-    }
+    return step.work == Step.OPEN ? open(step, get) : perform(step);
+  }
+
+  /** @param get null: nobody in particular */
+  private long open(Step step, Get<?, ?> get) {
     try {
       return tryToOpen(step);
     } catch (Throwable e) {
-      get.note(e);
+      if (get != null) {
+        get.note(e);
+      }
+      log(System.Logger.Level.DEBUG, "an open failed", e);
       return failOpen(step, e);
     } finally {
       changed();
@@ -477,18 +630,38 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   private long tryToOpen(Step step) throws X {
     places.incrementAndGet();
-    Table.set(step.claim, Objects.requireNonNull(opener.open(), "the opener returned null"));
+    Table.set(step.claim, Objects.requireNonNull(Flight.open(opener, name), "the opener returned null"));
     lastFailure = null;
     return Step.done(step.claim);
   }
 
   private long failOpen(Step step, Throwable failure) {
-    Table.take(step.claim);
+    closeQuietly(Table.take(step.claim)); // null but where the library could not be told of it
     places.decrementAndGet();
     lastFailure = failure;
     long said = fail(step.claim, failure);
     keeper.tell(); // an open may have to be tried again
     return said;
+  }
+
+  @SuppressWarnings("unchecked") // only what the opener returned is in the table
+  private void closeQuietly(Object connection) {
+    try {
+      if (connection != null) {
+        closer.close((C) connection);
+      }
+    } catch (Throwable e) {
+      log(System.Logger.Level.WARNING, "a connection could not be closed", e);
+    }
+  }
+
+  /** If that is possible: stack or memory may be short. */
+  private void log(System.Logger.Level level, String what, Throwable e) {
+    try {
+      LOG.log(level, () -> name + ": " + what, e);
+    } catch (Throwable again) {
+      // then nobody reads of it
+    }
   }
 
   /** Of the last open, or null. */
@@ -516,7 +689,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       }
       return Step.fail(claim, CoreConstants.POOL_E_OPEN, NOT_GOOD);
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.DEBUG, () -> name + ": a check failed", e);
+      log(System.Logger.Level.DEBUG, "a check failed", e);
       return fail(claim, e);
     }
   }
@@ -526,7 +699,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       resetter.reset(connection(claim));
       return Step.done(claim);
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.DEBUG, () -> name + ": a reset failed", e);
+      log(System.Logger.Level.DEBUG, "a reset failed", e);
       return fail(claim, e);
     }
   }
@@ -538,7 +711,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       closer.close((C) Table.take(step.claim));
       said = Step.done(step.claim);
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.WARNING, () -> name + ": a connection could not be closed", e);
+      log(System.Logger.Level.WARNING, "a connection could not be closed", e);
       said = fail(step.claim, e);
     }
     places.decrementAndGet();
@@ -546,14 +719,18 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     return said;
   }
 
-  /** The number of connections has changed: whoever drains should look. */
+  /** The number of connections has changed: a thread that drains should look, and does so sometimes without being told. */
   private void changed() {
     if (closed) {
-      lock.lock();
       try {
-        drained.signalAll();
-      } finally {
-        lock.unlock();
+        lock.lock();
+        try {
+          drained.signalAll();
+        } finally {
+          lock.unlock();
+        }
+      } catch (Throwable e) {
+        // memory is short
       }
     }
   }
@@ -637,7 +814,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         events.accept(told.event());
       }
     } catch (Throwable e) {
-      LOG.log(System.Logger.Level.WARNING, () -> name + ": who wants to know of events failed", e);
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": the listener of events failed", e);
     }
   }
 
@@ -712,22 +889,30 @@ public final class Pool<C, X extends Exception> extends CommonPool {
    */
   public int resize(int maxOpen) {
     int left = Core.pool_resize(handle, maxOpen);
-    this.maxOpen = maxOpen;
+    this.maxOpen = (int) setting("max_open"); // another thread may have changed it since
     changeAndTell(COURTESY_MS);
     return left;
   }
 
+  @Override
+  void follow(String setting, long value) {
+    super.follow(setting, value);
+    switch (setting) {
+      case "max_open" -> maxOpen = (int) setting("max_open");
+      case "leak_after_ms" -> lookForLeaks(value);
+      case "idle_timeout_ms", "max_lifetime_ms" -> trustTicks();
+      default -> {}
+    }
+    changeAndTell(COURTESY_MS);
+    keeper.tell();
+  }
+
   // ---- leaks
 
-  private Watch watch(Lease<C> lease, long number) {
-    try {
-      Watch watch = Watch.begin(this, lease, number);
-      watches.put(number, watch);
-      return watch;
-    } catch (Throwable e) {
-      settle(number);
-      throw e;
-    }
+  private Watch watch(Holding<C> holding, long number) {
+    Watch watch = Watch.begin(this, holding, number);
+    watches.put(number, watch);
+    return watch;
   }
 
   void forget(Watch watch) {
@@ -738,7 +923,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   void recover(Watch watch) {
     forget(watch);
     report(watch.leak(true));
-    put(watch.number(), false);
+    discard(watch.number());
   }
 
   /** The lease may have ended meanwhile. */
@@ -750,8 +935,12 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   }
 
   private void report(Leak leak) {
+    Consumer<? super Leak> told = leakReport;
     try {
-      leakReport.accept(leak);
+      Flight.leak(leak);
+      if (told != null) {
+        told.accept(leak);
+      }
     } catch (Throwable e) {
       LOG.log(System.Logger.Level.WARNING, () -> name + ": the report of a leak failed", e);
     }
@@ -774,7 +963,9 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     freer.close();
     Core.pool_close(handle, 0);
     keeper.end();
-    Step.ring(handle); // the listener ends
+    if (group == null) { // what rings makes a descriptor
+      Step.ring(handle); // the listener ends
+    }
     long left = drainMs < 0 ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toNanos(drainMs);
     for (; ; ) {
       adopt();
@@ -786,7 +977,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         if (open == 0 || left <= 0) {
           return open;
         }
-        left = drained.awaitNanos(left);
+        long wait = Math.min(left, LOOK_NS);
+        left -= wait - drained.awaitNanos(wait);
       } finally {
         lock.unlock();
       }
@@ -800,7 +992,11 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       for (int i = 0; i < initial && !closed; i++) {
         Step step = Step.of(Step.next(handle)); // as often as this it asks for an open
         heed(step);
-        settle(step.work == Step.OPEN ? open(step) : perform(step));
+        if (step.work == Step.OPEN) {
+          openFirst(step);
+        } else {
+          settle(new Work(step, null), false);
+        }
       }
       filled = true;
     } finally {
@@ -808,6 +1004,11 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         closeQuickly();
       }
     }
+    begin();
+  }
+
+  /** It is complete. */
+  void begin() {
     boolean tells = events != null || log != null;
     keeper.begin(tells || Core.pool_maintain(handle) != Step.NEVER);
     POOLS.add(this);
@@ -823,7 +1024,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
             if (connection != null) {
               last.accept(connection);
             }
-            put(info.lease(), false);
+            discard(info.lease());
           });
     }
   }
@@ -832,7 +1033,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     try {
       drain(0);
     } catch (InterruptedException e) {
-      throw new AssertionError("who does not wait is not interrupted", e);
+      throw new AssertionError("a get that does not wait was interrupted", e);
     }
   }
 }

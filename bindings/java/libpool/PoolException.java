@@ -5,6 +5,7 @@ package libpool;
 public class PoolException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
+  /** See {@link #code()}. */
   private final int code;
 
   PoolException(int code, String message) {
@@ -12,7 +13,7 @@ public class PoolException extends RuntimeException {
     this.code = code;
   }
 
-  /** One of the library's {@code POOL_E_*}, a negative number. */
+  /** {@return one of the library's {@code POOL_E_*}, a negative number} */
   public int code() {
     return code;
   }

@@ -4,6 +4,7 @@ package libpool;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Reader;
+import java.lang.ref.Cleaner;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
@@ -21,17 +23,21 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.function.ToLongFunction;
 import java.util.logging.Logger;
 import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A {@link DataSource} whose connections come from a pool. It opens them with one of: a {@link
  * ConnectionPoolDataSource}, a {@link DataSource}, or the driver for a JDBC URL. Its properties have the names and
- * defaults of HikariCP's; times are in milliseconds. They are read when the first connection is asked for, and cannot
- * be changed after that.
+ * defaults of HikariCP's; times are in milliseconds. They are read when the first connection is asked for. Those of
+ * {@link PoolMXBean} can be changed after that, too; the others not.
  */
-public final class PooledDataSource implements DataSource, AutoCloseable {
+public final class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private static final long INITIAL_PAUSE_MS = 50;
   private static final long ABORT_MS = 5_000; // so long a close waits for what it has aborted
   private static final int OPENING = 2; // at one time: a burst is served by what comes back, not by a storm of opens
@@ -39,9 +45,10 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   private final Map<String, Object> driverProperties = new LinkedHashMap<>();
   private ConnectionPoolDataSource connectionPoolDataSource;
   private DataSource dataSource;
+  private final Login login = new Login();
+  private final Suspension suspension = new Suspension();
+  private String credentialsProviderClassName;
   private String jdbcUrl;
-  private String username;
-  private String password;
   private String driverClassName;
   private String dataSourceClassName;
   private String connectionInitSql;
@@ -53,30 +60,41 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   private int maximumPoolSize = 10;
   private int minimumIdle = -1;
   private long connectionTimeout = 30_000;
-  private long validationTimeout = 5_000;
+  private volatile long validationTimeout = 5_000;
   private long idleTimeout = 600_000;
   private long maxLifetime = 1_800_000;
   private long keepaliveTime;
   private long leakDetectionThreshold;
+  private String budget;
+  private int budgetWeight = 1;
+  private int budgetFloor;
   private long initializationFailTimeout = 1;
   private long closeGrace = 5_000;
   private ExceptionOverride exceptionOverride;
   private String exceptionOverrideClassName;
   private boolean autoCommit = true;
   private boolean readOnly;
+  private boolean allowPoolSuspension;
+  private boolean registerMbeans;
+  private Cleaner.@Nullable Cleanable mbean; // removes it; null: there is none
   private PrintWriter logWriter;
   private Object driverSource; // made of dataSourceClassName; null: not yet
   private boolean closed; // guarded by this, as all that is set
   private Beginning beginning; // null: it has begun, or not yet
   private volatile Pool<PhysicalConnection, SQLException> pool;
+  private final Trackers trackers = new Trackers();
+  private final ReentrantLock changes = new ReentrantLock(); // the pool follows what is set in the same order
 
+  /** With the properties that have defaults, and no other. */
   public PooledDataSource() {}
 
   /**
    * With properties by their names; those whose names begin with {@code dataSource.} are for the driver, as by {@link
    * #addDataSourceProperty}.
    *
+   * @param properties by their names
    * @throws IllegalArgumentException if one is not known or cannot have its value; it names it
+   *
    */
   public PooledDataSource(Properties properties) {
     Bean self = new Bean(this);
@@ -90,7 +108,13 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     }
   }
 
-  /** With the properties in a file. */
+  /**
+   * With the properties in a file.
+   *
+   * @param file as Properties has it
+   * @return a data source with them
+   * @throws IOException if the file cannot be read
+   */
   public static PooledDataSource load(Path file) throws IOException {
     Properties properties = new Properties();
     try (Reader reader = Files.newBufferedReader(file)) {
@@ -109,8 +133,12 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
    */
   @Override
   public Connection getConnection() throws SQLException {
+    return trackers.isAny() ? connectAndTell() : connect();
+  }
+
+  private Connection connect() throws SQLException {
     try {
-      return lend(pool().get());
+      return get();
     } catch (PoolTimeoutException e) {
       throw new SQLTransientConnectionException(e.getMessage(), "08001", e);
     } catch (PoolException e) {
@@ -121,13 +149,44 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     }
   }
 
-  private static Connection lend(Lease<PhysicalConnection> lease) throws SQLException {
+  private Connection connectAndTell() throws SQLException {
+    long since = System.nanoTime();
     try {
-      lease.conn().beginRequest();
-      return ConnectionHandle.of(lease);
-    } catch (Throwable e) {
-      lease.discard();
+      return tell(connect(), since);
+    } catch (SQLException | RuntimeException e) {
+      long ns = System.nanoTime() - since;
+      if (e.getCause() instanceof PoolTimeoutException) {
+        trackers.timedOut(ns);
+      } else {
+        trackers.failed(ns);
+      }
       throw e;
+    }
+  }
+
+  private Connection tell(Connection connection, long since) throws SQLException {
+    try {
+      long now = System.nanoTime();
+      trackers.acquired(now - since);
+      ((ConnectionHandle) connection).isLent(trackers, now);
+      return connection;
+    } catch (Throwable e) { // the end of memory or of the stack
+      connection.close();
+      throw e;
+    }
+  }
+
+  /** A suspension of the pool has no part in the time that a get may take. */
+  private Connection get() throws SQLException, InterruptedException {
+    for (; ; ) {
+      int changes = suspension.changes();
+      try {
+        return ConnectionHandle.of(pool());
+      } catch (PoolTimeoutException e) {
+        if (!suspension.await(changes)) {
+          throw e;
+        }
+      }
     }
   }
 
@@ -158,6 +217,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
       }
       if (beginning == null) {
         mine = new Beginning(make());
+        register();
         if (initializationFailTimeout <= 1) { // who gets a connection waits for it
           pool = mine.pool;
           return pool;
@@ -257,45 +317,57 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
         new PhysicalConnection.Settings(
             autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql,
             new Breakage(exceptionOverride));
-    int checkSeconds = (int) Math.max(1, validationTimeout / 1000);
-    return Pool.builder(() -> PhysicalConnection.open(source, settings))
+    return sharing(Pool.builder(() -> open(source, settings)))
         .closer(PhysicalConnection::close)
-        .checker(connection -> connection.check(connectionTestQuery, checkSeconds))
-        .closesBehind()
+        .checker(connection -> connection.check(connectionTestQuery, (int) Math.max(1, validationTimeout / 1000)))
         .name(poolName)
         .maxOpen(maximumPoolSize)
         .maxOpening(OPENING)
-        .minIdle(minimumIdle < 0 ? maximumPoolSize : Math.min(minimumIdle, maximumPoolSize))
+        .minIdle(least(minimumIdle, maximumPoolSize))
         .getTimeout(Duration.ofMillis(connectionTimeout == 0 ? -1 : connectionTimeout))
         .idleTimeout(Duration.ofMillis(idleTimeout))
         .maxLifetime(Duration.ofMillis(maxLifetime))
         .keepalive(Duration.ofMillis(keepaliveTime))
         .checkAfter(Duration.ofMillis(500))
+        .checkTimeout(Duration.ofMillis(Math.max(1, validationTimeout)))
         .leakAfter(Duration.ofMillis(leakDetectionThreshold))
         .retryMin(Duration.ofMillis(100))
         .build();
   }
 
+  private <B extends Settings<B>> B sharing(B builder) {
+    return budget == null
+        ? builder
+        : builder.set("budget", budget).set("budget_weight", budgetWeight).set("budget_floor", budgetFloor);
+  }
+
+  private PhysicalConnection open(Source source, PhysicalConnection.Settings settings) throws SQLException {
+    long since = System.nanoTime();
+    PhysicalConnection opened = PhysicalConnection.open(source, settings);
+    trackers.opened(System.nanoTime() - since);
+    return opened;
+  }
+
   /** Where the connections come from: what pools best first. */
   private Source source() throws SQLException {
     if (connectionPoolDataSource != null) {
-      return Source.of(connectionPoolDataSource, username, password);
+      return Source.of(connectionPoolDataSource, login);
     }
     if (dataSource != null) {
-      return Source.of(dataSource, username, password);
+      return Source.of(dataSource, login);
     }
     if (dataSourceClassName != null) {
       Object made = Source.instantiate(dataSourceClassName);
       Bean bean = new Bean(made);
       driverProperties.forEach(bean::set);
       driverSource = made;
-      return Source.of(made, username, password);
+      return Source.of(made, login);
     }
     if (jdbcUrl == null) {
       throw new SQLException(
           poolName + ": none of jdbcUrl, dataSourceClassName, dataSource and connectionPoolDataSource is set");
     }
-    return Source.of(jdbcUrl, driverClassName, driverProperties, username, password);
+    return Source.of(jdbcUrl, driverClassName, driverProperties, login);
   }
 
   /** A constant of {@link Connection} by its name or number; -1: as the driver has it. */
@@ -331,6 +403,9 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
       made = beginning != null ? beginning.pool : pool;
       graceMs = closeGrace;
     }
+    unregister();
+    trackers.closed();
+    suspension.end(); // those that wait for it are told that the pool is closed
     if (made == null) {
       return;
     }
@@ -346,19 +421,161 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     }
   }
 
-  /** Replaces all connections; see {@link Pool#flush()}. */
+  /**
+   * Closes a connection of this source that is out, as if it had broken, but says nothing of the others. Does nothing
+   * with one that was given back or comes from elsewhere.
+   *
+   *
+   * @param connection the connection
+   */
+  public void evictConnection(Connection connection) {
+    try {
+      if (connection instanceof ConnectionHandle handle) {
+        handle.evict();
+      } else if (connection.isWrapperFor(ConnectionHandle.class)) {
+        connection.unwrap(ConnectionHandle.class).evict();
+      }
+    } catch (SQLException e) {
+      // it is closed
+    }
+  }
+
+  /**
+   * Replaces all connections; see {@link Pool#flush()}.
+   *
+   * @return how many connections are concerned
+   */
   public int flush() {
     return begun().flush();
   }
 
-  /** Lends nothing until {@link #resume()}; see {@link Pool#pause()}. */
+  /**
+   * Lends nothing until {@link #resume()}; see {@link Pool#pause()}.
+   *
+   * @return how many connections are in use
+   */
   public int pause() {
     return begun().pause();
   }
 
-  /** Takes one {@link #pause()} back; see {@link Pool#resume()}. */
+  /**
+   * Takes one {@link #pause()} back; see {@link Pool#resume()}.
+   *
+   * @return how many pauses remain
+   */
   public int resume() {
     return begun().resume();
+  }
+
+  /**
+   * The same as {@link #setMaximumPoolSize}.
+   *
+   * @param maximumPoolSize how many
+   * @return how many connections are still too many, and will be closed as they come back
+   *
+   */
+  public int resize(int maximumPoolSize) {
+    setMaximumPoolSize(maximumPoolSize);
+    return Math.max(0, getTotalConnections() - maximumPoolSize);
+  }
+
+  /**
+   * The leases; see {@link Pool#leases()}.
+   *
+   * @return one for each lease
+   */
+  public List<LeaseInfo> leases() {
+    Pool<PhysicalConnection, SQLException> made = pool;
+    return made == null ? List.of() : made.leases();
+  }
+
+  /**
+   * What {@link #stats()} knows as text; "" before the first connection was asked for.
+   *
+   * @param format how it is written
+   * @return the text
+   */
+  public String report(Format format) {
+    Pool<PhysicalConnection, SQLException> made = pool;
+    return made == null ? "" : made.report(format);
+  }
+
+  @Override
+  public String getReport() {
+    return report(Format.TEXT);
+  }
+
+  /** {@return what an operator sees and does, for JMX} */
+  public PoolMXBean getPoolMXBean() {
+    return this;
+  }
+
+  private int count(ToLongFunction<PoolStats> which) {
+    PoolStats stats = stats();
+    return stats == null ? 0 : (int) which.applyAsLong(stats);
+  }
+
+  @Override
+  public int getActiveConnections() {
+    return count(PoolStats::leased);
+  }
+
+  @Override
+  public int getIdleConnections() {
+    return count(PoolStats::idle);
+  }
+
+  @Override
+  public int getTotalConnections() {
+    return count(PoolStats::open);
+  }
+
+  @Override
+  public int getThreadsAwaitingConnection() {
+    Pool<PhysicalConnection, SQLException> made = pool;
+    return made == null ? 0 : made.pending();
+  }
+
+  /** Does nothing before the first connection was asked for. */
+  @Override
+  public void softEvictConnections() {
+    Pool<PhysicalConnection, SQLException> made = pool;
+    if (made != null) {
+      made.flush();
+    }
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws IllegalStateException also before the first connection was asked for
+   */
+  @Override
+  public void suspendPool() {
+    if (!isAllowPoolSuspension()) {
+      throw new IllegalStateException(getPoolName() + ": cannot be suspended; set allowPoolSuspension");
+    }
+    Pool<PhysicalConnection, SQLException> made = begun();
+    changes.lock();
+    try {
+      if (suspension.begin()) {
+        made.pause();
+      }
+    } finally {
+      changes.unlock();
+    }
+  }
+
+  @Override
+  public void resumePool() {
+    changes.lock();
+    try {
+      if (suspension.end()) {
+        begun().resume();
+      }
+    } finally {
+      changes.unlock();
+    }
   }
 
   private Pool<PhysicalConnection, SQLException> begun() {
@@ -369,26 +586,58 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
     return made;
   }
 
-  /** Whether it was closed. */
+  /** {@return whether a connection was asked for, and it was not closed} */
+  public synchronized boolean isRunning() {
+    return pool != null && !closed;
+  }
+
+  /** {@return whether it was closed} */
   public synchronized boolean isClosed() {
     return closed;
   }
 
-  /** Counts of the pool; null before the first connection was asked for. */
-  public PoolStats stats() {
+  /**
+   * Counts of the pool; null before the first connection was asked for.
+   *
+   * @return the counts, or null
+   */
+  public @Nullable PoolStats stats() {
     Pool<PhysicalConnection, SQLException> made = pool;
     return made == null ? null : made.stats();
+  }
+
+  /**
+   * Tells it what happens from now on.
+   *
+   * @param tracker the object that is told
+   */
+  public void addTracker(Tracker tracker) {
+    trackers.add(Objects.requireNonNull(tracker, "tracker"));
+  }
+
+  /**
+   * Tells it no more.
+   *
+   * @param tracker the object that was told; one that was not is ignored
+   */
+  public void removeTracker(Tracker tracker) {
+    trackers.remove(tracker);
+  }
+
+  @Override
+  public String toString() {
+    return "PooledDataSource " + getPoolName();
   }
 
   // ---- what every DataSource has
 
   @Override
-  public PrintWriter getLogWriter() {
+  public @Nullable PrintWriter getLogWriter() {
     return logWriter;
   }
 
   @Override
-  public void setLogWriter(PrintWriter logWriter) {
+  public void setLogWriter(@Nullable PrintWriter logWriter) {
     this.logWriter = logWriter;
   }
 
@@ -440,203 +689,375 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
 
   // ---- properties
 
-  /** Opens the connections. */
-  public synchronized void setConnectionPoolDataSource(ConnectionPoolDataSource connectionPoolDataSource) {
+  /**
+   * Opens the connections.
+   *
+   * @param connectionPoolDataSource null: none
+   */
+  public synchronized void setConnectionPoolDataSource(@Nullable ConnectionPoolDataSource connectionPoolDataSource) {
     mayChange();
     this.connectionPoolDataSource = connectionPoolDataSource;
   }
 
-  /** See {@link #setConnectionPoolDataSource}. */
-  public synchronized ConnectionPoolDataSource getConnectionPoolDataSource() {
+  /** {@return what {@link #setConnectionPoolDataSource} has set} */
+  public synchronized @Nullable ConnectionPoolDataSource getConnectionPoolDataSource() {
     return connectionPoolDataSource;
   }
 
-  /** Opens the connections, where there is no connectionPoolDataSource. */
-  public synchronized void setDataSource(DataSource dataSource) {
+  /**
+   * Opens the connections, where there is no connectionPoolDataSource.
+   *
+   * @param dataSource null: none
+   */
+  public synchronized void setDataSource(@Nullable DataSource dataSource) {
     mayChange();
     this.dataSource = dataSource;
   }
 
-  /** See {@link #setDataSource}. */
-  public synchronized DataSource getDataSource() {
+  /** {@return what {@link #setDataSource} has set} */
+  public synchronized @Nullable DataSource getDataSource() {
     return dataSource;
   }
 
-  /** Opens the connections through its driver, where there is neither of these. */
-  public synchronized void setJdbcUrl(String jdbcUrl) {
+  /**
+   * Opens the connections through its driver, where there is neither of these.
+   *
+   * @param jdbcUrl null: none
+   */
+  public synchronized void setJdbcUrl(@Nullable String jdbcUrl) {
     mayChange();
     this.jdbcUrl = jdbcUrl;
   }
 
-  /** See {@link #setJdbcUrl}. */
-  public synchronized String getJdbcUrl() {
+  /** {@return what {@link #setJdbcUrl} has set} */
+  public synchronized @Nullable String getJdbcUrl() {
     return jdbcUrl;
   }
 
-  /** Null: none. */
-  public synchronized void setUsername(String username) {
+  /**
+   * The same as {@link #setJdbcUrl}, by the name that Spring Boot and others look for.
+   *
+   * @param url as the driver knows it
+   */
+  public void setUrl(@Nullable String url) {
+    setJdbcUrl(url);
+  }
+
+  /** {@return what {@link #setJdbcUrl} has set} */
+  public @Nullable String getUrl() {
+    return getJdbcUrl();
+  }
+
+  /** Null: none. For connections that are opened from now on. */
+  @Override
+  public synchronized void setUsername(@Nullable String username) {
+    login.set(login.set().withUsername(username));
+  }
+
+  /** {@return what {@link #setUsername} has set} */
+  public @Nullable String getUsername() {
+    return login.set().username();
+  }
+
+  /** Null: none. For connections that are opened from now on. */
+  @Override
+  public synchronized void setPassword(@Nullable String password) {
+    login.set(login.set().withPassword(password));
+  }
+
+  /**
+   * Both at one moment, for connections that are opened from now on.
+   *
+   * @param credentials a name and a password
+   */
+  public synchronized void setCredentials(Credentials credentials) {
+    login.set(Objects.requireNonNull(credentials, "credentials"));
+  }
+
+  /** {@return what {@link #setCredentials} has set} */
+  public Credentials getCredentials() {
+    return login.set();
+  }
+
+  /**
+   * Is asked for the credentials of each connection that is opened from now on; null: they are as they were set.
+   *
+   * @param credentialsProvider null: none
+   */
+  public synchronized void setCredentialsProvider(@Nullable CredentialsProvider credentialsProvider) {
+    login.set(credentialsProvider);
+  }
+
+  /** {@return what {@link #setCredentialsProvider} has set} */
+  public @Nullable CredentialsProvider getCredentialsProvider() {
+    return login.provider();
+  }
+
+  /**
+   * The class of a {@link CredentialsProvider} of which one object is made.
+   *
+   * @param credentialsProviderClassName null: none
+   * @throws IllegalArgumentException if that is not possible
+   *
+   */
+  public synchronized void setCredentialsProviderClassName(@Nullable String credentialsProviderClassName) {
+    login.set(
+        credentialsProviderClassName == null
+            ? null
+            : made(credentialsProviderClassName, CredentialsProvider.class));
+    this.credentialsProviderClassName = credentialsProviderClassName;
+  }
+
+  /** {@return what {@link #setCredentialsProviderClassName} has set} */
+  public synchronized @Nullable String getCredentialsProviderClassName() {
+    return credentialsProviderClassName;
+  }
+
+  /**
+   * Whether JMX shows the pool, from the first getConnection until its close, as {@code libpool:type=Pool,name=} and the
+   * name of the pool; see {@link PoolMXBean}.
+   *
+   * @param registerMbeans whether it does
+   */
+  public synchronized void setRegisterMbeans(boolean registerMbeans) {
     mayChange();
-    this.username = username;
+    this.registerMbeans = registerMbeans;
   }
 
-  /** See {@link #setUsername}. */
-  public synchronized String getUsername() {
-    return username;
+  /** {@return what {@link #setRegisterMbeans} has set} */
+  public synchronized boolean isRegisterMbeans() {
+    return registerMbeans;
   }
 
-  /** Null: none. */
-  public synchronized void setPassword(String password) {
+  private synchronized void register() {
+    try {
+      if (registerMbeans && mbean == null) {
+        mbean = Mbean.register(this, poolName);
+      }
+    } catch (NoClassDefFoundError e) {
+      System.getLogger("libpool").log(System.Logger.Level.WARNING, () -> poolName + ": there is no JMX here", e);
+    }
+  }
+
+  private synchronized void unregister() {
+    if (mbean != null) {
+      mbean.clean();
+    }
+  }
+
+  /**
+   * Whether {@link #suspendPool()} may be called.
+   *
+   * @param allowPoolSuspension whether it may
+   */
+  public synchronized void setAllowPoolSuspension(boolean allowPoolSuspension) {
     mayChange();
-    this.password = password;
+    this.allowPoolSuspension = allowPoolSuspension;
   }
 
-  /** To be loaded for jdbcUrl; seldom needed. */
-  public synchronized void setDriverClassName(String driverClassName) {
+  /** {@return what {@link #setAllowPoolSuspension} has set} */
+  public synchronized boolean isAllowPoolSuspension() {
+    return allowPoolSuspension;
+  }
+
+  /**
+   * See {@link #setPassword}; for what makes another data source of this one.
+   *
+   * @return what was set
+   */
+  public @Nullable String getPassword() {
+    return login.set().password();
+  }
+
+  /**
+   * To be loaded for jdbcUrl; seldom needed.
+   *
+   * @param driverClassName null: none
+   */
+  public synchronized void setDriverClassName(@Nullable String driverClassName) {
     mayChange();
     this.driverClassName = driverClassName;
   }
 
-  /** See {@link #setDriverClassName}. */
-  public synchronized String getDriverClassName() {
+  /** {@return what {@link #setDriverClassName} has set} */
+  public synchronized @Nullable String getDriverClassName() {
     return driverClassName;
   }
 
-  /** Shown in messages and reports. */
+  /**
+   * Shown in messages and reports.
+   *
+   * @param poolName best one for each pool
+   */
   public synchronized void setPoolName(String poolName) {
     mayChange();
     this.poolName = Objects.requireNonNull(poolName, "poolName");
   }
 
   /** See {@link #setPoolName}. */
+  @Override
   public synchronized String getPoolName() {
     return poolName;
   }
 
-  /** For drivers whose isValid is of no use; null: isValid is asked. */
-  public synchronized void setConnectionTestQuery(String connectionTestQuery) {
+  /**
+   * For drivers whose isValid is of no use; null: isValid is asked.
+   *
+   * @param connectionTestQuery a statement, or null
+   */
+  public synchronized void setConnectionTestQuery(@Nullable String connectionTestQuery) {
     mayChange();
     this.connectionTestQuery = connectionTestQuery;
   }
 
-  /** See {@link #setConnectionTestQuery}. */
-  public synchronized String getConnectionTestQuery() {
+  /** {@return what {@link #setConnectionTestQuery} has set} */
+  public synchronized @Nullable String getConnectionTestQuery() {
     return connectionTestQuery;
   }
 
-  /** Hard cap on connections. */
-  public synchronized void setMaximumPoolSize(int maximumPoolSize) {
-    mayChange();
+  /**
+   * Hard cap on connections. Smaller than before: idle connections that are too many are closed now, others when they
+   * come back.
+   */
+  @Override
+  public void setMaximumPoolSize(int maximumPoolSize) {
     atLeast(1, "maximumPoolSize", maximumPoolSize);
-    this.maximumPoolSize = maximumPoolSize;
+    change(
+        made -> changeSizes(made, maximumPoolSize, getMinimumIdle()), () -> this.maximumPoolSize = maximumPoolSize);
   }
 
-  /** See {@link #setMaximumPoolSize}. */
-  public synchronized int getMaximumPoolSize() {
+  /** See {@link #setMaximumPoolSize}; once the pool has begun, as poolctl may have changed it, too. */
+  @Override
+  public int getMaximumPoolSize() {
+    Pool<PhysicalConnection, SQLException> made = pool;
+    if (made == null) {
+      return maximumPoolSizeThatWasSet();
+    }
+    long now = made.setting("max_open");
+    return now == 0 ? Integer.MAX_VALUE : (int) now;
+  }
+
+  private synchronized int maximumPoolSizeThatWasSet() {
     return maximumPoolSize;
   }
 
-  /** So many are kept idle; -1: as many as maximumPoolSize. */
-  public synchronized void setMinimumIdle(int minimumIdle) {
-    mayChange();
+  /** This many are kept idle; -1: as many as maximumPoolSize. */
+  @Override
+  public void setMinimumIdle(int minimumIdle) {
     atLeast(-1, "minimumIdle", minimumIdle);
-    this.minimumIdle = minimumIdle;
+    change(
+        made -> made.set("min_idle", least(minimumIdle, getMaximumPoolSize())), () -> this.minimumIdle = minimumIdle);
   }
 
   /** See {@link #setMinimumIdle}. */
+  @Override
   public synchronized int getMinimumIdle() {
     return minimumIdle;
   }
 
   /** How long getConnection takes at most; 0: no limit. */
-  public synchronized void setConnectionTimeout(long connectionTimeout) {
-    mayChange();
+  @Override
+  public void setConnectionTimeout(long connectionTimeout) {
     atLeast(0, "connectionTimeout", connectionTimeout);
-    this.connectionTimeout = connectionTimeout;
+    long ms = connectionTimeout == 0 ? -1 : connectionTimeout;
+    change(made -> made.set("get_timeout_ms", ms), () -> this.connectionTimeout = connectionTimeout);
   }
 
   /** See {@link #setConnectionTimeout}. */
+  @Override
   public synchronized long getConnectionTimeout() {
     return connectionTimeout;
   }
 
   /** How long a check takes at most, in whole seconds. */
-  public synchronized void setValidationTimeout(long validationTimeout) {
-    mayChange();
+  @Override
+  public void setValidationTimeout(long validationTimeout) {
     atLeast(0, "validationTimeout", validationTimeout);
-    this.validationTimeout = validationTimeout;
+    change(
+        made -> made.set("check_timeout_ms", Math.max(1, validationTimeout)),
+        () -> this.validationTimeout = validationTimeout);
   }
 
   /** See {@link #setValidationTimeout}. */
+  @Override
   public synchronized long getValidationTimeout() {
     return validationTimeout;
   }
 
-  /** Idle for so long, a connection is closed, down to minimumIdle; 0: never. */
-  public synchronized void setIdleTimeout(long idleTimeout) {
-    mayChange();
-    atLeast(0, "idleTimeout", idleTimeout);
-    this.idleTimeout = idleTimeout;
+  /** Idle for this long, a connection is closed, down to minimumIdle; 0: never. */
+  @Override
+  public void setIdleTimeout(long idleTimeout) {
+    changeTime("idleTimeout", "idle_timeout_ms", idleTimeout, () -> this.idleTimeout = idleTimeout);
   }
 
   /** See {@link #setIdleTimeout}. */
+  @Override
   public synchronized long getIdleTimeout() {
     return idleTimeout;
   }
 
-  /** No connection gets older; 0: no limit. */
-  public synchronized void setMaxLifetime(long maxLifetime) {
-    mayChange();
-    atLeast(0, "maxLifetime", maxLifetime);
-    this.maxLifetime = maxLifetime;
+  /** No connection gets older, of those that are opened from now on; 0: no limit. */
+  @Override
+  public void setMaxLifetime(long maxLifetime) {
+    changeTime("maxLifetime", "max_lifetime_ms", maxLifetime, () -> this.maxLifetime = maxLifetime);
   }
 
   /** See {@link #setMaxLifetime}. */
+  @Override
   public synchronized long getMaxLifetime() {
     return maxLifetime;
   }
 
-  /** Idle for so long, a connection is checked; 0: never. */
-  public synchronized void setKeepaliveTime(long keepaliveTime) {
-    mayChange();
-    atLeast(0, "keepaliveTime", keepaliveTime);
-    this.keepaliveTime = keepaliveTime;
+  /** Idle for this long, a connection is checked; 0: never. */
+  @Override
+  public void setKeepaliveTime(long keepaliveTime) {
+    changeTime("keepaliveTime", "keepalive_ms", keepaliveTime, () -> this.keepaliveTime = keepaliveTime);
   }
 
   /** See {@link #setKeepaliveTime}. */
+  @Override
   public synchronized long getKeepaliveTime() {
     return keepaliveTime;
   }
 
-  /** A connection that is out for so long is logged; 0: never. */
-  public synchronized void setLeakDetectionThreshold(long leakDetectionThreshold) {
-    mayChange();
-    atLeast(0, "leakDetectionThreshold", leakDetectionThreshold);
-    this.leakDetectionThreshold = leakDetectionThreshold;
+  /** A connection that is out for this long is logged; 0: never. */
+  @Override
+  public void setLeakDetectionThreshold(long leakDetectionThreshold) {
+    changeTime("leakDetectionThreshold", "leak_after_ms", leakDetectionThreshold, () -> this.leakDetectionThreshold = leakDetectionThreshold);
   }
 
   /** See {@link #setLeakDetectionThreshold}. */
+  @Override
   public synchronized long getLeakDetectionThreshold() {
     return leakDetectionThreshold;
   }
 
-  /** Of each connection that is lent. */
+  /**
+   * Of each connection that is lent.
+   *
+   * @param autoCommit whether each statement is a transaction of its own
+   */
   public synchronized void setAutoCommit(boolean autoCommit) {
     mayChange();
     this.autoCommit = autoCommit;
   }
 
-  /** See {@link #setAutoCommit}. */
+  /** {@return what {@link #setAutoCommit} has set} */
   public synchronized boolean isAutoCommit() {
     return autoCommit;
   }
 
-  /** Of each connection that is lent. */
+  /**
+   * Of each connection that is lent.
+   *
+   * @param readOnly whether they are
+   */
   public synchronized void setReadOnly(boolean readOnly) {
     mayChange();
     this.readOnly = readOnly;
   }
 
-  /** See {@link #setReadOnly}. */
+  /** {@return what {@link #setReadOnly} has set} */
   public synchronized boolean isReadOnly() {
     return readOnly;
   }
@@ -644,126 +1065,278 @@ public final class PooledDataSource implements DataSource, AutoCloseable {
   /**
    * A class of the driver, a ConnectionPoolDataSource or a DataSource, of which one object is made and given the
    * properties of {@link #addDataSourceProperty}.
+   *
+   *
+   * @param dataSourceClassName null: none
    */
-  public synchronized void setDataSourceClassName(String dataSourceClassName) {
+  public synchronized void setDataSourceClassName(@Nullable String dataSourceClassName) {
     mayChange();
     this.dataSourceClassName = dataSourceClassName;
   }
 
-  /** See {@link #setDataSourceClassName}. */
-  public synchronized String getDataSourceClassName() {
+  /** {@return what {@link #setDataSourceClassName} has set} */
+  public synchronized @Nullable String getDataSourceClassName() {
     return dataSourceClassName;
   }
 
-  /** Executed on each new connection. */
-  public synchronized void setConnectionInitSql(String connectionInitSql) {
+  /**
+   * Executed on each new connection.
+   *
+   * @param connectionInitSql a statement, or null
+   */
+  public synchronized void setConnectionInitSql(@Nullable String connectionInitSql) {
     mayChange();
     this.connectionInitSql = connectionInitSql;
   }
 
-  /** See {@link #setConnectionInitSql}. */
-  public synchronized String getConnectionInitSql() {
+  /** {@return what {@link #setConnectionInitSql} has set} */
+  public synchronized @Nullable String getConnectionInitSql() {
     return connectionInitSql;
   }
 
-  /** Of each connection that is lent: the name of a constant of {@link Connection}; null: as the driver has it. */
-  public synchronized void setTransactionIsolation(String transactionIsolation) {
+  /**
+   * Of each connection that is lent: the name of a constant of {@link Connection}; null: as the driver has it.
+   *
+   * @param transactionIsolation a name, or null
+   */
+  public synchronized void setTransactionIsolation(@Nullable String transactionIsolation) {
     mayChange();
     isolation(transactionIsolation);
     this.transactionIsolation = transactionIsolation;
   }
 
-  /** See {@link #setTransactionIsolation}. */
-  public synchronized String getTransactionIsolation() {
+  /** {@return what {@link #setTransactionIsolation} has set} */
+  public synchronized @Nullable String getTransactionIsolation() {
     return transactionIsolation;
   }
 
-  /** Of each connection that is lent; null: as the driver has it. */
-  public synchronized void setCatalog(String catalog) {
+  /**
+   * Of each connection that is lent; null: as the driver has it.
+   *
+   * @param catalog a name, or null
+   */
+  public synchronized void setCatalog(@Nullable String catalog) {
     mayChange();
     this.catalog = catalog;
   }
 
-  /** See {@link #setCatalog}. */
-  public synchronized String getCatalog() {
+  /** {@return what {@link #setCatalog} has set} */
+  public synchronized @Nullable String getCatalog() {
     return catalog;
   }
 
-  /** Of each connection that is lent; null: as the driver has it. */
-  public synchronized void setSchema(String schema) {
+  /**
+   * Of each connection that is lent; null: as the driver has it.
+   *
+   * @param schema a name, or null
+   */
+  public synchronized void setSchema(@Nullable String schema) {
     mayChange();
     this.schema = schema;
   }
 
-  /** See {@link #setSchema}. */
-  public synchronized String getSchema() {
+  /** {@return what {@link #setSchema} has set} */
+  public synchronized @Nullable String getSchema() {
     return schema;
   }
 
-  /** For so long the first getConnection tries to open a connection; 1 or less: it tries once. */
+  /**
+   * For this long the first getConnection tries to open a connection; 1 or less: it tries once.
+   *
+   * @param initializationFailTimeout in milliseconds
+   */
   public synchronized void setInitializationFailTimeout(long initializationFailTimeout) {
     mayChange();
     this.initializationFailTimeout = initializationFailTimeout;
   }
 
-  /** See {@link #setInitializationFailTimeout}. */
+  /** {@return what {@link #setInitializationFailTimeout} has set} */
   public synchronized long getInitializationFailTimeout() {
     return initializationFailTimeout;
   }
 
-  /** Decides of what a driver throws whether it broke the connection; null: the rules of {@link ExceptionOverride}. */
-  public synchronized void setExceptionOverride(ExceptionOverride exceptionOverride) {
+  /**
+   * Decides of what a driver throws whether it broke the connection; null: the rules of {@link ExceptionOverride}.
+   *
+   * @param exceptionOverride null: none
+   */
+  public synchronized void setExceptionOverride(@Nullable ExceptionOverride exceptionOverride) {
     mayChange();
     this.exceptionOverride = exceptionOverride;
   }
 
-  /** See {@link #setExceptionOverride}. */
-  public synchronized ExceptionOverride getExceptionOverride() {
+  /** {@return what {@link #setExceptionOverride} has set} */
+  public synchronized @Nullable ExceptionOverride getExceptionOverride() {
     return exceptionOverride;
   }
 
   /**
    * The class of an {@link ExceptionOverride} of which one object is made.
    *
+   * @param exceptionOverrideClassName null: none
    * @throws IllegalArgumentException if that is not possible
+   *
    */
-  public synchronized void setExceptionOverrideClassName(String exceptionOverrideClassName) {
+  public synchronized void setExceptionOverrideClassName(@Nullable String exceptionOverrideClassName) {
     mayChange();
-    exceptionOverride = exceptionOverrideClassName == null ? null : overrideOf(exceptionOverrideClassName);
+    exceptionOverride = exceptionOverrideClassName == null ? null : made(exceptionOverrideClassName, ExceptionOverride.class);
     this.exceptionOverrideClassName = exceptionOverrideClassName;
   }
 
-  /** See {@link #setExceptionOverrideClassName}. */
-  public synchronized String getExceptionOverrideClassName() {
+  /** {@return what {@link #setExceptionOverrideClassName} has set} */
+  public synchronized @Nullable String getExceptionOverrideClassName() {
     return exceptionOverrideClassName;
   }
 
-  private static ExceptionOverride overrideOf(String className) {
+  private static <T> T made(String className, Class<T> type) {
     try {
-      if (Source.instantiate(className) instanceof ExceptionOverride made) {
-        return made;
+      Object made = Source.instantiate(className);
+      if (type.isInstance(made)) {
+        return type.cast(made);
       }
     } catch (SQLException e) {
       throw new IllegalArgumentException(e.getMessage(), e.getCause());
     }
-    throw new IllegalArgumentException(className + " is no libpool.ExceptionOverride");
+    throw new IllegalArgumentException(className + " is no " + type.getName());
   }
 
-  /** For so long {@link #close()} waits for connections that are out, before it aborts them. */
+  /**
+   * For this long {@link #close()} waits for connections that are out, before it aborts them.
+   *
+   * @param closeGrace in milliseconds
+   */
   public synchronized void setCloseGrace(long closeGrace) {
     atLeast(0, "closeGrace", closeGrace);
     this.closeGrace = closeGrace;
   }
 
-  /** See {@link #setCloseGrace}. */
+  /** {@return what {@link #setCloseGrace} has set} */
   public synchronized long getCloseGrace() {
     return closeGrace;
   }
 
-  /** A property for the driver of jdbcUrl, or for the object that is made of dataSourceClassName. */
+  /**
+   * The URL of a limit that this data source shares with others, as the setting {@code budget}.
+   *
+   * @param budget null: it shares none
+   */
+  public synchronized void setBudget(@Nullable String budget) {
+    mayChange();
+    this.budget = budget;
+  }
+
+  /** {@return what {@link #setBudget} has set} */
+  public synchronized @Nullable String getBudget() {
+    return budget;
+  }
+
+  /**
+   * Where members of the budget want more than there is, this one gets a share of this many parts.
+   *
+   * @param budgetWeight 1 or more
+   */
+  public synchronized void setBudgetWeight(int budgetWeight) {
+    mayChange();
+    atLeast(1, "budgetWeight", budgetWeight);
+    this.budgetWeight = budgetWeight;
+  }
+
+  /** {@return what {@link #setBudgetWeight} has set} */
+  public synchronized int getBudgetWeight() {
+    return budgetWeight;
+  }
+
+  /**
+   * This many permits of the budget are this one's own, whatever others want.
+   *
+   * @param budgetFloor how many
+   */
+  public synchronized void setBudgetFloor(int budgetFloor) {
+    mayChange();
+    atLeast(0, "budgetFloor", budgetFloor);
+    this.budgetFloor = budgetFloor;
+  }
+
+  /** {@return what {@link #setBudgetFloor} has set} */
+  public synchronized int getBudgetFloor() {
+    return budgetFloor;
+  }
+
+  /**
+   * A property for the driver of jdbcUrl, or for the object that is made of dataSourceClassName.
+   *
+   * @param name the name
+   * @param value the value
+   */
   public synchronized void addDataSourceProperty(String name, Object value) {
     mayChange();
     driverProperties.put(Objects.requireNonNull(name, "name"), Objects.requireNonNull(value, "value"));
+  }
+
+  /**
+   * Those of {@link #addDataSourceProperty}, instead of all that there were.
+   *
+   * @param properties by their names
+   */
+  public synchronized void setDataSourceProperties(Properties properties) {
+    mayChange();
+    driverProperties.clear();
+    properties.stringPropertyNames().forEach(name -> driverProperties.put(name, properties.getProperty(name)));
+    properties.forEach((name, value) -> driverProperties.putIfAbsent((String) name, value)); // what is no text
+  }
+
+  /** {@return a copy of those of {@link #addDataSourceProperty}} */
+  public synchronized Properties getDataSourceProperties() {
+    Properties copy = new Properties();
+    copy.putAll(driverProperties);
+    return copy;
+  }
+
+  private static int least(int minimumIdle, int maximumPoolSize) {
+    return minimumIdle < 0 ? maximumPoolSize : Math.min(minimumIdle, maximumPoolSize);
+  }
+
+  /** Sets a property; if the pool has begun, it is told before, and may refuse. */
+  private void change(Consumer<Pool<PhysicalConnection, SQLException>> tell, Runnable set) {
+    changes.lock();
+    try {
+      Pool<PhysicalConnection, SQLException> made = setOrBegun(set);
+      if (made != null) {
+        tell.accept(made);
+        setNow(set);
+      }
+    } finally {
+      changes.unlock();
+    }
+  }
+
+  private synchronized Pool<PhysicalConnection, SQLException> setOrBegun(Runnable set) {
+    Pool<PhysicalConnection, SQLException> made = beginning != null ? beginning.pool : pool;
+    if (made == null) {
+      set.run();
+    }
+    return made;
+  }
+
+  private synchronized void setNow(Runnable set) {
+    set.run();
+  }
+
+  private void changeTime(String name, String setting, long value, Runnable set) {
+    atLeast(0, name, value);
+    change(made -> made.set(setting, value), set);
+  }
+
+  /** The cap is never below what is kept idle, not for a moment either. */
+  private static void changeSizes(Pool<PhysicalConnection, SQLException> pool, int maximumPoolSize, int minimumIdle) {
+    int idle = least(minimumIdle, maximumPoolSize);
+    if (idle <= pool.setting("min_idle")) {
+      pool.set("min_idle", idle);
+      pool.resize(maximumPoolSize);
+    } else {
+      pool.resize(maximumPoolSize);
+      pool.set("min_idle", idle);
+    }
   }
 
   private static void atLeast(long least, String name, long value) {

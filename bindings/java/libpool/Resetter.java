@@ -8,6 +8,11 @@ package libpool;
  */
 @FunctionalInterface
 public interface Resetter<C> {
-  /** Runs when a lease ends, on the thread that ends it. If it throws, the connection is closed. */
+  /**
+   * Runs when a lease ends, on the thread that ends it. If it throws, the connection is closed.
+   *
+   * @param connection the connection
+   * @throws Exception what it likes
+   */
   void reset(C connection) throws Exception;
 }

@@ -23,45 +23,58 @@ interface Source {
   Opened open() throws SQLException;
 
   /** Of a driver's object, which is asked for pooled connections if it has them. */
-  static Source of(Object object, String username, String password) throws SQLException {
+  static Source of(Object object, Login login) throws SQLException {
     if (object instanceof ConnectionPoolDataSource pooling) {
       return () -> {
-        PooledConnection pooled =
-            username == null ? pooling.getPooledConnection() : pooling.getPooledConnection(username, password);
+        PooledConnection pooled = pooled(pooling, login.ask());
         return new Opened(connection(pooled), pooled);
       };
     }
     if (object instanceof DataSource plain) {
-      return () -> opened(username == null ? plain.getConnection() : plain.getConnection(username, password));
+      return () -> opened(connection(plain, login.ask()));
     }
     throw new SQLException(object.getClass().getName() + " is neither a ConnectionPoolDataSource nor a DataSource");
   }
 
+  private static PooledConnection pooled(ConnectionPoolDataSource source, Credentials who) throws SQLException {
+    return who.username() == null
+        ? source.getPooledConnection()
+        : source.getPooledConnection(who.username(), who.password());
+  }
+
+  private static Connection connection(DataSource source, Credentials who) throws SQLException {
+    return who.username() == null ? source.getConnection() : source.getConnection(who.username(), who.password());
+  }
+
   /** Of a driver, by its class or else whichever knows the URL. */
-  static Source of(
-      String url, String driverClassName, Map<String, Object> properties, String username, String password)
+  static Source of(String url, String driverClassName, Map<String, Object> properties, Login login)
       throws SQLException {
-    Properties all = new Properties();
-    properties.forEach((name, value) -> all.setProperty(name, value.toString()));
-    if (username != null) {
-      all.setProperty("user", username);
-    }
-    if (password != null) {
-      all.setProperty("password", password);
-    }
+    Map<String, Object> others = Map.copyOf(properties);
     if (driverClassName == null) {
-      return () -> opened(DriverManager.getConnection(url, all));
+      return () -> opened(DriverManager.getConnection(url, all(others, login.ask())));
     }
     if (!(instantiate(driverClassName) instanceof Driver driver)) {
       throw new SQLException(driverClassName + " is no java.sql.Driver");
     }
     return () -> {
-      Connection connection = driver.connect(url, all);
+      Connection connection = driver.connect(url, all(others, login.ask()));
       if (connection == null) {
         throw new SQLException(driverClassName + " does not know the jdbcUrl", "08001");
       }
       return opened(connection);
     };
+  }
+
+  private static Properties all(Map<String, Object> others, Credentials who) {
+    Properties all = new Properties();
+    others.forEach((name, value) -> all.setProperty(name, value.toString()));
+    if (who.username() != null) {
+      all.setProperty("user", who.username());
+    }
+    if (who.password() != null) {
+      all.setProperty("password", who.password());
+    }
+    return all;
   }
 
   static Object instantiate(String name) throws SQLException {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +18,7 @@ final class Step {
   static final long NEVER = Long.MAX_VALUE;
 
   /** Errors are nearer to zero than this, addresses are not. */
-  private static final long ERRORS_END = -4096;
+  static final long ERRORS_END = -4096;
 
   long result;
   int work;
@@ -80,6 +81,11 @@ final class Step {
     return first;
   }
 
+  /** It could not be done after all. */
+  synchronized void giveUp() {
+    begun = false;
+  }
+
   static boolean isError(long said) {
     return said < 0 && said >= ERRORS_END;
   }
@@ -132,9 +138,23 @@ final class Step {
 
   static native long begin(long pool, long timeoutMs, long ticket);
 
+  /** Goes on with a get that took this lease by the {@link View}. */
+  static native long taken(long pool, long timeoutMs, long lease);
+
+  /** The clock by which the library says whether time limits a lease: it goes on every few milliseconds. */
+  static native long tick();
+
   static native long cancel(long ticket);
 
   static native long end(long lease);
+
+  /** Goes on with a put that ended this lease by the {@link View}. */
+  static native long given(long lease);
+
+  /** Writes what a {@link View} must know; false: there is none. */
+  static native boolean view(long pool, long[] numbers);
+
+  static native ByteBuffer memory(long address, long bytes);
 
   static native long done(long claim);
 
@@ -143,7 +163,7 @@ final class Step {
   /** Its result is no lease: 1 if there is something to do, else dueNs says when to look again. */
   static native long next(long pool);
 
-  /** For the {@link Listener} of a pool; negative: poolctl does not see the pool. */
+  /** For the {@link Listener} of a pool; negative: neither poolctl nor a budget sees the pool. */
   static native int bell(long pool);
 
   static native void ring(long pool);
@@ -151,6 +171,32 @@ final class Step {
   static native void await(int bell);
 
   static native void closeBell(int bell);
+
+  // ---- groups; of those that may fail the message is returned, and the code is in the first number
+
+  static native byte[] groupMake(long config, byte[] name, int abilities, long keyIdleMs, int maxKeys, long[] made);
+
+  static native byte[] groupPool(long group, byte[] key, long config, long[] made);
+
+  /** A key was let go of, as groupNext() says. */
+  static final int GONE = 1;
+
+  /** Poolctl or the budget has steered a pool. */
+  static final int STEERED = 2;
+
+  /** What is to be done, for which pool, and if it is nothing, in how many nanoseconds to ask again. */
+  static native void groupNext(long group, long[] numbers);
+
+  static native int groupBell(long group);
+
+  /** -1: without limit. */
+  static native void awaitFor(int bell, int ms);
+
+  static native void groupClose(long group);
+
+  static native void groupFree(long group);
+
+  static native void groupStats(long group, long[] numbers);
 
   private static native boolean event(long pool, long[] numbers, byte[][] texts);
 

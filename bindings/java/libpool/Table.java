@@ -3,8 +3,8 @@ package libpool;
 
 /**
  * Which connection stands in which slot. The slots of all pools are numbered together, so this is one table for all;
- * its pages come as they are needed and stay. Who holds the lease or claim of a slot is the only one to touch it, and
- * the library orders what one does after what the one before him did; so plain reads and writes are enough.
+ * its pages come as they are needed and stay. The thread with the lease or claim of a slot is the
+ * only one to touch it. The library orders its work after that of the thread before it; so plain reads and writes are enough.
  */
 final class Table {
   static final int SLOT_MASK = 0xFFFFF;

@@ -19,7 +19,7 @@ final class Text {
     return Arrays.copyOf(bytes, bytes.length + 1);
   }
 
-  /** What failed and why, in one line, which is cut to so many bytes, but not within a character. */
+  /** What failed and why, in one line, which is cut to this many bytes, but not within a character. */
   static byte[] line(Throwable failure, int mostBytes) {
     CharBuffer text = CharBuffer.wrap(describe(failure).replaceAll("\\s+", " "));
     ByteBuffer line = ByteBuffer.allocate(mostBytes);

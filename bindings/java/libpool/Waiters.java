@@ -35,7 +35,7 @@ final class Waiters {
       told = false;
     }
 
-    /** Sleeps for so long even if told meanwhile, which costs who tells nothing; unless interrupted. */
+    /** Sleeps for this long even if told meanwhile, which costs the telling thread nothing; unless interrupted. */
     void rest(Object blocker, long ns) {
       long since = System.nanoTime();
       rests = true;
@@ -57,7 +57,7 @@ final class Waiters {
 
   private final ConcurrentMap<Long, Waiter> waiters = new ConcurrentHashMap<>();
 
-  /** Who enters must look at the pool once more: before this he could not be told. */
+  /** A thread that enters must look at the pool once more: before this it could not be told. */
   Waiter enter(long ticket) {
     Waiter waiter = new Waiter();
     waiters.put(ticket, waiter);
@@ -66,6 +66,10 @@ final class Waiters {
 
   void leave(long ticket) {
     waiters.remove(ticket);
+  }
+
+  int count() {
+    return waiters.size();
   }
 
   /** A ticket that nobody holds any more is fine, and 0 is nobody's. */

@@ -18,7 +18,7 @@ final class Watch implements Runnable {
     this.number = number;
   }
 
-  static Watch begin(Pool<?, ?> pool, Lease<?> lease, long number) {
+  static Watch begin(Pool<?, ?> pool, Holding<?> lease, long number) {
     Watch watch = new Watch(pool, number);
     watch.cleanable = CLEANER.register(lease, watch);
     return watch;

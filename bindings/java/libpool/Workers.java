@@ -4,8 +4,6 @@ package libpool;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -24,10 +22,65 @@ final class Workers {
 
   private final String name;
   private final ClassLoader loader = Thread.currentThread().getContextClassLoader(); // of the one who makes the pool
-  private final Deque<Runnable> works = new ArrayDeque<>(); // that no thread has yet; guarded by itself
+  private final Works works = new Works(); // that no thread has yet; guarded by itself
   private int idle; // threads that wait for one; guarded by works
-  private final Deque<Runnable> closes = new ArrayDeque<>(); // guarded by itself
+  private final Works closes = new Works(); // guarded by itself
   private int closers; // guarded by closes
+
+  /** In order. Where stack or memory is short, one is put in or it is not: no more than that can go wrong. */
+  private static final class Works {
+    private static final class Node {
+      private final Runnable work;
+      private Node next;
+
+      private Node(Runnable work) {
+        this.work = work;
+      }
+    }
+
+    private Node first; // null: there is none
+    private Node last;
+    private int size;
+
+    private void add(Runnable work) {
+      Node node = new Node(work);
+      if (first == null) {
+        first = node;
+      } else {
+        last.next = node;
+      }
+      last = node;
+      size++;
+    }
+
+    /** Null: there is none. */
+    private Runnable poll() {
+      Node node = first;
+      if (node == null) {
+        return null;
+      }
+      first = node.next;
+      last = first == null ? null : last; // so that nothing refers to what is done
+      size--;
+      return node.work;
+    }
+
+    private boolean remove(Runnable work) {
+      Node before = null;
+      for (Node node = first; node != null; before = node, node = node.next) {
+        if (node.work == work) {
+          first = before == null ? node.next : first;
+          last = node == last ? before : last;
+          if (before != null) {
+            before.next = node.next;
+          }
+          size--;
+          return true;
+        }
+      }
+      return false;
+    }
+  }
 
   Workers(String name) {
     this.name = "libpool-" + name;
@@ -70,6 +123,7 @@ final class Workers {
   }
 
   private void startVirtual(Runnable work) {
+    Stack.require();
     Thread thread;
     try {
       thread = (Thread) VIRTUAL.invokeExact(work);
@@ -92,9 +146,10 @@ final class Workers {
   }
 
   private boolean isTaken(Runnable work) {
+    Stack.require();
     synchronized (works) {
       works.add(work);
-      if (works.size() > idle) {
+      if (works.size > idle) {
         return false;
       }
       works.notify();
@@ -104,7 +159,7 @@ final class Workers {
 
   private boolean takeBack(Runnable work) {
     synchronized (works) {
-      return VIRTUAL != null || works.removeLastOccurrence(work);
+      return VIRTUAL != null || works.remove(work);
     }
   }
 
@@ -118,9 +173,17 @@ final class Workers {
     try {
       work.run();
     } catch (Throwable e) { // memory is short, perhaps; the others shall be done
-      LOG.log(System.Logger.Level.WARNING, () -> name + ": what was due could not be done", e);
+      warn(e);
     }
     Thread.interrupted(); // a connection may have interrupted its thread; that is not about the next
+  }
+
+  private void warn(Throwable e) {
+    try {
+      LOG.log(System.Logger.Level.WARNING, () -> name + ": what was due could not be done", e);
+    } catch (Throwable again) {
+      // then nobody reads of it
+    }
   }
 
   /** Null: there was none for a while. */
@@ -128,7 +191,7 @@ final class Workers {
     synchronized (works) {
       idle++;
       long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LINGERS_MS);
-      for (long leftMs = LINGERS_MS; works.isEmpty() && leftMs > 0; ) {
+      for (long leftMs = LINGERS_MS; works.first == null && leftMs > 0; ) {
         try {
           works.wait(leftMs);
         } catch (InterruptedException e) {

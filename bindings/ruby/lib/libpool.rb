@@ -24,12 +24,13 @@ require 'libpool/spoiling'
 require 'libpool/steering'
 require 'libpool/telling'
 require 'libpool/pool'
+require 'libpool/group'
 require 'libpool/letters'
 require 'libpool/driver_pool'
 require 'libpool/stats'
 require 'libpool/version'
 
-# One thread-safe connection pool, written in C, for every language.
+# A thread-safe connection pool, written in C.
 module Libpool
   # The version of the C library that is running.
   def self.library_version

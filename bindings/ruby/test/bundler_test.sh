@@ -6,7 +6,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export HOME=$scratch MAKEFLAGS='-j2 -- optflags=-O0' # no settings of the user's, and quickly
+export HOME=$scratch MAKEFLAGS='-j2 -- optflags=-O0 debugflags=' # no settings of the user's, and quickly
 unset RUBYLIB RUBYOPT
 GEM_PATH=$scratch/gems:$(gem environment gempath)
 export GEM_PATH GEM_HOME=$scratch/gems BUNDLE_SILENCE_ROOT_WARNING=1

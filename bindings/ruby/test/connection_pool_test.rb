@@ -115,7 +115,7 @@ class ConnectionPoolTest < Minitest::Test
     connection = lent.checkout
     assert_same connection, lent.checkout
     assert_timeout('Waited 0.0 sec, 0/1 available') { lent.checkout }
-    assert_timeout(/\AWaited 0\.01 sec, 0\/1 available; jobs: no connection in time: \d+ ms .*; 1 are open, 1 leased, /) do
+    assert_timeout(/\AWaited 0\.01 sec, 0\/1 available; jobs: no connection in time: \d+ ms .*; 1 of 1 are open, 1 leased, /) do
       lent.checkout(timeout: 0.01)
     end
     assert_nil lent.checkin

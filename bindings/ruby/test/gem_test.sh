@@ -10,7 +10,7 @@ server=${2:-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export HOME=$scratch # no settings of the user's
-export MAKEFLAGS='-j2 -- optflags=-O0' # quickly
+export MAKEFLAGS='-j2 -- optflags=-O0 debugflags=' # quickly
 cd "$scratch"
 
 # From here on nothing of the tree is looked at but this and what runs as the server.

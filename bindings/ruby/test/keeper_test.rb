@@ -118,7 +118,7 @@ class KeeperTest < Minitest::Test
     pool = pool_of(1, name: 'orders')
     held = pool.checkout
     error = Thread.new { assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0.03) { flunk } } }.value
-    assert_match(/\Aorders: no connection in time: \d+ ms went by in the queue, .*; 1 are open, 1 leased, 0 idle, 0 wait\z/,
+    assert_match(/\Aorders: no connection in time: \d+ ms went by in the queue, .*; 1 of 1 are open, 1 leased, 0 idle, 0 wait; the oldest lease is out for \d+ ms\z/,
                  error.message)
     pool.pause
     error = assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0.01) { flunk } }
@@ -144,7 +144,7 @@ class KeeperTest < Minitest::Test
       end
       2.times { inside.pop }
       2.times { go << true }
-      expected = /orders: no connection in time: .*; 2 are open, 2 leased, .*; each was held by a thread that itself waited/
+      expected = /orders: no connection in time: .*; 2 of 2 are open, 2 leased, .*; each was held by a thread that itself waited/
       assert threads.map(&:value).grep(expected).any?, threads.map(&:value).inspect
     end
   end

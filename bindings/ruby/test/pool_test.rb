@@ -46,7 +46,7 @@ class PoolTest < Minitest::Test
     assert_nil pool.checkin(lease)
     assert lease.ended?
     error = assert_raises(Libpool::StaleError) { pool.checkin(lease) }
-    assert_equal 'no such lease: it was put back already or never given', error.message
+    assert_equal 'pool: no such lease: it was put back already or never given', error.message
     assert_kind_of Libpool::Error, error
     other = pool.checkout
     assert_same connection, other.connection
@@ -150,9 +150,9 @@ class PoolTest < Minitest::Test
       assert_in_delta 0.05, now - begun, 0.2
       assert_operator now - begun, :>=, 0.05
       assert_kind_of Timeout::Error, error
-      assert_match(/\Apool: no connection in time: \d+ ms went by in the queue, 0 ms in open or check; 1 are open, /,
+      assert_match(/\Apool: no connection in time: \d+ ms went by in the queue, 0 ms in open or check; 1 of 1 are open, /,
                    error.message)
-      assert_match(/1 leased, 0 idle, 0 wait; each was held by a thread that itself waited for this pool\z/, error.message)
+      assert_match(/1 leased, 0 idle, 0 wait; the oldest lease is out for \d+ ms; each was held by a thread that itself waited for this pool\z/, error.message)
       assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0) { flunk } }
       assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0.01) }
     end
@@ -225,7 +225,7 @@ class PoolTest < Minitest::Test
     waits pool, 5
     refute pool.closed?
     assert_equal 1, pool.close
-    waiters.each { |waiter| assert_equal 'pool is closed', waiter.value.message }
+    waiters.each { |waiter| assert_equal 'pool: pool is closed', waiter.value.message }
     assert pool.closed?
     assert_raises(Libpool::ClosedError) { pool.checkout }
     refute @opened[0].closed
@@ -413,13 +413,28 @@ class PoolTest < Minitest::Test
     false
   end
 
+  def test_how_a_pool_is
+    pool = pool_of(1, name: 'orders')
+    assert_equal :healthy, pool.health
+    assert_equal 'orders: healthy; 0 of 1 are open, 0 leased, 0 idle, 0 wait', pool.health_reason
+    pool.with do
+      Thread.new { assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0.01) } }.join
+      assert_equal :busy, pool.health(stuck_after: 3600)
+      Thread.pass until pool.health(stuck_after: 0.001) == :stuck
+      assert_includes pool.health_reason(stuck_after: 0.001), 'orders: stuck: nothing came back for '
+    end
+    assert_equal :healthy, pool.health
+    pool.close
+    assert_equal :down, pool.health
+  end
+
   def test_overload
     pool = pool_of(1, max_waiters: 1)
     pool.with do
       waiter = Thread.new { pool.with(timeout: 5) { :served } }
       waits pool
       error = assert_raises(Libpool::OverloadError) { pool.with { flunk } }
-      assert_equal 'too many are waiting or under way already', error.message
+      assert_equal 'pool: too many are waiting or under way already', error.message
       waiter.kill.join
     end
     assert_whole pool, 1

@@ -9,7 +9,7 @@ require 'rbs'
 class TypesTest < Minitest::Test
   SIGNATURES = File.expand_path('../sig', __dir__)
   # Structs and counts have more than their fields; of a Wrapper all goes to the connection.
-  WHOLE = [Libpool::Steering, Libpool::Pool, Libpool::Lease, Libpool::DriverPool, Libpool::DriverLease, Libpool::Call,
+  WHOLE = [Libpool::Steering, Libpool::Pool, Libpool::Lease, Libpool::Group, Libpool::DriverPool, Libpool::DriverLease, Libpool::Call,
            ConnectionPool].freeze
 
   def builder

@@ -35,6 +35,15 @@ def use_pool
   pool.shutdown
 end
 
+def use_group
+  group = Libpool::Group.new(name: 'shop', max_keys: 5, key_idle_ms: -1, prepare: ->(_) { { max_open: 1 } }) { |key| +key }
+  group.with('one', timeout: 1, &:upcase)
+  group.checkout('one').checkin
+  [group.pool('one').size, group.keys, group.stats.keys, group.stats.let_go, group.closed?, group.inspect]
+  group.close(timeout: 1)
+  group.shutdown
+end
+
 def use_driver
   pool = Libpool.open('jsonrpc://127.0.0.1:1?pool.max_open=1', timeout: 5)
   pool.with { |lease| lease.call('Arith.Mul', {}) }
@@ -70,6 +79,7 @@ def use_stack
 end
 
 use_pool
+use_group
 use_driver
 use_connection_pool
 use_stack

@@ -169,13 +169,19 @@ static void see_and_control(pool_t *pool)
 {
   pool_bytes_t text = {NULL, 0};
   int32_t format;
+  int64_t value;
   for (format = POOL_FORMAT_TEXT; format <= POOL_FORMAT_PROMETHEUS; format++) {
     EXPECT(pool_report(pool, format, &text) == 0);
     EXPECT(text.size > 0 && strstr(text.data, "frozen caller"));
     pool_bytes_free(&text);
     EXPECT(text.data == NULL && text.size == 0);
   }
+  EXPECT(pool_health(pool, -1, &text) == POOL_HEALTH_HEALTHY);
+  EXPECT(text.size > 0 && strstr(text.data, "frozen caller: healthy"));
+  pool_bytes_free(&text);
   EXPECT(pool_resize(pool, 1) == 0);
+  EXPECT(pool_set(pool, "idle_timeout_ms", 60000) == 0);
+  EXPECT(pool_value(pool, "max_open", &value) == 0 && value == 1);
   EXPECT(pool_flush(pool) == 1);
   EXPECT(pool_len(pool) == 0);
   EXPECT(pool_socket_idle(-1) == POOL_E_INVALID);
@@ -294,6 +300,68 @@ static void use_urls(char *name)
   EXPECT(pool_open_with(&config, "frozen:quiet", &pool, &error) == 0 && pool_len(pool) == 1);
   pool_free(pool);
   EXPECT(pool_drivers(see_driver, name) == 7);
+  pool_budget_t *budget = NULL;
+  EXPECT(pool_budget_language("c") == 0);
+  EXPECT(pool_budget_open("process:nobody", &budget, &error) == POOL_E_OPEN);
+  EXPECT(pool_budget_stats(budget, NULL, NULL) == POOL_E_INVALID);
+  EXPECT(pool_budget_members(budget, NULL, NULL, NULL) == POOL_E_INVALID);
+  pool_budget_close(budget);
+}
+
+/* ---- groups ---- */
+
+static int see_key(void *user, const void *key, size_t size, pool_t *pool)
+{
+  *(int *)user += pool != NULL && size == 3 && memcmp(key, "one", 3) == 0;
+  return 0;
+}
+
+static void use_groups(void)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  pool_group_config_t config = POOL_GROUP_CONFIG_INIT;
+  pool_group_stats_t stats = POOL_GROUP_STATS_INIT;
+  pool_group_t *group = NULL;
+  pool_t *pool = NULL;
+  int seen = 0, fail = 0;
+  vtable.open = open_one;
+  vtable.close = close_one;
+  config.vtable = &vtable;
+  config.context = &fail;
+  EXPECT(pool_group_create(&config, &group, &error) == 0);
+  EXPECT(pool_put(pool_group_get(group, "one", 3, 1000)) == 0);
+  EXPECT(pool_group_pool(group, "one", 3, &pool, &error) == 0 && pool_len(pool) == 1);
+  pool_free(pool);
+  EXPECT(pool_group_keys(group, see_key, &seen) == 1 && seen == 1);
+  EXPECT(pool_group_stats(group, &stats) == 0 && stats.keys == 1 && stats.idle == 1);
+  EXPECT(pool_group_config_init(&config, sizeof config) == 0 && config.max_keys == 10000);
+  EXPECT(pool_group_stats_init(&stats, sizeof stats) == 0 && stats.keys == 0);
+  EXPECT(pool_group_close(group, 0) == 0);
+  pool_group_free(group);
+}
+
+static void use_groups_of_the_step_api(void)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_config_t settings = POOL_CONFIG_INIT;
+  pool_group_config_t config = POOL_GROUP_CONFIG_INIT;
+  pool_group_t *group = NULL;
+  pool_t *pool = NULL, *again = NULL;
+  int64_t due = 0;
+  settings.max_open = 2;
+  config.settings = &settings;
+  EXPECT(pool_group_step_create(&config, POOL_STEP_CHECKS, &group, &error) == 0);
+  EXPECT(pool_group_step_pool(group, "one", 3, &settings, &pool, &error) == 0);
+  EXPECT(pool_group_event_fd(group) >= 0);
+  EXPECT(pool_group_step_next(group, &again, &due) == 0 && due > 0 && due < INT64_C(60000000000));
+  EXPECT(pool_close(pool, 0) == 0);
+  EXPECT(pool_group_step_pool(group, "one", 3, NULL, &again, &error) == 0 && again != pool);
+  pool_free(again);
+  EXPECT(pool_group_step_next(group, &again, &due) == POOL_GROUP_GONE && again == pool);
+  pool_free(again);
+  pool_free(pool);
+  pool_group_free(group);
 }
 
 /* ---- the step API ---- */
@@ -389,6 +457,8 @@ int main(int count, char **arguments)
   use_urls(arguments[1]);
   use_steps();
   use_settings();
+  use_groups();
+  use_groups_of_the_step_api();
   use_table();
   return failures > 0;
 }

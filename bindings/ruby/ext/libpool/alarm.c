@@ -112,6 +112,17 @@ static VALUE alarm_wait(VALUE object, VALUE seconds)
   return Qnil;
 }
 
+/* The same where nothing has rung since it slept last; else it goes on. */
+static VALUE alarm_leave_if_quiet(VALUE object)
+{
+  struct alarm *alarm = alarm_of(object);
+  pthread_mutex_lock(&alarm->lock);
+  alarm->left = !alarm->rung;
+  bool left = alarm->left;
+  pthread_mutex_unlock(&alarm->lock);
+  return left ? Qtrue : Qfalse;
+}
+
 /* The keeper ends. */
 static VALUE alarm_leave(VALUE object)
 {
@@ -127,5 +138,6 @@ void alarm_init(VALUE module)
   rb_undef_method(CLASS_OF(alarm_class), "new");
   rb_define_method(alarm_class, "wait", alarm_wait, 1);
   rb_define_method(alarm_class, "leave", alarm_leave, 0);
+  rb_define_method(alarm_class, "leave_if_quiet", alarm_leave_if_quiet, 0);
   rb_funcall(module, rb_intern("private_constant"), 1, ID2SYM(rb_intern("Alarm")));
 }

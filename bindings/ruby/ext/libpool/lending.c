@@ -40,9 +40,12 @@ static VALUE ignore(VALUE data, VALUE error)
   return Qfalse;
 }
 
-/* Rings for the keeper, and starts one where there was nothing to keep so far.  False: there is none, or it is busy. */
+/* Rings for the keeper, and starts one where there was nothing to keep so far.  False: there is none, or it is busy.
+   While the first connections are opened there is none yet. */
 static bool ring(VALUE object, struct libpool *self)
 {
+  if (self->filling)
+    return false;
   if (!alarm_ring(self) && self->keeps_time && !self->closing)
     rb_rescue2(start_keeper, object, ignore, Qnil, rb_eStandardError, (VALUE)0);
   return self->alarm && self->busy == 0;
@@ -502,9 +505,72 @@ int64_t lending_tidy(VALUE object, struct libpool *self)
   return chore.step.due_ns;
 }
 
+/* ---- the first connections ---- */
+
+struct fill {
+  VALUE object;
+  struct libpool *self;
+  int32_t initial, left;
+  int64_t deadline_ns;
+  struct sleeper sleeper;
+  uint64_t forks;
+};
+
+static bool is_cut_off(struct libpool *self)
+{
+  pool_stats_t stats = POOL_STATS_INIT;
+  return pool_stats(self->pool, &stats) == 0 && stats.budget_cut_off;
+}
+
+/* Where the ledger of the budget cannot be reached, nobody knows when there will be a permit: the keeper opens then. */
+static bool await_permit(struct fill *fill)
+{
+  static const int64_t often_ns = 10000000;
+  struct libpool *self = fill->self;
+  int64_t now = sleeper_now();
+  char message[100];
+  if (!self->shares || is_cut_off(self))
+    return false;
+  if (now >= fill->deadline_ns) {
+    snprintf(message, sizeof message, "the budget has no permit for initial connection %d of %d",
+             (int)(fill->initial - fill->left + 1), (int)fill->initial);
+    failure_raise(POOL_E_TIMEOUT, message);
+  }
+  fill->sleeper.woken = false;
+  sleeper_sleep(fill->object, &fill->sleeper, self->listens ? fill->deadline_ns : earlier(fill->deadline_ns, often_ns));
+  return true;
+}
+
+static VALUE fill_body(VALUE data)
+{
+  struct fill *fill = (struct fill *)data;
+  pool_step_t step = POOL_STEP_INIT;
+  while (fill->left > 0 && fill->forks == libpool_forks)
+    if (pool_step_next(fill->self->pool, &step) > 0) {
+      fill->left -= step.work == POOL_WORK_OPEN;
+      do_work(fill->object, fill->self, &step);
+    } else if (!await_permit(fill)) {
+      break;
+    }
+  return Qnil;
+}
+
+static VALUE fill_end(VALUE data)
+{
+  struct fill *fill = (struct fill *)data;
+  fill->self->filling = false;
+  sleeper_end(fill->self, &fill->sleeper);
+  return Qnil;
+}
+
 void lending_fill(VALUE object, struct libpool *self, int32_t initial)
 {
-  pool_step_t step = POOL_STEP_INIT;
-  for (int32_t i = 0; i < initial && pool_step_next(self->pool, &step) > 0; i++)
-    do_work(object, self, &step);
+  struct fill fill = {.object = object, .self = self, .initial = initial, .left = initial, .forks = libpool_forks};
+  fill.deadline_ns =
+      self->get_timeout_ms < 0 ? POOL_NO_DEADLINE : sleeper_now() + self->get_timeout_ms * INT64_C(1000000);
+  self->filling = true;
+  sleeper_begin(self, &fill.sleeper);
+  rb_ensure(fill_body, (VALUE)&fill, fill_end, (VALUE)&fill);
+  if (self->shares)
+    lending_attend(object, self);
 }

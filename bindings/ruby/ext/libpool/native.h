@@ -15,6 +15,7 @@
 
 #include <ruby.h>
 
+#include <pool/group.h>
 #include <pool/pool.h>
 #include <pool/step.h>
 #include <pthread.h>
@@ -58,7 +59,10 @@ struct libpool {
   int64_t next_collection_ns; /* and for those that nobody refers to */
   struct alarm *alarm;        /* of its keeper; NULL: it has none */
   bool keeps_time;            /* a thread does what is due; else the program does */
-  bool listens;               /* a thread waits for poolctl */
+  bool listens;               /* a thread waits for poolctl, or for what a budget allows */
+  bool keyed;                 /* it is of a Group, which listens for all of its pools */
+  bool shares;                /* it has a budget */
+  bool filling;               /* the first connections are being opened */
   int busy;                   /* how many blocks run that nobody in particular wanted */
   int64_t get_timeout_ms;
   uint64_t forks; /* in which process this is valid */
@@ -84,6 +88,9 @@ extern uint64_t libpool_forks;
 /* *initial: how many connections it begins with. */
 pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial);
 pool_t *settings_create_driver(struct libpool *self, VALUE options, const char *driver, const char *address);
+/* `abilities`: of each pool of the group. */
+pool_group_t *settings_create_group(VALUE options, int32_t *abilities);
+pool_t *settings_create_keyed(struct libpool *self, VALUE options, pool_group_t *group, int32_t abilities, VALUE key);
 pool_t *settings_create_url(struct libpool *self, VALUE options, const char *url);
 
 /* Seconds as milliseconds, rounded up; nil: -1, for ever. */
@@ -197,6 +204,12 @@ pool_lease_t lease_of_pool(VALUE object, VALUE pool);
 /* ---- driver_pool.c: Libpool::DriverPool ---- */
 
 void driver_init(VALUE module);
+
+/* ---- group.c: Libpool::Group ---- */
+
+void group_init(VALUE module);
+/* Makes the pool of a key, or finds it, for this object. */
+VALUE group_attach(VALUE pool, VALUE group, VALUE key, VALUE options, VALUE open);
 
 /* ---- failure.c: the exceptions ---- */
 

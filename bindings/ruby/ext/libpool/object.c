@@ -4,6 +4,7 @@
 
 #include "bell.h"
 
+#include <pool/budget.h>
 #include <pthread.h>
 
 static ID begin_keeping, leave_to_parent, timeout_name;
@@ -11,7 +12,7 @@ static ID begin_keeping, leave_to_parent, timeout_name;
 /* The thread that waits for poolctl looks whether there is still a pool. */
 static void ring(struct libpool *self)
 {
-  if (self->listens && self->forks == libpool_forks)
+  if (self->listens && !self->keyed && self->forks == libpool_forks)
     bell_ring(self->pool);
 }
 
@@ -132,6 +133,12 @@ static VALUE create(VALUE object, VALUE options, VALUE open)
   int32_t initial;
   self->pool = settings_create(self, options, &initial);
   return INT2NUM(initial);
+}
+
+/* The same for the pool of a key.  Returns by which number its group knows it. */
+static VALUE attach(VALUE object, VALUE group, VALUE key, VALUE options, VALUE open)
+{
+  return group_attach(object, group, key, options, open);
 }
 
 static VALUE fill(VALUE object, VALUE initial)
@@ -366,20 +373,21 @@ static VALUE needs_keeper(VALUE object)
   return self->keeps_time && !self->closing && pool_maintain(self->pool) != POOL_NO_DEADLINE ? Qtrue : Qfalse;
 }
 
-/* The bell of a pool that is exposed, for the thread that waits there; nil where there is one already, or none is
-   needed. A program that keeps the time itself asks for event_fd. */
+/* The bell of a pool that is exposed or has a budget, for the thread that waits there; nil where there is one already,
+   or none is needed. A program that keeps the time itself asks for event_fd. */
 static VALUE bell(VALUE object)
 {
   struct libpool *self = rb_check_typeddata(object, &object_type);
   if (!self->pool)
     return Qnil;
   self = libpool_of(object);
-  int bell = self->keeps_time && !self->closing && !self->listens ? bell_of(self->pool) : -1;
+  bool needed = self->keeps_time && !self->closing && !self->listens && !self->keyed;
+  int bell = needed ? bell_of(self->pool) : -1;
   self->listens = self->listens || bell >= 0;
   return bell < 0 ? Qnil : INT2NUM(bell);
 }
 
-/* Somebody else has steered the pool. */
+/* Somebody else has steered the pool, or the budget allows more or less. */
 static VALUE attend(VALUE object)
 {
   lending_heed_others(object, libpool_of(object));
@@ -389,8 +397,8 @@ static VALUE attend(VALUE object)
 /*
  * call-seq: event_fd -> Integer
  *
- * For a pool with keeper: :manual that is exposed: a descriptor that becomes readable when poolctl has steered the
- * pool, and maintain has to be called.
+ * For a pool with keeper: :manual that is exposed or has a budget: a descriptor that becomes readable when poolctl has
+ * steered the pool, or the budget allows more or less, and maintain has to be called.
  */
 static VALUE event_fd(VALUE object)
 {
@@ -520,6 +528,7 @@ void object_init(VALUE module)
   rb_define_private_method(class, "detach", detach, 1);
   rb_define_private_method(class, "watch", watch, 1);
   rb_define_private_method(class, "create", create, 2);
+  rb_define_private_method(class, "attach", attach, 4);
   rb_define_private_method(class, "fill", fill, 1);
   rb_define_private_method(class, "look", look, 0);
   rb_define_private_method(class, "needs_keeper?", needs_keeper, 0);
@@ -546,6 +555,7 @@ void object_init(VALUE module)
 void libpool_init(void)
 {
   rb_ext_ractor_safe(true);
+  pool_budget_language("ruby");
   VALUE module = rb_define_module("Libpool");
   failure_init(module);
   leaving_init();
@@ -554,4 +564,5 @@ void libpool_init(void)
   alarm_init(module);
   object_init(module);
   driver_init(module);
+  group_init(module);
 }

@@ -165,6 +165,12 @@ static int32_t abilities(const struct libpool *self)
          (NIL_P(rb_fiber_scheduler_get()) ? POOL_STEP_THREADS : 0);
 }
 
+static void note_duties(struct libpool *self, const pool_config_t *config)
+{
+  self->keeps_time = config->keeper == POOL_KEEPER_THREAD;
+  self->shares = config->budget && *config->budget;
+}
+
 pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial)
 {
   struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
@@ -172,7 +178,68 @@ pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial)
   pool_t *pool = NULL;
   libpool_checked(pool_step_create(&reading.config, abilities(self), &pool, NULL));
   *initial = reading.config.initial;
-  self->keeps_time = reading.config.keeper == POOL_KEEPER_THREAD;
+  note_duties(self, &reading.config);
+  finish(self, &reading);
+  return pool;
+}
+
+/* ---- groups ---- */
+
+/* Takes a number of the group's own out of the options. */
+static int64_t take_number(VALUE options, const char *name, int64_t initial)
+{
+  VALUE value = rb_hash_delete(options, ID2SYM(rb_intern(name)));
+  return NIL_P(value) ? initial : NUM2LL(value);
+}
+
+static int32_t at_most_int(int64_t number)
+{
+  return number > INT32_MAX ? INT32_MAX : number < INT32_MIN ? INT32_MIN : (int32_t)number;
+}
+
+static void read_keyed(struct reading *reading, VALUE options)
+{
+  rb_hash_foreach(options, read_one, (VALUE)reading);
+  if (reading->config.keeper != POOL_KEEPER_THREAD)
+    rb_raise(rb_eArgError, "keeper is manual; of the pools of a group it must be thread");
+}
+
+/* What the blocks are is only looked at: each pool has them itself. */
+pool_group_t *settings_create_group(VALUE options, int32_t *able)
+{
+  struct libpool blocks = {.open = Qnil,
+                           .close = Qnil,
+                           .check = Qnil,
+                           .reset = Qnil,
+                           .abandon = Qnil,
+                           .discard_on = Qnil,
+                           .log = Qnil,
+                           .events = Qnil};
+  struct reading reading = {.self = &blocks, .config = POOL_CONFIG_INIT};
+  pool_group_config_t config = POOL_GROUP_CONFIG_INIT;
+  pool_group_t *group = NULL;
+  options = rb_hash_dup(options);
+  config.key_idle_ms = take_number(options, "key_idle_ms", config.key_idle_ms);
+  config.max_keys = at_most_int(take_number(options, "max_keys", config.max_keys));
+  read_keyed(&reading, options);
+  config.settings = &reading.config;
+  *able = abilities(&blocks);
+  libpool_checked(pool_group_step_create(&config, *able, &group, NULL));
+  finish(&blocks, &reading);
+  RB_GC_GUARD(options);
+  return group;
+}
+
+pool_t *settings_create_keyed(struct libpool *self, VALUE options, pool_group_t *group, int32_t able, VALUE key)
+{
+  struct reading reading = {.self = self, .config = POOL_CONFIG_INIT};
+  pool_t *pool = NULL;
+  read_keyed(&reading, options);
+  if ((abilities(self) ^ able) & ~POOL_STEP_THREADS)
+    rb_raise(rb_eArgError, "prepare sets check, reset, log or events where the group has none, or nil; set it for the group");
+  libpool_checked(
+      pool_group_step_pool(group, RSTRING_PTR(key), (size_t)RSTRING_LEN(key), &reading.config, &pool, NULL));
+  note_duties(self, &reading.config);
   finish(self, &reading);
   return pool;
 }

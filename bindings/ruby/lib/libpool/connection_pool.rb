@@ -95,12 +95,12 @@ class ConnectionPool
     @available.shutdown(reload: true, &block)
   end
 
-  # Gives to the block the connections that nobody has used for so long.
+  # Gives to the block the connections that nobody has used for this long.
   def reap(former = 60, idle_seconds: former, &block)
     @available.reap(idle_seconds:, &block)
   end
 
-  # Who holds what, and for how long: see Libpool::Steering#leases.
+  # The leases, and for how long: see Libpool::Steering#leases.
   def leases
     @available.leases
   end

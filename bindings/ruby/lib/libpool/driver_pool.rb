@@ -57,7 +57,7 @@ module Libpool
       own(lease).discard_broken
     end
 
-    # Closes the pool: nobody gets a connection any more.  So many seconds are waited for those that are lent (nil: for
+    # Closes the pool: nobody gets a connection any more.  This many seconds are waited for those that are lent (nil: for
     # ever).  Returns how many are left.
     def close(timeout: 0)
       raise ArgumentError, "timeout is #{timeout}; it must be at least 0, or nil" unless timeout.nil? || timeout >= 0
@@ -133,7 +133,7 @@ module Libpool
       @pool = pool
     end
 
-    # Calls a method of the server and waits for its answer, for so many seconds at most.  A call that is left goes on,
+    # Calls a method of the server and waits for its answer, because this many seconds at most.  A call that is left goes on,
     # and its connection is lent to nobody before it is done.
     def call(method, arguments = nil, timeout: nil)
       go(method, arguments).value(timeout:)
@@ -186,7 +186,7 @@ module Libpool
     alias done? arrived?
     private :arrive, :arrived?, :wait, :result, :text
 
-    # The answer; waits for it for so many seconds at most.
+    # The answer; waits for it for this many seconds at most.
     def value(timeout: nil)
       wait(timeout) || raise(TimeoutError, "no answer within #{timeout} s; the call goes on")
       Letters.fail(result, text) if result.negative?

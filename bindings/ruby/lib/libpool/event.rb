@@ -3,9 +3,9 @@
 
 module Libpool
   # Something that happened in a pool, as pool_event_t in pool/event.h says it: its name (:opened, :timed_out, ...), why a
-  # connection was closed (:idle, :lifetime, ..., or nil), the code of what failed, the numbers of the lease, connection
-  # and thread (0: none), how many seconds it took (nil: not known), the tag of the lease, a message, and how many events
-  # before this one were lost because nobody fetched them.
+  # connection was closed (:idle, :lifetime, ..., or nil), and the code of what failed.  The numbers of the lease, connection
+  # and thread are 0 where there is none; the duration is in seconds, nil where it is not known.  lost: how many events
+  # before this one were dropped because nobody fetched them.
   Event = Struct.new(:name, :reason, :code, :lease, :connection, :thread, :duration, :tag, :message, :lost)
 
   class Event

@@ -3,7 +3,7 @@
 
 module Libpool
   # What threads of the library answer.  They cannot call Ruby, so one thread of Ruby's takes their letters and hands
-  # them to who waits; each Ractor has one.  A lease that nobody waits for any more is put back.
+  # them to a waiter; each Ractor has one.  A lease that nobody waits for any more is put back.
   #
   # Letters.take, put, fail and forks are in C (ext/libpool/driver_pool.c).
   module Letters
@@ -63,7 +63,7 @@ module Libpool
         !@result.nil?
       end
 
-      # Whether it has arrived after so many seconds; nil: waits for ever.
+      # Whether it has arrived after this many seconds; nil: waits for ever.
       def wait(timeout = nil)
         deadline = timeout && (now + timeout)
         @lock.synchronize do

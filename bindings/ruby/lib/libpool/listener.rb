@@ -4,10 +4,13 @@
 require 'io/wait'
 
 module Libpool
-  # A thread that hears what the program poolctl does to a pool of blocks, where that is exposed.  It does not do itself
-  # what follows: all that wait look at the pool, and the keeper does the rest.  It ends with its pool.
+  # A thread that hears what the program poolctl does to a pool of blocks, where that is exposed, and what a budget
+  # allows it.  It does not do itself what follows: all that wait look at the pool, and the keeper does the rest.  It ends
+  # with its pool.
   module Listener
-    # The bell is a descriptor (bindings/bell.h).
+    AFTER_ERROR = 1.0 # seconds
+
+    # The bell is a descriptor (bindings/bell.h).  A Group listens for all of its pools, and keeps the time of its keys.
     def self.start(pool, bell)
       start_thread(Reference.new(pool), IO.for_fd(bell, 'rb'))
     end
@@ -23,22 +26,23 @@ module Libpool
     end
 
     def self.listen(reference, bell)
+      due = nil
       loop do
-        bell.wait_readable
+        bell.wait_readable(due)
         bell.read_nonblock(8, exception: false)
-        break unless reference.use { |pool| attend(pool) }
+        open, due = reference.use { |pool| attend(pool) }
+        break unless open
       end
     end
 
-    # Whether to go on.
+    # Whether to go on, and in how many seconds at the latest; nil: when the bell rings.
     def self.attend(pool)
-      return false if pool.nil? || pool.closed?
+      return [false] if pool.nil? || pool.closed?
 
-      pool.__send__(:attend)
-      true
+      [true, pool.__send__(:attend)]
     rescue StandardError => e # of a scheduler of fibers, say
-      warn "libpool: not all that wait could be told of poolctl: #{e.class}: #{e.message}"
-      true
+      warn "libpool: not all that wait could be told to look: #{e.class}: #{e.message}"
+      [true, AFTER_ERROR]
     end
     private_class_method :start_thread, :listen, :attend
   end

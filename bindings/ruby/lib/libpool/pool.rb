@@ -22,22 +22,22 @@ module Libpool
     # reset:: is called with a connection that comes back; if it raises, the connection is closed.
     # abandon:: is called in a child of fork with each connection of the parent: closes descriptors, sends nothing.
     #           Without it their sockets are cut off in the child; false: they are left as they are.
-    # discard_on:: an exception, or several, after which a connection is closed instead of lent again, as it is after a
-    #              Timeout::Error, an exception that is no StandardError, a throw and a kill: classes, or what has `call`
-    #              and says so.  false: it is closed after none of these.
+    # discard_on:: an exception, or several, after which a connection is closed instead of lent again.  Classes, or what
+    #              has `call` and says so.  It is also closed after a Timeout::Error, an exception that is no
+    #              StandardError, a throw and a kill.  false: it is closed after none of these.
     # log:: a Logger, or is called with :error, :warn or :info and a line of text about what is rare.
     # events:: ActiveSupport::Notifications, or is called with an Event; event_mask chooses which.  Where neither log nor
     #          events is set, leaks are told by warn.
+    # budget:: the URL of a limit that pools share, as 'host:orders?limit=100'; docs/fleet.md has more.
     # keeper:: :thread, or :manual: then the program calls maintain.
     def initialize(**settings, &open)
       raise ArgumentError, 'a pool needs a block that opens a connection' unless open
 
-      settings = { close: method(:close_connection) }.merge(settings)
-      settings[:discard_on] = Spoiling.kinds(settings.fetch(:discard_on, true))
-      listen_with(settings)
+      settings = complete(settings)
       initial = create(settings, open)
       warn_of_check if settings[:check] && MOMENTS_OF_CHECK.none? { |moment| settings.key?(moment) }
       Fork.watch(self)
+      listen
       fill_or_close(initial)
       begin_keeping
     end
@@ -81,8 +81,8 @@ module Libpool
       self
     end
 
-    # Closes the pool: nobody gets a connection any more, and who waits gets a ClosedError.  Idle connections are closed
-    # now, others when they come back; so many seconds are waited for them (nil: for ever).  Returns how many are left.
+    # Closes the pool: nobody gets a connection any more, and each waiter gets a ClosedError.  Idle connections are closed
+    # now, others when they come back; this many seconds are waited for them (nil: for ever).  Returns how many are left.
     def close(timeout: 0)
       take_back
       close_within(timeout).tap { deliver }
@@ -97,11 +97,31 @@ module Libpool
 
     private
 
+    # As initialize, for the pool of a key, whose name is made by the library.  Returns by which number its group knows
+    # it; a number that the group knows already is that of an object that is there, and this one is for nothing.
+    def initialize_of(group, key, settings, &open)
+      @group = group
+      settings = complete(settings.merge(name: "#{settings.fetch(:name, 'group')}/#{key}"))
+      attach(group, key, settings.except(:name), open)
+    end
+
+    def begin_of_group
+      Fork.watch(self)
+      begin_keeping
+    end
+
+    def complete(settings)
+      settings = { close: method(:close_connection) }.merge(settings)
+      settings[:discard_on] = Spoiling.kinds(settings.fetch(:discard_on, true))
+      listen_with(settings)
+      settings
+    end
+
     def close_connection(connection)
       connection.close if connection.respond_to?(:close)
     end
 
-    # It is there for discard_broken; but who gives one mostly means more.
+    # It is there for discard_broken; but a program that gives one mostly means more.
     def warn_of_check
       warn 'libpool: check: is called after discard_broken alone; check_after_ms: says for how many milliseconds a ' \
            'connection is idle before it is checked when it is lent (0: each time, -1: never), keepalive_ms: checks ' \
@@ -133,14 +153,16 @@ module Libpool
       listen
     end
 
-    # Where poolctl can steer the pool, somebody has to hear of it.
+    # Where poolctl can steer the pool, or a budget allows more or less, somebody has to hear of it.
     def listen
+      return @group.__send__(:listen) if @group
+
       descriptor = bell
       Listener.start(self, descriptor) if descriptor
     end
 
     def start_keeper
-      Keeper.start(self)
+      Keeper.start(self, rests: !@group.nil?)
     end
 
     # Whether the exception may have come in the middle of an answer.

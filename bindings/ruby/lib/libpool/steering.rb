@@ -13,7 +13,7 @@ module Libpool
   # A lease that is out.
   LeaseInfo = Struct.new(:lease, :connection, :thread, :held, :tag)
 
-  # Looking at a pool and steering it, whoever opens its connections.
+  # Looking at a pool and steering it, however its connections are opened.
   module Steering
     include Confined
 
@@ -39,8 +39,19 @@ module Libpool
       Native.pool_report_text(self, formats.fetch(format) { raise ArgumentError, "no such format: #{format.inspect}" })
     end
 
-    # Who holds what: of each lease that is out its number, that of its connection and of the thread that got it, for how
-    # many seconds it has been out, as far as is known, and its tag.
+    # :healthy, :busy, :stuck or :down, without taking a connection: for the probes of orchestrators.  A pool is stuck when
+    # gets want a connection and nothing came back for stuck_after seconds; nil: as long as a get waits at most.
+    def health(stuck_after: nil)
+      health_and_reason(stuck_after).first
+    end
+
+    # The same as a line for people: the word, the cause, how many connections there are, and the oldest lease.
+    def health_reason(stuck_after: nil)
+      health_and_reason(stuck_after).last
+    end
+
+    # The leases that are out: of each its number, that of its connection and of the thread that got it, and its tag.
+    # Also for how many seconds it has been out, as far as is known.
     def leases
       lease_list.map { |values| LeaseInfo.new(*values) }
     end
@@ -59,7 +70,7 @@ module Libpool
       Native.pool_resume(self).tap { tidy }
     end
 
-    # Ends the waits of all who wait now, with an EvictedError; who comes later waits as ever.  Returns how many.
+    # Ends the waits of all waiters, with an EvictedError; a get that comes later waits as ever.  Returns how many.
     def evict
       Native.pool_evict(self).tap { tidy }
     end
@@ -75,6 +86,15 @@ module Libpool
       Native.pool_expose(self)
       self
     end
+
+    HEALTH = %i[healthy busy stuck down].freeze
+    private_constant :HEALTH
+
+    def health_and_reason(stuck_after)
+      text = Native.pool_health_text(self, stuck_after ? (stuck_after * 1000).ceil : -1)
+      [HEALTH.fetch(text[0].to_i), text[1..]]
+    end
+    private :health_and_reason
 
     def inspect
       "#<#{self.class} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"

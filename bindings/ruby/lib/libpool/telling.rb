@@ -3,7 +3,7 @@
 
 module Libpool
   # What happens in a pool of blocks is told to what `log` and `events` say: blocks, a Logger, or ActiveSupport's
-  # Notifications.  Where neither is set leaks are told by Kernel#warn, for somebody has to hear of them.
+  # Notifications.  Where neither is set leaks are told by Kernel#warn, because somebody has to hear of them.
   module Telling
     LEAKS = %i[leaked leak_returned].freeze
 

@@ -4,22 +4,24 @@
 
 /**
  * @file api.h
- * The whole library as one table of functions, for those who load it while they run:
+ * The whole library as one table of functions, for programs that load it while they run:
  *
  *     void *library = dlopen("libpool.so.1", RTLD_NOW | RTLD_LOCAL);
  *     pool_get_api_fn *get_api = (pool_get_api_fn *)dlsym(library, "pool_get_api");
  *     const pool_api_t *api = get_api(POOL_API_VERSION);
  *     pool_lease_t lease = api->get(pool);
  *
- * The program need not be linked with the library then, and with POOL_NO_FUNCTIONS defined it need not even declare its
- * functions, which matters where another library has functions of the same names.
+ * The program need not be linked with the library then, and with POOL_NO_FUNCTIONS defined it need not even
+ * declare its functions. That matters where another library has functions of the same names.
  *
  * A table only ever grows at its end, so a program that was compiled long ago finds everything where it was.  A program
  * that was compiled against a newer header asks POOL_API_HAS() before it calls what came later.
  */
 
+#include <pool/budget.h>
 #include <pool/driver.h>
 #include <pool/expose.h>
+#include <pool/group.h>
 #include <pool/pool.h>
 #include <pool/step.h>
 
@@ -126,6 +128,35 @@ typedef struct {
   int (*step_given)(pool_lease_t lease, pool_step_t *step);
   int (*step_pass)(pool_lease_t lease, pool_step_t *step);
   int (*step_join)(pool_lease_t claim, pool_step_t *step);
+
+  /* pool/budget.h */
+  int (*budget_open)(const char *url, pool_budget_t **budget, pool_error_t *error);
+  int (*budget_stats)(pool_budget_t *budget, pool_budget_stats_t *stats, pool_error_t *error);
+  int (*budget_members)(pool_budget_t *budget, pool_budget_seen_fn *seen, void *user, pool_error_t *error);
+  void (*budget_close)(pool_budget_t *budget);
+  int (*budget_language)(const char *language);
+  int (*set)(pool_t *pool, const char *name, int64_t value);
+  int (*value)(pool_t *pool, const char *name, int64_t *value);
+
+  /* pool/stats.h */
+  int (*health)(pool_t *pool, int64_t stuck_after_ms, pool_bytes_t *why);
+
+  /* pool/group.h */
+  int (*group_create)(const pool_group_config_t *config, pool_group_t **group, pool_error_t *error);
+  pool_lease_t (*group_get)(pool_group_t *group, const void *key, size_t key_size, int64_t timeout_ms);
+  int (*group_pool)(pool_group_t *group, const void *key, size_t key_size, pool_t **pool, pool_error_t *error);
+  int (*group_stats)(pool_group_t *group, pool_group_stats_t *stats);
+  int (*group_keys)(pool_group_t *group, pool_group_seen_fn *seen, void *user);
+  int (*group_close)(pool_group_t *group, int64_t drain_ms);
+  void (*group_free)(pool_group_t *group);
+  int (*group_config_init)(pool_group_config_t *config, size_t size);
+  int (*group_stats_init)(pool_group_stats_t *stats, size_t size);
+  int (*group_step_create)(const pool_group_config_t *config, int32_t abilities, pool_group_t **group,
+                           pool_error_t *error);
+  int (*group_step_pool)(pool_group_t *group, const void *key, size_t key_size, const pool_config_t *settings,
+                         pool_t **pool, pool_error_t *error);
+  int (*group_step_next)(pool_group_t *group, pool_t **pool, int64_t *due_ns);
+  int (*group_event_fd)(pool_group_t *group);
 } pool_api_t;
 
 /** Whether the library that is running has this member of the table. */

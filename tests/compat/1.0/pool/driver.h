@@ -6,7 +6,7 @@
  * @file driver.h
  * Drivers: ready-made vtables for a kind of server, each in a shared object of its own; and pools by URL.
  *
- * A driver called NAME is the file `pool-NAME.so`, searched for in the folders of the environment variable
+ * A driver called NAME is the file `pool-NAME.so`. It is searched for in the folders of the environment variable
  * POOL_DRIVER_PATH (separated by colons; ignored in set-uid programs), then in the folder `pool` beside libpool.so,
  * then where libpool was installed when it was built.  It exports one function, `pool_driver_NAME` (with '_' for '-'),
  * of type pool_driver_fn.  A driver is never unloaded.  A file that is not readable, lacks a library or does not fit
@@ -91,8 +91,8 @@ POOL_API int pool_create_driver(const pool_config_t *config, const char *name, c
  * The driver is the one called as the scheme, else a description of that name, else the driver that has the scheme
  * among its own.  A parameter pool.NAME is the setting NAME of the pool, as pool_config_set() reads it; the others are
  * the driver's.  With a parameter description=FILE the driver is `foreign`, whatever the scheme.  Each part is
- * percent-decoded as RFC 3986 has it ('+' is a plus).  A pool whose name is not set is called as the scheme.  No message
- * quotes a user or password, or the URL as a whole.
+ * percent-decoded as RFC 3986 has it ('+' is a plus).  A pool whose name is not set is called as the scheme.  No
+ * message quotes a user or password, or the URL as a whole.
  *
  * Blocks: while the driver is being loaded, and as pool_create().  Ownership: as pool_create().  Threads: any.
  * From a callback: yes.
@@ -120,7 +120,8 @@ POOL_API int pool_open_with(const pool_config_t *config, const char *url, pool_t
  * use a connection without a pool.
  *
  * Blocks: while the driver is being loaded.  Ownership: as pool_driver_prepare().  A name of the pool that the URL sets
- * is not in *config, for it would have no owner.  Threads: any.  From a callback: yes.
+ * is not in *config, because it would have no owner.  The text of a budget that the URL sets is the library's, and stays
+ * as long as the process.  Threads: any.  From a callback: yes.
  * Errors: those of pool_open() but for the ones of pool_create().  Since 0.1.
  *
  * @param config begins as POOL_CONFIG_INIT, or NULL: the settings of the URL are checked and then forgotten

@@ -17,15 +17,15 @@ extern "C" {
 
 /* Why a connection was closed. */
 #define POOL_REASON_NONE     0
-#define POOL_REASON_UNUSABLE 1 /**< marked unusable, or broke */
-#define POOL_REASON_SURPLUS  2 /**< max_idle are idle already */
-#define POOL_REASON_CLOSED   3 /**< the pool is closed */
-#define POOL_REASON_CHECK    4 /**< its check failed, or that of another while this one was suspect as well */
-#define POOL_REASON_RESET    5 /**< the reset failed */
-#define POOL_REASON_IDLE     6 /**< idle for idle_timeout_ms */
-#define POOL_REASON_LIFETIME 7 /**< its max_lifetime_ms is over */
-#define POOL_REASON_FLUSHED  8 /**< pool_flush() */
-#define POOL_REASON_RESIZED  9 /**< pool_resize() made the pool smaller */
+#define POOL_REASON_UNUSABLE 1  /**< marked unusable, or broke */
+#define POOL_REASON_SURPLUS  2  /**< max_idle are idle already */
+#define POOL_REASON_CLOSED   3  /**< the pool is closed */
+#define POOL_REASON_CHECK    4  /**< its check failed, or that of another while this one was suspect as well */
+#define POOL_REASON_RESET    5  /**< the reset failed */
+#define POOL_REASON_IDLE     6  /**< idle for idle_timeout_ms */
+#define POOL_REASON_LIFETIME 7  /**< its max_lifetime_ms is over */
+#define POOL_REASON_FLUSHED  8  /**< pool_flush() */
+#define POOL_REASON_RESIZED  9  /**< pool_resize() made the pool smaller */
 #define POOL_REASON_USES     10 /**< it was lent max_uses times */
 
 /* Events.  Their numbers are bits of event_mask: 1 << POOL_EVENT_OPENED, ... */
@@ -52,6 +52,8 @@ extern "C" {
 #define POOL_EVENT_POOL_RESIZED   21 /**< pool_resize(): message says to what */
 #define POOL_EVENT_POOL_CLOSED    22 /**< the first pool_close(), once it has closed what was idle */
 #define POOL_EVENT_WARNING        23 /**< something is set that cannot work, or a thread could not be started: message */
+#define POOL_EVENT_BUDGET_LOST    24 /**< the ledger of the budget does not answer: code, message */
+#define POOL_EVENT_BUDGET_FOUND   25 /**< it answers again: message */
 
 /** Something that happened.  It and what it points to are valid during the callback only.  Every get ends in one event:
     POOL_EVENT_LENT, _TIMED_OUT, _OVERLOADED, _CANCELLED or _GET_FAILED; a call that is no get, for a parameter is
@@ -66,7 +68,7 @@ typedef struct {
   int32_t reserved;    /**< 0 */
   pool_lease_t lease;  /**< which lease; of an open, close, failed get or the pool: 0 */
   int64_t connection;  /**< which connection: numbered from 1 in each pool, as opens begin; 0: none */
-  int64_t thread;      /**< who holds the lease, as gettid() numbers threads; 0: not known */
+  int64_t thread;      /**< the thread that holds the lease, as gettid() numbers threads; 0: not known */
   int64_t duration_ns; /**< how long it took, or -1 */
   const char *pool;    /**< its name */
   const char *tag;     /**< what pool_tag() set for the lease, its beginning at least, or "" */

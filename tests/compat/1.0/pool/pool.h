@@ -13,8 +13,8 @@
  * connection.
  *
  * Results.  Functions return 0 or a positive value on success and a negative POOL_E_* on failure.  pool_strerror()
- * names any code; pool_failure() says why the last call of this thread failed.  Output parameters are written on
- * success only, a pool_error_t on failure only.  A NULL pool_error_t is fine everywhere.
+ * names any code; pool_failure() says why the last call of this thread that failed did so.  Output parameters are
+ * written on success only, a pool_error_t on failure only.  A NULL pool_error_t is fine everywhere.
  *
  * Time.  A parameter's name ends in its unit.  A timeout of -1 means "for ever".  A deadline (`deadline_ns`) is a
  * moment on CLOCK_MONOTONIC in nanoseconds; POOL_NO_DEADLINE means that there is none.
@@ -38,7 +38,7 @@
  *
  * Headers.  This one is for those who get, put and close.  It includes the others: pool/types.h (errors, pools and
  * leases), pool/config.h (settings), pool/vtable.h (kinds of connections), pool/event.h and pool/stats.h (what is
- * seen).  Not included are pool/driver.h, pool/step.h, pool/expose.h and pool/api.h.
+ * seen).  Not included are pool/budget.h, pool/driver.h, pool/step.h, pool/expose.h and pool/api.h.
  */
 
 #include <pool/config.h>
@@ -72,13 +72,14 @@ typedef void pool_done_fn(void *user, int32_t code, pool_bytes_t reply);
  * vtable's release neither: the context stays the caller's.
  *
  * Blocks: as long as the opens take; each has get_timeout_ms.
- * Ownership: config and vtable are copied.  The context must live until the vtable's release is called.  That is when
- * the last reference was given up, each connection has been put and closed, every get and call under way has ended, and
- * no library thread of the pool runs any more; it may be long after pool_free(), and on any thread.  A program without
- * a release calls pool_close(pool, -1), which returns 0 when no callback of the vtable will follow, then pool_free().
- * The pool is given back with pool_free(). Threads: any.  From a callback: yes. Errors: POOL_E_INVALID (message names
- * the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER; of an initial connection POOL_E_OPEN,
- * POOL_E_TIMEOUT; POOL_E_NOMEM.  Since 0.1.  Idea: NewChannelPool of the Go packages fatih/pool and maxatome/pool.
+ * Ownership: config and vtable are copied.  The context must live until the vtable's release is called.  That is
+ * when the last reference was given up and each connection has been put and closed. Every get and call under way has
+ * ended by then, and no library thread of the pool runs any more. It may be long after pool_free(), and on any thread.
+ * A program without a release calls pool_close(pool, -1), which returns 0 when no callback of the vtable will follow,
+ * then pool_free(). The pool is given back with pool_free(). Threads: any.  From a callback: yes. Errors:
+ * POOL_E_INVALID (message names the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER; of an initial
+ * connection POOL_E_OPEN, POOL_E_TIMEOUT; of a budget POOL_E_DRIVER; POOL_E_NOMEM.  Since 0.1.  Idea: NewChannelPool of
+ * the Go packages fatih/pool and maxatome/pool.
  *
  * @param config  settings, or NULL for the defaults
  * @param vtable  the callbacks
@@ -101,8 +102,8 @@ POOL_API pool_t *pool_ref(pool_t *pool);
  * Gives up one reference.  The last one closes the pool as pool_close(pool, 0) does; connections that are lent then are
  * closed when they are put, and the memory is reused after that.  NULL is fine.
  *
- * Blocks: while idle connections are being closed.  Threads: any, but nobody may use the pool's pointer after giving up
- * his reference, nor during it; leases may still be put.  Waiters of other threads get POOL_E_CLOSED.
+ * Blocks: while idle connections are being closed.  Threads: any, but a thread must not use the pool's pointer while
+ * it gives up its reference, nor later; leases may still be put.  Waiters of other threads get POOL_E_CLOSED.
  * From a callback: yes.  Since 0.1.
  */
 POOL_API void pool_free(pool_t *pool);
@@ -113,14 +114,13 @@ POOL_API void pool_free(pool_t *pool);
  *
  * Blocks: while idle connections are being closed, then up to drain_ms (0: not at all, -1: without limit) until the
  * last connection has come back and been closed and no library thread of the pool runs.  An open under way never delays
- * it beyond that.  While it waits it does what pool_maintain() would with POOL_KEEPER_MANUAL: it runs the callbacks that
- * are due.  If its own thread holds a lease it says so in the log at once, and after three seconds who else holds what.
- * Where it is certain that nobody could put what it waits for (drain_ms is -1, whatever is open is lent to its thread,
- * and the process has no other) it returns POOL_E_INVALID at once, and the message names the lease: put it and call
- * again; the pool is closed by then.
- * Threads: any.  From a callback of the same pool: with drain_ms 0 only, else POOL_E_INVALID, for it would wait for
- * itself.  Returns how many connections are still open (0: all is closed), and pool_leases() says who holds them; or
- * POOL_E_INVALID.  Since 0.1.
+ * it beyond that.  While it waits it does what pool_maintain() would with POOL_KEEPER_MANUAL: it runs the callbacks
+ * that are due.  If its own thread holds a lease it says so in the log at once, and after three seconds which
+ * other threads hold leases. Where it is certain that nobody could put what it waits for (drain_ms is -1, whatever is
+ * open is lent to its thread, and the process has no other) it returns POOL_E_INVALID at once, and the message names
+ * the lease: put it and call again; the pool is closed by then. Threads: any.  From a callback of the same pool: with
+ * drain_ms 0 only, else POOL_E_INVALID: it would wait for itself.  Returns how many connections are still open (0: all
+ * is closed), and pool_leases() says who holds them; or POOL_E_INVALID.  Since 0.1.
  */
 POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
 
@@ -137,8 +137,8 @@ POOL_API int pool_close(pool_t *pool, int64_t drain_ms);
 POOL_API int64_t pool_maintain(pool_t *pool);
 
 /**
- * A descriptor that becomes readable when pool_maintain() has something to do because of an asynchronous get, or
- * because something will be due sooner than it had said, for a pool with POOL_KEEPER_MANUAL: any event loop can watch
+ * For POOL_KEEPER_MANUAL: a descriptor that becomes readable when pool_maintain() should be called earlier than
+ * its last return value said, for example because an asynchronous get was served: any event loop can watch
  * it.  What is due by time alone is told by what pool_maintain() returns.  pool_maintain() makes it unreadable again;
  * do not read it yourself.
  *
@@ -147,19 +147,19 @@ POOL_API int64_t pool_maintain(pool_t *pool);
  * A pool whose program has not asked for its descriptor can be looked at, and not steered.
  *
  * Blocks: no.  Ownership: the pool's, which closes it at its end.  Threads: any.  From a callback: yes.
- * Returns the descriptor, always the same; or POOL_E_INVALID, POOL_E_UNSUPPORTED (the keeper is a thread, the pool is of
- * the step API and not exposed, or the system has no eventfd), POOL_E_SYSTEM.  In a child of fork the same number is a
- * new eventfd.  Since 0.1.
+ * Returns the descriptor, always the same; or POOL_E_INVALID, POOL_E_UNSUPPORTED (the keeper is a thread, the pool is
+ * of the step API and not exposed, or the system has no eventfd), POOL_E_SYSTEM.  In a child of fork the same number is
+ * a new eventfd.  Since 0.1.
  */
 POOL_API int pool_event_fd(pool_t *pool);
 
 /* ---- get and put ------------------------------------------------------------------------------------------------- */
 
 /**
- * Gets a connection: an idle one, else a new one if the caps allow, else the next that is put, in order of arrival.
- * The same as pool_get_for() with the configured get_timeout_ms.
+ * Gets a connection: an idle one, else a new one if the caps allow, else the next that is put, in order of arrival
+ * within fairness_us.  The same as pool_get_for() with the configured get_timeout_ms.
  *
- * If a connection cannot be opened, the get waits for what others put or open, and tries again when back-off permits,
+ * If a connection cannot be opened, the get waits for what others put or open. It tries again when back-off permits,
  * as long as a connection exists that may still come to it.  If there is none, it fails at once with POOL_E_OPEN.  A
  * get never runs close or reset: library threads, pool_maintain() or a later put do.
  *
@@ -179,7 +179,8 @@ POOL_API pool_lease_t pool_get(pool_t *pool);
  *
  * A connection whose opening outlasts the deadline is kept for the next caller, and this call ends with POOL_E_TIMEOUT.
  *
- * Blocks: up to timeout_ms; with 0 as long as an open or a check takes.  Ownership: as pool_get().  Threads: any.  From
+ * Blocks: up to timeout_ms, if the vtable's open and check keep their deadlines or there are openers; with 0 as long as
+ * an open or a check takes.  Ownership: as pool_get().  Threads: any.  From
  * a callback: yes, as pool_get(). Errors: those of pool_get(), and POOL_E_INVALID for less than -1.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: do not wait, -1: for ever
@@ -229,8 +230,8 @@ POOL_API void *pool_conn(pool_lease_t lease);
  * A new connection is opened by a library thread, also with openers = 0.  Blocks: no.  Threads: any.
  * From a callback: yes.
  * Returns a ticket for pool_cancel(), positive; or POOL_E_INVALID, POOL_E_UNSUPPORTED (of a pool of the step API),
- * POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_EVICTED (of a pool that is paused), POOL_E_NOMEM, POOL_E_SYSTEM, and then `got`
- * is not called.  What `got` may receive in place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN,
+ * POOL_E_CLOSED, POOL_E_OVERLOAD, POOL_E_EVICTED (of a pool that is paused), POOL_E_NOMEM, POOL_E_SYSTEM, and then
+ * `got` is not called.  What `got` may receive in place of a lease: POOL_E_CLOSED, POOL_E_TIMEOUT, POOL_E_OPEN,
  * POOL_E_OVERLOAD, POOL_E_CANCELLED, POOL_E_EVICTED, POOL_E_NOMEM, POOL_E_SYSTEM.  Since 0.1.
  *
  * @param timeout_ms milliseconds, 0: only what is idle now, -1: for ever
@@ -311,7 +312,7 @@ POOL_API int pool_flush(pool_t *pool);
 POOL_API int pool_pause(pool_t *pool);
 
 /**
- * Takes one pool_pause() back; after the last, waiters are served in order.
+ * Takes one pool_pause() back; after the last, waiters are served again.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Returns how many pauses remain; or POOL_E_INVALID if there was none.  Since 0.1.
@@ -322,8 +323,9 @@ POOL_API int pool_resume(pool_t *pool);
  * Ends the waits of all gets that are in the queue now, with POOL_E_EVICTED.  Gets that come later wait as ever; but
  * those that would have to wait in a pool that is paused get POOL_E_EVICTED at once, until its last pool_resume().  It
  * goes with the other functions of this section where nobody should wait for what is to come: after pool_pause(), so
- * that a get fails now and not at its deadline; before or after pool_flush(), so that none of the gets that hoped for the
- * old server is served by the new one.  A get that is opening or checking a connection right now is not in the queue.
+ * that a get fails now and not at its deadline. Before or after pool_flush(), so that none of the gets that hoped for
+ * the old server is served by the new one.  A get that is opening or checking a connection right now is not in the
+ * queue.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Returns how many waits it ended, or POOL_E_INVALID.  Since 0.1.  Idea: the clear of MongoDB's CMAP.
@@ -341,6 +343,31 @@ POOL_API int pool_evict(pool_t *pool);
  * @param max_open as the setting: 0 means no hard cap
  */
 POOL_API int pool_resize(pool_t *pool, int32_t max_open);
+
+/**
+ * Changes a setting while the pool runs: max_open (as pool_resize()), min_idle, min_open, get_timeout_ms,
+ * check_timeout_ms, idle_timeout_ms, max_lifetime_ms, keepalive_ms or leak_after_ms.  It holds from now on; a new
+ * max_lifetime_ms for connections that are opened from now on, and pool_flush() replaces the others.
+ *
+ * Of a pool of the step API: call pool_maintain() and pool_step_next() after it, for more may be due now.
+ *
+ * Blocks: no; with max_open it runs the vtable's close.  Threads: any.  From a callback: yes.
+ * Returns 0; POOL_E_INVALID: there is no such setting, it cannot change while the pool runs, it cannot have this value,
+ * or this does not go with another setting; POOL_E_CLOSED; POOL_E_NOMEM.  Since 0.1.
+ *
+ * @param name as in pool_config_set_number()
+ */
+POOL_API int pool_set(pool_t *pool, const char *name, int64_t value);
+
+/**
+ * Reads a setting of a pool by its name, as it is now: max_open as pool_resize() or an operator has left it.
+ *
+ * Blocks: no.  Threads: any.  From a callback: yes.
+ * Returns 0; or POOL_E_INVALID: there is no such setting, or it is a text.  Since 0.1.
+ *
+ * @param value receives it; of a setting that is one of several names, the number of the name
+ */
+POOL_API int pool_value(pool_t *pool, const char *name, int64_t *value);
 
 /* ---- what went wrong, and what is running ------------------------------------------------------------------------ */
 

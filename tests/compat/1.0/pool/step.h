@@ -7,7 +7,7 @@
  * The step API: a pool that never calls back, for bindings and event loops.
  *
  * Each operation is cut where a vtable's callback would run.  The library says what work is to be done and the caller
- * does it in his own frames and language, then reports with pool_step_done().  No function here blocks, sleeps or calls
+ * does it in its own frames and language, then reports with pool_step_done().  No function here blocks, sleeps or calls
  * back.
  *
  *  - get: pool_step_begin() until it returns a lease or an error; in between it asks for work (open, check, close) or
@@ -20,13 +20,13 @@
  *
  * Every function may also name one ticket in `wake`: tell its holder to call pool_step_begin() again.  Ignoring a
  * wake-up loses it, so look at it after each call, also after one that failed.  With POOL_STEP_HANDS it may name
- * another in `given_to`.  The same holds for `more`: whoever sees
- * it calls pool_step_next() until that returns 0, or wakes the thread that does.
+ * another in `given_to`.  The same holds for `more`: the thread that sees it calls
+ * pool_step_next() until that returns 0, or wakes the thread that does.
  *
  * A lease of such a pool is ended with pool_step_end(), one of a pool with a vtable with pool_put().  A pool that is
  * freed before it was closed so forgets what it still holds.
  *
- * A caller keeps his connections in a table of his own, by slot: the low 20 bits of a lease or claim.
+ * A caller keeps its connections in a table of its own, by slot: the low 20 bits of a lease or claim.
  */
 
 #include <pool/pool.h>
@@ -46,8 +46,8 @@ extern "C" {
 #define POOL_STEP_CHECKS 1 /**< can check a connection: POOL_WORK_CHECK */
 #define POOL_STEP_RESETS 2 /**< can reset a connection: each lease that ends asks for POOL_WORK_RESET */
 #define POOL_STEP_THREADS                                                                                              \
-  4 /**< who begins a get is a thread that blocks until the get is over and then holds the lease: so threads that wait \
-       for each other are found, as in a pool with a vtable */
+  4 /**< each get is begun by a thread that blocks until the get is over and then holds the lease: so threads that     \
+       wait for each other are found, as in a pool with a vtable */
 #define POOL_STEP_EVENTS 8  /**< fetches events with pool_step_event(): those of event_mask are kept for it */
 #define POOL_STEP_LOG    16 /**< fetches lines of the log with pool_step_event() */
 #define POOL_STEP_DETACHED                                                                                             \
@@ -55,7 +55,7 @@ extern "C" {
         and what comes of it goes to the waiter whose turn it is */
 #define POOL_STEP_HANDS                                                                                                \
   128 /**< takes a lease to the get that waited for it: a step says so in `given`.  To change hands costs such a       \
-         caller little, so a get finds no idle connection while others wait, unless it takes one by pool_view_t; and   \
+         caller little, so a get finds no idle connection while others wait, unless it takes one by pool_view_t. And   \
          pool_step_pass() says when connections change hands */
 #define POOL_STEP_JOINS                                                                                                \
   256 /**< as POOL_STEP_DETACHED, but an open may come without a ticket; pool_step_join() gives it if the open takes   \
@@ -71,7 +71,7 @@ typedef struct {
   void *conn;            /**< what pool_step_done() stored for this slot */
   int64_t ticket;        /**< the caller's place in the queue, 0: none */
   int64_t wake;          /**< the ticket whose holder is to be told, 0: none */
-  int64_t look_again_ns; /**< with a ticket: call pool_step_begin() again after so long even if nobody is told, for then
+  int64_t look_again_ns; /**< with a ticket: call pool_step_begin() after this time even if nobody is told: then
                             a failed open may be tried again or overload_after_ms be over; 0: no need */
   int64_t due_ns;        /**< of pool_step_next() that returns 0: in how many ns to call pool_maintain(), 0: now,
                             POOL_NO_DEADLINE: not before a step says `more`; of every other step: 0 */
@@ -95,12 +95,12 @@ typedef struct {
   int32_t level;       /**< POOL_LOG_* of `line`; 0: there is no line */
   pool_lease_t lease;  /**< which lease, or 0 */
   int64_t connection;  /**< which connection, or 0 */
-  int64_t thread;      /**< who holds the lease or wanted one, or 0 */
+  int64_t thread;      /**< the thread that holds the lease or wanted one, or 0 */
   int64_t duration_ns; /**< how long it took, or -1 */
-  int64_t lost;        /**< how many events and lines before this one were dropped, for they were not fetched in time */
-  char tag[48];        /**< what pool_tag() set for the lease, its beginning at least, or "" */
-  char message[496];   /**< of failures: why; else "" */
-  char line[400];      /**< what a pool with a vtable would give to its `log`, or "" */
+  int64_t lost; /**< how many events and lines before this one were dropped because they were not fetched in time */
+  char tag[48]; /**< what pool_tag() set for the lease, its beginning at least, or "" */
+  char message[496]; /**< of failures: why; else "" */
+  char line[400];    /**< what a pool with a vtable would give to its `log`, or "" */
 } pool_step_event_t;
 /* clang-format off */
 #define POOL_STEP_EVENT_INIT { sizeof(pool_step_event_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, "", "", "" }
@@ -126,9 +126,15 @@ typedef struct {
  * replace it by base + generation, without `beyond`, + idle.  If they are not, call pool_step_end().  Now read the
  * pointer that is block_at bytes behind the word, and then the 64 bits that are bit_at bytes behind it.  If what is
  * hint_at bytes behind that pointer has none of these bits, or `attention` has a bit of put_asks, call
- * pool_step_given(); but not if of all bits of put_asks, told and due it has exactly those of waits and told: then
+ * pool_step_given(). But not if of all bits of put_asks, told and due it has exactly those of waits and told: then
  * somebody was told already.  A get waits if `attention` has `waits`, and the next put is to be handed over if it has
  * `due`.
+ *
+ * A put of what is to be closed.  If `closing` is not 0 and the lease has a bit of `untimed`, compare the slot's word with base + plain. If they
+ * are equal, replace it by base + generation, without `beyond`, + closing.  If they are
+ * not, call pool_mark_unusable() and pool_step_end().  Now the lease + generation, without `beyond`, is the claim of a
+ * POOL_WORK_CLOSE for POOL_REASON_UNUSABLE.  If `attention` has a bit of put_asks, call pool_step_given() with the
+ * lease.
  *
  * A lease that a get has returned is out as long as the slot's word has its generation: the same bits from
  * `generation` up to `beyond`, without that.
@@ -158,33 +164,34 @@ typedef struct {
   uint32_t reserved_32; /**< 0 */
   uint32_t waits;       /**< of `attention`: somebody waits */
   uint32_t told;        /**< and was told to look for what is idle, and has not yet */
-  uint32_t due;         /**< and it is his turn */
+  uint32_t due;         /**< and it is its turn */
   uint32_t reserved_33; /**< 0 */
+  uint64_t closing;     /**< what the word of a connection has that is being closed; 0: call pool_step_end() for that */
 } pool_view_t;
 /* clang-format off */
-#define POOL_VIEW_INIT { sizeof(pool_view_t), 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define POOL_VIEW_INIT { sizeof(pool_view_t), 0, 0, NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 /* clang-format on */
 
 #ifndef POOL_NO_FUNCTIONS
 
 /**
- * Makes a pool without callbacks; connections are opened by whoever gets them.  The settings mean what they mean in a
+ * Makes a pool without callbacks; the thread that gets a connection opens it.  The settings mean what they mean in a
  * pool with a vtable, but for these:
  *
  *  - `initial`: the first `initial` calls of pool_step_next() ask for these opens, whatever else there is to do.  If
- * one fails, pool_step_done() returns what pool_create() would return and pool_failure() has its message: close what
- * was opened and free the pool.
+ *    one fails, pool_step_done() returns what pool_create() would return and pool_failure() has its message: close what
+ *    was opened and free the pool.
  *  - `background_reset`: pool_step_next() asks for the reset of a connection, not pool_step_end().
- *  - `check_after_ms` and `keepalive_ms` need POOL_STEP_CHECKS, as they need a check there; a check that took
+ *  - `check_after_ms` and `keepalive_ms` need POOL_STEP_CHECKS, as they need a check there. A check that took
  *    longer than `check_timeout_ms` has failed, whatever is reported; to end one, and `call_timeout_ms`, are the
- * caller's business.
+ *    caller's business.
  *  - `openers` must be 0, for the caller decides which thread opens; `events` and `log` must be NULL: their place is
  *    taken by POOL_STEP_EVENTS, POOL_STEP_LOG and pool_step_event().  `event_mask` is obeyed.
  *  - `keeper` means nothing: the caller keeps the time.
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_INVALID (message names the setting), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER (also: a bit of
- * `abilities` that this version does not know), POOL_E_NOMEM. Freed with pool_free().  Since 0.1.
+ * `abilities` that this version does not know), of a budget POOL_E_DRIVER; POOL_E_NOMEM. Freed with pool_free().  Since 0.1.
  *
  * @param abilities POOL_STEP_*, or 0
  */
@@ -194,7 +201,7 @@ POOL_API int pool_step_create(const pool_config_t *config, int32_t abilities, po
  * Begins or continues a get.
  *
  * Returns a lease; or 0: then do step->work, or where that is POOL_WORK_NONE keep step->ticket, wait to be woken and
- * call again with it; or an error, and then the ticket, if there was one, is gone.  With POOL_STEP_DETACHED and time to
+ * call again with it. Or an error, and then the ticket, if there was one, is gone.  With POOL_STEP_DETACHED and time to
  * wait a step may have both: have the work done by others, and wait with the ticket meanwhile.  An error may then come
  * with work, which is to be done for nobody in particular.
  * With timeout_ms 0 the call does not queue: it only looks.  The deadline counts from the first call; the caller keeps
@@ -275,7 +282,7 @@ POOL_API pool_lease_t pool_step_cancel(int64_t ticket, pool_step_t *step);
 POOL_API int pool_step_end(pool_lease_t lease, pool_step_t *step);
 
 /**
- * Ends a lease as pool_step_end() does, and its connection goes to whoever waits first, also where fairness_us would
+ * Ends a lease as pool_step_end() does, and its connection goes to the first waiter, also where fairness_us would
  * leave it to be lent again by those that run.  So a program decides how many leases in a row make a turn.  A
  * connection that is reset first goes the way of pool_step_end(), and so does each while a waiter comes first for which
  * something is opened or checked.
@@ -302,7 +309,7 @@ POOL_API int pool_step_end_unused(pool_lease_t lease, pool_step_t *step);
  * Returns a lease, after an open or check that succeeded for a get; else 0, with more work perhaps (a failed check asks
  * for a close), or with step->ticket: the open failed, but a connection may still come to this get, so wait as after
  * pool_step_begin().  Or an error: POOL_E_CLOSED after an open that the pool no longer wants (step->work asks for the
- * close); after an open that failed POOL_E_OPEN, or POOL_E_TIMEOUT as the failure says, and the get is over, or the
+ * close); or, after an open that failed, POOL_E_OPEN, or POOL_E_TIMEOUT as the failure says: the get is over, or the
  * open was one of `initial`.  0 also for work that came with a ticket: its holder is woken.
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: these, POOL_E_STALE (no such claim), POOL_E_NOMEM, POOL_E_UNSUPPORTED (of a pool with a vtable),
@@ -314,22 +321,21 @@ POOL_API int pool_step_end_unused(pool_lease_t lease, pool_step_t *step);
  * @param failure NULL: it succeeded; else why it did not: its message becomes the breaker's cause.  Its code is
  *                POOL_E_TIMEOUT if the caller's own deadline was too short, which says nothing about the server, else
  *                POOL_E_OPEN; any other is taken for that
- * @param conn    after an open: what pool_conn() shall return; else ignored
+ * @param conn    after an open: what pool_conn() is to return; else ignored
  */
 POOL_API pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *failure, void *conn, pool_step_t *step);
 
 /**
- * The next thing that waits for anybody to do it: the opens of `initial`; closing what a closed pool still holds,
- * telling waiters; closing, checking and resetting what time, a pool_flush(), pool_resize() or pool_mark_broken() has
- * marked; opening for min_idle and min_open or to find out whether the server is back.  Call it until it returns 0 when
- * a step says `more`, when step->due_ns is over or pool_event_fd() is readable and pool_maintain() was called, and
- * after each pool_close(), pool_flush(), pool_resize(), pool_resume(), pool_evict() and pool_mark_broken().  What is
- * opened or checked so is lent to nobody: pool_step_done() then returns 0.
+ * Gives the next piece of background work: connections to close, check or reset, connections to open for `initial`,
+ * min_idle, min_open or to find out whether the server is back, tickets to wake.  Call it in a loop until it returns 0
+ * when a step says `more`, when step->due_ns is over or pool_event_fd() is readable and pool_maintain() was called.
+ * Call it so after each pool_close(), pool_flush(), pool_resize(), pool_resume(), pool_evict() and pool_mark_broken().
+ * What is opened or checked so is lent to nobody: pool_step_done() then returns 0.
  *
  * Returns 1 with *step filled in, or 0 if there is nothing; then step->due_ns says when pool_maintain() is to be
- * called. One thread that sleeps so long, or until another sees `more` and wakes it, keeps the time of a pool. Blocks:
- * no.  Threads: any.  From a callback: yes. Errors: POOL_E_INVALID (what is NULL), POOL_E_UNSUPPORTED (of a pool with a
- * vtable), POOL_E_SIZE, POOL_E_WILD. Since 0.1.
+ * called. One thread that sleeps for that time, or until another sees `more` and wakes it, keeps the time of a pool.
+ * Blocks: no.  Threads: any.  From a callback: yes. Errors: POOL_E_INVALID (what is NULL), POOL_E_UNSUPPORTED (of a
+ * pool with a vtable), POOL_E_SIZE, POOL_E_WILD. Since 0.1.
  */
 POOL_API int pool_step_next(pool_t *pool, pool_step_t *step);
 

@@ -20,7 +20,7 @@ class ConnectionPool
       self
     end
 
-    # Says goodbye to the connection.  An error is kept for who caused this.
+    # Says goodbye to the connection.  An error is kept for the caller that caused this.
     def dispose(default)
       (@farewell || default)&.call(@connection)
     rescue StandardError => e

@@ -2,7 +2,7 @@
 # frozen_string_literal: true
 
 class ConnectionPool
-  # After a fork the child's pools begin anew, with their full size.  The parent's connections are not closed there, for
+  # After a fork the child's pools begin anew, with their full size.  The parent's connections are not closed there, because
   # that might end the parent's session: libpool cuts them off.
   module Fork
     def self.watch(pool)

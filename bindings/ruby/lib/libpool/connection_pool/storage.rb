@@ -146,7 +146,7 @@ class ConnectionPool
         entry.dispose(@settings.close)
       end
 
-      # There is one for who has a place, unless a subclass thinks otherwise.
+      # There is one for a thread that has a place, unless a subclass thinks otherwise.
       def obtain(options, deadline)
         @mutex.synchronize do
           loop do

@@ -53,7 +53,7 @@ class ConnectionPool
     end
     alias << push
 
-    # Waits for so many seconds.  Then it raises what `exception` says, or returns nil where that is false.
+    # Waits for this many seconds.  Then it raises what `exception` says, or returns nil where that is false.
     def pop(former = 0.5, others = nil, timeout: former, exception: TimeoutError, **options)
       others = former if former.is_a?(Hash)
       timeout, exception, options = with_former(others, timeout, exception, options) if others
@@ -77,7 +77,7 @@ class ConnectionPool
       block.call(@leaving.shift) until @leaving.empty?
     end
 
-    # Gives to the block the connections that were pushed more than so many seconds ago, the oldest first.
+    # Gives to the block the connections that were pushed more than this many seconds ago, the oldest first.
     def reap(former = nil, idle_seconds: former)
       raise ArgumentError, 'reap must receive a block' unless block_given?
       raise ArgumentError, 'idle_seconds must be a number' unless idle_seconds.is_a?(Numeric)

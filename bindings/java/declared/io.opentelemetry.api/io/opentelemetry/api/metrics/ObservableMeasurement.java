@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+package io.opentelemetry.api.metrics;
+
+public interface ObservableMeasurement {}

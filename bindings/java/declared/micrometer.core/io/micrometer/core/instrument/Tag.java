@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+package io.micrometer.core.instrument;
+
+public interface Tag {}

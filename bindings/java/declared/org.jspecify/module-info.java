@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module org.jspecify {
+  exports org.jspecify.annotations;
+}

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+module spring.beans {
+  exports org.springframework.beans.factory;
+  exports org.springframework.beans.factory.config;
+}

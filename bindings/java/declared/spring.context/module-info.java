@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module spring.context {
+  exports org.springframework.context.annotation;
+}

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+module spring.core {
+  exports org.springframework.core.env;
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+package org.springframework.core.env;
+
+public interface PropertyResolver {
+  String getProperty(String key);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
+
+/** All that want to know of one data source. */
+final class Trackers {
+  private static final System.Logger LOG = System.getLogger("libpool");
+
+  private final List<Tracker> all = new CopyOnWriteArrayList<>();
+  private volatile boolean any; // what gets look at
+
+  boolean isAny() {
+    return any;
+  }
+
+  synchronized void add(Tracker tracker) {
+    all.add(tracker);
+    any = true;
+  }
+
+  synchronized void remove(Tracker tracker) {
+    all.remove(tracker);
+    any = !all.isEmpty();
+  }
+
+  void acquired(long ns) {
+    tell(tracker -> tracker.acquired(ns));
+  }
+
+  void timedOut(long ns) {
+    tell(tracker -> tracker.timedOut(ns));
+  }
+
+  void failed(long ns) {
+    tell(tracker -> tracker.failed(ns));
+  }
+
+  void used(long ns) {
+    tell(tracker -> tracker.used(ns));
+  }
+
+  void opened(long ns) {
+    tell(tracker -> tracker.opened(ns));
+  }
+
+  void closed() {
+    tell(Tracker::closed);
+  }
+
+  private void tell(Consumer<Tracker> what) {
+    for (Tracker tracker : all) {
+      try {
+        what.accept(tracker);
+      } catch (RuntimeException | LinkageError e) {
+        LOG.log(System.Logger.Level.WARNING, "a tracker failed", e);
+      }
+    }
+  }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+package libpool.micrometer;
+
+import io.micrometer.core.instrument.Meter;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** Meters that are removed together. */
+class MeterList {
+  final MeterRegistry registry;
+  private final List<Meter> all;
+
+  MeterList(MeterRegistry registry) {
+    this.registry = registry;
+    all = new CopyOnWriteArrayList<>();
+  }
+
+  /** Adds to those of another. */
+  MeterList(MeterRegistry registry, MeterList other) {
+    this.registry = registry;
+    all = other.all;
+  }
+
+  final <T extends Meter> T add(T meter) {
+    all.add(meter);
+    return meter;
+  }
+
+  final void remove() {
+    all.forEach(registry::remove);
+  }
+}

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+/** The meters of a data source for Micrometer. */
+package libpool.micrometer;

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+/** The metrics of a data source for OpenTelemetry. */
+package libpool.opentelemetry;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+package libpool.spring;
+
+import libpool.PooledDataSource;
+import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.boot.context.properties.bind.BindException;
+import org.springframework.boot.context.properties.bind.BindHandler;
+import org.springframework.boot.context.properties.bind.Bindable;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.bind.UnboundConfigurationPropertiesException;
+import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
+import org.springframework.core.env.Environment;
+
+/**
+ * Sets the properties of the data source that Spring Boot has made: first those of {@code spring.datasource.hikari}, so
+ * that an application can change its pool by one line, then those of {@code spring.datasource.libpool}. Other data
+ * sources are their application's own; they only get a name.
+ */
+public final class PoolProperties implements BeanPostProcessor {
+  private static final System.Logger LOG = System.getLogger("libpool");
+  private static final String UNNAMED = new PooledDataSource().getPoolName();
+
+  private final Environment environment;
+
+  PoolProperties(Environment environment) {
+    this.environment = environment;
+  }
+
+  @Override
+  public Object postProcessBeforeInitialization(Object bean, String beanName) {
+    if (bean instanceof PooledDataSource source && !source.isClosed()) {
+      if (isOfBoot(beanName)) {
+        setAll(source);
+      }
+      if (source.getPoolName().equals(UNNAMED)) {
+        source.setPoolName(beanName); // metrics of two pools need two names
+      }
+    }
+    return bean;
+  }
+
+  /** Boot's own has this name, and there is none where the application has one. */
+  private boolean isOfBoot(String beanName) {
+    String type = environment.getProperty("spring.datasource.type");
+    return beanName.equals("dataSource") && PooledDataSource.class.getName().equals(type);
+  }
+
+  private void setAll(PooledDataSource source) {
+    String name = environment.getProperty("spring.datasource.name");
+    if (name != null && !name.isEmpty()) {
+      source.setPoolName(name);
+    }
+    try {
+      set(source, "spring.datasource.hikari");
+    } catch (BindException e) {
+      if (!(e.getCause() instanceof UnboundConfigurationPropertiesException)) {
+        throw e;
+      }
+      LOG.log(System.Logger.Level.WARNING, "libpool has not all that is set for HikariCP: " + e.getCause().getMessage());
+    }
+    set(source, "spring.datasource.libpool");
+  }
+
+  /** A name that the data source does not have is an error, after all others are set. */
+  private void set(PooledDataSource source, String prefix) {
+    var handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT);
+    Binder.get(environment).bind(prefix, Bindable.ofInstance(source), handler);
+  }
+}

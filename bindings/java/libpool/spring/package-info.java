@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+/** What Spring Boot finds by itself. */
+package libpool.spring;

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.sql.Connection;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import javax.sql.DataSource;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.jdbc.DataSourceBuilder;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.jdbc.datasource.SimpleDriverDataSource;
+
+/** Applications of Spring Boot with a PostgreSQL server, as their properties configure them. */
+class SpringTest {
+  @Configuration(proxyBeanMethods = false)
+  @EnableAutoConfiguration
+  static class Application {}
+
+  /** With two data sources of its own. */
+  @Configuration(proxyBeanMethods = false)
+  @EnableAutoConfiguration
+  static class Two {
+    @Bean
+    PooledDataSource orders() {
+      return source();
+    }
+
+    @Bean(defaultCandidate = false)
+    PooledDataSource stock() {
+      PooledDataSource source = source();
+      source.setPoolName("warehouse");
+      return source;
+    }
+
+    private static PooledDataSource source() {
+      PooledDataSource source = new PooledDataSource();
+      source.setUrl(postgres.url());
+      source.setMinimumIdle(0);
+      return source;
+    }
+  }
+
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+  private static Postgres postgres;
+  private static ConfigurableApplicationContext application;
+
+  /** A service that is configured as with HikariCP, but for the type. */
+  @BeforeAll
+  static void start() throws Exception {
+    postgres = new Postgres();
+    application =
+        runBoots(
+            "server.port=0",
+            "server.address=127.0.0.1",
+            "management.endpoints.web.exposure.include=*",
+            "management.endpoint.health.show-details=always",
+            "spring.datasource.name=shop",
+            "spring.datasource.hikari.maximum-pool-size=7",
+            "spring.datasource.hikari.minimumIdle=2",
+            "spring.datasource.hikari.connection-timeout=1234",
+            "spring.datasource.hikari.connection-test-query=SELECT 41",
+            "spring.datasource.hikari.isolate-internal-queries=true", // which this pool has not: a warning
+            "spring.datasource.hikari.data-source-properties.ApplicationName=till",
+            "spring.datasource.libpool.connection-timeout=4321",
+            "spring.datasource.libpool.connection-init-sql=SET statement_timeout = '77s'",
+            "spring.datasource.libpool.data-source-properties.tcpKeepAlive=true");
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    application.close();
+    postgres.close();
+  }
+
+  private static ConfigurableApplicationContext run(Class<?> application, List<String> settings) {
+    List<String> all = new ArrayList<>(List.of("spring.main.banner-mode=off", "logging.level.root=warn"));
+    all.addAll(settings);
+    return SpringApplication.run(application, all.stream().map("--"::concat).toArray(String[]::new));
+  }
+
+  private static ConfigurableApplicationContext runBoots(String... settings) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "spring.datasource.type=libpool.PooledDataSource",
+                "spring.datasource.url=jdbc:postgresql://127.0.0.1:" + postgres.port() + "/postgres",
+                "spring.datasource.username=test",
+                "spring.datasource.password=secret"));
+    all.addAll(List.of(settings));
+    return run(Application.class, all);
+  }
+
+  private static String refusal(String setting) {
+    var failure =
+        assertThrows(RuntimeException.class, () -> runBoots("spring.main.web-application-type=none", setting).close());
+    return messages(failure);
+  }
+
+  private static String messages(Throwable e) {
+    return e == null ? "" : e.getMessage() + "\n" + messages(e.getCause());
+  }
+
+  private static JsonObject ask(String path) {
+    String url = "http://127.0.0.1:" + application.getEnvironment().getProperty("local.server.port") + "/actuator/" + path;
+    try {
+      var answer = HTTP.send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofString());
+      return JsonParser.parseString(answer.body()).getAsJsonObject();
+    } catch (IOException | InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static double metric(String name) {
+    JsonObject first = ask("metrics/" + name).getAsJsonArray("measurements").get(0).getAsJsonObject();
+    return first.get("value").getAsDouble();
+  }
+
+  @Test
+  void theTypeAndThePropertiesOfHikariAreEnoughForAnApplication() {
+    PooledDataSource source = (PooledDataSource) application.getBean(DataSource.class);
+    assertEquals("shop", source.getPoolName());
+    assertEquals(7, source.getMaximumPoolSize());
+    assertEquals(2, source.getMinimumIdle());
+    assertEquals(4321, source.getConnectionTimeout());
+    assertEquals(Map.of("ApplicationName", "till", "tcpKeepAlive", "true"), source.getDataSourceProperties());
+    JdbcTemplate template = application.getBean(JdbcTemplate.class);
+    assertEquals("77s", template.queryForObject("SHOW statement_timeout", String.class));
+    assertEquals("till", template.queryForObject("SHOW application_name", String.class));
+    assertEquals("test", template.queryForObject("SELECT current_user", String.class));
+  }
+
+  @Test
+  void theActuatorShowsThePool() throws Exception {
+    PooledDataSource source = (PooledDataSource) application.getBean(DataSource.class);
+    assertEquals(7, metric("jdbc.connections.max"));
+    assertEquals(2, metric("jdbc.connections.min"));
+    try (Connection first = source.getConnection();
+        Connection second = source.getConnection()) {
+      assertFalse(first.isClosed() || second.isClosed());
+      assertEquals(2, metric("jdbc.connections.active"));
+      Fakes.until(() -> source.stats().idle() >= 2); // one more if an open was overtaken by a release
+      Fakes.until(() -> metric("jdbc.connections.idle?tag=name:dataSource") == source.stats().idle());
+    }
+    assertEquals(0, metric("jdbc.connections.active"));
+    assertEquals(7, metric("hikaricp.connections.max?tag=pool:shop"));
+    assertTrue(metric("hikaricp.connections.acquire") >= 2);
+  }
+
+  @Test
+  void theActuatorShowsTheHealthOfTheDatabase() {
+    JsonObject database = ask("health").getAsJsonObject("components").getAsJsonObject("db");
+    assertEquals("UP", database.get("status").getAsString());
+    String query = database.getAsJsonObject("details").get("validationQuery").getAsString();
+    assertEquals("SELECT 41", query);
+  }
+
+  @Test
+  void aPropertyThatThePoolDoesNotHaveStopsTheApplicationAndIsNamed() {
+    String refusal = refusal("spring.datasource.libpool.maximum-pool-sise=7");
+    assertTrue(refusal.contains("maximum-pool-sise"), refusal);
+    assertFalse(refusal.contains("secret"), refusal);
+  }
+
+  @Test
+  void aValueThatCannotBeStopsTheApplicationAndIsNamed() {
+    String refusal = refusal("spring.datasource.libpool.maximum-pool-size=0");
+    assertTrue(refusal.contains("maximumPoolSize is 0"), refusal);
+  }
+
+  @Test
+  void dataSourcesOfTheApplicationItselfGetNamesAndNoProperties() {
+    PooledDataSource orders;
+    try (var context =
+        run(
+            Two.class,
+            List.of(
+                "spring.main.web-application-type=none",
+                "spring.datasource.type=libpool.PooledDataSource",
+                "spring.datasource.libpool.maximum-pool-size=7"))) {
+      orders = context.getBean("orders", PooledDataSource.class);
+      assertEquals("orders", orders.getPoolName());
+      assertEquals("warehouse", context.getBean("stock", PooledDataSource.class).getPoolName());
+      assertEquals(10, orders.getMaximumPoolSize());
+      assertEquals(0, gauge(context, "jdbc.connections.active", "orders")); // before the pool began
+      assertEquals(10, gauge(context, "jdbc.connections.max", "orders"));
+      assertEquals(10, gauge(context, "jdbc.connections.max", "stock"));
+    }
+    assertTrue(orders.isClosed(), "Spring closes it");
+  }
+
+  private static double gauge(ConfigurableApplicationContext context, String name, String source) {
+    return context.getBean(MeterRegistry.class).get(name).tag("name", source).gauge().value();
+  }
+
+  /** As tools for migrations do that have a user of their own. */
+  @Test
+  void aBuilderMakesAnotherDataSourceOfIt() {
+    try (PooledDataSource source = new PooledDataSource()) {
+      source.setUrl(postgres.url());
+      source.setUsername("nobody");
+      source.setPassword("secret");
+      var derived = DataSourceBuilder.derivedFrom(source).type(SimpleDriverDataSource.class).username("test").build();
+      assertEquals("test", derived.getUsername());
+      assertEquals("secret", derived.getPassword());
+      assertEquals(postgres.url(), derived.getUrl());
+    }
+  }
+}
