@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "slot/slot.h"
+#include "decide/attention.h"
 #include "decide/count.h"
 #include "decide/event_queue.h"
 #include "decide/give.h"
@@ -202,8 +203,9 @@ void event_opened(struct pool *pool, int64_t connection, int64_t took_ns)
 void event_open_failed(struct pool *pool, int64_t connection, const pool_error_t *error, int64_t took_ns)
 {
   PROBE_OPEN_FAILED(pool, error->code, error->message, connection);
+  /* A close gives up what is being opened, which is no news of the server. */
   tell(
-      pool, KIND_OPEN_FAILED,
+      pool, attention_closed(pool) ? KIND_OPEN_ENDED : KIND_OPEN_FAILED,
       (pool_event_t){.connection = connection, .code = error->code, .duration_ns = took_ns, .message = error->message});
 }
 
