@@ -409,7 +409,7 @@ class HostileTest {
   void eachStatementIsClosedOnceWhereAnotherThreadClosesItsConnection() throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try (var source = source()) {
-      for (int i = 1; i <= 1000; i++) {
+      for (int i = 1; i <= 200; i++) {
         Connection connection = source.getConnection();
         assertNotNull(connection.createStatement());
         together(threads, () -> makeStatements(connection), connection::close);

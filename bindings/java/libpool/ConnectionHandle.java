@@ -141,7 +141,7 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
 
     @Override
     Object target() {
-      throw new AssertionError("it stands for no object of a driver");
+      throw new AssertionError();
     }
   }
 
