@@ -20,8 +20,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -346,6 +348,76 @@ class HostileTest {
         Connection two = source.getConnection()) {
       assertFalse(one.isClosed() || two.isClosed());
       assertNotNull(source.getConnection());
+    }
+  }
+
+  // ---- two threads with one connection
+
+  private interface Use {
+    void run() throws Exception;
+  }
+
+  /** Runs both at one moment. */
+  private static void together(ExecutorService threads, Use one, Use other) throws Exception {
+    CyclicBarrier start = new CyclicBarrier(2);
+    List<Callable<Void>> both = new ArrayList<>();
+    for (Use each : List.of(one, other)) {
+      both.add(
+          () -> {
+            start.await();
+            each.run();
+            return null;
+          });
+    }
+    for (Future<Void> each : threads.invokeAll(both)) {
+      each.get();
+    }
+  }
+
+  @Test
+  void aConnectionThatTwoThreadsCloseIsGivenBackOnce() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try (var source = source()) {
+      for (int i = 1; i <= 1000; i++) {
+        Connection connection = source.getConnection();
+        assertNotNull(connection.createStatement());
+        together(threads, connection::close, connection::close);
+        assertTrue(connection.isClosed());
+        assertEquals(i, calls.get("endRequest"));
+        assertEquals(i, calls.get("close"), "of the statement");
+      }
+      assertEquals(1000, source.stats().lent());
+      assertEquals(1, opened.get());
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  /** Makes statements, and closes every other one, until the connection is closed. */
+  private static void makeStatements(Connection connection) throws SQLException {
+    try {
+      for (; ; ) {
+        assertNotNull(connection.createStatement());
+        connection.createStatement().close();
+      }
+    } catch (SQLException e) {
+      assertEquals("08003", e.getSQLState());
+    }
+  }
+
+  @Test
+  void eachStatementIsClosedOnceWhereAnotherThreadClosesItsConnection() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try (var source = source()) {
+      for (int i = 1; i <= 200; i++) {
+        Connection connection = source.getConnection();
+        assertNotNull(connection.createStatement());
+        together(threads, () -> makeStatements(connection), connection::close);
+        assertEquals(calls.get("createStatement"), calls.get("close"));
+      }
+      assertEquals(1, opened.get());
+    } finally {
+      threads.shutdown();
     }
   }
 

@@ -251,7 +251,7 @@ class ViewTest {
 
   @Test
   void aPutTellsTheLibraryOfASlotAtWhichNobodyLooks() throws Exception {
-    int size = 40; // who scans clears what is set in vain, but the first few
+    int size = 80; // more than the bits of one word; a scan clears those that are set in vain, but the first few
     try (var pool = pool(size)) {
       use(pool, size);
       List<Lease<Fake>> leases = new ArrayList<>();

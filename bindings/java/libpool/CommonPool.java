@@ -9,12 +9,11 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What a pool is, however its connections are opened: it has a handle of the library, is seen and is closed. */
-abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPool {
+abstract sealed class CommonPool extends Drained permits Pool, DriverPool {
   private static final Cleaner CLEANER = Cleaner.create();
 
   final long handle; // valid as long as this object
   final String name;
-  volatile long getTimeoutMs;
   final Freer freer;
 
   CommonPool(Config config, String name, long handle) {
@@ -145,42 +144,5 @@ abstract sealed class CommonPool implements AutoCloseable permits Pool, DriverPo
     } finally {
       Reference.reachabilityFence(this);
     }
-  }
-
-  /**
-   * Closes the pool and waits, for as long as a get may take, until the last connection has come back and been closed.
-   * If the thread is interrupted it stops waiting and stays interrupted.
-   */
-  @Override
-  public void close() {
-    try {
-      drain(getTimeoutMs);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  /**
-   * Closes the pool: from now on nobody gets a connection, all waiters get a {@link PoolClosedException}, idle
-   * connections are closed, others when they come back. May be called again, also to go on draining. A callback of the
-   * same pool must not wait here, because it would wait for itself.
-   *
-   * @param drain how long to wait until the last connection has come back and been closed
-   * @return how many connections are still open
-   *
-   * @throws InterruptedException if the thread is interrupted while it waits
-   */
-  public int close(Duration drain) throws InterruptedException {
-    return drain(atLeastZero(drain, "drain"));
-  }
-
-  /** -1: for ever. */
-  abstract int drain(long drainMs) throws InterruptedException;
-
-  static long atLeastZero(Duration time, String what) {
-    if (time.isNegative()) {
-      throw new IllegalArgumentException(what + " is " + time + "; it must be 0 or more");
-    }
-    return Millis.of(time);
   }
 }

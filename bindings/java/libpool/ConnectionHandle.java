@@ -19,9 +19,10 @@ import java.util.concurrent.locks.LockSupport;
  */
 abstract class ConnectionHandle extends Holding<PhysicalConnection> implements Connection {
   private static final VarHandle STATE;
+  private static final VarHandle NEWEST;
   private static final int CLOSED = Integer.MIN_VALUE;
-  private static final int LISTING = 1; // a thread changes the list
-  private static final int CALL = 2; // one more call that the close waits for
+  private static final int CALL = 1; // one more call that the close waits for
+  private static final Tracked CHANGING = new Changing();
   private static final int CALLS_PER_LOOK = 64;
   private static final int GIVE_BACK = 0; // the ways to end it
   private static final int ABORT = 1;
@@ -31,13 +32,14 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
   static {
     try {
       STATE = MethodHandles.lookup().findVarHandle(ConnectionHandle.class, "state", int.class);
+      NEWEST = MethodHandles.lookup().findVarHandle(ConnectionHandle.class, "newest", Tracked.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
   }
 
-  private Tracked newest; // of what is open, in a list; belongs to the thread that is LISTING, or has closed
-  private volatile int state;
+  private volatile Tracked newest; // of what is open, in a list; CHANGING: that belongs to one thread
+  private volatile int state; // CLOSED, and calls that the close waits for
 
   ConnectionHandle(Pool<PhysicalConnection, SQLException> pool) {
     super(pool);
@@ -118,29 +120,54 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
 
   /** Begins a call that must not reach the next user of the connection: a close waits for its {@link #leave()}. */
   final void enter() throws SQLException {
-    if (!add(CALL, 0)) {
-      throw over();
-    }
+    int now;
+    do {
+      now = state;
+      if (now < 0) {
+        throw over();
+      }
+    } while (!STATE.weakCompareAndSet(this, now, now + CALL));
   }
 
   final void leave() {
     STATE.getAndAdd(this, -CALL);
   }
 
-  /** Returns whether the connection is open; waits for the bits in the way. */
-  private boolean add(int bits, int inTheWay) {
-    for (int looks = 1; ; looks++) {
-      int now = state;
-      if (now < 0) {
-        return false;
-      }
-      if ((now & inTheWay) == 0 && STATE.weakCompareAndSet(this, now, now + bits)) {
-        return true;
+  /** Stands for the list while a thread changes that. */
+  private static final class Changing extends Tracked {
+    Changing() {
+      super(null);
+    }
+
+    @Override
+    Object target() {
+      throw new AssertionError();
+    }
+  }
+
+  /**
+   * From here to {@link #release} the list belongs to this thread. Returns the newest in it; CHANGING: the connection is
+   * closed. The swap comes before the look at the state, and a close changes the state before it looks at the list. So
+   * the close waits for this thread, or this thread sees the close.
+   */
+  private Tracked seize() {
+    for (int looks = 1; state >= 0; looks++) {
+      Tracked first = newest;
+      if (first != CHANGING && NEWEST.weakCompareAndSet(this, first, CHANGING)) {
+        if (state >= 0) {
+          return first;
+        }
+        release(first);
       }
       if (looks % CALLS_PER_LOOK == 0) {
         Thread.yield();
       }
     }
+    return CHANGING;
+  }
+
+  private void release(Tracked first) {
+    NEWEST.setRelease(this, first);
   }
 
   /** Something new is closed with this connection; with a connection that is closed already, at once. */
@@ -148,49 +175,50 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
     if (opened == null) {
       return null;
     }
-    if (!add(LISTING, LISTING)) {
+    Tracked first = seize();
+    if (first == CHANGING) {
       closeQuietly(opened);
       throw over();
     }
-    opened.next = newest;
-    if (newest != null) {
-      newest.previous = opened;
+    opened.next = first;
+    if (first != null) {
+      first.previous = opened;
     }
-    newest = opened;
-    STATE.getAndAdd(this, -LISTING);
+    release(opened);
     return opened;
   }
 
   /** Its user closes it. Returns false if the connection is closed. */
   final boolean forget(Guarded closing) {
-    if (!(closing instanceof Tracked tracked) || !isListed(tracked)) {
+    if (!(closing instanceof Tracked tracked) || !mayBeListed(tracked, newest)) {
       return state >= 0;
     }
-    if (!add(LISTING, LISTING)) {
+    Tracked first = seize();
+    if (first == CHANGING) {
       return false;
     }
-    if (isListed(tracked)) {
-      unlink(tracked);
-    }
-    STATE.getAndAdd(this, -LISTING);
+    release(mayBeListed(tracked, first) ? without(tracked, first) : first);
     return true;
   }
 
-  private boolean isListed(Tracked tracked) {
-    return tracked.previous != null || tracked == newest;
+  /** Whether it is in the list, or in one that another thread changes. */
+  private static boolean mayBeListed(Tracked tracked, Tracked first) {
+    return tracked.previous != null || tracked == first || first == CHANGING;
   }
 
-  private void unlink(Tracked tracked) {
-    if (tracked.previous == null) {
-      newest = tracked.next;
-    } else {
-      tracked.previous.next = tracked.next;
+  /** Returns what is the newest then. */
+  private static Tracked without(Tracked tracked, Tracked first) {
+    Tracked next = tracked.next;
+    Tracked previous = tracked.previous;
+    if (previous != null) {
+      previous.next = next;
     }
-    if (tracked.next != null) {
-      tracked.next.previous = tracked.previous;
+    if (next != null) {
+      next.previous = previous;
     }
     tracked.previous = null;
     tracked.next = null;
+    return previous == null ? next : first;
   }
 
   // ---- its end
@@ -223,12 +251,12 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
       return;
     }
     try {
-      awaitCalls();
+      Tracked open = awaitOthers();
       connection.tellUse();
       switch (way) {
         case ABORT -> abort(connection, executor);
         case EVICT -> end(false, connection.isBroken());
-        default -> giveBack(connection);
+        default -> giveBack(connection, open);
       }
     } catch (Throwable e) { // no calls: the stack may be too short for one
       if (number != 0) {
@@ -243,11 +271,13 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
     }
   }
 
-  private void giveBack(PhysicalConnection physical) {
-    for (Tracked each = newest; each != null; each = each.next) {
+  private void giveBack(PhysicalConnection physical, Tracked open) {
+    for (Tracked each = open; each != null; each = each.next) {
       physical.note(closeQuietly(each));
     }
-    newest = null;
+    if (open != null) {
+      release(null);
+    }
     boolean usable = !physical.isBroken() && isReset(physical);
     end(usable, physical.isBroken());
   }
@@ -271,11 +301,16 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
     }
   }
 
-  /** No new call begins after the first close, and those that must not reach the next user are over after this. */
-  private void awaitCalls() {
-    while (state != CLOSED) {
+  /**
+   * No new call begins after the first close, and those that must not reach the next user are over after this. Returns
+   * the newest of what is open: a thread that is late may seize the list once more, but changes nothing.
+   */
+  private Tracked awaitOthers() {
+    Tracked open;
+    while ((open = newest) == CHANGING || state != CLOSED) {
       LockSupport.parkNanos(this, LOOK_NS);
     }
+    return open;
   }
 
   /** The connection must go back whatever the driver throws, which is returned; null: nothing. */

@@ -38,12 +38,11 @@ import org.jspecify.annotations.Nullable;
  * @param <C> the kind of connection
  * @param <X> what its opener may throw, which is what a get may throw
  */
-public final class Group<C, X extends Exception> implements AutoCloseable {
+public final class Group<C, X extends Exception> extends Drained {
   private static final Cleaner CLEANER = Cleaner.create();
 
   private final GroupBuilder<C, X> builder;
   private final long handle; // valid as long as this object
-  private final long getTimeoutMs;
   private final ReentrantLock lock = new ReentrantLock(); // for changes of the following
   private final Map<String, Pool<C, X>> pools = new ConcurrentHashMap<>();
   private final Map<Long, Entry<C, X>> entries = new ConcurrentHashMap<>(); // by the numbers that the library has
@@ -270,32 +269,8 @@ public final class Group<C, X extends Exception> implements AutoCloseable {
     return new GroupStats(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7]);
   }
 
-  /**
-   * Closes the group and waits, for as long as a get may take, until the last connection has come back and been closed. If
-   * the thread is interrupted it stops waiting and stays interrupted.
-   */
   @Override
-  public void close() {
-    try {
-      drain(getTimeoutMs);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  /**
-   * Closes the pools of all keys, as {@link Pool#close(Duration)}, and makes no other. May be called again, also to go on
-   * draining.
-   *
-   * @param drain how long to wait until the last connection has come back and been closed
-   * @return how many connections are still open
-   * @throws InterruptedException if the thread is interrupted while it waits
-   */
-  public int close(Duration drain) throws InterruptedException {
-    return drain(CommonPool.atLeastZero(drain, "drain"));
-  }
-
-  private int drain(long drainMs) throws InterruptedException {
+  int drain(long drainMs) throws InterruptedException {
     closed = true;
     Step.groupClose(handle);
     Reference.reachabilityFence(this);

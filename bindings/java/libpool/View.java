@@ -35,7 +35,7 @@ final class View {
 
   static {
     ByteBuffer word = ByteBuffer.allocateDirect(2 * Long.BYTES).order(ByteOrder.nativeOrder()).alignedSlice(Long.BYTES);
-    swap(word, 0, 0, load(word, 0) + loadInt(word, 0) + Step.tick());
+    swap(word, 0, 0, load(word, 0) + loadFixed(word, 0) + loadInt(word, 0) + Step.tick());
   }
 
   /** Where those that look for an idle connection look: the 64 bits of a block of slots. */
@@ -63,6 +63,7 @@ final class View {
   private boolean trusts; // what the library said of these holds as long as the clock stands
 
   private final long[] homes = new long[HOME_LONGS << HOME_BITS]; // of each: see THREAD, NEXT and ASKED
+  private Hint first; // that of the first 64 connections, and the only one of most pools; null: not used yet
   private final Hint[] hints = new Hint[1 << HINT_BITS]; // those that were used last, by their blocks
   private final Map<Long, Hint> allHints = new HashMap<>(); // guarded by this
 
@@ -106,6 +107,11 @@ final class View {
 
   private static long load(ByteBuffer words, int at) {
     return (long) LONGS.getVolatile(words, at);
+  }
+
+  /** What stays as it is while a pool has the slot, so its order is of no interest; an ordered read costs more. */
+  private static long loadFixed(ByteBuffer words, int at) {
+    return (long) LONGS.get(words, at);
   }
 
   private static int loadInt(ByteBuffer words, int at) {
@@ -158,7 +164,7 @@ final class View {
     long lease = homes[home + NEXT];
     int at = wordAt(lease);
     long word = base(lease) + idle;
-    if (load(slots, at) != word || !swap(slots, at, word, base(lease) + lent)) {
+    if (!swap(slots, at, word, base(lease) + lent)) {
       return 0;
     }
     homes[home + NEXT] = following(lease);
@@ -233,19 +239,25 @@ final class View {
 
   /** Whether those that look for an idle connection look at this slot. */
   private boolean isHinted(int at) {
-    long block = load(slots, at + blockAt);
-    Hint hint = hints[(int) (block * SCATTER >>> (Long.SIZE - HINT_BITS))];
+    long block = loadFixed(slots, at + blockAt);
+    Hint hint = first; // a guess, so that the processor need not wait for the block
     if (hint == null || hint.block != block) {
       hint = hint(block);
     }
-    return (load(hint.bits, 0) & load(slots, at + bitAt)) != 0;
+    return (load(hint.bits, 0) & loadFixed(slots, at + bitAt)) != 0;
   }
 
-  private synchronized Hint hint(long block) {
+  private Hint hint(long block) {
+    Hint hint = hints[(int) (block * SCATTER >>> (Long.SIZE - HINT_BITS))];
+    return hint == null || hint.block != block ? find(block) : hint;
+  }
+
+  private synchronized Hint find(long block) {
     Hint hint = allHints.get(block);
     if (hint == null) {
       hint = new Hint(block, memory(block + hintAt, Long.BYTES));
       allHints.put(block, hint);
+      first = first == null ? hint : first;
     }
     hints[(int) (block * SCATTER >>> (Long.SIZE - HINT_BITS))] = hint;
     return hint;
