@@ -183,12 +183,20 @@ static int try_engine(const struct budget_wish *wish, pool_error_t *error)
   return code;
 }
 
+static int refuse_url(const char *problem, pool_error_t *error)
+{
+  if (problem == url_no_scheme)
+    return error_set(error, POOL_E_INVALID, 0,
+                     "a budget is a URL, as process:orders?limit=50 or redis://HOST:PORT/0/orders?limit=400");
+  return error_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "the budget: %s", problem);
+}
+
 static int read_wish(struct budget_wish *wish, const char *text, bool looks, pool_error_t *error)
 {
   struct url url;
   const char *problem = url_read(&url, text);
   if (problem)
-    return error_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "the budget: %s", problem);
+    return refuse_url(problem, error);
   int code = find_engine(wish, &url, error);
   if (code == 0)
     code = read_place(&wish->place, &url, text, looks, error);

@@ -38,9 +38,9 @@ struct url {
 };
 
 /* Takes a URL apart.  NULL, or why it is none, as a sentence for a message; then *url is empty.  "no memory" is
-   url_no_memory. */
+   url_no_memory; url_no_scheme shows the URL of a server. */
 const char *url_read(struct url *url, const char *text);
-extern const char url_no_memory[];
+extern const char url_no_memory[], url_no_scheme[];
 
 /* Wipes and frees.  An empty one, all 0, is fine. */
 void url_free(struct url *url);

@@ -559,7 +559,7 @@ static void test_ctl__budget_shows_its_members(void **state)
   snprintf(named, sizeof named, "host:ctl-%s", own);
   snprintf(url, sizeof url, "%s?limit=7", named);
   REFUSES(3, "has a pool with the budget", "budget", "--once", named);
-  REFUSES(2, "a URL begins with SCHEME:", "budget", "--once", "orders");
+  REFUSES(2, "a budget is a URL", "budget", "--once", "orders");
   REFUSES(3, "no budget is kept by 'oracle:'", "budget", "--once", "oracle://u:secret@host/orders");
   struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.name = "pri\033ces", .config.budget = url));

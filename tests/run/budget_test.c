@@ -98,7 +98,7 @@ static void test_budget__a_url_that_is_wrong_says_what_to_do(void **state)
     int code;
     const char *says;
   } wrong[] = {
-      {"orders", POOL_E_INVALID, "a URL begins with SCHEME:"},
+      {"orders", POOL_E_INVALID, "a budget is a URL, as process:orders?limit=50"},
       {"process:orders", POOL_E_INVALID, "write ?limit=NUMBER"},
       {"process:orders?limit=0", POOL_E_INVALID, "limit of the budget must be from 1 to 2147483647"},
       {"process:orders?limit=-3", POOL_E_INVALID, "limit of the budget must be from 1"},
@@ -125,6 +125,17 @@ static void test_budget__a_url_that_is_wrong_says_what_to_do(void **state)
       fail_msg("%s: %s", wrong[i].url, error.message);
     assert_null(pool);
   }
+}
+
+/* As the budget of a pool it means that there is none. */
+static void test_budget__an_empty_url_is_told_what_a_budget_looks_like(void **state)
+{
+  (void)state;
+  pool_budget_t *budget = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(pool_budget_open("", &budget, &error), POOL_E_INVALID);
+  assert_non_null(strstr(error.message, "process:orders?limit=50"));
+  assert_null(strstr(error.message, "postgres"));
 }
 
 static void test_budget__a_pool_without_one_shares_nothing(void **state)
@@ -586,6 +597,7 @@ int main(void)
 #define NAMED(name) cmocka_unit_test_setup(name, name_budgets)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_budget__a_url_that_is_wrong_says_what_to_do),
+      cmocka_unit_test(test_budget__an_empty_url_is_told_what_a_budget_looks_like),
       cmocka_unit_test(test_budget__a_pool_without_one_shares_nothing),
       NAMED(test_budget__the_sum_is_never_above_the_limit),
       NAMED(test_budget__what_is_idle_in_one_is_closed_for_another),
