@@ -250,11 +250,19 @@ void url_free(struct url *url)
 
 const char *url_value(const struct url *url, const char *name)
 {
-  const char *value = NULL;
   for (size_t i = 0; i < url->parameter_count; i++)
     if (strcmp(url->parameters[i].name, name) == 0)
-      value = url->parameters[i].value;
-  return value;
+      return url->parameters[i].value;
+  return NULL;
+}
+
+bool url_is_repeated(const struct url *url, size_t index)
+{
+  const struct url_parameter *parameters = url->parameters;
+  for (size_t i = 0; i < index; i++)
+    if (strcmp(parameters[i].name, parameters[index].name) == 0)
+      return true;
+  return false;
 }
 
 char *url_without(const struct url *url, const char *text, const char *prefix, size_t room)

@@ -111,6 +111,8 @@ static void test_budget__a_url_that_is_wrong_says_what_to_do(void **state)
       {"host://elsewhere/orders?limit=4", POOL_E_INVALID, "host: has no host"},
       {"process:orders?limit=4&lost=sell", POOL_E_INVALID, "lost of the budget must be keep or yield"},
       {"process:orders?limit=4&term_ms=1", POOL_E_INVALID, "term_ms of the budget must be from 500"},
+      {"process:orders?limit=4&limit=5", POOL_E_INVALID, "the URL of the budget 'orders' sets limit twice"},
+      {"host:orders?limit=4&term_ms=500&term_ms=500", POOL_E_INVALID, "the budget 'orders' sets term_ms twice"},
       {"zookeeper://host/orders?limit=4", POOL_E_DRIVER, "no budget is kept by 'zookeeper:'"},
       {"fleet://user:secret@host/orders?limit=4", POOL_E_DRIVER, "no budget is kept by 'fleet:'"},
   };
