@@ -573,6 +573,7 @@ static void test_ctl__budget_shows_its_members(void **state)
   json_t *document = JSON(0, "budget", "--once", "--json", named), *members = json_object_get(document, "members");
   assert_int_equal(json_array_size(members), 1);
   assert_int_equal(json_integer_value(json_object_get(json_array_get(members, 0), "granted")), 1);
+  assert_int_equal(json_integer_value(json_object_get(json_array_get(members, 0), "share")), 1);
   assert_string_equal(json_string_value(json_object_get(json_array_get(members, 0), "language")), "c");
   json_decref(document);
   pool_put(lease);

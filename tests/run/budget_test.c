@@ -60,7 +60,7 @@ static pool_budget_stats_t sums_of(const char *url)
 /* What the ledger says of the member called so. */
 struct sought {
   const char *pool;
-  int32_t granted, target, wants, members;
+  int32_t granted, share, wants, members;
 };
 
 static int seek(void *user, const pool_budget_member_t *member)
@@ -70,7 +70,7 @@ static int seek(void *user, const pool_budget_member_t *member)
   if (strcmp(member->pool, sought->pool) == 0) {
     assert_int_equal(member->process, getpid());
     sought->granted = member->granted;
-    sought->target = member->target;
+    sought->share = member->share;
     sought->wants = member->wants;
   }
   sought->members++;
@@ -265,8 +265,8 @@ static void test_budget__shares_go_by_weight_and_a_floor_is_one_s_own(void **sta
   for (int i = 0; i < 3; i++)
     threads_start(threads + i * EACH, EACH, use_until_enough, pools[i]);
   wait_until(servers[0].open_now == 6 && servers[1].open_now == 2 && servers[2].open_now == 4);
-  wait_until(member_of(url, "one").target == 6 && member_of(url, "two").target == 2 &&
-             member_of(url, "three").target == 4);
+  wait_until(member_of(url, "one").share == 6 && member_of(url, "two").share == 2 &&
+             member_of(url, "three").share == 4);
   enough = true;
   threads_end(threads, 3 * EACH);
   for (int i = 0; i < 3; i++)
@@ -549,7 +549,7 @@ static void test_budget__a_pool_whose_share_is_none_sees_that_a_process_was_kill
   struct getter getter = {.keeps = true};
   getter_queue(&getter, pool, -1);
   struct sought one;
-  wait_until((one = member_of(host_url, "one"), one.wants == 1 && one.target == 0));
+  wait_until((one = member_of(host_url, "one"), one.wants == 1 && one.share == 0));
   assert_int_equal(kill(child, SIGKILL), 0);
   pool_lease_t lease = getter_end(&getter);
   assert_true(lease > 0);
