@@ -344,6 +344,55 @@ static void test_engine__a_server_that_stands_still_is_waited_for_until_the_dead
   engine.close(ledger);
 }
 
+/* A member that has no connection yet finds the server that answers in one call. */
+static bool can_look(const char *url)
+{
+  pool_budget_stats_t stats = POOL_BUDGET_STATS_INIT;
+  pool_error_t error = POOL_ERROR_INIT;
+  void *ledger = open_at(url, "mute", 10, HOUR_MS);
+  int code = engine.look(ledger, &stats, NULL, NULL, in_ms(2000), &error);
+  engine.close(ledger);
+  return code >= 0;
+}
+
+static void test_engine__a_server_that_accepts_and_says_nothing_is_left_for_the_next(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  int mute_port, mute = listen_locally(64, &mute_port), nobody = server_free_port();
+  struct member member = MEMBER(1, .wants = 10);
+  pool_error_t error = POOL_ERROR_INIT;
+  snprintf(url, sizeof url, "%s://%s127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d%s/mute?limit=10", kind.scheme, kind.login,
+           nobody, mute_port, *kind.port, kind.path);
+  wait_until(can_look(url));
+  void *ledger = open_at(url, "mute", 10, HOUR_MS);
+  wait_until(ask(ledger, &member, in_ms(2000), &error) == 0);
+  leave(ledger, 1);
+  engine.close(ledger);
+  close(mute);
+}
+
+/* Its connections stay, and new ones are accepted. */
+static void test_engine__a_server_that_falls_silent_is_left_for_the_next(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  static struct proxy proxy; /* its thread goes on where the test fails */
+  struct member member = MEMBER(1, .wants = 10);
+  pool_error_t error = POOL_ERROR_INIT;
+  proxy_start(&proxy, *kind.port);
+  snprintf(url, sizeof url, "%s://%s127.0.0.1:%d,127.0.0.1:%d%s/silent?limit=10", kind.scheme, kind.login, proxy.port,
+           *kind.port, kind.path);
+  void *ledger = open_at(url, "silent", 10, HOUR_MS);
+  sync_one(ledger, &member);
+  proxy_do(&proxy, PROXY_HOLD);
+  assert_int_equal(ask(ledger, &member, in_ms(50), &error), POOL_E_TIMEOUT);
+  wait_until(ask(ledger, &member, in_ms(2000), &error) == 0);
+  leave(ledger, 1);
+  engine.close(ledger);
+  proxy_end(&proxy);
+}
+
 /* What it had granted is known then where the server keeps its data. */
 static void test_engine__a_server_that_is_gone_is_told_once_and_found_again(void **state)
 {
@@ -550,6 +599,8 @@ int main(void)
       ENGINE_TEST(test_engine__urls_are_refused_with_what_is_wrong),
       ENGINE_TEST(test_engine__a_ledger_is_reached_by_tls),
       ENGINE_TEST(test_engine__a_server_that_stands_still_is_waited_for_until_the_deadline),
+      ENGINE_TEST(test_engine__a_server_that_accepts_and_says_nothing_is_left_for_the_next),
+      ENGINE_TEST(test_engine__a_server_that_falls_silent_is_left_for_the_next),
       ENGINE_TEST(test_engine__a_server_that_is_gone_is_told_once_and_found_again),
       ENGINE_TEST(test_engine__what_a_network_lost_is_connected_anew),
       ENGINE_TEST(test_engine__a_child_of_fork_leaves_its_parents_connections_alone),

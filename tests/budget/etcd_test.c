@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "budget-etcd/gateway.h"
 #include "drivers/etcd_server.h"
@@ -233,24 +232,6 @@ static void test_budget_etcd__what_was_told_those_that_are_gone_is_gone(void **s
   engine.close(second);
 }
 
-/* ---- servers that do not answer ---- */
-
-static void test_budget_etcd__hosts_are_tried_in_turn_also_where_one_stands_still(void **state)
-{
-  (void)state;
-  char url[256];
-  int silent_port;
-  int silent = listen_locally(8, &silent_port), nobody = server_free_port();
-  struct member member = MEMBER(1, .wants = 10);
-  pool_error_t error = POOL_ERROR_INIT;
-  snprintf(url, sizeof url, "etcd://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d/turn?limit=10", nobody, silent_port,
-           server.port);
-  void *ledger = open_at(url, "turn", 10, HOUR_MS);
-  wait_until(ask(ledger, &member, in_ms(100), &error) == 0);
-  engine.close(ledger);
-  close(silent);
-}
-
 /* ---- users ---- */
 
 static void be_root(const char *password)
@@ -353,7 +334,6 @@ static int own_tests(void)
       ENGINE_TEST(test_budget_etcd__a_value_of_others_is_refused_by_its_key),
       ENGINE_TEST(test_budget_etcd__a_ledger_whose_last_member_left_takes_another_limit),
       ENGINE_TEST(test_budget_etcd__what_was_told_those_that_are_gone_is_gone),
-      ENGINE_TEST(test_budget_etcd__hosts_are_tried_in_turn_also_where_one_stands_still),
       ENGINE_TEST(test_budget_etcd__users_log_in_and_a_wrong_password_is_said_without_it),
   };
   return cmocka_run_group_tests_name("etcd, what is particular", tests, NULL, NULL);
