@@ -292,18 +292,50 @@ static void test_engine__numbers_without_sense_are_borne(void **state)
 
 /* ---- places ---- */
 
+static void expect_refused(const struct wrong_url *wrong)
+{
+  void *ledger;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_budget_place_t place = {
+      .size = sizeof place, .url = wrong->url, .name = wrong->name, .limit = 3, .term_ms = 3000};
+  assert_int_equal(engine.open(&place, &ledger, &error), POOL_E_INVALID);
+  if (!strstr(error.message, wrong->text))
+    fail_msg("%s: %s", wrong->url, error.message);
+}
+
+/* What stands behind the scheme and before the host, and behind the limit. */
 static void test_engine__urls_are_refused_with_what_is_wrong(void **state)
 {
   (void)state;
-  for (const struct wrong_url *wrong = kind.urls; wrong->url; wrong++) {
-    void *ledger;
-    pool_error_t error = POOL_ERROR_INIT;
-    pool_budget_place_t place = {
-        .size = sizeof place, .url = wrong->url, .name = wrong->name, .limit = 3, .term_ms = 3000};
-    assert_int_equal(engine.open(&place, &ledger, &error), POOL_E_INVALID);
-    if (!strstr(error.message, wrong->text))
-      fail_msg("%s: %s", wrong->url, error.message);
+  static const struct {
+    const char *before, *behind, *text;
+  } wrong[] = {
+      {"://", "&colour=blue", "unknown"},
+      {"://", "&verify=none", "s://"},
+      {"://user@", "", "a user needs a password"},
+      {"s://", "&ca=/nowhere", "the file of parameter ca"},
+      {"s://", "&verify=none&verify=full", "the URL sets verify twice"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char url[URL_SIZE];
+    snprintf(url, sizeof url, "%s%s127.0.0.1%s/orders?limit=3%s", kind.scheme, wrong[i].before, kind.path,
+             wrong[i].behind);
+    expect_refused(&(struct wrong_url){url, "orders", wrong[i].text});
   }
+  for (const struct wrong_url *own = kind.urls; own->url; own++)
+    expect_refused(own);
+}
+
+/* The library has read the URL before. */
+static void test_engine__what_is_wrong_is_said_with_the_name_of_the_budget(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  pool_budget_t *budget = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  snprintf(url, sizeof url, "%ss://127.0.0.1%s/orders?verify=none&verify=none", kind.scheme, kind.path);
+  assert_int_equal(pool_budget_open(url, &budget, &error), POOL_E_INVALID);
+  assert_string_equal(error.message, "the budget 'orders': the URL sets verify twice");
 }
 
 static void test_engine__a_ledger_is_reached_by_tls(void **state)
@@ -597,6 +629,7 @@ int main(void)
       ENGINE_TEST(test_engine__the_first_limit_of_a_ledger_holds),
       ENGINE_TEST(test_engine__numbers_without_sense_are_borne),
       ENGINE_TEST(test_engine__urls_are_refused_with_what_is_wrong),
+      ENGINE_TEST(test_engine__what_is_wrong_is_said_with_the_name_of_the_budget),
       ENGINE_TEST(test_engine__a_ledger_is_reached_by_tls),
       ENGINE_TEST(test_engine__a_server_that_stands_still_is_waited_for_until_the_deadline),
       ENGINE_TEST(test_engine__a_server_that_accepts_and_says_nothing_is_left_for_the_next),
