@@ -273,6 +273,62 @@ static void test_engine__the_first_limit_of_a_ledger_holds(void **state)
   engine.close(second);
 }
 
+static void test_engine__a_ledger_whose_last_member_left_takes_another_limit(void **state)
+{
+  (void)state;
+  struct member one = MEMBER(1, .wants = 100), two = MEMBER(2, .wants = 100);
+  void *first = kind.open_new("renewed", 10, HOUR_MS), *second = open_ledger("renewed", 20, 2 * HOUR_MS);
+  sync_one(first, &one);
+  sync_one(second, &two);
+  assert_int_equal(two.told.limit, 10);
+  leave(first, 1);
+  leave(second, 2);
+  sync_one(second, &two);
+  assert_int_equal(two.told.limit, 20);
+  assert_int_equal(two.told.granted, 20);
+  assert_int_equal(two.told.term_ms, 2 * HOUR_MS);
+  leave(second, 2);
+  sync_one(first, &one);
+  assert_int_equal(one.told.limit, 10);
+  assert_int_equal(one.told.granted, 10);
+  engine.close(first);
+  engine.close(second);
+}
+
+/* The first is alive and cut off. */
+static void test_engine__another_limit_waits_for_the_term_of_a_member_that_is_cut_off(void **state)
+{
+  (void)state;
+  struct member one, two = MEMBER(2, .wants = 100);
+  void *first = half_open("held", &one, HOUR_MS), *second = open_ledger("held", 20, HOUR_MS);
+  for (int i = 0; i < 3; i++) {
+    sync_one(second, &two);
+    assert_int_equal(two.told.limit, 10);
+    assert_true(two.told.granted <= 4);
+    leave(second, 2);
+  }
+  engine.close(first);
+  engine.close(second);
+}
+
+/* It has closed what it had, for its own term was over before. */
+static void test_engine__another_limit_holds_when_the_term_of_a_member_that_is_cut_off_is_over(void **state)
+{
+  (void)state;
+  struct member one, two = MEMBER(2, .wants = 100);
+  pool_budget_stats_t stats = POOL_BUDGET_STATS_INIT;
+  pool_error_t error = POOL_ERROR_INIT;
+  void *first = half_open("over", &one, 300), *second = open_ledger("over", 20, 300);
+  wait_until((sync_one(second, &two), two.told.limit == 20 || (leave(second, 2), false)));
+  one.open = 0;
+  one.wants = 100;
+  wait_until((sync_one(first, &one), sync_one(second, &two), two.open = two.told.granted, two.open > 0));
+  assert_int_equal(engine.look(first, &stats, NULL, NULL, in_ms(60000), &error), 0);
+  assert_true(stats.granted <= stats.limit);
+  engine.close(first);
+  engine.close(second);
+}
+
 static void test_engine__numbers_without_sense_are_borne(void **state)
 {
   (void)state;
@@ -627,6 +683,9 @@ int main(void)
       ENGINE_TEST(test_engine__a_server_that_lost_its_data_learns_for_a_term),
       ENGINE_TEST(test_engine__a_member_that_says_nothing_for_a_term_is_forgotten),
       ENGINE_TEST(test_engine__the_first_limit_of_a_ledger_holds),
+      ENGINE_TEST(test_engine__a_ledger_whose_last_member_left_takes_another_limit),
+      ENGINE_TEST(test_engine__another_limit_waits_for_the_term_of_a_member_that_is_cut_off),
+      ENGINE_TEST(test_engine__another_limit_holds_when_the_term_of_a_member_that_is_cut_off_is_over),
       ENGINE_TEST(test_engine__numbers_without_sense_are_borne),
       ENGINE_TEST(test_engine__urls_are_refused_with_what_is_wrong),
       ENGINE_TEST(test_engine__what_is_wrong_is_said_with_the_name_of_the_budget),

@@ -198,22 +198,6 @@ static void test_budget_etcd__a_value_of_others_is_refused_by_its_key(void **sta
   engine.close(ledger);
 }
 
-static void test_budget_etcd__a_ledger_whose_last_member_left_takes_another_limit(void **state)
-{
-  (void)state;
-  struct member one = MEMBER(1, .wants = 100), two = MEMBER(2, .wants = 100);
-  void *first = open_new("renewed", 10, HOUR_MS), *second = open_ledger("renewed", 20, HOUR_MS);
-  sync_one(first, &one);
-  sync_one(second, &two);
-  assert_int_equal(two.told.limit, 10);
-  leave(first, 1);
-  leave(second, 2);
-  sync_one(second, &two);
-  assert_int_equal(two.told.limit, 20);
-  engine.close(first);
-  engine.close(second);
-}
-
 /* ---- keys of those that are told ---- */
 
 /* Two processes, one of which has left when the other is told no more. */
@@ -328,7 +312,6 @@ static int own_tests(void)
   const struct CMUnitTest tests[] = {
       ENGINE_TEST(test_budget_etcd__a_cluster_that_was_made_of_a_copy_learns),
       ENGINE_TEST(test_budget_etcd__a_value_of_others_is_refused_by_its_key),
-      ENGINE_TEST(test_budget_etcd__a_ledger_whose_last_member_left_takes_another_limit),
       ENGINE_TEST(test_budget_etcd__what_was_told_those_that_are_gone_is_gone),
       ENGINE_TEST(test_budget_etcd__users_log_in_and_a_wrong_password_is_said_without_it),
   };
