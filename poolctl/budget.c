@@ -85,7 +85,7 @@ static void write_row(const struct row *row, char *line, size_t room)
   if (member->waits_ms >= 0)
     snprintf(waits, sizeof waits, "%.1f s", (double)member->waits_ms / 1000);
   snprintf(line, room, "%-20.20s %8lld %-6.6s %-20.20s %7d %6d %5d %5d %7d %8s", row->host, (long long)member->process,
-           row->language, row->pool, member->granted, member->target, member->open, member->wants, member->waiting,
+           row->language, row->pool, member->granted, member->share, member->open, member->wants, member->waiting,
            waits);
 }
 
@@ -109,7 +109,7 @@ static json_t *json_of_row(const struct row *row)
   const pool_budget_member_t *member = &row->member;
   return json_pack("{s:s, s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I}", "host", row->host, "process",
                    (json_int_t)member->process, "language", row->language, "pool", row->pool, "granted",
-                   member->granted, "target", member->target, "open", member->open, "wants", member->wants, "waiting",
+                   member->granted, "share", member->share, "open", member->open, "wants", member->wants, "waiting",
                    member->waiting, "weight", member->weight, "floor", member->floor, "waits_ms",
                    (json_int_t)member->waits_ms, "asked_ms", (json_int_t)member->asked_ms);
 }

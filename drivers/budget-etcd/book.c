@@ -333,15 +333,6 @@ static void note_cluster(struct book *book, int64_t from, int64_t cluster)
   ledger->learns_from_ns = ledger->asked_ns = book_now(book);
 }
 
-/* The first of the members says what the limit is, and how long a term. */
-static void note_place(struct ledger *ledger, const struct place *place)
-{
-  if (ledger->members > 0 || place->limit == 0)
-    return;
-  ledger->limit = place->limit;
-  ledger->manners = manners_of(place->term_ms * 1000000);
-}
-
 int book_read(struct book *book, const struct place *place, const char *text, int64_t revision, int64_t cluster,
               pool_error_t *error)
 {
@@ -356,6 +347,5 @@ int book_read(struct book *book, const struct place *place, const char *text, in
   set_time(book, book->ledger->epoch, origin.now);
   book->revision = revision;
   note_cluster(book, origin.cluster, cluster);
-  note_place(book->ledger, place);
   return 0;
 }

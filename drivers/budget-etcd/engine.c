@@ -84,10 +84,18 @@ static void write_answer(pool_budget_answer_t *theirs, const struct ledger_answe
 
 /* What a member says, and what it is told. */
 struct word {
+  const struct place *place;
   const pool_budget_ask_t *ask;
   pool_budget_answer_t *answer;
   int32_t seat;
 };
+
+static struct ledger_member *join(struct ledger *ledger, const struct word *word, int64_t now)
+{
+  const pool_budget_ask_t *ask = word->ask;
+  ledger_renew(ledger, word->place->limit, word->place->term_ms * 1000000, now);
+  return ledger_join(ledger, ask->member, ask->who, (size_t)ask->who_size, now);
+}
 
 static int change_sync(struct ledger *ledger, int64_t now, void *user, pool_error_t *error)
 {
@@ -102,7 +110,7 @@ static int change_sync(struct ledger *ledger, int64_t now, void *user, pool_erro
   struct ledger_answer answer;
   struct ledger_member *member = ledger_find(ledger, ask->member);
   if (!member)
-    member = ledger_join(ledger, ask->member, ask->who, (size_t)ask->who_size, now);
+    member = join(ledger, word, now);
   if (!member || ledger->members > BOOK_MEMBERS)
     return failure_set(error, POOL_E_OPEN, 0, "%d pools are members already", BOOK_MEMBERS);
   member->seat = word->seat;
@@ -116,7 +124,7 @@ static int keeper_sync(void *ledger, const pool_budget_ask_t *ask, pool_budget_a
                        pool_error_t *error)
 {
   struct keeper *keeper = ledger;
-  struct word word = {.ask = ask, .answer = answer, .seat = bell_seat(&keeper->bell)};
+  struct word word = {.place = &keeper->place, .ask = ask, .answer = answer, .seat = bell_seat(&keeper->bell)};
   int code = bell_watch(&keeper->bell, &keeper->store.gateway, deadline_ns, error);
   if (code)
     return code;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "support/base64.h"
+#include "support/deadline.h"
 #include "support/failure.h"
 
 /* ---- JSON ---- */
@@ -152,18 +153,33 @@ static int judge(struct gateway *gateway, struct http *http, int code, const poo
   return code;
 }
 
-int gateway_ask(struct gateway *gateway, const char *path, const struct json_text *body, json_t **answer,
-                int64_t deadline_ns, pool_error_t *error)
+/* How many servers may be asked: of a connection that is there, the one. */
+static size_t tries_of(const struct gateway *gateway, const struct http *http)
 {
-  int code = body->problem ? failure_set(error, POOL_E_NOMEM, 0, "no memory for a request")
-                           : ask_as_user(gateway, path, body, answer, deadline_ns, error);
+  return http_is_open(http) ? 1 : gateway->place->servers.count;
+}
+
+static int ask(struct gateway *gateway, const char *path, const struct json_text *body, json_t **answer,
+               int64_t deadline_ns, pool_error_t *error)
+{
+  int code = ask_as_user(gateway, path, body, answer, deadline_ns, error);
   if (may_log_in_anew(gateway, code, error))
     code = ask_as_user(gateway, path, body, answer, deadline_ns, error);
   return judge(gateway, &gateway->http, code, error);
 }
 
-int gateway_follow(struct gateway *gateway, struct http *http, const char *path, const struct json_text *body,
-                   int64_t deadline_ns, pool_error_t *error)
+int gateway_ask(struct gateway *gateway, const char *path, const struct json_text *body, json_t **answer,
+                int64_t deadline_ns, pool_error_t *error)
+{
+  size_t left = tries_of(gateway, &gateway->http);
+  int code = body->problem ? failure_set(error, POOL_E_NOMEM, 0, "no memory for a request") : POOL_E_TIMEOUT;
+  for (; code == POOL_E_TIMEOUT && left > 0; left--)
+    code = ask(gateway, path, body, answer, deadline_share(deadline_ns, left), error);
+  return code;
+}
+
+static int follow(struct gateway *gateway, struct http *http, const char *path, const struct json_text *body,
+                  int64_t deadline_ns, pool_error_t *error)
 {
   json_t *none = NULL;
   int code = gateway->place->user && !gateway->token ? log_in(gateway, deadline_ns, error) : 0;
@@ -172,6 +188,15 @@ int gateway_follow(struct gateway *gateway, struct http *http, const char *path,
   if (code == 0 && http->status != 200)
     code = read_answer(http, path, &none, deadline_ns, error);
   return judge(gateway, http, code, error);
+}
+
+int gateway_follow(struct gateway *gateway, struct http *http, const char *path, const struct json_text *body,
+                   int64_t deadline_ns, pool_error_t *error)
+{
+  int code = POOL_E_TIMEOUT;
+  for (size_t left = tries_of(gateway, http); code == POOL_E_TIMEOUT && left > 0; left--)
+    code = follow(gateway, http, path, body, deadline_share(deadline_ns, left), error);
+  return code;
 }
 
 void gateway_close(struct gateway *gateway)

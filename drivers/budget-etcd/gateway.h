@@ -19,12 +19,13 @@ struct gateway {
   char *token; /* NULL: not logged in */
 };
 
-/* Asks, and reads the answer, which json_decref() gives back.  Logs in where that is needed.  Returns 0, or a code that
- *error explains. */
+/* Asks, and reads the answer, which json_decref() gives back.  Logs in where that is needed.  Where there is no
+   connection yet, and a server does not answer, the next one is asked: each has its share of the time that is left.
+   So a server may be asked what another has done already.  Returns 0, or a code that *error explains. */
 int gateway_ask(struct gateway *gateway, const char *path, const struct json_text *body, json_t **answer,
                 int64_t deadline_ns, pool_error_t *error);
 
-/* Asks by another connection, and reads only up to the body of the answer, which comes by and by. */
+/* The same by another connection, and reads only up to the body of the answer, which comes by and by. */
 int gateway_follow(struct gateway *gateway, struct http *http, const char *path, const struct json_text *body,
                    int64_t deadline_ns, pool_error_t *error);
 

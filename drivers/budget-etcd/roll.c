@@ -12,7 +12,7 @@ static void write_member(const struct ledger_member *ours, int64_t now, pool_bud
                                    .asked_ms = (now - ours->asked_ns) / 1000000,
                                    .waits_ms = ours->waits_ns == INT64_MAX ? -1 : (now - ours->waits_ns) / 1000000,
                                    .granted = ours->granted,
-                                   .target = ours->target,
+                                   .share = ours->target,
                                    .open = ours->open,
                                    .wants = ours->wants,
                                    .waiting = ours->waiting,

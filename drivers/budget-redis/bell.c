@@ -55,19 +55,16 @@ static int judge_subscribed(const redisReply *reply, pool_error_t *error)
   return failure_set(error, POOL_E_OPEN, 0, "subscribing: the reply is another one; this is no server of Redis");
 }
 
-static int subscribe(struct bell *bell, const struct place *place, int64_t deadline_ns, pool_error_t *error)
+static int subscribe(struct bell *bell, struct place *place, int64_t deadline_ns, pool_error_t *error)
 {
   char name[512];
   redisReply *reply;
   snprintf(name, sizeof name, "%s:%s", place->keys[0], bell->channel);
-  int code = line_open(&bell->line, place->settings, deadline_ns, error);
+  int code = line_open(&bell->line, place, (const char *[]){"SUBSCRIBE", name}, &reply, deadline_ns, error);
   if (code)
     return code;
-  code = line_ask(bell->line, 2, (const char *[]){"SUBSCRIBE", name}, NULL, &reply, deadline_ns, error);
-  if (code == 0) {
-    code = judge_subscribed(reply, error);
-    freeReplyObject(reply);
-  }
+  code = judge_subscribed(reply, error);
+  freeReplyObject(reply);
   if (code)
     line_close(&bell->line);
   bell->asked_ns = deadline_clock();
@@ -88,7 +85,7 @@ static void check(struct bell *bell, int64_t term_ms, int64_t deadline_ns)
   bell->answered = false;
 }
 
-int bell_subscribe(struct bell *bell, const struct place *place, int64_t deadline_ns, pool_error_t *error)
+int bell_subscribe(struct bell *bell, struct place *place, int64_t deadline_ns, pool_error_t *error)
 {
   check(bell, place->term_ms, deadline_ns);
   return bell->line ? 0 : subscribe(bell, place, deadline_ns, error);

@@ -24,7 +24,7 @@ int bell_make(struct bell *bell, pool_error_t *error);
 
 /* Subscribes where it is not, and looks once in a term whether a subscription is still one: a network may lose it
    without a word.  Returns 0, or a code that *error explains. */
-int bell_subscribe(struct bell *bell, const struct place *place, int64_t deadline_ns, pool_error_t *error);
+int bell_subscribe(struct bell *bell, struct place *place, int64_t deadline_ns, pool_error_t *error);
 
 /* Sleeps until a member is told, bell_ring(), or it is time.  Returns how many were told; or an error, once: the
    subscription is gone. */

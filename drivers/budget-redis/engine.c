@@ -78,26 +78,26 @@ static int connect_line(struct keeper *keeper, int64_t deadline_ns, pool_error_t
   redisReply *reply;
   if (keeper->line)
     return 0;
-  int code = line_open(&keeper->line, keeper->place.settings, deadline_ns, error);
-  if (code == 0)
-    code = line_ask(keeper->line, 2, (const char *[]){"INFO", "server"}, NULL, &reply, deadline_ns, error);
-  if (code) {
-    line_close(&keeper->line);
+  int code = line_open(&keeper->line, &keeper->place, (const char *[]){"INFO", "server"}, &reply, deadline_ns, error);
+  if (code)
     return code;
-  }
   note_run(keeper, reply);
   freeReplyObject(reply);
   return 0;
 }
 
-/* A line whose reply did not come in time, or that broke, is closed: the next call connects anew. */
+/* A line whose reply did not come in time, or that broke, is closed: the next call connects anew, in the first case to
+   another server. */
 static int run_once(struct keeper *keeper, const struct script_words *words, redisReply **reply, int64_t deadline_ns,
                     pool_error_t *error)
 {
   int code = connect_line(keeper, deadline_ns, error);
-  if (code == 0)
-    code = script_run(keeper->line, &keeper->place, words, reply, deadline_ns, error);
-  if (keeper->line && keeper->line->broken)
+  if (code)
+    return code;
+  code = script_run(keeper->line, &keeper->place, words, reply, deadline_ns, error);
+  if (code == POOL_E_TIMEOUT)
+    place_turn(&keeper->place);
+  if (keeper->line->broken)
     line_close(&keeper->line);
   return code;
 }

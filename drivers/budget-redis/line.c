@@ -2,22 +2,8 @@
 #include "budget-redis/line.h"
 
 #include "redis/login.h"
+#include "support/deadline.h"
 #include "support/failure.h"
-
-int line_open(struct session **line, struct settings *settings, int64_t deadline_ns, pool_error_t *error)
-{
-  struct session *session = session_new(settings);
-  if (!session)
-    return failure_set(error, POOL_E_NOMEM, 0, "no memory for a connection");
-  int code = servers_connect(&settings->servers, deadline_ns, &session->stream.wire, error);
-  if (code == 0)
-    code = login_run(session, false, deadline_ns, error);
-  if (code)
-    session_free(session);
-  else
-    *line = session;
-  return code;
-}
 
 static int send_words(struct session *line, int count, const char *const *words, const size_t *sizes,
                       int64_t deadline_ns, pool_error_t *error)
@@ -53,4 +39,42 @@ void line_forget(struct session **line)
   if (*line)
     wire_forget(&(*line)->stream.wire);
   line_close(line);
+}
+
+/* ---- opening ---- */
+
+static int connect_line(struct session **line, struct settings *settings, int64_t deadline_ns, pool_error_t *error)
+{
+  *line = session_new(settings);
+  if (!*line)
+    return failure_set(error, POOL_E_NOMEM, 0, "no memory for a connection");
+  int code = servers_connect(&settings->servers, deadline_ns, &(*line)->stream.wire, error);
+  if (code)
+    line_close(line);
+  return code;
+}
+
+static int ask_first(struct session *line, const char *const words[2], redisReply **reply, int64_t deadline_ns,
+                     pool_error_t *error)
+{
+  int code = login_run(line, false, deadline_ns, error);
+  return code ? code : line_ask(line, 2, words, NULL, reply, deadline_ns, error);
+}
+
+int line_open(struct session **line, struct place *place, const char *const words[2], redisReply **reply,
+              int64_t deadline_ns, pool_error_t *error)
+{
+  size_t left = place->settings->servers.count;
+  int code;
+  do {
+    code = connect_line(line, place->settings, deadline_ns, error);
+    if (code) /* none can be reached */
+      return code;
+    code = ask_first(*line, words, reply, deadline_share(deadline_ns, left), error);
+    if (code) {
+      line_close(line);
+      place_turn(place);
+    }
+  } while (code && --left > 0);
+  return code;
 }

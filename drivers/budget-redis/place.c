@@ -142,7 +142,10 @@ int place_move(struct place *place, const char *text, pool_error_t *error)
 
 void place_turn(struct place *place)
 {
-  servers_turn(&place->settings->servers);
+  struct servers *servers = &place->settings->servers;
+  servers_turn(servers);
+  servers->count -= place->moved;
+  place->moved = false;
 }
 
 void place_free(struct place *place)

@@ -28,7 +28,8 @@ int place_read(struct place *place, const pool_budget_place_t *from, pool_error_
    first to be tried from now on.  Returns 0, or a code that *error explains. */
 int place_move(struct place *place, const char *text, pool_error_t *error);
 
-/* The server takes no writes, as replicas do: another one is the first to be tried from now on. */
+/* The first server does not do its work: another one is the first to be tried from now on.  One that a cluster named is
+   forgotten, for the cluster may name another. */
 void place_turn(struct place *place);
 
 void place_free(struct place *place);

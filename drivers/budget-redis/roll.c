@@ -44,7 +44,7 @@ static bool read_member(pool_budget_member_t *member, const redisReply *record, 
                                    .weight = word_at(record->str, 3),
                                    .floor = word_at(record->str, 4),
                                    .granted = word_at(record->str, 5),
-                                   .target = word_at(record->str, 6)};
+                                   .share = word_at(record->str, 6)};
   int64_t since = time_at(record->str, 0);
   member->waits_ms = since == NEVER ? -1 : now - since;
   member->asked_ms = now - time_at(record->str, 1);

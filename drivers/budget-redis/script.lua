@@ -417,6 +417,19 @@ local function learn(change)
   l.run, l.asked = ARGV[3], now
 end
 
+-- The member is new, and its URL says another limit or term: they hold from now on, if no other's term runs.  What
+-- those that are gone may still hold is learned as after any silence.  A server that dropped ENDS does not know it.
+local function renew()
+  local l = ledger
+  if (l.limit == ARGV[4] + 0 and l.term == ARGV[5] + 0) or call('ZCARD', ENDS) ~= l.members - 1 or
+     call('ZCOUNT', ENDS, '(' .. now, '+inf') > 0 then
+    return
+  end
+  begin()
+  ledger.learns, ledger.from, ledger.epoch = l.learns, l.from, l.epoch
+  note_members(1)
+end
+
 -- What the member says becomes what the ledger knows, before the level is found.
 local function hear(before)
   local since = ARGV[12] + 0
@@ -542,6 +555,9 @@ local function sync()
     return {} -- overtaken by a later one of the same member, by another connection
   end
   learn(before and 0 or 1)
+  if not before then
+    renew()
+  end
   local member = hear(before)
   note(member, before)
   if now >= ledger.forget then

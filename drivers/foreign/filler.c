@@ -167,17 +167,24 @@ static bool unknown_parameter(struct filler *filler, size_t number, const char *
               near.found ? near.found : "there are those that the description has", near.found ? "?" : "");
 }
 
-static bool set_parameters(struct filler *filler)
+static bool set_given(struct filler *filler, size_t index)
 {
   const struct url *url = &filler->description->url;
-  for (size_t i = 0; i < url->parameter_count; i++) {
-    const struct url_parameter *given = &url->parameters[i];
-    struct parameter *parameter = description_parameter(filler->description, given->name);
-    if (strcmp(given->name, "description") == 0)
-      continue;
-    if (!(parameter ? set_parameter(filler, parameter, given->value) : unknown_parameter(filler, i + 1, given->name)))
+  const struct url_parameter *given = &url->parameters[index];
+  struct parameter *parameter = description_parameter(filler->description, given->name);
+  bool is_description = strcmp(given->name, "description") == 0;
+  if (!parameter && !is_description)
+    return unknown_parameter(filler, index + 1, given->name);
+  if (url_is_repeated(url, index))
+    return fail(filler, ((struct place){0, 0}), "the URL sets %s twice", given->name);
+  return is_description || set_parameter(filler, parameter, given->value);
+}
+
+static bool set_parameters(struct filler *filler)
+{
+  for (size_t i = 0; i < filler->description->url.parameter_count; i++)
+    if (!set_given(filler, i))
       return false;
-  }
   for (const struct parameter *p = filler->description->parameters; p; p = p->next)
     if (!p->value)
       return fail(filler, p->place, "the URL needs the parameter %.60s, which has no default", p->name);

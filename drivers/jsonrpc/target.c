@@ -33,6 +33,8 @@ static int set_option(struct target *target, const char *name, const char *value
 {
   if (strcmp(name, "max_reply_bytes") != 0)
     return failure_set(error, POOL_E_INVALID, 0, "unknown option '%.60s'; the only one is max_reply_bytes=N", name);
+  if (target->limit > 0)
+    return failure_set(error, POOL_E_INVALID, 0, "the URL sets %s twice", name);
   target->limit = read_number(value, strlen(value), SIZE_MAX / 4);
   if (target->limit == 0)
     return failure_set(error, POOL_E_INVALID, 0,
@@ -157,6 +159,8 @@ static int read_url(struct target *target, const char *text, pool_error_t *error
 
 int target_read(struct target *target, const char *text, pool_error_t *error)
 {
-  target->limit = REPLY_LIMIT;
-  return strncmp(text, "jsonrpc://", 10) == 0 ? read_url(target, text, error) : read_notation(target, text, error);
+  int code = strncmp(text, "jsonrpc://", 10) == 0 ? read_url(target, text, error) : read_notation(target, text, error);
+  if (target->limit == 0)
+    target->limit = REPLY_LIMIT;
+  return code;
 }

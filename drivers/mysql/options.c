@@ -136,8 +136,10 @@ static int set_parameter(struct options *options, size_t index, pool_error_t *er
 {
   const struct url_parameter *given = &options->url.parameters[index];
   for (size_t i = 0; i < PARAMETERS; i++)
-    if (strcmp(parameters[i].name, given->name) == 0)
-      return set(options, &parameters[i], given->value, error);
+    if (strcmp(parameters[i].name, given->name) == 0) {
+      int code = parameters_once(&options->url, index, error);
+      return code ? code : set(options, &parameters[i], given->value, error);
+    }
   return refuse(given->name, index + 1, error);
 }
 

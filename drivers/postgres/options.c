@@ -169,15 +169,19 @@ static int set_parameter(struct options *options, const PQconninfoOption *known,
                          pool_error_t *error)
 {
   const char *name = url->parameters[i].name, *value = url->parameters[i].value;
-  if (is_own(name))
-    return set_own(options, name, value, error);
-  if (strcmp(name, "ssl") == 0 && strcmp(value, "true") == 0) { /* as libpq reads URLs of JDBC */
+  bool own = is_own(name);
+  if (!own && strcmp(name, "ssl") == 0 && strcmp(value, "true") == 0) { /* as libpq reads URLs of JDBC */
     name = "sslmode";
     value = "require";
   }
-  const char *keyword = keyword_of(known, name);
+  const char *keyword = own ? name : keyword_of(known, name);
   if (!keyword)
     return refuse(known, name, i + 1, error);
+  int code = parameters_once(url, i, error);
+  if (code)
+    return code;
+  if (own)
+    return set_own(options, name, value, error);
   return set(options, keyword, value) ? 0 : say_no_memory(error);
 }
 

@@ -41,12 +41,20 @@ static int refuse(size_t number, const char *name, const char *const *names, poo
   return parameters_refuse(number, &near, all, error);
 }
 
+int parameters_once(const struct url *url, size_t index, pool_error_t *error)
+{
+  return url_is_repeated(url, index)
+             ? failure_set(error, POOL_E_INVALID, 0, "the URL sets %s twice", url->parameters[index].name)
+             : 0;
+}
+
 int parameters_check(const struct url *url, const char *const *names, pool_error_t *error)
 {
-  for (size_t i = 0; i < url->parameter_count; i++)
-    if (!is_known(url->parameters[i].name, names))
-      return refuse(i + 1, url->parameters[i].name, names, error);
-  return 0;
+  int code = 0;
+  for (size_t i = 0; i < url->parameter_count && code == 0; i++)
+    code = is_known(url->parameters[i].name, names) ? parameters_once(url, i, error)
+                                                    : refuse(i + 1, url->parameters[i].name, names, error);
+  return code;
 }
 
 /* 0: the text is no number from 1 to `most`. */

@@ -25,9 +25,12 @@
 /* Takes a URL apart.  Returns 0, or a code that *error explains; then *url is empty. */
 int parameters_url(struct url *url, const char *text, pool_error_t *error);
 
-/* Refuses a parameter that is not among the names, which NULL ends; the message says which one may be meant.  Returns 0
-   or POOL_E_INVALID. */
+/* Refuses a parameter that is not among the names, which NULL ends; the message says which one may be meant.  Also one
+   that is there twice.  Returns 0 or POOL_E_INVALID. */
 int parameters_check(const struct url *url, const char *const *names, pool_error_t *error);
+
+/* Refuses a parameter with a known name that an earlier one has too.  Returns 0 or POOL_E_INVALID. */
+int parameters_once(const struct url *url, size_t index, pool_error_t *error);
 
 /* Refuses parameter `number`, from 1: the nearest name is meant, or it is one of `all`.  Returns POOL_E_INVALID. */
 int parameters_refuse(size_t number, const struct near *near, const char *all, pool_error_t *error);

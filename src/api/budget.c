@@ -67,21 +67,39 @@ static int read_name(const struct url *url, char name[BUDGET_NAME], pool_error_t
   return 0;
 }
 
+static bool is_parameter(const char *name)
+{
+  for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+    if (strcmp(name, parameters[i]) == 0)
+      return true;
+  return false;
+}
+
+static int refuse_parameter(const char *name, pool_error_t *error)
+{
+  struct near near = near_begin(name);
+  for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+    near_look(&near, parameters[i]);
+  return error_set(error, POOL_E_INVALID, 0, "a budget has no parameter '%.40s'%s%s%s", name,
+                   near.found ? "; did you mean '" : "", near.found ? near.found : "", near.found ? "'?" : "");
+}
+
 /* Engines of fleets have parameters of their own, and say which. */
 static int check_parameters(const struct url *url, pool_error_t *error)
 {
-  for (size_t i = 0; i < url->parameter_count; i++) {
-    const char *name = url->parameters[i].name;
-    struct near near = near_begin(name);
-    bool known = false;
-    for (size_t k = 0; k < sizeof parameters / sizeof *parameters; k++) {
-      known = known || strcmp(name, parameters[k]) == 0;
-      near_look(&near, parameters[k]);
-    }
-    if (!known)
-      return error_set(error, POOL_E_INVALID, 0, "a budget has no parameter '%.40s'%s%s%s", name,
-                       near.found ? "; did you mean '" : "", near.found ? near.found : "", near.found ? "'?" : "");
-  }
+  for (size_t i = 0; i < url->parameter_count; i++)
+    if (!is_parameter(url->parameters[i].name))
+      return refuse_parameter(url->parameters[i].name, error);
+  return 0;
+}
+
+/* Those of an engine are checked by the engine. */
+static int check_repeated(const struct url *url, const char *budget, pool_error_t *error)
+{
+  for (size_t i = 0; i < url->parameter_count; i++)
+    if (is_parameter(url->parameters[i].name) && url_is_repeated(url, i))
+      return error_set(error, POOL_E_INVALID, 0, "the URL of the budget '%s' sets %s twice", budget,
+                       url->parameters[i].name);
   return 0;
 }
 
@@ -90,6 +108,8 @@ static int read_place(struct budget_place *place, const struct url *url, const c
 {
   int64_t limit;
   int code = read_name(url, place->name, error);
+  if (code == 0)
+    code = check_repeated(url, place->name, error);
   if (code == 0)
     code = read_number(url, "limit", 0, 1, INT32_MAX, &limit, error);
   if (code == 0 && limit == 0 && !looks)
@@ -172,15 +192,25 @@ static int find_engine(struct budget_wish *wish, const struct url *url, pool_err
 static int try_engine(const struct budget_wish *wish, pool_error_t *error)
 {
   void *ledger = NULL;
+  pool_error_t why = POOL_ERROR_INIT;
   pool_budget_place_t place = {.size = sizeof place,
                                .url = wish->place.url,
                                .name = wish->place.name,
                                .term_ms = wish->place.term_ms,
                                .limit = wish->place.limit};
-  int code = wish->engine.open(&place, &ledger, error);
-  if (code == 0)
-    wish->engine.close(ledger);
-  return code;
+  int code = wish->engine.open(&place, &ledger, &why);
+  if (code)
+    return error_set(error, code, why.native, "the budget '%s': %s", place.name, why.message);
+  wish->engine.close(ledger);
+  return 0;
+}
+
+static int refuse_url(const char *problem, pool_error_t *error)
+{
+  if (problem == url_no_scheme)
+    return error_set(error, POOL_E_INVALID, 0,
+                     "a budget is a URL, as process:orders?limit=50 or redis://HOST:PORT/0/orders?limit=400");
+  return error_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "the budget: %s", problem);
 }
 
 static int read_wish(struct budget_wish *wish, const char *text, bool looks, pool_error_t *error)
@@ -188,7 +218,7 @@ static int read_wish(struct budget_wish *wish, const char *text, bool looks, poo
   struct url url;
   const char *problem = url_read(&url, text);
   if (problem)
-    return error_set(error, problem == url_no_memory ? POOL_E_NOMEM : POOL_E_INVALID, 0, "the budget: %s", problem);
+    return refuse_url(problem, error);
   int code = find_engine(wish, &url, error);
   if (code == 0)
     code = read_place(&wish->place, &url, text, looks, error);

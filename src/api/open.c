@@ -18,18 +18,24 @@
 
 /* ---- settings ---- */
 
+static int set_setting(pool_config_t *config, const struct url *url, size_t index, pool_error_t *error)
+{
+  const struct url_parameter *parameter = &url->parameters[index];
+  size_t skip = sizeof PREFIX - 1;
+  if (strncmp(parameter->name, PREFIX, skip) != 0)
+    return 0;
+  int code = pool_config_set(config, parameter->name + skip, parameter->value, error);
+  if (code == 0 && url_is_repeated(url, index))
+    code = error_set(error, POOL_E_INVALID, 0, "the URL sets %s twice", parameter->name);
+  return code;
+}
+
 static int set_settings(pool_config_t *config, const struct url *url, pool_error_t *error)
 {
-  size_t skip = sizeof PREFIX - 1;
-  for (size_t i = 0; i < url->parameter_count; i++) {
-    const struct url_parameter *parameter = &url->parameters[i];
-    int code = strncmp(parameter->name, PREFIX, skip) == 0
-                   ? pool_config_set(config, parameter->name + skip, parameter->value, error)
-                   : 0;
-    if (code)
-      return code;
-  }
-  return 0;
+  int code = 0;
+  for (size_t i = 0; i < url->parameter_count && code == 0; i++)
+    code = set_setting(config, url, i, error);
+  return code;
 }
 
 /* ---- the address for the driver ---- */

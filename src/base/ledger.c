@@ -178,6 +178,18 @@ static void forget(struct ledger *ledger, int64_t now)
   }
 }
 
+void ledger_renew(struct ledger *ledger, int32_t limit, int64_t term_ns, int64_t now)
+{
+  int64_t moment = hear(ledger, now);
+  forget(ledger, moment);
+  if (ledger->members > 0)
+    return;
+  ledger->limit = limit;
+  ledger->manners.term_ns = term_ns;
+  ledger->level_due_ns = moment;
+  ledger->moved = true;
+}
+
 /* ---- the level ---- */
 
 /* What a member can use: no more than there is. */

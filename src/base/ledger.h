@@ -108,6 +108,10 @@ void ledger_begin(struct ledger *ledger, int32_t room, int32_t limit, int64_t ep
 /* The place of a member; NULL: it has none.  No member has the id 0. */
 struct ledger_member *ledger_find(struct ledger *ledger, uint64_t id);
 
+/* A member is about to join whose URL says this limit and term: they hold from now on, if no other's term runs.  What
+   those that are gone may still hold the ledger learns as after any silence. */
+void ledger_renew(struct ledger *ledger, int32_t limit, int64_t term_ns, int64_t now);
+
 /* A place for a member that has none; NULL: all are taken. */
 struct ledger_member *ledger_join(struct ledger *ledger, uint64_t id, const char *who, size_t size, int64_t now);
 

@@ -12,7 +12,7 @@ const char url_no_memory[] = MESSAGE("no memory for a URL");
 static const char encode[] =
     MESSAGE("in a URL a '%' is followed by two hexadecimal digits; the character itself is %25");
 static const char no_nul[] = MESSAGE("a URL cannot have a zero byte (%00) in it");
-static const char bad_scheme[] = MESSAGE("a URL begins with SCHEME:, as postgres://user@host/database does");
+const char url_no_scheme[] = MESSAGE("a URL begins with SCHEME:, as postgres://user@host/database does");
 static const char bad_byte[] = MESSAGE("a URL has no spaces and no control characters; a space is %20");
 static const char bad_port[] =
     MESSAGE("a port is a number from 1 to 65535 (in a user or password ':', '/', '?', '#', '@' and "
@@ -176,11 +176,11 @@ static const char *read_parameters(struct url *url, char *text)
 static const char *read_scheme(struct url *url, char *text)
 {
   if (!isalpha((unsigned char)*text))
-    return bad_scheme;
+    return url_no_scheme;
   url->scheme = text;
   for (; *text; text++) {
     if (!isalnum((unsigned char)*text) && !strchr("+-.", *text))
-      return bad_scheme;
+      return url_no_scheme;
     *text = (char)tolower((unsigned char)*text);
   }
   return NULL;
@@ -220,7 +220,7 @@ static const char *read_all(struct url *url, char *text)
   if (strchr(text, '#'))
     return no_fragment;
   char *rest = cut(text, ":");
-  const char *problem = rest ? read_scheme(url, text) : bad_scheme;
+  const char *problem = rest ? read_scheme(url, text) : url_no_scheme;
   return problem ? problem : read_rest(url, rest);
 }
 
@@ -250,11 +250,19 @@ void url_free(struct url *url)
 
 const char *url_value(const struct url *url, const char *name)
 {
-  const char *value = NULL;
   for (size_t i = 0; i < url->parameter_count; i++)
     if (strcmp(url->parameters[i].name, name) == 0)
-      value = url->parameters[i].value;
-  return value;
+      return url->parameters[i].value;
+  return NULL;
+}
+
+bool url_is_repeated(const struct url *url, size_t index)
+{
+  const struct url_parameter *parameters = url->parameters;
+  for (size_t i = 0; i < index; i++)
+    if (strcmp(parameters[i].name, parameters[index].name) == 0)
+      return true;
+  return false;
 }
 
 char *url_without(const struct url *url, const char *text, const char *prefix, size_t room)

@@ -38,15 +38,19 @@ struct url {
 };
 
 /* Takes a URL apart.  NULL, or why it is none, as a sentence for a message; then *url is empty.  "no memory" is
-   url_no_memory. */
+   url_no_memory; url_no_scheme shows the URL of a server. */
 const char *url_read(struct url *url, const char *text);
-extern const char url_no_memory[];
+extern const char url_no_memory[], url_no_scheme[];
 
 /* Wipes and frees.  An empty one, all 0, is fine. */
 void url_free(struct url *url);
 
-/* The value of the last parameter of this name, or NULL. */
+/* The value of the parameter of this name, or NULL. */
 const char *url_value(const struct url *url, const char *name);
+
+/* Whether an earlier parameter has the name of this one: the reader of a URL refuses that, for one of the two values
+   would not count.  Its message quotes the name where it is a known one: else it may be part of a password. */
+bool url_is_repeated(const struct url *url, size_t index);
 
 /* Copies the text that *url was read from, without the parameters whose names begin with the prefix, the scheme in
    small letters.  All bytes behind the copy are 0, and `room` of them are for the caller.  NULL without memory; the

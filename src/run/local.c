@@ -256,6 +256,7 @@ static void local_close(void *ledger)
 
 /* ---- a look at all ---- */
 
+/* The target of such a copy is its member's share as it is now: a member of a fleet may not have been told that. */
 static void write_member(const struct ledger_member *ours, int64_t now, pool_budget_member_t *theirs)
 {
   const char *host = ours->who, *process = host + strlen(host) + 1, *language = process + strlen(process) + 1;
@@ -267,7 +268,7 @@ static void write_member(const struct ledger_member *ours, int64_t now, pool_bud
                                    .asked_ms = (now - ours->asked_ns) / 1000000,
                                    .waits_ms = ours->waits_ns == INT64_MAX ? -1 : (now - ours->waits_ns) / 1000000,
                                    .granted = ours->granted,
-                                   .target = ours->target,
+                                   .share = ours->target,
                                    .open = ours->open,
                                    .wants = ours->wants,
                                    .waiting = ours->waiting,

@@ -108,13 +108,11 @@ static int32_t free_seat(struct board *board)
   return board->seats++;
 }
 
-/* The first at a board that all others have left without a word says what the limit is. */
+/* The first at a board that all others have left, if without a word, says what the limit is. */
 static void begin_again(struct board *board, int32_t limit)
 {
-  struct ledger *ledger = board_ledger(board);
   seat_reap(board, -1);
-  if (ledger->members == 0)
-    ledger->limit = limit;
+  ledger_renew(board_ledger(board), limit, 0, clock_now());
 }
 
 int seat_take(struct board *board, int32_t limit, int32_t *own, pool_error_t *error)

@@ -642,6 +642,74 @@ static void test_ledger__that_nobody_was_a_member_is_no_silence(void **state)
   assert_int_equal(say(2, 0, 10).granted, 10);
 }
 
+/* ---- another limit ---- */
+
+static void test_ledger__when_all_have_left_the_next_limit_holds(void **state)
+{
+  (void)state;
+  begin(10, false, &of_fleet);
+  use(1, 30);
+  ledger_renew(ledger, 20, TERM, now); /* somebody is there */
+  assert_int_equal(use(2, 30).limit, 10);
+  leave(1);
+  leave(2);
+  ledger_renew(ledger, 20, 2 * TERM, now);
+  struct ledger_answer answer = use(3, 30);
+  assert_int_equal(answer.limit, 20);
+  assert_int_equal(answer.granted, 20);
+  assert_int_equal(answer.term_ns, 2 * TERM);
+  assert_false(answer.learns);
+}
+
+/* It may be cut off, and live by what it was granted. */
+static void test_ledger__another_limit_waits_for_the_last_term_though_that_member_says_nothing(void **state)
+{
+  (void)state;
+  begin(10, false, &of_fleet);
+  use(1, 30);
+  pass(TERM - MS);
+  ledger_renew(ledger, 4, TERM, now);
+  assert_int_equal(ledger->limit, 10);
+  pass(MS);
+  ledger_renew(ledger, 4, TERM, now);
+  assert_int_equal(ledger->limit, 4);
+  assert_int_equal(ledger->members, 0);
+}
+
+/* They were killed, or cut off all together and kept what they had. */
+static void test_ledger__another_limit_grants_nothing_that_those_before_may_hold(void **state)
+{
+  (void)state;
+  for (int32_t limit = 4; limit <= 20; limit += 16) {
+    begin(10, false, &of_fleet);
+    assert_int_equal(use(1, 30).granted, 10);
+    pass(2 * TERM);
+    ledger_renew(ledger, limit, TERM, now);
+    assert_int_equal(use(2, 30).granted, 0);
+    assert_int_equal(use(1, 30).granted, 10);
+    pass(TERM / 10);
+    assert_int_equal(use(2, 30).granted, 0);
+    for (int i = 0; i < 30; i++) {
+      settle(1, 2);
+      assert_true(sum_of_open() <= (limit > 10 ? limit : 10));
+    }
+    assert_int_equal(sum_of_open(), limit);
+  }
+}
+
+static void test_ledger__floors_of_those_before_are_nobody_s_when_the_limit_is_lower(void **state)
+{
+  (void)state;
+  begin(10, false, &of_fleet);
+  asks[1].floor = 8;
+  use(1, 30);
+  pass(2 * TERM);
+  ledger_renew(ledger, 5, TERM, now);
+  asks[2].floor = 3;
+  use(2, 30);
+  assert_int_equal(ledger->floors, 3);
+}
+
 /* ---- clocks that are set ---- */
 
 static void test_ledger__a_clock_that_is_set_forward_lets_nobody_have_more(void **state)
@@ -994,6 +1062,10 @@ int main(void)
       cmocka_unit_test(test_ledger__it_learns_after_a_silence_what_its_members_hold),
       cmocka_unit_test(test_ledger__it_learns_after_a_silence_that_is_shorter_than_a_term),
       cmocka_unit_test(test_ledger__that_nobody_was_a_member_is_no_silence),
+      cmocka_unit_test(test_ledger__when_all_have_left_the_next_limit_holds),
+      cmocka_unit_test(test_ledger__another_limit_waits_for_the_last_term_though_that_member_says_nothing),
+      cmocka_unit_test(test_ledger__another_limit_grants_nothing_that_those_before_may_hold),
+      cmocka_unit_test(test_ledger__floors_of_those_before_are_nobody_s_when_the_limit_is_lower),
       cmocka_unit_test(test_ledger__a_clock_that_is_set_forward_lets_nobody_have_more),
       cmocka_unit_test(test_ledger__after_a_clock_was_set_back_terms_and_pauses_are_as_long_as_ever),
       cmocka_unit_test(test_ledger__a_clock_that_is_a_little_behind_takes_nothing_away),

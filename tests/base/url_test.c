@@ -75,7 +75,9 @@ static void test_url__percent_is_decoded_in_each_part_and_only_once(void **state
   assert_string_equal(url.hosts[0].name, "/tmp/a,b");
   assert_string_equal(url.path, "/p?q ");
   assert_string_equal(url.parameters[0].value, "a&b=c+d");
-  assert_string_equal(url_value(&url, "name"), "A");
+  assert_string_equal(url.parameters[1].value, "A");
+  assert_false(url_is_repeated(&url, 0));
+  assert_true(url_is_repeated(&url, 1));
 }
 
 static void test_url__an_ipv6_address_stands_in_brackets(void **state)

@@ -25,7 +25,7 @@ struct kind {
   pool_budget_engine_fn *load;
   int64_t gap_ms;               /* between two asks of a member that is alone */
   bool keeps_data;              /* when its server is killed and started */
-  const struct wrong_url *urls; /* one without a URL is behind the last */
+  const struct wrong_url *urls; /* that are wrong for it alone; one without a URL is behind the last */
 
   struct server *server;
   const int *port, *tls_port;

@@ -273,6 +273,62 @@ static void test_engine__the_first_limit_of_a_ledger_holds(void **state)
   engine.close(second);
 }
 
+static void test_engine__a_ledger_whose_last_member_left_takes_another_limit(void **state)
+{
+  (void)state;
+  struct member one = MEMBER(1, .wants = 100), two = MEMBER(2, .wants = 100);
+  void *first = kind.open_new("renewed", 10, HOUR_MS), *second = open_ledger("renewed", 20, 2 * HOUR_MS);
+  sync_one(first, &one);
+  sync_one(second, &two);
+  assert_int_equal(two.told.limit, 10);
+  leave(first, 1);
+  leave(second, 2);
+  sync_one(second, &two);
+  assert_int_equal(two.told.limit, 20);
+  assert_int_equal(two.told.granted, 20);
+  assert_int_equal(two.told.term_ms, 2 * HOUR_MS);
+  leave(second, 2);
+  sync_one(first, &one);
+  assert_int_equal(one.told.limit, 10);
+  assert_int_equal(one.told.granted, 10);
+  engine.close(first);
+  engine.close(second);
+}
+
+/* The first is alive and cut off. */
+static void test_engine__another_limit_waits_for_the_term_of_a_member_that_is_cut_off(void **state)
+{
+  (void)state;
+  struct member one, two = MEMBER(2, .wants = 100);
+  void *first = half_open("held", &one, HOUR_MS), *second = open_ledger("held", 20, HOUR_MS);
+  for (int i = 0; i < 3; i++) {
+    sync_one(second, &two);
+    assert_int_equal(two.told.limit, 10);
+    assert_true(two.told.granted <= 4);
+    leave(second, 2);
+  }
+  engine.close(first);
+  engine.close(second);
+}
+
+/* It has closed what it had, for its own term was over before. */
+static void test_engine__another_limit_holds_when_the_term_of_a_member_that_is_cut_off_is_over(void **state)
+{
+  (void)state;
+  struct member one, two = MEMBER(2, .wants = 100);
+  pool_budget_stats_t stats = POOL_BUDGET_STATS_INIT;
+  pool_error_t error = POOL_ERROR_INIT;
+  void *first = half_open("over", &one, 300), *second = open_ledger("over", 20, 300);
+  wait_until((sync_one(second, &two), two.told.limit == 20 || (leave(second, 2), false)));
+  one.open = 0;
+  one.wants = 100;
+  wait_until((sync_one(first, &one), sync_one(second, &two), two.open = two.told.granted, two.open > 0));
+  assert_int_equal(engine.look(first, &stats, NULL, NULL, in_ms(60000), &error), 0);
+  assert_true(stats.granted <= stats.limit);
+  engine.close(first);
+  engine.close(second);
+}
+
 static void test_engine__numbers_without_sense_are_borne(void **state)
 {
   (void)state;
@@ -292,18 +348,50 @@ static void test_engine__numbers_without_sense_are_borne(void **state)
 
 /* ---- places ---- */
 
+static void expect_refused(const struct wrong_url *wrong)
+{
+  void *ledger;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_budget_place_t place = {
+      .size = sizeof place, .url = wrong->url, .name = wrong->name, .limit = 3, .term_ms = 3000};
+  assert_int_equal(engine.open(&place, &ledger, &error), POOL_E_INVALID);
+  if (!strstr(error.message, wrong->text))
+    fail_msg("%s: %s", wrong->url, error.message);
+}
+
+/* What stands behind the scheme and before the host, and behind the limit. */
 static void test_engine__urls_are_refused_with_what_is_wrong(void **state)
 {
   (void)state;
-  for (const struct wrong_url *wrong = kind.urls; wrong->url; wrong++) {
-    void *ledger;
-    pool_error_t error = POOL_ERROR_INIT;
-    pool_budget_place_t place = {
-        .size = sizeof place, .url = wrong->url, .name = wrong->name, .limit = 3, .term_ms = 3000};
-    assert_int_equal(engine.open(&place, &ledger, &error), POOL_E_INVALID);
-    if (!strstr(error.message, wrong->text))
-      fail_msg("%s: %s", wrong->url, error.message);
+  static const struct {
+    const char *before, *behind, *text;
+  } wrong[] = {
+      {"://", "&colour=blue", "unknown"},
+      {"://", "&verify=none", "s://"},
+      {"://user@", "", "a user needs a password"},
+      {"s://", "&ca=/nowhere", "the file of parameter ca"},
+      {"s://", "&verify=none&verify=full", "the URL sets verify twice"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char url[URL_SIZE];
+    snprintf(url, sizeof url, "%s%s127.0.0.1%s/orders?limit=3%s", kind.scheme, wrong[i].before, kind.path,
+             wrong[i].behind);
+    expect_refused(&(struct wrong_url){url, "orders", wrong[i].text});
   }
+  for (const struct wrong_url *own = kind.urls; own->url; own++)
+    expect_refused(own);
+}
+
+/* The library has read the URL before. */
+static void test_engine__what_is_wrong_is_said_with_the_name_of_the_budget(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  pool_budget_t *budget = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  snprintf(url, sizeof url, "%ss://127.0.0.1%s/orders?verify=none&verify=none", kind.scheme, kind.path);
+  assert_int_equal(pool_budget_open(url, &budget, &error), POOL_E_INVALID);
+  assert_string_equal(error.message, "the budget 'orders': the URL sets verify twice");
 }
 
 static void test_engine__a_ledger_is_reached_by_tls(void **state)
@@ -342,6 +430,55 @@ static void test_engine__a_server_that_stands_still_is_waited_for_until_the_dead
   server_thaw(kind.server);
   await_sync(ledger, &member);
   engine.close(ledger);
+}
+
+/* A member that has no connection yet finds the server that answers in one call. */
+static bool can_look(const char *url)
+{
+  pool_budget_stats_t stats = POOL_BUDGET_STATS_INIT;
+  pool_error_t error = POOL_ERROR_INIT;
+  void *ledger = open_at(url, "mute", 10, HOUR_MS);
+  int code = engine.look(ledger, &stats, NULL, NULL, in_ms(2000), &error);
+  engine.close(ledger);
+  return code >= 0;
+}
+
+static void test_engine__a_server_that_accepts_and_says_nothing_is_left_for_the_next(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  int mute_port, mute = listen_locally(64, &mute_port), nobody = server_free_port();
+  struct member member = MEMBER(1, .wants = 10);
+  pool_error_t error = POOL_ERROR_INIT;
+  snprintf(url, sizeof url, "%s://%s127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d%s/mute?limit=10", kind.scheme, kind.login,
+           nobody, mute_port, *kind.port, kind.path);
+  wait_until(can_look(url));
+  void *ledger = open_at(url, "mute", 10, HOUR_MS);
+  wait_until(ask(ledger, &member, in_ms(2000), &error) == 0);
+  leave(ledger, 1);
+  engine.close(ledger);
+  close(mute);
+}
+
+/* Its connections stay, and new ones are accepted. */
+static void test_engine__a_server_that_falls_silent_is_left_for_the_next(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  static struct proxy proxy; /* its thread goes on where the test fails */
+  struct member member = MEMBER(1, .wants = 10);
+  pool_error_t error = POOL_ERROR_INIT;
+  proxy_start(&proxy, *kind.port);
+  snprintf(url, sizeof url, "%s://%s127.0.0.1:%d,127.0.0.1:%d%s/silent?limit=10", kind.scheme, kind.login, proxy.port,
+           *kind.port, kind.path);
+  void *ledger = open_at(url, "silent", 10, HOUR_MS);
+  sync_one(ledger, &member);
+  proxy_do(&proxy, PROXY_HOLD);
+  assert_int_equal(ask(ledger, &member, in_ms(50), &error), POOL_E_TIMEOUT);
+  wait_until(ask(ledger, &member, in_ms(2000), &error) == 0);
+  leave(ledger, 1);
+  engine.close(ledger);
+  proxy_end(&proxy);
 }
 
 /* What it had granted is known then where the server keeps its data. */
@@ -546,10 +683,16 @@ int main(void)
       ENGINE_TEST(test_engine__a_server_that_lost_its_data_learns_for_a_term),
       ENGINE_TEST(test_engine__a_member_that_says_nothing_for_a_term_is_forgotten),
       ENGINE_TEST(test_engine__the_first_limit_of_a_ledger_holds),
+      ENGINE_TEST(test_engine__a_ledger_whose_last_member_left_takes_another_limit),
+      ENGINE_TEST(test_engine__another_limit_waits_for_the_term_of_a_member_that_is_cut_off),
+      ENGINE_TEST(test_engine__another_limit_holds_when_the_term_of_a_member_that_is_cut_off_is_over),
       ENGINE_TEST(test_engine__numbers_without_sense_are_borne),
       ENGINE_TEST(test_engine__urls_are_refused_with_what_is_wrong),
+      ENGINE_TEST(test_engine__what_is_wrong_is_said_with_the_name_of_the_budget),
       ENGINE_TEST(test_engine__a_ledger_is_reached_by_tls),
       ENGINE_TEST(test_engine__a_server_that_stands_still_is_waited_for_until_the_deadline),
+      ENGINE_TEST(test_engine__a_server_that_accepts_and_says_nothing_is_left_for_the_next),
+      ENGINE_TEST(test_engine__a_server_that_falls_silent_is_left_for_the_next),
       ENGINE_TEST(test_engine__a_server_that_is_gone_is_told_once_and_found_again),
       ENGINE_TEST(test_engine__what_a_network_lost_is_connected_anew),
       ENGINE_TEST(test_engine__a_child_of_fork_leaves_its_parents_connections_alone),

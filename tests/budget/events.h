@@ -17,6 +17,7 @@ struct event {
   int32_t who;
   uint64_t id; /* of the member that it is of, or for */
   uint64_t turn;
+  int32_t limit; /* of an ask: as the member's URL says */
   union {
     struct ledger_ask ask;
     struct ledger_answer answer;

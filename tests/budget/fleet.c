@@ -39,7 +39,8 @@ int64_t fleet_dice(struct fleet *fleet, int64_t bound)
 
 void fleet_begin(struct fleet *fleet, uint64_t seed, int32_t size, int32_t limit)
 {
-  *fleet = (struct fleet){.seed = seed, .dice = seed * 2654435761 + 1, .size = size, .limit = limit};
+  *fleet = (struct fleet){.seed = seed, .dice = seed * 2654435761 + 1, .size = size};
+  fleet->limit = fleet->url_limit = limit;
   fleet->now = 100000000 * MS;
   fleet->manners = (struct ledger_manners){.term_ns = TERM, .pause_ns = PAUSE, .gap_ns = GAP};
   fleet->members = calloc(size, sizeof *fleet->members);
@@ -107,9 +108,9 @@ int32_t fleet_may(const struct member *member)
   return most(member->open, cap_of(member));
 }
 
-int32_t fleet_wants(const struct fleet *fleet, const struct member *member)
+int32_t fleet_wants(const struct member *member)
 {
-  return least(member->demand, 2 * fleet->limit); /* its max_open */
+  return least(member->demand, 2 * member->limit); /* its max_open */
 }
 
 static void set_open(struct fleet *fleet, struct member *member, int32_t open)
@@ -121,7 +122,7 @@ static void set_open(struct fleet *fleet, struct member *member, int32_t open)
 /* Users get what is idle, or may be opened; what is idle above the target is closed.  What is in use comes back. */
 static void use(struct fleet *fleet, struct member *member)
 {
-  int32_t wants = fleet_wants(fleet, member);
+  int32_t wants = fleet_wants(member);
   member->leased = most(member->leased, least(wants, fleet_may(member)));
   set_open(fleet, member, most(member->open, member->leased));
   set_open(fleet, member, most(member->leased, least(member->open, member->target)));
@@ -138,7 +139,7 @@ static void use(struct fleet *fleet, struct member *member)
 static void put(struct fleet *fleet, struct member *member)
 {
   member->putting = false;
-  member->leased = least(least(member->leased, fleet_wants(fleet, member)), member->target);
+  member->leased = least(least(member->leased, fleet_wants(member)), member->target);
   set_open(fleet, member, least(member->open, most(member->leased, member->target)));
 }
 
@@ -146,17 +147,17 @@ static void put(struct fleet *fleet, struct member *member)
 
 /* What it promises not to exceed until it is answered.  If others lack that is what it has, else it keeps what it may
    use. */
-static int32_t held(const struct fleet *fleet, const struct member *member)
+static int32_t held(const struct member *member)
 {
   int32_t least_of_it = most(member->open, least(cap_of(member), member->floor));
   if (member->pressed || member->told)
     return least_of_it;
-  return most(least_of_it, least(cap_of(member), fleet_wants(fleet, member)));
+  return most(least_of_it, least(cap_of(member), fleet_wants(member)));
 }
 
 static void ask(struct fleet *fleet, struct member *member)
 {
-  int32_t wants = fleet_wants(fleet, member), open = held(fleet, member);
+  int32_t wants = fleet_wants(member), open = held(member);
   struct ledger_ask said = {.epoch = member->epoch,
                             .open = open,
                             .wants = wants,
@@ -173,13 +174,14 @@ static void ask(struct fleet *fleet, struct member *member)
                              .who = (int32_t)(member - fleet->members),
                              .id = member->id,
                              .turn = ++member->turn,
+                             .limit = member->limit,
                              .ask = said});
 }
 
 /* When it is to ask, if nothing changes. */
 static int64_t asks_at(const struct fleet *fleet, struct member *member)
 {
-  int32_t wants = fleet_wants(fleet, member);
+  int32_t wants = fleet_wants(member);
   int64_t at = member->again_ns;
   if (member->in_flight)
     return member->asked_ns + PATIENCE; /* then it gives up */
@@ -192,7 +194,7 @@ static int64_t asks_at(const struct fleet *fleet, struct member *member)
   if (member->fell_ns != NEVER)
     at = sooner(at, member->fell_ns + PATIENCE);
   if ((wants > member->said_wants && wants > cap_of(member)) ||
-      (member->pressed && member->granted > held(fleet, member)))
+      (member->pressed && member->granted > held(member)))
     at = fleet->now;
   return later(at, member->asked_ns + member->gap_ns);
 }
@@ -247,6 +249,7 @@ void fleet_join(struct fleet *fleet, int32_t who, int32_t weight, int32_t floor)
   *member = (struct member){.id = ++fleet->ids,
                             .weight = weight,
                             .floor = floor,
+                            .limit = fleet->url_limit,
                             .waits_since_ns = NEVER,
                             .again_ns = fleet->now,
                             .fell_ns = NEVER,
@@ -294,11 +297,22 @@ struct ledger_member *fleet_find(const struct fleet *fleet, int32_t who, uint64_
   return fleet->places[who] < fleet->ledger->used && guess->id == id ? guess : ledger_find(fleet->ledger, id);
 }
 
+static struct ledger_member *join(struct fleet *fleet, const struct event *event)
+{
+  int64_t now = fleet->now + fleet->clock_ns;
+  ledger_renew(fleet->ledger, event->limit, fleet->manners.term_ns, now);
+  fleet->limit = fleet->ledger->limit;
+  struct ledger_member *place = ledger_join(fleet->ledger, event->id, "", 0, now);
+  if (place)
+    place->seat = event->who;
+  return place;
+}
+
 static struct ledger_member *place_of(struct fleet *fleet, const struct event *event)
 {
   struct ledger_member *place = fleet_find(fleet, event->who, event->id);
-  if (!place && (place = ledger_join(fleet->ledger, event->id, "", 0, fleet->now + fleet->clock_ns)))
-    place->seat = event->who;
+  if (!place)
+    place = join(fleet, event);
   if (place)
     fleet->places[event->who] = (int32_t)(place - fleet->ledger->member);
   return place;

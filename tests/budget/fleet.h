@@ -27,6 +27,7 @@ struct member {
   /* The pool. */
   int32_t demand, leased, open;
   int32_t weight, floor;
+  int32_t limit;          /* as its URL says */
   bool putting;           /* a put is on its way */
   int64_t waits_since_ns; /* NEVER: nobody waits */
 
@@ -68,7 +69,8 @@ struct fleet {
   int32_t *places;  /* where in the ledger each member was last */
   int64_t clock_ns; /* what it shows beyond the time that it is */
   int64_t away_until_ns;
-  int32_t limit;
+  int32_t limit;     /* that holds */
+  int32_t url_limit; /* as the URLs of new members say */
   int32_t asks; /* that reached it, without the first of each member */
 
   struct event last[LAST_EVENTS];
@@ -102,6 +104,6 @@ struct ledger_member *fleet_find(const struct fleet *fleet, int32_t who, uint64_
 
 /* What a member may have open at this moment. */
 int32_t fleet_may(const struct member *member);
-int32_t fleet_wants(const struct fleet *fleet, const struct member *member);
+int32_t fleet_wants(const struct member *member);
 
 #endif

@@ -25,7 +25,7 @@ enum { SYNCS_A_SECOND = 1000 };
 
 /* What may happen to a fleet. */
 struct weights {
-  int kill, leave, join, lose, away, cut, clock, stop;
+  int kill, leave, join, lose, away, cut, clock, stop, all;
 };
 
 struct scenario {
@@ -45,12 +45,13 @@ struct run {
   int64_t ends_ns, calm_from_ns;
   int64_t grown_ns;           /* all members have begun, and have asked once more */
   int64_t disturbed_until_ns; /* members that are gone hold permits until then, or the ledger learns */
+  int64_t down_until_ns;      /* all are gone, and none comes sooner */
   int64_t unsure_until_ns;    /* the keeper's clock was set: terms may be over there sooner */
   int64_t wasted_since_ns;    /* permits have been free, and somebody has lacked one */
   int64_t granted;
   int64_t rated;
   int32_t asks_before;
-  uint64_t looks;
+  uint64_t events;
 };
 
 /* ---- what must hold ---- */
@@ -94,6 +95,12 @@ static void check_ledger(struct run *run)
     broken(run, wrong);
 }
 
+/* A walk over all members is due once in so many events that each event has cost the same, whatever the size. */
+static bool is_walk_due(struct run *run)
+{
+  return run->events++ % (1 + (uint64_t)run->fleet.size / 16) == 0;
+}
+
 static void check_event(struct run *run, const struct event *event)
 {
   struct fleet *fleet = &run->fleet;
@@ -101,15 +108,16 @@ static void check_event(struct run *run, const struct event *event)
     broken(run, "more is open than the limit");
   if (!run->scenario->exceeds && !run->scenario->late && fleet->ledger->granted > fleet->limit)
     broken(run, "more is granted than the limit");
-  if (event->kind < CHAOS && (run->looks++ % 4 == 0 || fleet->size < 20))
-    check_member(run, &fleet->members[event->who]);
-  if (run->looks % (fleet->size < 20 ? 16 : 4096) == 0)
+  if (event->kind >= CHAOS)
+    return;
+  check_member(run, &fleet->members[event->who]);
+  if (is_walk_due(run))
     check_ledger(run);
 }
 
-static bool lacks(const struct run *run, const struct member *member)
+static bool lacks(const struct member *member)
 {
-  return member->id && fleet_wants(&run->fleet, member) > fleet_may(member);
+  return member->id && fleet_wants(member) > fleet_may(member);
 }
 
 static int64_t sum_of_may(const struct run *run)
@@ -124,7 +132,7 @@ static int64_t sum_of_may(const struct run *run)
 static bool any_lacks(const struct run *run)
 {
   for (int32_t i = 0; i < run->fleet.size; i++)
-    if (lacks(run, &run->fleet.members[i]))
+    if (lacks(&run->fleet.members[i]))
       return true;
   return false;
 }
@@ -166,8 +174,8 @@ static void check_shares(struct run *run)
     const struct member *member = &run->fleet.members[i];
     if (member->id &&
         (!least || (int64_t)(fleet_may(member) + 1) * least->weight < (int64_t)(fleet_may(least) + 1) * member->weight))
-      least = lacks(run, member) ? member : least;
-    if (lacks(run, member) && fleet_may(member) > member->floor &&
+      least = lacks(member) ? member : least;
+    if (lacks(member) && fleet_may(member) > member->floor &&
         (!most || (int64_t)(fleet_may(member) - 1) * most->weight > (int64_t)(fleet_may(most) - 1) * member->weight))
       most = member;
   }
@@ -211,10 +219,17 @@ static void join(struct run *run, int32_t who)
     run->fleet.members[who].yields = run->scenario->all_yield;
 }
 
+/* Where all were replaced, one that is gone comes again by itself. */
+static bool is_to_join(const struct run *run, const struct member *member)
+{
+  bool comes_again = run->down_until_ns > 0 && run->fleet.now >= run->down_until_ns;
+  return !member->turn || (comes_again && !member->id);
+}
+
 static void demand(struct run *run, int32_t who)
 {
   int32_t fair = run->fleet.limit / run->fleet.size + 1;
-  if (!run->fleet.members[who].turn)
+  if (is_to_join(run, &run->fleet.members[who]))
     join(run, who);
   const int32_t most[] = {1, fair + 1, 2 * fair + 2, run->fleet.limit + 2};
   fleet_demand(&run->fleet, who, (int32_t)dice(run, most[dice(run, 4)]));
@@ -248,10 +263,20 @@ static void rejoin(struct run *run, int32_t who)
   fleet_demand(&run->fleet, who, wants);
 }
 
+/* All go at one time, and those that come in their places name another limit. */
+static void replace_all(struct run *run)
+{
+  bool kills = dice(run, 2);
+  run->down_until_ns = run->fleet.now + dice(run, 30 * SECOND);
+  run->fleet.url_limit = 1 + (int32_t)dice(run, 4 * run->fleet.size);
+  for (int32_t who = 0; who < run->fleet.size; who++)
+    gone(run, who, kills);
+}
+
 /* A seed's own choice of what happens: each kind is as likely as its weight says. */
 static void strike(struct run *run)
 {
-  static const char *const names[] = {"kill", "leave", "join", "lose", "away", "cut", "clock", "stop"};
+  static const char *const names[] = {"kill", "leave", "join", "lose", "away", "cut", "clock", "stop", "all"};
   const struct weights *weights = &run->scenario->weights;
   const int *weight = &weights->kill;
   int kinds = sizeof *weights / sizeof *weight, sum = 0, kind = 0;
@@ -269,7 +294,7 @@ static void strike(struct run *run)
       gone(run, (who + i) % run->fleet.size, true);
   else if (kind == 1)
     gone(run, who, false);
-  else if (kind == 2 && !member->id)
+  else if (kind == 2 && !member->id && run->fleet.now >= run->down_until_ns)
     rejoin(run, who);
   else if (kind == 3)
     fleet_lose(&run->fleet);
@@ -281,6 +306,8 @@ static void strike(struct run *run)
     set_clock(run);
   else if (kind == 7)
     member->stopped_until_ns = run->fleet.now + time;
+  else if (kind == 8)
+    replace_all(run);
   disturb(run, kind >= 3 ? time : 0);
 }
 
@@ -407,6 +434,20 @@ static void test_simulation__members_that_are_cut_off_keep_and_others_are_stoppe
   run_seeds(&scenario, 200);
 }
 
+/* Some are cut off meanwhile, and live by what the limit before granted them until their terms are over. */
+static void test_simulation__all_are_replaced_by_others_with_another_limit(void **state)
+{
+  (void)state;
+  static const struct scenario scenario = {.name = "another limit",
+                                           .weights = {1, 1, 2, 0, 1, 4, .all = 3},
+                                           .all_yield = true,
+                                           .chaos_ns = 120 * SECOND,
+                                           .calm_ns = 60 * SECOND,
+                                           .lost = 10,
+                                           .late = 20};
+  run_seeds(&scenario, 200);
+}
+
 static void test_simulation__of_a_hundred_thirty_are_killed(void **state)
 {
   (void)state;
@@ -432,7 +473,7 @@ static void test_simulation__ten_thousand_members(void **state)
                                            .kills = 300,
                                            .chaos_ns = 5 * SECOND,
                                            .calm_ns = 70 * SECOND};
-  run_seeds(&scenario, 1);
+  run_seeds(&scenario, 2);
 }
 
 int main(void)
@@ -442,6 +483,7 @@ int main(void)
       cmocka_unit_test(test_simulation__the_ledger_is_lost_away_and_its_clock_is_set),
       cmocka_unit_test(test_simulation__members_that_are_cut_off_yield),
       cmocka_unit_test(test_simulation__members_that_are_cut_off_keep_and_others_are_stopped),
+      cmocka_unit_test(test_simulation__all_are_replaced_by_others_with_another_limit),
       cmocka_unit_test(test_simulation__of_a_hundred_thirty_are_killed),
       cmocka_unit_test(test_simulation__ten_thousand_members),
   };

@@ -559,7 +559,7 @@ static void test_ctl__budget_shows_its_members(void **state)
   snprintf(named, sizeof named, "host:ctl-%s", own);
   snprintf(url, sizeof url, "%s?limit=7", named);
   REFUSES(3, "has a pool with the budget", "budget", "--once", named);
-  REFUSES(2, "a URL begins with SCHEME:", "budget", "--once", "orders");
+  REFUSES(2, "a budget is a URL", "budget", "--once", "orders");
   REFUSES(3, "no budget is kept by 'oracle:'", "budget", "--once", "oracle://u:secret@host/orders");
   struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.name = "pri\033ces", .config.budget = url));
@@ -573,6 +573,7 @@ static void test_ctl__budget_shows_its_members(void **state)
   json_t *document = JSON(0, "budget", "--once", "--json", named), *members = json_object_get(document, "members");
   assert_int_equal(json_array_size(members), 1);
   assert_int_equal(json_integer_value(json_object_get(json_array_get(members, 0), "granted")), 1);
+  assert_int_equal(json_integer_value(json_object_get(json_array_get(members, 0), "share")), 1);
   assert_string_equal(json_string_value(json_object_get(json_array_get(members, 0), "language")), "c");
   json_decref(document);
   pool_put(lease);

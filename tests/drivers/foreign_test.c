@@ -829,6 +829,8 @@ static void a_wrong_url_says_what_the_description_wants(void **state)
       {"test://a", "&n=11", ":8:11: the parameter n is an integer from 1 to 10"},
       {"test://a", "&n=x", ":8:11: the parameter n is an integer from 1 to 10"},
       {"test://a", "&n=", ":8:11: the parameter n is an integer from 1 to 10"},
+      {"test://a", "&n=1&n=1", ": the URL sets n twice"},
+      {"test://a", "&n=1&description=b", ": the URL sets description twice"},
       {"test://a", "&n=1&mode=c", ":9:11: the parameter mode is one of: a, b"},
       {"test://a", "&n=1&ratio=1x", ":10:11: the parameter ratio is a number, such as 12 or 0.5"},
       {"test://a", "&n=1&mod=a",

@@ -259,6 +259,7 @@ static void test_a_wrong_url_is_refused_before_anything_is_connected_to(void **s
       {"mysql://app:" PASSWORD "@db/shop?reset=all", "connection, change_user, rollback, none"},
       {"mysql://app:" PASSWORD "@db/shop?compress=2", "compress must be 0 or 1"},
       {"mysql://app:" PASSWORD "@db/shop?max_reply_bytes=0", "max_reply_bytes must be a number from 1"},
+      {"mysql://app:" PASSWORD "@db/shop?reset=none&reset=rollback", "the URL sets reset twice"},
       {"mysql://app:" PASSWORD "@db/shop?reset_timeout_ms=5s", "reset_timeout_ms must be a number from 1"},
       {"mysql://app:" PASSWORD "@db/shop?ssl_mode=on", "disabled, preferred, required, verify_ca, verify_identity"},
       {"mysql://app:" PASSWORD "@db/shop?ssl_ca=/nowhere/ca.pem", "ssl_ca cannot be read: No such file"},

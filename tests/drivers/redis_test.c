@@ -209,6 +209,8 @@ static void test_redis__a_wrong_url_is_refused_without_being_quoted(void **state
       {"redis://:open-sesame@h?client_nam=x", "did you mean client_name?"},
       {"redis://:open-sesame@h?ca=/x", "for rediss://"},
       {"redis://:open-sesame@h?sesame=1", "there are ca"},
+      {"redis://:open-sesame@h?sesame=1&sesame=1", "there are ca"},
+      {"redis://:open-sesame@h?client_name=a&client_name=a", "the URL sets client_name twice"},
       {"redis://:open-sesame@h?max_reply_bytes=0", "max_reply_bytes must be a number"},
       {"redis://:open-sesame@h?max_reply_bytes=1k", "max_reply_bytes must be a number"},
       {"redis://:open-sesame@h?client_name=a%20b", "has a space"},

@@ -422,6 +422,7 @@ static void test_tcp__a_wrong_url_says_what_is_wrong(void **state)
       {"tcp://h:1?reply_until=x&reply_bytes=1", "not both"},
       {"tcp://h:1?reply_bytes=0", "reply_bytes must be a number"},
       {"tcp://h:1?max_reply_bytes=10&reply_bytes=11", "from 1 to 10"},
+      {"tcp://h:1?reply_bytes=1&reply_bytes=2", "the URL sets reply_bytes twice"},
       {"tls://h:1?verify=yes", "one of: full, ca, none"},
       {"tls://h:1?cert=/no/file", "the file of parameter cert: No such file"},
       {"tls://h:1?ca=/no/file", "the file of parameter ca: No such file"},

@@ -60,7 +60,7 @@ static pool_budget_stats_t sums_of(const char *url)
 /* What the ledger says of the member called so. */
 struct sought {
   const char *pool;
-  int32_t granted, target, wants, members;
+  int32_t granted, share, wants, members;
 };
 
 static int seek(void *user, const pool_budget_member_t *member)
@@ -70,7 +70,7 @@ static int seek(void *user, const pool_budget_member_t *member)
   if (strcmp(member->pool, sought->pool) == 0) {
     assert_int_equal(member->process, getpid());
     sought->granted = member->granted;
-    sought->target = member->target;
+    sought->share = member->share;
     sought->wants = member->wants;
   }
   sought->members++;
@@ -98,7 +98,7 @@ static void test_budget__a_url_that_is_wrong_says_what_to_do(void **state)
     int code;
     const char *says;
   } wrong[] = {
-      {"orders", POOL_E_INVALID, "a URL begins with SCHEME:"},
+      {"orders", POOL_E_INVALID, "a budget is a URL, as process:orders?limit=50"},
       {"process:orders", POOL_E_INVALID, "write ?limit=NUMBER"},
       {"process:orders?limit=0", POOL_E_INVALID, "limit of the budget must be from 1 to 2147483647"},
       {"process:orders?limit=-3", POOL_E_INVALID, "limit of the budget must be from 1"},
@@ -111,6 +111,8 @@ static void test_budget__a_url_that_is_wrong_says_what_to_do(void **state)
       {"host://elsewhere/orders?limit=4", POOL_E_INVALID, "host: has no host"},
       {"process:orders?limit=4&lost=sell", POOL_E_INVALID, "lost of the budget must be keep or yield"},
       {"process:orders?limit=4&term_ms=1", POOL_E_INVALID, "term_ms of the budget must be from 500"},
+      {"process:orders?limit=4&limit=5", POOL_E_INVALID, "the URL of the budget 'orders' sets limit twice"},
+      {"host:orders?limit=4&term_ms=500&term_ms=500", POOL_E_INVALID, "the budget 'orders' sets term_ms twice"},
       {"zookeeper://host/orders?limit=4", POOL_E_DRIVER, "no budget is kept by 'zookeeper:'"},
       {"fleet://user:secret@host/orders?limit=4", POOL_E_DRIVER, "no budget is kept by 'fleet:'"},
   };
@@ -125,6 +127,17 @@ static void test_budget__a_url_that_is_wrong_says_what_to_do(void **state)
       fail_msg("%s: %s", wrong[i].url, error.message);
     assert_null(pool);
   }
+}
+
+/* As the budget of a pool it means that there is none. */
+static void test_budget__an_empty_url_is_told_what_a_budget_looks_like(void **state)
+{
+  (void)state;
+  pool_budget_t *budget = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(pool_budget_open("", &budget, &error), POOL_E_INVALID);
+  assert_non_null(strstr(error.message, "process:orders?limit=50"));
+  assert_null(strstr(error.message, "postgres"));
 }
 
 static void test_budget__a_pool_without_one_shares_nothing(void **state)
@@ -252,8 +265,8 @@ static void test_budget__shares_go_by_weight_and_a_floor_is_one_s_own(void **sta
   for (int i = 0; i < 3; i++)
     threads_start(threads + i * EACH, EACH, use_until_enough, pools[i]);
   wait_until(servers[0].open_now == 6 && servers[1].open_now == 2 && servers[2].open_now == 4);
-  wait_until(member_of(url, "one").target == 6 && member_of(url, "two").target == 2 &&
-             member_of(url, "three").target == 4);
+  wait_until(member_of(url, "one").share == 6 && member_of(url, "two").share == 2 &&
+             member_of(url, "three").share == 4);
   enough = true;
   threads_end(threads, 3 * EACH);
   for (int i = 0; i < 3; i++)
@@ -536,7 +549,7 @@ static void test_budget__a_pool_whose_share_is_none_sees_that_a_process_was_kill
   struct getter getter = {.keeps = true};
   getter_queue(&getter, pool, -1);
   struct sought one;
-  wait_until((one = member_of(host_url, "one"), one.wants == 1 && one.target == 0));
+  wait_until((one = member_of(host_url, "one"), one.wants == 1 && one.share == 0));
   assert_int_equal(kill(child, SIGKILL), 0);
   pool_lease_t lease = getter_end(&getter);
   assert_true(lease > 0);
@@ -586,6 +599,7 @@ int main(void)
 #define NAMED(name) cmocka_unit_test_setup(name, name_budgets)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_budget__a_url_that_is_wrong_says_what_to_do),
+      cmocka_unit_test(test_budget__an_empty_url_is_told_what_a_budget_looks_like),
       cmocka_unit_test(test_budget__a_pool_without_one_shares_nothing),
       NAMED(test_budget__the_sum_is_never_above_the_limit),
       NAMED(test_budget__what_is_idle_in_one_is_closed_for_another),

@@ -124,7 +124,7 @@ func memberOf(member *C.struct_member) BudgetMember {
 	return BudgetMember{Host: C.GoString(&member.host[0]), Language: C.GoString(&member.language[0]),
 		Pool: C.GoString(&member.pool[0]), Process: int(is.process),
 		Asked: time.Duration(is.asked_ms) * time.Millisecond, Waits: time.Duration(is.waits_ms) * time.Millisecond,
-		Granted: int(is.granted), Share: int(is.target), Open: int(is.open), Wants: int(is.wants),
+		Granted: int(is.granted), Share: int(is.share), Open: int(is.open), Wants: int(is.wants),
 		Waiting: int(is.waiting), Weight: int(is.weight), Floor: int(is.floor)}
 }
 

@@ -59,7 +59,7 @@ typedef struct {
   int64_t asked_ms;     /**< for how long it has said nothing */
   int64_t waits_ms;     /**< for how long its first waiter waits; -1: none does */
   int32_t granted;      /**< permits that it has */
-  int32_t target;       /**< what it is to come to, its share */
+  int32_t share;        /**< what it is to come to; of a fleet as it was told last */
   int32_t open;         /**< connections that it has open, or is opening or closing */
   int32_t wants;        /**< what it would have if there was no limit */
   int32_t waiting;      /**< waiters in its queue */
