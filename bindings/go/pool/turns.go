@@ -11,20 +11,23 @@ import (
 
 const (
 	mostLeases = 16   // of a turn; a power of two, as all turns are
+	turnPart   = 8    // a turn lasts this part of `Fairness` at most
 	passedBy   = 1000 // changes of hands of other connections one after the other: then another one is watched
 
 	// Leases come in bursts: one goroutine has several while the next waits for a processor with its own.  So they are watched
 	// for this many, or for this many turns where they are long.
 	watchedLeases = 64
-	watchedTurns  = 16
+	watchedTurns  = 16 * turnPart
 )
 
 // How many leases of a connection goroutines that run may have one after the other while others wait: a turn.  Its last one
 // takes the connection to the first waiter.
 //
 // To change goroutines costs more than a short lease, and next to nothing beside one that asks a server.  So a turn has
-// `mostLeases` where these are short, and few or one where they are long: together they last about `Fairness` at most.  How
-// long a lease lasts is found at one connection, where it changes hands; no other release reads a clock.
+// `mostLeases` where these are short, and few or one where they are long: together they last an eighth of `Fairness` at
+// most.  That is many times what a change of hands takes, so a longer turn would save little, and a waiter waits for the
+// turns of all before it.  How long a lease lasts is found at one connection, where it changes hands; no other release
+// reads a clock.
 //
 // Shared: `within`, with all that release.  What is watched belongs to the holder of the mutex, and others pass by.
 type turns struct {
@@ -39,7 +42,7 @@ type turns struct {
 }
 
 func (t *turns) begin(v *view, fairness time.Duration) {
-	if t.lasting = int64(fairness); t.lasting > 0 {
+	if t.lasting = int64(fairness / turnPart); t.lasting > 0 {
 		t.set(v, mostLeases) // until it is known how long leases last
 		t.anew.Store(true)
 	}

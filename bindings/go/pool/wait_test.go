@@ -13,7 +13,11 @@ import (
 	"libpool.example/go/pool"
 )
 
-const turn = 16 // leases at most, as in turns.go
+// As in turns.go.
+const (
+	turn     = 16 // leases at most
+	turnPart = 8  // of Config.Fairness, which a turn lasts at most
+)
 
 // A goroutine that waits in the queue for one lease.
 type patient struct {
@@ -84,20 +88,41 @@ func shareUntil(t *testing.T, p *pool.Pool[*connection], goroutines, least, most
 }
 
 func TestATurnHasManyShortLeasesOrALongOne(t *testing.T) {
-	long := func() { time.Sleep(20 * time.Millisecond) } // how long a lease lasts
+	const lasting = 10 * time.Millisecond
+	long := func() { time.Sleep(lasting) }
 	for _, connections := range []int{1, 8} {
-		p, _ := newPool(t, pool.Config{MaxOpen: connections, Fairness: 20 * time.Millisecond})
+		p, _ := newPool(t, pool.Config{MaxOpen: connections, Fairness: turnPart * lasting})
 		shareUntil(t, p, 3*connections, 1, 1, long)
 		shareUntil(t, p, 3*connections, turn, turn, runtime.Gosched)
 		shareUntil(t, p, 3*connections, 1, 1, long)
 	}
 }
 
+func TestATurnLastsNoLongerThanAPartOfFairness(t *testing.T) {
+	const short, long = time.Millisecond, 8 * time.Millisecond // Fairness; 0 means the first of them
+	for _, each := range []struct {
+		fairness, lease time.Duration
+		leases          int
+	}{
+		{0, 0, turn}, {0, 7 * time.Microsecond, turn}, {0, 8 * time.Microsecond, 8}, {0, 62 * time.Microsecond, 2},
+		{0, 63 * time.Microsecond, 1}, {0, 150 * time.Microsecond, 1}, {0, time.Hour, 1},
+		{short, 62 * time.Microsecond, 2}, {short, 63 * time.Microsecond, 1},
+		{long, 62 * time.Microsecond, turn}, {long, 150 * time.Microsecond, 4}, {long, time.Millisecond, 1},
+		{time.Microsecond, 0, turn}, {time.Microsecond, time.Microsecond, 1}, {-1, 0, 1},
+	} {
+		p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: each.fairness})
+		if leases := p.LearnThatLeasesLast(each.lease); leases != each.leases {
+			t.Errorf("fairness %v, leases of %v: a turn has %d leases, not %d", each.fairness, each.lease, leases, each.leases)
+		}
+	}
+}
+
 func TestTimeInWhichNobodyWaitsMakesNoLeaseLonger(t *testing.T) {
-	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: 5 * time.Millisecond})
-	shareUntil(t, p, 3, 1, 1, func() { time.Sleep(5 * time.Millisecond) })
+	const lasting = 2 * time.Millisecond
+	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: turnPart * lasting})
+	shareUntil(t, p, 3, 1, 1, func() { time.Sleep(lasting) })
 	shareUntil(t, p, 3, turn, turn, runtime.Gosched)
-	time.Sleep(200 * time.Millisecond) // many turns
+	time.Sleep(200 * lasting) // longer than leases are watched
 	lease := get(t, p)
 	w := wait(t, p)
 	for !w.served.Load() {
@@ -110,16 +135,32 @@ func TestTimeInWhichNobodyWaitsMakesNoLeaseLonger(t *testing.T) {
 	}
 }
 
+// One that waits is served before the goroutine that releases gets again.
+func handOver(t *testing.T, p *pool.Pool[*connection]) {
+	t.Helper()
+	lease := get(t, p)
+	w := wait(t, p)
+	release(t, lease)
+	again := get(t, p)
+	if !w.served.Load() {
+		t.Error("one that came later was served first")
+	}
+	release(t, again)
+	succeed(t, <-w.done)
+}
+
 func TestInStrictOrderEachReleaseHandsOver(t *testing.T) {
 	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: -1})
 	for round := 0; round < 2*turn; round++ {
-		lease := get(t, p)
-		w := wait(t, p)
-		release(t, lease)
-		release(t, get(t, p))
-		if succeed(t, <-w.done); !w.served.Load() {
-			t.Error("one that came later was served first")
-		}
+		handOver(t, p)
+	}
+}
+
+func TestEachReleaseHandsOverWhereALeaseAsksAServer(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1})
+	for round := 0; round < 2*turn; round++ {
+		p.LearnThatLeasesLast(150 * time.Microsecond) // those of this test are shorter
+		handOver(t, p)
 	}
 }
 
