@@ -13,11 +13,7 @@ import (
 	"libpool.example/go/pool"
 )
 
-// As in turns.go.
-const (
-	turn     = 16 // leases at most
-	turnPart = 8  // of Config.Fairness, which a turn lasts at most
-)
+const turn = 16 // leases at most, as in turns.go
 
 // A goroutine that waits in the queue for one lease.
 type patient struct {
@@ -88,41 +84,39 @@ func shareUntil(t *testing.T, p *pool.Pool[*connection], goroutines, least, most
 }
 
 func TestATurnHasManyShortLeasesOrALongOne(t *testing.T) {
-	const lasting = 10 * time.Millisecond
-	long := func() { time.Sleep(lasting) }
+	long := func() { time.Sleep(20 * time.Millisecond) } // how long a lease lasts
 	for _, connections := range []int{1, 8} {
-		p, _ := newPool(t, pool.Config{MaxOpen: connections, Fairness: turnPart * lasting})
+		p, _ := newPool(t, pool.Config{MaxOpen: connections, Fairness: 20 * time.Millisecond})
 		shareUntil(t, p, 3*connections, 1, 1, long)
 		shareUntil(t, p, 3*connections, turn, turn, runtime.Gosched)
 		shareUntil(t, p, 3*connections, 1, 1, long)
 	}
 }
 
-func TestATurnLastsNoLongerThanAPartOfFairness(t *testing.T) {
-	const short, long = time.Millisecond, 8 * time.Millisecond // Fairness; 0 means the first of them
-	for _, each := range []struct {
-		fairness, lease time.Duration
-		leases          int
-	}{
-		{0, 0, turn}, {0, 7 * time.Microsecond, turn}, {0, 8 * time.Microsecond, 8}, {0, 62 * time.Microsecond, 2},
-		{0, 63 * time.Microsecond, 1}, {0, 150 * time.Microsecond, 1}, {0, time.Hour, 1},
-		{short, 62 * time.Microsecond, 2}, {short, 63 * time.Microsecond, 1},
-		{long, 62 * time.Microsecond, turn}, {long, 150 * time.Microsecond, 4}, {long, time.Millisecond, 1},
-		{time.Microsecond, 0, turn}, {time.Microsecond, time.Microsecond, 1}, {-1, 0, 1},
+func TestALeaseIsATurnWhereItLastsLongerThanAChangeOfHands(t *testing.T) {
+	const us = time.Microsecond
+	for fairness, turns := range map[time.Duration]map[time.Duration]int{
+		0: { // a millisecond
+			0: turn, 31 * us: turn, 32 * us: turn / 2, 41 * us: turn / 2, 42 * us: turn / 4, 62 * us: turn / 4,
+			63 * us: 1, 150 * us: 1, time.Hour: 1},
+		4 * time.Millisecond: {125 * us: turn, 150 * us: turn / 2, 250 * us: turn / 4, 251 * us: 1},
+		us:                   {0: turn, us: 1},
+		-1:                   {0: 1, 150 * us: 1},
 	} {
-		p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: each.fairness})
-		if leases := p.LearnThatLeasesLast(each.lease); leases != each.leases {
-			t.Errorf("fairness %v, leases of %v: a turn has %d leases, not %d", each.fairness, each.lease, leases, each.leases)
+		for lease, want := range turns {
+			p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: fairness})
+			if leases := p.LearnThatLeasesLast(lease); leases != want {
+				t.Errorf("fairness %v, leases of %v: a turn has %d leases, not %d", fairness, lease, leases, want)
+			}
 		}
 	}
 }
 
 func TestTimeInWhichNobodyWaitsMakesNoLeaseLonger(t *testing.T) {
-	const lasting = 2 * time.Millisecond
-	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: turnPart * lasting})
-	shareUntil(t, p, 3, 1, 1, func() { time.Sleep(lasting) })
+	p, _ := newPool(t, pool.Config{MaxOpen: 1, Fairness: 10 * time.Millisecond})
+	shareUntil(t, p, 3, 1, 1, func() { time.Sleep(5 * time.Millisecond) })
 	shareUntil(t, p, 3, turn, turn, runtime.Gosched)
-	time.Sleep(200 * lasting) // longer than leases are watched
+	time.Sleep(200 * time.Millisecond) // longer than leases are watched
 	lease := get(t, p)
 	w := wait(t, p)
 	for !w.served.Load() {
