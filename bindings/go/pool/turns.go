@@ -78,9 +78,9 @@ func (t *turns) watch(lease, now int64) {
 }
 
 // The largest power of two of leases that a turn should have: where they last twice as long, a quarter as many.  A burst of
-// short leases makes turns longer by one step only.
+// short leases, or a moment without a processor, changes turns by one step only.
 func (t *turns) learn(v *view, each int64) {
 	times := min(max(t.fairness/longPart/max(each, 1), 1), mostTimes)
-	now := t.within.Load()/uint64(v.is.generation) + 1
-	t.set(v, uint64(min(1<<(bits.Len64(uint64(times*times))-1), int64(2*now))))
+	should, now := int64(1)<<(bits.Len64(uint64(times*times))-1), int64(t.within.Load()/uint64(v.is.generation)+1)
+	t.set(v, uint64(min(max(should, now/2), 2*now)))
 }

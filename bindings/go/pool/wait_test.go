@@ -84,9 +84,9 @@ func shareUntil(t *testing.T, p *pool.Pool[*connection], goroutines, least, most
 }
 
 func TestATurnHasManyShortLeasesOrALongOne(t *testing.T) {
-	long := func() { time.Sleep(20 * time.Millisecond) } // how long a lease lasts
+	long := func() { time.Sleep(10 * time.Millisecond) } // how long a lease lasts
 	for _, connections := range []int{1, 8} {
-		p, _ := newPool(t, pool.Config{MaxOpen: connections, Fairness: 20 * time.Millisecond})
+		p, _ := newPool(t, pool.Config{MaxOpen: connections, Fairness: 10 * time.Millisecond})
 		shareUntil(t, p, 3*connections, 1, 1, long)
 		shareUntil(t, p, 3*connections, turn, turn, runtime.Gosched)
 		shareUntil(t, p, 3*connections, 1, 1, long)
@@ -108,6 +108,18 @@ func TestALeaseIsATurnWhereItLastsLongerThanAChangeOfHands(t *testing.T) {
 			if leases := p.LearnThatLeasesLast(lease); leases != want {
 				t.Errorf("fairness %v, leases of %v: a turn has %d leases, not %d", fairness, lease, leases, want)
 			}
+		}
+	}
+}
+
+func TestOneLongLeaseChangesTurnsByOneStep(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1})
+	for _, each := range []struct {
+		lease  time.Duration
+		leases int
+	}{{time.Hour, 8}, {0, turn}, {time.Hour, 8}, {time.Hour, 4}, {time.Hour, 2}, {time.Hour, 1}, {0, 2}, {0, 4}, {time.Hour, 2}} {
+		if leases := p.LearnOnce(each.lease); leases != each.leases {
+			t.Errorf("after leases of %v a turn has %d leases, not %d", each.lease, leases, each.leases)
 		}
 	}
 }
