@@ -36,7 +36,7 @@ type Config struct {
 	RetirePercent int           // at most this percentage ends in one interval of MaxLifetime; default 10
 	Paused        bool          // begins as after a Pause, which one Resume takes back; Initial are opened
 	BreakerAfter  int           // after this many failed opens (with RetryMin) gets fail at once; default 5, -1: never
-	Fairness      time.Duration // how long users that run keep a connection while others wait; default 1 ms, negative: 0
+	Fairness      time.Duration // bounds how long users that run keep a connection while others wait; default 1 ms, negative: 0
 	GetTimeout    time.Duration // how long a Get takes at most; default 30 s
 	OpenTimeout   time.Duration // an open that takes longer is given up; default: GetTimeout, but at least 30 s; not with a driver
 	CallTimeout   time.Duration // how long a call through a driver takes at most; default: no limit

@@ -58,3 +58,17 @@ func (p *Pool[C]) Fairness() time.Duration { return p.fairness }
 func (p *Pool[C]) LeasesOfATurn() int {
 	return int(p.view.turns.within.Load()/uint64(p.view.is.generation)) + 1
 }
+
+// LearnThatLeasesLast is how many leases of a connection make a turn once it is known how long they last.
+func (p *Pool[C]) LearnThatLeasesLast(each time.Duration) int {
+	for leases := 1; leases < mostLeases; leases *= 2 { // it changes by one step at a time
+		p.LearnOnce(each)
+	}
+	return p.LeasesOfATurn()
+}
+
+// LearnOnce is how many they are after leases of one connection were watched that lasted so long.
+func (p *Pool[C]) LearnOnce(each time.Duration) int {
+	p.view.turns.learn(&p.view, int64(each))
+	return p.LeasesOfATurn()
+}
