@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "slot/slot.h"
+#include "decide/attention.h"
 #include "decide/count.h"
 #include "decide/event_queue.h"
 #include "decide/give.h"
@@ -175,14 +176,19 @@ static __attribute__((noinline)) bool tell_listeners(struct pool *pool, const st
   return same;
 }
 
-/* Tells one kind, with what `event` has of the members that its kind fills.  Inline, so that no event is made where
-   nobody listens.  Returns whether this is still the same process (callback.h). */
-static inline bool tell(struct pool *pool, int number, pool_event_t event)
+/* Tells one kind, with what `event` has of the members that its kind fills; its line is logged if it is news.  Inline, so
+   that no event is made where nobody listens.  Returns whether this is still the same process (callback.h). */
+static inline bool tell_if_news(struct pool *pool, int number, bool news, pool_event_t event)
 {
   const struct kind *kind = &kinds[number];
   bool wanted = kind->event && is_wanted(&pool->config, kind->event);
-  bool logged = kind->line && pool->config.log;
+  bool logged = kind->line && pool->config.log && news;
   return __builtin_expect(!wanted && !logged, 1) || tell_listeners(pool, kind, event, wanted, logged);
+}
+
+static inline bool tell(struct pool *pool, int number, pool_event_t event)
+{
+  return tell_if_news(pool, number, true, event);
 }
 
 /* ---- connections and leases ---- */
@@ -202,8 +208,8 @@ void event_opened(struct pool *pool, int64_t connection, int64_t took_ns)
 void event_open_failed(struct pool *pool, int64_t connection, const pool_error_t *error, int64_t took_ns)
 {
   PROBE_OPEN_FAILED(pool, error->code, error->message, connection);
-  tell(
-      pool, KIND_OPEN_FAILED,
+  tell_if_news(
+      pool, KIND_OPEN_FAILED, !attention_closed(pool), /* a close gives up the opens that are under way */
       (pool_event_t){.connection = connection, .code = error->code, .duration_ns = took_ns, .message = error->message});
 }
 

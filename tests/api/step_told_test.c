@@ -393,6 +393,22 @@ static void test_step_told__an_event_has_what_a_callback_would_get(void **state)
   step_finish(pool, 0);
 }
 
+static void test_step_told__what_a_close_gave_up_is_an_event_and_no_line(void **state)
+{
+  (void)state;
+  pool_step_event_t event;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool_able(PLAN(.config.event_mask = 1 << POOL_EVENT_OPEN_FAILED), POOL_STEP_EVENTS | POOL_STEP_LOG);
+  assert_opens(pool, 0, 0, &step);
+  pool_close(pool, 0);
+  pool_step_done(step.claim, &failed_work, NULL, &step);
+  assert_true(next_event(pool, &event));
+  assert_int_equal(event.event, POOL_EVENT_OPEN_FAILED);
+  assert_string_equal(event.message, "refused");
+  assert_string_equal(event.line, "");
+  step_finish(pool, 0);
+}
+
 static void test_step_told__a_leak_is_found_by_a_look_and_told_with_its_tag(void **state)
 {
   (void)state;
@@ -492,6 +508,7 @@ int main(void)
       cmocka_unit_test(test_step_told__threads_that_wait_for_each_other_are_found_where_tickets_are_threads),
       cmocka_unit_test(test_step_told__every_event_of_a_connection_and_a_get_comes_in_order),
       cmocka_unit_test(test_step_told__an_event_has_what_a_callback_would_get),
+      cmocka_unit_test(test_step_told__what_a_close_gave_up_is_an_event_and_no_line),
       cmocka_unit_test(test_step_told__a_leak_is_found_by_a_look_and_told_with_its_tag),
       cmocka_unit_test(test_step_told__who_does_not_fetch_is_told_how_many_were_lost),
       cmocka_unit_test(test_step_told__nothing_is_kept_for_who_fetches_nothing),
