@@ -110,7 +110,7 @@ class KeeperTest < Minitest::Test
     pool = pool_of(1, background_reset: true, reset: ->(_) { resets << Thread.current.name })
     pool.with { |connection| connection }
     assert_equal 'libpool keeper', resets.pop
-    pool.with(timeout: 5) { |connection| assert_equal 1, connection.number }
+    pool.with(timeout: 60) { |connection| assert_equal 1, connection.number }
     pool.close
   end
 

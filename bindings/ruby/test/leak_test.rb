@@ -50,8 +50,8 @@ class LeakTest < Minitest::Test
     pools = Array.new(4) { pool_of(1, log: ->(_, _) {}) }
     pools.each { |pool| lose_one(pool, 'a report') }
     threads = pools.map { |pool| Thread.new { pool.with(timeout: 60) { true } } }
-    eventually(40) { threads.any? { |thread| !thread.alive? } } # an old pointer on a stack may hold some
-    eventually(40) { GC.start || threads.none?(&:alive?) }
+    eventually(60) { threads.any? { |thread| !thread.alive? } } # an old pointer on a stack may hold some
+    eventually(60) { GC.start || threads.none?(&:alive?) }
     assert_equal [true] * 4, threads.map(&:value)
     pools.each(&:close)
   end
