@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The Go binding: vet, its tests and the cases of all languages with the race detector, these again with all pointers
-# checked that C gets, and a program in a folder of its own that uses what was installed.
+# The Go binding: vet, its tests and the cases of all languages with the race detector and with all pointers checked that C
+# gets, these cases once more without, and a program in a folder of its own that uses what was installed.
 find_program(POOL_GO go HINTS /usr/local/go/bin)
 if(NOT POOL_GO)
   message(FATAL_ERROR "The Go binding needs Go 1.19 or newer (Debian: apt-get install golang-go)")
@@ -12,11 +12,20 @@ set(environment "GOCACHE=${POOL_GO_CACHE};GOFLAGS=-mod=mod -tags=pool_system;GOP
 add_test(NAME go.vet COMMAND ${POOL_GO} vet ./...)
 add_test(NAME go.race COMMAND ${POOL_GO} test -race -vet=off -count=1 ./internal/... ./pool ./rpcpool ./expvar)
 add_test(NAME go.scenarios COMMAND ${POOL_GO} test -race -vet=off -count=1 -timeout=200s ./scenarios)
-add_test(NAME go.pointers COMMAND ${POOL_GO} test -vet=off -count=1 ./scenarios)
+add_test(NAME go.scenarios.plain COMMAND ${POOL_GO} test -vet=off -count=1 ./scenarios)
 set(in_build_folder "${environment};PKG_CONFIG_PATH=${PROJECT_BINARY_DIR}/uninstalled")
 list(APPEND in_build_folder POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>
      POOL_SCENARIOS=${CMAKE_CURRENT_SOURCE_DIR}/scenarios.json)
-set_tests_properties(go.vet go.race go.scenarios go.pointers PROPERTIES
+# The check of pointers: until Go 1.21 this was a matter of running, and since then of building, for which Go's own packages
+# are compiled anew.  So what has the race detector has both, and they are compiled once for it.
+execute_process(COMMAND ${CMAKE_COMMAND} -E env GOEXPERIMENT=cgocheck2 ${POOL_GO} version
+                RESULT_VARIABLE refused OUTPUT_QUIET ERROR_QUIET)
+if(refused)
+  set(check_pointers GODEBUG=cgocheck=2)
+else()
+  set(check_pointers GOEXPERIMENT=cgocheck2)
+endif()
+set_tests_properties(go.vet go.race go.scenarios go.scenarios.plain PROPERTIES
   LABELS go TIMEOUT 900 WORKING_DIRECTORY ${PROJECT_BINARY_DIR}/go ENVIRONMENT "${in_build_folder}")
 # A module of its own, for it needs others, which tools/test has fetched.
 execute_process(COMMAND ${POOL_GO} env GOVERSION OUTPUT_VARIABLE version)
@@ -40,14 +49,6 @@ foreach(theirs puddle pgxpool)
                                             ${PROJECT_BINARY_DIR} ${POOL_GO} $<TARGET_FILE:postgres_run>)
   set_tests_properties(go.theirs.${theirs} PROPERTIES LABELS go TIMEOUT 900 ENVIRONMENT "${with_proxy}")
 endforeach()
-# Until Go 1.21 this was a matter of running, and since then it is one of building.
-execute_process(COMMAND ${CMAKE_COMMAND} -E env GOEXPERIMENT=cgocheck2 ${POOL_GO} version
-                RESULT_VARIABLE refused OUTPUT_QUIET ERROR_QUIET)
-if(refused)
-  set_property(TEST go.pointers APPEND PROPERTY ENVIRONMENT GODEBUG=cgocheck=2)
-else()
-  set_property(TEST go.pointers APPEND PROPERTY ENVIRONMENT GOEXPERIMENT=cgocheck2)
-endif()
 add_test(NAME go.install COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/packaging/go.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}
                                  ${POOL_GO})
 # The library inside: as programs get it from a module proxy, and on a processor of 32 bits.
@@ -59,11 +60,16 @@ set_tests_properties(go.install go.module go.32bit PROPERTIES LABELS "go;packagi
 # Go's own packages are compiled once for those that use them: by peer.build, and by go.race for the race detector.  Two
 # that ran at a time would both compile them.  What takes longest begins first.
 set_tests_properties(go.race go.vet PROPERTIES DEPENDS peer.build)
-set_tests_properties(go.install go.theirs.pgxpool PROPERTIES DEPENDS go.vet)
+set_tests_properties(go.install go.scenarios.plain go.theirs.pgxpool PROPERTIES DEPENDS go.vet)
 set_tests_properties(go.scenarios go.module go.puddle go.theirs.puddle PROPERTIES DEPENDS go.race)
-set_tests_properties(go.race go.vet go.scenarios go.pointers go.module go.32bit go.puddle go.theirs.puddle go.theirs.pgxpool
+set_tests_properties(go.race go.vet go.scenarios go.module go.32bit go.puddle go.theirs.puddle go.theirs.pgxpool
                      PROPERTIES PROCESSORS 2)
-set_tests_properties(go.module go.32bit go.pointers PROPERTIES COST 100)
+set_tests_properties(go.module go.32bit PROPERTIES COST 100)
 if(TEST go.prometheus)
   set_tests_properties(go.prometheus PROPERTIES DEPENDS go.race PROCESSORS 2)
 endif()
+foreach(test go.race go.scenarios go.prometheus go.puddle go.theirs.puddle go.module)
+  if(TEST ${test})
+    set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT ${check_pointers})
+  endif()
+endforeach()

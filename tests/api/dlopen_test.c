@@ -45,7 +45,7 @@ enum { THREADS = 4, ROUNDS = 1000 };
 static const char *library_path, *plugin_paths[2];
 
 /* How many seconds a thing may take that should be done at once. */
-static long patience = 10;
+static long patience = 60;
 
 /* Goes on when it is true; fails when the patience is at its end. */
 #define wait_until(condition)                                                                                          \

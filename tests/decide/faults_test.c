@@ -165,8 +165,8 @@ static void test_faults__a_child_has_the_full_capacity(void **state)
   assert_true(getter.result > 0);
   pid_t child = fork();
   if (child == 0) {
-    alarm(20);
-    pool_lease_t lease = pool_get_for(pool, 500);
+    alarm(60);
+    pool_lease_t lease = pool_get_for(pool, 30000);
     _exit(lease > 0 && pool_put(getter.result) == POOL_E_STALE && pool_put(lease) == 0 ? 0 : 1);
   }
   int status;

@@ -114,7 +114,7 @@ class EventTest {
             .builder()
             .events(events::add)
             .log(log)
-            .leakAfter(Duration.ofMillis(50))
+            .leakAfter(Duration.ofSeconds(1)) // it has its tag by then
             .leakReport(leaks::add)
             .set("event_mask", 1L << CoreConstants.POOL_EVENT_LEAK_RETURNED)
             .build()) {

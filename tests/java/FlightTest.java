@@ -57,7 +57,7 @@ class FlightTest {
       database.shut();
       var first = GatedSource.get(source);
       Fakes.until(() -> source.getThreadsAwaitingConnection() == 1);
-      double opening = GatedSource.seconds();
+      double opening = database.secondsOfAnOpen();
       database.open();
       var one = GatedSource.take(first);
       var second = GatedSource.get(source);

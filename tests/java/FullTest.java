@@ -35,7 +35,7 @@ class FullTest {
   @AfterEach
   void everythingWasClosedOnce() throws Exception {
     threads.shutdownNow();
-    assertTrue(threads.awaitTermination(10, TimeUnit.SECONDS));
+    assertTrue(threads.awaitTermination(60, TimeUnit.SECONDS));
     fakes.finish();
   }
 

@@ -10,6 +10,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 import org.h2.jdbcx.JdbcDataSource;
 
@@ -17,6 +18,7 @@ import org.h2.jdbcx.JdbcDataSource;
 final class GatedSource {
   private final JdbcDataSource h2 = new JdbcDataSource();
   private volatile CountDownLatch gate = new CountDownLatch(0);
+  private final AtomicInteger held = new AtomicInteger();
   private volatile SQLException failure;
 
   /** The first open of all, which loads many classes, is over then. */
@@ -62,7 +64,9 @@ final class GatedSource {
   }
 
   private Connection connect() throws Exception {
+    held.incrementAndGet();
     gate.await();
+    held.decrementAndGet();
     if (failure != null) {
       throw failure;
     }
@@ -88,10 +92,16 @@ final class GatedSource {
 
   static Connection take(CompletableFuture<Connection> got) throws Exception {
     try {
-      return got.get(10, TimeUnit.SECONDS);
+      return got.get(60, TimeUnit.SECONDS);
     } catch (ExecutionException e) {
       throw e.getCause() instanceof Exception cause ? cause : e;
     }
+  }
+
+  /** Lets some time of an open go by that waits at the gate, and returns how much at the least. */
+  double secondsOfAnOpen() throws InterruptedException {
+    Fakes.until(() -> held.get() > 0);
+    return seconds();
   }
 
   /** Lets some time go by, and returns how much at the least. */

@@ -34,7 +34,7 @@ class GetTest {
   @AfterEach
   void everythingWasClosedOnce() throws Exception {
     threads.shutdownNow();
-    assertTrue(threads.awaitTermination(10, TimeUnit.SECONDS));
+    assertTrue(threads.awaitTermination(60, TimeUnit.SECONDS));
     fakes.finish();
   }
 
@@ -214,7 +214,7 @@ class GetTest {
   @Test
   void aTimeoutIsKept() throws Exception {
     try (var pool = fakes.builder().name("short").maxOpen(1).getTimeout(Duration.ofMillis(30)).build()) {
-      try (var lease = pool.get()) {
+      try (var lease = pool.get(Duration.ofSeconds(60))) { // for an open may take longer
         for (int i = 0; i < 5; i++) {
           var thrown = new AtomicReference<PoolTimeoutException>();
           long took =
@@ -223,7 +223,7 @@ class GetTest {
                     thrown.set(assertThrows(PoolTimeoutException.class, () -> pool.get(Duration.ofMillis(50))));
                     return null;
                   });
-          assertTrue(took >= 50 && took < 5000, "took " + took + " ms");
+          assertTrue(took >= 50 && took < 60_000, "took " + took + " ms");
           String message = thrown.get().getMessage();
           String expected =
               "short: no connection in time: \\d+ ms went by in the queue, 0 ms in open or check; "
@@ -233,7 +233,7 @@ class GetTest {
           assertEquals(-4, thrown.get().code());
         }
         long took = millis(() -> assertThrows(PoolTimeoutException.class, pool::get));
-        assertTrue(took >= 30 && took < 5000, "took " + took + " ms");
+        assertTrue(took >= 30 && took < 60_000, "took " + took + " ms");
         assertThrows(PoolTimeoutException.class, () -> pool.get(Duration.ofNanos(1)));
         assertTrue(lease.conn().isOpen());
       }
@@ -309,7 +309,7 @@ class GetTest {
       thread.start();
       untilWaiting(pool, 1);
       thread.interrupt();
-      thread.join(10_000);
+      thread.join(60_000);
       assertFalse(thread.isAlive());
       assertTrue(cleared.get());
       assertEquals(0, pool.stats().waiting());

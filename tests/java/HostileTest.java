@@ -225,13 +225,13 @@ class HostileTest {
       Future<Connection> first = threads.submit(() -> source.getConnection());
       Fakes.until(() -> hanging.get() > 0);
       Future<Connection> second = threads.submit(() -> source.getConnection());
-      assertFalse(threads.submit(source::isClosed).get(10, TimeUnit.SECONDS));
-      assertEquals("slow", threads.submit(source::getPoolName).get(10, TimeUnit.SECONDS));
+      assertFalse(threads.submit(source::isClosed).get(60, TimeUnit.SECONDS));
+      assertEquals("slow", threads.submit(source::getPoolName).get(60, TimeUnit.SECONDS));
       assertThrows(IllegalStateException.class, () -> source.setPoolName("other"));
-      var late = assertThrows(ExecutionException.class, () -> second.get(10, TimeUnit.SECONDS)).getCause();
+      var late = assertThrows(ExecutionException.class, () -> second.get(60, TimeUnit.SECONDS)).getCause();
       assertEquals(SQLTransientConnectionException.class, late.getClass());
       threads.submit(source::close).get(60, TimeUnit.SECONDS);
-      assertThrows(ExecutionException.class, () -> first.get(10, TimeUnit.SECONDS));
+      assertThrows(ExecutionException.class, () -> first.get(60, TimeUnit.SECONDS));
     } finally {
       gate.countDown();
       threads.shutdown();
@@ -277,8 +277,8 @@ class HostileTest {
       failing = Set.of("commit");
       assertThrows(SQLException.class, connection::commit);
       hangsIn = "close";
-      threads.submit(() -> close(connection)).get(10, TimeUnit.SECONDS);
-      threads.submit(() -> source.getConnection()).get(10, TimeUnit.SECONDS).close();
+      threads.submit(() -> close(connection)).get(60, TimeUnit.SECONDS);
+      threads.submit(() -> source.getConnection()).get(60, TimeUnit.SECONDS).close();
       Fakes.until(() -> hanging.get() == 1);
     } finally {
       gate.countDown();

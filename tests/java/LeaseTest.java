@@ -157,7 +157,7 @@ class LeaseTest {
       try (var lease = pool.get()) {
         first = lease.conn();
       }
-      try (var lease = pool.get(Duration.ofSeconds(10))) {
+      try (var lease = pool.get(Duration.ofSeconds(60))) {
         assertSame(first, lease.conn());
         assertEquals(List.of("libpool-clean"), List.copyOf(threads));
       }

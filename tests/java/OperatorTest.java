@@ -88,7 +88,7 @@ class OperatorTest {
       Threads.Task<Void> waiter = Threads.begin(() -> close(source.getConnection()));
       Fakes.until(() -> bean.getThreadsAwaitingConnection() == 1);
       one.close();
-      waiter.get(10, TimeUnit.SECONDS);
+      waiter.get(60, TimeUnit.SECONDS);
     }
     source.close();
     assertFalse(source.isRunning());
@@ -213,7 +213,7 @@ class OperatorTest {
     source.setConnectionTimeout(30_000);
     source.resumePool();
     source.resumePool();
-    waiter.get(10, TimeUnit.SECONDS);
+    waiter.get(60, TimeUnit.SECONDS);
     source.suspendPool();
     source.setConnectionTimeout(50);
     Threads.Task<Void> late = Threads.begin(() -> close(source.getConnection()));
@@ -235,7 +235,7 @@ class OperatorTest {
     Threads.Task<Void> waiter = Threads.begin(() -> close(source.getConnection()));
     Fakes.until(() -> source.getThreadsAwaitingConnection() == 1);
     assertEquals(0, source.resize(4));
-    waiter.get(10, TimeUnit.SECONDS);
+    waiter.get(60, TimeUnit.SECONDS);
     only.close();
     Fakes.until(() -> source.getIdleConnections() == 4);
     source.setMinimumIdle(2);
@@ -265,8 +265,8 @@ class OperatorTest {
     Fakes.until(() -> source.stats().closedLifetime() >= 3);
     source.setMaxLifetime(0);
     source.setMaximumPoolSize(1);
-    source.setConnectionTimeout(30);
     try (Connection out = source.getConnection()) {
+      source.setConnectionTimeout(30); // which an open may outlast
       assertThrows(SQLTransientConnectionException.class, source::getConnection);
     }
     source.setValidationTimeout(1_000);
@@ -339,7 +339,7 @@ class OperatorTest {
 
   private static void get(Threads.Task<Void> task) throws Throwable {
     try {
-      task.get(10, TimeUnit.SECONDS);
+      task.get(60, TimeUnit.SECONDS);
     } catch (java.util.concurrent.ExecutionException e) {
       throw e.getCause();
     }

@@ -47,7 +47,7 @@ final class Scenario {
         throw new AssertionError("step " + number + ", " + each + ": " + e.getMessage(), e);
       }
     }
-    assertEquals(0, pool.close(Duration.ofSeconds(10)), "connections are left");
+    assertEquals(0, pool.close(Duration.ofSeconds(60)), "connections are left");
     fakes.finish();
   }
 

@@ -102,7 +102,7 @@ abstract class Server implements AutoCloseable {
   public void close() throws Exception {
     if (server != null) {
       server.destroy();
-      if (!server.waitFor(10, TimeUnit.SECONDS)) {
+      if (!server.waitFor(60, TimeUnit.SECONDS)) {
         server.destroyForcibly().waitFor();
       }
     }

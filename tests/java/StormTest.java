@@ -62,7 +62,7 @@ class StormTest {
       leases.add(pool.get(Duration.ofSeconds(1)));
     }
     leases.forEach(Lease::close);
-    assertEquals(0, pool.close(Duration.ofSeconds(10)));
+    assertEquals(0, pool.close(Duration.ofSeconds(60)));
     fakes.finish();
   }
 
@@ -211,7 +211,7 @@ class StormTest {
                 }
               });
       Thread.sleep(round % 5);
-      assertEquals(0, pool.close(Duration.ofSeconds(10)));
+      assertEquals(0, pool.close(Duration.ofSeconds(60)));
       finish(workers);
     }
     fakes.finish();

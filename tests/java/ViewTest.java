@@ -290,7 +290,7 @@ class ViewTest {
     try (var pool = pool(1)) {
       use(pool, 1);
       var held = pool.get();
-      FutureTask<Integer> waits = new FutureTask<>(() -> took(pool.get(Duration.ofSeconds(10))));
+      FutureTask<Integer> waits = new FutureTask<>(() -> took(pool.get(Duration.ofSeconds(60))));
       Thread waiter = new Thread(waits);
       waiter.start();
       Fakes.until(() -> pool.stats().waiting() == 1);

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Go programs get the module from a proxy that is a folder, and need nothing but Go and a C compiler.
-# usage: go_module.sh SOURCE_FOLDER BUILD_FOLDER VERSION GO; GOCACHE is set
+# usage: go_module.sh SOURCE_FOLDER BUILD_FOLDER VERSION GO; GOCACHE is set, and GOEXPERIMENT for the race detector
 set -euo pipefail
 source=$1 build=$2 version=v$3 go=$4
-unset GOFLAGS GOPROXY PKG_CONFIG_PATH LD_LIBRARY_PATH
+with_race=${GOEXPERIMENT:-} # as in the tests with the race detector, for which Go's own packages were compiled
+unset GOFLAGS GOPROXY GOEXPERIMENT PKG_CONFIG_PATH LD_LIBRARY_PATH
 scratch=$(mktemp -d)
 trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
 
@@ -63,7 +64,7 @@ get "libpool.example/go/between@$version"
 grep -q "libpool.example/go $version" go.mod || fail "go.mod of the other module does not name the version"
 "${bare[@]}" "$go" mod vendor
 mv "$scratch/go/pkg" "$scratch/hidden" # so the copies are all there is
-"${bare[@]}" GOPROXY=off "$go" build -race -o through .
+"${bare[@]}" GOPROXY=off "GOEXPERIMENT=$with_race" "$go" build -race -o through .
 mv "$scratch/hidden" "$scratch/go/pkg"
 says "12 * 12 = 144" ./through
 

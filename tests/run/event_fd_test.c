@@ -270,7 +270,7 @@ static pid_t fork_child(void)
   pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0)
-    alarm(10);
+    alarm(60);
   return child;
 }
 

@@ -102,7 +102,7 @@ static pid_t fork_in(bool storm)
   pid_t pid = fork_safely(storm);
   must(pid >= 0);
   if (pid == 0)
-    alarm(10);
+    alarm(60);
   return pid;
 }
 

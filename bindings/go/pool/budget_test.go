@@ -56,8 +56,8 @@ func soon[C any](t *testing.T, what string, come <-chan C) (value C) {
 	t.Helper()
 	select {
 	case value = <-come:
-	case <-time.After(20 * time.Second):
-		t.Fatalf("not within 20 s: %s", what)
+	case <-time.After(patience):
+		t.Fatalf("not within %v: %s", patience, what)
 	}
 	return
 }
@@ -86,7 +86,7 @@ func TestPoolsWithABudgetNeverHaveMoreOpenThanItsLimit(t *testing.T) {
 			}()
 		}
 	}
-	within(t, 60*time.Second, "all have had a connection", &group)
+	within(t, patience, "all have had a connection", &group)
 	if most := f.most.Load(); most > 2 || most < 1 {
 		t.Errorf("%d were open at one time", most)
 	}
@@ -196,7 +196,7 @@ func TestPoolsOfADriverShareABudget(t *testing.T) {
 		p, err := pool.OpenDriver(pool.Config{Budget: budgetOf(t, 1)}, "jsonrpc", server.address)
 		succeed(t, err)
 		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(background, 10*time.Second)
+			ctx, cancel := context.WithTimeout(background, patience)
 			defer cancel()
 			succeed(t, p.Close(ctx))
 		})

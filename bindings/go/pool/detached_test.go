@@ -69,7 +69,7 @@ func await(t *testing.T, ended <-chan result) result {
 	select {
 	case r := <-ended:
 		return r
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("a Get does not end")
 		return result{}
 	}
@@ -140,7 +140,7 @@ func TestImpatientCallersAreServedOnceTheirOpensHaveEnded(t *testing.T) {
 				release(t, lease)
 			}()
 		}
-		within(t, 20*time.Second, "all end", &group)
+		within(t, patience, "all end", &group)
 		return count.Load()
 	}
 	if served := try(); served != 0 {
@@ -392,9 +392,9 @@ func TestTheFirstConnectionsAreOpenedSideBySide(t *testing.T) {
 type key struct{}
 
 func TestTheContextOfOpenLivesAsLongAsTheConnection(t *testing.T) {
-	p, g := newGatedPool(t, pool.Config{GetTimeout: 50 * time.Millisecond})
+	p, g := newGatedPool(t, pool.Config{GetTimeout: patience})
 	close(g.proceed)
-	ctx, cancel := context.WithTimeout(context.WithValue(background, key{}, "value"), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithValue(background, key{}, "value"), patience)
 	lease, err := p.Get(ctx)
 	succeed(t, err)
 	cancel()
@@ -447,7 +447,7 @@ func TestAllThatAskAreToldOfTheEndOfAContext(t *testing.T) {
 		}
 		succeed(t, lease.Discard())
 		go ask(life)
-		within(t, 10*time.Second, "all have been told", &group)
+		within(t, patience, "all have been told", &group)
 	}
 }
 

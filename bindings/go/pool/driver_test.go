@@ -86,7 +86,7 @@ func openDriver(t testing.TB, config pool.Config, address string) *pool.DriverPo
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(background, 10*time.Second)
+		ctx, cancel := context.WithTimeout(background, patience)
 		defer cancel()
 		if err := p.Close(ctx); err != nil {
 			t.Error(err)
@@ -149,7 +149,7 @@ func TestWrongURLs(t *testing.T) {
 
 func getDriver(t testing.TB, p *pool.DriverPool) pool.DriverLease {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(background, 10*time.Second)
+	ctx, cancel := context.WithTimeout(background, patience)
 	defer cancel()
 	lease, err := p.Get(ctx)
 	if err != nil {
@@ -388,7 +388,7 @@ func TestManyCallsAtOneTime(t *testing.T) {
 			}
 		}(i)
 	}
-	within(t, 20*time.Second, "all are served", &group)
+	within(t, patience, "all are served", &group)
 }
 
 func TestADriverPoolIsClosedDuringACall(t *testing.T) {

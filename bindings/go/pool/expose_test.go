@@ -201,10 +201,10 @@ func (p *player) ask(t *testing.T, request string) (a answer) {
 	if p.said != "ready\n" {
 		t.Fatal(p.said)
 	}
-	conn, err := net.DialTimeout("unix", p.path(), 10*time.Second)
+	conn, err := net.DialTimeout("unix", p.path(), patience)
 	succeed(t, err)
 	defer conn.Close()
-	succeed(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	succeed(t, conn.SetDeadline(time.Now().Add(patience)))
 	_, err = fmt.Fprintln(conn, request)
 	succeed(t, err)
 	succeed(t, json.NewDecoder(conn).Decode(&a))

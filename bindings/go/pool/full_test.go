@@ -79,7 +79,7 @@ func TestNoGetFailsBecauseTheServerIsFull(t *testing.T) {
 					}
 				}()
 			}
-			within(t, 60*time.Second, "all have been served", &group)
+			within(t, patience, "all have been served", &group)
 			if failures.Load() != 0 || s.refused.Load() == 0 {
 				t.Errorf("%d gets failed, %d opens were refused", failures.Load(), s.refused.Load())
 			}

@@ -35,7 +35,7 @@ func newGroup(t *testing.T, config pool.GroupConfig, options ...pool.Option[*key
 	}, append(options, pool.WithClose(func(c *keyedConnection) error { return f.close(&c.connection) }))...)
 	succeed(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(background, 20*time.Second)
+		ctx, cancel := context.WithTimeout(background, patience)
 		defer cancel()
 		succeed(t, g.Close(ctx))
 		if f.opened.Load() != f.closed.Load() {

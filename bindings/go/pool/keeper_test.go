@@ -191,11 +191,11 @@ func TestATimeoutSaysWhereTheTimeWent(t *testing.T) {
 }
 
 func TestATimeoutSaysOnceWhyTheLastOpenFailed(t *testing.T) {
-	p, _ := newFull(t, 1, pool.Config{Name: "prices", MaxOpen: 3, GetTimeout: 100 * time.Millisecond})
+	p, _ := newFull(t, 1, pool.Config{Name: "prices", MaxOpen: 3, GetTimeout: 500 * time.Millisecond})
 	held := get(t, p)
 	_, err := p.Get(background)
 	says(t, err, "prices: no connection in time: .* ms in open or check: "+errFull.Error()+
-		"; 1 of 3 are open, 1 leased, 0 idle, 0 wait"+heldFor+": get_timeout_ms is 100")
+		"; 1 of 3 are open, 1 leased, 0 idle, 0 wait"+heldFor+": get_timeout_ms is 500")
 	expect(t, err, errFull)
 	release(t, held)
 }

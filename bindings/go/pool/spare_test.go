@@ -13,7 +13,7 @@ import (
 
 func create(t testing.TB, p *pool.Pool[*connection]) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(background, 10*time.Second)
+	ctx, cancel := context.WithTimeout(background, patience)
 	defer cancel()
 	if err := p.CreateResource(ctx); err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func TestTheHardCapHolds(t *testing.T) {
 			}
 		}()
 	}
-	within(t, 30*time.Second, "all are served", &group)
+	within(t, patience, "all are served", &group)
 	if f.most.Load() > 2 {
 		t.Errorf("%d open at one time", f.most.Load())
 	}
@@ -86,7 +86,7 @@ func TestNoLeaseIsLostInCancellations(t *testing.T) {
 				}
 			}(rand.New(rand.NewSource(int64(i))))
 		}
-		within(t, 60*time.Second, "all end", &group)
+		within(t, patience, "all end", &group)
 		eventually(t, "all came back", func() bool {
 			stats := p.Stats()
 			return stats.Leased == 0 && stats.Waiting == 0 && stats.Opening == 0
@@ -131,7 +131,7 @@ func TestCloseInTheMiddleOfEverything(t *testing.T) {
 		}
 		time.Sleep(time.Duration(round%5) * 100 * time.Microsecond)
 		drain(t, p)
-		within(t, 10*time.Second, "all end", &group)
+		within(t, patience, "all end", &group)
 		if f.opened.Load() != f.closed.Load() {
 			t.Errorf("%d opened, %d closed", f.opened.Load(), f.closed.Load())
 		}

@@ -26,7 +26,7 @@ func wait(t *testing.T, p *pool.Pool[*connection]) *patient {
 	waits := p.Stats().Waiting + 1
 	w := &patient{done: make(chan error, 1)}
 	go func() {
-		ctx, cancel := context.WithTimeout(background, 20*time.Second)
+		ctx, cancel := context.WithTimeout(background, patience)
 		defer cancel()
 		lease, err := p.Get(ctx)
 		if w.served.Store(true); err == nil {

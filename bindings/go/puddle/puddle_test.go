@@ -42,7 +42,7 @@ func newFixture(t *testing.T, maxSize int32) *fixture {
 
 func (f *fixture) acquire(t *testing.T) *Resource[int32] {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(background, 10*time.Second)
+	ctx, cancel := context.WithTimeout(background, time.Minute)
 	defer cancel()
 	res, err := f.Acquire(ctx)
 	if err != nil {
@@ -74,9 +74,9 @@ func (f *fixture) closeLater() chan struct{} {
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); {
+	for deadline := time.Now().Add(time.Minute); !is(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -217,7 +217,7 @@ func TestAnAcquireEndsAlthoughItsConstructorDoesNotReturnWhenThePoolIsClosed(t *
 			p.Close()
 			select {
 			case <-ended:
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("it goes on waiting")
 			}
 		})

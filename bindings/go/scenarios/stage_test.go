@@ -12,7 +12,7 @@ import (
 	"libpool.example/go/pool"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 type lease = pool.Lease[*connection]
 

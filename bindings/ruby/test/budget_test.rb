@@ -54,7 +54,7 @@ class BudgetTest < Minitest::Test
     waiter = Thread.new { two.with(timeout: nil) { @most } } # nothing but the bell wakes it
     waits two
     leases.shift.checkin
-    assert waiter.join(30), 'it was not woken'
+    assert waiter.join(60), 'it was not woken'
     leases.each(&:checkin)
     assert_equal 2, @most
   end

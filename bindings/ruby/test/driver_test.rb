@@ -126,7 +126,7 @@ class DriverTest < Minitest::Test
 
   def interrupt(thread, way)
     way == :kill ? thread.kill : thread.raise(Interruption)
-    assert thread.join(20)
+    assert thread.join(60)
   rescue Interruption
     nil
   end

@@ -80,7 +80,7 @@ class FiberTest < Minitest::Test
       Fiber.set_scheduler(scheduler)
       yield
     end
-    thread.join(30) || flunk('the scheduler is blocked')
+    thread.join(60) || flunk('the scheduler is blocked')
     scheduler
   end
 
@@ -90,7 +90,7 @@ class FiberTest < Minitest::Test
     scheduler = schedule do
       5.times do |i|
         Fiber.schedule do
-          pool.with(timeout: 10) do |connection|
+          pool.with(timeout: 60) do |connection|
             connection.use { sleep 0 } # others run and want it meanwhile
             order << i
           end
@@ -120,9 +120,9 @@ class FiberTest < Minitest::Test
     pool = pool_of(1)
     lease = pool.checkout
     served = Queue.new
-    fibers = Thread.new { schedule { 3.times { |i| Fiber.schedule { pool.with(timeout: 10) { served << i } } } } }
+    fibers = Thread.new { schedule { 3.times { |i| Fiber.schedule { pool.with(timeout: 60) { served << i } } } } }
     waits pool, 3
-    thread = Thread.new { pool.with(timeout: 10) { served << :thread } }
+    thread = Thread.new { pool.with(timeout: 60) { served << :thread } }
     waits pool, 4
     lease.checkin
     [fibers, thread].each(&:join)
@@ -138,12 +138,12 @@ class FiberTest < Minitest::Test
       Fiber.schedule { pool.with { 5.times { gone.pop } } }
       5.times do
         Fiber.schedule do
-          Timeout.timeout(0.02) { pool.with(timeout: 10) { flunk } }
+          Timeout.timeout(0.02) { pool.with(timeout: 60) { flunk } }
         rescue Timeout::Error
           gone << (errors += 1)
         end
       end
-      Fiber.schedule { pool.with(timeout: 10) { errors += 100 } }
+      Fiber.schedule { pool.with(timeout: 60) { errors += 100 } }
     end
     assert_equal 105, errors
     assert_whole pool, 1

@@ -22,7 +22,7 @@ class InterruptTest < Minitest::Test
     killed = Thread.new { pool.with(timeout: 30) { flunk } }
     waits pool
     killed.kill
-    assert killed.join(5)
+    assert killed.join(60)
     assert_equal 0, pool.stats.waiting
     lease.checkin
     assert_whole pool, 1
@@ -44,7 +44,7 @@ class InterruptTest < Minitest::Test
       end
       lease.checkin
     end
-    assert_equal 1, pool.with(timeout: 10, &:number)
+    assert_equal 1, pool.with(timeout: 60, &:number)
     assert_equal 3, caught.size
     sender.join
     assert_whole pool, 1
@@ -67,7 +67,7 @@ class InterruptTest < Minitest::Test
   def test_other_threads_run_while_one_waits
     pool = pool_of(1)
     lease = pool.checkout
-    waiter = Thread.new { pool.with(timeout: 10) { :served } }
+    waiter = Thread.new { pool.with(timeout: 60) { :served } }
     waits pool
     counted = 0
     counted += 1 until counted == 100_000
@@ -88,7 +88,7 @@ class InterruptTest < Minitest::Test
     lease = pool.checkout
     closer = Thread.new { lease.discard }
     eventually { closer.status == 'sleep' }
-    waiter = Thread.new { pool.with(timeout: 5) { :served } }
+    waiter = Thread.new { pool.with(timeout: 60) { :served } }
     waits pool
     closer.kill.join
     assert_equal :served, waiter.value
@@ -114,7 +114,7 @@ class InterruptTest < Minitest::Test
       Thread.pass if rand(3).zero?
     end
     @ending = true
-    workers.each { |worker| worker.join(30) || flunk('somebody still waits') }
+    workers.each { |worker| worker.join(60) || flunk('somebody still waits') }
     assert_whole pool, max_open
     sent
   end
@@ -131,7 +131,7 @@ class InterruptTest < Minitest::Test
   end
 
   def use(pool)
-    pool.with(timeout: 10) do |connection|
+    pool.with(timeout: 60) do |connection|
       Thread.pass if rand(3).zero?
       pool.discard(connection) if rand(10).zero?
     end
@@ -157,7 +157,7 @@ class InterruptTest < Minitest::Test
       Thread.new do
         2500.times do
           Timeout.timeout(random.rand(0.0004), Interruption) do
-            loop { pool.with(timeout: 10) { |connection| connection.use { Thread.pass } } }
+            loop { pool.with(timeout: 60) { |connection| connection.use { Thread.pass } } }
           end
         rescue Interruption
           over << true
@@ -172,10 +172,10 @@ class InterruptTest < Minitest::Test
   def test_a_thousand_kills_lose_nothing
     pool = pool_of(2)
     1000.times do
-      threads = Array.new(3) { Thread.new { loop { pool.with(timeout: 10) { Thread.pass } } } }
+      threads = Array.new(3) { Thread.new { loop { pool.with(timeout: 60) { Thread.pass } } } }
       rand(50).times { Thread.pass } # so that the kill comes at any moment
       threads.each(&:kill)
-      threads.each { |thread| thread.join(10) || flunk('somebody still waits') }
+      threads.each { |thread| thread.join(60) || flunk('somebody still waits') }
     end
     assert_whole pool, 2
   end

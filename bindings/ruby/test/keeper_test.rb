@@ -110,7 +110,7 @@ class KeeperTest < Minitest::Test
     pool = pool_of(1, background_reset: true, reset: ->(_) { resets << Thread.current.name })
     pool.with { |connection| connection }
     assert_equal 'libpool keeper', resets.pop
-    pool.with(timeout: 5) { |connection| assert_equal 1, connection.number }
+    pool.with(timeout: 60) { |connection| assert_equal 1, connection.number }
     pool.close
   end
 
@@ -165,7 +165,7 @@ class KeeperTest < Minitest::Test
 
   def test_a_leak_is_logged_with_its_tag
     lines = Queue.new
-    pool = pool_of(1, leak_after_ms: 20, log: ->(level, line) { lines << [level, line] })
+    pool = pool_of(1, leak_after_ms: 1000, log: ->(level, line) { lines << [level, line] })
     lease = pool.checkout
     lease.tag = 'a report'
     level, line = lines.pop

@@ -97,7 +97,7 @@ class LeavingTest < Minitest::Test
     assert_nil $! # rubocop:disable Style/SpecialGlobalVars
     error = assert_raises(IOError) { pool.with { raise Refusal } rescue raise IOError } # rubocop:disable Style/RescueModifier
     assert_instance_of Refusal, error.cause
-    assert_equal(:done, Thread.new { pool.with { Thread.current[:x] = 1 && Thread.exit } }.join(10) && :done)
+    assert_equal(:done, Thread.new { pool.with { Thread.current[:x] = 1 && Thread.exit } }.join(60) && :done)
   end
 
   def test_exceptions_may_be_chosen

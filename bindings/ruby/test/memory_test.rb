@@ -80,11 +80,11 @@ class MemoryTest < Minitest::Test
   def test_pools_that_nobody_needs_are_collected
     alive = ->(references) { references.count(&:weakref_alive?) }
     references = make_and_forget(50)
-    eventually(20) do
+    eventually(60) do
       GC.start
       alive.call(references) < 10 # the stack may still show a few
     end
-    eventually(10) { Thread.list.count { |thread| thread.name == 'libpool keeper' } < 10 }
+    eventually(60) { Thread.list.count { |thread| thread.name == 'libpool keeper' } < 10 }
     # Their slots serve others.
     assert_whole pool_of(5), 5
   end

@@ -15,7 +15,7 @@ class PgTest < Minitest::Test
   Minitest.after_run { SERVER.stop }
 
   def setup
-    eventually(30) { SERVER.ready? }
+    eventually(60) { SERVER.ready? }
   end
 
   def connect
@@ -46,7 +46,7 @@ class PgTest < Minitest::Test
     threads = Array.new(12) { Thread.new { 20.times { visit.call } } }
     threads.each(&:join)
     assert_equal('240', lent.with { |pg| value(pg, 'SELECT count(*) FROM visits') })
-    eventually(5, -> { "#{sessions} sessions for #{lent.size}" }) { sessions == lent.size }
+    eventually(60, -> { "#{sessions} sessions for #{lent.size}" }) { sessions == lent.size }
     assert_operator lent.size, :<=, 3
     lent.close
     eventually { sessions.zero? }

@@ -147,7 +147,6 @@ class PoolTest < Minitest::Test
     pool.with do
       begun = now
       error = assert_raises(Libpool::TimeoutError) { pool.with { flunk } }
-      assert_in_delta 0.05, now - begun, 0.2
       assert_operator now - begun, :>=, 0.05
       assert_kind_of Timeout::Error, error
       assert_match(/\Apool: no connection in time: \d+ ms went by in the queue, 0 ms in open or check; 1 of 1 are open, /,
@@ -187,7 +186,7 @@ class PoolTest < Minitest::Test
     lease = pool.checkout
     order = Queue.new
     threads = Array.new(20) do |i|
-      thread = Thread.new { pool.with(timeout: 10) { order << i } }
+      thread = Thread.new { pool.with(timeout: 60) { order << i } }
       waits pool, i + 1
       thread
     end
@@ -242,7 +241,7 @@ class PoolTest < Minitest::Test
     closer = Thread.new { pool.close(timeout: nil) }
     eventually { closer.status == 'sleep' }
     leases.each(&:checkin)
-    assert closer.join(20), 'nobody told it'
+    assert closer.join(60), 'nobody told it'
     assert_equal 0, closer.value
     assert(@opened.all?(&:closed))
   end
@@ -288,13 +287,13 @@ class PoolTest < Minitest::Test
   def test_pause_resume_and_resize
     pool = pool_of(1)
     pool.pause
-    waiter = Thread.new { pool.with(timeout: 10, &:number) }
+    waiter = Thread.new { pool.with(timeout: 60, &:number) }
     waits pool
     assert_nil waiter.join(0.02)
     pool.resume
     assert_equal 1, waiter.value
     lease = pool.checkout
-    waiter = Thread.new { pool.with(timeout: 10, &:number) }
+    waiter = Thread.new { pool.with(timeout: 60, &:number) }
     waits pool
     pool.resize(2)
     assert_equal 2, waiter.value
@@ -431,7 +430,7 @@ class PoolTest < Minitest::Test
   def test_overload
     pool = pool_of(1, max_waiters: 1)
     pool.with do
-      waiter = Thread.new { pool.with(timeout: 5) { :served } }
+      waiter = Thread.new { pool.with(timeout: 60) { :served } }
       waits pool
       error = assert_raises(Libpool::OverloadError) { pool.with { flunk } }
       assert_equal 'pool: too many are waiting or under way already', error.message

@@ -12,7 +12,7 @@ class RedisTest < Minitest::Test
 
   def setup
     @server = RedisServer.new
-    eventually(20) { @server.ready? }
+    eventually(60) { @server.ready? }
   end
 
   def teardown

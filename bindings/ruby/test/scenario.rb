@@ -168,7 +168,7 @@ class Scenario
   end
 
   def step_expect(counts, _step)
-    @test.eventually(10, -> { "#{@where}: #{present(counts)}" }) { present(counts) == counts }
+    @test.eventually(60, -> { "#{@where}: #{present(counts)}" }) { present(counts) == counts }
   end
 
   def present(counts)

@@ -47,7 +47,7 @@ module ScenarioChecks
     thread.report_on_exception = false
     yield_until(thread, reached)
     WAYS[way].call(thread)
-    assert thread.join(20), "#{way}: it did not end"
+    assert thread.join(60), "#{way}: it did not end"
   end
 
   def yield_until(thread, reached)
@@ -243,7 +243,7 @@ module ScenarioChecks
   # What a child finds: nothing, and room for three connections of its own.
   def child_uses(pool)
     found = pool.size
-    leases = Array.new(3) { pool.checkout(timeout: 1) }
+    leases = Array.new(3) { pool.checkout(timeout: 60) }
     own = leases.map { |lease| lease.connection.number }.uniq == [Process.pid]
     leases.each(&:checkin)
     [found, own, pool.size]
@@ -269,7 +269,7 @@ module ScenarioChecks
   # Resque: a child for each job, forked in the middle of other work, with exit! at its end.
   def as_resque(pool)
     5.times { assert_equal FRESH, (in_child { child_uses(pool) }) }
-    pool.with(timeout: 1) do |connection|
+    pool.with(timeout: 60) do |connection|
       assert_equal FRESH, (in_child { child_uses(pool) })
       assert_equal Process.pid, connection.number
     end

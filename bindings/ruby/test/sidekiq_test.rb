@@ -22,7 +22,7 @@ class SidekiqTest < Minitest::Test
   JOBS = (1..300).to_a
 
   def setup
-    eventually(30) { REDIS.ready? }
+    eventually(60) { REDIS.ready? }
     @redis = REDIS.connect
     @folder = Dir.mktmpdir('libpool-sidekiq')
   end

@@ -45,7 +45,7 @@ module Support
     Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 
-  def eventually(seconds = 30, message = -> { 'it never came' })
+  def eventually(seconds = 60, message = -> { 'it never came' })
     deadline = now + seconds
     until yield
       flunk message.call if now > deadline
@@ -62,7 +62,7 @@ module Support
     assert_equal 0, pool.stats.leased
     assert_equal 0, pool.stats.waiting
     assert_equal 0, pool.stats.opening
-    leases = Array.new(max_open) { pool.checkout(timeout: 1) }
+    leases = Array.new(max_open) { pool.checkout(timeout: 60) }
     assert_equal max_open, leases.map { |lease| lease.connection.object_id }.uniq.size
     assert_raises(Libpool::TimeoutError) { pool.checkout(timeout: 0) }
     leases.each(&:checkin)

@@ -61,7 +61,7 @@ class MicrometerTest {
     Fakes.until(() -> gauge("hikaricp.connections.pending") == 1);
     assertEquals(1, gauge("libpool.connections.opening"));
     assertEquals(0, gauge("hikaricp.connections.active"));
-    double opening = GatedSource.seconds();
+    double opening = database.secondsOfAnOpen();
     database.open();
     Connection one = GatedSource.take(first);
     assertEquals(0, gauge("hikaricp.connections.pending"));

@@ -76,7 +76,7 @@ class OpenTelemetryTest {
     database.shut();
     var first = GatedSource.get(source);
     Fakes.until(() -> number("pending_requests") == 1);
-    double opening = GatedSource.seconds();
+    double opening = database.secondsOfAnOpen();
     database.open();
     Connection one = GatedSource.take(first);
     Connection two = source.getConnection();
