@@ -385,15 +385,22 @@ static bool live_without(struct budget *budget, struct member *member, int64_t n
   return true;
 }
 
+/* The longest that nobody asks: a ledger that is back learns for a term, in which it is to hear of every member. */
+static int64_t backoff_most(const struct budget *budget)
+{
+  int64_t quarter_ns = ns_of(budget->place.term_ms / 4);
+  return quarter_ns < RETRY_MAX_NS ? quarter_ns : RETRY_MAX_NS;
+}
+
 static void note_failure(struct budget *budget, const pool_error_t *error)
 {
-  int64_t now = clock_now();
+  int64_t now = clock_now(), most_ns = backoff_most(budget);
   if (!budget->cut_off)
     budget->backoff_ns = RETRY_MIN_NS;
   budget->cut_off = true;
   budget->error = *error;
   budget->retry_ns = now + budget->backoff_ns;
-  budget->backoff_ns = 2 * budget->backoff_ns < RETRY_MAX_NS ? 2 * budget->backoff_ns : RETRY_MAX_NS;
+  budget->backoff_ns = 2 * budget->backoff_ns < most_ns ? 2 * budget->backoff_ns : most_ns;
   for (struct member *member = budget->members; member; member = member->next)
     member->told = true; /* it asks when the ledger is back */
 }

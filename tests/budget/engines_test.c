@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -587,6 +588,40 @@ static pool_t *pool_of(struct fake *fake, const char *url, const char *name)
   return fake_pool(fake, &config, NULL);
 }
 
+/* How long after the last one a connection came, if they are of two attempts. */
+static int64_t next_attempt_ns(int listener, int64_t *last_ns)
+{
+  for (;;) {
+    int connection = accept(listener, NULL, NULL);
+    int64_t now = now_ns(), gap_ns = now - *last_ns;
+    assert_true(connection >= 0);
+    close(connection);
+    *last_ns = now;
+    if (gap_ns >= 50 * 1000000)
+      return gap_ns;
+  }
+}
+
+/* A ledger that comes back learns for a term, and is to hear of every member in it. */
+static void test_engine__a_ledger_that_is_away_is_asked_again_within_a_term(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  int port, listener = listen_locally(64, &port);
+  struct fake fake;
+  int64_t last_ns = 0, least_ns = INT64_MAX;
+  url_at(url, port, "away", 6, "&term_ms=500");
+  pool_t *pool = pool_of(&fake, url, "one");
+  for (int i = 0; i < 12; i++) {
+    int64_t gap_ns = next_attempt_ns(listener, &last_ns);
+    if (i > 5 && gap_ns < least_ns)
+      least_ns = gap_ns;
+  }
+  assert_true(least_ns < 500 * INT64_C(1000000));
+  close(listener);
+  fake_finish(&fake, pool);
+}
+
 static int find_pool(void *user, const pool_budget_member_t *member)
 {
   int32_t *granted = user;
@@ -697,6 +732,7 @@ int main(void)
       ENGINE_TEST(test_engine__what_a_network_lost_is_connected_anew),
       ENGINE_TEST(test_engine__a_child_of_fork_leaves_its_parents_connections_alone),
       ENGINE_TEST(test_engine__pools_share_a_limit),
+      ENGINE_TEST(test_engine__a_ledger_that_is_away_is_asked_again_within_a_term),
       ENGINE_TEST(test_engine__permits_of_a_process_that_was_killed_come_back),
   };
   int failed = cmocka_run_group_tests_name(kind.scheme, tests, group_setup, NULL);
