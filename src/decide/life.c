@@ -19,6 +19,7 @@
 
 #include "base/event_fd.h"
 #include "base/forks.h"
+#include "base/short_lock.h"
 #include "base/thread.h"
 #include "slot/idle.h"
 #include "slot/notes.h"
@@ -70,7 +71,7 @@ struct pool *life_take(void)
   if (!pool)
     return NULL;
   memset(pool, 0, sizeof *pool);
-  pthread_mutex_init(&pool->lock, NULL);
+  pool->lock = (pthread_mutex_t)SHORT_LOCK_INITIALIZER;
   idle_begin(&pool->rows, &pool->block, pool);
   pthread_mutex_lock(&registry);
   if (!made)

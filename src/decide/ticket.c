@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/short_lock.h"
 #include "decide/pool.h"
 #include "decide/waiter.h"
 
@@ -15,7 +16,7 @@
 #define TICKET_LIMIT (1u << TICKET_BITS)
 
 /* Guards all of these.  Taken with a pool's lock held, never the other way round. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t lock = SHORT_LOCK_INITIALIZER;
 static _Atomic(struct waiter *) chunks[TICKET_LIMIT / TICKET_CHUNK];
 static uint32_t chunks_made;
 static struct waiter *free_waiters;
