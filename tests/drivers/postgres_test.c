@@ -605,8 +605,9 @@ static void test_postgres__a_full_server_says_so(void **state)
   pool_lease_t leases[2];
   leases_get(pool, leases, 2);
   size_t since = told_so_far();
-  assert_int_equal(pool_get_for(pool, 500), POOL_E_TIMEOUT); /* it waits for what others put */
-  assert_true(was_told("too many connections for role", since));
+  do /* again, for a connection may take longer than a get */
+    assert_int_equal(pool_get_for(pool, 2000), POOL_E_TIMEOUT); /* it waits for what others put */
+  while (!was_told("too many connections for role", since));
   leases_put(leases, 2);
   end_pool(pool);
 }
@@ -618,13 +619,16 @@ static void test_postgres__a_full_cluster_says_so(void **state)
   char url[URL_SIZE];
   snprintf(url, sizeof url, "postgres://visitor@127.0.0.1:%d/postgres?pool.max_open=50", postgres.port);
   pool_t *pool = open_pool(url);
-  pool_lease_t leases[50];
+  pool_lease_t leases[50], lease;
   int count = 0;
   size_t since = told_so_far();
-  while (count < 50 && (leases[count] = pool_get_for(pool, 600)) > 0)
-    count++;
-  assert_true(count > 2 && count < 50);
-  assert_true(was_told("non-replication superuser connections", since) || was_told("too many clients", since));
+  /* A get may also end because a connection takes long. */
+  while (!was_told("non-replication superuser connections", since) && !was_told("too many clients", since)) {
+    if ((lease = pool_get_for(pool, 600)) > 0)
+      leases[count++] = lease;
+    assert_true(count < 50);
+  }
+  assert_true(count > 2);
   leases_put(leases, count);
   end_pool(pool);
 }
@@ -1225,7 +1229,7 @@ static void test_postgres__a_query_of_the_program_ends_at_its_deadline(void **st
   pool_lease_t lease = expire_in_session(pool);
   PGconn *conn = pool_conn(lease);
   int process = process_of(lease);
-  assert_int_equal(count_sleepers(other), 0);
+  wait_until(count_sleepers(other) == 0); /* also in the sessions before it */
   assert_int_equal(pool_postgres_query(conn, "SELECT 1; SELECT 2 AS two", POOL_NO_DEADLINE, &result, &error), 0);
   assert_string_equal(PQgetvalue(result, 0, 0), "2");
   PQclear(result);
