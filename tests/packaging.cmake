@@ -12,7 +12,8 @@ foreach(name install consumers)
 endforeach()
 set(twice ${CMAKE_CURRENT_BINARY_DIR}/twice)
 set(built ${twice}/first-build)
-add_test(NAME packaging.build COMMAND ${scripts}/build.sh ${PROJECT_SOURCE_DIR} ${twice})
+add_test(NAME packaging.build COMMAND ${scripts}/build.sh ${PROJECT_SOURCE_DIR} ${twice} first)
+add_test(NAME packaging.again COMMAND ${scripts}/build.sh ${PROJECT_SOURCE_DIR} ${twice} second)
 add_test(NAME packaging.reproducible COMMAND ${scripts}/reproducible.sh ${twice})
 add_test(NAME packaging.hardening COMMAND ${scripts}/hardening.sh ${built}/libpool.so ${built}/drivers/pool-jsonrpc.so
                                           ${built}/poolctl/poolctl
@@ -24,6 +25,8 @@ add_test(NAME packaging.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR
 set(lookers packaging.debian packaging.guards packaging.hardening packaging.lintian packaging.man
             packaging.reproducible)
 set_tests_properties(packaging.build PROPERTIES FIXTURES_SETUP packages PROCESSORS 2)
+set_tests_properties(packaging.again PROPERTIES FIXTURES_SETUP packages_again PROCESSORS 2)
 set_tests_properties(packaging.consumers PROPERTIES COST 100)
 set_tests_properties(${lookers} PROPERTIES FIXTURES_REQUIRED packages)
-set_tests_properties(packaging.build ${lookers} PROPERTIES LABELS packaging TIMEOUT 900)
+set_tests_properties(packaging.guards packaging.reproducible PROPERTIES FIXTURES_REQUIRED "packages;packages_again")
+set_tests_properties(packaging.build packaging.again ${lookers} PROPERTIES LABELS packaging TIMEOUT 900)
