@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that was written for apr_reslist: docs/migrate/apr_reslist.md shows what changed. */
+/*
+ * A program that was written for apr_reslist: docs/migrate/apr_reslist.md shows what changed.
+ *
+ *   cc reslist_main.c reslist.c $(pkg-config --cflags --libs pool) -pthread -o reslist && ./reslist
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
