@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The arithmetic server as a program: prints its address and serves until its standard input is closed. */
+/*
+ * The arithmetic server as a program: prints its address and serves until its standard input is closed.
+ *
+ *   cc arith_server_main.c arith_server.c $(pkg-config --cflags --libs jansson) -pthread -o arith && ./arith 1234
+ */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Two pools of one process share a limit of 4 connections, and the program looks at their budget. */
+/*
+ * Two pools of one process share a limit of 4 connections, and the program looks at their budget.
+ *
+ *   cc budget.c $(pkg-config --cflags --libs pool) -pthread -o budget && ./budget
+ */
 #include <pool/budget.h>
 #include <pool/pool.h>
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # frozen_string_literal: true
 
-# A program that was written for the gem connection_pool: docs/migrate/connection_pool.md shows what changed.
+# A program that was written for the gem connection_pool: docs/migrate/connection_pool.md shows what changed:
+# ruby connection_pool.rb
 require 'libpool/connection_pool' # was: 'connection_pool'
 require 'socket'
 

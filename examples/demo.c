@@ -5,6 +5,8 @@
  * The server runs in this very program unless another one is named with --server.  Each call gets a
  * connection and puts it back.  Every second call waits for its reply in pool_call(); the others are started
  * with pool_go(), and of those every second one puts its lease back while the call is still under way.
+ *
+ *   cc demo.c arith_server.c $(pkg-config --cflags --libs pool jansson) -pthread -o demo && ./demo
  */
 #include <errno.h>
 #include <getopt.h>

@@ -9,6 +9,8 @@
  * for a loop cannot wait for a server; so `open` does nothing here that needs the loop's thread.
  *
  * A connection is a socket pair whose other end stands for a server that sends back what it gets.
+ *
+ *   cc epoll.c $(pkg-config --cflags --libs pool) -o epoll && ./epoll
  */
 #include <pool/pool.h>
 

@@ -3,7 +3,7 @@
  * Three busy pools, to be looked at with `poolctl top`, paused with `poolctl pause PID/orders` and so on.  Their
  * connections are made up, so no server is needed.
  *
- *   cc exposed.c $(pkg-config --cflags --libs pool) -pthread && ./a.out [SECONDS]
+ *   cc exposed.c $(pkg-config --cflags --libs pool) -pthread -o exposed && ./exposed 60
  */
 #include <pool/expose.h>
 #include <pool/pool.h>

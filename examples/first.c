@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One call by the driver jsonrpc, of the server that arith_server.c is.
+ *
+ *   cc first.c $(pkg-config --cflags --libs pool) -o first && ./first 127.0.0.1:1234
+ */
 #include <pool/driver.h>
 #include <stdio.h>
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that forks: parent and child each have connections of their own.  docs/fork.md explains it. */
+/*
+ * A program that forks: parent and child each have connections of their own.  docs/fork.md explains it.
+ *
+ *   cc fork.c $(pkg-config --cflags --libs pool) -pthread -o fork && ./fork
+ */
 #include <pool/pool.h>
 
 #include <stdio.h>

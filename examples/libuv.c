@@ -11,6 +11,8 @@
  * client.
  *
  * A connection is a socket pair whose other end stands for a server that sends back what it gets.
+ *
+ *   cc libuv.c $(pkg-config --cflags --libs pool libuv) -o libuv && ./libuv
  */
 #include <pool/pool.h>
 

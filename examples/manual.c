@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Short uses of functions that no other example needs: the manual pages show them.  Its connections are made up. */
+/*
+ * Short uses of functions that no other example needs: the manual pages show them.  Its connections are made up.
+ *
+ *   cc manual.c $(pkg-config --cflags --libs pool) -pthread -o manual && ./manual
+ */
 #include <pool/api.h>
 #include <pool/driver.h>
 #include <pool/pool.h>

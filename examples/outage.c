@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A server refuses connections for a while: what the log of a pool says.  docs/server-down.md shows it. */
+/*
+ * A server refuses connections for a while: what the log of a pool says.  docs/server-down.md shows it.
+ *
+ *   cc outage.c $(pkg-config --cflags --libs pool) -pthread -o outage && ./outage
+ */
 #include <pool/pool.h>
 
 #include <stdatomic.h>

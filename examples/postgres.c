@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A statement on a pooled connection, with libpq as ever: postgres postgres://user@localhost/shop */
+/*
+ * A statement on a pooled connection, with libpq as ever.
+ *
+ *   cc postgres.c $(pkg-config --cflags --libs pool libpq) -o postgres && ./postgres postgres://user@localhost/shop
+ */
 #include <libpq-fe.h>
 #include <pool/driver.h>
 #include <stdio.h>

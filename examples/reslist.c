@@ -62,9 +62,11 @@ int reslist_create(reslist_t **out, int min, int smax, int hmax, int64_t ttl_us,
   pthread_mutex_init(&list->lock, NULL);
   pool_config_t config = POOL_CONFIG_INIT;
   config.min_idle = min;
-  config.max_idle = smax;
   config.max_open = hmax;
-  config.idle_timeout_ms = (ttl_us + 999) / 1000;
+  if (ttl_us > 0)
+    config.idle_timeout_ms = (ttl_us + 999) / 1000; /* what is above smax stays for so long */
+  else
+    config.max_idle = smax;
   pool_vtable_t vtable = POOL_VTABLE_INIT;
   vtable.open = open_one;
   vtable.close = close_one;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # frozen_string_literal: true
 
-# Ten threads share three connections to a server of this program's own.
+# Ten threads share three connections to a server of this program's own: ruby ruby.rb
 require 'libpool'
 require 'socket'
 

@@ -4,6 +4,8 @@
  *
  * Four threads write into one table through two connections.  One of them forgets to end its transaction; the
  * description's reset rolls it back before the connection is lent again.
+ *
+ *   cc sqlite.c $(pkg-config --cflags --libs pool sqlite3) -pthread -o sqlite && ./sqlite
  */
 #include <pool/driver.h>
 

@@ -2,6 +2,8 @@
 /*
  * A pool by the step API: the library never calls back.  It says what work is to be done, the program does it in its
  * own way, and reports.  Connections are made up: a number in a table of the program.
+ *
+ *   cc step.c $(pkg-config --cflags --libs pool) -pthread -o step && ./step
  */
 #include <pool/pool.h>
 #include <pool/step.h>

@@ -3,6 +3,8 @@
  * Ten threads share three TCP connections.  docs/quick-guide.md explains this program step by step.
  *
  * usage: tcp [ADDRESS PORT]    without a server it starts one of its own, which sends back what it gets
+ *
+ *   cc -D_GNU_SOURCE tcp.c echo.c $(pkg-config --cflags --libs pool) -pthread -o tcp && ./tcp
  */
 #include <pool/pool.h>
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Fifty tenants share four connections: a group has a pool for each of them, and one budget for all. */
+/*
+ * Fifty tenants share four connections: a group has a pool for each of them, and one budget for all.
+ *
+ *   cc tenants.c $(pkg-config --cflags --libs pool) -pthread -o tenants && ./tenants
+ */
 #include <pool/group.h>
 #include <pool/stats.h>
 

@@ -2,7 +2,7 @@
 # frozen_string_literal: true
 
 # Fifty tenants share four connections to a server of this program's own: a group has a pool for each of them, and one
-# budget for all.
+# budget for all: ruby tenants.rb
 require 'libpool'
 require 'socket'
 

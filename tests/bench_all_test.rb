@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # frozen_string_literal: true
 
-# tools/bench without a suite: its options, the keys of its JSON, and which ratios it prints.
+# tools/bench without a suite: its options, the keys of its JSON, and which ratios it prints.  With one: what is wrong with
+# the command line is said before anything is built.
 # usage: ruby bench_all_test.rb SOURCE_FOLDER BENCH_CORE
 require 'json'
 require 'minitest/autorun'
@@ -11,6 +12,58 @@ require 'tmpdir'
 SOURCE, CORE = ARGV.shift(2)
 require File.join(SOURCE, 'bench/all/comparison')
 require File.join(SOURCE, 'bench/all/quoted')
+
+# One suite, of which nothing is built.
+class OneSuite < Minitest::Test
+  TOOL = File.join(SOURCE, 'tools/bench')
+  SUITES = File.read(TOOL)[/^suites='(.*?)'/m, 1].lines(chomp: true).to_h { |row| row.split('|').first(2) }
+
+  # Where a suite reads its options.
+  PROGRAMS = { 'core' => 'core.c', 'peers' => 'peers.c', 'compare' => 'compare', 'postgres' => 'postgres.c', 'sizing' => 'sizing/run',
+               'foreign' => 'foreign.c', 'budget' => 'budget_redis.c', 'work' => 'work/run', 'go' => 'go/main.go',
+               'ruby' => 'ruby/lending.rb', 'java' => 'java/run', 'rust' => 'rust/src/main.rs', 'python' => 'python/lending.py' }.freeze
+  OPTION = /\{"([a-z-]+)", (?:required|no)_argument|^ *(?:-h \| )?--([a-z-]+)\)|\.on\('--([a-z-]+)|flag\.\w+\("([a-z-]+)"|"--([a-z-]+)"(?: =>|,|\))/
+
+  def suite(*arguments)
+    Open3.capture3({ 'POOL_BENCH_BUILD' => '/nowhere' }, TOOL, *arguments)
+  end
+
+  def refused(says, *arguments)
+    _, said, status = suite(*arguments)
+    assert_equal 2, status.exitstatus, arguments
+    assert_includes said, says
+    assert_includes said, 'usage: tools/bench'
+  end
+
+  def test_the_help_of_each_suite_needs_no_build
+    SUITES.each do |name, usage|
+      said, complaint, status = suite(name, '--help')
+      assert status.success?, complaint
+      assert_includes said, "usage: tools/bench #{name} #{usage}"
+    end
+    said, = suite('--help')
+    SUITES.each_key { |name| assert_match(/^  #{name} +\S/, said) }
+  end
+
+  def test_what_no_suite_understands_is_refused_before_anything_is_built
+    SUITES.each_key { |name| refused('there is no option --fast', name, '--fast') }
+    refused('there is no suite c.re', 'c.re')
+    refused("--rounds is 'x'; it must be a number", 'go', '--rounds', 'x')
+    refused("--rounds is '0'; it must be a number", 'go', '--rounds=0')
+    refused('--rounds needs a number', 'ruby', '--rounds')
+    refused("it takes no argument 'fast'", 'budget', 'fast')
+    refused("'/nowhere/out.json' cannot be written", 'core', '--json', '/nowhere/out.json')
+    refused('it needs a COMMIT', 'compare')
+  end
+
+  def test_the_options_are_those_of_the_programs
+    assert_equal SUITES.keys, PROGRAMS.keys
+    PROGRAMS.each do |name, file|
+      read = File.read(File.join(SOURCE, 'bench', file)).scan(OPTION).flatten.compact.uniq - %w[help library]
+      assert_equal read.sort, SUITES[name].scan(/--([a-z-]+)/).flatten.sort, name
+    end
+  end
+end
 
 class AllSuites < Minitest::Test
   def bench(*arguments)
@@ -23,7 +76,7 @@ class AllSuites < Minitest::Test
   end
 
   def test_an_option_that_is_not_there_is_refused_with_the_usage
-    [%w[--fast], %w[--suites fortran], %w[core], %w[--json]].each do |arguments|
+    [%w[--fast], %w[--suites fortran], %w[core], %w[--json], %w[--json /nowhere/out.json], %w[--from /nowhere/out.json]].each do |arguments|
       _, said, status = bench(*arguments)
       assert_equal 2, status.exitstatus, arguments
       assert_match(/usage: tools\/bench/, said)

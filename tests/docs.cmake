@@ -17,6 +17,6 @@ add_test(NAME docs.blocks COMMAND ${POOL_RUBY_FOR_DOCS} -w ${scripts}/blocks.rb 
                                   $<TARGET_FILE_DIR:tcp> ${CMAKE_C_COMPILER})
 add_test(NAME docs.commands COMMAND ${scripts}/commands.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 add_test(NAME docs.guards COMMAND ${scripts}/guards.sh ${PROJECT_SOURCE_DIR} $<TARGET_FILE_DIR:tcp> ${CMAKE_C_COMPILER})
-set_tests_properties(docs.commands PROPERTIES PROCESSORS 2)
 set_tests_properties(docs.links docs.messages docs.texts docs.facts docs.comments docs.figures docs.plain docs.blocks docs.commands docs.guards
                      PROPERTIES LABELS docs TIMEOUT 600)
+set_tests_properties(docs.commands PROPERTIES PROCESSORS 2 TIMEOUT 1200) # it builds the library as it is shipped

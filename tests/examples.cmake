@@ -32,6 +32,11 @@ if(TARGET poolctl)
   set_tests_properties(example.exposed PROPERTIES LABELS demo TIMEOUT 120)
 endif()
 
+if(NOT POOL_SANITIZER) # of which a program that is built alone knows nothing
+  add_test(NAME example.alone COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/examples_alone.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+  set_tests_properties(example.alone PROPERTIES LABELS demo TIMEOUT 300)
+endif()
+
 if(NOT TARGET sqlite)
   message(STATUS "The test of the example of a description is left out: it needs SQLite and the driver foreign")
   return()

@@ -132,6 +132,9 @@ begin
   names = options[:suites] || (options[:tiny] ? TINY : QUICK).keys
   unknown = names - (options[:tiny] ? TINY : QUICK).keys
   raise OptionParser::InvalidArgument, "no such suite: #{unknown.join(', ')}" unless unknown.empty?
+  raise OptionParser::InvalidArgument, "#{options[:json]} cannot be written" unless
+    options[:json].nil? || File.writable?(File.dirname(options[:json]))
+  raise OptionParser::InvalidArgument, "there is no file #{options[:from]}" unless options[:from].nil? || File.file?(options[:from])
 rescue OptionParser::ParseError => e
   warn e.message, parser
   exit 2

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Command arith serves calls of net/rpc and makes some, in each of the ways that libpool has for them.
+// Command arith serves calls of net/rpc and makes some, in each of the ways that libpool has for them: go run .
 package main
 
 import (

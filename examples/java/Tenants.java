@@ -11,7 +11,10 @@ import java.util.ArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import libpool.Group;
 
-/** Fifty tenants share four connections to a server of this program's own: a group has a pool for each, and one budget. */
+/**
+ * Fifty tenants share four connections to a server of this program's own: a group has a pool for each, and one budget.
+ * Run it with {@code java -cp libpool.jar Tenants.java}.
+ */
 public class Tenants {
   private static final AtomicInteger open = new AtomicInteger();
   private static final AtomicInteger most = new AtomicInteger();

@@ -144,8 +144,10 @@ static int copy_value(const struct setting_row *row, int64_t value, pool_bytes_t
 
 int pool_config_get(const pool_config_t *config, const char *name, pool_bytes_t *text, pool_error_t *error)
 {
+  if (!text)
+    return error_set(error, POOL_E_INVALID, 0, "text is NULL");
   const struct setting_row *row;
-  int code = text ? find(config, name, &row, error) : error_set(error, POOL_E_INVALID, 0, "text is NULL");
+  int code = find(config, name, &row, error);
   if (code)
     return code;
   if (row->kind != TEXT)
@@ -159,8 +161,10 @@ int pool_config_get(const pool_config_t *config, const char *name, pool_bytes_t 
 
 int pool_config_get_number(const pool_config_t *config, const char *name, int64_t *value, pool_error_t *error)
 {
+  if (!value)
+    return error_set(error, POOL_E_INVALID, 0, "value is NULL");
   const struct setting_row *row;
-  int code = value ? find(config, name, &row, error) : error_set(error, POOL_E_INVALID, 0, "value is NULL");
+  int code = find(config, name, &row, error);
   if (code)
     return code;
   if (row->kind == TEXT)

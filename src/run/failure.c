@@ -145,3 +145,14 @@ int failure_of_check(struct pool *pool, int64_t took_ns, pool_error_t *error)
   return error_set(error, POOL_E_TIMEOUT, 0, "check took %lld ms, and check_timeout_ms is %lld",
                    (long long)(took_ns / 1000000), (long long)limit_ms);
 }
+
+int failure_of_late(const char *callback, int64_t took_ns, pool_error_t *error)
+{
+  if (error && error->code != 0) {
+    error->code = POOL_E_TIMEOUT;
+    return POOL_E_TIMEOUT;
+  }
+  return error_set(error, POOL_E_TIMEOUT, 0,
+                   "%s took %lld ms, longer than its get had left; set openers, or let it keep its deadline", callback,
+                   (long long)(took_ns / 1000000));
+}

@@ -43,4 +43,7 @@ void failure_of_open(const char *phase, pool_error_t *error);
 /* A check that says yes, but took longer than check_timeout_ms, has failed.  0, or why. */
 int failure_of_check(struct pool *pool, int64_t took_ns, pool_error_t *error);
 
+/* An open or check that succeeded when the time of its get was over.  What failed before that is the better reason. */
+int failure_of_late(const char *callback, int64_t took_ns, pool_error_t *error);
+
 #endif

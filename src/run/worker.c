@@ -177,13 +177,12 @@ static pool_lease_t run_and_report(struct pool *pool, struct step *step, int64_t
   if (running.failure && cause && is_for_a_lease(&running))
     *cause = running.error;
   follow(pool, &running, result, step);
-  if (running.done.work == POOL_WORK_OPEN && running.failure != 0)
+  bool opens = running.done.work == POOL_WORK_OPEN;
+  if (opens && running.failure != 0)
     return running.failure;
   if (!is_late(&running) || !lend || result != 0)
     return result;
-  if (cause)
-    cause->code = POOL_E_TIMEOUT;
-  return POOL_E_TIMEOUT;
+  return failure_of_late(opens ? "open" : "check", running.ended_ns - running.began_ns, cause);
 }
 
 pool_lease_t worker_do(struct pool *pool, struct step *step, int64_t deadline_ns, bool lend, pool_error_t *cause)

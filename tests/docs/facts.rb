@@ -23,6 +23,8 @@ class Sources
     self[file][pattern, 1] || raise("#{file} has nothing like #{pattern.inspect}; is this test broken?")
   end
 
+  def found(glob) = Dir.glob(glob, base: @folder)
+
   # The default of a setting, as a number.
   def default(setting)
     code('src/api/settings.def', /^SETTING\(#{setting}, \w+, "[^"]*", (-?\d+),/).to_i
@@ -274,6 +276,48 @@ module Bounds
   end
 end
 
+# The pages that put names of other pools beside ours: those of ours are in the code of that language.
+module Counterparts
+  ROWS = %w[src/api/settings.def src/decide/counts.def].freeze
+  CODE = {
+    'C' => %w[abi/pool/*.h], 'Go' => %w[bindings/go/{pool,puddle,rpcpool}/*.go], 'Java' => %w[bindings/java/libpool/*.java],
+    'Ruby' => %w[bindings/ruby/{lib,ext,sig}/**/*.{rb,rbs,c}]
+  }.freeze
+  MIGRATE = { 'apr_reslist' => 'C', 'connection_pool' => 'Ruby', 'database-sql' => 'Go', 'hikaricp' => 'Java',
+              'maxatome-fatih' => 'Go', 'puddle-pgxpool' => 'Go' }.freeze
+
+  module_function
+
+  def check(code)
+    words = CODE.transform_values { |globs| globs.flat_map { |glob| code.found(glob) }.flat_map { |file| code[file].scan(/\w+/) } + rows(code) }
+    MIGRATE.each { |page, language| known(code, "docs/migrate/#{page}.md", words[language]) { |cells| cells[cells.size > 2 ? 2 : 1] } }
+    CODE.keys.each_with_index { |language, at| known(code, 'docs/languages.md', words[language]) { |cells| cells[at + 1] } }
+    missing(code)
+  end
+
+  # Settings and counts by their names in C, and as Go has them.
+  def rows(code)
+    names = ROWS.flat_map { |file| code[file].scan(/^[A-Z]+\((\w+)/).flatten }
+    names + names.map { |name| name.sub(/_ns\z/, '_sum').split('_').map(&:capitalize).join }
+  end
+
+  # What stands in our column of the tables of a page.
+  def known(code, page, words)
+    names = code[page].scan(/^\|(.*)\|$/).flatten.flat_map { |row| yield(row.split('|').map(&:strip)).to_s.scan(/`([^`]*)`/).flatten }
+                      .flat_map { |text| text.scan(/[A-Za-z_]\w{2,}/) }.uniq
+    Faults.tell("#{page} names #{(names - words).join(', ')}, which the code has not") unless (names - words).empty?
+    Faults.tell("only #{names.size} names in a column of #{page}; is this test broken?") if names.size < 2
+  end
+
+  # What the page of HikariCP says that we have not, the page of Java says as well; a test in Java knows that page's table.
+  def missing(code)
+    table = code['docs/java.md'][/^### For those who come from HikariCP$.*?(?=^These things)/m].to_s
+    code['docs/migrate/hikaricp.md'][/^## No counterpart$.*?^## /m].to_s.scan(/`(\w+)`/).flatten.each do |name|
+      Faults.tell("docs/migrate/hikaricp.md says that there is no #{name}, and docs/java.md does not") unless table.include?("`#{name}`")
+    end
+  end
+end
+
 code = Sources.new(ARGV.fetch(0))
 Numbers.check(code)
 Defaults.go(code)
@@ -283,6 +327,7 @@ Metrics.check(code)
 Errors.check(code)
 Needs.check(code)
 Bounds.check(code)
+Counterparts.check(code)
 lines = code['README.md'].lines.size
 Faults.tell("README.md has #{lines} lines; it decides in ten minutes with at most 150") if lines > 150
 Faults.finish("#{code.saying.size} files say what the code has")

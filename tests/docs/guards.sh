@@ -63,4 +63,6 @@ sees facts bindings/go/prometheus/standard.go 'Gets that ended at their deadline
 sees facts docs/errors.md '^. `POOL_E_EVICTED`' '! `POOL_E_EVICTED`' 'no line for POOL_E_EVICTED'
 sees facts README.md 'Go 1.19 or newer' 'Go 1.20 or newer' 'README.md says Go 1.20'
 sees facts docs/go.md '(overload.md#the-order-of-those-that-wait)' '(overload.md)' 'does not name the bound'
+sees facts docs/migrate/hikaricp.md '`threadFactory`' '`evictConnection`' 'that there is no evictConnection'
+sees facts docs/languages.md '`discardBroken`' '`discardBrocken`' 'names discardBrocken'
 sees messages docs/runbook.md '; the budget allows' '; the limit allows' 'does not say what'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Command names lets twenty clients ask a server over three TCP connections.
+// Command names lets twenty clients ask a server over three TCP connections: go run ./names
 package main
 
 import (

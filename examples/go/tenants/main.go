@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // Fifty tenants share four connections to a server of this program's own: a group has a pool for each of them, and one
-// budget for all.
+// budget for all: go run ./tenants
 package main
 
 import (
