@@ -216,7 +216,9 @@ class SourceTest {
       assertTrue(refusal(time, -1).endsWith(time + " is -1; it must be 0 or more"));
     }
     assertTrue(refusal("autoCommit", "yes").contains("autoCommit"));
-    assertTrue(refusal("transactionIsolation", "STRICT").contains("STRICT"));
+    for (String isolation : new String[] {"STRICT", "-1", "4294967295"}) {
+      assertTrue(refusal("transactionIsolation", isolation).contains(isolation));
+    }
     assertThrows(NullPointerException.class, () -> new PooledDataSource(null));
     assertThrows(NullPointerException.class, () -> source().setPoolName(null));
     assertThrows(NullPointerException.class, () -> source().addDataSourceProperty("name", null));

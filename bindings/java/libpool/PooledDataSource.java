@@ -423,11 +423,10 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     if (known != null) {
       return known;
     }
-    try {
-      return Integer.parseUnsignedInt(wanted);
-    } catch (NumberFormatException e) {
+    if (!wanted.matches("[0-9]{1,9}")) {
       throw new IllegalArgumentException("transactionIsolation is " + wanted + ", which Connection does not know");
     }
+    return Integer.parseInt(wanted);
   }
 
   /**
