@@ -13,6 +13,7 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.util.ArrayList;
@@ -30,7 +31,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
+import javax.sql.PooledConnection;
 import org.junit.jupiter.api.Test;
 
 /** A data source over a driver whose methods fail in every way. */
@@ -208,6 +211,123 @@ class HostileTest {
     }
     try (var source = new PooledDataSource()) {
       assertThrows(IllegalStateException.class, source::pause);
+    }
+  }
+
+  @Test
+  void aDriverThatOpensNoPooledConnectionIsTold() throws Exception {
+    PooledConnection empty = stub(PooledConnection.class, this::answer); // its connection is null
+    for (PooledConnection pooled : new PooledConnection[] {null, empty}) {
+      calls.clear();
+      try (var source = source()) {
+        source.setConnectionPoolDataSource(stub(ConnectionPoolDataSource.class, (self, method, arguments) -> pooled));
+        assertEquals(
+            "the driver opened no connection", assertThrows(SQLException.class, source::getConnection).getMessage());
+        assertEquals(pooled == null ? 0 : (int) source.stats().openFailures(), calls.getOrDefault("close", 0));
+      }
+    }
+  }
+
+  @Test
+  void aCheckNeedsNoTimeoutOfItsStatement() throws Exception {
+    failure = new SQLFeatureNotSupportedException("no timeouts");
+    failing = Set.of("setQueryTimeout");
+    try (var source = source()) {
+      source.setConnectionTestQuery("SELECT 1");
+      source.setKeepaliveTime(1);
+      source.getConnection().close();
+      Fakes.until(() -> source.stats().checks() >= 2);
+      assertEquals(0, source.stats().checkFailures());
+      assertEquals(1, opened.get());
+    }
+    assertTrue(calls.get("execute") >= 2);
+  }
+
+  /** An Error, as a failed assertion is. */
+  private static Tracker failing() {
+    return (Tracker)
+        Proxy.newProxyInstance(
+            HostileTest.class.getClassLoader(),
+            new Class<?>[] {Tracker.class},
+            (self, method, arguments) -> {
+              throw new AssertionError(method.getName());
+            });
+  }
+
+  @Test
+  void aTrackerThatFailsLosesNoConnection() throws Exception {
+    try (var source = source()) {
+      source.addTracker(failing());
+      source.getConnection().close();
+      assertEquals(0, source.stats().leased());
+      assertEquals(1, source.stats().idle());
+      assertEquals(1, opened.get());
+    }
+    assertEquals(1, closed.get());
+  }
+
+  @Test
+  void onlyItsOwnSourceEvictsAConnection() throws Exception {
+    try (var source = source();
+        var other = source();
+        Connection connection = source.getConnection();
+        Connection another = other.getConnection()) {
+      other.evictConnection(connection);
+      assertFalse(connection.isClosed());
+      source.evictConnection(connection);
+      assertTrue(connection.isClosed());
+      assertFalse(another.isClosed());
+    }
+  }
+
+  @Test
+  void aNumberThatOnlyTheDriverKnowsIsAnIsolation() throws Exception {
+    AtomicInteger set = new AtomicInteger();
+    Object[][] wanted = {{"4096", 4096}, {"TRANSACTION_SQL_SERVER_SNAPSHOT_ISOLATION_LEVEL", 4096}, {"transaction_none", 0}};
+    for (Object[] each : wanted) {
+      set.set(-1);
+      Connection connection =
+          stub(
+              Connection.class,
+              (self, method, arguments) -> {
+                if (method.getName().equals("setTransactionIsolation")) {
+                  set.set((int) arguments[0]);
+                }
+                return method.getName().equals("getTransactionIsolation") ? (Object) 1 : answer(self, method, arguments);
+              });
+      try (var source = source()) {
+        source.setDataSource(stub(DataSource.class, (self, method, arguments) -> connection));
+        source.setTransactionIsolation(each[0].toString());
+        source.getConnection().close();
+      }
+      assertEquals(each[1], set.get());
+    }
+  }
+
+  @Test
+  void timesOfMoreThanAYearAreAYear() throws Exception {
+    String[] times = {
+      "connectionTimeout", "validationTimeout", "idleTimeout", "maxLifetime", "keepaliveTime", "leakDetectionThreshold"
+    };
+    for (String time : times) {
+      try (var source = source()) {
+        source.setMaxLifetime(0);
+        new Bean(source).set(time, Long.MAX_VALUE);
+        source.getConnection().close();
+        new Bean(source).set(time, Long.MAX_VALUE - 1);
+        source.getConnection().close();
+        assertEquals(1, source.stats().opened());
+      }
+    }
+  }
+
+  @Test
+  void aKeepaliveThatNoConnectionLivesToSeeIsNone() throws Exception {
+    try (var source = source()) {
+      source.setMaxLifetime(60_000);
+      source.setKeepaliveTime(60_000);
+      source.getConnection().close();
+      assertEquals(60_000, source.getKeepaliveTime());
     }
   }
 

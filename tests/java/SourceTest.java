@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -19,6 +20,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Properties;
@@ -138,6 +140,67 @@ class SourceTest {
   }
 
   @Test
+  void whatIsNoTextIsSetAsWell() {
+    Properties defaults = new Properties();
+    defaults.setProperty("poolName", "n");
+    Properties properties = new Properties(defaults);
+    var object = new PGSimpleDataSource();
+    properties.put("maximumPoolSize", 7);
+    properties.put("autoCommit", false);
+    properties.put("dataSource", object);
+    properties.put("dataSource.portNumber", 5);
+    try (var source = new PooledDataSource(properties)) {
+      assertEquals("n", source.getPoolName());
+      assertEquals(7, source.getMaximumPoolSize());
+      assertFalse(source.isAutoCommit());
+      assertSame(object, source.getDataSource());
+      assertEquals(5, source.getDataSourceProperties().get("portNumber"));
+    }
+    properties.put("noSuchThing", 1);
+    assertThrows(IllegalArgumentException.class, () -> new PooledDataSource(properties));
+  }
+
+  @Test
+  void aBlankTextIsNone() throws Exception {
+    String[] names = {
+      "dataSourceClassName", "driverClassName", "connectionInitSql", "connectionTestQuery", "transactionIsolation", "catalog",
+      "schema", "budget", "credentialsProviderClassName", "exceptionOverrideClassName"
+    };
+    try (var source = source("jdbcUrl", "jdbc:h2:mem:", "keepaliveTime", 1)) {
+      for (String name : names) {
+        new Bean(source).set(name, " ");
+      }
+      source.getConnection().close();
+      Fakes.until(() -> source.stats().checks() > 0);
+      assertEquals(0, source.stats().checkFailures());
+      assertNull(source.getConnectionTestQuery());
+    }
+    try (var source = new PooledDataSource()) {
+      source.setUrl("");
+      assertNull(source.getJdbcUrl());
+    }
+  }
+
+  @Test
+  void anErrorShowsNoPasswordOfTheUrl() {
+    Map<String, String> shown =
+        Map.of(
+            "jdbc:no:thing?user=me&password=geheim", "jdbc:no:...",
+            "jdbc:no:me/geheim@thing", "jdbc:no:...",
+            "thing;password=geheim", "...",
+            "jdbc:no:thing", "jdbc:no:thing");
+    shown.forEach(
+        (url, text) -> {
+          try (var source = source("jdbcUrl", url)) {
+            SQLException e = assertThrows(SQLException.class, source::getConnection);
+            assertEquals("No suitable driver found for " + text, e.getMessage());
+            assertEquals("08001", e.getSQLState());
+            assertFalse(source.report(Format.TEXT).contains("geheim"));
+          }
+        });
+  }
+
+  @Test
   void whatIsWrongIsNamed() {
     assertEquals("PooledDataSource has no property maxPoolSize", refusal("maxPoolSize", 3));
     assertEquals("PooledDataSource has no property metricRegistry", refusal("metricRegistry", true));
@@ -153,7 +216,9 @@ class SourceTest {
       assertTrue(refusal(time, -1).endsWith(time + " is -1; it must be 0 or more"));
     }
     assertTrue(refusal("autoCommit", "yes").contains("autoCommit"));
-    assertTrue(refusal("transactionIsolation", "STRICT").contains("STRICT"));
+    for (String isolation : new String[] {"STRICT", "-1", "4294967295"}) {
+      assertTrue(refusal("transactionIsolation", isolation).contains(isolation));
+    }
     assertThrows(NullPointerException.class, () -> new PooledDataSource(null));
     assertThrows(NullPointerException.class, () -> source().setPoolName(null));
     assertThrows(NullPointerException.class, () -> source().addDataSourceProperty("name", null));
@@ -215,6 +280,35 @@ class SourceTest {
     assertEquals("jdbc:x", shouting.url);
     String message = assertThrows(IllegalArgumentException.class, () -> new Bean(shouting).set("uri", 1)).getMessage();
     assertEquals("Shouting has no property uri", message);
+  }
+
+  /** With types that some drivers' classes have. */
+  public static final class Typed {
+    private final Map<String, Object> values = new HashMap<>();
+
+    public void setFlag(Boolean flag) {
+      values.put("flag", flag);
+    }
+
+    public void setPort(Integer port) {
+      values.put("port", port);
+    }
+
+    public void setWait(Long wait) {
+      values.put("wait", wait);
+    }
+
+    public void setSecret(char[] secret) {
+      values.put("secret", new String(secret));
+    }
+  }
+
+  @Test
+  void aTextBecomesWhatASetterTakes() {
+    var typed = new Typed();
+    Map<String, String> texts = Map.of("flag", "true", "port", "1", "wait", "2", "secret", "s");
+    texts.forEach(new Bean(typed)::set);
+    assertEquals(Map.of("flag", true, "port", 1, "wait", 2L, "secret", "s"), typed.values);
   }
 
   @Test
@@ -371,6 +465,21 @@ class SourceTest {
         assertEquals("1", ask(connection, "SELECT 1"));
       }
       assertEquals(1, source.stats().opened());
+    }
+  }
+
+  @Test
+  void autoCommitIsSetBackThoughAStatementChangedIt() throws Exception {
+    for (boolean wanted : new boolean[] {true, false}) {
+      try (var source = source("jdbcUrl", "jdbc:h2:mem:", "maximumPoolSize", 1, "autoCommit", wanted)) {
+        try (Connection connection = source.getConnection(); Statement statement = connection.createStatement()) {
+          statement.execute("SET AUTOCOMMIT " + (wanted ? "FALSE" : "TRUE"));
+        }
+        try (Connection connection = source.getConnection()) {
+          assertEquals(wanted, connection.getAutoCommit());
+        }
+        assertEquals(1, source.stats().opened());
+      }
     }
   }
 

@@ -6,9 +6,24 @@ import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Locale;
+import java.util.Map;
+import java.util.function.Function;
 
 /** Sets properties of an object by their names. */
 final class Bean {
+  private static final Map<Class<?>, Function<String, Object>> FROM_TEXT =
+      Map.ofEntries(
+          Map.entry(String.class, text -> text),
+          Map.entry(char[].class, String::toCharArray),
+          Map.entry(short.class, text -> Short.valueOf(text.trim())),
+          Map.entry(Short.class, text -> Short.valueOf(text.trim())),
+          Map.entry(int.class, text -> Integer.valueOf(text.trim())),
+          Map.entry(Integer.class, text -> Integer.valueOf(text.trim())),
+          Map.entry(long.class, text -> Long.valueOf(text.trim())),
+          Map.entry(Long.class, text -> Long.valueOf(text.trim())),
+          Map.entry(boolean.class, text -> convertBoolean(text.trim())),
+          Map.entry(Boolean.class, text -> convertBoolean(text.trim())));
+
   private final Object object;
 
   Bean(Object object) {
@@ -57,32 +72,11 @@ final class Bean {
   }
 
   private static boolean fits(Class<?> type, Object value) {
-    return type.isInstance(value)
-        || type == String.class
-        || type == int.class
-        || type == long.class
-        || type == short.class
-        || type == boolean.class;
+    return type.isInstance(value) || FROM_TEXT.containsKey(type);
   }
 
   private static Object convert(Class<?> type, Object value) {
-    if (type.isInstance(value)) {
-      return value;
-    }
-    String text = value.toString().trim();
-    if (type == int.class) {
-      return Integer.valueOf(text);
-    }
-    if (type == long.class) {
-      return Long.valueOf(text);
-    }
-    if (type == short.class) {
-      return Short.valueOf(text);
-    }
-    if (type == boolean.class) {
-      return convertBoolean(text);
-    }
-    return value.toString();
+    return type.isInstance(value) ? value : FROM_TEXT.get(type).apply(value.toString());
   }
 
   private static Boolean convertBoolean(String text) {

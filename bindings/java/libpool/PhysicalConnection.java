@@ -132,7 +132,9 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       return;
     }
     switch (setter) {
-      case "setAutoCommit" -> undos.push(() -> {}); // reset() sees to it in any case
+      case "setAutoCommit" -> {
+        return; // reset() sees to it in any case
+      }
       case "setReadOnly" -> {
         boolean before = connection.isReadOnly();
         undos.push(() -> connection.setReadOnly(before));
@@ -227,9 +229,9 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       while (!undos.isEmpty()) {
         undos.pop().run();
       }
-      setAutoCommit(autoCommit);
       changed.clear();
     }
+    setAutoCommit(autoCommit); // a statement may have changed it, too
     connection.clearWarnings();
   }
 
@@ -244,13 +246,22 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       return connection.isValid(timeoutSeconds);
     }
     try (Statement statement = connection.createStatement()) {
-      statement.setQueryTimeout(timeoutSeconds);
+      limit(statement, timeoutSeconds);
       statement.execute(query);
     }
     if (!connection.getAutoCommit()) {
       connection.rollback();
     }
     return true;
+  }
+
+  /** Not every driver has that; the pool waits no longer in any case. */
+  private static void limit(Statement statement, int timeoutSeconds) {
+    try {
+      statement.setQueryTimeout(timeoutSeconds);
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      // a connection that broke is found out by the statement
+    }
   }
 
   @Override

@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Reader;
 import java.lang.ref.Cleaner;
-import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -15,10 +14,11 @@ import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -35,12 +35,28 @@ import org.jspecify.annotations.Nullable;
  * A {@link DataSource} whose connections come from a pool. It opens them with one of: a {@link
  * ConnectionPoolDataSource}, a {@link DataSource}, or the driver for a JDBC URL. Its properties have the names and
  * defaults of HikariCP's; times are in milliseconds. They are read when the first connection is asked for. Those of
- * {@link PoolMXBean} can be changed after that, too; the others not.
+ * {@link PoolMXBean} can be changed after that, too; the others not. A blank text is none, and a time of more than a year
+ * is a year.
  */
-public final class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
+public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
+  private static final System.Logger LOG = System.getLogger("libpool");
   private static final long INITIAL_PAUSE_MS = 50;
   private static final long ABORT_MS = 5_000; // so long a close waits for what it has aborted
   private static final int OPENING = 2; // at one time: a burst is served by what comes back, not by a storm of opens
+
+  private static final long YEAR_MS = TimeUnit.DAYS.toMillis(365); // the longest time that the library knows
+
+  /** Those of {@link Connection}, and the drivers' own that HikariCP has names for. */
+  private static final Map<String, Integer> ISOLATIONS =
+      Map.of(
+          "TRANSACTION_NONE", Connection.TRANSACTION_NONE,
+          "TRANSACTION_READ_UNCOMMITTED", Connection.TRANSACTION_READ_UNCOMMITTED,
+          "TRANSACTION_READ_COMMITTED", Connection.TRANSACTION_READ_COMMITTED,
+          "TRANSACTION_REPEATABLE_READ", Connection.TRANSACTION_REPEATABLE_READ,
+          "TRANSACTION_SERIALIZABLE", Connection.TRANSACTION_SERIALIZABLE,
+          "TRANSACTION_CURSOR_STABILITY", 3,
+          "TRANSACTION_LAST_COMMITTED", 5,
+          "TRANSACTION_SQL_SERVER_SNAPSHOT_ISOLATION_LEVEL", 4096);
 
   private final Map<String, Object> driverProperties = new LinkedHashMap<>();
   private ConnectionPoolDataSource connectionPoolDataSource;
@@ -98,14 +114,23 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public PooledDataSource(Properties properties) {
     Bean self = new Bean(this);
-    for (String name : new TreeSet<>(properties.stringPropertyNames())) {
-      String value = properties.getProperty(name);
-      if (name.startsWith("dataSource.")) {
-        addDataSourceProperty(name.substring("dataSource.".length()), value);
-      } else {
-        self.set(name, value);
-      }
-    }
+    all(properties)
+        .forEach(
+            (name, value) -> {
+              if (name.startsWith("dataSource.")) {
+                addDataSourceProperty(name.substring("dataSource.".length()), value);
+              } else {
+                self.set(name, value);
+              }
+            });
+  }
+
+  /** With its defaults, and with what is no text. */
+  private static Map<String, Object> all(Properties properties) {
+    Map<String, Object> all = new TreeMap<>();
+    properties.stringPropertyNames().forEach(name -> all.put(name, properties.getProperty(name)));
+    properties.forEach((name, value) -> all.putIfAbsent(name.toString(), value));
+    return all;
   }
 
   /**
@@ -141,6 +166,8 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
       return get();
     } catch (PoolTimeoutException e) {
       throw new SQLTransientConnectionException(e.getMessage(), "08001", e);
+    } catch (PoolClosedException e) {
+      throw new SQLException(e.getMessage(), "08003", e);
     } catch (PoolException e) {
       throw new SQLException(e.getMessage(), "08001", e);
     } catch (InterruptedException e) {
@@ -319,20 +346,37 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
             new Breakage(exceptionOverride));
     return sharing(Pool.builder(() -> open(source, settings)))
         .closer(PhysicalConnection::close)
-        .checker(connection -> connection.check(connectionTestQuery, (int) Math.max(1, validationTimeout / 1000)))
+        .checker(connection -> connection.check(connectionTestQuery, (int) Math.max(1, time(validationTimeout).toSeconds())))
         .name(poolName)
         .maxOpen(maximumPoolSize)
         .maxOpening(OPENING)
         .minIdle(least(minimumIdle, maximumPoolSize))
-        .getTimeout(Duration.ofMillis(connectionTimeout == 0 ? -1 : connectionTimeout))
-        .idleTimeout(Duration.ofMillis(idleTimeout))
-        .maxLifetime(Duration.ofMillis(maxLifetime))
-        .keepalive(Duration.ofMillis(keepaliveTime))
+        .getTimeout(time(connectionTimeout == 0 ? -1 : connectionTimeout))
+        .idleTimeout(time(idleTimeout))
+        .maxLifetime(time(maxLifetime))
+        .keepalive(time(keepalive()))
         .checkAfter(Duration.ofMillis(500))
-        .checkTimeout(Duration.ofMillis(Math.max(1, validationTimeout)))
-        .leakAfter(Duration.ofMillis(leakDetectionThreshold))
+        .checkTimeout(time(Math.max(1, validationTimeout)))
+        .leakAfter(time(leakDetectionThreshold))
         .retryMin(Duration.ofMillis(100))
         .build();
+  }
+
+  private static Duration time(long ms) {
+    return Duration.ofMillis(Math.min(YEAR_MS, ms));
+  }
+
+  /** One that no connection would live to see is none, after a warning. */
+  private long keepalive() {
+    if (maxLifetime == 0 || keepaliveTime < Math.min(YEAR_MS, maxLifetime)) {
+      return keepaliveTime;
+    }
+    LOG.log(
+        System.Logger.Level.WARNING,
+        () ->
+            poolName + ": keepaliveTime is " + keepaliveTime
+                + "; no connection gets so old, as maxLifetime is " + maxLifetime);
+    return 0;
   }
 
   private <B extends Settings<B>> B sharing(B builder) {
@@ -370,23 +414,19 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
     return Source.of(jdbcUrl, driverClassName, driverProperties, login);
   }
 
-  /** A constant of {@link Connection} by its name or number; -1: as the driver has it. */
+  /** By its name or number, which may be a driver's own; -1: as the driver has it. */
   private static int isolation(String wanted) {
     if (wanted == null) {
       return -1;
     }
-    for (Field field : Connection.class.getFields()) {
-      if (field.getName().startsWith("TRANSACTION_")) {
-        try {
-          if (wanted.equalsIgnoreCase(field.getName()) || wanted.equals("" + field.getInt(null))) {
-            return field.getInt(null);
-          }
-        } catch (IllegalAccessException e) {
-          throw new AssertionError(e);
-        }
-      }
+    Integer known = ISOLATIONS.get(wanted.toUpperCase(Locale.ROOT));
+    if (known != null) {
+      return known;
     }
-    throw new IllegalArgumentException("transactionIsolation is " + wanted + ", which Connection does not know");
+    if (!wanted.matches("[0-9]{1,9}")) {
+      throw new IllegalArgumentException("transactionIsolation is " + wanted + ", which Connection does not know");
+    }
+    return Integer.parseInt(wanted);
   }
 
   /**
@@ -431,12 +471,18 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
   public void evictConnection(Connection connection) {
     try {
       if (connection instanceof ConnectionHandle handle) {
-        handle.evict();
+        evict(handle);
       } else if (connection.isWrapperFor(ConnectionHandle.class)) {
-        connection.unwrap(ConnectionHandle.class).evict();
+        evict(connection.unwrap(ConnectionHandle.class));
       }
     } catch (SQLException e) {
       // it is closed
+    }
+  }
+
+  private void evict(ConnectionHandle handle) {
+    if (handle.pool == pool) {
+      handle.evict();
     }
   }
 
@@ -726,7 +772,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setJdbcUrl(@Nullable String jdbcUrl) {
     mayChange();
-    this.jdbcUrl = jdbcUrl;
+    this.jdbcUrl = some(jdbcUrl);
   }
 
   /** {@return what {@link #setJdbcUrl} has set} */
@@ -801,11 +847,9 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    *
    */
   public synchronized void setCredentialsProviderClassName(@Nullable String credentialsProviderClassName) {
-    login.set(
-        credentialsProviderClassName == null
-            ? null
-            : made(credentialsProviderClassName, CredentialsProvider.class));
-    this.credentialsProviderClassName = credentialsProviderClassName;
+    String wanted = some(credentialsProviderClassName);
+    login.set(wanted == null ? null : made(wanted, CredentialsProvider.class));
+    this.credentialsProviderClassName = wanted;
   }
 
   /** {@return what {@link #setCredentialsProviderClassName} has set} */
@@ -835,7 +879,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
         mbean = Mbean.register(this, poolName);
       }
     } catch (NoClassDefFoundError e) {
-      System.getLogger("libpool").log(System.Logger.Level.WARNING, () -> poolName + ": there is no JMX here", e);
+      LOG.log(System.Logger.Level.WARNING, () -> poolName + ": there is no JMX here", e);
     }
   }
 
@@ -876,7 +920,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setDriverClassName(@Nullable String driverClassName) {
     mayChange();
-    this.driverClassName = driverClassName;
+    this.driverClassName = some(driverClassName);
   }
 
   /** {@return what {@link #setDriverClassName} has set} */
@@ -907,7 +951,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setConnectionTestQuery(@Nullable String connectionTestQuery) {
     mayChange();
-    this.connectionTestQuery = connectionTestQuery;
+    this.connectionTestQuery = some(connectionTestQuery);
   }
 
   /** {@return what {@link #setConnectionTestQuery} has set} */
@@ -959,7 +1003,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
   @Override
   public void setConnectionTimeout(long connectionTimeout) {
     atLeast(0, "connectionTimeout", connectionTimeout);
-    long ms = connectionTimeout == 0 ? -1 : connectionTimeout;
+    long ms = connectionTimeout == 0 ? -1 : Math.min(YEAR_MS, connectionTimeout);
     change(made -> made.set("get_timeout_ms", ms), () -> this.connectionTimeout = connectionTimeout);
   }
 
@@ -974,7 +1018,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
   public void setValidationTimeout(long validationTimeout) {
     atLeast(0, "validationTimeout", validationTimeout);
     change(
-        made -> made.set("check_timeout_ms", Math.max(1, validationTimeout)),
+        made -> made.set("check_timeout_ms", Math.min(YEAR_MS, Math.max(1, validationTimeout))),
         () -> this.validationTimeout = validationTimeout);
   }
 
@@ -1008,7 +1052,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
     return maxLifetime;
   }
 
-  /** Idle for this long, a connection is checked; 0: never. */
+  /** Idle for this long, a connection is checked; 0: never, as where it is not below maxLifetime when the pool begins. */
   @Override
   public void setKeepaliveTime(long keepaliveTime) {
     changeTime("keepaliveTime", "keepalive_ms", keepaliveTime, () -> this.keepaliveTime = keepaliveTime);
@@ -1071,7 +1115,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setDataSourceClassName(@Nullable String dataSourceClassName) {
     mayChange();
-    this.dataSourceClassName = dataSourceClassName;
+    this.dataSourceClassName = some(dataSourceClassName);
   }
 
   /** {@return what {@link #setDataSourceClassName} has set} */
@@ -1086,7 +1130,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setConnectionInitSql(@Nullable String connectionInitSql) {
     mayChange();
-    this.connectionInitSql = connectionInitSql;
+    this.connectionInitSql = some(connectionInitSql);
   }
 
   /** {@return what {@link #setConnectionInitSql} has set} */
@@ -1095,14 +1139,16 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
   }
 
   /**
-   * Of each connection that is lent: the name of a constant of {@link Connection}; null: as the driver has it.
+   * Of each connection that is lent: the name of a constant of {@link Connection}, or a number that the driver knows;
+   * null: as the driver has it.
    *
-   * @param transactionIsolation a name, or null
+   * @param transactionIsolation a name, a number, or null
    */
   public synchronized void setTransactionIsolation(@Nullable String transactionIsolation) {
     mayChange();
-    isolation(transactionIsolation);
-    this.transactionIsolation = transactionIsolation;
+    String wanted = some(transactionIsolation);
+    isolation(wanted);
+    this.transactionIsolation = wanted;
   }
 
   /** {@return what {@link #setTransactionIsolation} has set} */
@@ -1117,7 +1163,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setCatalog(@Nullable String catalog) {
     mayChange();
-    this.catalog = catalog;
+    this.catalog = some(catalog);
   }
 
   /** {@return what {@link #setCatalog} has set} */
@@ -1132,7 +1178,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setSchema(@Nullable String schema) {
     mayChange();
-    this.schema = schema;
+    this.schema = some(schema);
   }
 
   /** {@return what {@link #setSchema} has set} */
@@ -1179,13 +1225,19 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setExceptionOverrideClassName(@Nullable String exceptionOverrideClassName) {
     mayChange();
-    exceptionOverride = exceptionOverrideClassName == null ? null : made(exceptionOverrideClassName, ExceptionOverride.class);
-    this.exceptionOverrideClassName = exceptionOverrideClassName;
+    String wanted = some(exceptionOverrideClassName);
+    exceptionOverride = wanted == null ? null : made(wanted, ExceptionOverride.class);
+    this.exceptionOverrideClassName = wanted;
   }
 
   /** {@return what {@link #setExceptionOverrideClassName} has set} */
   public synchronized @Nullable String getExceptionOverrideClassName() {
     return exceptionOverrideClassName;
+  }
+
+  /** A blank text is none: a file of properties may have a name whose value is left to the environment. */
+  private static @Nullable String some(@Nullable String text) {
+    return text == null || text.isBlank() ? null : text;
   }
 
   private static <T> T made(String className, Class<T> type) {
@@ -1222,7 +1274,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
    */
   public synchronized void setBudget(@Nullable String budget) {
     mayChange();
-    this.budget = budget;
+    this.budget = some(budget);
   }
 
   /** {@return what {@link #setBudget} has set} */
@@ -1281,8 +1333,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
   public synchronized void setDataSourceProperties(Properties properties) {
     mayChange();
     driverProperties.clear();
-    properties.stringPropertyNames().forEach(name -> driverProperties.put(name, properties.getProperty(name)));
-    properties.forEach((name, value) -> driverProperties.putIfAbsent((String) name, value)); // what is no text
+    driverProperties.putAll(all(properties));
   }
 
   /** {@return a copy of those of {@link #addDataSourceProperty}} */
@@ -1324,7 +1375,7 @@ public final class PooledDataSource implements DataSource, AutoCloseable, PoolMX
 
   private void changeTime(String name, String setting, long value, Runnable set) {
     atLeast(0, name, value);
-    change(made -> made.set(setting, value), set);
+    change(made -> made.set(setting, Math.min(YEAR_MS, value)), set);
   }
 
   /** The cap is never below what is kept idle, not for a moment either. */

@@ -37,9 +37,10 @@ interface Source {
   }
 
   private static PooledConnection pooled(ConnectionPoolDataSource source, Credentials who) throws SQLException {
-    return who.username() == null
-        ? source.getPooledConnection()
-        : source.getPooledConnection(who.username(), who.password());
+    return present(
+        who.username() == null
+            ? source.getPooledConnection()
+            : source.getPooledConnection(who.username(), who.password()));
   }
 
   private static Connection connection(DataSource source, Credentials who) throws SQLException {
@@ -51,18 +52,45 @@ interface Source {
       throws SQLException {
     Map<String, Object> others = Map.copyOf(properties);
     if (driverClassName == null) {
-      return () -> opened(DriverManager.getConnection(url, all(others, login.ask())));
+      return hiding(url, () -> opened(DriverManager.getConnection(url, all(others, login.ask()))));
     }
     if (!(instantiate(driverClassName) instanceof Driver driver)) {
       throw new SQLException(driverClassName + " is no java.sql.Driver");
     }
+    return hiding(
+        url,
+        () -> {
+          Connection connection = driver.connect(url, all(others, login.ask()));
+          if (connection == null) {
+            throw new SQLException(driverClassName + " does not know the jdbcUrl", "08001");
+          }
+          return opened(connection);
+        });
+  }
+
+  /** The same, but no error shows a password that is in the URL. */
+  private static Source hiding(String url, Source source) {
+    if (url.chars().noneMatch(c -> "?;&@".indexOf(c) >= 0)) {
+      return source;
+    }
     return () -> {
-      Connection connection = driver.connect(url, all(others, login.ask()));
-      if (connection == null) {
-        throw new SQLException(driverClassName + " does not know the jdbcUrl", "08001");
+      try {
+        return source.open();
+      } catch (SQLException e) {
+        throw without(url, e);
       }
-      return opened(connection);
     };
+  }
+
+  private static SQLException without(String url, SQLException e) {
+    String text = e.getMessage();
+    if (text == null || !text.contains(url)) {
+      return e;
+    }
+    String driver = url.substring(0, url.indexOf(':', url.indexOf(':') + 1) + 1); // "jdbc:postgresql:"
+    SQLException bare = new SQLException(text.replace(url, driver + "..."), e.getSQLState(), e.getErrorCode());
+    bare.setStackTrace(e.getStackTrace());
+    return bare;
   }
 
   private static Properties all(Map<String, Object> others, Credentials who) {
@@ -99,19 +127,23 @@ interface Source {
   }
 
   private static Opened opened(Connection connection) throws SQLException {
-    if (connection == null) {
+    return new Opened(present(connection), null);
+  }
+
+  private static <T> T present(T opened) throws SQLException {
+    if (opened == null) {
       throw new SQLException("the driver opened no connection");
     }
-    return new Opened(connection, null);
+    return opened;
   }
 
   private static Connection connection(PooledConnection pooled) throws SQLException {
     try {
-      return pooled.getConnection();
+      return present(pooled.getConnection());
     } catch (Throwable e) {
       try {
         pooled.close();
-      } catch (SQLException suppressed) {
+      } catch (Throwable suppressed) {
         e.addSuppressed(suppressed);
       }
       throw e;

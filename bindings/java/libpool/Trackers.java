@@ -54,7 +54,7 @@ final class Trackers {
     for (Tracker tracker : all) {
       try {
         what.accept(tracker);
-      } catch (RuntimeException | LinkageError e) {
+      } catch (Throwable e) { // the pool goes on
         LOG.log(System.Logger.Level.WARNING, "a tracker failed", e);
       }
     }

@@ -3,13 +3,16 @@ package libpool;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import com.zaxxer.hikari.HikariConfig;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
+import java.lang.reflect.Method;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -18,12 +21,21 @@ import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.springframework.aop.framework.ProxyFactory;
+import org.springframework.beans.PropertyAccessorFactory;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.context.properties.bind.BindHandler;
+import org.springframework.boot.context.properties.bind.Bindable;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.bind.DataObjectPropertyName;
+import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
+import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 import org.springframework.boot.jdbc.DataSourceBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
@@ -224,6 +236,53 @@ class SpringTest {
       assertEquals("test", derived.getUsername());
       assertEquals("secret", derived.getPassword());
       assertEquals(postgres.url(), derived.getUrl());
+    }
+  }
+
+  /** As Spring does to what it observes or refreshes. */
+  @Test
+  void aProxyOfItsClassCanBeMade() throws Exception {
+    try (PooledDataSource source = Two.source()) {
+      var factory = new ProxyFactory(source);
+      factory.setProxyTargetClass(true);
+      var proxy = assertInstanceOf(PooledDataSource.class, factory.getProxy());
+      try (Connection connection = proxy.getConnection()) {
+        assertTrue(connection.isValid(5));
+        assertEquals(1, source.getActiveConnections());
+      }
+    }
+  }
+
+  private static String value(Class<?> type, String property) {
+    return property.equals("transactionIsolation")
+        ? "TRANSACTION_SERIALIZABLE"
+        : type == boolean.class ? "true" : type == String.class ? "text" : "77777";
+  }
+
+  /** Of a simple type; a class is named elsewhere. */
+  private static Map<String, Class<?>> properties(Class<?> of) {
+    Map<String, Class<?>> all = new TreeMap<>();
+    for (Method method : of.getMethods()) {
+      Class<?>[] types = method.getParameterTypes();
+      if (method.getName().startsWith("set") && types.length == 1 && (types[0].isPrimitive() || types[0] == String.class)) {
+        all.put(Character.toLowerCase(method.getName().charAt(3)) + method.getName().substring(4), types[0]);
+      }
+    }
+    all.keySet().removeIf(name -> name.endsWith("ClassName"));
+    return all;
+  }
+
+  @Test
+  void eachSimplePropertyOfHikariIsBound() throws Exception {
+    Map<String, Class<?>> all = properties(HikariConfig.class);
+    all.keySet().removeAll(List.of("dataSourceJNDI", "isolateInternalQueries")); // the page says why
+    assertTrue(all.size() > 20);
+    var text = new MapConfigurationPropertySource();
+    all.forEach((name, type) -> text.put("p." + DataObjectPropertyName.toDashedForm(name), value(type, name)));
+    try (PooledDataSource source = new PooledDataSource()) {
+      new Binder(text).bind("p", Bindable.ofInstance(source), new NoUnboundElementsBindHandler(BindHandler.DEFAULT));
+      var bean = PropertyAccessorFactory.forBeanPropertyAccess(source);
+      all.forEach((name, type) -> assertEquals(value(type, name), String.valueOf(bean.getPropertyValue(name)), name));
     }
   }
 }
