@@ -112,6 +112,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
    * @throws IllegalArgumentException if one is not known or cannot have its value; it names it
    *
    */
+  @SuppressWarnings("this-escape") // to a setter that a subclass may have overridden
   public PooledDataSource(Properties properties) {
     Bean self = new Bean(this);
     all(properties)

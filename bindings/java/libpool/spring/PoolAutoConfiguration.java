@@ -23,7 +23,6 @@ import org.springframework.core.env.Environment;
 @ConditionalOnClass(name = "org.springframework.boot.jdbc.metadata.DataSourcePoolMetadataProvider")
 public class PoolAutoConfiguration {
   /** For Spring. */
-  /** For Spring. */
   public PoolAutoConfiguration() {}
 
   /**
