@@ -88,7 +88,7 @@ func TestOneMoreIsOpenedWhileAnotherIsIdleAndOnlyWhereThereIsRoom(t *testing.T) 
 	p, f := newPool(t, pool.Config{MaxOpen: 2})
 	create(t, p)
 	create(t, p)
-	expect(t, p.CreateResource(background), pool.ErrTimeout)
+	mustFailAs(t, p.CreateResource(background), pool.ErrTimeout, "pool: no other connection may be opened now")
 	if f.opened.Load() != 2 || p.Len() != 2 || p.Stats().Lent != 0 {
 		t.Errorf("%d opened, %d idle", f.opened.Load(), p.Len())
 	}
