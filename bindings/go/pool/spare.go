@@ -17,14 +17,15 @@ func (p *Pool[C]) AcquireAllIdle(ctx context.Context) (leases []Lease[C]) {
 			releaseUnused(leases)
 		}
 	}()
-	for {
+	for most := p.Len(); len(leases) < most; { // others may open more meanwhile, and without end
 		lease, err := p.TryGetIdle(ctx)
 		if err != nil {
-			ended = true
-			return leases
+			break
 		}
 		leases = append(leases, lease)
 	}
+	ended = true
+	return leases
 }
 
 // Deferred, so that each is released whatever happens in the release of another.
