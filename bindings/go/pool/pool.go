@@ -413,6 +413,8 @@ func (p *Pool[C]) send(caller context.Context, work *errand, ticket int64, next 
 	if work == nil {
 		work = &errand{queue: &p.queue}
 		work.ticket.Store(ticket)
+	} else {
+		work.shared = true
 	}
 	go p.runFor(caller, next, work)
 	return work
