@@ -33,7 +33,7 @@ func (p *Pool[C]) newOpening(most patience, claim int64) *opening[C] {
 
 // Deferred, for the second that leaves nobody else knows it.
 func (o *opening[C]) leave() {
-	if o.left.Add(1) == 2 {
+	if o.left.Add(1) == 2 && !o.shared {
 		o.clear()
 		o.pool.openings.Put(o)
 	}

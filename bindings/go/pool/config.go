@@ -209,6 +209,7 @@ func (s *settings) duties() duties {
 // An open may take longer than an impatient get, for its connection is kept for the next.
 func (d *duties) limitOpens(configured time.Duration) {
 	switch {
+	case configured >= farOff:
 	case configured > 0:
 		d.opens = configured
 	case configured == 0 && d.timeout > 0:

@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -477,6 +478,18 @@ func TestAnOpenIsGivenUpAfterItsTime(t *testing.T) {
 	expect(t, err, pool.ErrOpen)
 	expect(t, err, context.DeadlineExceeded)
 	drain(t, p)
+}
+
+func TestAnOpenTimeoutThatIsCenturiesLongIsNone(t *testing.T) {
+	p, err := pool.New(pool.Config{OpenTimeout: math.MaxInt64}, func(ctx context.Context) (*connection, error) {
+		if deadline, is := ctx.Deadline(); is {
+			t.Errorf("the open is given up at %v", deadline)
+		}
+		return new(connection), ctx.Err()
+	})
+	succeed(t, err)
+	defer drain(t, p)
+	release(t, get(t, p))
 }
 
 func TestAConnectionThatComesAfterItsOpenWasGivenUpIsClosed(t *testing.T) {

@@ -149,7 +149,10 @@ func (p *DriverPool) TryGet() (DriverLease, error) {
 
 func (p *DriverPool) tryGet(context.Context) (DriverLease, error) {
 	lease := takeIdle(p.handle)
-	if lease <= 0 {
+	switch {
+	case lease == timeoutCode:
+		return DriverLease{}, p.handle.wouldWait()
+	case lease <= 0:
 		failure := failureOf(lease, "")
 		failure.Pool = p.handle.name()
 		return DriverLease{}, failure

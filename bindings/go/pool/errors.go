@@ -240,6 +240,13 @@ func (p *Pool[C]) failure(last step) error {
 	return failure
 }
 
+// The error of a call that does not wait: time is not what it lacked.
+func (h *handle) refused(message string) error {
+	return &Error{Kind: ErrTimeout, Message: message, Pool: h.name()}
+}
+
+func (h *handle) wouldWait() error { return h.refused("no connection can be had without waiting") }
+
 func (p *Pool[C]) failureIf(last step) error {
 	switch {
 	case last.result >= 0:

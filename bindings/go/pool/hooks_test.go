@@ -290,6 +290,34 @@ func TestATracerThatPanicsLosesNoConnection(t *testing.T) {
 	}
 }
 
+// One that returns no context.
+type contextlessTracer struct{ *tracer }
+
+func (contextlessTracer) TraceAcquireStart(context.Context, pool.Source, pool.TraceAcquireStartData) context.Context {
+	return nil
+}
+
+func (contextlessTracer) TraceOpenStart(context.Context, pool.Source, pool.TraceOpenStartData) context.Context {
+	return nil
+}
+
+func TestATracerThatReturnsNoContextChangesNone(t *testing.T) {
+	look := func(ctx context.Context) {
+		if ctx == nil {
+			t.Error("there is no context")
+		}
+	}
+	hooks := pool.Hooks[*connection]{
+		Opened:     func(ctx context.Context, _ *connection) error { look(ctx); return nil },
+		BeforeLend: func(ctx context.Context, _ *connection) (bool, error) { look(ctx); return true, nil },
+	}
+	p, _ := newPool(t, pool.Config{MaxOpen: 1, Tracer: contextlessTracer{new(tracer)}}, pool.WithHooks(hooks))
+	release(t, get(t, p))
+	lease, err := p.TryGetIdle(background)
+	succeed(t, err)
+	release(t, lease)
+}
+
 // One that does not return when it is told of the end of an open.
 type leavingTracer struct {
 	pool.OpenTracer

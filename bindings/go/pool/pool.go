@@ -413,6 +413,8 @@ func (p *Pool[C]) send(caller context.Context, work *errand, ticket int64, next 
 	if work == nil {
 		work = &errand{queue: &p.queue}
 		work.ticket.Store(ticket)
+	} else {
+		work.shared = true
 	}
 	go p.runFor(caller, next, work)
 	return work
@@ -445,6 +447,8 @@ func (p *Pool[C]) ended(most patience, wait bool, last step, failed error) error
 	case last.result == timeoutCode && wait:
 		most.wait()
 		return p.late(most.ctx, failed, last.message)
+	case last.result == timeoutCode:
+		return p.handle.wouldWait()
 	case last.result == cancelledCode && !most.isOver():
 		return &Error{Kind: ErrOpen, Err: failed, Pool: p.handle.name()}
 	case last.result == cancelledCode:

@@ -132,7 +132,7 @@ func TestTryGetDoesNotWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.TryGet(background)
-	expect(t, err, pool.ErrTimeout)
+	mustFailAs(t, err, pool.ErrTimeout, "pool: no connection can be had without waiting")
 	release(t, lease)
 	lease, err = p.TryGet(background)
 	if err != nil {

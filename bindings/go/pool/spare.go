@@ -17,14 +17,15 @@ func (p *Pool[C]) AcquireAllIdle(ctx context.Context) (leases []Lease[C]) {
 			releaseUnused(leases)
 		}
 	}()
-	for {
+	for most := p.Len(); len(leases) < most; { // others may open more meanwhile, and without end
 		lease, err := p.TryGetIdle(ctx)
 		if err != nil {
-			ended = true
-			return leases
+			break
 		}
 		leases = append(leases, lease)
 	}
+	ended = true
+	return leases
 }
 
 // Deferred, so that each is released whatever happens in the release of another.
@@ -88,8 +89,8 @@ func (p *Pool[C]) getIdle(ctx context.Context) (Lease[C], error) {
 }
 
 // CreateResource opens one more connection, also where others are idle, and returns when it is there for the next Get.
-// It fails with ErrTimeout where Config.MaxOpen or MaxOpening leaves no room, and as a Get would if open fails or the
-// context ends first.  Then the open goes on, and its connection is kept.
+// It fails with ErrTimeout where Config.MaxOpen, MaxOpening or the budget leaves no room or the pool is paused.  It fails
+// as a Get would if open fails or the context ends first.  Then the open goes on, and its connection is kept.
 func (p *Pool[C]) CreateResource(ctx context.Context) error {
 	if ctx != nil && endOf(ctx) != nil {
 		return over(ctx).in(p.handle, "")
@@ -115,7 +116,10 @@ func (p *Pool[C]) StartResource(ctx context.Context) (<-chan error, error) {
 	}
 	next := beginOpen(p.handle)
 	p.tell(&next)
-	if next.result < 0 {
+	switch {
+	case next.result == timeoutCode:
+		return nil, p.handle.refused("no other connection may be opened now")
+	case next.result < 0:
 		return nil, p.failure(next)
 	}
 	opened := make(chan error, 1)

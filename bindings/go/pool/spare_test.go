@@ -66,6 +66,27 @@ func TestAllThatIsIdleIsLentAtOnceAndNothingIsOpened(t *testing.T) {
 	expect(t, err, pool.ErrClosed)
 }
 
+func TestWhatBecomesIdleWhileAllAreBeingLentIsNotLentAsWell(t *testing.T) {
+	var p *pool.Pool[*connection]
+	left := 10
+	more := func(context.Context, *connection) (bool, error) {
+		if left--; left >= 0 {
+			create(t, p)
+		}
+		return true, nil
+	}
+	p, _ = newPool(t, pool.Config{}, pool.WithHooks(pool.Hooks[*connection]{BeforeLend: more}))
+	create(t, p)
+	create(t, p)
+	leases := p.AcquireAllIdle(background)
+	if len(leases) != 2 {
+		t.Errorf("%d are lent", len(leases))
+	}
+	for _, lease := range leases {
+		release(t, lease)
+	}
+}
+
 func TestWhatIsIdleForTooLongIsCheckedBeforeItIsLent(t *testing.T) {
 	var result error
 	checked := 0
@@ -88,7 +109,7 @@ func TestOneMoreIsOpenedWhileAnotherIsIdleAndOnlyWhereThereIsRoom(t *testing.T) 
 	p, f := newPool(t, pool.Config{MaxOpen: 2})
 	create(t, p)
 	create(t, p)
-	expect(t, p.CreateResource(background), pool.ErrTimeout)
+	mustFailAs(t, p.CreateResource(background), pool.ErrTimeout, "pool: no other connection may be opened now")
 	if f.opened.Load() != 2 || p.Len() != 2 || p.Stats().Lent != 0 {
 		t.Errorf("%d opened, %d idle", f.opened.Load(), p.Len())
 	}
@@ -159,7 +180,9 @@ func TestOneMorePanicsToNobody(t *testing.T) {
 
 func TestOneMoreGoesOnWhenItsContextEnds(t *testing.T) {
 	gate := make(chan struct{})
+	given, cancel := context.WithCancel(background)
 	open := func(ctx context.Context) (*connection, error) {
+		cancel()
 		<-gate
 		return new(connection), ctx.Err()
 	}
@@ -167,9 +190,7 @@ func TestOneMoreGoesOnWhenItsContextEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(background, time.Millisecond)
-	defer cancel()
-	expect(t, p.CreateResource(short), context.DeadlineExceeded)
+	expect(t, p.CreateResource(given), context.Canceled)
 	close(gate)
 	eventually(t, "it is idle", func() bool { return p.Len() == 1 })
 	drain(t, p)

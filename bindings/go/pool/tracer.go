@@ -13,7 +13,7 @@ type Source interface {
 }
 
 // AcquireTracer is told of each Get and TryGet, in its goroutine.  The context that the first method returns is that of the
-// Get from then on, and comes to the second.  These interfaces have the shape that those of pgxpool have: Config.Tracer
+// Get from then on, and comes to the second; nil changes nothing.  These interfaces have the shape that those of pgxpool have: Config.Tracer
 // has as many of them as it likes.
 type AcquireTracer interface {
 	TraceAcquireStart(ctx context.Context, pool Source, data TraceAcquireStartData) context.Context
@@ -89,11 +89,19 @@ func (s *settings) tracers(tracer any) (t tracers) {
 	return
 }
 
+// What follows needs a context, also where a tracer returns none.
+func orGiven(returned, given context.Context) context.Context {
+	if returned == nil {
+		return given
+	}
+	return returned
+}
+
 func (t *tracers) acquireStart(ctx context.Context, pool Source) context.Context {
 	if t.acquire == nil {
 		return ctx
 	}
-	return t.acquire.TraceAcquireStart(ctx, pool, TraceAcquireStartData{})
+	return orGiven(t.acquire.TraceAcquireStart(ctx, pool, TraceAcquireStartData{}), ctx)
 }
 
 func (t *tracers) acquireEnd(ctx context.Context, pool Source, lease int64, conn any, err error) {
@@ -116,7 +124,7 @@ func (t *tracers) openStart(ctx context.Context, pool Source) context.Context {
 	if t.open == nil {
 		return ctx
 	}
-	return t.open.TraceOpenStart(ctx, pool, TraceOpenStartData{})
+	return orGiven(t.open.TraceOpenStart(ctx, pool, TraceOpenStartData{}), ctx)
 }
 
 func (t *tracers) openEnd(ctx context.Context, pool Source, conn any, err error) {

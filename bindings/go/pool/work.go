@@ -65,6 +65,7 @@ type errand struct {
 	reported atomic.Bool   // the outcome of an open is there, but what the library asks for then is not done
 	bell     chan struct{} // of a get that is not in the queue: the outcome is there, or the open takes long
 	began    int64         // the moment when an open began; 0: not known
+	shared   bool          // another goroutine works for it, too, which may do so when the get has left
 }
 
 func (e *errand) report() {

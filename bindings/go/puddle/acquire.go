@@ -40,7 +40,7 @@ func (p *Pool[T]) Acquire(ctx context.Context) (*Resource[T], error) {
 // are fewer than MaxSize.  The context is the constructor's.
 func (p *Pool[T]) TryAcquire(ctx context.Context) (*Resource[T], error) {
 	began := now()
-	lease, err := p.pool.TryGetIdle(ctx)
+	lease, err := p.pool.TryGetIdle(constructing{Context: context.Background(), values: ctx})
 	if err == nil {
 		return p.acquired(lease, began, false), nil
 	}

@@ -31,13 +31,13 @@ type constructing struct {
 func (c constructing) Value(key any) any { return c.values.Value(key) }
 
 func (p *Pool[T]) construct(values context.Context) (*Resource[T], error) {
-	wish, _ := values.Value(wishKey{}).(*wish[T])
-	if wish != nil {
-		wish.begun.Store(true)
-	}
+	var wish *wish[T]
 	ctx, is := values.Value(givenKey{}).(context.Context)
-	if !is {
+	if !is { // a wish behind such a context is that of another pool, whose constructor calls this one
 		ctx = constructing{Context: p.ends, values: values}
+		if wish = wishOf[T](values); wish != nil {
+			wish.begun.Store(true)
+		}
 	}
 	constructed := false
 	defer func() {

@@ -184,6 +184,64 @@ func TestTheResourceOfACanceledAcquireIsForTheNext(t *testing.T) {
 	f.Close()
 }
 
+func TestATryAcquireTakesWhatIsIdleAlthoughItsContextIsOver(t *testing.T) {
+	f := newFixture(t, 2)
+	close(f.gate)
+	if err := f.CreateResource(background); err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(background)
+	cancel()
+	res, err := f.TryAcquire(over)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Release()
+	f.Close()
+	if f.constructed.Load() != 1 {
+		t.Errorf("%d constructed", f.constructed.Load())
+	}
+}
+
+func TestAConstructorThatCreatesAResourceOfAnotherPoolTakesNothingFromItsAcquire(t *testing.T) {
+	inner := newFixture(t, 1)
+	close(inner.gate)
+	begun, gate := make(chan struct{}), make(chan struct{})
+	outer, err := NewPool(&Config[int32]{MaxSize: 1, Destructor: func(int32) {}, Constructor: func(ctx context.Context) (int32, error) {
+		if err := inner.CreateResource(ctx); err != nil {
+			t.Error(err)
+		}
+		inner.acquire(t).Release()
+		close(begun)
+		<-gate
+		return 7, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error)
+	go func() {
+		res, err := outer.Acquire(background)
+		if err == nil {
+			res.Release()
+		}
+		got <- err
+	}()
+	<-begun
+	closed := make(chan struct{})
+	go func() {
+		outer.Close()
+		close(closed)
+	}()
+	<-outer.ends.Done()
+	close(gate)
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	<-closed
+	inner.Close()
+}
+
 func TestWhatTheSettingsSayGoesForEachPool(t *testing.T) {
 	Settings = pool.Config{Name: "sessions", MaxOpen: 77}
 	defer func() { Settings = pool.Config{} }()

@@ -26,6 +26,11 @@ type wish[T any] struct {
 
 type wishKey struct{}
 
+func wishOf[T any](values context.Context) *wish[T] {
+	w, _ := values.Value(wishKey{}).(*wish[T])
+	return w
+}
+
 // Value finds the wish by its key.
 func (w *wish[T]) Value(key any) any {
 	if key == (wishKey{}) {
