@@ -7,6 +7,7 @@ class Chart
 
   def initialize(rows)
     @cases = rows.group_by(&:name)
+    @own = rows.map(&:own).uniq
     @peers = rows.map(&:peer).uniq
   end
 
@@ -43,13 +44,14 @@ class Chart
 
   def table
     @cases.map do |name, rows|
+      ours = @own.map { |own| rows.find { |row| row.own == own }&.ours || '?' }
       theirs = @peers.map { |peer| rows.find { |row| row.peer == peer }&.theirs || '?' }
-      ["\"#{Quoted::GO_CASES.fetch(name, name).sub(', no hold', '').delete('`')}\"", rows.first.ours, *theirs].join(' ')
+      ["\"#{Quoted::GO_CASES.fetch(name, name).sub(', no hold', '').delete('`')}\"", *ours, *theirs].join(' ')
     end.join("\n")
   end
 
   def bars
-    ['libpool', *@peers].each_with_index.map do |name, at|
+    [*@own, *@peers].each_with_index.map do |name, at|
       "$rows using #{at + 2}:xtic(1) title \"#{name}\" linecolor rgb \"#{COLOURS[at % COLOURS.size]}\""
     end.join(', ')
   end

@@ -5,20 +5,27 @@
 # ratios is the spread.  A ratio says something only where it is further from 1 than its spread is wide.
 class Comparison
   OURS = 'libpool'
+  DATA_SOURCE = 'libpool, data source'
+  DATA_SOURCES = %w[HikariCP Agroal].freeze # which are compared with ours
   FEWEST_ROUNDS = 3
 
-  attr_reader :suite, :name, :peer, :unit, :ours, :theirs, :ratio, :low, :high
+  attr_reader :suite, :name, :own, :peer, :unit, :ours, :theirs, :ratio, :low, :high
 
-  # Of the figures of a suite, those of one case belong together.  Its first that is libpool's is compared, and another of
-  # libpool's is no peer.  Where libpool took no part, nothing is compared.
+  # Of the figures of a suite, those of one case belong together.  What is libpool's is no peer of it.  Where libpool took no
+  # part, nothing is compared.
   def self.all(suite, figures)
     figures.select { |figure| figure['rounds'] }.group_by { |figure| figure['case'] }.flat_map do |name, entries|
       own, others = entries.partition { |entry| entry['contender'].start_with?(OURS) }
       next [] if own.empty?
 
-      ours = own.find { |entry| entry['contender'] == OURS } || own.fetch(0)
-      others.map { |entry| new(suite, name, ours, entry) }
+      others.map { |entry| new(suite, name, like(own, entry['contender']), entry) }
     end
+  end
+
+  # Of libpool's, the one that does what the peer does.
+  def self.like(own, peer)
+    wanted = DATA_SOURCES.include?(peer) ? [DATA_SOURCE, OURS] : [OURS]
+    wanted.filter_map { |name| own.find { |entry| entry['contender'] == name } }.first || own.fetch(0)
   end
 
   def self.quantile(values, part)
@@ -30,6 +37,7 @@ class Comparison
   def initialize(suite, name, ours, theirs)
     @suite = suite
     @name = name
+    @own = ours['contender']
     @peer = theirs['contender']
     @unit = theirs['unit']
     @ours = ours['value']

@@ -17,10 +17,16 @@ REASONS = [
    'A channel is part of the runtime: its goroutines change places without a call of another library. It does not check, count or close anything.'],
   [/go/, /fatih|silenceper/, /./, 'It is a channel and a lock, and does not check, count or limit what is open.'],
   [/go/, /./, /open_and_close/, 'Each open runs in a goroutine of its own, so that a deadline ends a get whose open hangs.'],
-  [/java/, /Agroal|stormpot/, /thread/,
+  [/java/, /Agroal/, /./,
+   'Agroal reads no clock for a lease and does not tell the driver where a request begins and ends. libpool does both, and ' \
+   "changes the library's word of the connection, which threads of all languages share."],
+  [/java/, /stormpot/, /thread/,
    'A thread keeps the connection that it had last in its thread-local storage, and takes it again by a change of its own object. ' \
    "libpool changes the library's word of the connection, which threads of all languages share."],
+  [/java/, /HikariCP/, /rows/, 'The rows are read through a delegate of each result, as there: the get and the close are a small part.'],
   [/java/, /Queue/, /./, 'The queue only stores: it opens, checks and counts nothing.'],
+  [/work/, /./, /, Go$/,
+   'The goroutines wait in order with both. At each change of hands the library is called twice, and a call of C costs more than one of Go.'],
   [/work/, /./, /./, 'Many threads wait for few connections, and libpool hands each to the first that waits, which costs a switch of threads. ' \
                      'Compare the longest waits: they are what this buys.'],
   [/ruby/, /./, /4 threads/, 'Each wait goes through the queue in order of arrival, and the gem lets a running thread take the connection again.']
@@ -39,6 +45,7 @@ class BenchmarkPage
               'rounds. libpool has no package for Python or Rust: there the native pools stand alone.',
     'peers' => 'libzdb has no connections of nothing: its connections are those of SQLite in memory, and each get asks the database. ' \
                'It fails where no connection is free, so it takes part only where there are enough. "No pool" is the floor.',
+    'java' => 'HikariCP and Agroal lend connections of JDBC, so the data source stands beside them. Beside the others it is `Pool`.',
     'rust' => 'libpool has no package for Rust. Its figures here are those of the core, called by the same program.',
     'python' => 'libpool has no package for Python. Its core is called through `ctypes`, which takes most of the time.'
   }.freeze
@@ -151,7 +158,8 @@ class BenchmarkPage
 
   def table(rows)
     lines = rows.map do |row|
-      "| #{shown(row.name)} | #{row.peer} | #{number(row.ours)} #{row.unit} | #{number(row.theirs)} #{row.unit} | #{row.said} |"
+      data_source = row.own == Comparison::DATA_SOURCE ? ', data source' : ''
+      "| #{shown(row.name)} | #{row.peer} | #{number(row.ours)} #{row.unit}#{data_source} | #{number(row.theirs)} #{row.unit} | #{row.said} |"
     end
     ['| case | peer | libpool | peer | libpool / peer |', '|---|---|---|---|---|', *lines].join("\n")
   end
