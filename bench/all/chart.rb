@@ -7,7 +7,7 @@ class Chart
 
   def initialize(rows)
     @cases = rows.group_by(&:name)
-    @own = rows.map(&:own).uniq
+    @own = rows.map(&:own).uniq.sort
     @peers = rows.map(&:peer).uniq
   end
 
