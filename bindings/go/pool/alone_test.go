@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,5 +89,74 @@ func TestAGetWhoseOpenHasJustBegunTakesWhatIsReleased(t *testing.T) {
 			close(g.proceed)
 			eventually(t, "what was opened is kept", func() bool { return p.Len() == 2 })
 		}
+	}
+}
+
+// A get opens alone, has an idle connection checked as well, and is served by its open while the check lasts.  The check tells
+// what it has come to where the get has left: nobody else may be there by then.
+func TestWhatAGetLeavesIsNobodysWhileSomethingGoesOnForIt(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that what was left behind is found, and each goroutine has its turn
+	// With the race detector not all that is left behind is kept.
+	for i := 0; i < 8; i++ {
+		leaveDuringACheck(t)
+	}
+}
+
+func leaveDuringACheck(t *testing.T) {
+	opens, checks := make(chan chan error), make(chan chan error)
+	var checked atomic.Bool
+	p, err := pool.New(pool.Config{MaxOpen: 3, CheckAfter: pool.Always, CheckTimeout: -1},
+		func(context.Context) (*connection, error) { return new(connection), <-proceed(opens) },
+		pool.WithCheck(func(context.Context, *connection) error {
+			if checked.Swap(true) {
+				return nil
+			}
+			return <-proceed(checks)
+		}))
+	succeed(t, err)
+	p.NeverRings()
+	opened := func() pool.Lease[*connection] {
+		getting := begin(p, background)
+		begun(t, opens) <- nil
+		return await(t, getting).lease
+	}
+	eventually(t, "a get whose open alone went on for it leaves it to the next", func() bool {
+		succeed(t, opened().Discard())
+		return p.HasSpareOpening()
+	})
+	held := opened()
+	leaving := begin(p, background)
+	open := begun(t, opens)
+	release(t, held) // rouses the get, which takes it to be checked
+	check := begun(t, checks)
+	open <- nil
+	left := await(t, leaving)
+	for i := 0; i < 100; i++ { // the goroutine that opened ends
+		runtime.Gosched()
+	}
+	if p.HasSpareOpening() {
+		t.Error("the next get is told of the check")
+	}
+	check <- nil
+	release(t, left.lease)
+	eventually(t, "nothing is lost", func() bool { return p.Stats().Leased == 0 })
+	drain(t, p)
+}
+
+// In a callback: waits for its outcome.
+func proceed(begun chan<- chan error) <-chan error {
+	outcome := make(chan error)
+	begun <- outcome
+	return outcome
+}
+
+func begun(t *testing.T, callbacks <-chan chan error) chan<- error {
+	t.Helper()
+	select {
+	case outcome := <-callbacks:
+		return outcome
+	case <-time.After(patience):
+		t.Fatal("nothing has begun")
+		return nil
 	}
 }

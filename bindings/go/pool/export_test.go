@@ -51,6 +51,9 @@ func (p *Pool[C]) NeverRings() {
 	p.underway.grace = time.Hour
 }
 
+// HasSpareOpening says whether the next get that opens alone is lent what one before it has left.
+func (p *Pool[C]) HasSpareOpening() bool { return p.openings.Get() != nil }
+
 // Fairness is the setting as the library has it.
 func (p *Pool[C]) Fairness() time.Duration { return p.fairness }
 
