@@ -135,6 +135,13 @@ class AllSuites < Minitest::Test
     assert_equal ['peer'], Comparison.all('java', figures).map(&:peer)
   end
 
+  def test_a_pool_that_lends_jdbc_connections_is_compared_with_the_data_source
+    figures = [['libpool', 1], ['libpool, data source', 2], ['Agroal', 4], ['stormpot', 4]].map do |name, value|
+      { 'case' => '1 thread', 'contender' => name, 'unit' => 'ns', 'value' => value, 'rounds' => [value] * 3 }
+    end
+    assert_equal({ 'Agroal' => 0.5, 'stormpot' => 0.25 }, Comparison.all('java', figures).to_h { |one| [one.peer, one.ratio] })
+  end
+
   def test_where_libpool_takes_no_part_nothing_is_compared
     assert_empty Comparison.all('work', [{ 'case' => 'SELECT 1', 'contender' => 'deadpool', 'unit' => 'ns', 'value' => 1, 'rounds' => [1, 1, 1] }])
   end

@@ -17,13 +17,12 @@ REASONS = [
    'A channel is part of the runtime: its goroutines change places without a call of another library. It does not check, count or close anything.'],
   [/go/, /fatih|silenceper/, /./, 'It is a channel and a lock, and does not check, count or limit what is open.'],
   [/go/, /./, /open_and_close/, 'Each open runs in a goroutine of its own, so that a deadline ends a get whose open hangs.'],
-  [/java/, /Agroal/, /./,
+  [/java/, /Agroal/, /thread|statement/,
    'Agroal reads no clock for a lease and does not tell the driver where a request begins and ends. libpool does both, and ' \
    "changes the library's word of the connection, which threads of all languages share."],
   [/java/, /stormpot/, /thread/,
    'A thread keeps the connection that it had last in its thread-local storage, and takes it again by a change of its own object. ' \
    "libpool changes the library's word of the connection, which threads of all languages share."],
-  [/java/, /HikariCP/, /rows/, 'The rows are read through a delegate of each result, as there: the get and the close are a small part.'],
   [/java/, /Queue/, /./, 'The queue only stores: it opens, checks and counts nothing.'],
   [/work/, /./, /, Go$/,
    'The goroutines wait in order with both. At each change of hands the library is called twice, and a call of C costs more than one of Go.'],

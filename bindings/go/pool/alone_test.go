@@ -152,11 +152,5 @@ func proceed(begun chan<- chan error) <-chan error {
 
 func begun(t *testing.T, callbacks <-chan chan error) chan<- error {
 	t.Helper()
-	select {
-	case outcome := <-callbacks:
-		return outcome
-	case <-time.After(patience):
-		t.Fatal("nothing has begun")
-		return nil
-	}
+	return soon(t, "it begins", callbacks)
 }

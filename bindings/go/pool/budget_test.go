@@ -52,16 +52,6 @@ func getBehind(ctx context.Context, p *pool.Pool[*connection]) <-chan got {
 	return come
 }
 
-func soon[C any](t *testing.T, what string, come <-chan C) (value C) {
-	t.Helper()
-	select {
-	case value = <-come:
-	case <-time.After(patience):
-		t.Fatalf("not within %v: %s", patience, what)
-	}
-	return
-}
-
 func TestPoolsWithABudgetNeverHaveMoreOpenThanItsLimit(t *testing.T) {
 	const users, turns = 30, 60
 	f := new(factory)

@@ -67,13 +67,7 @@ func begin(p *pool.Pool[*connection], ctx context.Context) <-chan result {
 
 func await(t *testing.T, ended <-chan result) result {
 	t.Helper()
-	select {
-	case r := <-ended:
-		return r
-	case <-time.After(patience):
-		t.Fatal("a Get does not end")
-		return result{}
-	}
+	return soon(t, "a Get ends", ended)
 }
 
 // ---- what comes first ----

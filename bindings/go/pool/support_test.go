@@ -97,6 +97,16 @@ func drain[C any](t testing.TB, p *pool.Pool[C]) {
 	}
 }
 
+func soon[C any](t *testing.T, what string, come <-chan C) (value C) {
+	t.Helper()
+	select {
+	case value = <-come:
+	case <-time.After(patience):
+		t.Fatalf("not within %v: %s", patience, what)
+	}
+	return
+}
+
 func get[C any](t testing.TB, p *pool.Pool[C]) pool.Lease[C] {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(background, patience)
