@@ -67,7 +67,8 @@ int pool_expose(pool_t *pool, pool_error_t *error)
 {
   char problem[400];
   if (!server_start(request_answer, problem, sizeof problem))
-    return error_set(error, pool_supports("expose") ? POOL_E_SYSTEM : POOL_E_UNSUPPORTED, 0, "%s", problem);
+    return error_in(pool ? pool->name : NULL, error, pool_supports("expose") ? POOL_E_SYSTEM : POOL_E_UNSUPPORTED, 0, "%s",
+                    problem);
   if (pool)
     expose(pool);
   else

@@ -137,7 +137,7 @@ const char *pool_strerror(int64_t code)
   case POOL_E_WILD:
     return MESSAGE("the size of a struct is larger than any struct; initialise it with its POOL_*_INIT");
   case POOL_E_EVICTED:
-    return MESSAGE("the wait was ended by pool_evict()");
+    return MESSAGE("all waits of the pool were ended, by the program or an operator (evict); get again");
   default:
     return code >= 0 ? MESSAGE("success") : MESSAGE("unknown error");
   }

@@ -188,7 +188,7 @@ int32_t queue_evict(struct pool *pool, int64_t moment, struct step *step)
       continue;
     waiter->error.code = POOL_E_EVICTED;
     waiter->error.native = 0;
-    snprintf(waiter->error.message, sizeof waiter->error.message, "the wait was ended by pool_evict()");
+    snprintf(waiter->error.message, sizeof waiter->error.message, "all waits of the pool were ended, by the program or an operator (evict); get again");
     end_wait(pool, waiter, POOL_E_EVICTED, now, step);
     ended++;
   }

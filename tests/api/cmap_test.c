@@ -578,7 +578,7 @@ static void fail_at_once(void)
   getter_start(&getters[0], pool, -1);
   wait_until(getters[0].result != 0);
   assert_int_equal(getter_end(&getters[0]), POOL_E_EVICTED);
-  assert_non_null(strstr(getters[0].error.message, "pool_evict()"));
+  assert_non_null(strstr(getters[0].error.message, "(evict)"));
 }
 
 static void test_cmap__gets_fail_at_once_after_a_clear_until_the_pool_is_ready(void **state)

@@ -557,11 +557,11 @@ static void test_control__evict_ends_all_waits_of_now_with_an_error_of_its_own(v
   assert_int_equal(pool_evict(pool), MANY + 1);
   for (int i = 0; i < MANY; i++) {
     assert_int_equal(getter_end(&getters[i]), POOL_E_EVICTED);
-    assert_non_null(strstr(getters[i].error.message, "pool_evict()"));
+    assert_non_null(strstr(getters[i].error.message, "(evict)"));
   }
   wait_until((pool_maintain(pool), told.times == 1));
   assert_int_equal(told.result, POOL_E_EVICTED);
-  assert_non_null(strstr(told.error.message, "pool_evict()"));
+  assert_non_null(strstr(told.error.message, "(evict)"));
   assert_int_equal(stats_of(pool).evicted, MANY + 1);
   assert_int_equal(pool_evict(pool), 0);
   struct getter later = {0};

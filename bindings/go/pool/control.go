@@ -60,7 +60,7 @@ func (p *Pool[C]) Evict() int {
 
 func (p *Pool[C]) controlled(result int) (int, error) {
 	p.tend()
-	return counted(result)
+	return p.handle.counted(result)
 }
 
 // Expose shows the pool to the program poolctl until it is collected, which can also pause, resume, flush, resize and evict
@@ -75,18 +75,18 @@ func (p *DriverPool) Evict() int { return p.handle.evict() }
 
 // Resize does what Pool.Resize does.
 func (p *DriverPool) Resize(maxOpen int) (int, error) {
-	return counted(p.limits.resize(p.handle, maxOpen))
+	return p.handle.counted(p.limits.resize(p.handle, maxOpen))
 }
 
 // Pause does what Pool.Pause does.
-func (p *DriverPool) Pause() (int, error) { return counted(p.handle.pause()) }
+func (p *DriverPool) Pause() (int, error) { return p.handle.counted(p.handle.pause()) }
 
 // Resume does what Pool.Resume does.
-func (p *DriverPool) Resume() (int, error) { return counted(p.handle.resume()) }
+func (p *DriverPool) Resume() (int, error) { return p.handle.counted(p.handle.resume()) }
 
-func counted(result int) (int, error) {
+func (h *handle) counted(result int) (int, error) {
 	if result < 0 {
-		return 0, failureOf(int64(result), "")
+		return 0, h.failureOf(int64(result), "")
 	}
 	return result, nil
 }

@@ -153,9 +153,7 @@ func (p *DriverPool) tryGet(context.Context) (DriverLease, error) {
 	case lease == timeoutCode:
 		return DriverLease{}, p.handle.wouldWait()
 	case lease <= 0:
-		failure := failureOf(lease, "")
-		failure.Pool = p.handle.name()
-		return DriverLease{}, failure
+		return DriverLease{}, p.handle.failureOf(lease, "")
 	}
 	return DriverLease{pool: p, number: lease}, nil
 }
@@ -165,7 +163,7 @@ func (p *DriverPool) wait(ctx context.Context) (letter, error) {
 	ticket := mail.get(p.handle, orNow(milliseconds(ctx)), number)
 	if ticket < 0 {
 		mail.forget(number)
-		return letter{}, failureOf(ticket, "")
+		return letter{}, p.handle.failureOf(ticket, "")
 	}
 	select {
 	case came := <-waiter:
@@ -181,8 +179,7 @@ func (p *DriverPool) wait(ctx context.Context) (letter, error) {
 
 // The library counts in milliseconds and may be early by a part of one.
 func (p *DriverPool) failure(ctx context.Context, came letter) error {
-	failure := failureOf(came.result, string(came.text))
-	failure.Pool = p.handle.name()
+	failure := p.handle.failureOf(came.result, string(came.text))
 	if _, limited := ctx.Deadline(); failure.Kind == ErrTimeout && limited {
 		<-ctx.Done()
 		return p.late(ctx, came)

@@ -230,10 +230,16 @@ func failureOf(code int64, message string) *Error {
 	return &Error{Kind: known, Message: message}
 }
 
+// The same of a call of one pool.
+func (h *handle) failureOf(code int64, message string) *Error {
+	failure := failureOf(code, message)
+	failure.Pool = h.name()
+	return failure
+}
+
 // The error of a step; one that says that the server is down has the error of the last open behind it.
 func (p *Pool[C]) failure(last step) error {
-	failure := failureOf(int64(last.result), last.message)
-	failure.Pool = p.handle.name()
+	failure := p.handle.failureOf(int64(last.result), last.message)
 	if cause := p.lastCause.Load(); cause != nil && failure.Kind == ErrOpen {
 		failure.Err = *cause
 	}

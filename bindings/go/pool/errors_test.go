@@ -256,3 +256,23 @@ func TestErrorsNameThePoolWhoeverGaveTheName(t *testing.T) {
 		says(t, err, "prices: pool is closed")
 	}
 }
+
+func TestErrorsOfAllCallsNameThePool(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices"})
+	driven, err := pool.OpenURL(pool.Config{Name: "arith"}, "jsonrpc://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer driven.Close(background)
+	_, err = p.TryGetIdle(background)
+	mustFailAs(t, err, pool.ErrTimeout, "prices: no connection is idle")
+	for name, steered := range map[string]interface {
+		Resize(int) (int, error)
+		Resume() (int, error)
+	}{"prices: ": p, "arith: ": driven} {
+		_, err = steered.Resize(-1)
+		mustFailAs(t, err, pool.ErrInvalid, name)
+		_, err = steered.Resume()
+		mustFailAs(t, err, pool.ErrInvalid, name)
+	}
+}

@@ -296,7 +296,7 @@ func TestExposedPoolHearsOfAnOperator(t *testing.T) {
 	p.order(t, "flush", "")
 	p.hears(t, "closing") // which hangs
 	p.order(t, "evict", "")
-	evicted := "got: steered: the wait was ended by pool_evict()"
+	evicted := "got: steered: all waits of the pool were ended, by the program or an operator (evict); get again"
 	p.hears(t, evicted, evicted)
 	p.order(t, "resume", "")
 	fmt.Fprintln(p.in, "close")

@@ -6,8 +6,6 @@ import "context"
 
 // What a health check or a warm-up does with the connections that no Get waits for.
 
-var errNoneIdle error = &Error{Kind: ErrTimeout, Message: "no connection is idle"}
-
 // AcquireAllIdle lends all connections that are idle now; it opens none and waits for none.  What Config.CheckAfter wants
 // checked is checked first, within the context.  Put back with Lease.ReleaseUnused, a connection stays as idle as it was.
 func (p *Pool[C]) AcquireAllIdle(ctx context.Context) (leases []Lease[C]) {
@@ -77,7 +75,7 @@ func (p *Pool[C]) getIdle(ctx context.Context) (Lease[C], error) {
 		case next.result < 0:
 			return Lease[C]{}, p.failure(next)
 		case next.work == workNone:
-			return Lease[C]{}, errNoneIdle
+			return Lease[C]{}, p.handle.refused("no connection is idle")
 		case next.work != workCheck:
 			p.finish(next)
 		default:
