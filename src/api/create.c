@@ -37,10 +37,19 @@
 #include "api/expose.h"
 #include "api/settings.h"
 
+/* POOL_STEP_* that say how waiters wait; of a pool with callbacks there are none. */
+static void take_abilities(struct pool *pool, int32_t abilities)
+{
+  pool->tickets_block = abilities & POOL_STEP_THREADS;
+  pool->detached = abilities & (POOL_STEP_DETACHED | POOL_STEP_JOINS);
+  pool->joins = abilities & POOL_STEP_JOINS;
+  pool->hands = abilities & POOL_STEP_HANDS;
+}
+
 /* Everything but what a late reader of a former pool may still touch: its lock, its words to sleep on and its blocks.
  */
 static void prepare(struct pool *pool, const pool_config_t *config, const pool_vtable_t *vtable, void *context,
-                    bool keyed)
+                    int32_t abilities, bool keyed)
 {
   pthread_mutex_lock(&pool->lock);
   pool->config = *config;
@@ -48,7 +57,7 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   pool->config.name = pool->name;
   pool->config.budget = NULL; /* it is the caller's, and may have a password in it */
   pool->stepped = vtable->open == NULL;
-  pool->tickets_block = false;
+  take_abilities(pool, abilities);
   pool->can_check = vtable->check != NULL;
   pool->turn[CREW_KEEPER] = keeper_turn;
   pool->turn[CREW_WORKER] = worker_turn;
@@ -116,7 +125,7 @@ static int join_budget(struct pool *pool, const struct budget_wish *wish, pool_e
   return code ? error_set(error, code, 0, "no memory for a budget") : 0;
 }
 
-static int create_wishing(const pool_config_t *config, const pool_vtable_t *vtable, void *context,
+static int create_wishing(const pool_config_t *config, const pool_vtable_t *vtable, void *context, int32_t abilities,
                           const struct budget_wish *wish, bool keyed, pool_t **out, pool_error_t *error)
 {
   int32_t *ends = NULL;
@@ -130,7 +139,7 @@ static int create_wishing(const pool_config_t *config, const pool_vtable_t *vtab
     free(ends);
     return error_set(error, POOL_E_NOMEM, 0, "no memory for a pool");
   }
-  prepare(pool, config, vtable, context, keyed);
+  prepare(pool, config, vtable, context, abilities, keyed);
   pool->ends = ends;
   life_register(pool);
   *out = pool;
@@ -146,13 +155,13 @@ static int create_wishing(const pool_config_t *config, const pool_vtable_t *vtab
   return 0;
 }
 
-static int create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, bool keyed, pool_t **out,
-                  pool_error_t *error)
+static int create(const pool_config_t *config, const pool_vtable_t *vtable, void *context, int32_t abilities,
+                  bool keyed, pool_t **out, pool_error_t *error)
 {
   struct budget_wish wish = {0};
   int code = budget_is_set(config) ? budget_read(&wish, config->budget, false, error) : 0;
   if (code == 0)
-    code = create_wishing(config, vtable, context, &wish, keyed, out, error);
+    code = create_wishing(config, vtable, context, abilities, &wish, keyed, out, error);
   budget_wish_free(&wish);
   return code;
 }
@@ -183,7 +192,7 @@ int create_pool(const pool_config_t *config, const pool_vtable_t *vtable, void *
     return error_set(error, POOL_E_INVALID, 0, "pool is NULL; there is no place for the result");
   if ((code = config_read(&settings, config, error)) || (code = vtable_read(&callbacks, vtable, error)) ||
       (code = config_check_vtable(&settings, &callbacks, error)) ||
-      (code = create(&settings, &callbacks, context, keyed, &pool, error)))
+      (code = create(&settings, &callbacks, context, 0, keyed, &pool, error)))
     return config_refuse(&settings, code, error);
   warn(pool, &callbacks);
   expose_begin(pool);
@@ -252,12 +261,8 @@ int create_step_pool(const pool_config_t *config, int32_t abilities, bool keyed,
     return config_refuse(&settings, code, error);
   settings.events = abilities & POOL_STEP_EVENTS ? events_are_fetched : NULL;
   settings.log = abilities & POOL_STEP_LOG ? lines_are_fetched : NULL;
-  if ((code = create(&settings, &stands, NULL, keyed, out, error)))
+  if ((code = create(&settings, &stands, NULL, abilities, keyed, out, error)))
     return config_refuse(&settings, code, error);
-  (*out)->tickets_block = abilities & POOL_STEP_THREADS;
-  (*out)->detached = abilities & (POOL_STEP_DETACHED | POOL_STEP_JOINS);
-  (*out)->joins = abilities & POOL_STEP_JOINS;
-  (*out)->hands = abilities & POOL_STEP_HANDS;
   warn(*out, &stands);
   expose_begin(*out);
   begin(*out);

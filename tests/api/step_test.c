@@ -678,6 +678,32 @@ static void test_step__a_freed_pool_leaves_nothing_behind(void **state)
   }
 }
 
+static void *get_and_put(void *pool)
+{
+  pool_lease_t lease = pool_get_for(pool, -1);
+  must(lease > 0);
+  must(pool_put(lease) == 0);
+  return NULL;
+}
+
+/* The next pool in its memory has callbacks, and a get of it that opens after a wait has left the queue. */
+static void test_step__a_freed_pool_leaves_its_abilities_to_none(void **state)
+{
+  (void)state;
+  struct fake fake;
+  step_finish(step_pool_able(PLAN(), POOL_STEP_DETACHED | POOL_STEP_JOINS | POOL_STEP_HANDS), 0);
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
+  pool_lease_t lease = pool_get(pool);
+  assert_true(lease > 0);
+  pthread_t thread = thread_start(get_and_put, pool);
+  wait_until(stats_of(pool).waiting == 1);
+  assert_int_equal(pool_mark_unusable(lease), 0);
+  assert_int_equal(pool_put(lease), 0);
+  thread_end(thread);
+  assert_int_equal(stats_of(pool).oldest_wait_ns, 0);
+  fake_finish(&fake, pool);
+}
+
 /* ---- misuse ---- */
 
 static void test_step__wrong_structs_lose_no_decision(void **state)
@@ -1382,6 +1408,7 @@ int main(void)
       cmocka_unit_test(test_step__next_finds_the_checks_that_a_broken_connection_asks_for),
       cmocka_unit_test(test_step__who_waits_is_told_after_a_pause_and_a_resize),
       cmocka_unit_test(test_step__a_freed_pool_leaves_nothing_behind),
+      cmocka_unit_test(test_step__a_freed_pool_leaves_its_abilities_to_none),
       cmocka_unit_test(test_step__wrong_structs_lose_no_decision),
       cmocka_unit_test(test_step__wrong_parameters_are_refused),
       cmocka_unit_test(test_step__what_is_no_ticket_or_claim_is_stale),
