@@ -37,7 +37,7 @@ static int64_t stuck_after_ns(const struct pool *pool, int64_t stuck_after_ms)
 {
   if (stuck_after_ms < 0)
     stuck_after_ms = pool->config.get_timeout_ms > 0 ? pool->config.get_timeout_ms : FOR_EVER_MS;
-  return ns_of(stuck_after_ms);
+  return clock_deadline_from(0, stuck_after_ms);
 }
 
 static void see(struct pool *pool, int64_t stuck_after_ms, struct sight *sight)

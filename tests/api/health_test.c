@@ -42,6 +42,23 @@ static void test_health__is_good_as_long_as_nobody_waits(void **state)
   fake_finish(&fake, pool);
 }
 
+static void test_health__of_a_pool_is_good_with_all_the_patience_there_is(void **state)
+{
+  (void)state;
+  static const int64_t patience_ms[] = {INT64_MAX, INT64_MAX / 1000000, INT64_MAX / 1000000 + 1};
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
+  pool_lease_t lease = pool_get(pool);
+  for (size_t i = 0; i < sizeof patience_ms / sizeof *patience_ms; i++)
+    assert_int_equal(pool_health(pool, patience_ms[i], NULL), POOL_HEALTH_HEALTHY);
+  wait_asynchronously(pool);
+  virtual_advance(3600 * SECOND);
+  for (size_t i = 0; i < sizeof patience_ms / sizeof *patience_ms; i++)
+    assert_int_equal(pool_health(pool, patience_ms[i], NULL), POOL_HEALTH_BUSY);
+  assert_int_equal(pool_put(lease), 0);
+  pool_maintain(pool);
+  fake_finish(&fake, pool);
+}
+
 static void test_health__is_busy_while_turns_go_on_and_stuck_when_they_stop(void **state)
 {
   (void)state;
@@ -175,6 +192,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_health__is_good_as_long_as_nobody_waits),
+      cmocka_unit_test(test_health__of_a_pool_is_good_with_all_the_patience_there_is),
       cmocka_unit_test(test_health__is_busy_while_turns_go_on_and_stuck_when_they_stop),
       cmocka_unit_test(test_health__is_stuck_although_those_that_waited_have_left),
       cmocka_unit_test(test_health__of_a_pool_that_is_paused_is_not_stuck),
