@@ -61,7 +61,7 @@ static int64_t choose_end(struct pool *pool, int64_t limit_ns)
   while (chosen > first && *ends_in(pool, chosen) >= most)
     chosen--;
   int32_t place = ++*ends_in(pool, chosen);
-  int64_t end = chosen * length + length * (place < most ? place : most) / (most + 1);
+  int64_t end = chosen * length + length / (most + 1) * (place < most ? place : most);
   int64_t last = lifetime_last_end(&pool->config, limit_ns); /* not before this interval */
   return end < last ? end : last;
 }

@@ -408,6 +408,22 @@ static void test_policy__few_retire_one_by_one(void **state)
   fake_finish(fake, pool);
 }
 
+/* So many may end in one long interval that its length, times their number, is no number of nanoseconds any more. */
+static void test_policy__many_of_a_long_lifetime_do_not_retire_young(void **state)
+{
+  (void)state;
+  enum { MANY = 1500 };
+  const int64_t year_ms = INT64_C(31536000000);
+  struct fake many;
+  pool_t *pool = fake_start(&many, BY_HAND(.config.max_lifetime_ms = year_ms, .config.retire_percent = 100,
+                                           .config.max_open = MANY, .config.initial = MANY));
+  virtual_pass(pool, year_ms / 5 * MILLISECOND);
+  assert_int_equal(many.closed, 0);
+  virtual_pass(pool, year_ms * MILLISECOND);
+  assert_int_equal(many.closed, MANY);
+  fake_finish(&many, pool);
+}
+
 static void test_policy__one_that_is_lent_retires_on_return(void **state)
 {
   (void)state;
@@ -857,6 +873,7 @@ int main(void)
       cmocka_unit_test(test_policy__those_of_one_age_retire_evenly_and_are_replaced),
       cmocka_unit_test(test_policy__none_ever_gets_too_old_and_none_retires_young),
       cmocka_unit_test(test_policy__few_retire_one_by_one),
+      cmocka_unit_test(test_policy__many_of_a_long_lifetime_do_not_retire_young),
       cmocka_unit_test(test_policy__one_that_is_lent_retires_on_return),
       cmocka_unit_test(test_policy__a_long_stop_retires_all_that_are_over_their_limit),
       cmocka_unit_test(test_policy__a_check_is_made_after_so_long_and_not_before),
