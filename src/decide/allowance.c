@@ -116,6 +116,13 @@ void allowance_demand(struct pool *pool, struct demand *demand)
   pthread_mutex_unlock(&pool->lock);
 }
 
+void allowance_not_asked(struct pool *pool)
+{
+  pthread_mutex_lock(&pool->lock);
+  pool->allowance.asked = false;
+  pthread_mutex_unlock(&pool->lock);
+}
+
 /* Nothing is granted, and the budget knows of no wish. */
 static void forfeit(struct allowance *allowance)
 {

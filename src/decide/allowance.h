@@ -54,6 +54,9 @@ void allowance_look(struct pool *pool, struct demand *demand);
    until then no more than that. */
 void allowance_demand(struct pool *pool, struct demand *demand);
 
+/* Nobody can ask for the pool now: its next wish is to be heard again.  Takes the lock. */
+void allowance_not_asked(struct pool *pool);
+
 /* A pool that has and wants nothing is granted nothing from now on.  False: it has or wants something. */
 bool allowance_rest(struct pool *pool);
 

@@ -13,6 +13,7 @@
 
 #include "base/contract.h"
 #include "base/thread.h"
+#include "decide/allowance.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct budget *budgets;
@@ -115,7 +116,10 @@ void budget_wake(struct budget *budget, struct pool *pool)
   budget_lock();
   budget->rouse(budget, pool);
   budget_wake_locked(budget);
+  bool missing = !budget->runs && budget_has_members(budget);
   budget_unlock();
+  if (missing)
+    allowance_not_asked(pool);
 }
 
 void budget_forget_all(void (*forget_members)(struct budget *budget))

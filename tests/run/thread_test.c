@@ -120,6 +120,29 @@ static void test_thread__is_told_again_after_it_was_there(void **state)
   fake_finish(&fake, opening);
 }
 
+/* Whether a get without time to wait finds a connection, which it puts. */
+static bool finds_one(pool_t *pool)
+{
+  pool_lease_t lease = pool_get_for(pool, 0);
+  assert_true(lease > 0 || lease == POOL_E_TIMEOUT);
+  return lease > 0 && pool_put(lease) == 0;
+}
+
+static void test_thread__a_budget_is_asked_once_its_thread_can_be_had(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_config_t config = settings();
+  config.budget = "process:threadless?limit=4";
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  for (int i = 0; i < 3; i++)
+    assert_false(finds_one(pool));
+  no_threads = false;
+  wait_until(finds_one(pool));
+  fake_finish(&fake, pool);
+}
+
 static void test_thread__without_openers_gets_open_themselves(void **state)
 {
   (void)state;
@@ -258,6 +281,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_thread__a_missing_keeper_is_told_once_and_gets_bring_it_back),
       cmocka_unit_test(test_thread__is_told_again_after_it_was_there),
+      cmocka_unit_test(test_thread__a_budget_is_asked_once_its_thread_can_be_had),
       cmocka_unit_test(test_thread__without_openers_gets_open_themselves),
       cmocka_unit_test(test_thread__an_asynchronous_get_is_refused_and_the_next_tries_again),
       cmocka_unit_test(test_thread__faults_are_not_blocked_but_all_other_signals),
