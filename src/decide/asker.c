@@ -149,7 +149,8 @@ static struct waiter *lock_ticket(int64_t ticket, enum waiter_kind kind, struct 
   *pool = atomic_load(&waiter->pool);
   pthread_mutex_lock(&(*pool)->lock);
   /* Only now it is certain: under this lock no ticket of this pool is given up or passes to another. */
-  if (atomic_load(&waiter->ticket) == ticket && atomic_load(&waiter->pool) == *pool && waiter->kind == kind)
+  bool same = atomic_load(&waiter->ticket) == ticket && atomic_load(&waiter->pool) == *pool && waiter->kind == kind;
+  if (same && (waiter->queued || waiter->outcome)) /* else it is on its way to its place, and nobody was told of it */
     return waiter;
   life_unlock(*pool);
   return NULL;
