@@ -105,6 +105,16 @@ static struct board *map(int fd)
   return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* Takes all the memory now: where there is none any more, to write to the board would end the process. */
+static bool reserve(int fd)
+{
+  int error;
+  while ((error = posix_fallocate(fd, 0, (off_t)board_size())) == EINTR)
+    ;
+  errno = error;
+  return error == 0;
+}
+
 /* Makes a board without a name, begins it, and gives it its name, unless another was faster. */
 static int publish(const struct board_place *place, const char *path, pool_error_t *error)
 {
@@ -116,7 +126,7 @@ static int publish(const struct board_place *place, const char *path, pool_error
   int fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
     return error_set(error, POOL_E_SYSTEM, errno, "%s: %s", new, strerror(errno));
-  struct board *board = ftruncate(fd, (off_t)board_size()) == 0 ? map(fd) : NULL;
+  struct board *board = reserve(fd) ? map(fd) : NULL;
   if (board)
     board_begin(board, place->limit, true);
   bool done = board && (link(new, path) == 0 || errno == EEXIST);

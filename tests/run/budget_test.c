@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Budgets that this machine keeps: pools of one process, and processes of one user, share a limit. */
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -496,6 +499,40 @@ static void test_budget__a_file_that_others_may_write_is_refused(void **state)
   assert_int_equal(unlink(host_file), 0);
 }
 
+#define NO_MOUNT 77
+
+/* A process whose /dev/shm has room for one page. */
+static int live_without_room(void)
+{
+  struct diary diary;
+  pool_config_t config = POOL_CONFIG_INIT;
+  if (unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0 ||
+      mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      mount("none", "/dev/shm", "tmpfs", 0, "nr_blocks=1") != 0)
+    return NO_MOUNT;
+  diary_init(&diary, &config);
+  config.budget_floor = 1;
+  pool_t *pool = start(0, host_url, &config);
+  pool_lease_t lease = pool_get(pool);
+  must(lease > 0 && pool_put(lease) == 0);
+  must(strstr(diary_last(&diary, POOL_EVENT_BUDGET_LOST).message, strerror(ENOSPC)));
+  return 0;
+}
+
+static void test_budget__a_ledger_for_which_there_is_no_room_is_told_and_ends_no_process(void **state)
+{
+  (void)state;
+  int status;
+  pid_t child = fork();
+  if (child == 0)
+    _exit(live_without_room());
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFEXITED(status));
+  if (WEXITSTATUS(status) == NO_MOUNT)
+    skip();
+  assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* ---- processes ---- */
 
 /* A child that takes all permits, of which some are its own, says so, and sleeps. */
@@ -616,6 +653,7 @@ int main(void)
       cmocka_unit_test(test_budget__another_limit_is_told_and_the_ledger_s_holds),
       NAMED(test_budget__a_file_that_is_no_ledger_is_refused_and_stays),
       NAMED(test_budget__a_file_that_others_may_write_is_refused),
+      NAMED(test_budget__a_ledger_for_which_there_is_no_room_is_told_and_ends_no_process),
       NAMED(test_budget__a_process_that_is_killed_gives_back),
       NAMED(test_budget__a_pool_whose_share_is_none_sees_that_a_process_was_killed),
       NAMED(test_budget__a_child_of_fork_is_a_new_member),
