@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/clock.h"
@@ -39,7 +40,7 @@ _Atomic bool server_lost;
 #define PATIENCE_NS INT64_C(10000000000)
 #define RESTS       4                  /* so many times as long as an answer took */
 #define REST_MAX_NS INT64_C(250000000) /* a request that made a callback wait took long, but not of the processor */
-#define RETRY_NS    INT64_C(100000000) /* after a client could not be accepted */
+#define RETRY_NS    INT64_C(100000000) /* after a client could not be accepted, or there could be no wait */
 
 struct client {
   int fd;           /* -1: there is none */
@@ -229,10 +230,13 @@ static int64_t collect(struct pollfd polled[1 + CLIENTS], int64_t now)
 
 static void wait_for(struct pollfd polled[1 + CLIENTS], int64_t until, int64_t now)
 {
+  static const struct timespec nap = {.tv_nsec = RETRY_NS};
   int64_t ms = until == POOL_NO_DEADLINE ? -1 : until > now ? (until - now) / 1000000 + 1 : 0;
-  if (poll(polled, 1 + CLIENTS, (int)ms) <= 0)
-    for (int i = 0; i <= CLIENTS; i++)
-      polled[i].revents = 0;
+  int ready = poll(polled, 1 + CLIENTS, (int)ms);
+  if (ready < 0 && errno != EINTR)
+    nanosleep(&nap, NULL); /* the program may have forbidden itself so many descriptors */
+  for (int i = 0; ready <= 0 && i <= CLIENTS; i++)
+    polled[i].revents = 0;
 }
 
 static void *serve(void *unused)

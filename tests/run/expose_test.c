@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -915,6 +916,41 @@ static void test_expose__a_crowd_of_clients_that_say_nothing_keeps_nobody_out(vo
 }
 
 /* The answers are more than a socket holds. */
+static int64_t processor_ns(void)
+{
+  struct rusage usage;
+  must(getrusage(RUSAGE_SELF, &usage) == 0);
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000000000) +
+         (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * INT64_C(1000);
+}
+
+/* As some do that have opened all that they need: then there can be no wait for the server's descriptors either. */
+static void test_expose__a_program_that_forbids_itself_more_descriptors_keeps_its_processor(void **state)
+{
+  (void)state;
+  struct fake fake;
+  struct rlimit before, few;
+  pool_t *pool = fake_start(&fake, PLAN());
+  assert_int_equal(pool_expose(pool, NULL), 0);
+  int fd = client_connect(getpid());
+  assert_true(fd >= 0);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  few = before;
+  few.rlim_cur = 1;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+  client_send(fd, "report\n");
+  int64_t used_ns = processor_ns();
+  poll(NULL, 0, 500);
+  used_ns = processor_ns() - used_ns;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  assert_true(used_ns < INT64_C(200000000));
+  char *line = client_hear(fd);
+  assert_non_null(strstr(line, "\"ok\":true"));
+  free(line);
+  close(fd);
+  fake_finish(&fake, pool);
+}
+
 static void test_expose__a_client_that_does_not_read_keeps_nobody_waiting(void **state)
 {
   (void)state;
@@ -1163,6 +1199,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_expose__another_user_cannot_ask),
       cmocka_unit_test(test_expose__a_client_that_talks_too_much_is_left),
       cmocka_unit_test(test_expose__a_crowd_of_clients_that_say_nothing_keeps_nobody_out),
+      cmocka_unit_test(test_expose__a_program_that_forbids_itself_more_descriptors_keeps_its_processor),
       cmocka_unit_test(test_expose__a_client_that_does_not_read_keeps_nobody_waiting),
       cmocka_unit_test(test_expose__a_child_of_fork_has_a_socket_of_its_own_once_it_uses_a_pool),
       cmocka_unit_test(test_expose__a_child_that_uses_nothing_keeps_nothing_of_the_parents_socket),
