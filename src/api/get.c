@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/forks.h"
 #include "base/park.h"
 #include "base/thread.h"
 #include "slot/home.h"
@@ -190,6 +191,16 @@ static void sleep_cancellably(struct get *get, int64_t until)
   pthread_cleanup_pop(0);
 }
 
+/* A callback forked, and this is the child: its pool does not know the waiter. */
+static void wait_anew(struct get *get)
+{
+  get->waiter = (struct waiter){.kind = WAITER_THREAD,
+                                .began_ns = get->waiter.began_ns,
+                                .deadline_ns = get->waiter.deadline_ns,
+                                .error.size = sizeof get->waiter.error};
+  get->begun = life_get_begin(get->pool);
+}
+
 static pool_lease_t wait(struct get *get)
 {
   struct step step = {0};
@@ -203,7 +214,9 @@ static pool_lease_t wait(struct get *get)
     if (step.look_again_ns && step.look_again_ns < until)
       until = step.look_again_ns;
     result = pursue(get, result, &step);
-    if (queued)
+    if (forks_since(get->begun))
+      wait_anew(get);
+    else if (queued)
       sleep_cancellably(get, until);
   }
   return result;

@@ -191,7 +191,8 @@ pool_lease_t worker_do(struct pool *pool, struct step *step, int64_t deadline_ns
   if (step->work == POOL_WORK_NONE)
     return 0;
   int cancel_state = cancel_hold(); /* until it is known what came of it */
-  while (step->work != POOL_WORK_NONE) {
+  uint64_t forks = forks_count();
+  while (step->work != POOL_WORK_NONE && !forks_since(forks)) {
     if (lend && (step->work == POOL_WORK_CLOSE || step->work == POOL_WORK_RESET)) {
       later_leave(pool, step);
       crew_finish(pool, step);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which thread has what: leases that are out for too long, their notes, and threads that wait for each other. */
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "virtual.h"
@@ -458,6 +459,53 @@ static void test_leak__a_thread_that_waits_for_itself_for_ever_is_reported_after
 }
 
 /* A thread gets leases that others put, and waits for the next: in the end each lease is its own. */
+static _Atomic pid_t forked;
+
+static void fork_when_starved(void *user, const pool_event_t *event)
+{
+  (void)user;
+  if (event->event != POOL_EVENT_STARVED)
+    return;
+  pid_t pid = fork();
+  if (pid == 0)
+    alarm(60); /* a get that hangs cannot be ended otherwise */
+  atomic_store(&forked, pid);
+}
+
+/* The pool of the child has its full capacity, so there the second get has something to lend. */
+static void *get_two(void *pool)
+{
+  pool_lease_t first = pool_get(pool), second = pool_get_for(pool, -1);
+  if (atomic_load(&forked) == 0) {
+    must(pool_put(first) == POOL_E_STALE);
+    must(pool_put(second) == 0);
+    must(stats_of(pool).oldest_wait_ns == 0);
+    must(pool_close(pool, -1) == 0);
+    _exit(0);
+  }
+  must(pool_put(second) == 0);
+  return NULL;
+}
+
+static void test_leak__a_listener_that_forks_while_its_thread_waits_leaves_no_waiter_to_the_child(void **state)
+{
+  (void)state;
+  int status;
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1, .config.events = fork_when_starved));
+  forked = -1;
+  pthread_t thread = thread_start(get_two, pool);
+  wait_until(stats_of(pool).waiting == 1 && virtual_sleepers() == 1);
+  virtual_advance(11 * SECOND);
+  wait_until(atomic_load(&forked) != -1);
+  assert_int_equal(waitpid(forked, &status, 0), forked);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  pool_lease_info_t info = POOL_LEASE_INFO_INIT;
+  assert_int_equal(pool_leases(pool, &info, 1), 1);
+  assert_int_equal(pool_put(info.lease), 0);
+  thread_end(thread);
+  fake_finish(&fake, pool);
+}
+
 static void test_leak__leases_that_others_put_are_no_starvation(void **state)
 {
   (void)state;
@@ -572,6 +620,7 @@ int main(void)
       cmocka_unit_test(test_leak__threads_that_wait_for_each_other_are_reported),
       cmocka_unit_test(test_leak__a_thread_that_waits_for_itself_is_reported),
       cmocka_unit_test(test_leak__a_thread_that_waits_for_itself_for_ever_is_reported_after_a_while),
+      cmocka_unit_test(test_leak__a_listener_that_forks_while_its_thread_waits_leaves_no_waiter_to_the_child),
       cmocka_unit_test(test_leak__leases_that_others_put_are_no_starvation),
       cmocka_unit_test(test_leak__to_be_late_among_many_is_no_starvation),
       cmocka_unit_test(test_leak__who_waits_for_ever_sleeps_though_it_seemed_to_starve),

@@ -1075,6 +1075,53 @@ static void test_fork__from_within_a_listener_to_a_put(void **state)
   fake_finish(&fake, pool);
 }
 
+static pool_t *flushed_pool; /* NULL: no open flushes */
+
+static int flushing_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  int code = fake_open(context, deadline_ns, conn, error);
+  if (code == 0 && flushed_pool)
+    must(pool_flush(flushed_pool) == 1);
+  return code;
+}
+
+static void fork_when_server_is_back(void *user, const pool_event_t *event)
+{
+  (void)user;
+  if (event->event != POOL_EVENT_BREAKER_CLOSED || forked != -1)
+    return;
+  forked = fork_child();
+  flushed_pool = NULL;
+}
+
+/* What was opened is to be closed at once, but that is the parent's to do. */
+static void test_fork__from_within_a_listener_before_a_close(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  pool_vtable_t vtable = whole_vtable();
+  vtable.open = flushing_open;
+  pool_config_t config = capped(2);
+  config.events = fork_when_server_is_back;
+  config.retry_min_ms = config.retry_max_ms = config.breaker_after = 1;
+  forked = -1;
+  fake.fail_open = 1;
+  pool_t *pool = flushed_pool = fake_pool(&fake, &config, &vtable);
+  assert_int_equal(pool_get_for(pool, 0), POOL_E_OPEN);
+  pool_lease_t lease;
+  wait_until((lease = pool_get_for(pool, -1)) > 0);
+  if (forked == 0) {
+    must(fake.abandoned == 1 && fake.closed == 0);
+    must(pool_put(lease) == 0);
+    finish_child(&fake, pool);
+  }
+  assert_true(succeeded(forked));
+  assert_int_equal(fake.closed, 1);
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -1099,6 +1146,7 @@ int main(void)
       cmocka_unit_test(test_fork__a_lease_of_the_child_names_the_childs_thread),
       cmocka_unit_test(test_fork__abandons_what_a_get_left_to_be_closed),
       cmocka_unit_test(test_fork__from_within_a_listener_to_a_put),
+      cmocka_unit_test(test_fork__from_within_a_listener_before_a_close),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
