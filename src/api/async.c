@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/forks.h"
 #include "decide/asker.h"
 #include "decide/give.h"
 #include "decide/pool.h"
@@ -44,9 +45,11 @@ int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void 
   if (!code)
     code = asker_enqueue(pool, waiter, &step);
   if (code) {
+    uint64_t forks = forks_count();
     error_code_in(pool->name, code);
     event_get_ended(pool, code, waiter);
-    asker_give_ticket(pool, waiter);
+    if (!forks_since(forks)) /* in a child it was given back with the table */
+      asker_give_ticket(pool, waiter);
     return code;
   }
   crew_finish(pool, &step);

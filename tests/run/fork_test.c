@@ -1075,6 +1075,47 @@ static void test_fork__from_within_a_listener_to_a_put(void **state)
   fake_finish(&fake, pool);
 }
 
+static void fork_when_refused(void *user, const pool_event_t *event)
+{
+  (void)user;
+  if (event->event == POOL_EVENT_OVERLOADED && forked == -1)
+    forked = fork_child();
+}
+
+/* In the child its ticket is given back already. */
+static void test_fork__from_within_a_listener_to_an_asynchronous_get_that_is_refused(void **state)
+{
+  (void)state;
+  struct fake fake;
+  struct told told[3] = {0};
+  fake_init(&fake);
+  pool_vtable_t vtable = whole_vtable();
+  pool_config_t config = capped(1);
+  config.events = fork_when_refused;
+  config.max_waiters = 1;
+  forked = -1;
+  pool_t *pool = fake_pool(&fake, &config, &vtable);
+  pool_lease_t lease = pool_get(pool);
+  assert_true(pool_get_async(pool, -1, got, &told[0]) > 0);
+  assert_int_equal(pool_get_async(pool, -1, got, &told[1]), POOL_E_OVERLOAD);
+  if (forked == 0) {
+    renew(&fake);
+    must(pool_pause(pool) == 0);
+    must(pool_get_async(pool, -1, got, &told[1]) > 0);
+    must(pool_get_async(pool, -1, got, &told[2]) == POOL_E_OVERLOAD);
+    must(pool_resume(pool) == 0);
+    must_soon(told[1].times == 1);
+    must(pool_get_async(pool, -1, got, &told[2]) > 0);
+    must_soon(told[1].times == 1 && told[2].times == 1);
+    must(told[1].result > 0 && told[2].result > 0);
+    finish_child(&fake, pool);
+  }
+  assert_true(succeeded(forked));
+  assert_int_equal(pool_put(lease), 0);
+  wait_until(told[0].times == 1);
+  fake_finish(&fake, pool);
+}
+
 static pool_t *flushed_pool; /* NULL: no open flushes */
 
 static int flushing_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
@@ -1103,22 +1144,21 @@ static void test_fork__from_within_a_listener_before_a_close(void **state)
   pool_vtable_t vtable = whole_vtable();
   vtable.open = flushing_open;
   pool_config_t config = capped(2);
+  config.keeper = POOL_KEEPER_MANUAL;
+  config.min_idle = 1;
   config.events = fork_when_server_is_back;
   config.retry_min_ms = config.retry_max_ms = config.breaker_after = 1;
   forked = -1;
   fake.fail_open = 1;
   pool_t *pool = flushed_pool = fake_pool(&fake, &config, &vtable);
-  assert_int_equal(pool_get_for(pool, 0), POOL_E_OPEN);
-  pool_lease_t lease;
-  wait_until((lease = pool_get_for(pool, -1)) > 0);
+  wait_until((pool_maintain(pool), forked != -1));
   if (forked == 0) {
-    must(fake.abandoned == 1 && fake.closed == 0);
-    must(pool_put(lease) == 0);
+    must(fake.closed == 0);
+    is_whole(pool, 2);
     finish_child(&fake, pool);
   }
   assert_true(succeeded(forked));
-  assert_int_equal(fake.closed, 1);
-  assert_int_equal(pool_put(lease), 0);
+  wait_until((pool_maintain(pool), fake.closed == 1));
   fake_finish(&fake, pool);
 }
 
@@ -1146,6 +1186,7 @@ int main(void)
       cmocka_unit_test(test_fork__a_lease_of_the_child_names_the_childs_thread),
       cmocka_unit_test(test_fork__abandons_what_a_get_left_to_be_closed),
       cmocka_unit_test(test_fork__from_within_a_listener_to_a_put),
+      cmocka_unit_test(test_fork__from_within_a_listener_to_an_asynchronous_get_that_is_refused),
       cmocka_unit_test(test_fork__from_within_a_listener_before_a_close),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
