@@ -287,6 +287,19 @@ static int32_t shed(struct pool *pool, int64_t now, int32_t left, struct step *s
   return left;
 }
 
+/* When an asynchronous waiter is to be looked at: at its deadline, or when the first of all is to be shed, since those
+   that come behind it may be asynchronous. */
+static int64_t asynchronous_due(struct pool *pool, int64_t now)
+{
+  struct waiter *first = queue_first_due(&pool->queue);
+  if (!first)
+    return POOL_NO_DEADLINE;
+  int64_t due_ns = first->deadline_ns, sheds_ns = overload_sheds_at(pool, attend_first(pool), now);
+  if (sheds_ns)
+    set_earlier(&due_ns, sheds_ns);
+  return due_ns;
+}
+
 int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
 {
   assert_locked(pool);
@@ -296,8 +309,7 @@ int64_t queue_expire_asynchronous(struct pool *pool, struct step *step)
     queue_settle(pool, first, POOL_E_TIMEOUT, now);
   if (overload_is_on(pool, now) && pool->config.queue == POOL_QUEUE_SHED && shed(pool, now, left, step) == 0)
     return now;
-  struct waiter *first = queue_first_due(&pool->queue);
-  return first ? first->deadline_ns : POOL_NO_DEADLINE;
+  return asynchronous_due(pool, now);
 }
 
 static bool hand_over(struct pool *pool, struct waiter *waiter, int64_t now, struct step *step)

@@ -168,6 +168,32 @@ static void test_overload__the_late_are_shed(void **state)
   fake_finish(&fake, pool);
 }
 
+/* The program that maintains the pool hears when: nothing is put, nobody comes, and no thread wakes to see that it is late. */
+static void test_overload__the_late_are_shed_where_only_asynchronous_gets_wait(void **state)
+{
+  (void)state;
+  pool_t *pool = make(POOL_QUEUE_SHED, 0);
+  pool_lease_t lease = pool_get(pool);
+  struct heard late = {0}, young = {0};
+  assert_true(pool_get_async(pool, -1, told_got, &late) > 0);
+  assert_int_equal(pool_maintain(pool), 200 * MILLISECOND);
+  virtual_advance(150 * MILLISECOND);
+  assert_true(pool_get_async(pool, -1, told_got, &young) > 0);
+  assert_int_equal(pool_maintain(pool), 50 * MILLISECOND);
+  virtual_advance(50 * MILLISECOND);
+  int64_t due_ns = pool_maintain(pool);
+  assert_int_equal(late.result, POOL_E_OVERLOAD);
+  for (int64_t passed_ns = 0; young.times == 0; due_ns = pool_maintain(pool)) {
+    assert_in_range(due_ns, 0, 200 * MILLISECOND - passed_ns);
+    virtual_advance(due_ns);
+    passed_ns += due_ns;
+  }
+  assert_int_equal(young.result, POOL_E_OVERLOAD);
+  assert_int_equal(due_ns, INT64_MAX);
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&fake, pool);
+}
+
 static void test_overload__newcomers_make_the_late_leave(void **state)
 {
   (void)state;
@@ -307,6 +333,7 @@ int main(void)
       cmocka_unit_test(test_overload__a_short_crowd_is_no_overload),
       cmocka_unit_test(test_overload__the_newest_first_for_asynchronous_gets_too),
       cmocka_unit_test(test_overload__the_late_are_shed),
+      cmocka_unit_test(test_overload__the_late_are_shed_where_only_asynchronous_gets_wait),
       cmocka_unit_test(test_overload__newcomers_make_the_late_leave),
       cmocka_unit_test(test_overload__ends_with_the_crowd),
       cmocka_unit_test(test_overload__who_is_over_never_gets_a_connection),
