@@ -284,14 +284,16 @@ pool_t *pool_ref(pool_t *pool)
   return pool;
 }
 
-/* Work that the caller of the step API has not asked for before the pool is given up: no one will ask for it. */
+/* Work that the caller of the step API has not asked for before the pool is given up: no one will ask for it.  Tickets
+   that were to be told keep what they have, for nobody is told of it. */
 static void give_up_the_rest(struct pool *pool)
 {
+  _Atomic uint32_t *signals[TOLD_AT_ONCE];
   struct step step;
   struct scan cursor = {0};
   while (pool->stepped && chores_next_unasked(pool, &cursor, &step)) {
     if (step.tells)
-      queue_tell_tickets(pool, &(struct news){0}, &step);
+      queue_tell(pool, signals, &step);
     worker_do(pool, &step, POOL_NO_DEADLINE, false, NULL);
   }
 }

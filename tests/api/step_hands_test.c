@@ -214,6 +214,24 @@ static void test_step_hands__what_is_reset_first_is_passed_to_nobody(void **stat
   step_finish(pool, 1);
 }
 
+/* A pause was over, and no step of the program has told the ticket of its lease yet. */
+static void test_step_hands__a_lease_that_was_not_told_of_is_not_lost_with_its_pool(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = handing(PLAN(.config.max_open = 1));
+  pool_lease_t lease = step_open(pool, NULL);
+  int64_t ticket = step_queue(pool, -1);
+  assert_int_equal(pool_pause(pool), 1);
+  assert_int_equal(step_put(lease), 0);
+  virtual_advance(SECOND); /* a hand-over is due */
+  assert_int_equal(pool_resume(pool), 0);
+  pool_free(pool);
+  lease = pool_step_cancel(ticket, &step);
+  assert_true(lease > 0);
+  step_close(lease, POOL_REASON_CLOSED);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -227,6 +245,7 @@ int main(void)
       cmocka_unit_test(test_step_hands__one_for_whom_something_is_opened_is_told_of_what_is_passed),
       cmocka_unit_test(test_step_hands__without_that_ability_the_first_fetches_what_was_passed),
       cmocka_unit_test(test_step_hands__what_is_reset_first_is_passed_to_nobody),
+      cmocka_unit_test(test_step_hands__a_lease_that_was_not_told_of_is_not_lost_with_its_pool),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
