@@ -99,7 +99,8 @@ static bool lacks_idle(struct pool *pool)
 static bool lacks_open(struct pool *pool)
 {
   int32_t wanted = pool->config.min_open;
-  return wanted > 0 && idle_count_staying(&pool->rows, wanted) < wanted;
+  /* No more stay than there are: then each need not be looked at. */
+  return wanted > 0 && (pool->room.open < wanted || idle_count_staying(&pool->rows, wanted) < wanted);
 }
 
 bool room_needs_refill(struct pool *pool)

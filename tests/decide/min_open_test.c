@@ -24,6 +24,18 @@ static pool_config_t keeping(int32_t min_open, int32_t max_open)
   return config;
 }
 
+/* How often each connection was looked at to count those that stay; the linker puts it in place of the library's. */
+static int counts;
+struct row;
+int32_t __real_idle_count_staying(struct row *rows, int32_t limit);
+int32_t __wrap_idle_count_staying(struct row *rows, int32_t limit);
+
+int32_t __wrap_idle_count_staying(struct row *rows, int32_t limit)
+{
+  counts++;
+  return __real_idle_count_staying(rows, limit);
+}
+
 static void put_all(pool_lease_t *leases, int count)
 {
   for (int i = 0; i < count; i++)
@@ -75,6 +87,25 @@ static void test_min_open__those_that_are_closed_are_replaced(void **state)
   assert_int_equal(pool_put(pool_get(pool)), 0);
   pool_maintain(pool);
   assert_int_equal(stats_of(pool).open, 3);
+  fake_finish(&fake, pool);
+}
+
+/* Where there are thousands, to look at each would take a hundred times as long as the rest. */
+static void test_min_open__a_close_that_leaves_too_few_looks_at_no_other(void **state)
+{
+  (void)state;
+  pool_config_t config = keeping(3, 9);
+  config.initial = 3;
+  pool_t *pool = make(&config);
+  pool_lease_t lease = pool_get(pool);
+  assert_int_equal(pool_mark_unusable(lease), 0);
+  counts = 0;
+  assert_int_equal(pool_put(lease), 0);
+  assert_int_equal(fake.closed, 1);
+  assert_int_equal(counts, 0);
+  virtual_pass(pool, SECOND);
+  assert_int_equal(fake.opened, 4);
+  assert_true(counts > 0);
   fake_finish(&fake, pool);
 }
 
@@ -256,6 +287,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_min_open__so_many_are_opened_and_no_more_as_they_are_lent),
       cmocka_unit_test(test_min_open__those_that_are_closed_are_replaced),
+      cmocka_unit_test(test_min_open__a_close_that_leaves_too_few_looks_at_no_other),
       cmocka_unit_test(test_min_open__what_is_idle_too_long_is_closed_down_to_it),
       cmocka_unit_test(test_min_open__the_cap_holds),
       cmocka_unit_test(test_min_open__a_refill_that_fails_is_tried_again_after_a_second),
