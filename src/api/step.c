@@ -37,6 +37,7 @@
 #include "decide/waiter.h"
 #include "decide/work.h"
 #include "run/budget.h"
+#include "run/crew.h"
 #include "run/event.h"
 #include "run/server.h"
 #include "run/failure.h"
@@ -145,6 +146,10 @@ static void describe(pool_step_t *ours, struct pool *pool, const struct step *st
 
 static void fill_step(pool_step_t *ours, struct pool *pool, const struct step *step, int64_t ticket)
 {
+  if (pool && !pool->stepped) {
+    crew_finish(pool, step); /* it is another by now, and this has served it (I5) */
+    return;
+  }
   if (pool)
     describe(ours, pool, step, ticket);
   /* Threads that sleep in the library, in pool_close(), are not the program's to wake. */
@@ -525,7 +530,8 @@ static __attribute__((noinline)) int end_attentively(struct pool *pool, struct s
   struct step step = {.passed = passes ? slot : NULL};
   give_note(pool, slot, word);
   give_idle(pool, slot, word, &step);
-  bool nothing = step.work == POOL_WORK_NONE && !step.tells && !step.drained && !wants_sleeper(pool, &step);
+  bool nothing = step.work == POOL_WORK_NONE && !step.signal && !step.tells && !step.drained && !step.budget &&
+                 !wants_sleeper(pool, &step);
   return nothing ? 0 : (int)finish(pool, &step, theirs, 0, 0, NULL);
 }
 

@@ -14,7 +14,9 @@
 #include <ucontext.h>
 
 #include "base/clock.h"
+#include "base/park.h"
 #include "decide/asker.h"
+#include "decide/give.h"
 #include "decide/lend.h"
 #include "decide/look.h"
 #include "decide/pool.h"
@@ -453,6 +455,72 @@ static void test_order__a_ticket_is_lent_what_ends_or_is_woken_by_it(void **stat
     assert_int_equal(pool_step_end(second, &step), 0);
   }
   finish_steps();
+}
+
+/* ---- a step that comes late, to a pool with callbacks ---- */
+
+static pool_t *next_pool; /* NULL: the lease of the step has not ended yet */
+static pthread_t getter;
+
+static void *get_and_put(void *of)
+{
+  pool_lease_t lease = pool_get_for(of, -1);
+  must(lease > 0 && pool_put(lease) == 0);
+  return NULL;
+}
+
+/* The pool of the step is closed and gone, and in its memory is one with callbacks.  There a thread waits, and another
+   has just put the only connection, but did not look yet whether anybody waits. */
+static void pass_memory_on(void)
+{
+  pool_config_t config = by_hand(1);
+  pool_vtable_t vtable = {.size = sizeof vtable, .open = count_open, .close = count_close};
+  next_pool = NULL;
+  open_now = 0;
+  other_step = (pool_step_t)POOL_STEP_INIT;
+  pool_lease_t lease = pool_step_begin(pool, 0, 0, &other_step);
+  if (lease <= 0)
+    return;
+  must(pool_mark_unusable(lease) == 0 && pool_step_end(lease, &other_step) == 0);
+  must(pool_step_done(other_step.claim, NULL, NULL, &other_step) == 0);
+  pool_free(pool);
+  must(pool_create(&config, &vtable, NULL, &next_pool, NULL) == 0 && next_pool == pool);
+  must((second = pool_get_for(pool, 0)) > 0);
+  getter = thread_start(get_and_put, pool);
+  must_soon(stats_of(pool).waiting == 1 && virtual_sleepers() == 1);
+  must(slot_put(slot_of(second), second, 0));
+}
+
+/* The thread that has put it goes on. */
+static void look_who_waits(void)
+{
+  struct step late = {0};
+  idle_mark(slot_of(second));
+  give_idle(pool, slot_of(second), slot_put_word(second), &late);
+  if (late.signal)
+    park_wake(late.signal);
+}
+
+static void test_order__the_end_of_a_step_that_comes_late_swallows_no_nudge_of_the_next_pool(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  for (long nth = 1;; nth++) {
+    make_stepped(&config);
+    open_idle(1);
+    begin();
+    assert_true(first > 0);
+    bool was_interrupted = interrupted(nth, pool, end, pass_memory_on);
+    assert_int_equal(code, 0);
+    if (was_interrupted && next_pool) {
+      look_who_waits();
+      thread_end(getter);
+      finish();
+    } else
+      finish_steps();
+    if (!was_interrupted)
+      break;
+  }
 }
 
 /* A connection is opened for nobody in particular, and is ready while a get looks for one. */
@@ -923,6 +991,7 @@ int main(void)
       cmocka_unit_test(test_order__no_get_checks_and_keeps_what_it_finds_after_a_pause),
       cmocka_unit_test(test_order__no_step_lends_after_a_pause),
       cmocka_unit_test(test_order__a_ticket_is_lent_what_ends_or_is_woken_by_it),
+      cmocka_unit_test(test_order__the_end_of_a_step_that_comes_late_swallows_no_nudge_of_the_next_pool),
       cmocka_unit_test(test_order__a_get_opens_none_beside_one_that_was_ready_before_it_decided),
       cmocka_unit_test(test_order__a_put_serves_who_came_meanwhile),
       cmocka_unit_test(test_order__a_cancel_never_cancels_the_next_user_of_a_ticket),
