@@ -308,48 +308,6 @@ static void test_async__what_is_no_ticket_cancels_nothing(void **state)
 
 /* ---- closing ---- */
 
-#define GUESSED 5000
-
-static _Atomic int64_t guess; /* 0: enough */
-static _Atomic int guessed_right;
-
-static void *cancel_guesses(void *data)
-{
-  (void)data;
-  for (int64_t ticket; (ticket = atomic_load(&guess));)
-    guessed_right += pool_cancel(ticket) == 0;
-  return NULL;
-}
-
-/* Tickets follow each other, so the next can be guessed before its get has a place in the queue. */
-static void test_async__a_ticket_that_was_guessed_too_early_cancels_nothing(void **state)
-{
-  (void)state;
-  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
-  pool_lease_t lease = pool_get(pool);
-  struct heard told = {0};
-  ask(pool, -1, &told);
-  assert_int_equal(pool_cancel(told.ticket), 0);
-  maintain_until(pool, told.times == 1);
-  int64_t step = INT64_C(1) << 20;
-  guess = told.ticket + step;
-  guessed_right = 0;
-  pthread_t thread = thread_start(cancel_guesses, NULL);
-  int cancelled = 0;
-  for (int i = 0; i < GUESSED; i++) {
-    memset(&told, 0, sizeof told);
-    ask(pool, -1, &told);
-    cancelled += pool_cancel(told.ticket) == 0;
-    maintain_until(pool, told.times == 1);
-    guess = told.ticket + step;
-  }
-  guess = 0;
-  thread_end(thread);
-  assert_int_equal(cancelled + guessed_right, GUESSED);
-  assert_int_equal(pool_put(lease), 0);
-  fake_finish(&fake, pool);
-}
-
 static void test_async__close_ends_those_who_wait(void **state)
 {
   (void)state;
@@ -1110,7 +1068,6 @@ int main(void)
       cmocka_unit_test(test_async__a_queued_one_is_cancelled),
       cmocka_unit_test(test_async__cancelled_while_handed_over_the_next_gets_it),
       cmocka_unit_test(test_async__what_is_no_ticket_cancels_nothing),
-      cmocka_unit_test(test_async__a_ticket_that_was_guessed_too_early_cancels_nothing),
       cmocka_unit_test(test_async__close_ends_those_who_wait),
       cmocka_unit_test(test_async__an_open_that_fails_says_why),
       cmocka_unit_test(test_async__whatever_an_open_returns_ends_the_wait),

@@ -627,6 +627,38 @@ static void cancel(void)
   code = pool_cancel(tickets[0]);
 }
 
+/* Tickets follow each other, so the next can be guessed before its get has a place in the queue. */
+static int64_t guess;
+
+static void cancel_guess(void)
+{
+  code = pool_cancel(guess);
+}
+
+static void test_order__a_ticket_that_was_guessed_too_early_cancels_nothing(void **state)
+{
+  (void)state;
+  pool_config_t config = by_hand(1);
+  make(&config);
+  assert_true((first = pool_get(pool)) > 0);
+  ask();
+  code = POOL_E_STALE;
+  for (long nth = 1; code == POOL_E_STALE; nth++) {
+    assert_int_equal(pool_cancel(tickets[0]), 0);
+    pool_maintain(pool);
+    if (heard[0].times != 1 || heard[0].result != POOL_E_CANCELLED)
+      fail_msg("at %ld a get was not cancelled once", nth);
+    guess = tickets[0] + (INT64_C(1) << 20);
+    assert_true(interrupted(nth, pool, ask, cancel_guess));
+    assert_int_equal(tickets[0], guess);
+  }
+  assert_int_equal(code, 0); /* it has its place, and is a ticket like others */
+  pool_maintain(pool);
+  assert_int_equal(heard[0].times, 1);
+  assert_int_equal(pool_put(first), 0);
+  finish();
+}
+
 static void pass_ticket_on(void)
 {
   virtual_advance(2 * SECOND);
@@ -994,6 +1026,7 @@ int main(void)
       cmocka_unit_test(test_order__the_end_of_a_step_that_comes_late_swallows_no_nudge_of_the_next_pool),
       cmocka_unit_test(test_order__a_get_opens_none_beside_one_that_was_ready_before_it_decided),
       cmocka_unit_test(test_order__a_put_serves_who_came_meanwhile),
+      cmocka_unit_test(test_order__a_ticket_that_was_guessed_too_early_cancels_nothing),
       cmocka_unit_test(test_order__a_cancel_never_cancels_the_next_user_of_a_ticket),
       cmocka_unit_test(test_order__a_put_is_seen_whenever_a_get_clears_its_hint),
       cmocka_unit_test(test_order__a_put_is_seen_whenever_a_get_clears_the_hint_of_its_block),
