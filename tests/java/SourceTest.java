@@ -16,16 +16,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DatabaseMetaData;
+import java.sql.DriverPropertyInfo;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
+import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.logging.Logger;
 import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
@@ -34,6 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.postgresql.Driver;
 import org.postgresql.ds.PGConnectionPoolDataSource;
 import org.postgresql.ds.PGSimpleDataSource;
+import org.postgresql.jdbc.PgConnection;
 
 /** The properties of a data source, where its connections come from, and what is undone on return. */
 class SourceTest {
@@ -82,7 +88,7 @@ class SourceTest {
             Map.entry("jdbcUrl", "jdbc:x"),
             Map.entry("username", "u"),
             Map.entry("password", "p"),
-            Map.entry("driverClassName", "d"),
+            Map.entry("driverClassName", Driver.class.getName()),
             Map.entry("dataSourceClassName", "c"),
             Map.entry("poolName", "n"),
             Map.entry("maximumPoolSize", "7"),
@@ -112,7 +118,7 @@ class SourceTest {
     try (var source = new PooledDataSource(properties)) {
       assertEquals("jdbc:x", source.getJdbcUrl());
       assertEquals("u", source.getUsername());
-      assertEquals("d", source.getDriverClassName());
+      assertEquals(Driver.class.getName(), source.getDriverClassName());
       assertEquals("c", source.getDataSourceClassName());
       assertEquals("n", source.getPoolName());
       assertEquals(7, source.getMaximumPoolSize());
@@ -301,14 +307,123 @@ class SourceTest {
     public void setSecret(char[] secret) {
       values.put("secret", new String(secret));
     }
+
+    public void setPorts(int[] ports) {
+      values.put("ports", Arrays.stream(ports).boxed().toList());
+    }
+
+    public void setNames(String[] names) {
+      values.put("names", List.of(names));
+    }
+
+    public void setSource(DataSource source) {
+      values.put("source", source);
+    }
   }
 
   @Test
   void aTextBecomesWhatASetterTakes() {
     var typed = new Typed();
-    Map<String, String> texts = Map.of("flag", "true", "port", "1", "wait", "2", "secret", "s");
+    Map<String, String> texts =
+        Map.of(
+            "flag", "true",
+            "port", "1",
+            "wait", "2",
+            "secret", "s",
+            "ports", "1, 2",
+            "names", "a,b\\,c,\\\\,",
+            "source", PGSimpleDataSource.class.getName());
     texts.forEach(new Bean(typed)::set);
-    assertEquals(Map.of("flag", true, "port", 1, "wait", 2L, "secret", "s"), typed.values);
+    assertEquals(List.of("a", "b,c", "\\", ""), typed.values.remove("names"));
+    assertEquals(PGSimpleDataSource.class, typed.values.remove("source").getClass());
+    assertEquals(Map.of("flag", true, "port", 1, "wait", 2L, "secret", "s", "ports", List.of(1, 2)), typed.values);
+    new Bean(typed).set("ports", "");
+    new Bean(typed).set("names", "");
+    assertEquals(List.of(List.of(), List.of()), List.of(typed.values.get("ports"), typed.values.get("names")));
+  }
+
+  @Test
+  void aTextOfWhichASetterCanMakeNothingIsRefused() {
+    String[][] wrong = {
+      {"names", "a\\"}, {"ports", "1,x"}, {"source", "no.such.Class"}, {"source", "java.lang.String"}, {"wait", "2w"}
+    };
+    for (String[] each : wrong) {
+      var e = assertThrows(IllegalArgumentException.class, () -> new Bean(new Typed()).set(each[0], each[1]));
+      assertTrue(e.getMessage().startsWith("the property " + each[0] + " of Typed cannot be set so: "), e.getMessage());
+    }
+  }
+
+  @Test
+  void aTimeMayHaveAUnit() {
+    Map<String, Long> times =
+        Map.of("250ms", 250L, "30s", 30_000L, "10m", 600_000L, "2h", 7_200_000L, " 1d ", 86_400_000L, "7", 7L);
+    times.forEach(
+        (text, ms) -> {
+          try (var source = source("maxLifetime", text, "closeGrace", text)) {
+            assertEquals(ms, source.getMaxLifetime());
+            assertEquals(ms, source.getCloseGrace());
+          }
+        });
+    try (var source = source("idleTimeout", Long.MAX_VALUE + "d")) {
+      assertEquals(Long.MAX_VALUE, source.getIdleTimeout());
+    }
+    for (String wrong : new String[] {"30 s", "30S", "-1s", "1.5s", "s", "99999999999999999999s", ""}) {
+      assertTrue(refusal("idleTimeout", wrong).endsWith("its type is long"), wrong);
+    }
+    assertTrue(refusal("maximumPoolSize", "5m").endsWith("its type is int"));
+  }
+
+  /** Notes what it is to connect with, and does not. */
+  public static final class Noting implements java.sql.Driver {
+    private static volatile Properties noted;
+
+    @Override
+    public Connection connect(String url, Properties properties) {
+      noted = properties;
+      return null;
+    }
+
+    @Override
+    public boolean acceptsURL(String url) {
+      return true;
+    }
+
+    @Override
+    public DriverPropertyInfo[] getPropertyInfo(String url, Properties properties) {
+      return new DriverPropertyInfo[0];
+    }
+
+    @Override
+    public int getMajorVersion() {
+      return 1;
+    }
+
+    @Override
+    public int getMinorVersion() {
+      return 0;
+    }
+
+    @Override
+    public boolean jdbcCompliant() {
+      return false;
+    }
+
+    @Override
+    public Logger getParentLogger() {
+      return Logger.getGlobal();
+    }
+  }
+
+  @Test
+  void aDriverIsGivenTextsAndOtherObjectsAsTheyAre() throws Exception {
+    Duration object = Duration.ofSeconds(1);
+    try (var source = source("driverClassName", Noting.class.getName(), "dataSource.text", "t")) {
+      source.addDataSourceProperty("number", 5);
+      source.addDataSourceProperty("flag", true);
+      source.addDataSourceProperty("object", object);
+      assertThrows(SQLException.class, source::getConnection);
+    }
+    assertEquals(Map.of("text", "t", "number", "5", "flag", "true", "object", object), Noting.noted);
   }
 
   @Test
@@ -319,10 +434,8 @@ class SourceTest {
     }
     String[] wrong = {"no.such.Driver", "java.lang.String", "java.util.concurrent.TimeUnit"};
     for (String name : wrong) {
-      try (var source = source("driverClassName", name)) {
-        String message = assertThrows(SQLException.class, source::getConnection).getMessage();
-        assertTrue(message.contains(name), message);
-      }
+      String refusal = refusal("driverClassName", name);
+      assertTrue(refusal.contains(name), refusal);
       try (var source = source("dataSourceClassName", name)) {
         String message = assertThrows(SQLException.class, source::getConnection).getMessage();
         assertTrue(message.contains(name), message);
@@ -335,6 +448,27 @@ class SourceTest {
         source("dataSourceClassName", PGSimpleDataSource.class.getName(), "dataSource.noSuchThing", 1)) {
       String message = assertThrows(IllegalArgumentException.class, source::getConnection).getMessage();
       assertEquals("PGSimpleDataSource has no property noSuchThing", message);
+    }
+  }
+
+  @Test
+  void aLoginEndsThoughTheDriverHasNoLimit() throws Exception {
+    int[][] cases = {{4_600, 0, 5}, {30_000, 0, 30}, {100, 0, 1}, {0, 0, 0}, {30_000, 7, 7}};
+    for (int[] each : cases) {
+      var plain = new PGSimpleDataSource();
+      var pooling = new PGConnectionPoolDataSource();
+      try (var source = source("connectionTimeout", each[0]);
+          var other = source("connectionTimeout", each[0])) {
+        plain.setUrl(postgres.url());
+        plain.setLoginTimeout(each[1]);
+        source.setDataSource(plain);
+        source.getConnection().close();
+        pooling.setUrl(postgres.url());
+        pooling.setLoginTimeout(each[1]);
+        other.setConnectionPoolDataSource(pooling);
+        other.getConnection().close();
+      }
+      assertEquals(List.of(each[2], each[2]), List.of(plain.getLoginTimeout(), pooling.getLoginTimeout()));
     }
   }
 
@@ -356,7 +490,7 @@ class SourceTest {
       source.setDataSource(both);
       source.getConnection().close();
     }
-    assertEquals(Set.of("getPooledConnection"), called);
+    assertEquals(Set.of("getLoginTimeout", "getPooledConnection"), called);
   }
 
   @Test
@@ -487,10 +621,14 @@ class SourceTest {
   void aConnectionIsWhatItWraps() throws Exception {
     try (var source = source()) {
       Connection connection = source.getConnection();
-      assertSame(connection, connection.unwrap(Connection.class));
+      Connection physical = connection.unwrap(Connection.class);
+      assertSame(connection.unwrap(PgConnection.class), physical);
       assertTrue(connection.isWrapperFor(Connection.class));
       Statement statement = connection.createStatement();
-      assertSame(statement, statement.unwrap(Statement.class));
+      assertSame(statement.unwrap(org.postgresql.PGStatement.class), statement.unwrap(Statement.class));
+      assertSame(physical, statement.unwrap(Statement.class).getConnection());
+      assertSame(connection, connection.unwrap(ConnectionHandle.class));
+      assertSame(connection, connection.unwrap(Object.class));
       assertThrows(SQLException.class, () -> connection.unwrap(String.class));
       assertFalse(connection.isWrapperFor(String.class));
       assertTrue(statement.unwrap(org.postgresql.PGStatement.class).getPrepareThreshold() > 0);

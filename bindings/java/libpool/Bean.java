@@ -3,11 +3,17 @@ package libpool;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
+import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Sets properties of an object by their names. */
 final class Bean {
@@ -15,14 +21,28 @@ final class Bean {
       Map.ofEntries(
           Map.entry(String.class, text -> text),
           Map.entry(char[].class, String::toCharArray),
+          Map.entry(int[].class, Bean::numbers),
+          Map.entry(String[].class, Bean::texts),
           Map.entry(short.class, text -> Short.valueOf(text.trim())),
           Map.entry(Short.class, text -> Short.valueOf(text.trim())),
           Map.entry(int.class, text -> Integer.valueOf(text.trim())),
           Map.entry(Integer.class, text -> Integer.valueOf(text.trim())),
-          Map.entry(long.class, text -> Long.valueOf(text.trim())),
-          Map.entry(Long.class, text -> Long.valueOf(text.trim())),
+          Map.entry(long.class, text -> number(text.trim())),
+          Map.entry(Long.class, text -> number(text.trim())),
           Map.entry(boolean.class, text -> convertBoolean(text.trim())),
           Map.entry(Boolean.class, text -> convertBoolean(text.trim())));
+
+  private static final Map<String, TimeUnit> UNITS =
+      Map.of(
+          "ms", TimeUnit.MILLISECONDS,
+          "s", TimeUnit.SECONDS,
+          "m", TimeUnit.MINUTES,
+          "h", TimeUnit.HOURS,
+          "d", TimeUnit.DAYS);
+
+  private static final Pattern TIME = Pattern.compile("(\\d+)(ms|[smhd])");
+  private static final Pattern FIELD = Pattern.compile("((?:\\\\.|[^\\\\,])*+)(,|$)");
+  private static final Pattern ESCAPED = Pattern.compile("\\\\(.)");
 
   private final Object object;
 
@@ -31,7 +51,7 @@ final class Bean {
   }
 
   /**
-   * Sets one property, from a text where its type is a simple one.
+   * Sets one property. From a text where its type is a simple one, a list of these, or an object whose class the text names.
    *
    * @throws IllegalArgumentException if there is no such property or it cannot have this value
    */
@@ -39,13 +59,15 @@ final class Bean {
     Method setter = setter(name, value);
     try {
       setter.invoke(object, convert(setter.getParameterTypes()[0], value));
+    } catch (SQLException e) {
+      throw new IllegalArgumentException(refusal(name) + ": " + e.getMessage(), e.getCause());
     } catch (InvocationTargetException e) {
       if (e.getCause() instanceof Error error) {
         throw error;
       }
       throw new IllegalArgumentException(refusal(name) + ": " + e.getCause().getMessage(), e.getCause());
     } catch (IllegalAccessException | IllegalArgumentException e) {
-      throw new IllegalArgumentException(refusal(name) + ": its type is " + setter.getParameterTypes()[0].getName(), e);
+      throw new IllegalArgumentException(refusal(name) + ": its type is " + setter.getParameterTypes()[0].getTypeName(), e);
     }
   }
 
@@ -66,17 +88,48 @@ final class Bean {
         .filter(method -> !method.isBridge() && fits(method.getParameterTypes()[0], value))
         .min(
             Comparator.comparing((Method method) -> !method.getName().equals(setter))
-                .thenComparing(method -> !method.getParameterTypes()[0].isInstance(value)))
+                .thenComparing(method -> !method.getParameterTypes()[0].isInstance(value))
+                .thenComparing(method -> !FROM_TEXT.containsKey(method.getParameterTypes()[0])))
         .orElseThrow(
             () -> new IllegalArgumentException(object.getClass().getSimpleName() + " has no property " + name));
   }
 
   private static boolean fits(Class<?> type, Object value) {
-    return type.isInstance(value) || FROM_TEXT.containsKey(type);
+    return type.isInstance(value) || FROM_TEXT.containsKey(type) || (value instanceof String && !type.isPrimitive());
   }
 
-  private static Object convert(Class<?> type, Object value) {
-    return type.isInstance(value) ? value : FROM_TEXT.get(type).apply(value.toString());
+  private static Object convert(Class<?> type, Object value) throws SQLException {
+    if (type.isInstance(value)) {
+      return value;
+    }
+    Function<String, Object> fromText = FROM_TEXT.get(type);
+    return fromText == null ? Source.instantiate(value.toString()) : fromText.apply(value.toString());
+  }
+
+  /** With a unit it is a time, in milliseconds. */
+  private static Long number(String text) {
+    Matcher time = TIME.matcher(text);
+    return time.matches() ? (Long) UNITS.get(time.group(2)).toMillis(Long.parseLong(time.group(1))) : Long.valueOf(text);
+  }
+
+  private static int[] numbers(String text) {
+    return Arrays.stream(texts(text)).mapToInt(each -> Integer.parseInt(each.trim())).toArray();
+  }
+
+  /** Between commas; after a backslash a comma is one of the text. */
+  private static String[] texts(String text) {
+    List<String> texts = new ArrayList<>();
+    Matcher field = FIELD.matcher(text);
+    for (int at = 0; !text.isEmpty(); at = field.end()) {
+      if (!field.find(at) || field.start() != at) {
+        throw new IllegalArgumentException();
+      }
+      texts.add(ESCAPED.matcher(field.group(1)).replaceAll("$1"));
+      if (field.end(2) == field.start(2)) {
+        break;
+      }
+    }
+    return texts.toArray(String[]::new);
   }
 
   private static Boolean convertBoolean(String text) {

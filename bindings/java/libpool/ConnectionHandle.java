@@ -378,8 +378,9 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
     return isWrapperFor(this, live(), type);
   }
 
+  /** An interface of JDBC stands for the driver's object, as the class of a driver does. */
   static <T> T unwrap(Object self, Object target, Class<T> type) throws SQLException {
-    if (type.isInstance(self)) {
+    if (!type.isInterface() && type.isInstance(self)) {
       return type.cast(self);
     }
     if (type.isInstance(target)) {

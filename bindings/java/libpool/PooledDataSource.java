@@ -8,6 +8,7 @@ import java.lang.ref.Cleaner;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.Driver;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTransientConnectionException;
@@ -27,6 +28,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.ToLongFunction;
 import java.util.logging.Logger;
+import javax.sql.CommonDataSource;
 import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -106,7 +108,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
 
   /**
    * With properties by their names; those whose names begin with {@code dataSource.} are for the driver, as by {@link
-   * #addDataSourceProperty}.
+   * #addDataSourceProperty}. A text of a time may have a unit: 250ms, 30s, 10m, 2h, 1d.
    *
    * @param properties by their names
    * @throws IllegalArgumentException if one is not known or cannot have its value; it names it
@@ -396,23 +398,35 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   /** Where the connections come from: what pools best first. */
   private Source source() throws SQLException {
     if (connectionPoolDataSource != null) {
-      return Source.of(connectionPoolDataSource, login);
+      return limited(connectionPoolDataSource);
     }
     if (dataSource != null) {
-      return Source.of(dataSource, login);
+      return limited(dataSource);
     }
     if (dataSourceClassName != null) {
       Object made = Source.instantiate(dataSourceClassName);
       Bean bean = new Bean(made);
       driverProperties.forEach(bean::set);
       driverSource = made;
-      return Source.of(made, login);
+      return limited(made);
     }
     if (jdbcUrl == null) {
       throw new SQLException(
           poolName + ": none of jdbcUrl, dataSourceClassName, dataSource and connectionPoolDataSource is set");
     }
     return Source.of(jdbcUrl, driverClassName, driverProperties, login);
+  }
+
+  /** A login that hangs ends at last, where nobody has set a limit for it. */
+  private Source limited(Object driver) throws SQLException {
+    try {
+      if (connectionTimeout > 0 && driver instanceof CommonDataSource source && source.getLoginTimeout() == 0) {
+        source.setLoginTimeout((int) Math.max(1, (time(connectionTimeout).toMillis() + 500) / 1000));
+      }
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      // not every driver has that
+    }
+    return Source.of(driver, login);
   }
 
   /** By its name or number, which may be a driver's own; -1: as the driver has it. */
@@ -918,10 +932,16 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
    * To be loaded for jdbcUrl; seldom needed.
    *
    * @param driverClassName null: none
+   * @throws IllegalArgumentException if that is not possible
+   *
    */
   public synchronized void setDriverClassName(@Nullable String driverClassName) {
     mayChange();
-    this.driverClassName = some(driverClassName);
+    String wanted = some(driverClassName);
+    if (wanted != null) {
+      made(wanted, Driver.class);
+    }
+    this.driverClassName = wanted;
   }
 
   /** {@return what {@link #setDriverClassName} has set} */

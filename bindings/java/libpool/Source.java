@@ -95,7 +95,7 @@ interface Source {
 
   private static Properties all(Map<String, Object> others, Credentials who) {
     Properties all = new Properties();
-    others.forEach((name, value) -> all.setProperty(name, value.toString()));
+    others.forEach((name, value) -> all.put(name, isSimple(value) ? value.toString() : value));
     if (who.username() != null) {
       all.setProperty("user", who.username());
     }
@@ -103,6 +103,11 @@ interface Source {
       all.setProperty("password", who.password());
     }
     return all;
+  }
+
+  /** As text, for Properties.getProperty() gives a driver nothing else. */
+  private static boolean isSimple(Object value) {
+    return value instanceof Number || value instanceof Boolean || value instanceof Character || value instanceof Enum;
   }
 
   static Object instantiate(String name) throws SQLException {
