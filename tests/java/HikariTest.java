@@ -2,6 +2,8 @@
 package libpool;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.Method;
 import java.nio.file.Files;
@@ -35,6 +37,23 @@ class HikariTest {
           "getHikariConfigMXBean", "addDataSourceProperty", "copyStateTo", "validate", "getIdleConnections",
           "getActiveConnections", "getTotalConnections", "getThreadsAwaitingConnection", "softEvictConnections",
           "suspendPool", "resumePool");
+
+  @Test
+  void defaultsAreThose() {
+    try (var source = new PooledDataSource()) {
+      assertEquals(30_000, source.getConnectionTimeout());
+      assertEquals(5_000, source.getValidationTimeout());
+      assertEquals(600_000, source.getIdleTimeout());
+      assertEquals(1_800_000, source.getMaxLifetime());
+      assertEquals(120_000, source.getKeepaliveTime());
+      assertEquals(0, source.getLeakDetectionThreshold());
+      assertEquals(1, source.getInitializationFailTimeout());
+      assertEquals(10, source.getMaximumPoolSize());
+      assertEquals(-1, source.getMinimumIdle());
+      assertTrue(source.isAutoCommit());
+      assertFalse(source.isReadOnly() || source.isAllowPoolSuspension() || source.isRegisterMbeans());
+    }
+  }
 
   private static Set<String> ours() {
     return Arrays.stream(PooledDataSource.class.getMethods()).map(Method::getName).collect(Collectors.toSet());

@@ -322,6 +322,65 @@ class HostileTest {
   }
 
   @Test
+  void aTestQueryThatIsWrongIsToldByTheFirstConnection() throws Exception {
+    for (Throwable each : FAILURES) {
+      failure = each;
+      failing = Set.of("execute");
+      calls.clear();
+      opened.set(0);
+      closed.set(0);
+      try (var source = source()) {
+        source.setMaximumPoolSize(2);
+        source.setConnectionTestQuery("x");
+        assertEquals(each, assertThrows(Throwable.class, source::getConnection));
+        assertEquals(0, source.stats().open());
+        failing = Set.of();
+        try (Connection one = source.getConnection();
+            Connection two = source.getConnection()) {
+          assertFalse(one.isClosed() || two.isClosed());
+        }
+        assertEquals(2, calls.get("execute")); // not for each connection
+      }
+      assertEquals(opened.get(), closed.get());
+    }
+  }
+
+  @Test
+  void whatTheDriverThrewLastIsToldWithATimeout() throws Exception {
+    var last = new SQLException("full", "53300", 17);
+    failure = last;
+    try (var source = source()) {
+      source.setMaximumPoolSize(2);
+      source.setConnectionTimeout(200);
+      try (Connection connection = source.getConnection()) {
+        failing = Set.of("getConnection");
+        var e = assertThrows(SQLTransientConnectionException.class, source::getConnection);
+        assertFalse(connection.isClosed());
+        assertEquals(last, e.getNextException());
+        assertEquals("53300", e.getSQLState());
+        assertEquals(17, e.getErrorCode());
+        assertInstanceOf(PoolTimeoutException.class, e.getCause());
+      }
+    }
+  }
+
+  @Test
+  void whileNoneIsTriedTheExceptionIsTransient() throws Exception {
+    failure = new SQLException("down");
+    failing = Set.of("getConnection");
+    try (var source = source()) {
+      SQLException e;
+      do {
+        e = assertThrows(SQLException.class, source::getConnection);
+      } while (e == failure);
+      assertEquals(SQLTransientConnectionException.class, e.getClass());
+      assertEquals(failure, e.getNextException());
+      assertEquals("08001", e.getSQLState());
+      assertInstanceOf(PoolOpenException.class, e.getCause());
+    }
+  }
+
+  @Test
   void aKeepaliveThatNoConnectionLivesToSeeIsNone() throws Exception {
     try (var source = source()) {
       source.setMaxLifetime(60_000);
@@ -357,6 +416,32 @@ class HostileTest {
       threads.shutdown();
     }
     Fakes.until(() -> opened.get() == closed.get());
+  }
+
+  @Test
+  void theFirstAttemptMayTakeLongerThanItIsTriedAgain() throws Exception {
+    try (var source = source()) {
+      source.setInitializationFailTimeout(2);
+      hangsIn = "getConnection";
+      var first = GatedSource.get(source);
+      Fakes.until(() -> hanging.get() > 0);
+      for (double seconds = 0; seconds < .2; ) {
+        seconds += GatedSource.seconds();
+      }
+      gate.countDown();
+      GatedSource.take(first).close();
+      assertEquals(1, opened.get());
+    }
+  }
+
+  @Test
+  void theFirstConnectionFailsAsTheDriverSaysThoughNoneIsTriedAnyMore() throws Exception {
+    failure = new SQLException("wrong password", "28000");
+    failing = Set.of("getConnection");
+    try (var source = source()) {
+      source.setInitializationFailTimeout(2_000);
+      assertEquals(failure, assertThrows(SQLException.class, source::getConnection));
+    }
   }
 
   @Test

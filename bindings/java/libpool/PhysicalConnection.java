@@ -95,7 +95,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     setAutoCommit(autoCommit);
   }
 
-  private void closeAfter(Throwable failure) {
+  void closeAfter(Throwable failure) {
     try {
       close();
     } catch (SQLException | RuntimeException e) {

@@ -20,7 +20,7 @@ public interface PoolMXBean {
   /** {@return how many connections are ready to be lent} */
   int getIdleConnections();
 
-  /** {@return how many connections there are, with those that are being opened or closed} */
+  /** {@return how many connections there are, lent and idle; not those that are being opened, checked or closed} */
   int getTotalConnections();
 
   /** {@return how many gets wait for a connection} */

@@ -43,6 +43,7 @@ import org.jspecify.annotations.Nullable;
 public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final long INITIAL_PAUSE_MS = 50;
+  private static final long KEEPALIVE_MS = 120_000;
   private static final long ABORT_MS = 5_000; // so long a close waits for what it has aborted
   private static final int OPENING = 2; // at one time: a burst is served by what comes back, not by a storm of opens
 
@@ -75,13 +76,14 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private String schema;
   private String poolName = "pool";
   private String connectionTestQuery;
+  private volatile boolean isProven; // the test query
   private int maximumPoolSize = 10;
   private int minimumIdle = -1;
   private long connectionTimeout = 30_000;
   private volatile long validationTimeout = 5_000;
   private long idleTimeout = 600_000;
   private long maxLifetime = 1_800_000;
-  private long keepaliveTime;
+  private long keepaliveTime = KEEPALIVE_MS;
   private long leakDetectionThreshold;
   private String budget;
   private int budgetWeight = 1;
@@ -156,7 +158,8 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   /**
    * Gets a connection from the pool; its close gives it back.
    *
-   * @throws SQLTransientConnectionException if none came within connectionTimeout
+   * @throws SQLTransientConnectionException if none came within connectionTimeout, or none is tried for now; the next
+   *     exception is what the driver threw last, if it has thrown something
    * @throws SQLException what the driver throws if one must be opened; or the data source is closed
    */
   @Override
@@ -167,16 +170,25 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private Connection connect() throws SQLException {
     try {
       return get();
-    } catch (PoolTimeoutException e) {
-      throw new SQLTransientConnectionException(e.getMessage(), "08001", e);
     } catch (PoolClosedException e) {
       throw new SQLException(e.getMessage(), "08003", e);
     } catch (PoolException e) {
-      throw new SQLException(e.getMessage(), "08001", e);
+      throw unavailable(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new SQLException("interrupted while waiting for a connection", "08001", e);
     }
+  }
+
+  /** With what a driver said last as the next one, and with its state and code. */
+  private static SQLException unavailable(PoolException e) {
+    if (!(e.getCause() instanceof SQLException last)) {
+      return new SQLTransientConnectionException(e.getMessage(), "08001", e);
+    }
+    String state = last.getSQLState() == null ? "08001" : last.getSQLState();
+    var told = new SQLTransientConnectionException(e.getMessage(), state, last.getErrorCode(), e);
+    told.setNextException(last);
+    return told;
   }
 
   private Connection connectAndTell() throws SQLException {
@@ -291,13 +303,12 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     private void openFirst(long timeoutMs) throws SQLException, InterruptedException {
       long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
       for (; ; ) {
-        long leftMs = Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
         try {
-          pool.get(Duration.ofMillis(pool.getTimeoutMs < 0 ? leftMs : Math.min(leftMs, pool.getTimeoutMs))).close();
+          pool.get().close();
           return;
         } catch (SQLException | RuntimeException e) {
           if (pool.isClosed() || System.nanoTime() - deadline >= 0) {
-            if (e instanceof PoolTimeoutException && e.getCause() instanceof SQLException why) {
+            if (e instanceof PoolException && e.getCause() instanceof SQLException why) {
               throw why; // the wait is of no interest
             }
             throw e;
@@ -342,6 +353,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
 
   /** Opens nothing yet. */
   private Pool<PhysicalConnection, SQLException> make() throws SQLException {
+    isProven = connectionTestQuery == null;
     Source source = source();
     PhysicalConnection.Settings settings =
         new PhysicalConnection.Settings(
@@ -349,7 +361,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
             new Breakage(exceptionOverride));
     return sharing(Pool.builder(() -> open(source, settings)))
         .closer(PhysicalConnection::close)
-        .checker(connection -> connection.check(connectionTestQuery, (int) Math.max(1, time(validationTimeout).toSeconds())))
+        .checker(connection -> connection.check(connectionTestQuery, validationSeconds()))
         .name(poolName)
         .maxOpen(maximumPoolSize)
         .maxOpening(OPENING)
@@ -357,7 +369,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
         .getTimeout(time(connectionTimeout == 0 ? -1 : connectionTimeout))
         .idleTimeout(time(idleTimeout))
         .maxLifetime(time(maxLifetime))
-        .keepalive(time(keepalive()))
+        .keepalive(time(keepalive(keepaliveTime, maxLifetime)))
         .checkAfter(Duration.ofMillis(500))
         .checkTimeout(time(Math.max(1, validationTimeout)))
         .leakAfter(time(leakDetectionThreshold))
@@ -369,17 +381,26 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     return Duration.ofMillis(Math.min(YEAR_MS, ms));
   }
 
-  /** One that no connection would live to see is none, after a warning. */
-  private long keepalive() {
+  /** One that no connection would live to see is none, after a warning if somebody has set it. */
+  private long keepalive(long keepaliveTime, long maxLifetime) {
     if (maxLifetime == 0 || keepaliveTime < Math.min(YEAR_MS, maxLifetime)) {
       return keepaliveTime;
     }
-    LOG.log(
-        System.Logger.Level.WARNING,
-        () ->
-            poolName + ": keepaliveTime is " + keepaliveTime
-                + "; no connection gets so old, as maxLifetime is " + maxLifetime);
+    if (keepaliveTime != KEEPALIVE_MS) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          () ->
+              poolName + ": keepaliveTime is " + keepaliveTime
+                  + "; no connection gets so old, as maxLifetime is " + maxLifetime);
+    }
     return 0;
+  }
+
+  /** The library takes no keepalive that is above the lifetime, not for a moment either. */
+  private void changeAges(Pool<PhysicalConnection, SQLException> pool, long keepaliveTime, long maxLifetime) {
+    pool.set("keepalive_ms", 0);
+    pool.set("max_lifetime_ms", Math.min(YEAR_MS, maxLifetime));
+    pool.set("keepalive_ms", Math.min(YEAR_MS, keepalive(keepaliveTime, maxLifetime)));
   }
 
   private <B extends Settings<B>> B sharing(B builder) {
@@ -391,8 +412,26 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private PhysicalConnection open(Source source, PhysicalConnection.Settings settings) throws SQLException {
     long since = System.nanoTime();
     PhysicalConnection opened = PhysicalConnection.open(source, settings);
+    try {
+      prove(opened);
+    } catch (Throwable e) {
+      opened.closeAfter(e);
+      throw e;
+    }
     trackers.opened(System.nanoTime() - since);
     return opened;
+  }
+
+  /** A test query that is wrong is told by the first open: later it would cost each connection that is checked. */
+  private void prove(PhysicalConnection opened) throws SQLException {
+    if (!isProven) {
+      opened.check(connectionTestQuery, validationSeconds());
+      isProven = true;
+    }
+  }
+
+  private int validationSeconds() {
+    return (int) Math.max(1, time(validationTimeout).toSeconds());
   }
 
   /** Where the connections come from: what pools best first. */
@@ -537,7 +576,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
    */
   public int resize(int maximumPoolSize) {
     setMaximumPoolSize(maximumPoolSize);
-    return Math.max(0, getTotalConnections() - maximumPoolSize);
+    return Math.max(0, count(PoolStats::open) - maximumPoolSize);
   }
 
   /**
@@ -588,7 +627,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
 
   @Override
   public int getTotalConnections() {
-    return count(PoolStats::open);
+    return count(stats -> stats.idle() + stats.leased());
   }
 
   @Override
@@ -647,9 +686,9 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     return made;
   }
 
-  /** {@return whether a connection was asked for, and it was not closed} */
+  /** {@return whether a connection was asked for, and it is neither suspended nor closed} */
   public synchronized boolean isRunning() {
-    return pool != null && !closed;
+    return pool != null && !closed && !suspension.isOn();
   }
 
   /** {@return whether it was closed} */
@@ -1064,7 +1103,8 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   /** No connection gets older, of those that are opened from now on; 0: no limit. */
   @Override
   public void setMaxLifetime(long maxLifetime) {
-    changeTime("maxLifetime", "max_lifetime_ms", maxLifetime, () -> this.maxLifetime = maxLifetime);
+    atLeast(0, "maxLifetime", maxLifetime);
+    change(made -> changeAges(made, getKeepaliveTime(), maxLifetime), () -> this.maxLifetime = maxLifetime);
   }
 
   /** See {@link #setMaxLifetime}. */
@@ -1073,10 +1113,11 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     return maxLifetime;
   }
 
-  /** Idle for this long, a connection is checked; 0: never, as where it is not below maxLifetime when the pool begins. */
+  /** Idle for this long, a connection is checked; 0: never, as where it is not below maxLifetime. */
   @Override
   public void setKeepaliveTime(long keepaliveTime) {
-    changeTime("keepaliveTime", "keepalive_ms", keepaliveTime, () -> this.keepaliveTime = keepaliveTime);
+    atLeast(0, "keepaliveTime", keepaliveTime);
+    change(made -> changeAges(made, keepaliveTime, getMaxLifetime()), () -> this.keepaliveTime = keepaliveTime);
   }
 
   /** See {@link #setKeepaliveTime}. */

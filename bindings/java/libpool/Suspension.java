@@ -13,6 +13,10 @@ final class Suspension {
     return changes;
   }
 
+  boolean isOn() {
+    return current() != null;
+  }
+
   /** Returns false if it is suspended already. */
   synchronized boolean begin() {
     if (end != null) {
