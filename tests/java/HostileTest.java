@@ -435,6 +435,23 @@ class HostileTest {
   }
 
   @Test
+  void whatTheServerRefusesIsNotTriedAgain() throws Exception {
+    failure = new SQLException("no such schema", "3F000");
+    for (String method : new String[] {"setSchema", "execute"}) {
+      failing = Set.of(method);
+      opened.set(0);
+      try (var source = source()) {
+        source.setSchema("s");
+        source.setConnectionTestQuery("x");
+        source.setInitializationFailTimeout(Long.MAX_VALUE);
+        assertEquals(failure, assertThrows(SQLException.class, source::getConnection));
+      }
+      assertEquals(1, opened.get());
+    }
+    assertEquals(2, closed.get());
+  }
+
+  @Test
   void theFirstConnectionFailsAsTheDriverSaysThoughNoneIsTriedAnyMore() throws Exception {
     failure = new SQLException("wrong password", "28000");
     failing = Set.of("getConnection");

@@ -415,6 +415,20 @@ class SourceTest {
   }
 
   @Test
+  void propertiesOfTheDriverAreAddedToThoseThatAreThere() throws Exception {
+    Properties defaults = new Properties();
+    defaults.setProperty("fallback", "f");
+    Properties more = new Properties(defaults);
+    more.setProperty("more", "m");
+    try (var source = source("driverClassName", Noting.class.getName(), "dataSource.first", "1")) {
+      source.getDataSourceProperties().setProperty("second", "2");
+      source.setDataSourceProperties(more);
+      assertThrows(SQLException.class, source::getConnection);
+    }
+    assertEquals(Map.of("first", "1", "second", "2", "more", "m", "fallback", "f"), Noting.noted);
+  }
+
+  @Test
   void aDriverIsGivenTextsAndOtherObjectsAsTheyAre() throws Exception {
     Duration object = Duration.ofSeconds(1);
     try (var source = source("driverClassName", Noting.class.getName(), "dataSource.text", "t")) {

@@ -62,18 +62,11 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   }
 
   static PhysicalConnection open(Source source, Settings settings) throws SQLException {
-    PhysicalConnection opened = new PhysicalConnection(source.open(), settings.autoCommit, settings.breakage);
-    try {
-      opened.prepare(settings);
-      return opened;
-    } catch (Throwable e) {
-      opened.closeAfter(e);
-      throw e;
-    }
+    return new PhysicalConnection(source.open(), settings.autoCommit, settings.breakage);
   }
 
   /** The statement comes last but one, so that it needs no commit. */
-  private void prepare(Settings settings) throws SQLException {
+  void prepare(Settings settings) throws SQLException {
     if (connection.isReadOnly() != settings.readOnly) {
       connection.setReadOnly(settings.readOnly);
     }

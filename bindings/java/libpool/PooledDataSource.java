@@ -13,7 +13,6 @@ import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -61,7 +60,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
           "TRANSACTION_LAST_COMMITTED", 5,
           "TRANSACTION_SQL_SERVER_SNAPSHOT_ISOLATION_LEVEL", 4096);
 
-  private final Map<String, Object> driverProperties = new LinkedHashMap<>();
+  private final Properties driverProperties = new Properties();
   private ConnectionPoolDataSource connectionPoolDataSource;
   private DataSource dataSource;
   private final Login login = new Login();
@@ -77,6 +76,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private String poolName = "pool";
   private String connectionTestQuery;
   private volatile boolean isProven; // the test query
+  private volatile Throwable refusal; // of what a new connection is to be
   private int maximumPoolSize = 10;
   private int minimumIdle = -1;
   private long connectionTimeout = 30_000;
@@ -287,7 +287,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     private void run(PooledDataSource source) {
       Throwable failure = null;
       try {
-        openFirst(source.initializationFailTimeout);
+        openFirst(source);
       } catch (Throwable e) {
         failure = e;
       }
@@ -300,14 +300,15 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
       }
     }
 
-    private void openFirst(long timeoutMs) throws SQLException, InterruptedException {
-      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
+    /** A server that refuses a statement will do so again. */
+    private void openFirst(PooledDataSource source) throws SQLException, InterruptedException {
+      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(source.initializationFailTimeout);
       for (; ; ) {
         try {
           pool.get().close();
           return;
         } catch (SQLException | RuntimeException e) {
-          if (pool.isClosed() || System.nanoTime() - deadline >= 0) {
+          if (e == source.refusal || pool.isClosed() || System.nanoTime() - deadline >= 0) {
             if (e instanceof PoolException && e.getCause() instanceof SQLException why) {
               throw why; // the wait is of no interest
             }
@@ -413,8 +414,10 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     long since = System.nanoTime();
     PhysicalConnection opened = PhysicalConnection.open(source, settings);
     try {
+      opened.prepare(settings);
       prove(opened);
     } catch (Throwable e) {
+      refusal = e;
       opened.closeAfter(e);
       throw e;
     }
@@ -445,7 +448,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     if (dataSourceClassName != null) {
       Object made = Source.instantiate(dataSourceClassName);
       Bean bean = new Bean(made);
-      driverProperties.forEach(bean::set);
+      all(driverProperties).forEach(bean::set);
       driverSource = made;
       return limited(made);
     }
@@ -453,7 +456,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
       throw new SQLException(
           poolName + ": none of jdbcUrl, dataSourceClassName, dataSource and connectionPoolDataSource is set");
     }
-    return Source.of(jdbcUrl, driverClassName, driverProperties, login);
+    return Source.of(jdbcUrl, driverClassName, all(driverProperties), login);
   }
 
   /** A login that hangs ends at last, where nobody has set a limit for it. */
@@ -1388,21 +1391,18 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   }
 
   /**
-   * Those of {@link #addDataSourceProperty}, instead of all that there were.
+   * As {@link #addDataSourceProperty} of each.
    *
    * @param properties by their names
    */
   public synchronized void setDataSourceProperties(Properties properties) {
     mayChange();
-    driverProperties.clear();
     driverProperties.putAll(all(properties));
   }
 
-  /** {@return a copy of those of {@link #addDataSourceProperty}} */
-  public synchronized Properties getDataSourceProperties() {
-    Properties copy = new Properties();
-    copy.putAll(driverProperties);
-    return copy;
+  /** {@return those of {@link #addDataSourceProperty}; what is changed there before the pool begins is changed here} */
+  public Properties getDataSourceProperties() {
+    return driverProperties;
   }
 
   private static int least(int minimumIdle, int maximumPoolSize) {
