@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Pools with a driver for the class Mail, by hand: the library's threads leave letters, and a thread of Java takes
  * them. */
+#include <dlfcn.h>
 #include <jni.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "inbox.h"
 
@@ -14,6 +16,18 @@ static pool_t *pool_of(jlong handle)
 static inbox_t *inbox_of(jlong handle)
 {
   return (inbox_t *)(intptr_t)handle;
+}
+
+/* Where the library was loaded from, beside which it looks for drivers.  NULL: that cannot be told. */
+JNIEXPORT jbyteArray JNICALL Java_libpool_Mail_core(JNIEnv *env, jclass self)
+{
+  (void)self;
+  Dl_info library;
+  jsize size = dladdr((const void *)pool_version, &library) ? (jsize)strlen(library.dli_fname) : 0;
+  jbyteArray path = size ? (*env)->NewByteArray(env, size) : NULL;
+  if (path)
+    (*env)->SetByteArrayRegion(env, path, 0, size, (const jbyte *)library.dli_fname);
+  return path;
 }
 
 /* 0: no memory. */
@@ -34,19 +48,28 @@ static jbyteArray bytes_of(JNIEnv *env, const pool_bytes_t *bytes)
   return copy;
 }
 
-/* Its number and result go into `numbers`.  What is too large for Java's memory has failed; a lease is not lost. */
+/* Its number and result go into `numbers`; 0 is no letter's number.  What is too large for Java's memory has failed; a
+   lease is not lost. */
 JNIEXPORT jbyteArray JNICALL Java_libpool_Mail_take(JNIEnv *env, jclass self, jlong inbox, jlongArray numbers)
 {
   (void)self;
-  letter_t *letter;
-  do
-    letter = inbox_take(inbox_of(inbox));
-  while (!letter);
+  letter_t *letter = inbox_take(inbox_of(inbox));
+  if (!letter) {
+    static const jlong none[2];
+    (*env)->SetLongArrayRegion(env, numbers, 0, 2, none);
+    return NULL;
+  }
   jbyteArray text = bytes_of(env, &letter->text);
   const jlong both[] = {letter->number, !text && letter->result == 0 ? POOL_E_NOMEM : letter->result};
   (*env)->SetLongArrayRegion(env, numbers, 0, 2, both);
   letter_free(letter);
   return text;
+}
+
+JNIEXPORT void JNICALL Java_libpool_Mail_interrupt(JNIEnv *env, jclass self, jlong inbox)
+{
+  (void)env, (void)self;
+  inbox_interrupt(inbox_of(inbox));
 }
 
 JNIEXPORT jlong JNICALL Java_libpool_Mail_get(JNIEnv *env, jclass self, jlong pool)

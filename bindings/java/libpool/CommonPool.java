@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
-import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.List;
@@ -10,18 +9,17 @@ import org.jspecify.annotations.Nullable;
 
 /** What a pool is, however its connections are opened: it has a handle of the library, is seen and is closed. */
 abstract sealed class CommonPool extends Drained permits Pool, DriverPool {
-  private static final Cleaner CLEANER = Cleaner.create();
-
   final long handle; // valid as long as this object
   final String name;
   final Freer freer;
+  final Remains remains;
 
   CommonPool(Config config, String name, long handle) {
     this.handle = handle;
     this.name = name;
     getTimeoutMs = config.getGet_timeout_ms();
     freer = new Freer(handle, name);
-    CLEANER.register(this, freer);
+    remains = new Remains(this, freer);
   }
 
   /** {@return its name, shown in messages and reports} */

@@ -24,10 +24,12 @@ import org.jspecify.annotations.Nullable;
 public final class DriverPool extends CommonPool {
   private volatile boolean looksForLeaks;
   private final Mail mail = Mail.mail();
+  private final Mail.Subscription subscription = mail.subscribe();
 
   DriverPool(Config config, String name, long handle) {
     super(config, name, handle);
     looksForLeaks = config.getLeak_after_ms() > 0;
+    freer.endsWith(subscription);
   }
 
   /**
@@ -243,7 +245,7 @@ public final class DriverPool extends CommonPool {
   @Override
   int drain(long drainMs) throws InterruptedException {
     freer.close();
-    int open = Core.pool_close(handle, 0);
+    int open = closeFor(0);
     if (open == 0 || drainMs == 0) {
       return open;
     }
@@ -260,7 +262,12 @@ public final class DriverPool extends CommonPool {
 
   private int closeFor(long drainMs) {
     try {
-      return Core.pool_close(handle, drainMs);
+      int open = Core.pool_close(handle, drainMs);
+      if (open == 0) {
+        remains.close();
+        subscription.end();
+      }
+      return open;
     } finally {
       Reference.reachabilityFence(this);
     }

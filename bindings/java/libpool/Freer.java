@@ -19,6 +19,7 @@ final class Freer implements Runnable {
   private volatile boolean mayListen; // a thread of the pool's own
   private volatile Workers workers; // null: others open and close
   private volatile Closer<Object> closer;
+  private volatile Mail.Subscription subscription; // of a pool with a driver; else null
 
   Freer(long handle, String name) {
     this.handle = handle;
@@ -41,6 +42,10 @@ final class Freer implements Runnable {
   void setKeeper(Keeper keeper, boolean mayListen) {
     this.keeper = keeper;
     this.mayListen = mayListen;
+  }
+
+  void endsWith(Mail.Subscription subscription) {
+    this.subscription = subscription;
   }
 
   @SuppressWarnings("unchecked") // it gets what the pool's opener returned
@@ -68,6 +73,9 @@ final class Freer implements Runnable {
     }
     if (keeper != null && mayListen) {
       Step.ring(handle); // its listener ends
+    }
+    if (subscription != null) {
+      subscription.end();
     }
     try {
       if (workers != null) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
-import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -39,10 +38,9 @@ import org.jspecify.annotations.Nullable;
  * @param <X> what its opener may throw, which is what a get may throw
  */
 public final class Group<C, X extends Exception> extends Drained {
-  private static final Cleaner CLEANER = Cleaner.create();
-
   private final GroupBuilder<C, X> builder;
   private final long handle; // valid as long as this object
+  private final Remains remains;
   private final ReentrantLock lock = new ReentrantLock(); // for changes of the following
   private final Map<String, Pool<C, X>> pools = new ConcurrentHashMap<>();
   private final Map<Long, Entry<C, X>> entries = new ConcurrentHashMap<>(); // by the numbers that the library has
@@ -61,7 +59,7 @@ public final class Group<C, X extends Exception> extends Drained {
       config.delete();
     }
     long freed = handle;
-    CLEANER.register(this, () -> Step.groupFree(freed));
+    remains = new Remains(this, () -> Step.groupFree(freed));
     GroupListener.start(this, builder.name, handle);
   }
 
@@ -273,7 +271,7 @@ public final class Group<C, X extends Exception> extends Drained {
   int drain(long drainMs) throws InterruptedException {
     closed = true;
     Step.groupClose(handle);
-    Reference.reachabilityFence(this);
+    remains.close(); // each pool has its own
     List<Pool<C, X>> all = entries.values().stream().map(Entry::pool).toList();
     int open = 0;
     for (Pool<C, X> pool : all) {

@@ -7,8 +7,10 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Locale;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Loads the native library, once: from the jar by way of a temporary folder or, where the jar has none for this system
@@ -22,7 +24,7 @@ final class Library {
 
   private static final String SYSTEM = system();
 
-  /** Where it was loaded from; null where that is java.library.path. Kept, and ours alone: drivers are looked for there. */
+  /** Where it was loaded from; null where that is java.library.path. Kept: drivers are looked for there. */
   private static Path folder;
 
   static {
@@ -77,10 +79,20 @@ final class Library {
     }
   }
 
+  /**
+   * Where the library was loaded from, by the class loader that was the first to take it out of its jar: the system keeps one
+   * library of a name. Null where it was installed, and then its drivers were, too.
+   */
+  private static @Nullable Path folderOfCore() {
+    Path core = folder == null ? null : Path.of(Text.string(Mail.core()));
+    return core == null || Files.exists(core) ? null : core.getParent();
+  }
+
   /** Puts a driver that is in the jar where the library looks for it: in the folder `pool` beside itself. */
   static synchronized void provideDriver(String name) {
     String file = "pool/pool-" + name + ".so";
     boolean isName = name.matches("[A-Za-z0-9_-]+");
+    Path folder = folderOfCore();
     if (folder == null || !isName || Library.class.getResource("/native/" + SYSTEM + "/" + file) == null) {
       return; // the library looks in its other places, and says where it did
     }
@@ -90,10 +102,9 @@ final class Library {
     }
     try {
       Files.createDirectories(driver.getParent()).toFile().deleteOnExit();
-      Path part = folder.resolve(file + ".part");
-      Files.deleteIfExists(part);
+      Path part = Files.createTempFile(driver.getParent(), name, ".part"); // another class loader may do the same
       copy(file, part);
-      Files.move(part, driver);
+      Files.move(part, driver, StandardCopyOption.ATOMIC_MOVE);
       driver.toFile().deleteOnExit();
     } catch (IOException e) {
       throw new UncheckedIOException("the driver " + name + " could not be taken out of the jar", e);
@@ -106,7 +117,7 @@ final class Library {
       if (in == null) {
         throw new IOException("the jar has no " + resource);
       }
-      Files.copy(in, to);
+      Files.copy(in, to, StandardCopyOption.REPLACE_EXISTING);
     }
   }
 

@@ -4,11 +4,13 @@ package libpool;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * How pools with a driver answer. Threads of the library do the work; they never call Java but leave a letter for each
- * question, and one thread of Java takes them all. So the thread that asked may wait as Java waits, or stop waiting.
+ * question, and one thread of Java takes them all. So the thread that asked may wait as Java waits, or stop waiting. That
+ * thread is there as long as a pool is open or a letter is to come.
  */
 final class Mail implements Runnable {
   private static final System.Logger LOG = System.getLogger("libpool");
@@ -31,11 +33,30 @@ final class Mail implements Runnable {
     }
   }
 
+  /** A pool that is open. */
+  final class Subscription {
+    private final AtomicBoolean ended = new AtomicBoolean();
+
+    private Subscription() {
+      begin();
+    }
+
+    /** Once is enough. */
+    void end() {
+      if (!ended.getAndSet(true)) {
+        Mail.this.end();
+      }
+    }
+  }
+
   private static final class Holder {
     private static final Mail MAIL = new Mail();
   }
 
+  private static final long NOBODY = 0; // the number of what is no letter
+
   private final long inbox;
+  private long wanted; // pools that are open, and letters that are to come; guarded by this
   private final AtomicLong last = new AtomicLong();
   private final ConcurrentMap<Long, Question> questions = new ConcurrentHashMap<>();
 
@@ -45,23 +66,51 @@ final class Mail implements Runnable {
     if (inbox == 0) {
       throw new OutOfMemoryError("no memory for the answers of pools");
     }
-    Thread thread = new Thread(this, "libpool-mail");
-    thread.setDaemon(true);
-    thread.start();
   }
 
   static Mail mail() {
     return Holder.MAIL;
   }
 
+  Subscription subscribe() {
+    return new Subscription();
+  }
+
+  /** A pool is made, or a letter is to come. The thread has nothing of the thread that needs it first. */
+  private synchronized void begin() {
+    if (wanted == 0) {
+      Thread thread = new Thread(null, this, "libpool-mail", 0, false);
+      thread.setContextClassLoader(null);
+      thread.setDaemon(true);
+      thread.start();
+    }
+    wanted++;
+  }
+
+  /** A pool is closed, or what was to come does not come. */
+  private void end() {
+    interrupt(inbox);
+  }
+
+  private synchronized boolean isOver() {
+    return --wanted == 0;
+  }
+
   private Question begin(DriverPool pool) {
     Question question = new Question(last.incrementAndGet(), pool);
     questions.put(question.number, question);
-    return question;
+    try {
+      begin();
+      return question;
+    } catch (Throwable e) { // no thread can be had
+      questions.remove(question.number);
+      throw e;
+    }
   }
 
   private void refuse(Question question) {
     questions.remove(question.number);
+    end();
     throw new OutOfMemoryError("no memory to ask a pool");
   }
 
@@ -117,25 +166,36 @@ final class Mail implements Runnable {
   @Override
   public void run() {
     long[] numbers = new long[2];
-    for (; ; ) {
+    do {
       byte[] text = take(inbox, numbers);
-      try {
-        Letter letter = new Letter(numbers[1], text);
-        Question question = questions.remove(numbers[0]);
-        if (question != null) {
-          question.complete(letter);
-        } else {
-          drop(letter);
-        }
-      } catch (Throwable e) { // memory is short; the others shall have their letters
-        LOG.log(System.Logger.Level.WARNING, "a letter of a pool could not be delivered", e);
+      if (numbers[0] != NOBODY) {
+        deliver(numbers, text);
       }
+    } while (!isOver());
+  }
+
+  private void deliver(long[] numbers, byte[] text) {
+    try {
+      Letter letter = new Letter(numbers[1], text);
+      Question question = questions.remove(numbers[0]);
+      if (question != null) {
+        question.complete(letter);
+      } else {
+        drop(letter);
+      }
+    } catch (Throwable e) { // memory is short; the others shall have their letters
+      LOG.log(System.Logger.Level.WARNING, "a letter of a pool could not be delivered", e);
     }
   }
+
+  /** Where the library was loaded from. */
+  static native byte[] core();
 
   private static native long open();
 
   private static native byte[] take(long inbox, long[] numbers);
+
+  private static native void interrupt(long inbox);
 
   private static native long ask(long inbox, long pool, long timeoutMs, long number);
 

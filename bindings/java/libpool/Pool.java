@@ -725,6 +725,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       try {
         lock.lock();
         try {
+          countOpen();
           drained.signalAll();
         } finally {
           lock.unlock();
@@ -973,7 +974,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       tellEvents();
       lock.lock();
       try {
-        int open = Core.pool_close(handle, 0);
+        int open = countOpen();
         if (open == 0 || left <= 0) {
           return open;
         }
@@ -983,6 +984,15 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         lock.unlock();
       }
     }
+  }
+
+  /** Of a pool that is closed. */
+  private int countOpen() {
+    int open = Core.pool_close(handle, 0);
+    if (open == 0) {
+      remains.close();
+    }
+    return open;
   }
 
   /** Opens the first connections, all of them or none. */

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+package libpool;
+
+import java.lang.ref.Cleaner;
+import java.lang.ref.PhantomReference;
+import java.lang.ref.Reference;
+import java.lang.ref.ReferenceQueue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * What the library has of an object, until nobody has the object any more. While the object is open, a thread waits for
+ * that. What a thread refers to keeps this class, its class loader, and by that all static fields of an application, in
+ * which the object may stand. So no thread refers to what is closed, whose memory is given back when the next is made or
+ * closed.
+ */
+final class Remains extends PhantomReference<Object> {
+  private static final Cleaner CLEANER = Cleaner.create();
+  private static final ReferenceQueue<Object> GONE = new ReferenceQueue<>();
+  private static final Set<Remains> CLOSED = ConcurrentHashMap.newKeySet();
+
+  private final Runnable end;
+  private final Cleaner.Cleanable thread;
+
+  /**
+   * @param end runs once, when nobody has the object any more
+   */
+  Remains(Object object, Runnable end) {
+    super(object, GONE);
+    this.end = end;
+    thread = CLEANER.register(object, this::endOpen);
+    endClosed();
+  }
+
+  private void endOpen() {
+    if (!CLOSED.contains(this)) {
+      end.run();
+    }
+  }
+
+  /** The object is closed, and nothing of it is open. */
+  void close() {
+    if (CLOSED.add(this)) {
+      thread.clean();
+    }
+    endClosed();
+  }
+
+  private static void endClosed() {
+    for (Reference<?> gone; (gone = GONE.poll()) != null; ) {
+      if (gone instanceof Remains remains && CLOSED.remove(remains)) {
+        remains.end.run();
+      }
+    }
+  }
+}
