@@ -40,6 +40,9 @@ import org.springframework.boot.jdbc.DataSourceBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.ConfigurableEnvironment;
+import org.springframework.core.env.StandardEnvironment;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.datasource.SimpleDriverDataSource;
 
@@ -105,13 +108,21 @@ class SpringTest {
     postgres.close();
   }
 
-  private static ConfigurableApplicationContext run(Class<?> application, List<String> settings) {
+  private static String[] arguments(List<String> settings) {
     List<String> all = new ArrayList<>(List.of("spring.main.banner-mode=off", "logging.level.root=warn"));
     all.addAll(settings);
-    return SpringApplication.run(application, all.stream().map("--"::concat).toArray(String[]::new));
+    return all.stream().map("--"::concat).toArray(String[]::new);
+  }
+
+  private static ConfigurableApplicationContext run(Class<?> application, List<String> settings) {
+    return SpringApplication.run(application, arguments(settings));
   }
 
   private static ConfigurableApplicationContext runBoots(String... settings) {
+    return run(Application.class, boots(settings));
+  }
+
+  private static List<String> boots(String... settings) {
     List<String> all =
         new ArrayList<>(
             List.of(
@@ -120,7 +131,7 @@ class SpringTest {
                 "spring.datasource.username=test",
                 "spring.datasource.password=secret"));
     all.addAll(List.of(settings));
-    return run(Application.class, all);
+    return all;
   }
 
   private static String refusal(String setting) {
@@ -192,6 +203,29 @@ class SpringTest {
     String refusal = refusal("spring.datasource.libpool.maximum-pool-sise=7");
     assertTrue(refusal.contains("maximum-pool-sise"), refusal);
     assertFalse(refusal.contains("secret"), refusal);
+  }
+
+  /** There a name has no dashes: Boot takes one without them, and one with underscores in their place. */
+  @Test
+  void theEnvironmentSetsPropertiesInTheSpellingsThatBootKnows() {
+    Map<String, Object> variables =
+        Map.of(
+            "SPRING_DATASOURCE_HIKARI_MINIMUM_IDLE", "2",
+            "SPRING_DATASOURCE_LIBPOOL_MAXIMUM_POOL_SIZE", "3",
+            "SPRING_DATASOURCE_LIBPOOL_CONNECTIONTIMEOUT", "4321",
+            "SPRING_DATASOURCE_LIBPOOL_POOLNAME", "till");
+    String name = StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME;
+    ConfigurableEnvironment environment = new StandardEnvironment();
+    environment.getPropertySources().replace(name, new SystemEnvironmentPropertySource(name, variables));
+    SpringApplication till = new SpringApplication(Application.class);
+    till.setEnvironment(environment);
+    try (var context = till.run(arguments(boots("spring.main.web-application-type=none")))) {
+      PooledDataSource source = context.getBean(PooledDataSource.class);
+      assertEquals(2, source.getMinimumIdle());
+      assertEquals(3, source.getMaximumPoolSize());
+      assertEquals(4321, source.getConnectionTimeout());
+      assertEquals("till", source.getPoolName());
+    }
   }
 
   @Test

@@ -4,4 +4,5 @@ module spring.boot {
 
   exports org.springframework.boot.context.properties.bind;
   exports org.springframework.boot.context.properties.bind.handler;
+  exports org.springframework.boot.context.properties.source;
 }

@@ -10,6 +10,7 @@ import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.boot.context.properties.bind.UnboundConfigurationPropertiesException;
 import org.springframework.boot.context.properties.bind.handler.NoUnboundElementsBindHandler;
 import org.springframework.core.env.Environment;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
 
 /**
  * Sets the properties of the data source that Spring Boot has made: first those of {@code spring.datasource.hikari}, so
@@ -61,9 +62,14 @@ public final class PoolProperties implements BeanPostProcessor {
     set(source, "spring.datasource.libpool");
   }
 
-  /** A name that the data source does not have is an error, after all others are set. */
+  /**
+   * A name that the data source does not have is an error, after all others are set. Not in the environment, where nothing
+   * tells a dash of a name from a dot between two: MAXIMUM_POOL_SIZE may be either, and Boot takes both.
+   */
   private void set(PooledDataSource source, String prefix) {
-    var handler = new NoUnboundElementsBindHandler(BindHandler.DEFAULT);
+    var handler =
+        new NoUnboundElementsBindHandler(
+            BindHandler.DEFAULT, from -> !(from.getUnderlyingSource() instanceof SystemEnvironmentPropertySource));
     Binder.get(environment).bind(prefix, Bindable.ofInstance(source), handler);
   }
 }

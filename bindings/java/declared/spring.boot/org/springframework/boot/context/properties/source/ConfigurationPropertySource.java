@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+package org.springframework.boot.context.properties.source;
+
+public interface ConfigurationPropertySource {
+  Object getUnderlyingSource();
+}

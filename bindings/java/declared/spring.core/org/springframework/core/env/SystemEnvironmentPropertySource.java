@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+package org.springframework.core.env;
+
+public class SystemEnvironmentPropertySource {}
