@@ -250,7 +250,11 @@ class GetTest {
       try (var lease = pool.get()) {
         assertTrue(lease.conn().isOpen());
         assertThrows(PoolTimeoutException.class, () -> pool.get(Duration.ofMillis(10)));
-        assertEquals(Health.State.BUSY, pool.health(Duration.ofHours(1)).state());
+        for (Duration patience : List.of(Duration.ofHours(1), Duration.ofDays(300_000), Duration.ofSeconds(Long.MAX_VALUE))) {
+          assertEquals(Health.State.BUSY, pool.health(patience).state());
+        }
+        assertThrows(IllegalArgumentException.class, () -> pool.health(Duration.ofMillis(-1)));
+        assertThrows(IllegalArgumentException.class, () -> pool.health(Duration.ofSeconds(Long.MIN_VALUE)));
         while (pool.health(Duration.ofMillis(1)).state() != Health.State.STUCK) Thread.onSpinWait();
         assertTrue(pool.health(Duration.ofMillis(1)).reason().startsWith("orders: stuck: nothing came back for "));
       }

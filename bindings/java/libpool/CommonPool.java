@@ -109,16 +109,21 @@ abstract sealed class CommonPool extends Drained permits Pool, DriverPool {
   /**
    * How this pool is, and why, without taking a connection: for the probes of orchestrators.
    *
-   * @param stuckAfter the pool is stuck when gets want a connection and nothing came back for this long; null: for as long as
-   *     a get waits at most
+   * @param stuckAfter the pool is stuck when gets want a connection and nothing came back for this long, 0 or more; null: for
+   *     as long as a get waits at most
    * @return how it is
    */
   public Health health(@Nullable Duration stuckAfter) {
     try {
-      return Health.of(Core.pool_health_text(handle, stuckAfter == null ? -1 : Math.max(1, stuckAfter.toMillis())));
+      return Health.of(Core.pool_health_text(handle, stuckAfter == null ? -1 : patience(stuckAfter)));
     } finally {
       Reference.reachabilityFence(this);
     }
+  }
+
+  private static long patience(Duration stuckAfter) {
+    long ms = atLeastZero(stuckAfter, "stuckAfter");
+    return ms < 0 ? Long.MAX_VALUE : Math.max(1, ms);
   }
 
   /** {@return the leases: the leases that are out at this moment} */
