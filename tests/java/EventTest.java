@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Queue;
 import java.util.ResourceBundle;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -147,6 +149,41 @@ class EventTest {
       }
       Fakes.until(() -> names().stream().filter("closed"::equals).count() == 3);
     }
+  }
+
+  @Test
+  void oneThatHangsHoldsUpNeitherACloseNorAGet() throws Exception {
+    CountDownLatch entered = new CountDownLatch(1);
+    CountDownLatch gate = new CountDownLatch(1);
+    Pool<Fake, IOException> pool =
+        fakes
+            .builder()
+            .maxOpen(1)
+            .events(
+                event -> {
+                  entered.countDown();
+                  try {
+                    gate.await();
+                  } catch (InterruptedException e) {
+                    fakes.fault("a listener was interrupted");
+                  }
+                  events.add(event);
+                })
+            .build();
+    pool.get().close();
+    assertTrue(entered.await(60, TimeUnit.SECONDS));
+    try {
+      for (Duration drain : List.of(Duration.ofMillis(50), Duration.ZERO)) {
+        assertEquals(0, Threads.begin(() -> pool.close(drain)).get(60, TimeUnit.SECONDS));
+      }
+      var get = Threads.begin(() -> assertThrows(PoolClosedException.class, pool::get));
+      get.get(60, TimeUnit.SECONDS);
+    } finally {
+      gate.countDown();
+    }
+    last("get_failed"); // the thread that tells goes on
+    assertEquals(
+        List.of("pool_created", "opening", "opened", "lent", "returned", "pool_closed", "closed", "get_failed"), names());
   }
 
   @Test

@@ -64,7 +64,8 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final boolean usesCounted;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition drained = lock.newCondition();
-  private final ReentrantLock telling = new ReentrantLock(); // whoever has it tells events, in their order
+  private final ReentrantLock telling = new ReentrantLock(); // the thread that has it tells events, in their order
+  private volatile boolean untold; // something may have happened since that thread looked last
   private final Keeper keeper;
   private final Workers workers;
   private final AtomicInteger attended = new AtomicInteger(); // gets that wait for work, without a place in the queue
@@ -788,19 +789,33 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   // ---- events
 
+  /** While another thread tells, or this one further up, it is left to that: a listener may take long. */
   private void tellEvents() {
     boolean tells = events != null || log != null || leakReport != null;
-    if (!tells || telling.isHeldByCurrentThread()) { // who is told does something that is told later
-      return;
-    }
-    telling.lock();
-    try {
-      for (Step.Told told; (told = Step.Told.next(handle, name)) != null; ) {
-        tell(told);
+    untold = true;
+    while (tells && untold && !telling.isHeldByCurrentThread() && telling.tryLock()) {
+      try {
+        untold = false;
+        for (Step.Told told; (told = Step.Told.next(handle, name)) != null; ) {
+          tell(told);
+        }
+      } finally {
+        telling.unlock();
       }
-    } finally {
-      telling.unlock();
     }
+  }
+
+  /** Waits for another thread that tells. Returns how much of the time is left. */
+  private long awaitTold(long ns) throws InterruptedException {
+    if (ns <= 0 || !telling.isLocked() || telling.isHeldByCurrentThread()) {
+      return ns;
+    }
+    long began = System.nanoTime();
+    if (telling.tryLock(ns, TimeUnit.NANOSECONDS)) {
+      telling.unlock();
+      tellEvents();
+    }
+    return ns - (System.nanoTime() - began);
   }
 
   private void tell(Step.Told told) {
@@ -972,6 +987,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       adopt();
       changeAndTell(left > 0 ? 0 : PROMPTNESS_MS);
       tellEvents();
+      left = awaitTold(left);
       lock.lock();
       try {
         int open = countOpen();
