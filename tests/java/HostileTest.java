@@ -17,6 +17,7 @@ import java.sql.SQLFeatureNotSupportedException;
 import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -30,6 +31,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
@@ -532,6 +534,79 @@ class HostileTest {
       source.close();
       assertEquals(1, calls.get("abort"));
     }
+  }
+
+  /** A connection that comes back meanwhile leaves its slot, which may be another pool's at once. */
+  @Test
+  void aCloseAbortsNothingOfAnotherSource() throws Exception {
+    int many = 300;
+    AtomicBoolean end = new AtomicBoolean();
+    ExecutorService threads = Executors.newCachedThreadPool();
+    try (PooledDataSource other = new PooledDataSource()) {
+      AtomicInteger aborts = new AtomicInteger();
+      other.setDataSource(counting(aborts));
+      other.setMaximumPoolSize(many);
+      other.setMinimumIdle(0);
+      Future<?> busy =
+          threads.submit(
+              () -> {
+                while (!end.get()) {
+                  lend(other, many / 3).forEach(other::evictConnection);
+                }
+                return null;
+              });
+      for (int i = 0; i < 20; i++) {
+        PooledDataSource closing = new PooledDataSource();
+        closing.setDataSource(counting(new AtomicInteger()));
+        closing.setMaximumPoolSize(many);
+        closing.setMinimumIdle(0);
+        closing.setCloseGrace(0);
+        List<Connection> out = lend(closing, many);
+        Collections.reverse(out);
+        Future<?> user = threads.submit(() -> out.forEach(HostileTest::closeQuietly));
+        closing.close();
+        user.get(60, TimeUnit.SECONDS);
+      }
+      end.set(true);
+      busy.get(60, TimeUnit.SECONDS);
+      assertEquals(0, aborts.get());
+    } finally {
+      end.set(true);
+      threads.shutdown();
+    }
+  }
+
+  private static List<Connection> lend(PooledDataSource source, int many) throws SQLException {
+    List<Connection> out = new ArrayList<>();
+    for (int i = 0; i < many; i++) {
+      out.add(source.getConnection());
+    }
+    return out;
+  }
+
+  private static void closeQuietly(Connection connection) {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static DataSource counting(AtomicInteger aborts) {
+    return (DataSource)
+        Proxy.newProxyInstance(
+            HostileTest.class.getClassLoader(),
+            new Class<?>[] {DataSource.class},
+            (self, method, arguments) ->
+                Proxy.newProxyInstance(
+                    HostileTest.class.getClassLoader(),
+                    new Class<?>[] {Connection.class},
+                    (connection, called, given) -> {
+                      if (called.getName().equals("abort")) {
+                        aborts.incrementAndGet();
+                      }
+                      return called.getReturnType() == boolean.class ? (Object) called.getName().equals("isValid") : null;
+                    }));
   }
 
   @Test

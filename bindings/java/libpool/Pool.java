@@ -5,6 +5,7 @@ import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -1041,10 +1042,15 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     listen();
   }
 
-  /** Ends the leases that are out, after something was done to the connection of each in a thread of the pool. */
+  /**
+   * Ends the leases that are out, after something was done to the connection of each in a thread of the pool. What stands
+   * in the slot of a lease is its connection if the lease is out after the look, too: else it may be another pool's.
+   */
   void takeAll(Consumer<? super C> last) {
+    Map<Long, C> seen = new HashMap<>();
+    leases().forEach(info -> seen.put(info.lease(), connection(info.lease())));
     for (LeaseInfo info : leases()) {
-      C connection = connection(info.lease());
+      C connection = seen.get(info.lease());
       workers.close(
           () -> {
             if (connection != null) {
