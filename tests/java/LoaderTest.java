@@ -4,8 +4,12 @@ package libpool;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.ref.WeakReference;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.util.stream.Stream;
@@ -95,6 +99,21 @@ class LoaderTest {
         assertEquals(1, lease.call("Echo", new byte[] {'2'}).length);
       }
       Fakes.until(() -> mail() == null);
+    }
+  }
+
+  @Test
+  void whereTheLibraryCannotBeLoadedTheFirstErrorSaysWhyAndTheNextRepeatsIt() throws Exception {
+    String before = System.setProperty("os.arch", "pdp11");
+    try (URLClassLoader loader = loader()) {
+      Method version = loader.loadClass("libpool.Pool").getMethod("version");
+      for (int i = 0; i < 2; i++) {
+        var failure = assertThrows(InvocationTargetException.class, () -> version.invoke(null));
+        String text = failure.getCause() + " " + failure.getCause().getCause();
+        assertTrue(text.contains("linux-pdp11") && text.contains("java.library.path"), text);
+      }
+    } finally {
+      System.setProperty("os.arch", before);
     }
   }
 

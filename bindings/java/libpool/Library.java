@@ -47,9 +47,11 @@ final class Library {
     }
     try {
       System.loadLibrary("pooljni");
-    } catch (UnsatisfiedLinkError e) {
-      e.addSuppressed(why);
-      throw e;
+    } catch (UnsatisfiedLinkError e) { // the JVM repeats its text, and no more, where the class is needed again
+      Error neither =
+          new UnsatisfiedLinkError("the library cannot be loaded from the jar: " + why + ", nor otherwise: " + e.getMessage());
+      neither.addSuppressed(why);
+      throw neither;
     }
   }
 
