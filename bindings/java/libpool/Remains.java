@@ -49,8 +49,17 @@ final class Remains extends PhantomReference<Object> {
   private static void endClosed() {
     for (Reference<?> gone; (gone = GONE.poll()) != null; ) {
       if (gone instanceof Remains remains && CLOSED.remove(remains)) {
-        remains.end.run();
+        remains.endQuietly();
       }
+    }
+  }
+
+  /** As a Cleaner does: it is no business of the one that is made or closed now. */
+  private void endQuietly() {
+    try {
+      end.run();
+    } catch (Throwable e) {
+      // memory is short, perhaps
     }
   }
 }
