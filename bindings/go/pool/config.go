@@ -128,6 +128,16 @@ func (s *settings) time(name string, value time.Duration) {
 	}
 }
 
+// A copy whose Settings may be written to.
+func (c *Config) apart() Config {
+	own := *c
+	own.Settings = make(map[string]string, len(c.Settings))
+	for name, text := range c.Settings {
+		own.Settings[name] = text
+	}
+	return own
+}
+
 func (c *Config) settings() *settings {
 	s := newSettings()
 	s.count("initial", c.Initial)

@@ -59,6 +59,7 @@ func NewGroup[K ~string, C any](config GroupConfig, open func(ctx context.Contex
 	if open == nil {
 		return nil, &Error{Kind: ErrInvalid, Message: "open is nil"}
 	}
+	config.Config = config.Config.apart()
 	g := &Group[K, C]{config: config, open: open, options: options, pools: map[K]*Pool[C]{},
 		keyed: map[uintptr]keyed[K, C]{}}
 	like, settings, err := prepare(config.Config, g.opener(""), options)
@@ -119,6 +120,7 @@ func (g *Group[K, C]) Pool(key K) (*Pool[C], error) {
 func (g *Group[K, C]) make(key K, stale *Pool[C]) (*Pool[C], error) {
 	config := g.config.Config
 	if g.config.Prepare != nil {
+		config = config.apart()
 		if err := g.config.Prepare(string(key), &config); err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -153,6 +154,34 @@ func TestPrepareSaysWhatIsSpecialToAKey(t *testing.T) {
 	}
 	if g.Stats().Keys != 2 {
 		t.Error(g.Stats())
+	}
+}
+
+func TestPrepareChangesTheSettingsOfNoOtherKey(t *testing.T) {
+	given := map[string]string{"max_open": "3"}
+	for _, settings := range []map[string]string{given, nil} {
+		g, _ := newGroup(t, pool.GroupConfig{Config: pool.Config{Settings: settings}, Prepare: func(key string, config *pool.Config) error {
+			if key != "any" {
+				config.Settings["max_open"] = key
+			}
+			return nil
+		}})
+		var all sync.WaitGroup
+		for size := 1; size <= 50; size++ {
+			all.Add(1)
+			go func(size int) { // their pools are prepared at one time
+				defer all.Done()
+				p, err := g.Pool(strconv.Itoa(size))
+				if err != nil || p.Limits().MaxOpen != size {
+					t.Error(size, p, err)
+				}
+			}(size)
+		}
+		all.Wait()
+		given["max_open"] = "many" // a group has its settings as those were
+		if is := poolOf(t, g, "any").Limits().MaxOpen; settings != nil && is != 3 {
+			t.Error(is)
+		}
 	}
 }
 
