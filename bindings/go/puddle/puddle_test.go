@@ -72,16 +72,6 @@ func (f *fixture) closeLater() chan struct{} {
 	return done
 }
 
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 func TestAnAcquireWhoseResourceIsBeingConstructedGetsItAlthoughThePoolIsClosed(t *testing.T) {
 	for _, end := range []func(*Resource[int32]){(*Resource[int32]).Release, (*Resource[int32]).ReleaseUnused,
 		(*Resource[int32]).Destroy, (*Resource[int32]).Hijack} {
