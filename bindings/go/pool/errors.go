@@ -168,11 +168,11 @@ func endOf(ctx context.Context) error {
 
 // What is to be returned to a caller whose context is over.
 func over(ctx context.Context) *Error {
-	err := endOf(ctx)
-	if errors.Is(ctx.Err(), context.Canceled) { // its cause may be any error, also that of another context
-		return &Error{Kind: ErrCancelled, Err: err}
+	said, err := ctx.Err(), endOf(ctx)
+	if said == nil || errors.Is(said, context.DeadlineExceeded) { // its cause may be any error, also that of another context
+		return &Error{Kind: ErrTimeout, Err: err}
 	}
-	return &Error{Kind: ErrTimeout, Err: err}
+	return &Error{Kind: ErrCancelled, Err: err}
 }
 
 // The same of a get, which the pool's own limit may have ended.

@@ -235,6 +235,30 @@ func TestACancelledGetSaysWhatItWaitedFor(t *testing.T) {
 	release(t, held)
 }
 
+// As contexts of frameworks do.
+type outspoken struct{ context.Context }
+
+func (o outspoken) Err() error {
+	if o.Context.Err() == nil {
+		return nil
+	}
+	return errNo
+}
+
+func TestAContextThatEndsInWordsOfItsOwnIsCancelled(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1})
+	held := get(t, p)
+	ctx, cancel := context.WithCancel(background)
+	for _, err := range []error{cancelWaiting(p, outspoken{ctx}, cancel), errorOf(p.Get(outspoken{ctx}))} {
+		expect(t, err, pool.ErrCancelled)
+		says(t, err, "prices: cancelled.*; 1 of 1 are open, 1 leased, 0 idle, 0 wait"+heldFor+": "+errNo.Error()+".*")
+	}
+	if stats := p.Stats(); stats.Cancelled != 2 || stats.TimedOut != 0 {
+		t.Errorf("%+v", stats)
+	}
+	release(t, held)
+}
+
 func cancelWaiting(p *pool.Pool[*connection], ctx context.Context, cancel context.CancelFunc) error {
 	failed := make(chan error)
 	go func() { failed <- errorOf(p.Get(ctx)) }()
