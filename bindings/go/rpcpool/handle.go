@@ -79,10 +79,10 @@ func (h *handle) replace(gone *client) error {
 	gone.gone.Store(true)
 	_ = h.leaseNow().Discard()
 	lease, err := lend(h.clients)
-	if errors.Is(err, pool.ErrClosed) {
+	if err = cause(err); err == ErrClosed {
 		return rpc.ErrShutdown // as without a pool
 	} else if err != nil {
-		return cause(err)
+		return err
 	}
 	return h.adopt(lease)
 }

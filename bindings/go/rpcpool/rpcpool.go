@@ -55,8 +55,8 @@ func NewChannelPool(initialCap, maxCap int, factory Factory) (Pool, error) {
 		return nil, errors.New("factory is nil")
 	}
 	first := new(filling)
-	clients, err := pool.New(pool.Config{Name: "rpc", Initial: initialCap, MaxOpen: maxCap}, openWith(first.serial(factory)),
-		pool.WithClose((*client).close))
+	config := pool.Config{Name: "rpc", Initial: initialCap, MaxOpen: maxCap, FailFast: true}
+	clients, err := pool.New(config, openWith(first.serial(factory)), pool.WithClose((*client).close))
 	first.over.Store(true)
 	if errors.Is(err, pool.ErrOpen) {
 		return nil, fmt.Errorf("factory is not able to fill the pool: %s", cause(err))
@@ -112,13 +112,14 @@ func (p *clientPool) Get() (RpcAble, error) {
 	return &PoolRconn{RpcAble: lease.Conn().RpcAble, handle: newHandle(p.clients, lease)}, nil
 }
 
-// The error as maxatome/pool's users know it: the factory's own, or ErrClosed.
+// The error as maxatome/pool's users know it: the factory's own, which may be that of another pool, or ErrClosed.
 func cause(err error) error {
-	if errors.Is(err, pool.ErrClosed) {
+	failure, is := err.(*pool.Error)
+	switch {
+	case is && failure.Kind == pool.ErrClosed:
 		return ErrClosed
-	}
-	if behind := errors.Unwrap(err); errors.Is(err, pool.ErrOpen) && behind != nil {
-		return behind
+	case is && failure.Kind == pool.ErrOpen && failure.Err != nil:
+		return failure.Err
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	clients "libpool.example/go/pool"
 	pool "libpool.example/go/rpcpool"
 )
 
@@ -223,6 +224,31 @@ func TestCapacitiesAndFactoriesAreChecked(t *testing.T) {
 	if _, err := p.Get(); err != refused {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Also while other clients are lent, and whatever it says.
+func TestTheErrorOfAFactoryIsReturnedAtOnceAsItIs(t *testing.T) {
+	var failure atomic.Pointer[error]
+	s := serve(t)
+	p, err := pool.NewChannelPool(1, 2, func() (pool.RpcAble, error) {
+		if failed := failure.Load(); failed != nil {
+			return nil, *failed
+		}
+		return s.dial()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	lent := get(t, p)
+	for _, failed := range []error{errors.New("refused"), &clients.Error{Kind: clients.ErrClosed}} {
+		failed := failed
+		failure.Store(&failed)
+		if _, err := p.Get(); err != failed {
+			t.Errorf("%v instead of %v", err, failed)
+		}
+	}
+	giveBack(t, lent)
 }
 
 func TestWhatIsUnusableIsClosed(t *testing.T) {
