@@ -40,15 +40,23 @@ func (p *Pool[T]) Acquire(ctx context.Context) (*Resource[T], error) {
 // are fewer than MaxSize.  The context is the constructor's.
 func (p *Pool[T]) TryAcquire(ctx context.Context) (*Resource[T], error) {
 	began := now()
-	lease, err := p.pool.TryGetIdle(constructing{Context: context.Background(), values: ctx})
+	lease, err := p.pool.TryGetIdle(endless{Context: context.Background(), values: ctx})
 	if err == nil {
 		return p.acquired(lease, began, false), nil
 	}
-	if _, err = p.pool.StartResource(given(ctx)); errors.Is(err, pool.ErrClosed) {
+	if _, err = p.pool.StartResource(given(ctx)); isOf(err, pool.ErrClosed) {
 		return nil, ErrClosedPool
 	}
 	return nil, ErrNotAvailable
 }
+
+// The values of a context, whether it is over or not.
+type endless struct {
+	context.Context
+	values context.Context
+}
+
+func (e endless) Value(key any) any { return e.values.Value(key) }
 
 // AcquireAllIdle returns all resources that are idle.  It counts in none of the statistics.
 func (p *Pool[T]) AcquireAllIdle() []*Resource[T] {
@@ -63,7 +71,7 @@ func (p *Pool[T]) AcquireAllIdle() []*Resource[T] {
 // the constructor's.
 func (p *Pool[T]) CreateResource(ctx context.Context) error {
 	ended, err := p.pool.StartResource(given(ctx))
-	if errors.Is(err, pool.ErrTimeout) {
+	if isOf(err, pool.ErrTimeout) {
 		return ErrNotAvailable
 	}
 	if err == nil {
@@ -79,11 +87,11 @@ func (p *Pool[T]) acquired(lease pool.Lease[*Resource[T]], began int64, waited b
 
 // Why Acquire failed, as puddle says it.
 func (p *Pool[T]) failure(ctx context.Context, err error) error {
-	if errors.Is(err, pool.ErrClosed) {
+	if isOf(err, pool.ErrClosed) {
 		return ErrClosedPool
 	}
 	over := ctx.Err()
-	if over == nil && errors.Is(err, pool.ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
+	if over == nil && isOf(err, pool.ErrTimeout) && errors.Is(err, context.DeadlineExceeded) {
 		over = context.DeadlineExceeded // the library counts in milliseconds and may be early by a part of one
 	}
 	if over != nil {
@@ -93,11 +101,17 @@ func (p *Pool[T]) failure(ctx context.Context, err error) error {
 	return plain(err)
 }
 
+// Whether this pool says so of itself; behind it may be the error of a constructor, which has that of another pool.
+func isOf(err, kind error) bool {
+	failure, is := err.(*pool.Error)
+	return is && failure.Kind == kind
+}
+
 // The constructor's error as it was.
 func plain(err error) error {
 	var failed *constructorError
 	switch {
-	case errors.Is(err, pool.ErrClosed):
+	case isOf(err, pool.ErrClosed):
 		return ErrClosedPool
 	case errors.As(err, &failed):
 		return failed.err

@@ -22,20 +22,41 @@ func given(ctx context.Context) context.Context {
 	return context.WithValue(ctx, givenKey{}, ctx)
 }
 
-// The values of one context, and the end of another.
+// What a constructor gets: package pool's context, which ends when the pool is closed as well.
 type constructing struct {
 	context.Context
-	values context.Context
+	life context.Context
 }
 
-func (c constructing) Value(key any) any { return c.values.Value(key) }
+func (c constructing) Deadline() (deadline time.Time, limited bool) { return c.life.Deadline() }
 
-func (p *Pool[T]) construct(values context.Context) (*Resource[T], error) {
+func (c constructing) Value(key any) any { return c.life.Value(key) }
+
+func (c constructing) Err() error {
+	err := c.Context.Err()
+	if over := c.life.Err(); err != nil && over != nil {
+		return over
+	}
+	return err
+}
+
+// Of a construction without a limit the pool alone is the end, so nothing has to be heard of its life.
+func (p *Pool[T]) constructing(life context.Context) constructing {
+	ends := p.ends
+	if _, limited := life.Deadline(); limited {
+		var end context.CancelFunc
+		ends, end = context.WithCancel(ends)
+		after(life, end)
+	}
+	return constructing{ends, life}
+}
+
+func (p *Pool[T]) construct(life context.Context) (*Resource[T], error) {
 	var wish *wish[T]
-	ctx, is := values.Value(givenKey{}).(context.Context)
+	ctx, is := life.Value(givenKey{}).(context.Context)
 	if !is { // a wish behind such a context is that of another pool, whose constructor calls this one
-		ctx = constructing{Context: p.ends, values: values}
-		if wish = wishOf[T](values); wish != nil {
+		ctx = p.constructing(life)
+		if wish = wishOf[T](life); wish != nil {
 			wish.begun.Store(true)
 		}
 	}

@@ -20,7 +20,8 @@ import (
 	"libpool.example/go/pool"
 )
 
-// Constructor makes a resource.  The context has the values of the context of Acquire, and ends when the pool is closed.
+// Constructor makes a resource.  The context has the values of the context of Acquire, and ends when the pool is closed,
+// or when the construction takes longer than Settings.OpenTimeout.
 type Constructor[T any] func(ctx context.Context) (res T, err error)
 
 // Destructor ends the life of a resource; it runs in a goroutine of its own.

@@ -5,6 +5,7 @@ package puddle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ type fixture struct {
 	*Pool[int32]
 	gate                   chan struct{}
 	begun                  chan context.Context
+	construction           context.Context // of acquireLater
 	constructed, destroyed atomic.Int32
 	failure                error
 }
@@ -58,7 +60,7 @@ func (f *fixture) acquireLater() chan func() (*Resource[int32], error) {
 		res, err := f.Acquire(background)
 		done <- func() (*Resource[int32], error) { return res, err }
 	}()
-	<-f.begun
+	f.construction = <-f.begun
 	return done
 }
 
@@ -149,6 +151,54 @@ func TestAConstructorThatFailsEndsItsAcquireAlthoughAnotherResourceMayComeBack(t
 		t.Error(err)
 	}
 	res.Release()
+	f.Close()
+}
+
+// Also where that is of another pool of the library, and says of it what it might say of this one.
+func TestTheErrorOfAConstructorIsHandedOnAsItIs(t *testing.T) {
+	f := newFixture(t, 1)
+	close(f.gate)
+	for _, f.failure = range []error{&pool.Error{Kind: pool.ErrClosed}, fmt.Errorf("token: %w", &pool.Error{Kind: pool.ErrClosed}),
+		&pool.Error{Kind: pool.ErrTimeout, Err: context.DeadlineExceeded}} {
+		if _, err := f.Acquire(background); err != f.failure {
+			t.Errorf("%v instead of %v", err, f.failure)
+		}
+		if err := f.CreateResource(background); err != f.failure {
+			t.Errorf("%v instead of %v", err, f.failure)
+		}
+	}
+	if stat := f.Stat(); stat.CanceledAcquireCount() != 0 {
+		t.Errorf("%+v", stat)
+	}
+	f.Close()
+}
+
+type naming struct{}
+
+func (naming) TraceOpenStart(ctx context.Context, _ pool.Source, _ pool.TraceOpenStartData) context.Context {
+	return context.WithValue(ctx, naming{}, "named")
+}
+
+func (naming) TraceOpenEnd(context.Context, pool.Source, pool.TraceOpenEndData) {}
+
+func TestAConstructorHearsThatItsTimeIsOver(t *testing.T) {
+	Settings = pool.Config{OpenTimeout: time.Millisecond, Tracer: naming{}}
+	defer func() { Settings = pool.Config{} }()
+	f := newFixture(t, 1)
+	acquired := f.acquireLater()
+	select {
+	case <-f.construction.Done():
+	case <-time.After(time.Minute):
+		t.Fatal("it goes on")
+	}
+	if name := f.construction.Value(naming{}); name != "named" {
+		t.Error(name)
+	}
+	f.failure = f.construction.Err()
+	close(f.gate)
+	if _, err := (<-acquired)(); err != context.DeadlineExceeded {
+		t.Error(err)
+	}
 	f.Close()
 }
 

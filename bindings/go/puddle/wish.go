@@ -4,7 +4,6 @@ package puddle
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -65,7 +64,7 @@ func (p *Pool[T]) forget(w *wish[T]) {
 
 // An Acquire was refused: the resource that it gets all the same, or nil.
 func (p *Pool[T]) leave(ctx context.Context, w *wish[T], err error) *Resource[T] {
-	if errors.Is(err, pool.ErrClosed) && w.begun.Load() {
+	if isOf(err, pool.ErrClosed) && w.begun.Load() {
 		select {
 		case res := <-w.channel():
 			return res
