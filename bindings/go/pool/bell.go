@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Set by the function Expose: pools that are there already listen from their next get on that is not served at once.
@@ -27,8 +28,12 @@ var exposesAll atomic.Bool
 type bell struct {
 	mutex sync.Mutex
 	file  *os.File // nil: nobody listens
+	again alarm    // tries once more
 	over  bool
 }
+
+// Where the process has no descriptor to spare, it is tried again after this long.
+const deafness = 100 * time.Millisecond
 
 // Makes the bell of a pool, if poolctl sees it or it has a budget; else it is below 0.
 func bellOf(handle *handle) func() int {
@@ -39,19 +44,29 @@ func bellOf(handle *handle) func() int {
 	}
 }
 
-// Begins to listen, if there is something to hear.
-func (b *bell) listen(open func() int, told func()) {
+// Begins to listen, if there is something to hear.  Where that is certain, what lacks is a descriptor, and it tries again.
+func (b *bell) listen(open func() int, told func(), isCertain bool) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if b.file != nil || b.over {
 		return
 	}
-	descriptor := open()
-	if descriptor < 0 {
-		return
+	if descriptor := open(); descriptor >= 0 {
+		b.file = os.NewFile(uintptr(descriptor), "libpool")
+		go hear(b.file, told)
+	} else if isCertain {
+		b.again.do = func() { b.listenAgain(open, told) }
+		b.again.set(deafness)
 	}
-	b.file = os.NewFile(uintptr(descriptor), "libpool")
-	go hear(b.file, told)
+}
+
+// What was to be heard meanwhile nobody has heard.
+func (b *bell) listenAgain(open func() int, told func()) {
+	b.mutex.Lock()
+	b.again.isSet = false
+	b.mutex.Unlock()
+	b.listen(open, told, true)
+	told()
 }
 
 func (b *bell) isDeaf() bool {
@@ -75,6 +90,7 @@ func hear(file *os.File, told func()) {
 func (b *bell) end() {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
+	b.again.stop()
 	if b.over = true; b.file != nil {
 		b.file.Close()
 	}
@@ -82,7 +98,7 @@ func (b *bell) end() {
 
 func (p *Pool[C]) listen() {
 	if !p.keyed {
-		p.bell.listen(bellOf(p.handle), p.attend)
+		p.bell.listen(bellOf(p.handle), p.attend, p.shares)
 	}
 }
 

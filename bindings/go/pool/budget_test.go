@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,6 +51,39 @@ func getBehind(ctx context.Context, p *pool.Pool[*connection]) <-chan got {
 		come <- got{lease, err}
 	}()
 	return come
+}
+
+// From now on the process has no descriptor to spare, until the function is called that this returns.
+func takeDescriptors(t *testing.T) (giveBack func()) {
+	t.Helper()
+	var limit syscall.Rlimit
+	succeed(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	succeed(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Max: limit.Max}))
+	giveBack = func() { succeed(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) }
+	t.Cleanup(giveBack)
+	return
+}
+
+// What the budget allows is told by a descriptor.
+func TestABudgetIsHeardOnceThereAreDescriptorsAgain(t *testing.T) {
+	giveBack := takeDescriptors(t)
+	config := pool.Config{Budget: budgetOf(t, 2), GetTimeout: -1}
+	p, _ := newPool(t, config)
+	g, _ := newGroup(t, pool.GroupConfig{Config: config})
+	ended := make(chan error, 2)
+	go func() { ended <- p.With(background, func(*connection) error { return nil }) }()
+	go func() {
+		lease, err := g.Get(background, "tenant")
+		if err == nil {
+			err = lease.Release()
+		}
+		ended <- err
+	}()
+	eventually(t, "both wait", func() bool { return p.Stats().Waiting == 1 && g.Stats().Waiting == 1 })
+	giveBack()
+	for i := 0; i < cap(ended); i++ {
+		succeed(t, soon(t, "a connection", ended))
+	}
 }
 
 func TestPoolsWithABudgetNeverHaveMoreOpenThanItsLimit(t *testing.T) {

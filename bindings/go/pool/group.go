@@ -70,7 +70,7 @@ func NewGroup[K ~string, C any](config GroupConfig, open func(ctx context.Contex
 	if g.handle, err = newGroupHandle(settings, like.abilities(), &config); err != nil {
 		return nil, err
 	}
-	g.bell.listen(g.handle.bell, g.tend)
+	g.bell.listen(g.handle.bell, g.tend, true)
 	return g, nil
 }
 

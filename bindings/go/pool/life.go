@@ -268,7 +268,7 @@ type alarm struct {
 	isSet bool
 }
 
-// Under the lock of the opens.  What was to be done earlier stays so.
+// Under the lock of its owner.  What was to be done earlier stays so.
 func (a *alarm) set(in time.Duration) {
 	if a.isSet {
 		return
