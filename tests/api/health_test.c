@@ -76,7 +76,7 @@ static void test_health__is_busy_while_turns_go_on_and_stuck_when_they_stop(void
   assert_int_equal(pool_health(pool, 5000, NULL), POOL_HEALTH_BUSY); /* of that patience */
   assert_int_equal(pool_health(pool, INT64_MAX, NULL), POOL_HEALTH_BUSY);
   assert_int_equal(pool_health(pool, INT64_MAX / 1000000 + 1, NULL), POOL_HEALTH_BUSY);
-  assert_int_equal(pool_put(lease), 0);                              /* to the one that waits */
+  assert_int_equal(pool_put(lease), 0); /* to the one that waits */
   wait_asynchronously(pool);
   assert_int_equal(pool_health(pool, 1000, NULL), POOL_HEALTH_BUSY);
   while (stats_of(pool).waiting > 0 || stats_of(pool).leased > 0)

@@ -180,6 +180,13 @@ class ExposeTest {
   }
 
   @Test
+  void aBudgetIsHeardOnceThereAreDescriptorsAgain() throws Exception {
+    try (var player = new Player("deaf", "")) {
+      assertEquals("got", player.said);
+    }
+  }
+
+  @Test
   void aDataSourceIsAsLargeAsAnOperatorMakesIt() throws Exception {
     try (var player = new Player("source", "")) {
       player.order("resize", " 2");
@@ -204,9 +211,10 @@ class ExposeTest {
 
   @Test
   void aFailureSaysWhatTheLibrarySays() throws Exception {
-    for (String role : List.of("full", "all, full")) {
-      try (var player = new Player(role, "")) {
-        assertEquals(CoreConstants.POOL_E_SYSTEM + " no socket for poolctl: Too many open files", player.said);
+    for (var named : Map.of("full", "mine: ", "all, full", "").entrySet()) {
+      try (var player = new Player(named.getKey(), "")) {
+        String said = named.getValue() + "no socket for poolctl: Too many open files";
+        assertEquals(CoreConstants.POOL_E_SYSTEM + " " + said, player.said);
       }
     }
   }

@@ -22,6 +22,10 @@ final class Exposed {
       beSteered();
       return;
     }
+    if (arguments[0].equals("deaf")) {
+      beDeaf();
+      return;
+    }
     if (arguments[0].equals("source")) {
       beSource();
       return;
@@ -74,6 +78,22 @@ final class Exposed {
         System.out.println(lent.size() + " lent");
       }
     }
+  }
+
+  /** There is no descriptor to hear of a budget by when its pool is made, and another pool has the permit. */
+  private static void beDeaf() throws Exception {
+    var builder = Pool.builder(Object::new).set("budget", "process:deaf?limit=1");
+    var lease = builder.name("other").build().get();
+    List<Pool<Object, RuntimeException>> made = new ArrayList<>();
+    whenFull(() -> made.add(builder.name("deaf").build()));
+    var thread = new Thread(() -> System.out.println(get(made.get(0), false)));
+    thread.start();
+    while (made.get(0).stats().waiting() == 0) {
+      Thread.yield();
+    }
+    lease.discard();
+    thread.join();
+    say("over");
   }
 
   private static String get(Pool<?, ?> pool, boolean holds) {

@@ -63,6 +63,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final AtomicInteger places = new AtomicInteger(); // that are taken, by an open under way as well
   private volatile int maxOpen; // 0: no cap
   private final boolean usesCounted;
+  final boolean shares; // it has a budget
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition drained = lock.newCondition();
   private final ReentrantLock telling = new ReentrantLock(); // the thread that has it tells events, in their order
@@ -97,6 +98,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     eventMask = config.getEvent_mask();
     maxOpen = config.getMax_open();
     usesCounted = config.getMax_uses() > 0;
+    shares = Core.pool_config_shares(config) != 0;
     view = View.of(handle);
     trustTicks();
     keeper = new Keeper(this, group != null);

@@ -59,6 +59,31 @@ class BudgetTest < Minitest::Test
     assert_equal 2, @most
   end
 
+  # The process has no descriptor to spare meanwhile, by which a pool hears of permits.
+  def without_descriptors
+    soft, hard = Process.getrlimit(:NOFILE)
+    Process.setrlimit(:NOFILE, 0, hard)
+    yield
+  ensure
+    Process.setrlimit(:NOFILE, soft, hard)
+  end
+
+  def test_permits_are_heard_of_once_there_are_descriptors_again
+    url = budget(2)
+    others = member(url)
+    leases = Array.new(2) { others.checkout(timeout: 20) }
+    pool = group = nil
+    without_descriptors do
+      pool = member(url)
+      group = Libpool::Group.new(budget: url) { Object.new }
+    end
+    waiters = [pool, group.pool('key')].map { |each| Thread.new { each.with(timeout: nil) { :served } }.tap { waits each } }
+    leases.each(&:checkin)
+    waiters.each { |waiter| assert waiter.join(60), 'it was not woken' }
+  ensure
+    group&.close(timeout: 20)
+  end
+
   def test_who_gives_up_wants_no_permit_any_more
     one = member(budget(2))
     two = member(budget(2))

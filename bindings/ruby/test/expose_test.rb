@@ -252,13 +252,13 @@ class ExposeTest < Minitest::Test
   end
 
   def test_a_failure_says_what_the_library_says
-    [-> { pool_of(1).expose }, -> { Libpool.expose }].each do |expose|
+    { 'pool: ' => -> { pool_of(1).expose }, '' => -> { Libpool.expose } }.each do |named, expose|
       message = in_child do
         number = File.open(File::NULL, &:fileno)
         Process.setrlimit(:NOFILE, number + 1) # for the folder, and for no socket
         assert_raises(Libpool::Error, &expose).message
       end
-      assert_equal 'no socket for poolctl: Too many open files', message
+      assert_equal "#{named}no socket for poolctl: Too many open files", message
     end
   end
 

@@ -90,7 +90,8 @@ static VALUE next_news(VALUE object)
   return rb_assoc_new(news == POOL_GROUP_GONE ? Qtrue : Qfalse, number_of(pool));
 }
 
-/* The bell, for the thread that listens; nil where there is one already, or no descriptor can be had. */
+/* The bell, for the thread that listens; nil where there is one already. False: no descriptor can be had, and the thread is
+   to try again. */
 static VALUE bell(VALUE object)
 {
   struct group *self = group_of(object);
@@ -98,7 +99,13 @@ static VALUE bell(VALUE object)
     return Qnil;
   int bell = bell_of_group(self->group);
   self->forks = libpool_forks;
-  self->listens = bell >= 0;
+  self->listens = true;
+  return bell < 0 ? Qfalse : INT2NUM(bell);
+}
+
+static VALUE bell_again(VALUE object)
+{
+  int bell = bell_of_group(group_of(object)->group);
   return bell < 0 ? Qnil : INT2NUM(bell);
 }
 
@@ -135,6 +142,7 @@ void group_init(VALUE module)
   rb_define_private_method(class, "create", create, 1);
   rb_define_private_method(class, "next_news", next_news, 0);
   rb_define_private_method(class, "bell", bell, 0);
+  rb_define_private_method(class, "bell_again", bell_again, 0);
   rb_define_private_method(class, "close_all", close_all, 0);
   rb_define_private_method(class, "counts", counts, 0);
 }

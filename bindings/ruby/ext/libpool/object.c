@@ -374,7 +374,8 @@ static VALUE needs_keeper(VALUE object)
 }
 
 /* The bell of a pool that is exposed or has a budget, for the thread that waits there; nil where there is one already,
-   or none is needed. A program that keeps the time itself asks for event_fd. */
+   or none is needed. False: no descriptor can be had, and the thread is to try again. A program that keeps the time itself
+   asks for event_fd. */
 static VALUE bell(VALUE object)
 {
   struct libpool *self = rb_check_typeddata(object, &object_type);
@@ -382,8 +383,16 @@ static VALUE bell(VALUE object)
     return Qnil;
   self = libpool_of(object);
   bool needed = self->keeps_time && !self->closing && !self->listens && !self->keyed;
-  int bell = needed ? bell_of(self->pool) : -1;
-  self->listens = self->listens || bell >= 0;
+  if (!needed)
+    return Qnil;
+  int bell = bell_of(self->pool);
+  self->listens = bell >= 0 || self->shares;
+  return bell >= 0 ? INT2NUM(bell) : self->shares ? Qfalse : Qnil;
+}
+
+static VALUE bell_again(VALUE object)
+{
+  int bell = bell_of(libpool_of(object)->pool);
   return bell < 0 ? Qnil : INT2NUM(bell);
 }
 
@@ -533,6 +542,7 @@ void object_init(VALUE module)
   rb_define_private_method(class, "look", look, 0);
   rb_define_private_method(class, "needs_keeper?", needs_keeper, 0);
   rb_define_private_method(class, "bell", bell, 0);
+  rb_define_private_method(class, "bell_again", bell_again, 0);
   rb_define_private_method(class, "attend", attend, 0);
   rb_define_private_method(class, "new_alarm", new_alarm, 0);
   rb_define_private_method(class, "next_event", next_event, 0);

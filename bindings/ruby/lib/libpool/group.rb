@@ -162,7 +162,7 @@ module Libpool
     # A thread hears of all that, one in each process.
     def listen
       descriptor = bell
-      Listener.start(self, descriptor) if descriptor
+      Listener.start(self, descriptor) unless descriptor.nil?
     end
   end
 end

@@ -9,29 +9,55 @@ module Libpool
   # with its pool.
   module Listener
     AFTER_ERROR = 1.0 # seconds
+    DEAF = 0.1 # seconds; then it is tried again to get a descriptor
 
-    # The bell is a descriptor (bindings/bell.h).  A Group listens for all of its pools, and keeps the time of its keys.
+    # The bell is a descriptor (bindings/bell.h); false: none could be had.  A Group listens for all of its pools, and keeps
+    # the time of its keys.
     def self.start(pool, bell)
-      start_thread(Reference.new(pool), IO.for_fd(bell, 'rb'))
+      start_thread(Reference.new(pool), bell && IO.for_fd(bell, 'rb'))
     end
 
     # Apart, so that the thread's block does not hold the pool itself.
     def self.start_thread(reference, bell)
       Background.start('libpool listener') do
         Thread.current.report_on_exception = false
-        listen(reference, bell)
+        bell ||= bell_of(reference)
+        listen(reference, bell) if bell
       ensure
-        bell.close
+        bell&.close
       end
     end
 
+    # nil: the pool is closed.
+    def self.bell_of(reference)
+      bell = nil
+      while bell.nil?
+        sleep DEAF
+        open, descriptor = reference.use { |pool| attend_deaf(pool) }
+        break unless open
+
+        bell = descriptor && IO.for_fd(descriptor, 'rb')
+      end
+      bell
+    end
+
+    # What was told before is looked at when there is a bell: nobody heard it.
+    def self.attend_deaf(pool)
+      return [false] if pool.nil? || pool.closed?
+
+      descriptor = pool.__send__(:bell_again)
+      attend(pool)
+      [true, descriptor]
+    end
+
+    # Looks before it waits: the pool may have been closed before there was a bell.
     def self.listen(reference, bell)
-      due = nil
       loop do
-        bell.wait_readable(due)
-        bell.read_nonblock(8, exception: false)
         open, due = reference.use { |pool| attend(pool) }
         break unless open
+
+        bell.wait_readable(due)
+        bell.read_nonblock(8, exception: false)
       end
     end
 
@@ -44,7 +70,7 @@ module Libpool
       warn "libpool: not all that wait could be told to look: #{e.class}: #{e.message}"
       [true, AFTER_ERROR]
     end
-    private_class_method :start_thread, :listen, :attend
+    private_class_method :start_thread, :bell_of, :attend_deaf, :listen, :attend
   end
   private_constant :Listener
 end

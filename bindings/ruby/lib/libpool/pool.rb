@@ -158,7 +158,7 @@ module Libpool
       return @group.__send__(:listen) if @group
 
       descriptor = bell
-      Listener.start(self, descriptor) if descriptor
+      Listener.start(self, descriptor) unless descriptor.nil?
     end
 
     def start_keeper
