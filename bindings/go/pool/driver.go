@@ -270,7 +270,7 @@ func (l DriverLease) Call(ctx context.Context, method string, args, reply any) e
 		return &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
 	if endOf(ctx) != nil {
-		return over(ctx)
+		return l.givenUp(ctx)
 	}
 	ctx, cancel := limit(ctx, 0)
 	defer cancel()
@@ -286,7 +286,16 @@ func (l DriverLease) Call(ctx context.Context, method string, args, reply any) e
 	if !mail.forget(number) {
 		return (<-waiter).reply(reply)
 	}
-	return over(callerOf(ctx))
+	return l.givenUp(callerOf(ctx))
+}
+
+func (l DriverLease) givenUp(ctx context.Context) error {
+	ended := over(ctx)
+	ended.Message = "the call was given up when its context ended"
+	if l.pool != nil {
+		ended.Pool = l.pool.handle.name()
+	}
+	return ended
 }
 
 // Go starts a call and returns at once; done receives it when it is over, and is made if it is nil.

@@ -216,19 +216,19 @@ func TestAServersErrorIsTheCallers(t *testing.T) {
 
 func TestACallEndsWithItsContext(t *testing.T) {
 	s, proceed := serveArith(t)
-	p := openDriver(t, pool.Config{MaxOpen: 1}, s.address)
+	p := openDriver(t, pool.Config{Name: "arith", MaxOpen: 1}, s.address)
 	lease := getDriver(t, p)
 	short, cancel := context.WithTimeout(background, 20*time.Millisecond)
 	defer cancel()
 	err := lease.Call(short, "Arith.Wait", Factors{1, 2}, nil)
-	expect(t, err, pool.ErrTimeout)
+	mustFailAs(t, err, pool.ErrTimeout, "arith: the call was given up")
 	expect(t, err, context.DeadlineExceeded)
 	cancelled, cancelNow := context.WithCancel(background)
 	ended := make(chan error)
 	go func() { ended <- lease.Call(cancelled, "Arith.Wait", Factors{3, 4}, nil) }()
 	cancelNow()
 	err = <-ended
-	expect(t, err, pool.ErrCancelled)
+	mustFailAs(t, err, pool.ErrCancelled, "arith: the call was given up")
 	expect(t, err, context.Canceled)
 	close(proceed)
 	multiplies(t, lease, 5, 6)
