@@ -56,7 +56,7 @@ static void prepare(struct pool *pool, const pool_config_t *config, const pool_v
   text_copy(pool->name, sizeof pool->name, config->name ? config->name : "pool");
   pool->config.name = pool->name;
   pool->config.budget = NULL; /* it is the caller's, and may have a password in it */
-  pool->stepped = vtable->open == NULL;
+  atomic_store(&pool->stepped, vtable->open == NULL);
   take_abilities(pool, abilities);
   pool->can_check = vtable->check != NULL;
   pool->turn[CREW_KEEPER] = keeper_turn;

@@ -32,6 +32,7 @@
 #include "decide/overdue.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
+#include "decide/setting.h"
 #include "decide/step.h"
 #include "decide/uses.h"
 #include "decide/waiter.h"
@@ -42,6 +43,7 @@
 #include "run/server.h"
 #include "run/failure.h"
 #include "run/probe.h"
+#include "run/worker.h"
 
 /* Nothing but the result: what most steps are, and what is on the way of each get and put. */
 static inline bool write_nothing(pool_step_t *theirs)
@@ -146,8 +148,11 @@ static void describe(pool_step_t *ours, struct pool *pool, const struct step *st
 
 static void fill_step(pool_step_t *ours, struct pool *pool, const struct step *step, int64_t ticket)
 {
-  if (pool && !pool->stepped) {
-    crew_finish(pool, step); /* it is another by now, and this has served it (I5) */
+  if (pool && !atomic_load(&pool->stepped)) { /* it is another by now, and this has served it (I5) */
+    struct step served = *step;
+    crew_finish(pool, &served);
+    if (served.work) /* else the pool may be another by now */
+      worker_do(pool, &served, clock_deadline(setting_now(pool->config.get_timeout_ms)), false, NULL);
     return;
   }
   if (pool)

@@ -244,7 +244,7 @@ struct pool {
   char name[POOL_NAME_BYTES];
   pool_vtable_t vtable; /* with every callback filled in */
   bool can_check, can_reset;
-  bool stepped;       /* of the step API: has no callbacks */
+  _Atomic bool stepped; /* of the step API: has no callbacks; the end of a step reads it of what may be a later pool */
   bool tickets_block; /* and a ticket is that of a thread which sleeps, as a waiter in the library does */
   bool detached;      /* and a get waits on while an open or check is done for it (attend.h) */
   bool hands;         /* and leases go from holder to waiter, with what tells the waiter (queue.c) */

@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Logger;
 import javax.sql.ConnectionPoolDataSource;
@@ -674,5 +675,30 @@ class SourceTest {
     source.close();
     assertTrue(source.isClosed());
     assertInstanceOf(SQLException.class, assertThrows(Exception.class, source::getConnection));
+  }
+
+  /** What comes back at once is enough for a start. */
+  @Test
+  void aPoolFillsSomeTimeAfterItsFirstOpen() throws Exception {
+    var database = new GatedSource();
+    try (var source = database.pool("shop", 3)) {
+      source.setMinimumIdle(1);
+      source.fillsAfterMs = TimeUnit.HOURS.toMillis(1);
+      source.getConnection().close();
+      assertEquals(List.of("0"), keptIdle(source));
+    }
+    try (var source = database.pool("shop", 3)) {
+      source.setMinimumIdle(2);
+      source.getConnection().close();
+      Fakes.until(() -> source.getIdleConnections() == 2);
+      assertEquals(List.of("2"), keptIdle(source));
+    }
+  }
+
+  private static List<String> keptIdle(PooledDataSource source) {
+    return source.report(Format.PROMETHEUS).lines()
+        .filter(line -> line.startsWith("db_client_connection_idle_min{"))
+        .map(line -> line.substring(line.indexOf("} ") + 2))
+        .toList();
   }
 }

@@ -69,6 +69,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final ReentrantLock telling = new ReentrantLock(); // the thread that has it tells events, in their order
   private volatile boolean untold; // something may have happened since that thread looked last
   private final Keeper keeper;
+  private volatile Delayed delayed; // null: nothing
   private final Workers workers;
   private final AtomicInteger attended = new AtomicInteger(); // gets that wait for work, without a place in the queue
   private final AtomicInteger refills = new AtomicInteger(); // opens under way that no get asked for
@@ -753,12 +754,33 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   // ---- what is due
 
+  private record Delayed(long at, Runnable what) {}
+
+  /** Has the keeper do something, once, in this many milliseconds. */
+  void doLater(long ms, Runnable what) {
+    delayed = new Delayed(System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(ms), what);
+    keeper.tell();
+  }
+
+  /** Returns in how many nanoseconds there is something to do. */
+  private long doDelayed() {
+    Delayed now = delayed;
+    long left = now == null ? Step.NEVER : now.at - System.nanoTime();
+    if (left > 0) {
+      return left;
+    }
+    delayed = null;
+    now.what.run();
+    return Step.NEVER;
+  }
+
   /** For the keeper: has it done, and returns in how many nanoseconds to look again. */
   long maintain() {
     try {
       adopt();
+      long delayedNs = doDelayed();
       Core.pool_maintain(handle);
-      long dueNs = doNext(new Batch());
+      long dueNs = Math.min(delayedNs, doNext(new Batch()));
       keeper.setBusy(true); // what is told to the program may take long
       tellEvents();
       keeper.setBusy(false);

@@ -43,6 +43,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final long INITIAL_PAUSE_MS = 50;
   private static final long KEEPALIVE_MS = 120_000;
+  private static final long FILLS_AFTER_MS = 100;
   private static final long ABORT_MS = 5_000; // so long a close waits for what it has aborted
   private static final int OPENING = 2; // at one time: a burst is served by what comes back, not by a storm of opens
 
@@ -76,6 +77,8 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private String poolName = "pool";
   private String connectionTestQuery;
   private volatile boolean isProven; // the test query
+  private volatile Pool<PhysicalConnection, SQLException> unfilled; // is to have minimumIdle after its first open
+  long fillsAfterMs = FILLS_AFTER_MS; // for tests
   private volatile Throwable refusal; // of what a new connection is to be
   private int maximumPoolSize = 10;
   private int minimumIdle = -1;
@@ -354,6 +357,29 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
 
   /** Opens nothing yet. */
   private Pool<PhysicalConnection, SQLException> make() throws SQLException {
+    unfilled = makeEmpty();
+    return unfilled;
+  }
+
+  /** The first open is over. What comes back at once is enough for a start, so no more is opened for a while. */
+  private void fillLater() {
+    Pool<PhysicalConnection, SQLException> made = unfilled;
+    if (made == null) {
+      return;
+    }
+    try {
+      made.doLater(fillsAfterMs, this::fill);
+      unfilled = null;
+    } catch (Throwable e) {
+      // memory is short: the next open does it, and this one has its connection
+    }
+  }
+
+  private void fill() {
+    change(made -> made.set("min_idle", least(getMinimumIdle(), getMaximumPoolSize())), () -> {});
+  }
+
+  private Pool<PhysicalConnection, SQLException> makeEmpty() throws SQLException {
     isProven = connectionTestQuery == null;
     Source source = source();
     PhysicalConnection.Settings settings =
@@ -366,7 +392,6 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
         .name(poolName)
         .maxOpen(maximumPoolSize)
         .maxOpening(OPENING)
-        .minIdle(least(minimumIdle, maximumPoolSize))
         .getTimeout(time(connectionTimeout == 0 ? -1 : connectionTimeout))
         .idleTimeout(time(idleTimeout))
         .maxLifetime(time(maxLifetime))
@@ -411,6 +436,14 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   }
 
   private PhysicalConnection open(Source source, PhysicalConnection.Settings settings) throws SQLException {
+    try {
+      return openNow(source, settings);
+    } finally {
+      fillLater();
+    }
+  }
+
+  private PhysicalConnection openNow(Source source, PhysicalConnection.Settings settings) throws SQLException {
     long since = System.nanoTime();
     PhysicalConnection opened = PhysicalConnection.open(source, settings);
     try {
