@@ -155,26 +155,35 @@ class AsyncTest < Minitest::Test
   def test_queries_of_tasks_run_side_by_side
     eventually(60) { SERVER.ready? }
     connect = -> { PG.connect(host: SERVER.folder, user: 'test', dbname: 'postgres') }
-    both(5, open: connect) { |pool| query_by_tasks(pool) }
+    gate = connect.call
+    both(5, open: connect) do |pool|
+      gate.exec('SELECT pg_advisory_lock(1)')
+      query_by_tasks(pool) { gate.exec('SELECT pg_advisory_unlock(1)') }
+    end
+  ensure
+    gate&.close
   end
 
+  # The queries end when the block has been called, which is when as many run as the pool has connections.
   def query_by_tasks(pool)
-    running = peak = 0
+    running = 0
     answers = reactor do |task|
       tasks = Array.new(25) do |i|
         task.async do
           pool.with do |pg|
-            peak = [peak, running += 1].max
-            pg.exec_params('SELECT $1::int, pg_sleep(0.02)', [i]).getvalue(0, 0).to_i
+            running += 1
+            pg.exec_params('SELECT $1::int, pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1)', [i]).getvalue(0, 0).to_i
           ensure
             running -= 1
           end
         end
       end
+      sleep 0.001 until running >= 5
+      assert_equal 5, running
+      yield
       tasks.map(&:wait)
     end
     assert_equal (0...25).to_a, answers
-    assert_equal 5, peak
   end
 
   # All places can be had, and no more.
