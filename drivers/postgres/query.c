@@ -46,6 +46,7 @@ static int expire(PGconn *conn, PGresult **result, pool_error_t *error)
 {
   if (await_cancelled(conn, result))
     return failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed, and the statement was cancelled");
+  cancel_send_last(conn); /* the first request may have come before the statement, and the server goes on with that */
   shutdown(PQsocket(conn), SHUT_RDWR);
   PQconsumeInput(conn); /* libpq sees the end of the connection */
   return failure_set(error, POOL_E_TIMEOUT, 0,

@@ -1219,6 +1219,48 @@ static pool_lease_t expire_in_session(pool_t *pool)
   return 0;
 }
 
+/* Whether a stopped process has the request to cancel before it. */
+static bool is_interrupted(int process)
+{
+  char path[64], line[128];
+  unsigned long long pending = 0, of_thread;
+  snprintf(path, sizeof path, "/proc/%d/status", process);
+  FILE *status = fopen(path, "r");
+  assert_non_null(status);
+  while (fgets(line, sizeof line, status))
+    if (sscanf(line, "SigPnd: %llx", &of_thread) == 1 || sscanf(line, "ShdPnd: %llx", &of_thread) == 1)
+      pending |= of_thread;
+  fclose(status);
+  return pending & 1ULL << (SIGINT - 1);
+}
+
+static void *go_on_when_interrupted(void *process)
+{
+  wait_until(is_interrupted(*(int *)process));
+  kill(*(int *)process, SIGCONT);
+  return NULL;
+}
+
+/* A server that had no processor for the statement takes the request to cancel for nothing, and then runs the statement. */
+static void test_postgres__a_cancel_that_comes_before_its_statement_is_sent_again(void **state)
+{
+  (void)state;
+  PGconn *other = observer();
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get_lease(pool);
+  int process = process_of(lease);
+  pthread_t thread;
+  assert_int_equal(kill(process, SIGSTOP), 0);
+  assert_int_equal(pthread_create(&thread, NULL, go_on_when_interrupted, &process), 0);
+  assert_int_equal(pool_postgres_query(pool_conn(lease), "SELECT pg_sleep(100)", now_ns() + 50000000, NULL, NULL),
+                   POOL_E_TIMEOUT);
+  pthread_join(thread, NULL);
+  wait_until(count_sleepers(other) == 0);
+  put_lease(lease);
+  end_pool(pool);
+  PQfinish(other);
+}
+
 static void test_postgres__a_query_of_the_program_ends_at_its_deadline(void **state)
 {
   (void)state;
@@ -1739,6 +1781,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__many_calls_are_under_way_at_one_time),
       cmocka_unit_test(test_postgres__a_call_that_nobody_waits_for_fails_as_others_do),
       cmocka_unit_test(test_postgres__a_cancel_meets_the_query_that_it_is_for_or_none),
+      cmocka_unit_test(test_postgres__a_cancel_that_comes_before_its_statement_is_sent_again),
       cmocka_unit_test(test_postgres__a_query_of_the_program_ends_at_its_deadline),
       cmocka_unit_test(test_postgres__a_killed_server_costs_one_failed_check),
       cmocka_unit_test(test_postgres__threads_that_leave_anything_behind_meet_clean_connections),
