@@ -167,18 +167,19 @@ class AsyncTest < Minitest::Test
   # The queries end when the block has been called, which is when as many run as the pool has connections.
   def query_by_tasks(pool)
     running = 0
+    all = Async::Notification.new
     answers = reactor do |task|
       tasks = Array.new(25) do |i|
         task.async do
           pool.with do |pg|
-            running += 1
+            all.signal if (running += 1) == 5
             pg.exec_params('SELECT $1::int, pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1)', [i]).getvalue(0, 0).to_i
           ensure
             running -= 1
           end
         end
       end
-      sleep 0.001 until running >= 5
+      all.wait if running < 5
       assert_equal 5, running
       yield
       tasks.map(&:wait)
