@@ -20,6 +20,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,6 +29,7 @@ import org.junit.jupiter.api.Test;
 /** Pools with a driver of the library: jsonrpc, against a server that misbehaves on demand, and against one in C. */
 class DriverTest {
   private static final Duration LONG = Duration.ofSeconds(60);
+  private static final int CLIMBS = 8;
   private RpcServer server;
 
   @BeforeEach
@@ -110,6 +113,87 @@ class DriverTest {
       assertEquals(List.of(), pool.leases());
       assertThrows(IllegalStateException.class, () -> lease.tag("late"));
     }
+  }
+
+  @Test
+  void theEndOfTheStackLosesNoLease() throws Exception {
+    try (var pool = pool(CLIMBS)) {
+      for (Consumer<DriverLease> end :
+          List.<Consumer<DriverLease>>of(DriverLease::close, DriverLease::discard, DriverLease::discardBroken)) {
+        end.accept(pool.get(LONG));
+        atTheEndOfTheStack(
+                () -> {
+                  DriverLease lease = pool.tryGet();
+                  if (lease != null) {
+                    end.accept(lease);
+                  }
+                })
+            .join();
+        untilNothingIsLent(pool);
+      }
+      pool.get(LONG).close();
+    }
+  }
+
+  @Test
+  void aGetThatWaitsAtTheEndOfTheStackLeavesTheQueue() throws Exception {
+    try (var pool = pool(1)) {
+      DriverLease held = pool.get(LONG);
+      var interrupted = new AtomicInteger();
+      Thread getter =
+          atTheEndOfTheStack(
+              () -> {
+                try {
+                  pool.get(Duration.ofHours(1)).close();
+                } catch (InterruptedException e) {
+                  interrupted.incrementAndGet();
+                }
+              });
+      while (getter.isAlive()) {
+        if (getter.getState() == Thread.State.WAITING) {
+          getter.interrupt();
+        }
+        Thread.onSpinWait();
+      }
+      assertTrue(interrupted.get() > 0);
+      Fakes.until(() -> pool.stats().waiting() == 0);
+      held.close();
+      untilNothingIsLent(pool);
+      pool.get(LONG).close();
+    }
+  }
+
+  /** In a thread with a stack that ends soon. */
+  private static Thread atTheEndOfTheStack(Runnable attempt) {
+    Runnable attempts =
+        () -> {
+          for (int i = 0; i < 5; i++) {
+            begin(i, attempt);
+          }
+        };
+    Thread thread = new Thread(null, attempts, "short of stack", 256 << 10);
+    thread.start();
+    return thread;
+  }
+
+  /** Deeper by some frames, so that the stack ends elsewhere. */
+  private static int begin(int deeper, Runnable attempt) {
+    return deeper == 0 ? climb(attempt) : begin(deeper - 1, attempt) + 1;
+  }
+
+  /** Where the stack has ended once, there is one frame more for each attempt. Returns for how many it was enough. */
+  private static int climb(Runnable attempt) {
+    int climbed = 0;
+    try {
+      climbed = climb(attempt);
+    } catch (StackOverflowError e) {
+      // one frame up, then
+    }
+    if (climbed < CLIMBS) {
+      attempt.run();
+      climbed++;
+    }
+    return climbed;
   }
 
   @Test

@@ -137,6 +137,7 @@ public final class DriverLease implements AutoCloseable {
   }
 
   private long take() {
+    Stack.requireForClose();
     long lease = right.number.getAndSet(0);
     if (cleanable != null) {
       cleanable.clean();

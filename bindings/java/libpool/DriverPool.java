@@ -111,7 +111,7 @@ public final class DriverPool extends CommonPool {
    * @return a lease, or null
    */
   public @Nullable DriverLease tryGet() {
-    DriverLease lease = new DriverLease(this);
+    DriverLease lease = prepare();
     long number = Mail.get(handle);
     if (number == CoreConstants.POOL_E_TIMEOUT) {
       return null;
@@ -123,7 +123,7 @@ public final class DriverPool extends CommonPool {
   }
 
   private DriverLease get(long timeoutMs) throws InterruptedException {
-    DriverLease lease = new DriverLease(this); // before there is anything that a lack of memory could lose
+    DriverLease lease = prepare();
     long number = Mail.look(handle);
     if (number == 0) {
       Mail.Letter letter = mail.get(this, handle, timeoutMs);
@@ -133,6 +133,12 @@ public final class DriverPool extends CommonPool {
       number = letter.result();
     }
     return lease.lend(number);
+  }
+
+  /** Before there is anything that a lack of memory or stack could lose. */
+  private DriverLease prepare() {
+    Stack.requireForGet();
+    return new DriverLease(this);
   }
 
   @Override

@@ -81,7 +81,7 @@ final class Keeper implements Runnable {
     if (thread != null || !mayStart || ended) {
       return thread != null;
     }
-    Stack.require();
+    Stack.requireForThread();
     try {
       Thread starting = new Thread(null, this, name, 0, false); // it has nothing of the thread that needs it first
       starting.setContextClassLoader(loader);

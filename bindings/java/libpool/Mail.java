@@ -114,7 +114,7 @@ final class Mail implements Runnable {
     throw new OutOfMemoryError("no memory to ask a pool");
   }
 
-  /** Asks for a connection and waits for it. Returns the letter; an interrupted thread has got nothing. */
+  /** Asks for a connection and waits for it. Returns the letter; a thread that is cut short has got nothing. */
   Letter get(DriverPool pool, long handle, long timeoutMs) throws InterruptedException {
     Question question = begin(pool);
     long ticket = ask(inbox, handle, timeoutMs, question.number);
@@ -123,7 +123,7 @@ final class Mail implements Runnable {
     }
     try {
       return await(question);
-    } catch (InterruptedException e) {
+    } catch (Throwable e) { // an interrupt, or the end of memory or of the stack
       if (ticket > 0) {
         cancel(ticket);
       }

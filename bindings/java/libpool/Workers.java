@@ -123,7 +123,7 @@ final class Workers {
   }
 
   private void startVirtual(Runnable work) {
-    Stack.require();
+    Stack.requireForThread();
     Thread thread;
     try {
       thread = (Thread) VIRTUAL.invokeExact(work);
@@ -146,7 +146,7 @@ final class Workers {
   }
 
   private boolean isTaken(Runnable work) {
-    Stack.require();
+    Stack.requireForThread();
     synchronized (works) {
       works.add(work);
       if (works.size > idle) {
