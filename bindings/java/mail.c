@@ -48,20 +48,41 @@ static jbyteArray bytes_of(JNIEnv *env, const pool_bytes_t *bytes)
   return copy;
 }
 
-/* Its number and result go into `numbers`; 0 is no letter's number.  What is too large for Java's memory has failed; a
-   lease is not lost. */
-JNIEXPORT jbyteArray JNICALL Java_libpool_Mail_take(JNIEnv *env, jclass self, jlong inbox, jlongArray numbers)
+/* A letter's number is a reference to its object, so that nothing is looked up, or allocated, when it comes.  0: no
+   memory. */
+static int64_t number_of(JNIEnv *env, jobject letter)
+{
+  jobject object = (*env)->NewGlobalRef(env, letter);
+  if (!object)
+    (*env)->ExceptionClear(env);
+  return (int64_t)(intptr_t)object;
+}
+
+static jobject object_of(int64_t number)
+{
+  return (jobject)(intptr_t)number;
+}
+
+static void forget(JNIEnv *env, int64_t number)
+{
+  (*env)->DeleteGlobalRef(env, object_of(number));
+}
+
+/* What is too large for Java's memory has failed; a lease is not lost. */
+JNIEXPORT jbyteArray JNICALL Java_libpool_Mail_take(JNIEnv *env, jclass self, jlong inbox, jobjectArray objects,
+                                                    jlongArray results)
 {
   (void)self;
   letter_t *letter = inbox_take(inbox_of(inbox));
   if (!letter) {
-    static const jlong none[2];
-    (*env)->SetLongArrayRegion(env, numbers, 0, 2, none);
+    (*env)->SetObjectArrayElement(env, objects, 0, NULL);
     return NULL;
   }
   jbyteArray text = bytes_of(env, &letter->text);
-  const jlong both[] = {letter->number, !text && letter->result == 0 ? POOL_E_NOMEM : letter->result};
-  (*env)->SetLongArrayRegion(env, numbers, 0, 2, both);
+  const jlong result = !text && letter->result == 0 ? POOL_E_NOMEM : letter->result;
+  (*env)->SetObjectArrayElement(env, objects, 0, object_of(letter->number));
+  (*env)->SetLongArrayRegion(env, results, 0, 1, &result);
+  forget(env, letter->number);
   letter_free(letter);
   return text;
 }
@@ -85,10 +106,14 @@ JNIEXPORT jlong JNICALL Java_libpool_Mail_look(JNIEnv *env, jclass self, jlong p
 }
 
 JNIEXPORT jlong JNICALL Java_libpool_Mail_ask(JNIEnv *env, jclass self, jlong inbox, jlong pool, jlong timeout_ms,
-                                              jlong number)
+                                              jobject letter)
 {
-  (void)env, (void)self;
-  return inbox_get(inbox_of(inbox), pool_of(pool), timeout_ms, number);
+  (void)self;
+  int64_t number = number_of(env, letter);
+  jlong ticket = number ? inbox_get(inbox_of(inbox), pool_of(pool), timeout_ms, number) : POOL_E_NOMEM;
+  if (number && ticket == POOL_E_NOMEM)
+    forget(env, number);
+  return ticket;
 }
 
 JNIEXPORT void JNICALL Java_libpool_Mail_cancel(JNIEnv *env, jclass self, jlong ticket)
@@ -99,11 +124,12 @@ JNIEXPORT void JNICALL Java_libpool_Mail_cancel(JNIEnv *env, jclass self, jlong 
 
 /* The method ends in a zero byte. */
 JNIEXPORT jint JNICALL Java_libpool_Mail_call(JNIEnv *env, jclass self, jlong inbox, jlong lease, jbyteArray method,
-                                              jbyteArray args, jlong number)
+                                              jbyteArray args, jobject letter)
 {
   (void)self;
   jint result = POOL_E_NOMEM;
-  jbyte *name = (*env)->GetByteArrayElements(env, method, NULL);
+  int64_t number = number_of(env, letter);
+  jbyte *name = number ? (*env)->GetByteArrayElements(env, method, NULL) : NULL;
   jbyte *data = name ? (*env)->GetByteArrayElements(env, args, NULL) : NULL;
   if (data) {
     pool_bytes_t bytes = {(void *)data, (size_t)(*env)->GetArrayLength(env, args)};
@@ -112,6 +138,8 @@ JNIEXPORT jint JNICALL Java_libpool_Mail_call(JNIEnv *env, jclass self, jlong in
   }
   if (name)
     (*env)->ReleaseByteArrayElements(env, method, name, JNI_ABORT);
+  if (number && result)
+    forget(env, number);
   return result;
 }
 

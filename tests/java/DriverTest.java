@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,6 +23,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -194,6 +196,51 @@ class DriverTest {
       climbed++;
     }
     return climbed;
+  }
+
+  @Test
+  void aLeaseThatComesWhileThereIsNoMemoryIsNotLost() throws Exception {
+    try (var pool = pool(1)) {
+      comeTo(pool, () -> null); // once with memory, for what a JVM does when something is called first
+      comeTo(pool, DriverTest::allMemory);
+      untilNothingIsLent(pool);
+    }
+  }
+
+  /** A lease is put, and comes to a get that waits. */
+  private static void comeTo(DriverPool pool, Supplier<Object> taking) throws Exception {
+    DriverLease held = pool.get(LONG);
+    var getting = Threads.begin(() -> pool.get(LONG));
+    Fakes.until(() -> pool.stats().waiting() == 1);
+    Thread mail = thread("libpool-mail");
+    Object taken = taking.get();
+    held.close();
+    while (mail.isAlive() && !getting.isDone()) {
+      Thread.onSpinWait();
+    }
+    Reference.reachabilityFence(taken);
+    taken = null;
+    getting.get(60, TimeUnit.SECONDS).close();
+  }
+
+  private static Thread thread(String name) {
+    return Thread.getAllStackTraces().keySet().stream().filter(each -> each.getName().equals(name)).findAny().get();
+  }
+
+  /** A list of all that the JVM had to give. */
+  private static Object allMemory() {
+    Object[] list = null;
+    for (int size = 1 << 20; size > 0; size >>= 10) {
+      try {
+        for (; ; ) {
+          Object[] larger = {list, new byte[size]};
+          list = larger;
+        }
+      } catch (OutOfMemoryError e) {
+        // what is left is less than that
+      }
+    }
+    return list;
   }
 
   @Test

@@ -90,7 +90,7 @@ public final class DriverLease implements AutoCloseable {
     return begin(method, args).thenApplyAsync(DriverPool::reply);
   }
 
-  private Mail.Question begin(String method, byte[] args) {
+  private Mail.Letter begin(String method, byte[] args) {
     Objects.requireNonNull(method, "method");
     Objects.requireNonNull(args, "args");
     return pool.begin(number(), method, args);

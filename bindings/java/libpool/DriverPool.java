@@ -155,16 +155,16 @@ public final class DriverPool extends CommonPool {
   }
 
   /** For a lease. */
-  Mail.Question begin(long lease, String method, byte[] args) {
+  Mail.Letter begin(long lease, String method, byte[] args) {
     return mail.call(this, lease, method, args);
   }
 
   /** For a lease: waits for the reply. After an interrupt the call goes on by itself. */
-  byte[] await(Mail.Question question) throws InterruptedException {
+  byte[] await(Mail.Letter letter) throws InterruptedException {
     try {
-      return reply(mail.await(question));
+      return reply(mail.await(letter));
     } catch (InterruptedException e) {
-      mail.giveUp(question);
+      mail.giveUp(letter);
       throw e;
     }
   }

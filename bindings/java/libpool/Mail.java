@@ -2,34 +2,31 @@
 package libpool;
 
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * How pools with a driver answer. Threads of the library do the work; they never call Java but leave a letter for each
  * question, and one thread of Java takes them all. So the thread that asked may wait as Java waits, or stop waiting. That
- * thread is there as long as a pool is open or a letter is to come.
+ * thread is there as long as a pool is open or a letter is to come. It needs no memory of Java's for a lease that comes.
  */
 final class Mail implements Runnable {
-  private static final System.Logger LOG = System.getLogger("libpool");
-
-  /** @param result a lease, 0 for a call that succeeded, or an error, for which the text is the message */
-  record Letter(long result, byte[] text) {}
-
-  /** Somebody waits for a letter, and keeps the pool alive meanwhile. */
-  static final class Question extends CompletableFuture<Letter> {
-    private final long number;
+  /** What is to come, and completes with itself when it is here. It keeps the pool alive meanwhile. */
+  static final class Letter extends CompletableFuture<Letter> {
     private final DriverPool pool;
+    private long result;
+    private byte[] text;
 
-    private Question(long number, DriverPool pool) {
-      this.number = number;
+    private Letter(DriverPool pool) {
       this.pool = pool;
     }
 
-    DriverPool pool() {
-      return pool;
+    /** A lease, 0 for a call that succeeded, or an error, for which the text is the message. */
+    long result() {
+      return result;
+    }
+
+    byte[] text() {
+      return text;
     }
   }
 
@@ -53,12 +50,8 @@ final class Mail implements Runnable {
     private static final Mail MAIL = new Mail();
   }
 
-  private static final long NOBODY = 0; // the number of what is no letter
-
   private final long inbox;
   private long wanted; // pools that are open, and letters that are to come; guarded by this
-  private final AtomicLong last = new AtomicLong();
-  private final ConcurrentMap<Long, Question> questions = new ConcurrentHashMap<>();
 
   private Mail() {
     Library.load();
@@ -96,64 +89,57 @@ final class Mail implements Runnable {
     return --wanted == 0;
   }
 
-  private Question begin(DriverPool pool) {
-    Question question = new Question(last.incrementAndGet(), pool);
-    questions.put(question.number, question);
-    try {
-      begin();
-      return question;
-    } catch (Throwable e) { // no thread can be had
-      questions.remove(question.number);
-      throw e;
-    }
+  private Letter begin(DriverPool pool) {
+    Letter letter = new Letter(pool);
+    begin();
+    return letter;
   }
 
-  private void refuse(Question question) {
-    questions.remove(question.number);
+  private void refuse() {
     end();
     throw new OutOfMemoryError("no memory to ask a pool");
   }
 
   /** Asks for a connection and waits for it. Returns the letter; a thread that is cut short has got nothing. */
   Letter get(DriverPool pool, long handle, long timeoutMs) throws InterruptedException {
-    Question question = begin(pool);
-    long ticket = ask(inbox, handle, timeoutMs, question.number);
+    Letter letter = begin(pool);
+    long ticket = ask(inbox, handle, timeoutMs, letter);
     if (ticket == CoreConstants.POOL_E_NOMEM) {
-      refuse(question);
+      refuse();
     }
     try {
-      return await(question);
-    } catch (Throwable e) { // an interrupt, or the end of memory or of the stack
+      return await(letter);
+    } catch (Throwable e) { // an interrupt, or the end of the stack
       if (ticket > 0) {
         cancel(ticket);
       }
-      giveUp(question);
+      giveUp(letter);
       throw e;
     }
   }
 
   /** Begins a call. */
-  Question call(DriverPool pool, long lease, String method, byte[] args) {
+  Letter call(DriverPool pool, long lease, String method, byte[] args) {
     byte[] name = Text.bytes(method);
-    Question question = begin(pool);
-    if (call(inbox, lease, name, args, question.number) != 0) {
-      refuse(question);
+    Letter letter = begin(pool);
+    if (call(inbox, lease, name, args, letter) != 0) {
+      refuse();
     }
-    return question;
+    return letter;
   }
 
-  Letter await(Question question) throws InterruptedException {
+  Letter await(Letter letter) throws InterruptedException {
     try {
-      return question.get();
+      return letter.get();
     } catch (java.util.concurrent.ExecutionException e) {
       throw new AssertionError("letters do not fail", e);
     }
   }
 
   /** What comes is nobody's: if it is a lease, it goes back. */
-  void giveUp(Question question) {
-    if (!questions.remove(question.number, question)) {
-      drop(question.join()); // it has been taken, and is here at once
+  void giveUp(Letter letter) {
+    if (!letter.complete(null)) {
+      drop(letter);
     }
   }
 
@@ -165,26 +151,24 @@ final class Mail implements Runnable {
 
   @Override
   public void run() {
-    long[] numbers = new long[2];
+    Letter[] letter = new Letter[1];
+    long[] result = new long[1];
     do {
-      byte[] text = take(inbox, numbers);
-      if (numbers[0] != NOBODY) {
-        deliver(numbers, text);
+      byte[] text = take(inbox, letter, result);
+      if (letter[0] != null) {
+        deliver(letter[0], result[0], text);
       }
     } while (!isOver());
   }
 
-  private void deliver(long[] numbers, byte[] text) {
+  private static void deliver(Letter letter, long result, byte[] text) {
+    letter.result = result;
+    letter.text = text;
     try {
-      Letter letter = new Letter(numbers[1], text);
-      Question question = questions.remove(numbers[0]);
-      if (question != null) {
-        question.complete(letter);
-      } else {
+      if (!letter.complete(letter)) {
         drop(letter);
       }
-    } catch (Throwable e) { // memory is short; the others shall have their letters
-      LOG.log(System.Logger.Level.WARNING, "a letter of a pool could not be delivered", e);
+    } catch (Throwable e) { // no memory for what hangs on the reply to a call; the others shall have their letters
     }
   }
 
@@ -193,13 +177,14 @@ final class Mail implements Runnable {
 
   private static native long open();
 
-  private static native byte[] take(long inbox, long[] numbers);
+  /** Sets the letter, to null if there is none, and its result. Returns its text. */
+  private static native byte[] take(long inbox, Letter[] letter, long[] result);
 
   private static native void interrupt(long inbox);
 
-  private static native long ask(long inbox, long pool, long timeoutMs, long number);
+  private static native long ask(long inbox, long pool, long timeoutMs, Letter letter);
 
-  private static native int call(long inbox, long lease, byte[] method, byte[] args, long number);
+  private static native int call(long inbox, long lease, byte[] method, byte[] args, Letter letter);
 
   private static native void cancel(long ticket);
 
