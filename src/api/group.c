@@ -191,7 +191,7 @@ static void free_all(struct keyed *gone)
   for (struct keyed *next; gone; gone = next) {
     next = gone->next;
     pool_free(gone->pool);
-    free(gone);
+    keyed_give(gone);
   }
 }
 
@@ -373,8 +373,10 @@ int pool_group_event_fd(pool_group_t *group)
 
 static void give_back(struct keyed **list, int32_t count)
 {
-  for (int32_t i = 0; i < count; i++)
+  for (int32_t i = 0; i < count; i++) {
     pool_free(list[i]->pool);
+    keyed_give(list[i]);
+  }
   free(list);
 }
 
@@ -472,7 +474,7 @@ void pool_group_free(pool_group_t *group)
   group_close(&group->table);
   for (struct keyed *keyed; (keyed = group_take_any(&group->table));) {
     pool_free(keyed->pool);
-    free(keyed);
+    keyed_give(keyed);
   }
   group_end(&group->table);
   free_group(group);

@@ -286,11 +286,18 @@ static struct keyed *make_keyed(const void *key, size_t size, uint64_t hash)
   }
   making->users = 1;
   making->maker = pthread_self();
+  keyed->users = 1;
   keyed->making = making;
   keyed->hash = hash;
   keyed->size = size;
   memcpy(keyed->key, key, size);
   return keyed;
+}
+
+void keyed_give(struct keyed *keyed)
+{
+  if (atomic_fetch_sub(&keyed->users, 1) == 1)
+    free(keyed);
 }
 
 static struct keyed *add(struct group *group, const void *key, size_t size, uint64_t hash)
@@ -420,7 +427,7 @@ bool group_made(struct group *group, struct keyed *keyed, struct pool *pool, con
   leave_making(making);
   pthread_mutex_unlock(&group->lock);
   if (!kept)
-    free(keyed);
+    keyed_give(keyed);
   return kept;
 }
 
@@ -434,6 +441,7 @@ struct keyed **group_list(struct group *group, int32_t *count)
   for (struct keyed *keyed = list ? group->oldest : NULL; keyed; keyed = keyed->newer)
     if (keyed->pool) {
       refer(keyed->pool);
+      atomic_fetch_add(&keyed->users, 1);
       list[(*count)++] = keyed;
     }
   pthread_mutex_unlock(&group->lock);
@@ -467,7 +475,7 @@ static struct pool *take_gone(struct group *group, bool *told)
   struct pool *pool = keyed->pool;
   group->gone = keyed->next;
   *told = keyed->told;
-  free(keyed);
+  keyed_give(keyed);
   return pool;
 }
 
@@ -540,7 +548,7 @@ static void forget_making(struct group *group)
       continue;
     take_out(group, keyed);
     free(keyed->making);
-    free(keyed);
+    keyed_give(keyed);
   }
 }
 

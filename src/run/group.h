@@ -4,6 +4,7 @@
 #define GROUP_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct keyed {
   bool told;         /* that its pool is closed */
   uint64_t hash;
   size_t size;
+  _Atomic int32_t users; /* the group, and those that have it in a list */
   unsigned char key[];
 };
 
@@ -65,7 +67,11 @@ enum group_found group_find(struct group *group, const void *key, size_t size, i
    group was closed meanwhile, and the pool is the caller's again. */
 bool group_made(struct group *group, struct keyed *keyed, struct pool *pool, const pool_error_t *error);
 
-/* All that have a pool, each with a reference, which keeps the key too; NULL: without memory.  Freed by the caller. */
+/* Gives a key back: one that was let go of, or is in a list. */
+void keyed_give(struct keyed *keyed);
+
+/* All that have a pool, each with a reference of it.  A key stays as long as it is in a list, though it may be let go of
+   meanwhile.  NULL: without memory.  Freed by the caller, who gives the keys back. */
 struct keyed **group_list(struct group *group, int32_t *count);
 
 /* From now on nobody finds or makes a pool. */

@@ -293,6 +293,35 @@ static void test_group_step__a_key_whose_pool_is_closed_is_made_anew(void **stat
   pool_group_free(group);
 }
 
+/* Ends the key, hears of that, and has others made in whatever memory that leaves. */
+static int end(void *user, const void *key, size_t size, pool_t *pool)
+{
+  static const char others[][4] = {"two", "six", "ten"};
+  pool_group_t *group = user;
+  pool_t *told = NULL;
+  int64_t due_ns;
+  assert_int_equal(pool_close(pool, 0), 0);
+  pool_t *next = pool_of(group, "one");
+  assert_int_equal(pool_group_step_next(group, &told, &due_ns), POOL_GROUP_GONE);
+  assert_ptr_equal(told, pool);
+  pool_free(told);
+  for (int i = 0; i < 3; i++)
+    pool_free(pool_of(group, others[i]));
+  assert_int_equal(size, 3);
+  assert_memory_equal(key, "one", 3);
+  pool_free(next);
+  return 0;
+}
+
+static void test_group_step__a_key_that_ends_in_a_list_is_there_until_its_turn_is_over(void **state)
+{
+  (void)state;
+  pool_group_t *group = start(-1, NULL);
+  pool_free(pool_of(group, "one"));
+  assert_int_equal(pool_group_keys(group, end, group), 1);
+  pool_group_free(group);
+}
+
 static void test_group_step__at_max_keys_one_that_is_not_used_makes_room(void **state)
 {
   (void)state;
@@ -526,6 +555,7 @@ int main(void)
       cmocka_unit_test(test_group_step__a_key_without_connections_is_let_go_of_though_the_program_has_its_pool),
       cmocka_unit_test(test_group_step__a_get_that_was_begun_keeps_its_key),
       cmocka_unit_test(test_group_step__a_key_whose_pool_is_closed_is_made_anew),
+      cmocka_unit_test(test_group_step__a_key_that_ends_in_a_list_is_there_until_its_turn_is_over),
       cmocka_unit_test(test_group_step__at_max_keys_one_that_is_not_used_makes_room),
       cmocka_unit_test(test_group_step__nothing_is_left_of_keys_that_pass_through),
       cmocka_unit_test(test_group_step__the_program_hears_which_pool_has_to_close_and_which_may_open),

@@ -142,6 +142,34 @@ static void test_group__a_key_is_any_bytes(void **state)
   finish(group);
 }
 
+/* Ends a key by closing its pool, and has others made in whatever memory that leaves. */
+static int end(void *user, const void *key, size_t size, pool_t *pool)
+{
+  char same[8], other[8];
+  pool_group_t *group = user;
+  assert_int_equal(size, 3);
+  memcpy(same, key, size);
+  assert_int_equal(pool_close(pool, 0), 0);
+  assert_int_equal(pool_put(pool_group_get(group, same, size, 1000)), 0);
+  for (int i = 0; i < 10; i++) {
+    snprintf(other, sizeof other, "%c%02d", same[0], i);
+    get_and_put(group, other);
+  }
+  assert_memory_equal(key, same, size);
+  return 0;
+}
+
+static void test_group__a_key_that_ends_in_a_list_is_there_until_its_turn_is_over(void **state)
+{
+  (void)state;
+  pool_group_t *group = start("");
+  get_and_put(group, "one");
+  get_and_put(group, "two");
+  assert_int_equal(pool_group_keys(group, end, group), 2);
+  assert_int_equal(sums_of(group).keys, 22);
+  finish(group);
+}
+
 static void test_group__a_wrong_key_is_refused_with_a_reason(void **state)
 {
   (void)state;
@@ -701,6 +729,7 @@ int main(void)
       cmocka_unit_test(test_group__a_child_of_fork_has_the_same_keys), /* first: a fork takes the lock of each pool */
       cmocka_unit_test(test_group__each_key_has_a_pool_of_its_own),
       cmocka_unit_test(test_group__a_key_is_any_bytes),
+      cmocka_unit_test(test_group__a_key_that_ends_in_a_list_is_there_until_its_turn_is_over),
       cmocka_unit_test(test_group__a_wrong_key_is_refused_with_a_reason),
       cmocka_unit_test(test_group__messages_name_the_group_and_the_key),
       cmocka_unit_test(test_group__what_is_set_wrong_is_refused_at_once),
