@@ -94,9 +94,11 @@ static void board_begin(struct board *board, int32_t limit, bool is_host)
 
 #ifdef __linux__
 
-static void path_of(const struct board_place *place, const char *before, char *path, size_t room)
+#define FOLDER "/dev/shm"
+
+static void path_of(const struct board_place *place, char *path, size_t room)
 {
-  snprintf(path, room, "/dev/shm/%slibpool-%ld-%s", before, (long)geteuid(), place->name);
+  snprintf(path, room, FOLDER "/libpool-%ld-%s", (long)geteuid(), place->name);
 }
 
 static struct board *map(int fd)
@@ -115,30 +117,33 @@ static bool reserve(int fd)
   return error == 0;
 }
 
-/* Makes a board without a name, begins it, and gives it its name, unless another was faster. */
+/* Gives a file its name.  False: errno says why; there may be another of that name. */
+static bool name_file(int fd, const char *path)
+{
+  char own[40];
+  snprintf(own, sizeof own, "/proc/self/fd/%d", fd);
+  return linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
+}
+
+/* Makes a board without a name, begins it, and gives it its name, unless another was faster.  So nobody meets one that
+   is not complete, and none is left where its process ends meanwhile. */
 static int publish(const struct board_place *place, const char *path, pool_error_t *error)
 {
-  char new[200];
-  char before[32];
-  snprintf(before, sizeof before, ".%ld.", (long)getpid());
-  path_of(place, before, new, sizeof new);
-  unlink(new);
-  int fd = open(new, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = open(FOLDER, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
   if (fd < 0)
-    return error_set(error, POOL_E_SYSTEM, errno, "%s: %s", new, strerror(errno));
+    return error_set(error, POOL_E_SYSTEM, errno, "%s: %s", FOLDER, strerror(errno));
   struct board *board = reserve(fd) ? map(fd) : NULL;
   if (board)
     board_begin(board, place->limit, true);
-  bool done = board && (link(new, path) == 0 || errno == EEXIST);
+  bool done = board && (name_file(fd, path) || errno == EEXIST);
   int code = done ? 0 : error_set(error, POOL_E_SYSTEM, errno, "%s: %s", path, strerror(errno));
   if (board)
     munmap(board, board_size());
-  unlink(new);
   close(fd);
   return code;
 }
 
-static int check_file(const char *path, int fd, pool_error_t *error)
+static int check_file(const char *path, int fd, struct board_place *place, pool_error_t *error)
 {
   struct stat file;
   if (fstat(fd, &file) != 0)
@@ -148,16 +153,17 @@ static int check_file(const char *path, int fd, pool_error_t *error)
   if (file.st_size != (off_t)board_size())
     return error_set(error, POOL_E_SYSTEM, 0,
                      "%s is no ledger of this version of libpool; end the programs that use it, or remove it", path);
+  place->file = file.st_ino;
   return 0;
 }
 
 /* 0 with a board, which may be gone; 1: there is none yet. */
-static int open_file(const char *path, struct board **out, pool_error_t *error)
+static int open_file(const char *path, struct board_place *place, struct board **out, pool_error_t *error)
 {
   int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0)
     return errno == ENOENT ? 1 : error_set(error, POOL_E_SYSTEM, errno, "%s: %s", path, strerror(errno));
-  int code = check_file(path, fd, error);
+  int code = check_file(path, fd, place, error);
   struct board *board = code == 0 ? map(fd) : NULL;
   close(fd);
   if (code)
@@ -173,30 +179,32 @@ static int open_file(const char *path, struct board **out, pool_error_t *error)
   return 0;
 }
 
-static int open_host(const struct board_place *place, struct board **out, pool_error_t *error)
+static int open_host(struct board_place *place, struct board **out, pool_error_t *error)
 {
   char path[200];
-  path_of(place, "", path, sizeof path);
-  int code = open_file(path, out, error);
+  path_of(place, path, sizeof path);
+  int code = open_file(path, place, out, error);
   if (code == 1 && place->limit == 0)
     return error_set(error, POOL_E_OPEN, 0, "no process of this user has a pool with the budget '%s'", place->name);
   if (code == 1)
     code = publish(place, path, error);
   if (code == 0 && !*out)
-    code = open_file(path, out, error);
+    code = open_file(path, place, out, error);
   return code == 1 ? error_set(error, POOL_E_SYSTEM, 0, "%s comes and goes", path) : code;
 }
 
 void board_take_name_away(const struct board_place *place)
 {
   char path[200];
-  path_of(place, "", path, sizeof path);
-  unlink(path);
+  struct stat file;
+  path_of(place, path, sizeof path);
+  if (lstat(path, &file) == 0 && file.st_ino == place->file)
+    unlink(path);
 }
 
 #else
 
-static int open_host(const struct board_place *place, struct board **out, pool_error_t *error)
+static int open_host(struct board_place *place, struct board **out, pool_error_t *error)
 {
   (void)out;
   return error_set(error, POOL_E_UNSUPPORTED, 0, "host:%s needs Linux; use process: or a fleet's ledger", place->name);
@@ -281,7 +289,7 @@ void board_forget(void)
   names = NULL;
 }
 
-int board_open(const struct board_place *place, struct board **board, pool_error_t *error)
+int board_open(struct board_place *place, struct board **board, pool_error_t *error)
 {
   *board = NULL;
   return place->is_host ? open_host(place, board, error) : open_process(place, board, error);

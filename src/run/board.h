@@ -3,8 +3,9 @@
  * Boards: a ledger of this machine, and the seats of those that speak to it.
  *
  * Shared, between threads or processes: a board, under its lock.  A board of `host:` is a file in memory, this user's
- * alone.  It gets its name when it is complete.  The last speaker that leaves takes the name away and says so on the
- * board, for another may have opened it just then.
+ * alone.  It gets its name when it is complete.  The last speaker that leaves says on the board that it is gone, for
+ * another may have opened it just then, and takes the name away.  Where that speaker was killed in between, the next
+ * that opens the board does.
  */
 #ifndef BOARD_H
 #define BOARD_H
@@ -13,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <pool/budget.h>
 
@@ -35,7 +37,7 @@ struct board {
   uint64_t magic;
   uint32_t version, size;
   pthread_mutex_t lock;
-  bool gone;     /* it has no name any more: a new speaker opens another */
+  bool gone;     /* it is to have no name any more: a new speaker opens another */
   int32_t seats; /* the first so many have been used */
   struct seat seat[BOARD_SEATS];
 };
@@ -45,20 +47,21 @@ struct board_place {
   bool is_host;
   int32_t limit; /* 0: it is only looked at */
   char name[BUDGET_NAME];
+  ino_t file; /* of `host:`, once it was opened: which of those that had the name one after the other */
 };
 
 struct ledger *board_ledger(struct board *board);
 
 /* Opens a board, or makes one where there is a limit.  It may be gone.  Without memory, or a file that is right: an
    error. */
-int board_open(const struct board_place *place, struct board **board, pool_error_t *error);
+int board_open(struct board_place *place, struct board **board, pool_error_t *error);
 void board_close(const struct board_place *place, struct board *board);
 
 /* The lock; an error: the process that has it is stopped. */
 int board_lock(struct board *board, int64_t deadline_ns, pool_error_t *error);
 void board_unlock(struct board *board);
 
-/* Nobody finds it by its name any more. */
+/* Nobody finds it by its name any more.  Under its lock. */
 void board_take_name_away(const struct board_place *place);
 
 /* A mutex that processes share, and that is given back when its owner dies. */

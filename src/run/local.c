@@ -64,6 +64,7 @@ static int lock_board(struct local *local, int64_t deadline_ns, pool_error_t *er
       code = board_lock(local->board, deadline_ns, error);
     if (code || !local->board->gone || local->seat >= 0)
       return code;
+    board_take_name_away(&local->place);
     board_unlock(local->board);
     close_board(local);
   }

@@ -15,6 +15,7 @@
 
 #include <pool/budget.h>
 
+#include "run/board.h"
 #include "steps.h"
 #include "witness.h"
 
@@ -631,6 +632,42 @@ static void test_budget__the_last_member_takes_the_ledger_away(void **state)
   assert_int_equal(pool_budget_open(host_url, &budget, NULL), POOL_E_OPEN);
 }
 
+/* A last member that was killed when it had said so, and before it took the name away. */
+static void test_budget__a_ledger_whose_last_member_died_as_it_took_it_away_is_followed_by_another(void **state)
+{
+  (void)state;
+  struct board_place place = {.is_host = true, .limit = 6};
+  struct board *board;
+  snprintf(place.name, sizeof place.name, "%s", strstr(host_file, "test-"));
+  assert_int_equal(board_open(&place, &board, NULL), 0);
+  assert_int_equal(board_lock(board, POOL_NO_DEADLINE, NULL), 0);
+  board->gone = true;
+  board_unlock(board);
+  board_close(&place, board);
+  pool_t *pool = start(0, host_url, NULL);
+  assert_int_equal(pool_put(pool_get_for(pool, 10000)), 0);
+  fake_finish(&servers[0], pool);
+}
+
+/* As two copies of the library in one process do, and processes of one number in containers that share their memory. */
+static void test_budget__budgets_that_begin_at_one_moment_make_one_ledger(void **state)
+{
+  for (int i = 0; i < 50; i++) {
+    struct diary diary;
+    pool_config_t config = POOL_CONFIG_INIT;
+    char other_url[80];
+    name_budgets(state);
+    snprintf(other_url, sizeof other_url, "HOST%s", strchr(host_url, ':')); /* another text is another budget */
+    diary_init(&diary, &config);
+    pool_t *one = start(0, host_url, &config), *two = start(1, other_url, &config);
+    wait_until(stats_of(one).budget_limit == 6 && stats_of(two).budget_limit == 6);
+    assert_int_equal(diary_count(&diary, POOL_EVENT_BUDGET_LOST), 0);
+    assert_int_equal(sums_of(host_url).members, 2);
+    fake_finish(&servers[0], one);
+    fake_finish(&servers[1], two);
+  }
+}
+
 int main(void)
 {
 #define NAMED(name) cmocka_unit_test_setup(name, name_budgets)
@@ -658,6 +695,8 @@ int main(void)
       NAMED(test_budget__a_pool_whose_share_is_none_sees_that_a_process_was_killed),
       NAMED(test_budget__a_child_of_fork_is_a_new_member),
       NAMED(test_budget__the_last_member_takes_the_ledger_away),
+      NAMED(test_budget__a_ledger_whose_last_member_died_as_it_took_it_away_is_followed_by_another),
+      cmocka_unit_test(test_budget__budgets_that_begin_at_one_moment_make_one_ledger),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
