@@ -240,18 +240,27 @@ static void local_wake(void *ledger)
     park_wake(signal_of(local));
 }
 
-static void local_close(void *ledger)
+/* Where the board cannot be locked it stays in memory, with the seat: that is given back when this thread ends, as that
+   of one that died. */
+static void leave_board(struct local *local)
 {
-  struct local *local = ledger;
   pool_error_t error = POOL_ERROR_INIT;
-  if (local->board && local->seat >= 0 && board_lock(local->board, clock_now() + ns_of(1000), &error) == 0) {
+  if (local->seat >= 0) {
+    if (board_lock(local->board, clock_now() + ns_of(1000), &error))
+      return;
     local->board->gone = seat_leave(local->board, local->place.is_host, local->seat) && local->place.is_host;
     if (local->board->gone)
       board_take_name_away(&local->place);
     board_unlock(local->board);
   }
+  close_board(local);
+}
+
+static void local_close(void *ledger)
+{
+  struct local *local = ledger;
   if (local->board)
-    close_board(local);
+    leave_board(local);
   free(local);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -668,6 +669,73 @@ static void test_budget__budgets_that_begin_at_one_moment_make_one_ledger(void *
   }
 }
 
+/* A process that has the lock of the ledger and does not go on. */
+static pid_t fork_holder(void)
+{
+  int ends[2];
+  char said;
+  assert_int_equal(pipe(ends), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    struct board_place place = {.is_host = true};
+    struct board *board;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    snprintf(place.name, sizeof place.name, "%s", strstr(host_file, "test-"));
+    must(board_open(&place, &board, NULL) == 0 && board_lock(board, POOL_NO_DEADLINE, NULL) == 0);
+    must(write(ends[1], "!", 1) == 1);
+    for (;;)
+      pause();
+  }
+  assert_int_equal(read(ends[0], &said, 1), 1);
+  close(ends[0]);
+  close(ends[1]);
+  return child;
+}
+
+/* A process that takes all permits, and whose budget ends while the ledger cannot be told. */
+static pid_t fork_leaver(int ends[2])
+{
+  char said;
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    alarm(60);
+    int threads = thread_count();
+    pool_t *pool = start(3, host_url, NULL);
+    pool_lease_t leases[6];
+    for (int i = 0; i < 6; i++)
+      must((leases[i] = pool_get(pool)) > 0);
+    must(write(ends[1], "!", 1) == 1 && read(ends[1], &said, 1) == 1);
+    for (int i = 0; i < 6; i++)
+      must(pool_put(leases[i]) == 0);
+    must(pool_close(pool, 10000) == 0);
+    pool_free(pool);
+    while (thread_count() > threads)
+      pause_briefly();
+    _exit(0);
+  }
+  assert_int_equal(read(ends[0], &said, 1), 1);
+  return child;
+}
+
+static void test_budget__permits_come_back_of_one_that_could_not_say_goodbye(void **state)
+{
+  (void)state;
+  int ends[2], status;
+  pid_t leaver = fork_leaver(ends), holder = fork_holder();
+  assert_int_equal(write(ends[0], "!", 1), 1);
+  assert_int_equal(waitpid(leaver, &status, 0), leaver);
+  assert_int_equal(status, 0);
+  assert_int_equal(kill(holder, SIGKILL), 0);
+  assert_int_equal(waitpid(holder, &status, 0), holder);
+  pool_t *pool = start(0, host_url, NULL);
+  assert_int_equal(pool_put(pool_get_for(pool, 30000)), 0);
+  fake_finish(&servers[0], pool);
+  close(ends[0]);
+  close(ends[1]);
+}
+
 int main(void)
 {
 #define NAMED(name) cmocka_unit_test_setup(name, name_budgets)
@@ -697,6 +765,7 @@ int main(void)
       NAMED(test_budget__the_last_member_takes_the_ledger_away),
       NAMED(test_budget__a_ledger_whose_last_member_died_as_it_took_it_away_is_followed_by_another),
       cmocka_unit_test(test_budget__budgets_that_begin_at_one_moment_make_one_ledger),
+      NAMED(test_budget__permits_come_back_of_one_that_could_not_say_goodbye),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
