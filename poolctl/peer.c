@@ -28,14 +28,15 @@
 
 /* ---- connecting ---- */
 
-/* A descriptor, or -1. */
-static int connect_to(int folder, const char *name)
+/* A descriptor, or -1.  *silent: a process is there, and has long accepted nobody. */
+static int connect_to(int folder, const char *name, bool *silent)
 {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%.20s", folder, name);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
     return fd;
+  *silent = fd >= 0 && errno == EAGAIN;
   if (errno == ECONNREFUSED)
     unlinkat(folder, name, 0);
   if (fd >= 0)
@@ -47,7 +48,8 @@ static void add(struct peers *peers, long pid, int fd)
 {
   struct peer *longer = realloc(peers->list, (peers->count + 1) * sizeof *longer);
   if (!longer) {
-    close(fd);
+    if (fd >= 0)
+      close(fd);
     return;
   }
   peers->list = longer;
@@ -74,8 +76,9 @@ static void find_in(struct peers *peers, int folder, long wanted)
     long pid = number_of(entry->d_name);
     if (pid == 0 || (wanted && pid != wanted))
       continue;
-    int fd = connect_to(folder, entry->d_name);
-    if (fd >= 0)
+    bool silent = false;
+    int fd = connect_to(folder, entry->d_name, &silent);
+    if (fd >= 0 || silent)
       add(peers, pid, fd);
   }
   closedir(entries);
@@ -95,7 +98,7 @@ static void send_request(struct peer *peer, const char *request)
 {
   char line[128];
   int length = snprintf(line, sizeof line, "%s\n", request);
-  if (send(peer->fd, line, (size_t)length, MSG_NOSIGNAL) != length)
+  if (peer->fd >= 0 && send(peer->fd, line, (size_t)length, MSG_NOSIGNAL) != length)
     leave(peer);
 }
 

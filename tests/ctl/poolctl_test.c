@@ -884,6 +884,33 @@ static void test_ctl__a_process_that_does_not_answer_is_not_waited_for(void **st
   forget("999999992");
 }
 
+/* Connections that a process has not accepted, as those of poolctl that have given it up, until the system takes no more. */
+static int crowd_as(const char *name, int *fds, int room)
+{
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%.40s/libpool/%.20s", runtime, name);
+  for (int count = 0; count < room; count++) {
+    fds[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connect(fds[count], (struct sockaddr *)&address, sizeof address) != 0)
+      return count + 1;
+  }
+  fail_msg("%d connections, and it takes more", room);
+  return 0;
+}
+
+static void test_ctl__a_process_that_was_often_asked_in_vain_is_not_gone(void **state)
+{
+  (void)state;
+  int fd = listen_as("999999994", true), fds[16], count = crowd_as("999999994", fds, 16);
+  REFUSES(1, "1 process did not answer in time; stopped, perhaps?", "top", "--once");
+  REFUSES(1, "process 999999994 does not answer; is it stopped?", "pause", "999999994");
+  REFUSES(1, "process 999999994: it does not answer; is it stopped?", "health", "999999994");
+  while (count > 0)
+    close(fds[--count]);
+  close(fd);
+  forget("999999994");
+}
+
 /* What a program answers whose names would steer a terminal. */
 struct liar {
   int fd;
@@ -1014,6 +1041,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ctl__pools_of_one_name_are_told_apart_by_their_numbers),
       cmocka_unit_test(test_ctl__the_socket_of_a_process_that_is_gone_is_removed),
       cmocka_unit_test(test_ctl__a_process_that_does_not_answer_is_not_waited_for),
+      cmocka_unit_test(test_ctl__a_process_that_was_often_asked_in_vain_is_not_gone),
       cmocka_unit_test(test_ctl__names_of_others_do_not_steer_the_terminal),
       cmocka_unit_test(test_ctl__answers_that_are_none_are_no_answers),
       cmocka_unit_test(test_ctl__a_folder_that_others_can_enter_is_not_used),
