@@ -95,6 +95,13 @@ static void ask_pools(struct question *question, const struct peer *peer)
   }
 }
 
+/* Of a folder that anybody may have made: it does not matter where the pool was found. */
+static void tell_problem(struct question *question, const char *problem)
+{
+  int code = say_failure(question->worst < 0 ? EXIT_FAILED : EXIT_OK, "%s", problem);
+  question->code = question->code ? question->code : code;
+}
+
 static void ask_all(struct question *question)
 {
   struct peers peers;
@@ -105,7 +112,7 @@ static void ask_all(struct question *question)
     else if (question->pid)
       question->code = fail(peers.list[i].pid, NULL);
   if (peers.problem[0])
-    question->code = say_failure(EXIT_FAILED, "%s", peers.problem);
+    tell_problem(question, peers.problem);
   peers_free(&peers);
 }
 

@@ -64,8 +64,8 @@ static int tell_absence(const struct view *view)
   if (view->silent > 0)
     return say_failure(EXIT_FAILED, "%zu process%s did not answer in time; stopped, perhaps?", view->silent,
                        view->silent == 1 ? "" : "es");
-  if (view->peers.problem[0])
-    return say_failure(EXIT_FAILED, "%s", view->peers.problem);
+  if (view->peers.problem[0]) /* of a folder that anybody may have made */
+    return say_failure(view->count > 0 ? EXIT_OK : EXIT_FAILED, "%s", view->peers.problem);
   if (view->count > 0)
     return EXIT_OK;
   return say_failure(EXIT_ABSENT, "no process of this user exposes a pool; start one with POOL_EXPOSE=1 in its "

@@ -8,10 +8,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -767,6 +769,42 @@ static void test_ctl__health_is_a_word_and_an_exit_code(void **state)
   fake_finish(&fake, pool);
 }
 
+#define NO_MOUNT 77
+
+/* Where the other folder of sockets is one that poolctl must not use. */
+static int look_beside_another_folder(void)
+{
+  char folder[60];
+  snprintf(folder, sizeof folder, "/tmp/libpool-%lu", (unsigned long)geteuid());
+  if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      (mkdir(folder, 0700) != 0 && errno != EEXIST) || mount("none", folder, "tmpfs", 0, "mode=0755") != 0)
+    return NO_MOUNT;
+  struct run health = RUN("health", "seen"), top = RUN("top", "--once");
+  must(health.code == 0 && strstr(health.out, "seen: healthy") && strstr(health.err, "has mode 0755"));
+  must(top.code == 0 && strstr(top.out, "seen") && strstr(top.err, "has mode 0755"));
+  struct run absent = RUN("health", "nosuch");
+  must(absent.code == 1 && strstr(absent.err, "has mode 0755"));
+  return 0;
+}
+
+/* Anybody may have made a folder of that name in /tmp: no probe fails for that. */
+static void test_ctl__a_folder_that_is_not_used_does_not_matter_where_the_pool_is_found(void **state)
+{
+  (void)state;
+  struct fake fake;
+  int status;
+  pool_t *pool = fake_start(&fake, PLAN(.config.name = "seen"));
+  assert_int_equal(pool_expose(pool, NULL), 0);
+  pid_t child = fork();
+  if (child == 0)
+    _exit(look_beside_another_folder());
+  assert_int_equal(waitpid(child, &status, 0), child);
+  fake_finish(&fake, pool);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == NO_MOUNT)
+    skip();
+  assert_int_equal(status, 0);
+}
+
 static void ends_well(const char *verb, const char *name, const char *number, const char *said)
 {
   struct run run = RUN(verb, name, number);
@@ -1037,6 +1075,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ctl__top_on_a_terminal_is_a_screen_in_colours_unless_there_shall_be_none),
       cmocka_unit_test(test_ctl__pools_are_paused_resumed_flushed_resized_and_evicted),
       cmocka_unit_test(test_ctl__health_is_a_word_and_an_exit_code),
+      cmocka_unit_test(test_ctl__a_folder_that_is_not_used_does_not_matter_where_the_pool_is_found),
       cmocka_unit_test(test_ctl__a_pool_of_the_step_api_is_steered_if_its_program_listens),
       cmocka_unit_test(test_ctl__pools_of_one_name_are_told_apart_by_their_numbers),
       cmocka_unit_test(test_ctl__the_socket_of_a_process_that_is_gone_is_removed),
