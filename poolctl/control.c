@@ -143,11 +143,11 @@ static int steer(struct order *order, const json_t *pool)
 static int steer_all(struct order *order)
 {
   int code, worst = EXIT_OK;
-  json_t *report = ask(order->pid, "report", &code), *chosen = NULL, *pool;
+  json_t *list = ask(order->pid, "list", &code), *chosen = NULL, *pool;
   size_t i;
-  if (!report)
+  if (!list)
     return code;
-  worst = find(order, json_object_get(report, "pools"), &chosen);
+  worst = find(order, json_object_get(list, "pools"), &chosen);
   if (worst == EXIT_OK)
     json_array_foreach(chosen, i, pool)
     {
@@ -155,7 +155,7 @@ static int steer_all(struct order *order)
       worst = code ? code : worst;
     }
   json_decref(chosen);
-  json_decref(report);
+  json_decref(list);
   return worst;
 }
 

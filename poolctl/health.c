@@ -105,7 +105,7 @@ static void tell_problem(struct question *question, const char *problem)
 static void ask_all(struct question *question)
 {
   struct peers peers;
-  peers_ask(&peers, question->pid, "report");
+  peers_ask(&peers, question->pid, "list");
   for (size_t i = 0; i < peers.count; i++)
     if (peers.list[i].answer)
       ask_pools(question, &peers.list[i]);

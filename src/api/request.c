@@ -194,7 +194,22 @@ static void write_program(FILE *file)
   report_json_string(file, name);
 }
 
-static void report(FILE *file)
+typedef void write_fn(FILE *file, struct pool *pool);
+
+/* A process may have ten thousand pools, and who steers one needs no more of the others than that. */
+static void write_name(FILE *file, struct pool *pool)
+{
+  char name[POOL_NAME_BYTES];
+  pthread_mutex_lock(&pool->lock);
+  int64_t number = pool->number;
+  text_copy(name, sizeof name, pool->name);
+  pthread_mutex_unlock(&pool->lock);
+  fprintf(file, "{\"id\":%" PRId64 ",\"name\":", number);
+  report_json_string(file, name);
+  fputc('}', file);
+}
+
+static void write_all(FILE *file, write_fn *write)
 {
   uint64_t forks = forks_count();
   size_t room = count_pools() + 1;
@@ -208,7 +223,7 @@ static void report(FILE *file)
   fputs(",\"pools\":[", file);
   for (size_t i = 0; i < count; i++) {
     fputs(i > 0 ? "," : "", file);
-    write_pool(file, pools[i]);
+    write(file, pools[i]);
     leave(pools[i], forks);
   }
   fputs("]}\n", file);
@@ -336,8 +351,9 @@ static bool answer_look(FILE *file, const char *request)
 {
   static const char health[] = "health";
   int64_t id, number;
-  if (strcmp(request, "report") == 0) {
-    report(file);
+  bool reports = strcmp(request, "report") == 0;
+  if (reports || strcmp(request, "list") == 0) {
+    write_all(file, reports ? write_pool : write_name);
     return true;
   }
   if (strncmp(request, health, strlen(health)) != 0)
@@ -369,7 +385,7 @@ static void answer(FILE *file, const void *what)
     }
   }
   refuse(file, POOL_E_INVALID,
-         "no such request; there are report, health ID MS, resize ID N, and pause, resume, flush or evict ID");
+         "no such request; there are report, list, health ID MS, resize ID N, and pause, resume, flush or evict ID");
 }
 
 bool request_answer(const char *request, pool_bytes_t *text)

@@ -977,6 +977,44 @@ static struct run run_against(const char *text)
   return run;
 }
 
+/* A process whose pools are too many for a report in time: it lists them, and does what it is told. */
+static void *answer_all_but_reports(void *data)
+{
+  static const struct {
+    const char *request, *answer;
+  } known[] = {{"list\n", "{\"ok\":true,\"pools\":[{\"id\":1,\"name\":\"a\"},{\"id\":2,\"name\":\"b\"}]}\n"},
+               {"pause 2\n", "{\"ok\":true,\"result\":0}\n"},
+               {"health 2 0\n", "{\"ok\":true,\"result\":0,\"message\":\"b: healthy\"}\n"}};
+  const int *listener = data;
+  for (int fd; (fd = accept(*listener, NULL, NULL)) >= 0; close(fd)) {
+    char request[128] = "";
+    must(recv(fd, request, sizeof request - 1, 0) >= 0);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+      if (strcmp(request, known[i].request) == 0)
+        must(send(fd, known[i].answer, strlen(known[i].answer), MSG_NOSIGNAL) > 0);
+  }
+  return NULL;
+}
+
+static void test_ctl__one_of_many_pools_is_steered_without_a_report_of_all(void **state)
+{
+  (void)state;
+  int listener = listen_as("999999995", true);
+  pthread_t thread = thread_start(answer_all_but_reports, &listener);
+  struct run run = RUN("pause", "999999995/b");
+  assert_string_equal(run.err, "");
+  has(run.out, "999999995/2 b: paused");
+  run_free(&run);
+  run = RUN("health", "b");
+  assert_string_equal(run.err, "");
+  has(run.out, "b: healthy");
+  run_free(&run);
+  assert_int_equal(shutdown(listener, SHUT_RDWR), 0);
+  thread_end(thread);
+  close(listener);
+  forget("999999995");
+}
+
 static void test_ctl__names_of_others_do_not_steer_the_terminal(void **state)
 {
   (void)state;
@@ -1081,6 +1119,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ctl__the_socket_of_a_process_that_is_gone_is_removed),
       cmocka_unit_test(test_ctl__a_process_that_does_not_answer_is_not_waited_for),
       cmocka_unit_test(test_ctl__a_process_that_was_often_asked_in_vain_is_not_gone),
+      cmocka_unit_test(test_ctl__one_of_many_pools_is_steered_without_a_report_of_all),
       cmocka_unit_test(test_ctl__names_of_others_do_not_steer_the_terminal),
       cmocka_unit_test(test_ctl__answers_that_are_none_are_no_answers),
       cmocka_unit_test(test_ctl__a_folder_that_others_can_enter_is_not_used),

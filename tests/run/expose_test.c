@@ -413,6 +413,8 @@ static void test_expose__what_is_refused_is_refused_with_a_reason(void **state)
   char request[80];
   pool_t *pool = fake_start(&fake, PLAN(.config.name = "refusing", .config.min_idle = 2, .config.max_open = 3));
   assert_int_equal(pool_expose(pool, NULL), 0);
+  snprintf(request, sizeof request, "{\"id\":%lld,\"name\":\"refusing\"}", (long long)number_of("refusing"));
+  answers(getpid(), "list", request);
   snprintf(request, sizeof request, "resume %lld", (long long)number_of("refusing"));
   answers(getpid(), request, "\"code\":-1,\"message\":\"refusing: this pool is not paused\"");
   snprintf(request, sizeof request, "resize %lld 1", (long long)number_of("refusing"));
