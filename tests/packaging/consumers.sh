@@ -31,6 +31,7 @@ consume() { # NAME CMAKE_ARGUMENT...; $folder is where, which may have been buil
       [ "${program%_static}" != "$program" ] || fail "$name, $program does not need libpool.so"
     fi
   done
+  grep -q NODELETE <<<"$(readelf --dynamic "$folder/libplugin.so")" || fail "$name, a plugin goes from under its threads"
   # What a project has inside is not its own to install.
   case $name in
     add_subdirectory | FetchContent)

@@ -70,6 +70,9 @@ rm "$library"/libpool.so*
 [ "$(ask "$library/pkgconfig" --libs --static | grep -oE -- '-pthread|-ldl' | xargs)" = "-pthread -ldl" ] ||
   fail "pool.pc does not say what the static library needs"
 check "static" "$library/pkgconfig" '' --static
+# shellcheck disable=SC2046 # many words
+cc "${flags[@]}" -shared -fPIC ten.c $(ask "$library/pkgconfig" --cflags --libs --static) -o plugin.so
+grep -q NODELETE <<<"$(readelf --dynamic plugin.so)" || fail "a plugin goes from under the threads of the library inside"
 if [[ "${flags[*]}" != *sanitize* ]]; then # their libraries cannot be linked so
   flags+=(-static)
   check "a program without any shared library" "$library/pkgconfig" '' --static
