@@ -170,7 +170,8 @@ static int load_engine(const char *scheme, pool_budget_engine_t *engine, pool_er
   bool found = named && search_folders(look_in, &look);
   int code = found ? 0
                    : error_set(error, POOL_E_DRIVER, 0,
-                               "no budget is kept by '%.32s:'; there are process:, host:, redis:, rediss: and etcd:%s",
+                               "no budget is kept by '%.32s:'; there are process:, host:, redis:, rediss:, etcd: and "
+                               "etcds:%s",
                                scheme, search->tried);
   free(search);
   return code;

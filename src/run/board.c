@@ -16,7 +16,13 @@
 #include "base/text.h"
 
 #define MAGIC   UINT64_C(0x316e6b6f6f626c6c)
+
+/* C libraries have different mutexes of one size, and containers may share the memory of a machine. */
+#ifdef __GLIBC__
 #define VERSION 1u
+#else
+#define VERSION 2u
+#endif
 
 /* The boards of `process:`, each with its name. */
 struct named {
