@@ -497,45 +497,50 @@ static int open_ledger(struct budget *budget, pool_error_t *error)
   return code;
 }
 
-static bool is_known(const struct budget *budget, const struct member *member)
+/* Where permits hold for ever, the ledger has to hear that a member is no more, however long that takes. */
+static bool is_to_hear(const struct budget *budget, const struct member *member)
 {
-  return member->asked && budget->ledger && !budget->cut_off;
+  return member->asked && budget->ledger && (is_local(member) || !budget->cut_off);
 }
 
-/* Leaves the lock meanwhile. */
-static void tell_ledger(struct budget *budget, uint64_t id)
+/* Tells the ledger that a member is no more.  Leaves the lock meanwhile; the member stays, for it does not rest.  False:
+   the ledger is to be told later. */
+static bool tell_ledger(struct budget *budget, const struct member *member)
 {
   pool_error_t error = POOL_ERROR_INIT;
   int64_t deadline_ns = clock_now() + patience_ns(budget);
+  uint64_t id = member->id;
   budget_unlock();
-  budget->engine.leave(budget->ledger, id, deadline_ns, &error);
+  int code = budget->engine.leave(budget->ledger, id, deadline_ns, &error);
   budget_lock();
+  if (code == 0)
+    budget->cut_off = false;
+  else if (is_local(member))
+    note_failure(budget, &error);
+  return code == 0 || !is_local(member); /* else its term ends */
 }
 
-/* A member that has left is no more, also where the ledger could not be told: its term ends. */
 static void say_goodbye(struct budget *budget, struct member *member)
 {
-  bool known = is_known(budget, member);
-  uint64_t id = member->id;
+  if (is_to_hear(budget, member) && !tell_ledger(budget, member))
+    return;
   delist(budget, member);
   free(member);
-  if (known)
-    tell_ledger(budget, id);
 }
 
-/* A pool that has and wants nothing.  Its member may be gone when the ledger was told. */
+/* A pool that has and wants nothing.  It rests when the ledger knows it no more; by then it may want something. */
 static void let_rest(struct budget *budget, struct member *member)
 {
-  bool known = is_known(budget, member);
-  uint64_t id = member->id;
-  set_rest(budget, member, true);
+  bool hears = is_to_hear(budget, member);
+  if (hears && !tell_ledger(budget, member))
+    return;
   member->asked = member->told = false;
   member->ends_ns = member->fell_ns = 0;
   member->said = (struct demand){0};
   member->answer.pressed = 0;
   atomic_store(&member->lost, false);
-  if (known)
-    tell_ledger(budget, id);
+  if (!hears)
+    set_rest(budget, member, true);
 }
 
 /* Asks for one member.  The members may be others when the lock is taken again. */

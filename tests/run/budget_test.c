@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include <pool/budget.h>
+#include <pool/group.h>
 
 #include "run/board.h"
+#include "run/local.h"
 #include "steps.h"
 #include "witness.h"
 
@@ -692,34 +694,92 @@ static pid_t fork_holder(void)
   return child;
 }
 
-/* A process that takes all permits, and whose budget ends while the ledger cannot be told. */
+/* Ends it, so that the ledger can be locked again. */
+static void end_holder(pid_t holder)
+{
+  int status;
+  assert_int_equal(kill(holder, SIGKILL), 0);
+  assert_int_equal(waitpid(holder, &status, 0), holder);
+}
+
+static void test_budget__a_goodbye_is_said_again_where_the_ledger_could_not_be_locked(void **state)
+{
+  (void)state;
+  pool_lease_t leases[6];
+  pool_t *two = start(1, host_url, NULL);
+  wait_until(stats_of(two).budget_limit == 6);
+  pool_t *one = start(0, host_url, NULL); /* the newest is asked first */
+  leases_get(one, leases, 6);
+  pid_t holder = fork_holder();
+  leases_put(leases, 6);
+  fake_finish(&servers[0], one);
+  assert_int_equal(pool_get_for(two, 3000), POOL_E_TIMEOUT);
+  end_holder(holder);
+  leases_get(two, leases, 6);
+  leases_put(leases, 6);
+  assert_int_equal(sums_of(host_url).members, 1);
+  fake_finish(&servers[1], two);
+}
+
+static void test_budget__a_key_rests_when_the_ledger_has_heard_of_it(void **state)
+{
+  (void)state;
+  pool_lease_t leases[6];
+  pool_t *one = NULL, *two = NULL;
+  pool_group_t *group = NULL;
+  pool_config_t settings = POOL_CONFIG_INIT;
+  pool_group_config_t config = POOL_GROUP_CONFIG_INIT;
+  pool_vtable_t vtable = fake_vtable();
+  fake_init(&servers[0]);
+  settings.budget = host_url;
+  config.settings = &settings;
+  config.vtable = &vtable;
+  config.context = &servers[0];
+  assert_int_equal(pool_group_create(&config, &group, NULL), 0);
+  assert_int_equal(pool_group_pool(group, "two", 3, &two, NULL), 0);
+  assert_int_equal(pool_group_pool(group, "one", 3, &one, NULL), 0);
+  leases_get(two, leases, 3);
+  leases_get(one, leases + 3, 3);
+  assert_int_equal(pool_get_for(two, 20), POOL_E_TIMEOUT); /* so the ledger is told at once what is wanted no more */
+  leases_put(leases + 3, 3);
+  wait_until(sums_of(host_url).wants == 3);
+  pid_t holder = fork_holder();
+  assert_true(pool_flush(one) >= 0);
+  assert_int_equal(pool_get_for(two, 3000), POOL_E_TIMEOUT);
+  end_holder(holder);
+  leases_get(two, leases + 3, 3);
+  leases_put(leases, 6);
+  pool_free(one);
+  pool_free(two);
+  assert_int_equal(pool_group_close(group, 10000), 0);
+  pool_group_free(group);
+}
+
+/* A process with a seat at the ledger, which it leaves while the ledger cannot be locked. */
 static pid_t fork_leaver(int ends[2])
 {
   char said;
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
   pid_t child = fork();
   if (child == 0) {
+    void *ledger;
+    pool_budget_place_t place = {.size = sizeof place, .name = strstr(host_file, "test-"), .limit = 6};
+    pool_budget_ask_t ask = {.size = sizeof ask, .member = 1, .since_ns = -1, .wants = 6, .weight = 1};
+    pool_budget_answer_t answer = {.size = sizeof answer};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    alarm(60);
-    int threads = thread_count();
-    pool_t *pool = start(3, host_url, NULL);
-    pool_lease_t leases[6];
-    for (int i = 0; i < 6; i++)
-      must((leases[i] = pool_get(pool)) > 0);
+    ask.who = "host\0001\0c\0one";
+    ask.who_size = sizeof "host\0001\0c\0one";
+    must(local_host.open(&place, &ledger, NULL) == 0);
+    must(local_host.sync(ledger, &ask, &answer, POOL_NO_DEADLINE, NULL) == 0 && answer.granted == 6);
     must(write(ends[1], "!", 1) == 1 && read(ends[1], &said, 1) == 1);
-    for (int i = 0; i < 6; i++)
-      must(pool_put(leases[i]) == 0);
-    must(pool_close(pool, 10000) == 0);
-    pool_free(pool);
-    while (thread_count() > threads)
-      pause_briefly();
+    local_host.close(ledger);
     _exit(0);
   }
   assert_int_equal(read(ends[0], &said, 1), 1);
   return child;
 }
 
-static void test_budget__permits_come_back_of_one_that_could_not_say_goodbye(void **state)
+static void test_budget__a_seat_comes_back_that_could_not_be_left(void **state)
 {
   (void)state;
   int ends[2], status;
@@ -727,8 +787,7 @@ static void test_budget__permits_come_back_of_one_that_could_not_say_goodbye(voi
   assert_int_equal(write(ends[0], "!", 1), 1);
   assert_int_equal(waitpid(leaver, &status, 0), leaver);
   assert_int_equal(status, 0);
-  assert_int_equal(kill(holder, SIGKILL), 0);
-  assert_int_equal(waitpid(holder, &status, 0), holder);
+  end_holder(holder);
   pool_t *pool = start(0, host_url, NULL);
   assert_int_equal(pool_put(pool_get_for(pool, 30000)), 0);
   fake_finish(&servers[0], pool);
@@ -765,7 +824,9 @@ int main(void)
       NAMED(test_budget__the_last_member_takes_the_ledger_away),
       NAMED(test_budget__a_ledger_whose_last_member_died_as_it_took_it_away_is_followed_by_another),
       cmocka_unit_test(test_budget__budgets_that_begin_at_one_moment_make_one_ledger),
-      NAMED(test_budget__permits_come_back_of_one_that_could_not_say_goodbye),
+      NAMED(test_budget__a_goodbye_is_said_again_where_the_ledger_could_not_be_locked),
+      NAMED(test_budget__a_key_rests_when_the_ledger_has_heard_of_it),
+      NAMED(test_budget__a_seat_comes_back_that_could_not_be_left),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
