@@ -191,7 +191,7 @@ static void free_all(struct keyed *gone)
   for (struct keyed *next; gone; gone = next) {
     next = gone->next;
     pool_free(gone->pool);
-    keyed_give(gone);
+    group_give_key(gone);
   }
 }
 
@@ -375,7 +375,7 @@ static void give_back(struct keyed **list, int32_t count)
 {
   for (int32_t i = 0; i < count; i++) {
     pool_free(list[i]->pool);
-    keyed_give(list[i]);
+    group_give_key(list[i]);
   }
   free(list);
 }
@@ -474,7 +474,7 @@ void pool_group_free(pool_group_t *group)
   group_close(&group->table);
   for (struct keyed *keyed; (keyed = group_take_any(&group->table));) {
     pool_free(keyed->pool);
-    keyed_give(keyed);
+    group_give_key(keyed);
   }
   group_end(&group->table);
   free_group(group);

@@ -294,7 +294,7 @@ static struct keyed *make_keyed(const void *key, size_t size, uint64_t hash)
   return keyed;
 }
 
-void keyed_give(struct keyed *keyed)
+void group_give_key(struct keyed *keyed)
 {
   if (atomic_fetch_sub(&keyed->users, 1) == 1)
     free(keyed);
@@ -427,7 +427,7 @@ bool group_made(struct group *group, struct keyed *keyed, struct pool *pool, con
   leave_making(making);
   pthread_mutex_unlock(&group->lock);
   if (!kept)
-    keyed_give(keyed);
+    group_give_key(keyed);
   return kept;
 }
 
@@ -475,7 +475,7 @@ static struct pool *take_gone(struct group *group, bool *told)
   struct pool *pool = keyed->pool;
   group->gone = keyed->next;
   *told = keyed->told;
-  keyed_give(keyed);
+  group_give_key(keyed);
   return pool;
 }
 
@@ -548,7 +548,7 @@ static void forget_making(struct group *group)
       continue;
     take_out(group, keyed);
     free(keyed->making);
-    keyed_give(keyed);
+    group_give_key(keyed);
   }
 }
 

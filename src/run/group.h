@@ -68,7 +68,7 @@ enum group_found group_find(struct group *group, const void *key, size_t size, i
 bool group_made(struct group *group, struct keyed *keyed, struct pool *pool, const pool_error_t *error);
 
 /* Gives a key back: one that was let go of, or is in a list. */
-void keyed_give(struct keyed *keyed);
+void group_give_key(struct keyed *keyed);
 
 /* All that have a pool, each with a reference of it.  A key stays as long as it is in a list, though it may be let go of
    meanwhile.  NULL: without memory.  Freed by the caller, who gives the keys back. */
