@@ -275,6 +275,17 @@ static struct sockaddr_un address_of(const char *name, const char *suffix)
   return address;
 }
 
+/* Somebody listens there, who has this number too: it would be seen no more. */
+static bool is_taken(void)
+{
+  struct sockaddr_un address = address_of(server.name, "");
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  bool taken = fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
+  if (fd >= 0)
+    close(fd);
+  return taken;
+}
+
 /* The socket gets its name when it listens, so that a reader never takes it for that of a process that is gone. */
 static bool bind_listener(void)
 {
@@ -316,6 +327,11 @@ static bool start(char *problem, size_t room)
     return false;
   server.process = getpid();
   snprintf(server.name, sizeof server.name, "%ld", (long)server.process);
+  if (is_taken()) {
+    snprintf(problem, room, MESSAGE("another copy of libpool in this process has the socket for poolctl already"));
+    close_all();
+    return false;
+  }
   server.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (server.listener < 0 || !bind_listener()) {
     snprintf(problem, room, MESSAGE("no socket for poolctl: %s"), strerror(errno));

@@ -5,7 +5,10 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <pool/api.h>
 
@@ -66,9 +69,37 @@ static void test_copies__do_not_mix(void **state)
   }
 }
 
+/* A process has one socket, so the second copy says that it has none: it does not take that of the first. */
+static void test_copies__the_second_does_not_take_the_socket_of_the_first(void **state)
+{
+  (void)state;
+  char folder[] = "/tmp/libpool-copies-XXXXXX", path[100];
+  struct stat first, second;
+  pool_error_t error = POOL_ERROR_INIT;
+  const pool_api_t *apis[2] = {pool_get_api(POOL_API_VERSION), load()};
+  assert_non_null(mkdtemp(folder));
+  assert_int_equal(setenv("XDG_RUNTIME_DIR", folder, 1), 0);
+  snprintf(path, sizeof path, "%s/libpool/%d", folder, (int)getpid());
+  assert_int_equal(apis[0]->expose(NULL, NULL), 0);
+  assert_int_equal(stat(path, &first), 0);
+  assert_int_equal(apis[1]->expose(NULL, &error), POOL_E_SYSTEM);
+  assert_non_null(strstr(error.message, "another copy of libpool in this process"));
+  assert_int_equal(stat(path, &second), 0);
+  assert_int_equal(second.st_ino, first.st_ino);
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(apis[1]->expose(NULL, NULL), 0); /* one that nobody listens at hinders nobody */
+  assert_int_equal(unlink(path), 0);
+  *strrchr(path, '/') = 0;
+  assert_int_equal(rmdir(path), 0);
+  assert_int_equal(rmdir(folder), 0);
+}
+
 int main(int count, char **arguments)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_copies__do_not_mix)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_copies__do_not_mix),
+      cmocka_unit_test(test_copies__the_second_does_not_take_the_socket_of_the_first),
+  };
   if (count != 2) {
     fprintf(stderr, "usage: %s LIBPOOL\n", arguments[0]);
     return 2;
