@@ -251,6 +251,23 @@ struct pool_budget {
   struct budget_wish wish;
 };
 
+/* What engines and `seen` wait for are cancellation points. */
+static int look_uncancelled(struct pool_budget *budget, pool_budget_stats_t *stats, pool_budget_seen_fn *seen,
+                            void *user, pool_error_t *error)
+{
+  int cancel_state = cancel_hold();
+  int code = budget->engine.look(budget->ledger, stats, seen, user, clock_deadline(LOOK_MS), error);
+  cancel_release(cancel_state);
+  return code;
+}
+
+static void close_ledger(struct pool_budget *budget)
+{
+  int cancel_state = cancel_hold();
+  budget->engine.close(budget->ledger);
+  cancel_release(cancel_state);
+}
+
 static int open_ledger(struct pool_budget *budget, pool_error_t *error)
 {
   const struct budget_place *place = &budget->wish.place;
@@ -261,9 +278,9 @@ static int open_ledger(struct pool_budget *budget, pool_error_t *error)
   int code = budget->engine.open(&theirs, &budget->ledger, error);
   if (code)
     return code;
-  code = budget->engine.look(budget->ledger, &stats, NULL, NULL, clock_deadline(LOOK_MS), error);
+  code = look_uncancelled(budget, &stats, NULL, NULL, error);
   if (code)
-    budget->engine.close(budget->ledger);
+    close_ledger(budget);
   return code;
 }
 
@@ -294,7 +311,7 @@ int pool_budget_stats(pool_budget_t *budget, pool_budget_stats_t *stats, pool_er
   int code = sized_check(stats->size, BUDGET_STATS_SIZES);
   if (code)
     return error_set(error, code, 0, "pool_budget_stats_t: %s", pool_strerror(code));
-  code = budget->engine.look(budget->ledger, &all, NULL, NULL, clock_deadline(LOOK_MS), error);
+  code = look_uncancelled(budget, &all, NULL, NULL, error);
   return code ? code : sized_write(stats, &all, BUDGET_STATS_SIZES);
 }
 
@@ -303,14 +320,14 @@ int pool_budget_members(pool_budget_t *budget, pool_budget_seen_fn *seen, void *
   pool_budget_stats_t all = POOL_BUDGET_STATS_INIT;
   if (!budget || !seen)
     return error_set(error, POOL_E_INVALID, 0, "%s is NULL", budget ? "seen" : "budget");
-  return budget->engine.look(budget->ledger, &all, seen, user, clock_deadline(LOOK_MS), error);
+  return look_uncancelled(budget, &all, seen, user, error);
 }
 
 void pool_budget_close(pool_budget_t *budget)
 {
   if (!budget)
     return;
-  budget->engine.close(budget->ledger);
+  close_ledger(budget);
   budget_wish_free(&budget->wish);
   free(budget);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "base/forks.h"
 #include "base/sized.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "run/event.h"
 #include "run/group.h"
 
@@ -235,8 +237,9 @@ static int prepare(struct pool_group *group, const void *key, size_t size, const
                    *why.message ? why.message : "prepare failed without saying why");
 }
 
-/* This thread makes the pool of a key. */
-static int make(struct pool_group *group, struct keyed *keyed, const struct ask *ask, const char *name, pool_t **pool)
+/* This thread makes the pool of a key; others wait for it. */
+static int make_uncancelled(struct pool_group *group, struct keyed *keyed, const struct ask *ask, const char *name,
+                            pool_t **pool)
 {
   pool_error_t error = POOL_ERROR_INIT;
   pool_t *made = NULL;
@@ -252,6 +255,14 @@ static int make(struct pool_group *group, struct keyed *keyed, const struct ask 
     return code;
   pool_free(made);
   return error_set(NULL, POOL_E_CLOSED, 0, "the group is closed");
+}
+
+static int make(struct pool_group *group, struct keyed *keyed, const struct ask *ask, const char *name, pool_t **pool)
+{
+  int cancel_state = cancel_hold();
+  int code = make_uncancelled(group, keyed, ask, name, pool);
+  cancel_release(cancel_state);
+  return code;
 }
 
 static int check_key(const struct pool_group *group, const void *key, size_t size)
@@ -307,6 +318,21 @@ static int64_t left_ms(int64_t deadline_ns)
   return deadline_ns == POOL_NO_DEADLINE ? -1 : left > 0 ? (left + 999999) / 1000000 : 0;
 }
 
+static void give_pool_back(void *pool)
+{
+  pool_free(pool);
+}
+
+/* Gives the pool back, also where the thread is cancelled while it sleeps. */
+static pool_lease_t get_of(pool_t *pool, int64_t timeout_ms)
+{
+  pool_lease_t lease;
+  pthread_cleanup_push(give_pool_back, pool);
+  lease = pool_get_for(pool, timeout_ms);
+  pthread_cleanup_pop(1);
+  return lease;
+}
+
 pool_lease_t pool_group_get(pool_group_t *group, const void *key, size_t key_size, int64_t timeout_ms)
 {
   pool_t *pool = NULL;
@@ -316,9 +342,7 @@ pool_lease_t pool_group_get(pool_group_t *group, const void *key, size_t key_siz
   int code = pool_of(group, &(struct ask){key, key_size, NULL}, deadline_ns, &pool);
   if (code)
     return code;
-  pool_lease_t lease = pool_get_for(pool, left_ms(deadline_ns));
-  pool_free(pool);
-  return lease;
+  return get_of(pool, left_ms(deadline_ns));
 }
 
 /* ---- the step API ---- */
@@ -431,9 +455,11 @@ int pool_group_keys(pool_group_t *group, pool_group_seen_fn *seen, void *user)
   struct keyed **list = list_of(group, &count);
   if (!list)
     return POOL_E_NOMEM;
+  int cancel_state = cancel_hold();
   for (int32_t i = 0; i < count && result == 0; i++)
     result = seen(user, list[i]->key, list[i]->size, list[i]->pool);
   give_back(list, count);
+  cancel_release(cancel_state);
   return result ? result : count;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads that are cancelled while they use a pool: no connection, place or wait is lost with them. */
+#include <pool/group.h>
+
 #include "support.h"
 
 #include <limits.h>
@@ -344,6 +346,84 @@ static void test_cancel__a_get_inside_a_callback_is_no_cancellation_point(void *
   pool_free(pools[0]);
 }
 
+/* ---- groups ---- */
+
+static pool_group_t *group_of(struct fake *fake, pool_group_prepare_fn *prepare)
+{
+  pool_config_t settings = capped(1);
+  pool_group_config_t config = POOL_GROUP_CONFIG_INIT;
+  pool_vtable_t vtable = fake_vtable();
+  pool_group_t *group = NULL;
+  fake_init(fake);
+  config.settings = &settings;
+  config.vtable = &vtable;
+  config.context = fake;
+  config.prepare = prepare;
+  config.max_keys = 1;
+  assert_int_equal(pool_group_create(&config, &group, NULL), 0);
+  return group;
+}
+
+static void *get_and_put_key(void *group)
+{
+  pool_lease_t lease = pool_group_get(group, "key", 3, -1);
+  must(lease > 0 && pool_put(lease) == 0);
+  return NULL;
+}
+
+static void finish_group(struct fake *fake, pool_group_t *group)
+{
+  assert_int_equal(pool_group_close(group, 10000), 0);
+  pool_group_free(group);
+  assert_int_equal(fake->open_now, 0);
+}
+
+static void test_cancel__of_a_get_by_key_keeps_no_key(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_group_t *group = group_of(&fake, NULL);
+  pool_group_stats_t sums = POOL_GROUP_STATS_INIT;
+  pool_lease_t lease = pool_group_get(group, "key", 3, -1);
+  pthread_t thread = thread_start(get_and_put_key, group);
+  wait_until(pool_group_stats(group, &sums) == 0 && sums.waiting == 1);
+  cancel(thread);
+  assert_int_equal(pool_mark_unusable(lease), 0);
+  assert_int_equal(pool_put(lease), 0);
+  wait_until(pool_group_stats(group, &sums) == 0 && sums.open == 0);
+  lease = pool_group_get(group, "other", 5, 0); /* there is room for one, and nobody has the first */
+  assert_true(lease > 0);
+  assert_int_equal(pool_put(lease), 0);
+  finish_group(&fake, group);
+}
+
+static struct gate preparing;
+
+static int prepare_by_waiting(void *context, const void *key, size_t size, pool_config_t *settings,
+                              pool_vtable_t *vtable, void **key_context, pool_error_t *error)
+{
+  (void)context, (void)key, (void)size, (void)settings, (void)vtable, (void)key_context, (void)error;
+  point(&preparing);
+  return 0;
+}
+
+static void test_cancel__in_prepare_the_pool_of_the_key_is_made(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_group_t *group = group_of(&fake, prepare_by_waiting);
+  gate_init(&preparing, false);
+  pthread_t thread = thread_start(get_and_put_key, group);
+  wait_until(gate_waiting(&preparing) == 1);
+  assert_int_equal(pthread_cancel(thread), 0);
+  gate_set(&preparing, true);
+  assert_null(thread_end(thread));
+  pool_lease_t lease = pool_group_get(group, "key", 3, 0);
+  assert_true(lease > 0);
+  assert_int_equal(pool_put(lease), 0);
+  finish_group(&fake, group);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -356,6 +436,8 @@ int main(void)
       cmocka_unit_test(test_cancel__in_reset_or_close_loses_no_place),
       cmocka_unit_test(test_cancel__in_a_call_leaves_the_connection_whole),
       cmocka_unit_test(test_cancel__a_get_inside_a_callback_is_no_cancellation_point),
+      cmocka_unit_test(test_cancel__of_a_get_by_key_keeps_no_key),
+      cmocka_unit_test(test_cancel__in_prepare_the_pool_of_the_key_is_made),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
