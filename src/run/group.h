@@ -70,8 +70,8 @@ bool group_made(struct group *group, struct keyed *keyed, struct pool *pool, con
 /* Gives a key back: one that was let go of, or is in a list. */
 void group_give_key(struct keyed *keyed);
 
-/* All that have a pool, each with a reference of it.  A key stays as long as it is in a list, though it may be let go of
-   meanwhile.  NULL: without memory.  Freed by the caller, who gives the keys back. */
+/* All that have a pool, each with a reference of it.  A key stays as long as it is in a list, though it may be let go
+   of meanwhile.  NULL: without memory.  Freed by the caller, who gives the keys back. */
 struct keyed **group_list(struct group *group, int32_t *count);
 
 /* From now on nobody finds or makes a pool. */

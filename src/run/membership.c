@@ -503,8 +503,8 @@ static bool is_to_hear(const struct budget *budget, const struct member *member)
   return member->asked && budget->ledger && (is_local(member) || !budget->cut_off);
 }
 
-/* Tells the ledger that a member is no more.  Leaves the lock meanwhile; the member stays, for it does not rest.  False:
-   the ledger is to be told later. */
+/* Tells the ledger that a member is no more.  Leaves the lock meanwhile; the member stays, for it does not rest.
+   False: the ledger is to be told later. */
 static bool tell_ledger(struct budget *budget, const struct member *member)
 {
   pool_error_t error = POOL_ERROR_INIT;

@@ -922,7 +922,8 @@ static void test_ctl__a_process_that_does_not_answer_is_not_waited_for(void **st
   forget("999999992");
 }
 
-/* Connections that a process has not accepted, as those of poolctl that have given it up, until the system takes no more. */
+/* Connections that a process has not accepted, as those of poolctl that have given it up, until it has room for no
+   more. */
 static int crowd_as(const char *name, int *fds, int room)
 {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
