@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,28 +124,41 @@ static bool reserve(int fd)
   return error == 0;
 }
 
-/* Gives a file its name.  False: errno says why; there may be another of that name. */
-static bool name_file(int fd, const char *path)
+/* A file that nobody meets, and how its maker finds it.  It has no name, so none is left where its process ends
+   meanwhile.  Where there is no such file (gVisor), or no /proc that leads to it, it has a name that no other has. */
+static int make_file(char *own, size_t room, bool *named)
 {
-  char own[40];
-  snprintf(own, sizeof own, "/proc/self/fd/%d", fd);
-  return linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
+  uint64_t number = 0;
+  int fd = open(FOLDER, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+  snprintf(own, room, "/proc/self/fd/%d", fd);
+  *named = fd < 0 || access(own, F_OK) != 0;
+  if (!*named)
+    return fd;
+  if (fd >= 0)
+    close(fd);
+  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+    number = (uint64_t)clock_now();
+  snprintf(own, room, FOLDER "/.libpool.%ld.%016llx", (long)getpid(), (unsigned long long)number);
+  return open(own, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-/* Makes a board without a name, begins it, and gives it its name, unless another was faster.  So nobody meets one that
-   is not complete, and none is left where its process ends meanwhile. */
+/* Makes a board, begins it, and gives it its name, unless another was faster: nobody meets one that is not complete. */
 static int publish(const struct board_place *place, const char *path, pool_error_t *error)
 {
-  int fd = open(FOLDER, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+  char own[80];
+  bool named;
+  int fd = make_file(own, sizeof own, &named);
   if (fd < 0)
     return error_set(error, POOL_E_SYSTEM, errno, "%s: %s", FOLDER, strerror(errno));
   struct board *board = reserve(fd) ? map(fd) : NULL;
   if (board)
     board_begin(board, place->limit, true);
-  bool done = board && (name_file(fd, path) || errno == EEXIST);
+  bool done = board && (linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 || errno == EEXIST);
   int code = done ? 0 : error_set(error, POOL_E_SYSTEM, errno, "%s: %s", path, strerror(errno));
   if (board)
     munmap(board, board_size());
+  if (named)
+    unlink(own);
   close(fd);
   return code;
 }

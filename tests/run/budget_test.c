@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Budgets that this machine keeps: pools of one process, and processes of one user, share a limit. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -505,14 +506,20 @@ static void test_budget__a_file_that_others_may_write_is_refused(void **state)
 
 #define NO_MOUNT 77
 
+/* This process has a /dev/shm of its own. */
+static bool leave_memory(const char *options)
+{
+  return unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) == 0 &&
+         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+         mount("none", "/dev/shm", "tmpfs", 0, options) == 0;
+}
+
 /* A process whose /dev/shm has room for one page. */
 static int live_without_room(void)
 {
   struct diary diary;
   pool_config_t config = POOL_CONFIG_INIT;
-  if (unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0 ||
-      mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-      mount("none", "/dev/shm", "tmpfs", 0, "nr_blocks=1") != 0)
+  if (!leave_memory("nr_blocks=1"))
     return NO_MOUNT;
   diary_init(&diary, &config);
   config.budget_floor = 1;
@@ -523,18 +530,52 @@ static int live_without_room(void)
   return 0;
 }
 
-static void test_budget__a_ledger_for_which_there_is_no_room_is_told_and_ends_no_process(void **state)
+static int count_files(const char *folder)
 {
-  (void)state;
+  int count = 0;
+  DIR *entries = opendir(folder);
+  must(entries != NULL);
+  for (struct dirent *entry; (entry = readdir(entries));)
+    count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+  closedir(entries);
+  return count;
+}
+
+/* A process in which nothing leads to a file that has no name. */
+static int live_without_proc(void)
+{
+  if (!leave_memory("") || mount("none", "/proc", "tmpfs", 0, "") != 0)
+    return NO_MOUNT;
+  pool_t *pool = start(0, host_url, NULL);
+  pool_lease_t lease = pool_get(pool);
+  must(lease > 0 && pool_put(lease) == 0);
+  must(count_files("/dev/shm") == 1);
+  return 0;
+}
+
+static void lives(int (*life)(void))
+{
   int status;
   pid_t child = fork();
   if (child == 0)
-    _exit(live_without_room());
+    _exit(life());
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_true(WIFEXITED(status));
   if (WEXITSTATUS(status) == NO_MOUNT)
     skip();
   assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_budget__a_ledger_for_which_there_is_no_room_is_told_and_ends_no_process(void **state)
+{
+  (void)state;
+  lives(live_without_room);
+}
+
+static void test_budget__a_ledger_is_made_where_nothing_leads_to_a_file_without_a_name(void **state)
+{
+  (void)state;
+  lives(live_without_proc);
 }
 
 /* ---- processes ---- */
@@ -818,6 +859,7 @@ int main(void)
       NAMED(test_budget__a_file_that_is_no_ledger_is_refused_and_stays),
       NAMED(test_budget__a_file_that_others_may_write_is_refused),
       NAMED(test_budget__a_ledger_for_which_there_is_no_room_is_told_and_ends_no_process),
+      NAMED(test_budget__a_ledger_is_made_where_nothing_leads_to_a_file_without_a_name),
       NAMED(test_budget__a_process_that_is_killed_gives_back),
       NAMED(test_budget__a_pool_whose_share_is_none_sees_that_a_process_was_killed),
       NAMED(test_budget__a_child_of_fork_is_a_new_member),
