@@ -528,19 +528,20 @@ static void say_goodbye(struct budget *budget, struct member *member)
   free(member);
 }
 
-/* A pool that has and wants nothing.  It rests when the ledger knows it no more; by then it may want something. */
+/* A pool that has and wants nothing.  First the ledger forgets it; then it rests, unless it wants something by then. */
 static void let_rest(struct budget *budget, struct member *member)
 {
-  bool hears = is_to_hear(budget, member);
-  if (hears && !tell_ledger(budget, member))
+  if (is_to_hear(budget, member)) {
+    if (tell_ledger(budget, member))
+      member->asked = false;
     return;
+  }
   member->asked = member->told = false;
   member->ends_ns = member->fell_ns = 0;
   member->said = (struct demand){0};
   member->answer.pressed = 0;
   atomic_store(&member->lost, false);
-  if (!hears)
-    set_rest(budget, member, true);
+  set_rest(budget, member, true);
 }
 
 /* Asks for one member.  The members may be others when the lock is taken again. */
