@@ -55,17 +55,18 @@ else()
   message(STATUS "The driver postgres is left out: it needs libpq 14 or newer (Debian: apt-get install libpq-dev)")
 endif()
 
+pkg_check_modules(openssl IMPORTED_TARGET openssl>=1.1.1)
 pkg_check_modules(libmariadb IMPORTED_TARGET libmariadb>=3.3)
-if(libmariadb_FOUND)
-  pool_driver(mysql TITLE "MySQL and MariaDB servers" LIBRARIES PkgConfig::libmariadb
+if(libmariadb_FOUND AND openssl_FOUND)
+  pool_driver(mysql TITLE "MySQL and MariaDB servers" LIBRARIES PkgConfig::libmariadb PkgConfig::openssl
               SOURCES call cancel column dial fault handshake limit mysql number options parameters progress query reply
                       row session)
 else()
-  message(STATUS "The driver mysql is left out: it needs libmariadb 3.3 or newer (Debian: apt-get install libmariadb-dev)")
+  message(STATUS "The driver mysql is left out: it needs libmariadb 3.3 and OpenSSL 1.1.1 or newer "
+                 "(Debian: apt-get install libmariadb-dev)")
 endif()
 
 # Streams that may be encrypted, for the drivers that have such.
-pkg_check_modules(openssl IMPORTED_TARGET openssl>=1.1.1)
 if(openssl_FOUND)
   add_library(pool_driver_wire STATIC drivers/support/servers.c drivers/support/tls.c drivers/support/wire.c)
   target_link_libraries(pool_driver_wire PUBLIC pool_driver_support PkgConfig::openssl)

@@ -11,7 +11,7 @@ endif()
 
 add_executable(mysql_test drivers/mysql_test.c drivers/callers.c drivers/impostor.c drivers/mysql_server.c
                drivers/opened.c drivers/phases.c drivers/proxy.c drivers/server.c)
-target_link_libraries(mysql_test PRIVATE pool_test_support pool PkgConfig::libmariadb)
+target_link_libraries(mysql_test PRIVATE pool_test_support pool PkgConfig::libmariadb PkgConfig::openssl)
 add_dependencies(mysql_test pool_mysql)
 add_test(NAME mysql COMMAND mysql_test)
 set_tests_properties(mysql PROPERTIES LABELS drivers TIMEOUT 300

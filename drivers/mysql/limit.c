@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 
@@ -37,8 +38,10 @@ void limit_begin(MYSQL *mysql, int64_t deadline_ns)
     limit_expect_tls(mysql);
 }
 
+/* OpenSSL asks for no wait where the thread has an error already, whoever left it; and the library forgets none. */
 void limit_expect_tls(MYSQL *mysql)
 {
+  ERR_clear_error();
   limit.tls = true;
   set_blocking(mysql, false);
 }
@@ -46,6 +49,8 @@ void limit_expect_tls(MYSQL *mysql)
 bool limit_end(MYSQL *mysql)
 {
   limit.under_way = false;
+  if (limit.tls)
+    ERR_clear_error();
   if (limit.tls && mysql)
     set_blocking(mysql, true);
   return limit.passed;

@@ -16,7 +16,8 @@
  *
  * TLS.  OpenSSL reads from the socket itself, and asks for a wait only where the socket does not block.  So the socket
  * of such a connection does not block while a limit is under way, and blocks otherwise: the library waits for the wrong
- * event when a long write of the user's would block.
+ * event when a long write of the user's would block.  What the thread has of OpenSSL's errors is forgotten when
+ * such a limit begins, as libpq does, and when it ends: the program's own TLS would take them for its own.
  */
 #ifndef LIMIT_H
 #define LIMIT_H

@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <pool/driver.h>
 
 #include "callers.h"
@@ -991,6 +993,44 @@ static void test_tls_checks_the_certificate_as_the_url_says(void **state)
   expect_tls("127.0.0.1", "ssl_mode=%s", "disabled", "plain");
 }
 
+/* As every program does that reads a file of certificates to its end. */
+static void leave_an_error_of_openssl(void)
+{
+  BIO *nothing = BIO_new_mem_buf("", 0);
+  assert_null(PEM_read_bio_X509(nothing, NULL, NULL, NULL));
+  BIO_free(nothing);
+  assert_int_not_equal(ERR_peek_error(), 0);
+}
+
+static void test_an_error_that_the_program_left_in_openssl_is_none_of_a_connection(void **state)
+{
+  char parameters[160];
+  (void)state;
+  snprintf(parameters, sizeof parameters, "ssl_mode=verify_ca&ssl_ca=%s&pool.check_after_ms=0", server.authority);
+  pool_t *pool = pool_with(parameters);
+  leave_an_error_of_openssl();
+  pool_lease_t lease = get_lease(pool);
+  unsigned long id = id_of(lease);
+  leave_an_error_of_openssl();
+  expect_call(lease, "SELECT SLEEP(0.01)", "[]", 0, "[[0]]");
+  leave_an_error_of_openssl();
+  put_lease(lease); /* resets it */
+  leave_an_error_of_openssl();
+  lease = get_lease(pool); /* checks it */
+  assert_int_equal(id_of(lease), id);
+  put_lease(lease);
+  end_pool(pool);
+}
+
+static void test_no_error_of_openssl_is_left_to_the_program(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("ssl_mode=required&ssl_cipher=none-such");
+  expect_no_lease(pool_get(pool), POOL_E_OPEN, "no cipher match");
+  assert_int_equal(ERR_peek_error(), 0);
+  end_pool(pool);
+}
+
 /* ---- tests: what is no server ---- */
 
 #define LONG_PASSWORD     1u
@@ -1700,6 +1740,8 @@ int main(void)
       cmocka_unit_test(test_a_server_that_hangs_keeps_nobody_beyond_his_deadline),
       cmocka_unit_test(test_the_next_server_is_tried_when_one_is_dead_or_silent),
       cmocka_unit_test(test_tls_checks_the_certificate_as_the_url_says),
+      cmocka_unit_test(test_an_error_that_the_program_left_in_openssl_is_none_of_a_connection),
+      cmocka_unit_test(test_no_error_of_openssl_is_left_to_the_program),
       cmocka_unit_test(test_what_is_no_server_is_an_error_in_time),
       cmocka_unit_test(test_an_open_that_is_late_says_in_which_phase),
       cmocka_unit_test(test_an_open_says_its_phases),
