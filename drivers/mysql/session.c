@@ -154,11 +154,22 @@ static bool put_back(MYSQL *mysql, const struct options *options)
   }
 }
 
-static int reset_in_time(MYSQL *mysql, const struct options *options, int64_t deadline_ns, pool_error_t *error)
+/* What libmariadb keeps of a user: his functions, and what they are called with, may be gone. */
+static void forget_user(MYSQL *mysql)
 {
   const my_bool no = 0;
-  bool anew = options->reset == RESET_CONNECTION || options->reset == RESET_CHANGE_USER;
   mysql_optionsv(mysql, MYSQL_OPT_RECONNECT, &no);
+  mysql_set_local_infile_default(mysql);
+  mysql_optionsv(mysql, MYSQL_PROGRESS_CALLBACK, NULL);
+#if MARIADB_PACKAGE_VERSION_ID > 30301
+  mysql_optionsv(mysql, MARIADB_OPT_STATUS_CALLBACK, NULL, NULL);
+#endif
+}
+
+static int reset_in_time(MYSQL *mysql, const struct options *options, int64_t deadline_ns, pool_error_t *error)
+{
+  bool anew = options->reset == RESET_CONNECTION || options->reset == RESET_CHANGE_USER;
+  forget_user(mysql);
   limit_begin(mysql, deadline_ns);
   bool back = put_back(mysql, options);
   int code = back && anew ? run_init_statement(mysql, options, error) : 0;

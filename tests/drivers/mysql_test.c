@@ -619,6 +619,85 @@ static void test_a_session_is_put_back(void **state)
   }
 }
 
+/* ---- functions of a user ---- */
+
+static _Atomic int functions_called;
+
+static int begin_file(void **file, const char *name, void *user)
+{
+  (void)name;
+  *file = user;
+  atomic_fetch_add(&functions_called, 1);
+  return 0;
+}
+
+static int read_file(void *file, char *bytes, unsigned size)
+{
+  (void)file, (void)bytes, (void)size;
+  return 0;
+}
+
+static void end_file(void *file)
+{
+  (void)file;
+}
+
+static int say_error(void *file, char *text, unsigned size)
+{
+  (void)file, (void)text, (void)size;
+  return 0;
+}
+
+static void hear_progress(const MYSQL *mysql, unsigned stage, unsigned stages, double progress, const char *text,
+                          unsigned size)
+{
+  (void)mysql, (void)stage, (void)stages, (void)progress, (void)text, (void)size;
+  atomic_fetch_add(&functions_called, 1);
+}
+
+#if MARIADB_PACKAGE_VERSION_ID > 30301
+static void hear_status(void *user, enum enum_mariadb_status_info type, ...)
+{
+  (void)user, (void)type;
+  atomic_fetch_add(&functions_called, 1);
+}
+#endif
+
+static void load_a_file(pool_lease_t lease)
+{
+  ask_lease(lease, "LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE shop.items (name)");
+}
+
+static void test_no_function_of_a_user_is_called_for_the_next(void **state)
+{
+  static const char *const resets[] = {"connection", "change_user", "rollback", "none"};
+  (void)state;
+  for (int i = 0; i < 4; i++) {
+    char parameters[80];
+    snprintf(parameters, sizeof parameters, "local_infile=1&reset=%s", resets[i]);
+    pool_t *pool = pool_with(parameters);
+    pool_lease_t lease = get_lease(pool);
+    MYSQL *mysql = pool_conn(lease);
+    unsigned long id = id_of(lease);
+    mysql_set_local_infile_handler(mysql, begin_file, read_file, end_file, say_error, &functions_called);
+    mysql_optionsv(mysql, MYSQL_PROGRESS_CALLBACK, hear_progress);
+#if MARIADB_PACKAGE_VERSION_ID > 30301
+    mysql_optionsv(mysql, MARIADB_OPT_STATUS_CALLBACK, hear_status, &functions_called);
+#endif
+    load_a_file(lease);
+    assert_int_not_equal(atomic_exchange(&functions_called, 0), 0);
+    put_lease(lease);
+    lease = get_lease(pool);
+    assert_int_equal(id_of(lease), id);
+    load_a_file(lease);
+    ask_lease(lease, "USE other");
+    assert_int_equal(atomic_load(&functions_called), 0);
+    assert_string_equal(mysql->db, "other"); /* the library itself still hears of it */
+    put_lease(lease);
+    end_pool(pool);
+  }
+}
+
 static void test_a_session_without_a_database_has_none_again(void **state)
 {
   char url[URL_SIZE];
@@ -1722,6 +1801,7 @@ int main(void)
       cmocka_unit_test(test_an_async_call_ends_once_with_its_reply),
       cmocka_unit_test(test_an_async_call_keeps_its_deadline),
       cmocka_unit_test(test_a_session_is_put_back),
+      cmocka_unit_test(test_no_function_of_a_user_is_called_for_the_next),
       cmocka_unit_test(test_a_session_without_a_database_has_none_again),
       cmocka_unit_test(test_a_user_that_was_changed_is_changed_back),
       cmocka_unit_test(test_a_transaction_is_rolled_back_by_the_cheap_reset_too),
