@@ -2,6 +2,7 @@
 #include "postgres/session.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 #include "postgres/fault.h"
 #include "support/deadline.h"
 #include "support/failure.h"
+
+/* libpq's own receiver of notices, which calls the processor: the same one for all connections. */
+static _Atomic(PQnoticeReceiver) usual_receiver;
 
 static void be_silent(void *user, const char *text)
 {
@@ -28,11 +32,13 @@ static void drop_notifications(PGconn *conn)
 
 void session_begin(PGconn *conn)
 {
+  atomic_store(&usual_receiver, PQsetNoticeReceiver(conn, NULL, NULL)); /* changes none */
   PQsetNoticeProcessor(conn, be_silent, NULL);
 }
 
 static void forget_user(PGconn *conn)
 {
+  PQsetNoticeReceiver(conn, atomic_load(&usual_receiver), NULL);
   PQsetNoticeProcessor(conn, be_silent, NULL);
   PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
   PQsetErrorContextVisibility(conn, PQSHOW_CONTEXT_ERRORS);

@@ -316,6 +316,44 @@ static void test_postgres__what_a_user_set_stays_unless_it_is_discarded(void **s
   }
 }
 
+static void hear_notice(void *heard, const PGresult *result)
+{
+  (void)result;
+  ++*(int *)heard;
+}
+
+static void hear_line_of_notice(void *heard, const char *text)
+{
+  (void)text;
+  ++*(int *)heard;
+}
+
+static void test_postgres__no_function_of_a_user_is_called_for_the_next(void **state)
+{
+  (void)state;
+  static const char *const resets[] = {"", "&reset=discard"};
+  static const char notice[] = "DO $$ BEGIN RAISE NOTICE 'heard'; END $$";
+  for (int i = 0; i < 2; i++) {
+    int heard = 0, heard_later = 0;
+    pool_t *pool = pool_with(resets[i]);
+    pool_lease_t lease = get_lease(pool);
+    int process = process_of(lease);
+    PQsetNoticeReceiver(pool_conn(lease), hear_notice, &heard);
+    execute(pool_conn(lease), notice);
+    assert_int_equal(heard, 1);
+    put_lease(lease);
+    lease = get_lease(pool);
+    assert_int_equal(process_of(lease), process);
+    execute(pool_conn(lease), notice);
+    assert_int_equal(heard, 1);
+    PQsetNoticeProcessor(pool_conn(lease), hear_line_of_notice, &heard_later); /* what libpq's own receiver calls */
+    execute(pool_conn(lease), notice);
+    assert_int_equal(heard_later, 1);
+    put_lease(lease);
+    end_pool(pool);
+  }
+}
+
 static void test_postgres__a_reset_that_fails_closes_the_connection(void **state)
 {
   (void)state;
@@ -1745,6 +1783,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__what_is_lent_is_clean),
       cmocka_unit_test(test_postgres__a_statement_that_was_left_is_cancelled),
       cmocka_unit_test(test_postgres__what_a_user_set_stays_unless_it_is_discarded),
+      cmocka_unit_test(test_postgres__no_function_of_a_user_is_called_for_the_next),
       cmocka_unit_test(test_postgres__a_reset_that_fails_closes_the_connection),
       cmocka_unit_test(test_postgres__a_terminated_session_is_not_lent_and_says_why),
       cmocka_unit_test(test_postgres__a_session_that_was_idle_for_too_long_is_not_lent),
