@@ -42,13 +42,20 @@ static bool await_cancelled(PGconn *conn, PGresult **result)
   return ended && settled;
 }
 
+/* libpq sees the end behind all that came before it. */
+static void shut_down(PGconn *conn)
+{
+  shutdown(PQsocket(conn), SHUT_RDWR);
+  while (PQstatus(conn) == CONNECTION_OK && PQconsumeInput(conn))
+    ;
+}
+
 static int expire(PGconn *conn, PGresult **result, pool_error_t *error)
 {
   if (await_cancelled(conn, result))
     return failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed, and the statement was cancelled");
   cancel_send_last(conn); /* the first request may have come before the statement, and the server goes on with that */
-  shutdown(PQsocket(conn), SHUT_RDWR);
-  PQconsumeInput(conn); /* libpq sees the end of the connection */
+  shut_down(conn);
   return failure_set(error, POOL_E_TIMEOUT, 0,
                      "the deadline passed, and the server did not end the statement; the connection was shut down");
 }

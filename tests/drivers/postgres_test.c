@@ -925,6 +925,7 @@ static void test_postgres__a_server_that_never_pauses_ends_nothing_but_the_time(
     if (code != POOL_E_TIMEOUT)
       fail_msg("message %zu: %d: %s", i, code, error.message);
     PQclear(result);
+    assert_int_equal(PQstatus(pool_conn(lease)), CONNECTION_BAD);
     put_lease(lease);
     end_pool(pool);
     impostor_stop(&hostile.impostor);
