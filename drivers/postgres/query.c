@@ -15,7 +15,7 @@
 
 #define GRACE_NS INT64_C(1000000000) /* for the server to end a statement that was cancelled */
 
-static int refuse(const PGconn *conn, const char *sql, pool_error_t *error)
+static int refuse(const PGconn *conn, const char *sql, int64_t deadline_ns, pool_error_t *error)
 {
   if (!conn || !sql)
     return failure_set(error, POOL_E_INVALID, 0, "%s is NULL", conn ? "sql" : "conn");
@@ -25,6 +25,8 @@ static int refuse(const PGconn *conn, const char *sql, pool_error_t *error)
     return failure_set(error, POOL_E_INVALID, 0,
                        "a command is under way on this connection: read its results until PQgetResult() returns NULL, "
                        "and leave pipeline mode");
+  if (deadline_is_past(deadline_ns))
+    return failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed before the statement was sent");
   return 0;
 }
 
@@ -34,7 +36,8 @@ static bool await_cancelled(PGconn *conn, PGresult **result)
 {
   int64_t until_ns = deadline_clock() + GRACE_NS;
   int requested = cancel_send(conn);
-  bool ended = exchange_finish(conn, until_ns, result) == OK && PQstatus(conn) == CONNECTION_OK;
+  bool ended = exchange_finish(conn, until_ns, result) == OK && PQstatus(conn) == CONNECTION_OK &&
+               PQtransactionStatus(conn) != PQTRANS_ACTIVE; /* as a COPY that has begun would be */
   if (requested < 0)
     return ended;
   bool settled = deadline_wait_ready(requested, POLLIN, until_ns) == OK;
@@ -50,10 +53,26 @@ static void shut_down(PGconn *conn)
     ;
 }
 
+static int judge_result(PGconn *conn, const PGresult *result, pool_error_t *error)
+{
+  if (!result)
+    return fault_of_connection(conn, POOL_E_BROKEN, NULL, error);
+  ExecStatusType status = PQresultStatus(result);
+  return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE ? fault_of_result(conn, result, error) : 0;
+}
+
+static bool was_cancelled(const PGresult *result)
+{
+  return fault_state(PQresultErrorField(result, PG_DIAG_SQLSTATE)) == POOL_POSTGRES_STATE('5', '7', '0', '1', '4');
+}
+
+/* A statement that had ended before the request came has done what it does, and says so. */
 static int expire(PGconn *conn, PGresult **result, pool_error_t *error)
 {
   if (await_cancelled(conn, result))
-    return failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed, and the statement was cancelled");
+    return was_cancelled(*result)
+               ? failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed, and the statement was cancelled")
+               : judge_result(conn, *result, error);
   cancel_send_last(conn); /* the first request may have come before the statement, and the server goes on with that */
   shut_down(conn);
   return failure_set(error, POOL_E_TIMEOUT, 0,
@@ -64,10 +83,7 @@ static int judge(PGconn *conn, enum outcome outcome, PGresult **result, pool_err
 {
   if (outcome == EXPIRED)
     return expire(conn, result, error);
-  if (outcome == FAILED || !*result)
-    return fault_of_connection(conn, POOL_E_BROKEN, NULL, error);
-  ExecStatusType status = PQresultStatus(*result);
-  return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE ? fault_of_result(conn, *result, error) : 0;
+  return judge_result(conn, outcome == OK ? *result : NULL, error);
 }
 
 int pool_postgres_query(PGconn *conn, const char *sql, int64_t deadline_ns, PGresult **result, pool_error_t *error)
@@ -77,7 +93,7 @@ int pool_postgres_query(PGconn *conn, const char *sql, int64_t deadline_ns, PGre
   error = error ? error : &unwanted;
   if (result)
     *result = NULL;
-  int code = refuse(conn, sql, error);
+  int code = refuse(conn, sql, deadline_ns, error);
   if (code)
     return code;
   bool blocks = exchange_begin(conn);

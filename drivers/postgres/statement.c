@@ -205,7 +205,7 @@ int statement_descriptor(const struct statement *statement)
 void statement_expire(struct statement *statement)
 {
   statement->code = failure_set(&statement->error, POOL_E_TIMEOUT, 0,
-                                "the deadline passed, and the statement was cancelled at the server");
+                                "the deadline passed, and the server was asked to cancel the statement");
   cancel(statement);
 }
 

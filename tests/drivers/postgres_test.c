@@ -1118,7 +1118,7 @@ static void test_postgres__a_call_ends_at_its_deadline_and_at_the_server(void **
   PGconn *conn = observer();
   pool_t *pool = pool_with("&pool.call_timeout_ms=100");
   pool_lease_t lease = get_lease(pool);
-  expect_failure(lease, "SELECT pg_sleep(100)", "", POOL_E_TIMEOUT, "cancelled at the server");
+  expect_failure(lease, "SELECT pg_sleep(100)", "", POOL_E_TIMEOUT, "asked to cancel the statement");
   wait_until(count_sleepers(conn) == 0);
   put_lease(lease);
   lease = get_lease(pool);
@@ -1333,6 +1333,73 @@ static void test_postgres__a_query_of_the_program_ends_at_its_deadline(void **st
   put_lease(lease);
   end_pool(pool);
   PQfinish(other);
+}
+
+static void test_postgres__a_query_whose_deadline_has_passed_is_not_sent(void **state)
+{
+  (void)state;
+  pool_error_t error = POOL_ERROR_INIT;
+  PGresult *result = NULL;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get_lease(pool);
+  PGconn *conn = pool_conn(lease);
+  assert_int_equal(pool_postgres_query(conn, "CREATE TEMP TABLE late (n int)", now_ns() - 1, &result, &error),
+                   POOL_E_TIMEOUT);
+  assert_non_null(strstr(error.message, "before the statement was sent"));
+  assert_null(result);
+  assert_int_equal(value(conn, "SELECT count(to_regclass('late'))"), 0);
+  put_lease(lease);
+  end_pool(pool);
+}
+
+/* Runs SQL that has ended at the server when its deadline passes, as all answers are late by then.  Where much else runs,
+   the cancel may be too slow for the session to go on: then it is another session's turn. */
+static int query_late(pool_t *pool, struct proxy *proxy, const char *sql, pool_lease_t *lease, PGresult **result)
+{
+  int code = 0;
+  for (int i = 0; i < 5; i++) {
+    *lease = get_lease(pool);
+    PGconn *conn = pool_conn(*lease);
+    proxy_do(proxy, PROXY_LATE);
+    code = pool_postgres_query(conn, sql, now_ns() + 20000000, result, NULL);
+    proxy_do(proxy, PROXY_PASS);
+    if (PQstatus(conn) == CONNECTION_OK)
+      break;
+    assert_int_equal(code, POOL_E_TIMEOUT);
+    assert_null(*result);
+    if (i < 4)
+      put_lease(*lease);
+  }
+  return code;
+}
+
+static void test_postgres__a_query_that_was_done_before_the_cancel_says_how_it_ended(void **state)
+{
+  (void)state;
+  struct proxy proxy;
+  char url[URL_SIZE];
+  PGresult *result = NULL;
+  pool_lease_t lease;
+  proxy_start(&proxy, postgres.port);
+  snprintf(url, sizeof url, "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=disable&gssencmode=disable",
+           proxy.port);
+  pool_t *pool = open_pool(url);
+  proxy.late_ms = 100;
+  assert_int_equal(query_late(pool, &proxy, "CREATE TEMP TABLE late (n int)", &lease, &result), 0);
+  assert_string_equal(PQcmdStatus(result), "CREATE TABLE");
+  PQclear(result);
+  assert_int_equal(value(pool_conn(lease), "SELECT count(to_regclass('late'))"), 1);
+  put_lease(lease);
+  assert_int_equal(query_late(pool, &proxy, "SELECT 1 / 0", &lease, &result), POOL_E_REMOTE);
+  assert_string_equal(PQresultErrorField(result, PG_DIAG_SQLSTATE), "22012");
+  PQclear(result);
+  put_lease(lease);
+  /* A COPY has begun, so no other statement could be sent. */
+  assert_int_equal(query_late(pool, &proxy, "COPY (SELECT 1) TO STDOUT", &lease, &result), POOL_E_TIMEOUT);
+  assert_int_equal(PQstatus(pool_conn(lease)), CONNECTION_BAD);
+  put_lease(lease);
+  end_pool(pool);
+  proxy_end(&proxy);
 }
 
 /* ---- the server ends and comes back ---- */
@@ -1823,6 +1890,8 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_cancel_meets_the_query_that_it_is_for_or_none),
       cmocka_unit_test(test_postgres__a_cancel_that_comes_before_its_statement_is_sent_again),
       cmocka_unit_test(test_postgres__a_query_of_the_program_ends_at_its_deadline),
+      cmocka_unit_test(test_postgres__a_query_whose_deadline_has_passed_is_not_sent),
+      cmocka_unit_test(test_postgres__a_query_that_was_done_before_the_cancel_says_how_it_ended),
       cmocka_unit_test(test_postgres__a_killed_server_costs_one_failed_check),
       cmocka_unit_test(test_postgres__threads_that_leave_anything_behind_meet_clean_connections),
       cmocka_unit_test(test_postgres__a_child_leaves_the_sessions_of_its_parent_alone),

@@ -27,11 +27,12 @@ extern "C" {
  *
  * Several statements may be in `sql`; the last result is stored.  After POOL_E_TIMEOUT the connection is good if
  * PQstatus() says so; else the server did not end the statement within a second, and the connection was shut down.
+ * A statement that the server had ended before the request to cancel it came is told as it ended, though it is late.
  *
  * Blocks: until the deadline, and up to a second after it for the server to end the statement.  Threads: any, for one
  * connection one at a time.  Ownership: PQclear() frees the result.  From a callback: yes.
  * Errors: POOL_E_REMOTE (the server refused; *result is its answer, and `native` of *error its SQLSTATE),
- * POOL_E_TIMEOUT, POOL_E_BROKEN (call pool_mark_broken() with the lease), POOL_E_INVALID (an argument is NULL, or
+ * POOL_E_TIMEOUT (nothing is sent if the deadline has passed before), POOL_E_BROKEN (call pool_mark_broken() with the lease), POOL_E_INVALID (an argument is NULL, or
  * results of an earlier command were not read), POOL_E_NOMEM.  Since 0.1.
  *
  * @param deadline_ns of CLOCK_MONOTONIC, or POOL_NO_DEADLINE
