@@ -85,6 +85,21 @@ int args_read(struct args *args, pool_bytes_t bytes, pool_error_t *error)
   return code;
 }
 
+static bool is_ascii(const char *text)
+{
+  while (*text && (unsigned char)*text < 0x80)
+    text++;
+  return !*text;
+}
+
+int args_beyond_ascii(const struct args *args)
+{
+  for (int i = 0; i < args->count; i++)
+    if (args->values[i] && !is_ascii(args->values[i]))
+      return i + 1;
+  return 0;
+}
+
 void args_free(struct args *args)
 {
   if (args->storage)

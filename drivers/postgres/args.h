@@ -21,6 +21,9 @@ struct args {
    freed. */
 int args_read(struct args *args, pool_bytes_t bytes, pool_error_t *error);
 
+/* The number of the first parameter that has not only ASCII characters, from 1.  0: there is none. */
+int args_beyond_ascii(const struct args *args);
+
 void args_free(struct args *args);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "postgres/args.h"
@@ -27,6 +28,20 @@ static int refuse_busy(PGconn *conn, pool_error_t *error)
   return 0;
 }
 
+/* The parameters are UTF-8.  A session with another encoding would take them for other characters, and store those. */
+static int refuse_misread(PGconn *conn, const struct args *args, pool_error_t *error)
+{
+  const char *encoding = PQparameterStatus(conn, "client_encoding");
+  bool changes = encoding && strcmp(encoding, "UTF8") != 0 && strcmp(encoding, "SQL_ASCII") != 0;
+  int number = changes ? args_beyond_ascii(args) : 0;
+  if (number == 0)
+    return 0;
+  return failure_set(error, POOL_E_UNSUPPORTED, 0,
+                     "not sent: parameter %d has characters that the session's client_encoding %.32s would change; "
+                     "use client_encoding=UTF8",
+                     number, encoding);
+}
+
 static int send_statement(PGconn *conn, const char *sql, const struct args *args, pool_error_t *error)
 {
   if (PQsendQueryParams(conn, sql, args->count, NULL, args->values, NULL, NULL, 0)) {
@@ -35,6 +50,15 @@ static int send_statement(PGconn *conn, const char *sql, const struct args *args
   }
   bool broken = PQstatus(conn) != CONNECTION_OK || PQtransactionStatus(conn) == PQTRANS_ACTIVE;
   return fault_of_connection(conn, broken ? POOL_E_BROKEN : POOL_E_NOMEM, "not sent", error);
+}
+
+static int begin_statement(struct statement *statement, const char *sql, const struct args *args, pool_error_t *error)
+{
+  statement->blocked = exchange_begin(statement->conn);
+  int code = send_statement(statement->conn, sql, args, error);
+  if (code)
+    exchange_end(statement->conn, statement->blocked);
+  return code;
 }
 
 int statement_start(struct statement *statement, PGconn *conn, const char *sql, pool_bytes_t bytes, size_t reply_limit,
@@ -48,10 +72,9 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
     code = args_read(&args, bytes, error);
   if (code)
     return code;
-  statement->blocked = exchange_begin(conn);
-  code = send_statement(conn, sql, &args, error);
-  if (code)
-    exchange_end(conn, statement->blocked);
+  code = refuse_misread(conn, &args, error);
+  if (code == 0)
+    code = begin_statement(statement, sql, &args, error);
   args_free(&args);
   return code;
 }

@@ -1112,6 +1112,26 @@ static void test_postgres__text_that_is_not_utf8_is_replaced(void **state)
   end_pool(pool);
 }
 
+static void test_postgres__a_parameter_that_the_session_would_misread_is_not_sent(void **state)
+{
+  (void)state;
+  static const char *const args[] = {"[\"a\", \"\u00e4\"]", "[\"a\", \"\\u00e4\"]", "[\"a\", [\"\u00e4\"]]"};
+  pool_t *pool = pool_with("&client_encoding=LATIN1");
+  pool_lease_t lease = get_lease(pool);
+  for (int i = 0; i < 3; i++)
+    expect_failure(lease, "SELECT $1::text || $2::text", args[i], POOL_E_UNSUPPORTED,
+                   "parameter 2 has characters that the session's client_encoding LATIN1 would change");
+  expect_failure(lease, "SELECT $1::text || $2::text", "[\"a\", \"b\"]", 0, "");
+  execute(pool_conn(lease), "SET client_encoding TO 'UTF8'");
+  for (int i = 0; i < 3; i++)
+    expect_failure(lease, "SELECT $1::text || $2::text", args[i], 0, "");
+  execute(pool_conn(lease), "SET client_encoding TO 'SQL_ASCII'"); /* the server takes the bytes as they are */
+  expect_reply(lease, "SELECT length($1::text) AS v", "[\"\u00e4\"]",
+               HEAD "\"int4\"],\"rows\":[[1]],\"command\":\"SELECT 1\",\"affected\":1}");
+  put_lease(lease);
+  end_pool(pool);
+}
+
 static void test_postgres__a_call_ends_at_its_deadline_and_at_the_server(void **state)
 {
   (void)state;
@@ -1883,6 +1903,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__errors_of_the_server_leave_the_connection_good),
       cmocka_unit_test(test_postgres__a_reply_has_a_limit),
       cmocka_unit_test(test_postgres__text_that_is_not_utf8_is_replaced),
+      cmocka_unit_test(test_postgres__a_parameter_that_the_session_would_misread_is_not_sent),
       cmocka_unit_test(test_postgres__a_call_ends_at_its_deadline_and_at_the_server),
       cmocka_unit_test(test_postgres__a_call_on_a_terminated_session_is_broken_and_suspects_the_others),
       cmocka_unit_test(test_postgres__many_calls_are_under_way_at_one_time),
