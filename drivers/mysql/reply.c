@@ -47,13 +47,11 @@ void reply_row(struct reply *reply)
 
 /* ---- values ---- */
 
+/* Servers that only speak the protocol have "-inf" among their numbers: that becomes a string. */
 static void add_number(struct json_text *text, const char *bytes, size_t size)
 {
-  bool minus = size > 0 && *bytes == '-';
-  json_text_add(text, bytes, minus);
-  bytes += minus, size -= minus;
   while (size > 1 && *bytes == '0' && bytes[1] >= '0' && bytes[1] <= '9')
-    bytes++, size--; /* of ZEROFILL */
+    bytes++, size--; /* of ZEROFILL, which has no sign */
   json_text_value(text, bytes, size);
 }
 

@@ -1380,6 +1380,46 @@ static void test_a_garbled_answer_breaks_the_connection(void **state)
   impostor_stop(&impostor);
 }
 
+static const char *const numbers_of_a_kind[] = {"-inf", "-nan", "--5", "-", "-\"x", "-0", "-1.5e-7", "-007", "007", ""};
+#define NUMBERS (sizeof numbers_of_a_kind / sizeof *numbers_of_a_kind)
+
+/* Lets anybody in, and answers the first command with a column of the type DOUBLE. */
+static void answer_with_numbers(struct impostor *impostor, int connection)
+{
+  static const char column[] = "\3def\0\0\0\1v\0\x0c\x3f\0\x20\0\0\0\5\0\0\x1f\0", end[] = "\xfe\0\0\2";
+  unsigned char number = 1;
+  if (!greet(connection, PLUGIN_AUTH) || !impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, 2, ok, sizeof ok);
+  if (!impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, number++, "\1", 1);
+  send_packet(connection, number++, column, sizeof column);
+  send_packet(connection, number++, end, sizeof end);
+  for (size_t i = 0; i < NUMBERS; i++) {
+    char row[32];
+    const char *text = numbers_of_a_kind[i];
+    send_packet(connection, number++, row, (size_t)snprintf(row, sizeof row, "%c%s", (char)strlen(text), text));
+  }
+  send_packet(connection, number++, end, sizeof end);
+  impostor_hear_all(impostor, connection);
+}
+
+static void test_a_number_that_is_none_leaves_the_reply_json(void **state)
+{
+  struct impostor impostor;
+  (void)state;
+  impostor_start(&impostor, answer_with_numbers);
+  pool_t *pool = pool_on(impostor.port, "reset=none");
+  pool_lease_t lease = get_lease(pool);
+  expect_call(lease, "SELECT v", "", 0,
+              "\"types\":[\"double\"],\"rows\":[[\"-inf\"],[\"-nan\"],[\"--5\"],[\"-\"],[\"-\\\"x\"],[-0],[-1.5e-7],"
+              "[\"-007\"],[7],[\"\"]],");
+  put_lease(lease);
+  end_pool(pool);
+  impostor_stop(&impostor);
+}
+
 static struct gate hearing;
 
 /* Lets anybody in, and hears nothing until the gate is open. */
@@ -1829,6 +1869,7 @@ int main(void)
       cmocka_unit_test(test_a_server_without_plugins_cannot_relax_tls),
       cmocka_unit_test(test_a_server_that_asks_for_the_password_in_clear_does_not_get_it),
       cmocka_unit_test(test_a_garbled_answer_breaks_the_connection),
+      cmocka_unit_test(test_a_number_that_is_none_leaves_the_reply_json),
       cmocka_unit_test(test_a_close_does_not_wait_for_room_to_say_good_bye),
       cmocka_unit_test(test_what_a_server_says_unasked_ends_the_connection),
       cmocka_unit_test(test_behind_a_balancer_no_statement_is_stopped),
