@@ -121,11 +121,17 @@ static bool restore_user(MYSQL *mysql, const struct options *options)
   return strcmp(mysql->user, options->user) == 0 || log_in_again(mysql, options);
 }
 
+/* Whether the library hears of it from the server when a statement chooses a database. */
+static bool hears_of_databases(const MYSQL *mysql)
+{
+  return mysql->server_capabilities & CLIENT_SESSION_TRACKING;
+}
+
 /* A session that has chosen a database can only have none by logging in again. */
 static bool restore_database(MYSQL *mysql, const struct options *options)
 {
   const char *now = mysql->db ? mysql->db : "", *wanted = options->database ? options->database : "";
-  if (strcmp(now, wanted) == 0)
+  if (hears_of_databases(mysql) && strcmp(now, wanted) == 0)
     return true;
   return *wanted ? mysql_select_db(mysql, wanted) == 0 : log_in_again(mysql, options);
 }

@@ -572,6 +572,15 @@ static void test_an_async_call_keeps_its_deadline(void **state)
 
 /* ---- tests: what is left behind ---- */
 
+static bool takes_several_statements(MYSQL *mysql)
+{
+  if (mysql_query(mysql, "DO 1; DO 2") != 0)
+    return false;
+  while (mysql_next_result(mysql) == 0)
+    ;
+  return true;
+}
+
 static void leave_everything_behind(MYSQL *mysql)
 {
   static const char *const statements[] = {"SET @left = 1",
@@ -585,6 +594,8 @@ static void leave_everything_behind(MYSQL *mysql)
                                            "INSERT INTO shop.items (name) VALUES ('left')"};
   for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
     ask(mysql, statements[i]);
+  assert_false(takes_several_statements(mysql));
+  assert_int_equal(mysql_set_server_option(mysql, MYSQL_OPTION_MULTI_STATEMENTS_ON), 0);
 }
 
 static void test_a_session_is_put_back(void **state)
@@ -612,6 +623,7 @@ static void test_a_session_is_put_back(void **state)
     assert_string_equal(ask(mysql, "SELECT DATABASE()"), "shop");
     assert_string_equal(ask(mysql, "SELECT @@autocommit"), "1");
     assert_string_equal(ask(mysql, "SELECT CURRENT_ROLE()"), i == 2 ? "NULL" : "clerk"); /* MariaDB keeps it */
+    assert_true(takes_several_statements(mysql)); /* and this */
     assert_string_equal(ask(mysql, "SELECT COUNT(*) FROM items"), "0");
     assert_int_equal(mysql_query(mysql, "SELECT * FROM left_behind"), 1);
     put_lease(lease);
@@ -1504,18 +1516,23 @@ static bool move(int from, int to)
 }
 
 /* Leads a connection to the server, which sees another port than the client's. */
-static void relay(struct impostor *impostor, int client)
+static void lead(int client, bool (*greet_client)(int upstream, int client))
 {
   struct sockaddr_in name = {
       .sin_family = AF_INET, .sin_port = htons((uint16_t)server.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int upstream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   struct pollfd set[] = {{.fd = client, .events = POLLIN}, {.fd = upstream, .events = POLLIN}};
-  (void)impostor;
-  bool open = connect(upstream, (struct sockaddr *)&name, sizeof name) == 0;
+  bool open = connect(upstream, (struct sockaddr *)&name, sizeof name) == 0 && greet_client(upstream, client);
   while (open && poll(set, 2, -1) > 0)
     open = (!set[0].revents || move(client, upstream)) && (!set[1].revents || move(upstream, client));
   close(upstream);
   relayed++;
+}
+
+static void relay(struct impostor *impostor, int client)
+{
+  (void)impostor;
+  lead(client, move);
 }
 
 static void test_behind_a_balancer_no_statement_is_stopped(void **state)
@@ -1533,6 +1550,49 @@ static void test_behind_a_balancer_no_statement_is_stopped(void **state)
   kill_session(id);
   end_pool(pool);
   impostor_stop(&balancer);
+}
+
+/* Hands on the server's greeting, which is one piece, without what this proxy does not know. */
+static bool greet_without_tracking(int upstream, int client)
+{
+  unsigned char greeting[256];
+  ssize_t size = recv(upstream, greeting, sizeof greeting, 0);
+  const unsigned char *version = greeting + 5, *end = size > 5 ? memchr(version, 0, (size_t)size - 5) : NULL;
+  if (!end)
+    return false;
+  greeting[end - greeting + 19] &= (unsigned char)~(CLIENT_SESSION_TRACKING >> 16);
+  return impostor_send(client, greeting, (size_t)size);
+}
+
+static void relay_without_tracking(struct impostor *impostor, int client)
+{
+  (void)impostor;
+  lead(client, greet_without_tracking);
+}
+
+static void test_behind_a_proxy_that_tracks_nothing_the_database_is_chosen_again(void **state)
+{
+  static const char *const resets[] = {"connection", "change_user", "rollback"};
+  struct impostor proxy;
+  (void)state;
+  impostor_start(&proxy, relay_without_tracking);
+  for (int i = 0; i < 6; i++) {
+    char url[URL_SIZE];
+    snprintf(url, sizeof url, "mysql://app:" PASSWORD "@127.0.0.1:%d/%s?reset=%s", proxy.port, i < 3 ? "shop" : "",
+             resets[i % 3]);
+    pool_t *pool = open_pool(url);
+    pool_lease_t lease = get_lease(pool);
+    unsigned long id = id_of(lease);
+    assert_false(((MYSQL *)pool_conn(lease))->server_capabilities & CLIENT_SESSION_TRACKING);
+    ask_lease(lease, "USE other");
+    put_lease(lease);
+    lease = get_lease(pool);
+    assert_int_equal(id_of(lease), id);
+    assert_string_equal(ask_lease(lease, "SELECT DATABASE()"), i < 3 ? "shop" : "NULL");
+    put_lease(lease);
+    end_pool(pool);
+  }
+  impostor_stop(&proxy);
 }
 
 /* ---- tests: fork and threads ---- */
@@ -1873,6 +1933,7 @@ int main(void)
       cmocka_unit_test(test_a_close_does_not_wait_for_room_to_say_good_bye),
       cmocka_unit_test(test_what_a_server_says_unasked_ends_the_connection),
       cmocka_unit_test(test_behind_a_balancer_no_statement_is_stopped),
+      cmocka_unit_test(test_behind_a_proxy_that_tracks_nothing_the_database_is_chosen_again),
       cmocka_unit_test(test_a_child_of_fork_has_connections_of_its_own),
       cmocka_unit_test(test_many_threads_use_few_connections),
       cmocka_unit_test(test_the_driver_says_what_it_is),

@@ -1372,8 +1372,8 @@ static void test_postgres__a_query_whose_deadline_has_passed_is_not_sent(void **
   end_pool(pool);
 }
 
-/* Runs SQL that has ended at the server when its deadline passes, as all answers are late by then.  Where much else runs,
-   the cancel may be too slow for the session to go on: then it is another session's turn. */
+/* Runs SQL that has ended at the server when its deadline passes, as all answers are late by then.  Where much else
+   runs, the cancel may be too slow for the session to go on: then it is another session's turn. */
 static int query_late(pool_t *pool, struct proxy *proxy, const char *sql, pool_lease_t *lease, PGresult **result)
 {
   int code = 0;
