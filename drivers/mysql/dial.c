@@ -161,7 +161,9 @@ static int connect_and_begin(MYSQL *mysql, const struct options *options, const 
   if (in)
     return code;
   code = mysql_errno(mysql) == CR_OUT_OF_MEMORY ? POOL_E_NOMEM : POOL_E_OPEN;
-  return fault_say(lacked_tls ? lacks_tls : fault_of(mysql), code, late, doing, error);
+  struct fault fault = lacked_tls ? lacks_tls : fault_of(mysql);
+  fault.password = options->password; /* the library has forgotten it by now */
+  return fault_say(fault, code, late, doing, error);
 }
 
 /* Stores a connection that has logged in at a place. */

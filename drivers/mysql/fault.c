@@ -12,7 +12,7 @@
 
 struct fault fault_of(MYSQL *mysql)
 {
-  return (struct fault){mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql)};
+  return (struct fault){mysql_errno(mysql), mysql_sqlstate(mysql), mysql_error(mysql), mysql->passwd};
 }
 
 /* The library forgets to tell the statement of an error that comes in place of a row. */
@@ -20,7 +20,8 @@ struct fault fault_of_statement(MYSQL_STMT *statement)
 {
   if (!mysql_stmt_errno(statement) && statement->mysql)
     return fault_of(statement->mysql);
-  return (struct fault){mysql_stmt_errno(statement), mysql_stmt_sqlstate(statement), mysql_stmt_error(statement)};
+  return (struct fault){mysql_stmt_errno(statement), mysql_stmt_sqlstate(statement), mysql_stmt_error(statement),
+                        statement->mysql ? statement->mysql->passwd : NULL};
 }
 
 /* The server's last words on a connection, which it closes then. */
@@ -49,7 +50,7 @@ int fault_say(struct fault fault, int code, bool late, const char *doing, pool_e
     doing = "";
   if (late)
     return failure_set(error, POOL_E_TIMEOUT, (int)fault.number, "%s%sthe deadline passed", doing, colon);
-  if (failure_line(line, sizeof line, fault.text) == 0)
+  if (failure_line_without(fault.password, line, sizeof line, fault.text) == 0)
     strcpy(line, "the connection broke");
   return failure_set(error, code, (int)fault.number, "%s%s%s", doing, colon, line);
 }
@@ -57,6 +58,6 @@ int fault_say(struct fault fault, int code, bool late, const char *doing, pool_e
 int fault_remote(struct fault fault, pool_error_t *error)
 {
   char line[sizeof error->message - sizeof " (SQLSTATE 12345)"]; /* a long message leaves room for the state */
-  failure_line(line, sizeof line, fault.text);
+  failure_line_without(fault.password, line, sizeof line, fault.text);
   return failure_set(error, POOL_E_REMOTE, (int)fault.number, "%s (SQLSTATE %s)", line, fault.state);
 }

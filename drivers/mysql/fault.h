@@ -14,6 +14,7 @@ struct fault {
   unsigned number;
   const char *state; /* SQLSTATE */
   const char *text;
+  const char *password; /* which the text may have in it; NULL: none */
 };
 
 struct fault fault_of(MYSQL *mysql);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "postgres/fault.h"
 #include "support/address.h"
 #include "support/deadline.h"
 #include "support/failure.h"
@@ -35,7 +34,7 @@ static void note_failure(struct dial *dial, const char *text, const char *passwo
   size_t size = sizeof dial->error->message, length = strlen(message);
   if (length > 0 && length < size - 3)
     length += (size_t)sprintf(message + length, "; ");
-  fault_line(message + length, size - length, text, password);
+  failure_line_without(password, message + length, size - length, text);
   pool_phase(NULL, message + length);
 }
 

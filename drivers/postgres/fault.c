@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "postgres/fault.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,34 +8,10 @@
 
 #include "support/failure.h"
 
-static bool is_space(char byte)
-{
-  return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
-size_t fault_line(char *to, size_t size, const char *text, const char *password)
-{
-  size_t length = 0, hidden = password ? strlen(password) : 0;
-  for (; *text && length < size; text++)
-    if (hidden && strncmp(text, password, hidden) == 0) {
-      for (int i = 0; i < 3 && length < size; i++)
-        to[length++] = '*';
-      text += hidden - 1;
-    } else if (!is_space(*text))
-      to[length++] = (unsigned char)*text < ' ' ? '?' : *text;
-    else if (length > 0 && to[length - 1] != ' ')
-      to[length++] = ' ';
-  length = (size_t)failure_whole_characters(to, length, length < size ? length : size - 1);
-  while (length > 0 && to[length - 1] == ' ')
-    length--;
-  to[length] = 0;
-  return length;
-}
-
 int fault_of_connection(const PGconn *conn, int code, const char *doing, pool_error_t *error)
 {
   char line[sizeof error->message];
-  if (fault_line(line, sizeof line, PQerrorMessage(conn), PQpass(conn)) == 0)
+  if (failure_line_without(PQpass(conn), line, sizeof line, PQerrorMessage(conn)) == 0)
     strcpy(line, "the connection broke");
   return failure_set(error, code, 0, "%s%s%s", doing ? doing : "", doing ? ": " : "", line);
 }
@@ -60,6 +35,6 @@ int fault_of_result(const PGconn *conn, const PGresult *result, pool_error_t *er
   char text[2 * sizeof error->message], line[sizeof error->message];
   snprintf(text, sizeof text, "%s (SQLSTATE %s)%s%s%s%s", primary, state, detail ? "; " : "", detail ? detail : "",
            hint ? "; " : "", hint ? hint : "");
-  fault_line(line, sizeof line, text, PQpass(conn));
+  failure_line_without(PQpass(conn), line, sizeof line, text);
   return failure_set(error, code, fault_state(state), "%s", line);
 }

@@ -8,11 +8,6 @@
 
 #include <pool/pool.h>
 
-/* Copies a text as one line: each run of white space becomes one space, and no UTF-8 character is cut.  In place of the
-   password are stars, for a server may repeat it; NULL or "": there is none.  Returns how many bytes were written,
-   below `size`; a 0 is behind them. */
-size_t fault_line(char *to, size_t size, const char *text, const char *password);
-
 /* Says what libpq says of the connection, behind `doing` and a colon if that is not NULL.  Returns the code. */
 int fault_of_connection(const PGconn *conn, int code, const char *doing, pool_error_t *error);
 

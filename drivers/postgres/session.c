@@ -59,7 +59,7 @@ struct heard {
 static void hear(void *user, const char *text)
 {
   struct heard *heard = user;
-  fault_line(heard->line, sizeof heard->line, text, heard->password);
+  failure_line_without(heard->password, heard->line, sizeof heard->line, text);
 }
 
 /* Reads what the server has sent on its own: notices, settings that changed, notifications, its farewell. */

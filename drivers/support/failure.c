@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 int failure_set(pool_error_t *error, int code, int native, const char *format, ...)
 {
@@ -30,11 +31,15 @@ static bool is_space(char byte)
   return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-size_t failure_line(char *to, size_t size, const char *text)
+size_t failure_line_without(const char *password, char *to, size_t size, const char *text)
 {
-  size_t length = 0;
+  size_t length = 0, hidden = password ? strlen(password) : 0;
   for (; *text && length < size; text++)
-    if (!is_space(*text))
+    if (hidden && strncmp(text, password, hidden) == 0) {
+      for (int i = 0; i < 3 && length < size; i++)
+        to[length++] = '*';
+      text += hidden - 1;
+    } else if (!is_space(*text))
       to[length++] = (unsigned char)*text < ' ' ? '?' : *text;
     else if (length > 0 && to[length - 1] != ' ')
       to[length++] = ' ';
@@ -43,4 +48,9 @@ size_t failure_line(char *to, size_t size, const char *text)
     length--;
   to[length] = 0;
   return length;
+}
+
+size_t failure_line(char *to, size_t size, const char *text)
+{
+  return failure_line_without(NULL, to, size, text);
 }

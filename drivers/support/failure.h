@@ -18,4 +18,7 @@ int failure_whole_characters(const char *text, size_t size, size_t most);
    many bytes were written, below `size`; a 0 is behind them. */
 size_t failure_line(char *to, size_t size, const char *text);
 
+/* The same, and in place of the password are stars, for a server may repeat it.  NULL or "": there is none. */
+size_t failure_line_without(const char *password, char *to, size_t size, const char *text);
+
 #endif

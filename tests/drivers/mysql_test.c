@@ -1369,6 +1369,53 @@ static void test_a_server_that_asks_for_the_password_in_clear_does_not_get_it(vo
 
 static const char ok[] = "\0\0\0\2\0\0";
 
+static const char repetition[] = "\xff\x15\x04#28000there is no " PASSWORD " here";
+
+/* Refuses a user, and repeats the password that it was given. */
+static void repeat_the_password(struct impostor *impostor, int connection)
+{
+  static const char wish[] = "\xfemysql_clear_password";
+  if (!greet(connection, PLUGIN_AUTH) || !impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, 2, wish, sizeof wish);
+  if (impostor_hear(impostor, connection))
+    send_packet(connection, 4, repetition, sizeof repetition - 1);
+  impostor_hear_all(impostor, connection);
+}
+
+/* Lets anybody in, and repeats the password in the answer to the first command. */
+static void repeat_the_password_later(struct impostor *impostor, int connection)
+{
+  if (!greet(connection, PLUGIN_AUTH) || !impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, 2, ok, sizeof ok);
+  if (impostor_hear(impostor, connection))
+    send_packet(connection, 1, repetition, sizeof repetition - 1);
+  impostor_hear_all(impostor, connection);
+}
+
+static void test_a_password_that_a_server_repeats_is_not_told(void **state)
+{
+  struct impostor impostor;
+  size_t since = told_so_far();
+  (void)state;
+  impostor_start(&impostor, repeat_the_password);
+  pool_t *pool = pool_on(impostor.port, "auth=mysql_native_password,mysql_clear_password");
+  expect_no_lease(pool_get_for(pool, 30000), POOL_E_OPEN, "there is no *** here");
+  end_pool(pool);
+  impostor_stop(&impostor);
+  assert_true(impostor_has_heard(&impostor, PASSWORD));
+  impostor_start(&impostor, repeat_the_password_later);
+  pool = pool_on(impostor.port, "reset=none");
+  pool_lease_t lease = get_lease(pool);
+  expect_remote(lease, "SELECT 1", "", ER_ACCESS_DENIED_ERROR, "there is no *** here");
+  put_lease(lease);
+  end_pool(pool);
+  impostor_stop(&impostor);
+  assert_false(was_told(PASSWORD, since));
+}
+
+
 /* Lets anybody in, and answers the first command with a result that is none. */
 static void answer_with_garbage(struct impostor *impostor, int connection)
 {
@@ -1928,6 +1975,7 @@ int main(void)
       cmocka_unit_test(test_a_server_without_tls_hears_nothing_where_tls_is_asked_for),
       cmocka_unit_test(test_a_server_without_plugins_cannot_relax_tls),
       cmocka_unit_test(test_a_server_that_asks_for_the_password_in_clear_does_not_get_it),
+      cmocka_unit_test(test_a_password_that_a_server_repeats_is_not_told),
       cmocka_unit_test(test_a_garbled_answer_breaks_the_connection),
       cmocka_unit_test(test_a_number_that_is_none_leaves_the_reply_json),
       cmocka_unit_test(test_a_close_does_not_wait_for_room_to_say_good_bye),
