@@ -2,6 +2,7 @@
 #include "mysql/parameters.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 #include "support/json_array.h"
 #include "support/json_check.h"
 
-#define COUNT_MOST 65535 /* of the protocol */
+#define COUNT_MOST  65535 /* of the protocol */
+#define DIGITS_MOST 65    /* of a DECIMAL; of more before the point a server makes as many nines */
 
 static int say_no_memory(pool_error_t *error)
 {
@@ -56,18 +58,25 @@ static bool put_integer(const struct place *place, const char *from, const char 
   return true;
 }
 
+static bool is_decimal(const char *from)
+{
+  return strspn(from + (*from == '-'), "0123456789") <= DIGITS_MOST;
+}
+
+/* NULL: the number is too large for any type. */
 static char *put_digits(const struct place *place, char *to, const char *from, const char *end)
 {
   size_t size = (size_t)(end - from);
   if (put_integer(place, from, end))
     return to;
   if (!memchr(from, 'e', size) && !memchr(from, 'E', size))
-    return put_text(place, MYSQL_TYPE_NEWDECIMAL, to, from, size);
+    return is_decimal(from) ? put_text(place, MYSQL_TYPE_NEWDECIMAL, to, from, size) : NULL;
   place->number->real = number_read(from);
   put_number(place, MYSQL_TYPE_DOUBLE);
-  return to;
+  return isfinite(place->number->real) ? to : NULL;
 }
 
+/* Returns the end of what was put at `to`, or NULL as put_digits(). */
 static char *put_element(const struct place *place, char *to, const char *from, const char *end)
 {
   switch (*from) {
@@ -113,6 +122,9 @@ static int read_array(struct parameters *parameters, const char *text, size_t si
   for (const char *at = text, *end; (at = json_array_next(at)); at = end) {
     end = json_array_end(at);
     to = put_element(&place, to, at, end);
+    if (!to)
+      return failure_set(error, POOL_E_INVALID, 0, "parameter %zu is a number that no column can have",
+                         (size_t)(place.number - parameters->numbers) + 1);
     place.bind++;
     place.number++;
   }

@@ -414,6 +414,21 @@ static void test_an_error_of_the_server_leaves_the_connection_good(void **state)
   end_pool(pool);
 }
 
+#define DIGITS_64 "1234567890123456789012345678901234567890123456789012345678901234"
+
+static void test_a_number_that_the_server_would_change_is_not_sent(void **state)
+{
+  static const char *const args[] = {"[1, 1e400]", "[1, -1.5E+309]", "[1, " DIGITS_64 "99]", "[1, -" DIGITS_64 "99.5]"};
+  (void)state;
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get_lease(pool);
+  for (size_t i = 0; i < sizeof args / sizeof *args; i++)
+    expect_call(lease, "SELECT ?, ?", args[i], POOL_E_INVALID, "parameter 2 is a number that no column can have");
+  expect_call(lease, "SELECT ?, ?", "[-" DIGITS_64 "9, 1e-400]", 0, "[[-" DIGITS_64 "9,0]]");
+  put_lease(lease);
+  end_pool(pool);
+}
+
 static void test_a_call_is_refused_where_it_cannot_be_right(void **state)
 {
   (void)state;
@@ -1937,6 +1952,7 @@ int main(void)
       cmocka_unit_test(test_a_wrong_url_is_refused_before_anything_is_connected_to),
       cmocka_unit_test(test_a_reply_has_the_types_and_all_digits),
       cmocka_unit_test(test_a_parameter_keeps_its_type_and_its_digits),
+      cmocka_unit_test(test_a_number_that_the_server_would_change_is_not_sent),
       cmocka_unit_test(test_a_reply_says_what_was_affected),
       cmocka_unit_test(test_of_several_results_the_first_with_columns_is_the_reply),
       cmocka_unit_test(test_an_error_of_the_server_leaves_the_connection_good),
