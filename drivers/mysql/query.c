@@ -12,6 +12,7 @@
 #include "mysql/limit.h"
 #include "mysql/reply.h"
 #include "mysql/row.h"
+#include "mysql/session.h"
 #include "support/deadline.h"
 #include "support/failure.h"
 
@@ -222,7 +223,7 @@ int query_check(MYSQL *mysql, pool_error_t *error)
 {
   if (mysql_get_socket(mysql) < 0)
     return failure_set(error, POOL_E_BROKEN, 0, "the connection has broken before");
-  if (mysql->status != MYSQL_STATUS_READY || mysql_more_results(mysql))
+  if (session_has_unread(mysql))
     return failure_set(error, POOL_E_INVALID, 0, "not sent: results of an earlier statement are still unread");
   if (strncmp(mysql_character_set_name(mysql), "utf8", 4) != 0)
     return failure_set(error, POOL_E_UNSUPPORTED, 0,

@@ -87,9 +87,16 @@ static int say_unread(pool_error_t *error)
   return failure_set(error, POOL_E_BROKEN, 0, "results of a statement were left unread");
 }
 
-static bool has_unread(MYSQL *mysql)
+/* Whether a command was sent and nothing of its answer was read, as after mysql_send_query(): the packets of both are
+   numbered in one row, from 0.  To close a prepared statement has no answer. */
+static bool awaits_answer(const MYSQL *mysql)
 {
-  return mysql->status != MYSQL_STATUS_READY || mysql_more_results(mysql);
+  return mysql->net.buff && mysql->net.pkt_nr == 1 && mysql->net.buff[4] != COM_STMT_CLOSE;
+}
+
+bool session_has_unread(MYSQL *mysql)
+{
+  return mysql->status != MYSQL_STATUS_READY || mysql_more_results(mysql) || awaits_answer(mysql);
 }
 
 int session_check(MYSQL *mysql, int64_t deadline_ns, pool_error_t *error)
@@ -188,8 +195,8 @@ int session_reset(MYSQL *mysql, const struct options *options, int64_t deadline_
   int64_t until_ns = deadline_clock() + (int64_t)options->reset_timeout_ms * 1000000;
   int code = look(mysql, error);
   if (code)
-    return has_unread(mysql) ? say_unread(error) : code;
-  if (has_unread(mysql))
+    return session_has_unread(mysql) ? say_unread(error) : code;
+  if (session_has_unread(mysql))
     return say_unread(error);
   if (options->reset == RESET_NONE && in_transaction(mysql))
     return failure_set(error, POOL_E_BROKEN, 0, "a transaction was left open, and the URL's reset is none");

@@ -828,6 +828,34 @@ static void test_unread_results_end_their_connection(void **state)
   end_pool(pool);
 }
 
+static void test_a_statement_that_was_only_sent_ends_its_connection(void **state)
+{
+  static const char *const parameters[] = {"", "reset=change_user", "reset=rollback", "reset=none", "compress=1",
+                                           "ssl_mode=required"};
+  static const char *const statements[] = {"SELECT 7, SLEEP(0.01)", "INSERT INTO items (name) VALUES ('sent')"};
+  (void)state;
+  for (size_t i = 0; i < 2 * sizeof parameters / sizeof *parameters; i++) {
+    const char *statement = statements[i % 2];
+    pool_t *pool = pool_with(parameters[i / 2]);
+    pool_lease_t lease = get_lease(pool);
+    unsigned long id = id_of(lease);
+    expect_call(lease, "SELECT ?", "[1]", 0, "[[1]]"); /* whose statement is closed, which has no answer */
+    put_lease(lease);
+    lease = get_lease(pool);
+    assert_int_equal(id_of(lease), id);
+    assert_int_equal(mysql_send_query(pool_conn(lease), statement, strlen(statement)), 0);
+    expect_call(lease, "SELECT 1", "", POOL_E_INVALID, "still unread");
+    size_t since = told_so_far();
+    put_lease(lease);
+    assert_true(was_told("results of a statement were left unread", since));
+    lease = get_lease(pool);
+    assert_int_not_equal(id_of(lease), id);
+    expect_call(lease, "SELECT 2", "", 0, "[[2]]");
+    put_lease(lease);
+    end_pool(pool);
+  }
+}
+
 static void test_a_statement_that_is_left_prepared_does_no_harm(void **state)
 {
   static const char sql[] = "SELECT 1";
@@ -1970,6 +1998,7 @@ int main(void)
       cmocka_unit_test(test_a_transaction_is_rolled_back_by_the_cheap_reset_too),
       cmocka_unit_test(test_without_a_reset_a_transaction_ends_its_connection),
       cmocka_unit_test(test_unread_results_end_their_connection),
+      cmocka_unit_test(test_a_statement_that_was_only_sent_ends_its_connection),
       cmocka_unit_test(test_a_statement_that_is_left_prepared_does_no_harm),
       cmocka_unit_test(test_a_wrong_password_is_said_and_no_other_server_is_tried),
       cmocka_unit_test(test_a_password_that_was_changed_ends_what_logs_in_again),
