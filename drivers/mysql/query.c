@@ -46,13 +46,15 @@ static bool expire(struct query *query)
   return cut(query, POOL_E_TIMEOUT, "the deadline passed while waiting for the reply");
 }
 
-/* Ends the query with an error of the server's, or of the library's, which breaks the connection. */
+/* Ends the query with an error of the server's, or of the library's, which breaks the connection: what comes on it may
+   be no answer to what is sent. */
 static bool fail(struct query *query, struct fault fault)
 {
   if (deadline_is_past(query->deadline_ns) && !fault_is_servers(&fault))
     return expire(query);
   if (!fault_is_servers(&fault)) {
     query->code = fault_say(fault, POOL_E_BROKEN, false, "the call", query->error);
+    shutdown(mysql_get_socket(query->mysql), SHUT_RDWR);
     return false;
   }
   query->code = fault_remote(fault, query->error);

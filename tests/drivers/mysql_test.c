@@ -1482,6 +1482,35 @@ static void test_a_garbled_answer_breaks_the_connection(void **state)
   impostor_stop(&impostor);
 }
 
+/* Lets anybody in, answers the first command with a column that is none, and says OK to whatever comes then. */
+static void answer_with_a_bad_column(struct impostor *impostor, int connection)
+{
+  if (!greet(connection, PLUGIN_AUTH) || !impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, 2, ok, sizeof ok);
+  if (!impostor_hear(impostor, connection))
+    return;
+  send_packet(connection, 1, "\1", 1);
+  send_packet(connection, 2, "\3def", 4);
+  send_packet(connection, 3, "\xfe\0\0\2", 5);
+  while (impostor_hear(impostor, connection))
+    send_packet(connection, 1, ok, sizeof ok);
+}
+
+static void test_no_call_follows_one_whose_answer_was_garbled(void **state)
+{
+  struct impostor impostor;
+  (void)state;
+  impostor_start(&impostor, answer_with_a_bad_column);
+  pool_t *pool = pool_on(impostor.port, "");
+  pool_lease_t lease = get_lease(pool);
+  expect_call(lease, "SELECT 1", "", POOL_E_BROKEN, "the call: ");
+  expect_call(lease, "SELECT 2", "", POOL_E_BROKEN, ""); /* it might have the first one's answer */
+  put_lease(lease);
+  end_pool(pool);
+  impostor_stop(&impostor);
+}
+
 static const char *const numbers_of_a_kind[] = {"-inf", "-nan", "--5", "-", "-\"x", "-0", "-1.5e-7", "-007", "007", ""};
 #define NUMBERS (sizeof numbers_of_a_kind / sizeof *numbers_of_a_kind)
 
@@ -2022,6 +2051,7 @@ int main(void)
       cmocka_unit_test(test_a_server_that_asks_for_the_password_in_clear_does_not_get_it),
       cmocka_unit_test(test_a_password_that_a_server_repeats_is_not_told),
       cmocka_unit_test(test_a_garbled_answer_breaks_the_connection),
+      cmocka_unit_test(test_no_call_follows_one_whose_answer_was_garbled),
       cmocka_unit_test(test_a_number_that_is_none_leaves_the_reply_json),
       cmocka_unit_test(test_a_close_does_not_wait_for_room_to_say_good_bye),
       cmocka_unit_test(test_what_a_server_says_unasked_ends_the_connection),
