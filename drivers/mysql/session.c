@@ -87,11 +87,19 @@ static int say_unread(pool_error_t *error)
   return failure_set(error, POOL_E_BROKEN, 0, "results of a statement were left unread");
 }
 
-/* Whether a command was sent and nothing of its answer was read, as after mysql_send_query(): the packets of both are
-   numbered in one row, from 0.  To close a prepared statement has no answer. */
+/* Whether a command was sent and nothing of its answer was read, as after mysql_send_query().  The packets of both are
+   numbered in one row, from 0; a byte has the number, so the last packet of a long answer may have 0 as well.  What was
+   read last begins with its kind; what was sent last, with three bytes of its size, the number and the command.  Of a
+   long command its end is in the buffer.  With compression a long command has more numbers, and is not told from an
+   answer. */
 static bool awaits_answer(const MYSQL *mysql)
 {
-  return mysql->net.buff && mysql->net.pkt_nr == 1 && mysql->net.buff[4] != COM_STMT_CLOSE;
+  const unsigned char *bytes = mysql->net.buff;
+  if (!bytes || mysql->net.pkt_nr != 1)
+    return false;
+  bool is_end_of_answer = bytes[3] != 0 && (bytes[0] == 0 || bytes[0] >= 0xfe); /* OK, EOF, or an error */
+  bool has_answer = bytes[4] != COM_SLEEP && bytes[4] != COM_STMT_CLOSE && bytes[4] != COM_STMT_SEND_LONG_DATA;
+  return has_answer && !is_end_of_answer;
 }
 
 bool session_has_unread(MYSQL *mysql)
