@@ -31,8 +31,8 @@ static int refuse_busy(PGconn *conn, pool_error_t *error)
 /* The parameters are UTF-8.  A session with another encoding would take them for other characters, and store those. */
 static int refuse_misread(PGconn *conn, const struct args *args, pool_error_t *error)
 {
-  const char *encoding = PQparameterStatus(conn, "client_encoding");
-  bool changes = encoding && strcmp(encoding, "UTF8") != 0 && strcmp(encoding, "SQL_ASCII") != 0;
+  const char *encoding = pg_encoding_to_char(PQclientEncoding(conn)); /* servers may say it in other words */
+  bool changes = strcmp(encoding, "UTF8") != 0 && strcmp(encoding, "SQL_ASCII") != 0;
   int number = changes ? args_beyond_ascii(args) : 0;
   if (number == 0)
     return 0;
