@@ -46,16 +46,17 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pool_driver(jsonrpc SOURCES ${POOL_JSONRPC_SOURCES} LIBRARIES PkgConfig::jansson)
 
+pkg_check_modules(openssl IMPORTED_TARGET openssl>=1.1.1)
 pkg_check_modules(libpq IMPORTED_TARGET libpq>=14)
-if(libpq_FOUND)
-  pool_driver(postgres TITLE "PostgreSQL servers" LIBRARIES PkgConfig::libpq
+if(libpq_FOUND AND openssl_FOUND)
+  pool_driver(postgres TITLE "PostgreSQL servers" LIBRARIES PkgConfig::libpq PkgConfig::openssl
               SOURCES args call cancel dial exchange fault options poller postgres query reply session statement type
               HEADERS drivers/postgres/include/pool/postgres.h REQUIRES libpq)
 else()
-  message(STATUS "The driver postgres is left out: it needs libpq 14 or newer (Debian: apt-get install libpq-dev)")
+  message(STATUS "The driver postgres is left out: it needs libpq 14 and OpenSSL 1.1.1 or newer "
+                 "(Debian: apt-get install libpq-dev libssl-dev)")
 endif()
 
-pkg_check_modules(openssl IMPORTED_TARGET openssl>=1.1.1)
 pkg_check_modules(libmariadb IMPORTED_TARGET libmariadb>=3.3)
 if(libmariadb_FOUND AND openssl_FOUND)
   pool_driver(mysql TITLE "MySQL and MariaDB servers" LIBRARIES PkgConfig::libmariadb PkgConfig::openssl
@@ -63,7 +64,7 @@ if(libmariadb_FOUND AND openssl_FOUND)
                       row session)
 else()
   message(STATUS "The driver mysql is left out: it needs libmariadb 3.3 and OpenSSL 1.1.1 or newer "
-                 "(Debian: apt-get install libmariadb-dev)")
+                 "(Debian: apt-get install libmariadb-dev libssl-dev)")
 endif()
 
 # Streams that may be encrypted, for the drivers that have such.

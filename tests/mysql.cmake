@@ -13,6 +13,8 @@ add_executable(mysql_test drivers/mysql_test.c drivers/callers.c drivers/imposto
                drivers/opened.c drivers/phases.c drivers/proxy.c drivers/server.c)
 target_link_libraries(mysql_test PRIVATE pool_test_support pool PkgConfig::libmariadb PkgConfig::openssl)
 add_dependencies(mysql_test pool_mysql)
+target_compile_definitions(mysql_test PRIVATE LEAVER="$<TARGET_FILE:leaver>")
+add_dependencies(mysql_test leaver)
 add_test(NAME mysql COMMAND mysql_test)
 set_tests_properties(mysql PROPERTIES LABELS drivers TIMEOUT 300
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_mysql>;${POOL_CTL_PATH}")

@@ -12,6 +12,8 @@ target_link_libraries(postgres_test PRIVATE pool_test_support pool PkgConfig::li
                       -L${POOL_DRIVER_BUILD_FOLDER} -l:pool-postgres.so)
 set_target_properties(postgres_test PROPERTIES BUILD_RPATH ${POOL_DRIVER_BUILD_FOLDER})
 add_dependencies(postgres_test pool_postgres postgres)
+target_compile_definitions(postgres_test PRIVATE LEAVER="$<TARGET_FILE:leaver>")
+add_dependencies(postgres_test leaver)
 add_test(NAME postgres COMMAND postgres_test $<TARGET_FILE:postgres>)
 set_tests_properties(postgres PROPERTIES LABELS drivers TIMEOUT 300
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_postgres>;${POOL_CTL_PATH}")

@@ -37,6 +37,7 @@
 #include "mysql/options.h"
 #include "mysql/session.h"
 #include "support/failure.h"
+#include "support/openssl.h"
 
 static int open_connection(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
@@ -94,6 +95,7 @@ static bool library_is_ready;
 static void begin_library(void)
 {
   struct sigaction before;
+  openssl_outlive_exit();
   sigaction(SIGPIPE, NULL, &before);
   library_is_ready = mysql_library_init(0, NULL, NULL) == 0 && handshake_register();
   if (before.sa_handler != SIG_DFL)

@@ -34,6 +34,7 @@
 #include "postgres/poller.h"
 #include "postgres/session.h"
 #include "support/failure.h"
+#include "support/openssl.h"
 
 static int postgres_open(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
 {
@@ -121,6 +122,7 @@ int pool_driver_postgres(uint32_t version, pool_driver_t *driver)
   int number = PQlibVersion();
   if (version != POOL_DRIVER_VERSION || driver->size < offsetof(pool_driver_t, schemes))
     return POOL_E_UNSUPPORTED;
+  openssl_outlive_exit();
   cancel_watch_forks();
   poller_watch_forks();
   driver->name = "postgres";

@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "support/failure.h"
+#include "support/openssl.h"
 
 enum verify { FULL, AUTHORITY, NOTHING };
 
@@ -157,8 +158,7 @@ static int configure(struct tls *tls, const struct url *url, pool_error_t *error
 
 int tls_new(struct tls **made, const struct url *url, pool_error_t *error)
 {
-  /* Threads of the library may be inside OpenSSL when the process ends, so it must not be taken down then. */
-  OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
+  openssl_outlive_exit();
   ERR_clear_error();
   struct tls *tls = calloc(1, sizeof *tls);
   int code = tls ? configure(tls, url, error) : failure_set(error, POOL_E_NOMEM, 0, "no memory for TLS");

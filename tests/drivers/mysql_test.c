@@ -1186,6 +1186,19 @@ static void test_an_error_that_the_program_left_in_openssl_is_none_of_a_connecti
   end_pool(pool);
 }
 
+/* What OpenSSL does when a process ends is not for those that use it. */
+static void test_a_program_may_end_while_connections_are_opened(void **state)
+{
+  char command[URL_SIZE + 300];
+  (void)state;
+  snprintf(command, sizeof command,
+           LEAVER " 'mysql://app:" PASSWORD "@127.0.0.1:%d/shop?ssl_mode=required&pool.max_open=20&pool.min_open=20"
+                  "&pool.openers=4'",
+           server.port);
+  for (int i = 0; i < 20; i++)
+    assert_int_equal(system(command), 0);
+}
+
 static void test_no_error_of_openssl_is_left_to_the_program(void **state)
 {
   (void)state;
@@ -2073,6 +2086,7 @@ int main(void)
       cmocka_unit_test(test_the_next_server_is_tried_when_one_is_dead_or_silent),
       cmocka_unit_test(test_tls_checks_the_certificate_as_the_url_says),
       cmocka_unit_test(test_an_error_that_the_program_left_in_openssl_is_none_of_a_connection),
+      cmocka_unit_test(test_a_program_may_end_while_connections_are_opened),
       cmocka_unit_test(test_no_error_of_openssl_is_left_to_the_program),
       cmocka_unit_test(test_what_is_no_server_is_an_error_in_time),
       cmocka_unit_test(test_an_open_that_is_late_says_in_which_phase),

@@ -698,6 +698,19 @@ static void test_postgres__certificates_are_verified_as_the_url_says(void **stat
 }
 
 /* Over TLS the server's messages on its own are found as well. */
+/* What OpenSSL does when a process ends is not for those that use it. */
+static void test_postgres__a_program_may_end_while_connections_are_opened(void **state)
+{
+  (void)state;
+  char command[URL_SIZE + 300];
+  snprintf(command, sizeof command,
+           LEAVER " 'postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=require&gssencmode=disable"
+                  "&pool.max_open=10&pool.min_open=10&pool.openers=4'",
+           postgres.port);
+  for (int i = 0; i < 20; i++)
+    assert_int_equal(system(command), 0);
+}
+
 static void test_postgres__a_connection_with_tls_is_checked(void **state)
 {
   (void)state;
@@ -1888,6 +1901,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_full_server_says_so),
       cmocka_unit_test(test_postgres__a_full_cluster_says_so),
       cmocka_unit_test(test_postgres__certificates_are_verified_as_the_url_says),
+      cmocka_unit_test(test_postgres__a_program_may_end_while_connections_are_opened),
       cmocka_unit_test(test_postgres__a_connection_with_tls_is_checked),
       cmocka_unit_test(test_postgres__an_open_says_its_phases),
       cmocka_unit_test(test_postgres__an_open_that_is_late_says_in_which_phase),
