@@ -38,9 +38,7 @@ static int ping(struct session *session, int64_t deadline_ns, pool_error_t *erro
 
 static int look(struct session *session, pool_error_t *error)
 {
-  int code = session_whole(session, error);
-  if (code == 0 && stream_has_rest(&session->stream))
-    code = failure_set(error, POOL_E_BROKEN, 0, "a reply that nobody has asked for is waiting");
+  int code = session_quiet(session, error);
   return code ? code : wire_check(&session->stream.wire, error);
 }
 
@@ -107,7 +105,7 @@ static int reset(struct session *session, int64_t deadline_ns, pool_error_t *err
 int cleanse_run(struct session *session, int64_t deadline_ns, pool_error_t *error)
 {
   int64_t limit_ns = deadline_clock() + session->settings->reset_timeout_ns;
-  int code = session_whole(session, error);
+  int code = session_quiet(session, error);
   if (code || session->traces == 0)
     return code;
   if (session->traces & TRACES_LASTING)

@@ -34,7 +34,7 @@ static int send_command(struct session *session, const struct command *command, 
 static int run_in_turn(struct session *session, const struct command *command, redisReply **reply, int64_t deadline_ns,
                        pool_error_t *error)
 {
-  int code = session_whole(session, error);
+  int code = session_quiet(session, error);
   if (code)
     return code;
   session->traces |= traces_before(command);

@@ -69,6 +69,14 @@ int session_whole(const struct session *session, pool_error_t *error)
   return session->broken ? failure_set(error, POOL_E_BROKEN, 0, "the connection broke before: %s", session->why) : 0;
 }
 
+int session_quiet(const struct session *session, pool_error_t *error)
+{
+  int code = session_whole(session, error);
+  if (code || session->traces & TRACES_MODE || !stream_has_rest(&session->stream))
+    return code;
+  return failure_set(error, POOL_E_BROKEN, 0, "a reply that nobody has asked for is waiting");
+}
+
 int session_send(struct session *session, const struct batch *batch, int64_t deadline_ns, pool_error_t *error)
 {
   if (batch->failed)

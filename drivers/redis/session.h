@@ -62,4 +62,8 @@ int session_break(struct session *session, const pool_error_t *error);
 /* Whether it is still whole: returns 0, or POOL_E_BROKEN with what broke it. */
 int session_whole(const struct session *session, pool_error_t *error);
 
+/* Whether it is whole, and the next reply will be that of the next command, unless its traces say that others may come:
+   returns 0 or POOL_E_BROKEN. */
+int session_quiet(const struct session *session, pool_error_t *error);
+
 #endif
