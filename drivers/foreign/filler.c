@@ -372,17 +372,13 @@ int filler_fill(struct description *description, pool_error_t *error)
 
 /* ---- secrets ---- */
 
-static bool has(const char *text, const char *secret)
-{
-  return secret && *secret && strstr(text, secret);
-}
-
 bool filler_has_secret(const struct description *description, const char *text)
 {
-  if (has(text, description->url.password))
+  size_t size = strlen(text);
+  if (failure_quotes(text, size, description->url.password))
     return true;
   for (const struct parameter *parameter = description->parameters; parameter; parameter = parameter->next)
-    if (parameter->secret && parameter->value && has(text, parameter->value->text))
+    if (parameter->secret && parameter->value && failure_quotes(text, size, parameter->value->text))
       return true;
   return false;
 }

@@ -19,9 +19,9 @@ static int say_refused(const struct session *session, const char *doing, const r
 {
   const char *password = session->settings->password;
   int size = failure_whole_characters(reply->str, reply->len, 300);
-  if (password && memmem(reply->str, reply->len, password, strlen(password)))
+  if (failure_quotes(reply->str, reply->len, password))
     size = (int)strcspn(reply->str, " ");
-  if (password && memmem(reply->str, (size_t)size, password, strlen(password)))
+  if (failure_quotes(reply->str, (size_t)size, password))
     size = 0;
   const char *hint = strncmp(reply->str, "NOAUTH", 6) == 0 && !password ? " (the URL has no password)" : "";
   return failure_set(error, POOL_E_OPEN, 0, "%s: the server says: %.*s%s", doing, size, reply->str, hint);

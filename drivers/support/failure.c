@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BEGINNING 16 /* bytes of a secret; fewer would be found in texts that know nothing of it */
+
 int failure_set(pool_error_t *error, int code, int native, const char *format, ...)
 {
   va_list arguments;
@@ -24,6 +26,11 @@ int failure_whole_characters(const char *text, size_t size, size_t most)
   while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
     most--;
   return (int)most;
+}
+
+bool failure_quotes(const char *text, size_t size, const char *secret)
+{
+  return secret && *secret && memmem(text, size, secret, strnlen(secret, BEGINNING)) != NULL;
 }
 
 static bool is_space(char byte)
