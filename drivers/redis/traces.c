@@ -34,14 +34,25 @@ static const struct {
 };
 /* clang-format on */
 
-/* Most of CLIENT's subcommands only look, or are about other connections. */
+/* Subcommands of CLIENT that only look, or are about other connections; and the one that says which library it is. */
+static bool is_harmless(const struct command *command)
+{
+  static const char *const names[] = {"ID",      "INFO",     "LIST",    "GETNAME", "GETREDIR", "TRACKINGINFO", "KILL",
+                                      "UNBLOCK", "PAUSE",    "UNPAUSE", "HELP",    "SETINFO"};
+  bool found = command->count < 2;
+  for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++)
+    found = is(command, 1, names[i]);
+  return found;
+}
+
+/* Servers come to know others, which nobody can say to be undone. */
 static unsigned of_client(const struct command *command)
 {
   if (is(command, 1, "SETNAME"))
     return TRACES_NAME;
-  if (is(command, 1, "NO-EVICT") || is(command, 1, "NO-TOUCH"))
-    return TRACES_LASTING;
-  return is(command, 1, "REPLY") || is(command, 1, "TRACKING") || is(command, 1, "CACHING") ? TRACES_MODE : 0;
+  if (is(command, 1, "REPLY") || is(command, 1, "TRACKING") || is(command, 1, "CACHING"))
+    return TRACES_MODE;
+  return is_harmless(command) ? 0 : TRACES_LASTING;
 }
 
 unsigned traces_before(const struct command *command)
