@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "redis/traces.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -90,6 +91,20 @@ unsigned traces_after(unsigned traces, const struct command *command, const redi
 
 /* ---- which may be sent ---- */
 
+#define AROUND 32 /* bytes, at most, that the protocol puts around an argument */
+
+/* hiredis counts the bytes of a command in an int, and looks at no sum. */
+static bool is_too_long(const struct command *command)
+{
+  size_t left = INT_MAX - AROUND;
+  for (int i = 0; i < command->count; i++) {
+    if (left < AROUND || command->sizes[i] > left - AROUND)
+      return true;
+    left -= command->sizes[i] + AROUND;
+  }
+  return false;
+}
+
 int traces_admit(const struct command *command, int call, pool_error_t *error)
 {
   static const char *const endless[] = {"SUBSCRIBE",    "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE",
@@ -104,5 +119,7 @@ int traces_admit(const struct command *command, int call, pool_error_t *error)
                          "%s has more than one reply: use pool_redis_command() and "
                          "pool_redis_reply() of pool/redis.h",
                          endless[i]);
+  if (is_too_long(command))
+    return failure_set(error, POOL_E_UNSUPPORTED, 0, "a command has at most 2 GiB");
   return 0;
 }
