@@ -40,7 +40,7 @@ static void add_integer(struct json_text *text, long long integer)
 
 static void add_reply(struct json_text *text, const redisReply *reply);
 
-/* hiredis refuses arrays that are more than a few deep. */
+/* The stream refuses arrays that are more than a few deep. */
 static void add_array(struct json_text *text, const redisReply *reply)
 {
   json_text_say(text, "[");

@@ -4,14 +4,25 @@
 #include "support/deadline.h"
 #include "support/failure.h"
 
-#define LEAST_ELEMENT 4 /* bytes: ":0\r\n" */
+#define LEAST_ELEMENT 4  /* bytes: ":0\r\n" */
+#define DEPTH_MOST    32 /* of arrays within arrays; hiredis 0.14 takes fewer, and later ones as many as come */
 
-/* An array takes memory when it is announced.  One that cannot end within the limit gets none. */
+/* What frees or writes a reply calls itself for each array within another. */
+static bool is_too_deep(const redisReadTask *task)
+{
+  int depth = 0;
+  for (; task && depth <= DEPTH_MOST; task = task->parent)
+    depth++;
+  return depth > DEPTH_MOST;
+}
+
+/* An array takes memory when it is announced.  Those that cannot end within the limit get none. */
 static void *create_array(const redisReadTask *task, array_count count)
 {
   struct stream *stream = task->privdata;
-  stream->too_large = (uint64_t)count > stream->limit / LEAST_ELEMENT;
-  return stream->too_large ? NULL : stream->create_array(task, count);
+  stream->announced += (uint64_t)count;
+  stream->too_large = stream->announced > stream->limit / LEAST_ELEMENT;
+  return stream->too_large || is_too_deep(task) ? NULL : stream->create_array(task, count);
 }
 
 bool stream_init(struct stream *stream, size_t limit)
@@ -56,6 +67,7 @@ static int take(struct stream *stream, redisReply **reply, pool_error_t *error)
   }
   *reply = taken;
   stream->held = taken ? rest : stream->held;
+  stream->announced = taken ? 0 : stream->announced;
   return 0;
 }
 

@@ -33,7 +33,8 @@ struct stream {
   void *(*create_array)(const redisReadTask *task, array_count count); /* hiredis' own */
   size_t limit;                                                        /* the most bytes of one reply */
   size_t held;                                                         /* the bytes of the reply that is being read */
-  bool too_large; /* an array was announced that cannot end within the limit */
+  uint64_t announced; /* elements of arrays of that reply, which is more than have come */
+  bool too_large;     /* they cannot end within the limit */
 };
 
 /* Prepares the reader.  The wire is connected later.  False without memory. */
