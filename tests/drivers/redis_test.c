@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -267,6 +268,22 @@ static void test_redis__a_server_that_quotes_the_password_is_not_quoted(void **s
   peer_end(&peer);
 }
 
+/* Servers quote the first hundred bytes or so of what they do not know. */
+static void test_redis__a_server_that_quotes_the_beginning_of_a_long_password_is_not_quoted(void **state)
+{
+  char url[URL_SIZE], password[302] = "";
+  struct redis other = {.settings = {"--rename-command", "AUTH", ""}};
+  (void)state;
+  for (size_t i = 0; i < 50; i++)
+    strcat(password, "sesame");
+  redis_make(&other);
+  size_t before = told_so_far();
+  url_format(url, "redis://:%s@localhost:%d", password, other.port);
+  expect_url_fails(url, 10000, POOL_E_OPEN, "the server says: ERR");
+  assert_false(was_told("sesame", before));
+  redis_remove(&other);
+}
+
 static void test_redis__the_second_server_is_taken_when_the_first_is_away(void **state)
 {
   char url[URL_SIZE];
@@ -414,6 +431,23 @@ static void test_redis__what_nothing_undoes_ends_the_connection(void **state)
     assert_int_equal(pool_len(pool), 0);
   }
   end_pool(pool);
+}
+
+/* As Valkey's CAPA, after which the server answers otherwise. */
+static void test_redis__what_the_driver_does_not_know_of_a_client_ends_the_connection(void **state)
+{
+  char url[URL_SIZE];
+  struct peer peer = {.answers = {"-NOPERM of this user\r\n", "+OK\r\n"}};
+  (void)state;
+  peer_start(&peer);
+  url_format(url, "redis://127.0.0.1:%d?pool.max_open=1", peer.port);
+  pool_t *pool = open_pool(url);
+  pool_lease_t lease = get_lease(pool);
+  DO(lease, "CLIENT CAPA redirect");
+  put_lease(lease);
+  assert_int_equal(pool_len(pool), 0);
+  end_pool(pool);
+  peer_end(&peer);
 }
 
 static long long commands_so_far(void)
@@ -853,6 +887,7 @@ static void test_redis__hostile_replies_are_limited(void **state)
                  "closed the connection");
   expect_hostile((struct peer){.answers = {"*20000\r\n$5\r\nabcde\r\n"}, .endless = true}, POOL_E_BROKEN, "");
   expect_hostile((struct peer){.answers = {"*2147483647\r\n"}}, POOL_E_BROKEN, "longer than max_reply_bytes");
+  expect_hostile((struct peer){.answers = {"*20000\r\n*20000\r\n"}}, POOL_E_BROKEN, "longer than max_reply_bytes");
   expect_hostile((struct peer){.answers = {"*99999999999999999999\r\n"}}, POOL_E_BROKEN, "no server of Redis");
   expect_hostile((struct peer){.answers = {"*1\r\n"}, .endless = true}, POOL_E_BROKEN, "no server of Redis");
   expect_hostile((struct peer){.answers = {"$-5\r\n"}}, POOL_E_BROKEN, "no server of Redis");
@@ -860,6 +895,27 @@ static void test_redis__hostile_replies_are_limited(void **state)
   expect_hostile((struct peer){.answers = {"*3\r\n:1\r\n"}, .closes = true}, POOL_E_BROKEN, "closed the connection");
   expect_hostile((struct peer){.answers = {""}, .closes = true}, POOL_E_BROKEN, "closed the connection");
   expect_hostile((struct peer){.answers = {"%1\r\n+a\r\n+b\r\n"}}, POOL_E_BROKEN, "no server of Redis");
+}
+
+/* No check looks at the socket, and the command has left nothing behind. */
+static void test_redis__a_reply_that_nobody_asked_for_is_given_to_nobody(void **state)
+{
+  char url[URL_SIZE];
+  struct peer peer = {.answers = {LOGGED_IN, "+OK\r\n+MORE\r\n"}};
+  (void)state;
+  peer_start(&peer);
+  url_format(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=3600000", peer.port);
+  pool_t *pool = open_pool(url);
+  pool_lease_t lease = get_lease(pool);
+  expect_call(lease, "SET", "[\"a\", 1]", 0, "\"OK\"");
+  put_lease(lease);
+  assert_int_equal(pool_len(pool), 0);
+  lease = get_lease(pool);
+  expect_call(lease, "SET", "[\"a\", 1]", 0, "\"OK\"");
+  expect_call(lease, "GET", "[\"a\"]", POOL_E_BROKEN, "a reply that nobody has asked for");
+  put_lease(lease);
+  end_pool(pool);
+  peer_end(&peer);
 }
 
 static void test_redis__a_reply_that_nobody_asked_for_ends_the_connection(void **state)
@@ -913,6 +969,29 @@ static void test_redis__a_check_judges_what_the_server_says(void **state)
     end_pool(pool);
     peer_end(&peer);
   }
+}
+
+/* ---- commands without measure ---- */
+
+/* hiredis counts the bytes of a command in an int.  The pages are of zeros, and take no memory. */
+static void test_redis__a_command_of_more_bytes_than_hiredis_counts_is_not_sent(void **state)
+{
+  const size_t size = sizeof(size_t) > 4 ? (size_t)1 << 32 : 0;
+  (void)state;
+  void *zeros = mmap(NULL, size + 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (size == 0 || zeros == MAP_FAILED)
+    skip();
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  pool_lease_t lease = get_lease(pool);
+  pool_error_t error = POOL_ERROR_INIT;
+  const char *arguments[] = {"SET", "k", zeros};
+  const size_t sizes[] = {3, 1, size};
+  assert_int_equal(pool_redis_command_argv(redis_of(lease), in_ms(20000), NULL, &error, 3, arguments, sizes),
+                   POOL_E_UNSUPPORTED);
+  expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
+  put_lease(lease);
+  end_pool(pool);
+  munmap(zeros, size + 1);
 }
 
 /* ---- asynchronous calls ---- */
@@ -1070,6 +1149,7 @@ int main(void)
       cmocka_unit_test(test_redis__a_wrong_url_is_refused_without_being_quoted),
       cmocka_unit_test(test_redis__a_login_that_is_refused_says_why),
       cmocka_unit_test(test_redis__a_server_that_quotes_the_password_is_not_quoted),
+      cmocka_unit_test(test_redis__a_server_that_quotes_the_beginning_of_a_long_password_is_not_quoted),
       cmocka_unit_test(test_redis__the_second_server_is_taken_when_the_first_is_away),
       cmocka_unit_test(test_redis__a_certificate_is_verified),
       cmocka_unit_test(test_redis__an_open_says_its_phases),
@@ -1077,6 +1157,7 @@ int main(void)
       cmocka_unit_test(test_redis__a_session_ticket_is_no_reply),
       cmocka_unit_test(test_redis__what_a_user_leaves_behind_is_undone),
       cmocka_unit_test(test_redis__what_nothing_undoes_ends_the_connection),
+      cmocka_unit_test(test_redis__what_the_driver_does_not_know_of_a_client_ends_the_connection),
       cmocka_unit_test(test_redis__a_clean_connection_is_put_without_a_command),
       cmocka_unit_test(test_redis__a_server_without_reset_gets_what_it_knows),
       cmocka_unit_test(test_redis__messages_are_read_as_they_come),
@@ -1094,8 +1175,10 @@ int main(void)
       cmocka_unit_test(test_redis__a_replica_is_left),
       cmocka_unit_test(test_redis__a_server_of_another_kind_is_recognised),
       cmocka_unit_test(test_redis__hostile_replies_are_limited),
+      cmocka_unit_test(test_redis__a_reply_that_nobody_asked_for_is_given_to_nobody),
       cmocka_unit_test(test_redis__a_reply_that_nobody_asked_for_ends_the_connection),
       cmocka_unit_test(test_redis__a_check_judges_what_the_server_says),
+      cmocka_unit_test(test_redis__a_command_of_more_bytes_than_hiredis_counts_is_not_sent),
       cmocka_unit_test(test_redis__asynchronous_calls_end_in_their_order),
       cmocka_unit_test(test_redis__no_thread_reads_the_reply_of_another),
       cmocka_unit_test(test_redis__a_child_has_connections_of_its_own),
