@@ -9,7 +9,7 @@ if(NOT POOL_ETCD)
   message(FATAL_ERROR "The tests of the engine etcd of budgets need etcd (Debian: apt-get install etcd-server)")
 endif()
 
-add_executable(budget_etcd_test budget/engine.c budget/engines_test.c budget/etcd_test.c drivers/etcd_server.c drivers/proxy.c drivers/server.c
+add_executable(budget_etcd_test budget/engine.c budget/engines_test.c budget/etcd_test.c drivers/etcd_server.c drivers/impostor.c drivers/proxy.c drivers/server.c
                ${PROJECT_SOURCE_DIR}/drivers/budget-etcd/http.c ${PROJECT_SOURCE_DIR}/drivers/budget-etcd/gateway.c
                ${PROJECT_SOURCE_DIR}/drivers/budget-etcd/place.c)
 target_link_libraries(budget_etcd_test PRIVATE pool_test_support pool pool_driver_wire PkgConfig::jansson PkgConfig::libcurl

@@ -21,7 +21,7 @@ endif()
 
 # The engine `redis` of budgets, beside the ledger in C, whose rules it has.
 if(TARGET pool_budget_redis)
-  add_executable(budget_redis_test budget/engine.c budget/engines_test.c budget/redis_test.c drivers/proxy.c drivers/redis_server.c drivers/server.c
+  add_executable(budget_redis_test budget/engine.c budget/engines_test.c budget/redis_test.c drivers/impostor.c drivers/proxy.c drivers/redis_server.c drivers/server.c
                  ${PROJECT_SOURCE_DIR}/src/base/ledger.c ${PROJECT_SOURCE_DIR}/src/base/share.c)
   target_include_directories(budget_redis_test PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(budget_redis_test PRIVATE pool_test_support pool PkgConfig::hiredis

@@ -21,7 +21,8 @@ int32_t bell_seat(const struct bell *bell)
 static void be_silent(struct bell *bell)
 {
   http_close(&bell->line);
-  bell->text.size = 0;
+  json_text_free(&bell->text);
+  bell->text.problem = JSON_TEXT_GOOD; /* it was that of this watch */
   bell->rung_ns = 0;
 }
 
@@ -107,16 +108,20 @@ static int read_message(struct bell *bell, const char *line, size_t size, pool_e
   return code;
 }
 
-static int read_messages(struct bell *bell, pool_error_t *error)
+/* What came before `from` has no end of a line in it. */
+static int read_messages(struct bell *bell, size_t from, pool_error_t *error)
 {
-  char *end;
+  const char *end;
+  size_t read = 0;
   int code = 0;
-  while (code == 0 && bell->text.size && (end = memchr(bell->text.data, '\n', bell->text.size))) {
-    size_t size = (size_t)(end - bell->text.data) + 1;
-    code = read_message(bell, bell->text.data, size, error);
-    bell->text.size -= size;
-    memmove(bell->text.data, bell->text.data + size, bell->text.size);
+  while (code == 0 && from < bell->text.size && (end = memchr(bell->text.data + from, '\n', bell->text.size - from))) {
+    from = (size_t)(end - bell->text.data) + 1;
+    code = read_message(bell, bell->text.data + read, from - read, error);
+    read = from;
   }
+  bell->text.size -= read;
+  if (read)
+    memmove(bell->text.data, bell->text.data + read, bell->text.size);
   return code;
 }
 
@@ -124,9 +129,10 @@ static int read_messages(struct bell *bell, pool_error_t *error)
    watch is over. */
 static int hear(struct bell *bell, int64_t deadline_ns, pool_error_t *error)
 {
+  size_t from = bell->text.size;
   int code = http_more(&bell->line, &bell->text, deadline_ns, error);
   if (code == 0)
-    code = read_messages(bell, error);
+    code = read_messages(bell, from, error);
   if (code == 0 && bell->line.ended)
     code = failure_set(error, POOL_E_BROKEN, 0, "etcd ended the watch");
   if (code && code != POOL_E_TIMEOUT)
@@ -158,10 +164,10 @@ static int watch(struct bell *bell, struct gateway *gateway, int64_t deadline_ns
 }
 
 /* Nothing waits here: a watch whose echo is late is made anew. */
-static void check(struct bell *bell)
+static void check(struct bell *bell, int64_t deadline_ns)
 {
   pool_error_t error = POOL_ERROR_INIT;
-  while (http_is_open(&bell->line) && hear(bell, 0, &error) == 0)
+  while (http_is_open(&bell->line) && !deadline_is_past(deadline_ns) && hear(bell, 0, &error) == 0)
     ;
   if (bell->rung_ns && deadline_clock() - bell->rung_ns > ECHO_NS)
     be_silent(bell);
@@ -169,7 +175,7 @@ static void check(struct bell *bell)
 
 int bell_watch(struct bell *bell, struct gateway *gateway, int64_t deadline_ns, pool_error_t *error)
 {
-  check(bell);
+  check(bell, deadline_ns);
   return http_is_open(&bell->line) ? 0 : watch(bell, gateway, deadline_ns, error);
 }
 
@@ -198,15 +204,14 @@ static int32_t take_told(struct bell *bell, uint64_t *told, int32_t room)
 int bell_wait(struct bell *bell, int64_t until_ns, uint64_t *told, int32_t room, pool_error_t *error)
 {
   for (;;) {
-    int code = 0;
-    while (code == 0 && http_is_open(&bell->line))
-      code = hear(bell, 0, error);
+    int code = http_is_open(&bell->line) ? hear(bell, 0, error) : POOL_E_TIMEOUT;
     if (bell->count)
       return take_told(bell, told, room);
     if (code && code != POOL_E_TIMEOUT)
       return code;
     if (sleeper_was_woken(&bell->thread) || deadline_is_past(until_ns))
       return 0;
-    http_sleep(&bell->line, bell->thread.wake, until_ns);
+    if (code) /* messages may come without a pause */
+      http_sleep(&bell->line, bell->thread.wake, until_ns);
   }
 }

@@ -100,14 +100,17 @@ static uint64_t member_of(const redisReply *reply)
   return strtoull(reply->element[2]->str, NULL, 10);
 }
 
-/* Takes the messages that have come.  Returns how many members they name, or a code. */
-static int hear(struct bell *bell, uint64_t *told, int32_t room, pool_error_t *error)
+/* Takes messages that have come, no more than there is room for, whatever they say: they may come without a pause.
+   Returns how many members they name, or a code.  *all: there are no others. */
+static int hear(struct bell *bell, uint64_t *told, int32_t room, bool *all, pool_error_t *error)
 {
   int count = 0;
-  while (bell->line && count < room) {
+  *all = !bell->line;
+  for (int32_t heard = 0; bell->line && heard < room; heard++) {
     redisReply *reply;
     int code = stream_receive(&bell->line->stream, &reply, 0, error);
-    if (code == POOL_E_TIMEOUT)
+    *all = code == POOL_E_TIMEOUT;
+    if (*all)
       break;
     if (code) {
       line_close(&bell->line);
@@ -134,9 +137,11 @@ static void sleep_until(const struct bell *bell, int64_t until_ns)
 int bell_wait(struct bell *bell, int64_t until_ns, uint64_t *told, int32_t room, pool_error_t *error)
 {
   for (;;) {
-    int count = hear(bell, told, room, error);
+    bool all;
+    int count = hear(bell, told, room, &all, error);
     if (count != 0 || sleeper_was_woken(&bell->thread) || deadline_is_past(until_ns))
       return count;
-    sleep_until(bell, until_ns);
+    if (all)
+      sleep_until(bell, until_ns);
   }
 }

@@ -7,6 +7,7 @@
 
 #include <pool/budget.h>
 
+#include "drivers/impostor.h"
 #include "drivers/server.h"
 
 #define HOUR_MS  INT64_C(3600000)
@@ -44,6 +45,9 @@ struct kind {
 
   /* Tells the process that a member was of when it asked last. */
   void (*tell)(const char *name, uint64_t member);
+
+  /* Serves a connection as a server does that lets in everybody, and then tells without a pause what means nothing. */
+  void (*flood)(struct impostor *impostor, int connection);
 
   /* Before a fork, and when the child has ended and both processes have asked: the ledger knows them apart, and the
      parent has its connections. */

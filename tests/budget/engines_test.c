@@ -98,6 +98,45 @@ static void test_engine__a_wait_ends_when_another_thread_wants_it(void **state)
   engine.close(ledger);
 }
 
+struct flooded {
+  void *ledger;
+  _Atomic bool over;
+};
+
+static void *bear_flood(void *data)
+{
+  uint64_t told;
+  struct flooded *flooded = data;
+  struct member member = MEMBER(1);
+  pool_error_t error = POOL_ERROR_INIT;
+  must(engine.wait(flooded->ledger, in_ms(60000), &told, 1, &error) == 0); /* it is woken */
+  must(engine.wait(flooded->ledger, in_ms(10), &told, 1, &error) == 0);
+  must(ask(flooded->ledger, &member, in_ms(100), &error) == POOL_E_TIMEOUT);
+  flooded->over = true;
+  return NULL;
+}
+
+/* It answers nothing else. */
+static void test_engine__a_server_that_tells_without_a_pause_holds_nobody_up(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  static struct impostor impostor; /* its thread goes on where the test fails */
+  static struct flooded flooded;
+  struct member member = MEMBER(1);
+  pool_error_t error = POOL_ERROR_INIT;
+  impostor_start(&impostor, kind.flood);
+  url_at(url, impostor.port, "flood", 10, "");
+  flooded.ledger = open_at(url, "flood", 10, HOUR_MS);
+  assert_int_equal(ask(flooded.ledger, &member, in_ms(500), &error), POOL_E_TIMEOUT);
+  pthread_t thread = thread_start(bear_flood, &flooded);
+  engine.wake(flooded.ledger);
+  wait_until(flooded.over);
+  thread_end(thread);
+  engine.close(flooded.ledger);
+  impostor_stop(&impostor);
+}
+
 /* ---- many ---- */
 
 #define THREADS 6
@@ -711,6 +750,7 @@ int main(void)
       ENGINE_TEST(test_engine__a_member_asks_is_told_and_leaves),
       ENGINE_TEST(test_engine__a_look_shows_all_and_changes_nothing),
       ENGINE_TEST(test_engine__a_wait_ends_when_another_thread_wants_it),
+      ENGINE_TEST(test_engine__a_server_that_tells_without_a_pause_holds_nobody_up),
       ENGINE_TEST(test_engine__many_that_write_at_once_never_have_more_than_the_limit),
       ENGINE_TEST(test_engine__shares_are_even_soon_after_each_change),
       ENGINE_TEST(test_engine__another_process_is_told_of_a_freed_permit),

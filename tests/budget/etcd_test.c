@@ -216,6 +216,42 @@ static void test_budget_etcd__what_was_told_those_that_are_gone_is_gone(void **s
   engine.close(second);
 }
 
+/* ---- watches that are none ---- */
+
+static const char answer_head[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+
+/* A message that never ends, and for the next that asks one that does. */
+static void watch_without_end(struct impostor *impostor, int connection)
+{
+  static const char message[] = "{\"result\":{}}\n";
+  static char blanks[1024 * 1024];
+  static bool was_asked;
+  bool again = was_asked;
+  bool goes_on = impostor_hear(impostor, connection) && impostor_send(connection, answer_head, sizeof answer_head - 1);
+  was_asked = true;
+  memset(blanks, ' ', sizeof blanks);
+  while (goes_on && !again)
+    goes_on = impostor_send(connection, blanks, sizeof blanks);
+  if (goes_on && impostor_send(connection, message, sizeof message - 1))
+    impostor_hear_all(impostor, connection);
+}
+
+static void test_budget_etcd__a_message_without_end_is_forgotten_with_its_watch(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  static struct impostor impostor; /* its thread goes on where the test fails */
+  struct member member = MEMBER(1);
+  pool_error_t error = POOL_ERROR_INIT;
+  impostor_start(&impostor, watch_without_end);
+  url_at(url, impostor.port, "endless", 10, "");
+  void *ledger = open_at(url, "endless", 10, HOUR_MS);
+  assert_int_equal(ask(ledger, &member, in_ms(60000), &error), POOL_E_NOMEM);
+  assert_int_equal(ask(ledger, &member, in_ms(500), &error), POOL_E_TIMEOUT); /* it is watched, and not answered */
+  engine.close(ledger);
+  impostor_stop(&impostor);
+}
+
 /* ---- users ---- */
 
 static void be_root(const char *password)
@@ -298,6 +334,18 @@ static void end(void)
   etcd_remove(&server);
 }
 
+/* The watch has no length, so it ends with the connection. */
+static void flood(struct impostor *impostor, int connection)
+{
+  static const char message[] = "{\"result\":{}}\n";
+  static char many[1000 * (sizeof message - 1) + 1];
+  for (char *to = many; to < many + sizeof many - 1;)
+    to = stpcpy(to, message);
+  bool goes_on = impostor_hear(impostor, connection) && impostor_send(connection, answer_head, sizeof answer_head - 1);
+  while (goes_on)
+    goes_on = impostor_send(connection, many, sizeof many - 1);
+}
+
 static void fork_begins(void)
 {
 }
@@ -313,6 +361,7 @@ static int own_tests(void)
       ENGINE_TEST(test_budget_etcd__a_cluster_that_was_made_of_a_copy_learns),
       ENGINE_TEST(test_budget_etcd__a_value_of_others_is_refused_by_its_key),
       ENGINE_TEST(test_budget_etcd__what_was_told_those_that_are_gone_is_gone),
+      ENGINE_TEST(test_budget_etcd__a_message_without_end_is_forgotten_with_its_watch),
       ENGINE_TEST(test_budget_etcd__users_log_in_and_a_wrong_password_is_said_without_it),
   };
   return cmocka_run_group_tests_name("etcd, what is particular", tests, NULL, NULL);
@@ -337,6 +386,7 @@ const struct kind kind = {
     .open_new = open_new,
     .read = get_ledger,
     .tell = tell,
+    .flood = flood,
     .fork_begins = fork_begins,
     .fork_ended = fork_ended,
     .own_tests = own_tests,

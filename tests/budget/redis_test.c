@@ -880,6 +880,19 @@ static void tell(const char *name, uint64_t member)
 
 static int64_t clients_before;
 
+static void flood(struct impostor *impostor, int connection)
+{
+  static const char hello[] = "+OK\r\n-NOPERM of this user\r\n", joined[] = "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
+  static const char message[] = "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n0\r\n";
+  static char many[1000 * (sizeof message - 1) + 1];
+  for (char *to = many; to < many + sizeof many - 1;)
+    to = stpcpy(to, message);
+  bool goes_on = impostor_hear(impostor, connection) && impostor_send(connection, hello, sizeof hello - 1) &&
+                 impostor_hear(impostor, connection) && impostor_send(connection, joined, sizeof joined - 1);
+  while (goes_on)
+    goes_on = impostor_send(connection, many, sizeof many - 1);
+}
+
 static void fork_begins(void)
 {
   clients_before = clients();
@@ -938,6 +951,7 @@ const struct kind kind = {
     .open_new = open_new,
     .read = read_ledger,
     .tell = tell,
+    .flood = flood,
     .fork_begins = fork_begins,
     .fork_ended = fork_ended,
     .own_tests = own_tests,
