@@ -107,6 +107,14 @@ static void add_text(struct json_text *text, const char *before, const char *byt
   json_text_string(text, bytes, strlen(bytes));
 }
 
+/* What is no etcd may quote what it does not understand. */
+static int without_password(int code, const char *password, pool_error_t *error)
+{
+  if (!failure_quotes(error->message, strlen(error->message), password))
+    return code;
+  return failure_set(error, code, error->native, "logging in: the answer has the password in it and is not shown");
+}
+
 static int log_in(struct gateway *gateway, int64_t deadline_ns, pool_error_t *error)
 {
   struct json_text body = {.limit = GATEWAY_BYTES};
@@ -119,7 +127,7 @@ static int log_in(struct gateway *gateway, int64_t deadline_ns, pool_error_t *er
     explicit_bzero(body.data, body.size);
   json_text_free(&body);
   if (code)
-    return code;
+    return without_password(code, gateway->place->password, error);
   const char *token = json_string_value(json_object_get(answer, "token"));
   gateway->token = token && !strpbrk(token, "\r\n") ? strdup(token) : NULL;
   json_decref(answer);

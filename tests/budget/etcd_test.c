@@ -294,6 +294,26 @@ static void test_budget_etcd__users_log_in_and_a_wrong_password_is_said_without_
   end_users();
 }
 
+/* It says no more than it was told. */
+static void quote(struct impostor *impostor, int connection)
+{
+  static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+                               "{\"message\":\"what is {'name':'root','password':'swordfish'}?\"}";
+  if (impostor_hear(impostor, connection))
+    impostor_send(connection, answer, sizeof answer - 1);
+}
+
+static void test_budget_etcd__a_server_that_quotes_the_password_is_not_quoted(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  static struct impostor impostor; /* its thread goes on where the test fails */
+  impostor_start(&impostor, quote);
+  snprintf(url, sizeof url, "etcd://root:swordfish@127.0.0.1:%d/users?limit=3", impostor.port);
+  expect_no_entry(url, POOL_E_REMOTE, "swordfish", "logging in");
+  impostor_stop(&impostor);
+}
+
 /* ---- the whole ---- */
 
 static const struct wrong_url wrong_urls[] = {
@@ -363,6 +383,7 @@ static int own_tests(void)
       ENGINE_TEST(test_budget_etcd__what_was_told_those_that_are_gone_is_gone),
       ENGINE_TEST(test_budget_etcd__a_message_without_end_is_forgotten_with_its_watch),
       ENGINE_TEST(test_budget_etcd__users_log_in_and_a_wrong_password_is_said_without_it),
+      ENGINE_TEST(test_budget_etcd__a_server_that_quotes_the_password_is_not_quoted),
   };
   return cmocka_run_group_tests_name("etcd, what is particular", tests, NULL, NULL);
 }
