@@ -17,9 +17,9 @@ struct cursor {
   struct token token; /* the next one */
   struct description *description;
   pool_error_t *error;
-  bool has_conn;            /* a call without a condition sets conn */
-  enum word word;           /* whose calls are read */
-  unsigned set[WORD_COUNT]; /* the variables that its calls have set: a bit for each */
+  bool has_conn;                /* a call without a condition sets conn */
+  enum word word;               /* whose calls are read; WORD_COUNT: of none, so no variable has a value */
+  unsigned set[WORD_COUNT + 1]; /* the variables that its calls have set: a bit for each */
 };
 
 struct cursor cursor_begin(struct description *description, pool_error_t *error);

@@ -130,7 +130,9 @@ struct argument {
   struct term *term;
   bool length; /* that of the text is wanted */
   struct place place;
-  union value value; /* what the filler has made of the term, unless it is a variable or the deadline */
+  union value value; /* what the filler has made of the term, unless it is a variable; of a deadline, what callers without
+                        one pass */
+  const struct term *without; /* the same where that is a variable, or NULL */
   bool is_null;
 };
 

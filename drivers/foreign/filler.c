@@ -304,10 +304,12 @@ static bool fill_argument(struct filler *filler, const struct type *type, struct
   bool is_dynamic = term && (term->kind == TERM_VARIABLE || term->kind == TERM_DEADLINE);
   if (is_dynamic)
     argument->term = (struct term *)term;
-  if (is_dynamic && term->kind == TERM_DEADLINE)
+  while (term && term->kind == TERM_DEADLINE)
     term = choose(filler, term->otherwise);
-  if (term && term->kind == TERM_VARIABLE)
+  if (term && term->kind == TERM_VARIABLE) {
+    argument->without = term;
     return true;
+  }
   argument->is_null = !term || term->kind == TERM_NULL;
   if (argument->length)
     return store_length(filler, type, argument, argument->is_null ? NULL : term);

@@ -33,14 +33,14 @@ struct statement {
 };
 
 static const struct statement statements[] = {
-    {"library", declaration_library, 0, false},
-    {"function", declaration_function, 0, false},
-    {"constant", declaration_constant, 0, false},
-    {"parameter", declaration_parameter, 0, false},
-    {"secret", declaration_secret, 0, false},
-    {"connect", declaration_connect, 0, true},
-    {"serial", read_serial, 0, true},
-    {"sigpipe", read_sigpipe, 0, true},
+    {"library", declaration_library, WORD_COUNT, false},
+    {"function", declaration_function, WORD_COUNT, false},
+    {"constant", declaration_constant, WORD_COUNT, false},
+    {"parameter", declaration_parameter, WORD_COUNT, false},
+    {"secret", declaration_secret, WORD_COUNT, false},
+    {"connect", declaration_connect, WORD_COUNT, true},
+    {"serial", read_serial, WORD_COUNT, true},
+    {"sigpipe", read_sigpipe, WORD_COUNT, true},
     {"start", NULL, WORD_START, false},
     {"open", NULL, WORD_OPEN, false},
     {"error", NULL, WORD_ERROR, false},

@@ -28,12 +28,23 @@ static void store_deadline(const struct type *type, union value *value, unsigned
 
 /* ---- arguments ---- */
 
+/* An integer is of seconds. */
+static void store_seconds(union value *value, struct integer seconds)
+{
+  uint64_t number = seconds.negative ? 0 : seconds.magnitude;
+  value->timeval = (struct timeval){.tv_sec = (time_t)(number < INT32_MAX ? number : INT32_MAX)};
+}
+
 /* Copies a variable into an argument, of a type in which it fits. */
 static void store_variable(const struct type *type, union value *value, const struct type *have,
                            const union value *variable)
 {
-  if (have->kind == TYPE_INTEGER)
+  if (type->kind == TYPE_TIMEVAL)
+    store_seconds(value, type_integer(have, variable));
+  else if (have->kind == TYPE_INTEGER)
     type_store(type, value, type_integer(have, variable));
+  else if (have->kind == TYPE_REAL)
+    type_store_real(type, value, type_real(have, variable));
   else
     *value = *variable;
 }
@@ -42,13 +53,14 @@ static void store_variable(const struct type *type, union value *value, const st
 static bool take_value(const struct argument *argument, const struct type *type, const struct frame *frame,
                        const struct description *description, union value *value)
 {
-  const struct term *term = argument->term;
+  bool timed = argument->term->kind == TERM_DEADLINE && frame->deadline_ns != POOL_NO_DEADLINE;
+  const struct term *term = timed || !argument->without ? argument->term : argument->without;
   if (term->kind == TERM_VARIABLE) {
     store_variable(type, value, description->variables[term->index].type, &frame->variables[term->index]);
     return true;
   }
   *value = argument->value;
-  if (term->kind != TERM_DEADLINE || frame->deadline_ns == POOL_NO_DEADLINE)
+  if (!timed)
     return !argument->is_null;
   store_deadline(type, value, term->index, frame->deadline_ns);
   return true;

@@ -227,6 +227,38 @@ static void what_a_call_sets_goes_into_the_next(void **state)
              "0.25;close;");
 }
 
+/* Seconds of a timeval are from 0. */
+static void a_variable_goes_into_another_type_as_the_same_number(void **state)
+{
+  static const struct {
+    int64_t result;
+    const char *log;
+  } rows[] = {{3, "new;others 0 0 0 0 0 1.5 1.5;wait 3.000000 3;close;"},
+              {-1, "new;others 0 0 0 0 0 -0.5 -0.5;wait 0.000000 -1;close;"}};
+  struct made made;
+  (void)state;
+  make_well(&made,
+            HEAD "function fl_double_result() -> double\n"
+                 "         fl_float_result() -> float\n"
+                 "         fl_int32_result() -> int32\n"
+                 "         fl_others(int, uint, long, ulong, size, float, double) -> int\n"
+                 "         fl_wait(timeval, long) -> int\n" OPEN
+                 "     d = fl_double_result() ignored\n"
+                 "     f = fl_float_result() ignored\n"
+                 "     n = fl_int32_result() ignored\n"
+                 "     fl_others(0, 0, 0, 0, 0, d, f) is 0\n"
+                 "     fl_wait(n, n) is 0\n" CLOSE,
+            "test:", "");
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    fl_forget();
+    fl_set_result(rows[i].result);
+    assert_int_equal(open_with(&made, POOL_NO_DEADLINE), 0);
+    assert_int_equal(close_it(&made), 0);
+    assert_string_equal(fl_log(), rows[i].log);
+  }
+  unmake(&made);
+}
+
 static void a_deadline_becomes_a_timeout(void **state)
 {
   struct made made;
@@ -249,6 +281,25 @@ static void a_deadline_becomes_a_timeout(void **state)
   assert_int_equal(open_with(&made, now_ns() - 1), POOL_E_TIMEOUT);
   assert_string_equal(made.error.message, "the deadline passed before the call of fl_new");
   assert_string_equal(fl_log(), "");
+  unmake(&made);
+}
+
+static void what_stands_in_the_place_of_a_deadline_is_passed_without_one(void **state)
+{
+  (void)state;
+  struct made made;
+  make_well(&made,
+            HEAD "function fl_int32_result() -> int32\n"
+                 "         fl_wait(timeval, long) -> int\n" OPEN
+                 "     n = fl_int32_result() ignored\n"
+                 "     fl_wait(deadline.timeval or n, deadline.ms or n) is 0\n"
+                 "     fl_wait(deadline.timeval or null, deadline.ms or deadline.s or url.port or n) is 0\n"
+                 "     fl_wait(null, deadline.us or deadline.ms or 8) is 0\n" CLOSE,
+            "test:", "");
+  fl_set_result(7);
+  assert_int_equal(open_with(&made, POOL_NO_DEADLINE), 0);
+  assert_int_equal(close_it(&made), 0);
+  assert_string_equal(fl_log(), "new;wait 7.000000 7;wait NULL 7;wait NULL 8;close;");
   unmake(&made);
 }
 
@@ -745,6 +796,9 @@ static const struct broken broken[] = {
     {"parameter a text\nsecret a text\n", ":2:8: 'a' is declared twice, first in line 1"},
     {"serial\nserial\n", ":2:1: 'serial' stands once in a description"},
     {"sigpipe\n", ":1:8: 'blocked' is missing at the end of the line"},
+    {"library libforeign_library.so\nfunction fl_text_result() -> text\nstart t = fl_text_result() ignored\n"
+     "connect t, 1\n",
+     ":4:9: 't' has no value here: no call before this one sets it"},
     {"connect url.host\n", ":1:17: ',' is missing at the end of the line"},
     {"connect url.host, \"x\"\n", ":1:19: connect wants uint16 here; this is a text"},
     {HEAD "open fl_now() is 0\n", ":7:6: 'fl_now' is no function that is declared above; did you mean 'fl_new'?"},
@@ -923,7 +977,9 @@ int main(void)
       cmocka_unit_test(sixteen_arguments_arrive),
       cmocka_unit_test(functions_with_dots_get_what_c_gives_them),
       cmocka_unit_test(what_a_call_sets_goes_into_the_next),
+      cmocka_unit_test(a_variable_goes_into_another_type_as_the_same_number),
       cmocka_unit_test(a_deadline_becomes_a_timeout),
+      cmocka_unit_test(what_stands_in_the_place_of_a_deadline_is_passed_without_one),
       cmocka_unit_test(results_are_judged),
       cmocka_unit_test(a_result_that_is_wrong_is_shown),
       cmocka_unit_test(the_librarys_own_words_say_what_is_wrong),
