@@ -58,6 +58,34 @@ static bool is_in(const struct library *library, void *symbol, const char **owne
   return strcmp(*owner, file_of(library)) == 0;
 }
 
+/* A call of a variable ends the process.  Only this system's library says what a symbol is. */
+static bool is_variable(void *symbol)
+{
+  bool found = false;
+#ifdef __GLIBC__
+  Dl_info info;
+  void *entry = NULL;
+  if (dladdr1(symbol, &info, &entry, RTLD_DL_SYMENT) != 0 && entry && info.dli_saddr == symbol) {
+    unsigned char type = ELF64_ST_TYPE(((const ElfW(Sym) *)entry)->st_info); /* the same in 32 bits */
+    found = type == STT_OBJECT || type == STT_TLS || type == STT_COMMON;
+  }
+#else
+  (void)symbol;
+#endif
+  return found;
+}
+
+static int take(const struct description *description, struct function *function, void *symbol, pool_error_t *error)
+{
+  if (is_variable(symbol)) {
+    source_fail(&description->source, function->place, error, "'%.60s' is a variable of its library, no function",
+                function->symbol);
+    return error->code = POOL_E_DRIVER;
+  }
+  memcpy(&function->address, &symbol, sizeof symbol);
+  return 0;
+}
+
 static const char *last_part(const char *path)
 {
   const char *slash = strrchr(path, '/');
@@ -70,10 +98,8 @@ static int find(const struct description *description, struct function *function
   for (const struct library *library = description->libraries; library; library = library->next) {
     const char *file = NULL;
     void *symbol = dlsym(library->handle, function->symbol);
-    if (symbol && is_in(library, symbol, &file)) {
-      memcpy(&function->address, &symbol, sizeof symbol);
-      return 0;
-    }
+    if (symbol && is_in(library, symbol, &file))
+      return take(description, function, symbol, error);
     owner = symbol ? file : owner;
   }
   if (owner)

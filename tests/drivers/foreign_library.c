@@ -230,6 +230,8 @@ int fl_many(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j
 
 /* ---- results ---- */
 
+const int fl_number = 7;
+
 #define RESULT(name, type)                                                                                             \
   type fl_##name##_result(void)                                                                                        \
   {                                                                                                                    \

@@ -48,6 +48,8 @@ int fl_sum(int count, ...);
 int fl_many(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j, int k, int l, int m, int n, int o,
             int p);
 
+extern const int fl_number; /* no function */
+
 int8_t fl_int8_result(void);
 int16_t fl_int16_result(void);
 int32_t fl_int32_result(void);

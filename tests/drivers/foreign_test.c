@@ -742,6 +742,9 @@ static const struct broken broken[] = {
     {HEAD "library libmissing.so.7\n" OPEN CLOSE,
      ":7:9: the library cannot be loaded: libmissing.so.7: cannot open shared object file: No such file or directory"},
     {HEAD "function fl_missing() -> int\n" OPEN CLOSE, ":7:10: no library that is named has a function 'fl_missing'"},
+#ifdef __GLIBC__ /* others do not say what a symbol is */
+    {HEAD "function fl_number() -> int\n" OPEN CLOSE, ":7:10: 'fl_number' is a variable of its library, no function"},
+#endif
     {HEAD "function getpid() -> int\n" OPEN CLOSE,
      ":7:10: 'getpid' is in libc.so.6: to call it, name that with 'library'"},
     {"function f(int31) -> int\n", ":1:12: 'int31' is no type; did you mean 'int32'?"},
