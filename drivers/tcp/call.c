@@ -108,5 +108,9 @@ int call_sync(struct stream *stream, const struct settings *settings, const char
                        "sockets have one method, send, which sends the arguments as they are; parameters of the URL "
                        "say where a reply ends: reply_until=TEXT or reply_bytes=N");
   int code = stream_write(stream, args.data, args.size, deadline_ns, error);
-  return code ? code : read_reply(stream, settings, reply, deadline_ns, error);
+  if (code == 0)
+    code = read_reply(stream, settings, reply, deadline_ns, error);
+  if (code && code != POOL_E_NOMEM)
+    stream->broken = true; /* what comes next is not the reply of the next call */
+  return code;
 }

@@ -461,6 +461,24 @@ static void test_tcp__a_call_reads_up_to_the_end_that_the_url_says(void **state)
   end_pool(pool);
 }
 
+static void test_tcp__a_late_reply_is_not_that_of_the_next_call(void **state)
+{
+  struct proxy proxy;
+  (void)state;
+  proxy_start(&proxy, server.port);
+  pool_t *pool = pool_at(proxy.port, "?reply_until=%0D%0A&pool.max_open=1&pool.call_timeout_ms=50");
+  pool_lease_t lease = get_lease(pool);
+  struct pollfd set = {.fd = pool_tcp_fd(tcp_of(lease)), .events = POLLIN};
+  proxy_do(&proxy, PROXY_HOLD);
+  expect_call(lease, "PING\r\n", POOL_E_TIMEOUT, "deadline");
+  proxy_do(&proxy, PROXY_PASS);
+  assert_int_equal(poll(&set, 1, 60000), 1);
+  expect_call(lease, "AUTH " REDIS_PASSWORD "\r\n", POOL_E_BROKEN, "the connection broke before");
+  put_leaving(pool, lease, 0);
+  end_pool(pool);
+  proxy_end(&proxy);
+}
+
 /* A call to a peer that says this fails, and its connection is closed. */
 static void expect_hostile(struct peer peer, const char *more, int code, const char *text)
 {
@@ -549,6 +567,7 @@ int main(void)
       cmocka_unit_test(test_tcp__a_client_certificate_is_shown),
       cmocka_unit_test(test_tcp__a_wrong_url_says_what_is_wrong),
       cmocka_unit_test(test_tcp__a_call_reads_up_to_the_end_that_the_url_says),
+      cmocka_unit_test(test_tcp__a_late_reply_is_not_that_of_the_next_call),
       cmocka_unit_test(test_tcp__hostile_replies_are_limited),
       cmocka_unit_test(test_tcp__a_child_has_connections_of_its_own),
   };
