@@ -23,6 +23,12 @@ static int32_t word_at(const char *record, int index)
   return (int32_t)le32toh(word);
 }
 
+/* What the server says is trusted to be a number, and no more. */
+static int64_t time_of(int64_t time)
+{
+  return time >= 0 && time <= NEVER ? time : NEVER;
+}
+
 static int64_t time_at(const char *record, int index)
 {
   uint64_t bits;
@@ -87,7 +93,7 @@ int roll_read(const redisReply *reply, pool_budget_stats_t *stats, pool_budget_s
   pool_budget_member_t *members = calloc(count + 1, sizeof *members);
   if (!members)
     return failure_set(error, POOL_E_NOMEM, 0, "no memory for the members of a budget");
-  int code = read_members(reply->element[4], number_at(reply, 0), members, error);
+  int code = read_members(reply->element[4], time_of(number_at(reply, 0)), members, error);
   if (code == 0 && stats) {
     stats->limit = number_at(reply, 1);
     stats->granted = number_at(reply, 2);

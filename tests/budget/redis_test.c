@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/ledger.h"
 #include "base/share.h"
@@ -661,6 +662,75 @@ static void test_budget_redis__keys_that_others_wrote_into_a_ledger_are_refused(
   engine.close(ledger);
 }
 
+/* ---- servers that lie ---- */
+
+static const char *lie; /* what the script is said to have returned */
+
+/* Lets in everybody, and serves one connection after the other: the one that is subscribed ends. */
+static void lie_to_all(struct impostor *impostor, int connection)
+{
+  static const char hello[] = "+OK\r\n-NOPERM of this user\r\n", joined[] = "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
+  char asked[1024] = "";
+  if (!impostor_hear(impostor, connection) || !impostor_send(connection, hello, sizeof hello - 1) ||
+      recv(connection, asked, sizeof asked - 1, 0) <= 0)
+    return;
+  if (strstr(asked, "SUBSCRIBE"))
+    impostor_send(connection, joined, sizeof joined - 1);
+  else if (impostor_send(connection, "$-1\r\n", 5) && impostor_hear(impostor, connection) &&
+           impostor_send(connection, lie, strlen(lie)))
+    impostor_hear_all(impostor, connection);
+}
+
+#define LEAST ":-9223372036854775808\r\n"
+#define MOST  ":9223372036854775807\r\n"
+#define ZERO  ":0\r\n"
+#define EPOCH "*9\r\n$1\r\n1\r\n"
+
+static void test_budget_redis__an_answer_without_sense_is_none(void **state)
+{
+  static const char *const answers[] = {EPOCH MOST ZERO ZERO ZERO ZERO ZERO ZERO ZERO,
+                                        EPOCH ZERO LEAST ZERO ZERO ZERO ZERO ZERO ZERO,
+                                        EPOCH ZERO ZERO MOST ZERO ZERO ZERO ZERO ZERO,
+                                        EPOCH ZERO ZERO ZERO ":4294967297\r\n" ZERO ZERO ZERO ZERO,
+                                        EPOCH ZERO ZERO ZERO ZERO ZERO LEAST ZERO ZERO};
+  (void)state;
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    char url[URL_SIZE];
+    static struct impostor impostor; /* its thread goes on where the test fails */
+    struct member member = MEMBER(1);
+    pool_error_t error = POOL_ERROR_INIT;
+    lie = answers[i];
+    impostor_start(&impostor, lie_to_all);
+    url_at(url, impostor.port, "lie", 10, "");
+    void *ledger = open_at(url, "lie", 10, HOUR_MS);
+    assert_int_equal(ask(ledger, &member, in_ms(20000), &error), POOL_E_REMOTE);
+    assert_non_null(strstr(error.message, "the answer is another one"));
+    engine.close(ledger);
+    impostor_stop(&impostor);
+  }
+}
+
+static void test_budget_redis__a_look_at_a_ledger_without_sense_is_borne(void **state)
+{
+  static const char *const times[] = {LEAST, MOST};
+  (void)state;
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+    char url[URL_SIZE], list[200];
+    static struct impostor impostor; /* its thread goes on where the test fails */
+    pool_error_t error = POOL_ERROR_INIT;
+    snprintf(list, sizeof list, "*5\r\n%s" ZERO ZERO ZERO "*2\r\n$1\r\n1\r\n$72\r\n%072d\r\n", times[i], 0);
+    lie = list;
+    impostor_start(&impostor, lie_to_all);
+    url_at(url, impostor.port, "lie", 10, "");
+    void *ledger = open_at(url, "lie", 10, HOUR_MS);
+    pool_budget_stats_t stats = POOL_BUDGET_STATS_INIT;
+    assert_int_equal(engine.look(ledger, &stats, NULL, NULL, in_ms(20000), &error), 0);
+    assert_int_equal(stats.members, 1);
+    engine.close(ledger);
+    impostor_stop(&impostor);
+  }
+}
+
 /* ---- places ---- */
 
 static void test_budget_redis__a_ledger_is_reached_by_a_unix_socket(void **state)
@@ -922,6 +992,8 @@ static int own_tests(void)
       ENGINE_TEST(test_budget_redis__an_ask_that_comes_late_changes_nothing),
       ENGINE_TEST(test_budget_redis__keys_of_others_are_refused_by_name),
       ENGINE_TEST(test_budget_redis__keys_that_others_wrote_into_a_ledger_are_refused),
+      ENGINE_TEST(test_budget_redis__an_answer_without_sense_is_none),
+      ENGINE_TEST(test_budget_redis__a_look_at_a_ledger_without_sense_is_borne),
       ENGINE_TEST(test_budget_redis__a_ledger_is_reached_by_a_unix_socket),
       ENGINE_TEST(test_budget_redis__a_wrong_password_is_said_without_it),
       ENGINE_TEST(test_budget_redis__scripts_that_the_server_forgot_are_given_anew),
