@@ -107,7 +107,10 @@ int call_sync(struct stream *stream, const struct settings *settings, const char
     return failure_set(error, POOL_E_UNSUPPORTED, 0,
                        "sockets have one method, send, which sends the arguments as they are; parameters of the URL "
                        "say where a reply ends: reply_until=TEXT or reply_bytes=N");
-  int code = stream_write(stream, args.data, args.size, deadline_ns, error);
+  bool is_answered = settings->reply_until || settings->reply_bytes > 0;
+  int code = is_answered && args.size > 0 ? stream_check(stream, error) : 0; /* what has come is not the reply */
+  if (code == 0)
+    code = stream_write(stream, args.data, args.size, deadline_ns, error);
   if (code == 0)
     code = read_reply(stream, settings, reply, deadline_ns, error);
   if (code && code != POOL_E_NOMEM)

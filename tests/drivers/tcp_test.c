@@ -473,10 +473,30 @@ static void test_tcp__a_late_reply_is_not_that_of_the_next_call(void **state)
   expect_call(lease, "PING\r\n", POOL_E_TIMEOUT, "deadline");
   proxy_do(&proxy, PROXY_PASS);
   assert_int_equal(poll(&set, 1, 60000), 1);
-  expect_call(lease, "AUTH " REDIS_PASSWORD "\r\n", POOL_E_BROKEN, "the connection broke before");
+  expect_call(lease, "AUTH " REDIS_PASSWORD "\r\n", POOL_E_BROKEN, "the connection broke while it was used");
   put_leaving(pool, lease, 0);
   end_pool(pool);
   proxy_end(&proxy);
+}
+
+/* A server may greet: a call without arguments reads that. */
+static void test_tcp__what_nobody_asked_for_is_no_reply(void **state)
+{
+  struct peer peer = {.answers = {"hello\n", "mine\n"}, .at_once = true};
+  (void)state;
+  peer_start(&peer);
+  pool_t *pool = pool_at(peer.port, "?reply_until=%0A&pool.max_open=1");
+  for (int i = 0; i < 2; i++) {
+    pool_lease_t lease = get_lease(pool);
+    struct pollfd set = {.fd = pool_tcp_fd(tcp_of(lease)), .events = POLLIN};
+    assert_int_equal(poll(&set, 1, 60000), 1);
+    if (i)
+      expect_call(lease, "", 0, "hello");
+    expect_call(lease, "x\n", i ? 0 : POOL_E_BROKEN, i ? "mine" : "6 bytes are waiting");
+    put_leaving(pool, lease, i);
+  }
+  end_pool(pool);
+  peer_end(&peer);
 }
 
 /* A call to a peer that says this fails, and its connection is closed. */
@@ -568,6 +588,7 @@ int main(void)
       cmocka_unit_test(test_tcp__a_wrong_url_says_what_is_wrong),
       cmocka_unit_test(test_tcp__a_call_reads_up_to_the_end_that_the_url_says),
       cmocka_unit_test(test_tcp__a_late_reply_is_not_that_of_the_next_call),
+      cmocka_unit_test(test_tcp__what_nobody_asked_for_is_no_reply),
       cmocka_unit_test(test_tcp__hostile_replies_are_limited),
       cmocka_unit_test(test_tcp__a_child_has_connections_of_its_own),
   };
