@@ -97,9 +97,11 @@ static int judge(const json_t *result, pool_error_t *error)
 /* A message is a line. */
 static int read_message(struct bell *bell, const char *line, size_t size, pool_error_t *error)
 {
-  json_t *message = json_loadb(line, size, 0, NULL);
+  json_t *message;
+  int code = gateway_read(line, size, &message, error);
   const json_t *result = json_object_get(message, "result"), *events = json_object_get(result, "events");
-  int code = judge(result, error);
+  if (code == 0)
+    code = judge(result, error);
   for (size_t i = 0; i < json_array_size(events); i++)
     read_event(bell, json_array_get(events, i));
   json_decref(message);

@@ -7,6 +7,7 @@
 #include "support/base64.h"
 #include "support/deadline.h"
 #include "support/failure.h"
+#include "support/json_check.h"
 
 /* ---- JSON ---- */
 
@@ -24,6 +25,21 @@ void gateway_add_bytes(struct json_text *text, const char *name, const char *byt
   json_text_add(text, encoded, letters);
   json_text_say(text, "\"");
   free(encoded);
+}
+
+static bool is_json(const char *text, size_t size)
+{
+  struct json_check check;
+  json_check_start(&check);
+  json_check_feed(&check, text, size);
+  return json_check_end(&check);
+}
+
+/* jansson does not always say that it had no memory, and takes all JSON that etcd writes. */
+int gateway_read(const char *text, size_t size, json_t **answer, pool_error_t *error)
+{
+  *answer = json_loadb(text, size, 0, NULL);
+  return *answer || !is_json(text, size) ? 0 : failure_set(error, POOL_E_NOMEM, 0, "no memory for an answer");
 }
 
 int64_t gateway_number(const json_t *object, const char *name)
@@ -72,8 +88,10 @@ static int read_body(struct http *http, struct json_text *text, int64_t deadline
 static int read_answer(struct http *http, const char *path, json_t **answer, int64_t deadline_ns, pool_error_t *error)
 {
   struct json_text text = {.limit = GATEWAY_BYTES};
+  json_t *read = NULL;
   int code = read_body(http, &text, deadline_ns, error);
-  json_t *read = code ? NULL : json_loadb(text.size ? text.data : "", text.size, 0, NULL);
+  if (code == 0)
+    code = gateway_read(text.size ? text.data : "", text.size, &read, error);
   json_text_free(&text);
   if (code == 0 && http->status != 200)
     code = say_error(read, http->status, path, error);

@@ -34,6 +34,10 @@ void gateway_forget_token(struct gateway *gateway);
 
 void gateway_close(struct gateway *gateway);
 
+/* Reads an answer, which json_decref() gives back; NULL: it is no JSON.  Returns 0, or POOL_E_NOMEM that *error
+   explains. */
+int gateway_read(const char *text, size_t size, json_t **answer, pool_error_t *error);
+
 /* Adds "NAME":"BYTES" with the bytes in base64. */
 void gateway_add_bytes(struct json_text *text, const char *name, const char *bytes, size_t size);
 

@@ -231,16 +231,18 @@ static int code_of(CURLcode result)
   }
 }
 
-static int say(const struct http *http, CURLcode result, pool_error_t *error)
-{
-  char line[CURL_ERROR_SIZE];
-  failure_line(line, sizeof line, *http->why ? http->why : curl_easy_strerror(result));
-  return failure_set(error, code_of(result), 0, "%s", line);
-}
-
 static int say_no_memory(pool_error_t *error)
 {
   return failure_set(error, POOL_E_NOMEM, 0, "no memory for a request");
+}
+
+static int say(const struct http *http, CURLcode result, pool_error_t *error)
+{
+  char line[CURL_ERROR_SIZE];
+  if (http->came.problem == JSON_TEXT_NO_MEMORY) /* and libcurl was told to stop */
+    return say_no_memory(error);
+  failure_line(line, sizeof line, *http->why ? http->why : curl_easy_strerror(result));
+  return failure_set(error, code_of(result), 0, "%s", line);
 }
 
 /* Takes note of the end of the answer, if it has come.  Returns 0, or a code that *error explains. */

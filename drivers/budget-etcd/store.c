@@ -59,6 +59,8 @@ static int read_value(struct store *store, const json_t *pair, int64_t cluster, 
 {
   size_t size = 0;
   char *text = gateway_bytes(pair, "value", &size);
+  if (!text && json_is_string(json_object_get(pair, "value")))
+    return failure_set(error, POOL_E_NOMEM, 0, "no memory for a ledger");
   int code = book_read(&store->book, store->gateway.place, text ? text : "", gateway_number(pair, "mod_revision"),
                        cluster, error);
   free(text);
