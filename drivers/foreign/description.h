@@ -130,8 +130,8 @@ struct argument {
   struct term *term;
   bool length; /* that of the text is wanted */
   struct place place;
-  union value value; /* what the filler has made of the term, unless it is a variable; of a deadline, what callers without
-                        one pass */
+  union value value; /* what the filler has made of the term, unless it is a variable; for a deadline, what callers pass
+                        that have none */
   const struct term *without; /* the same where that is a variable, or NULL */
   bool is_null;
 };

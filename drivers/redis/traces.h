@@ -37,8 +37,8 @@ unsigned traces_before(const struct command *command);
 /* What is left of the traces after the reply.  `database` is the one to come back to. */
 unsigned traces_after(unsigned traces, const struct command *command, const redisReply *reply, const char *database);
 
-/* Whether a command can be sent: one that hiredis can count, with one reply that it understands.  With `call`, only one whose reply is the
-   last.  Returns 0 or POOL_E_UNSUPPORTED. */
+/* Whether a command can be sent: one that hiredis can count, with one reply that it understands.  With `call`, only one
+   whose reply is the last.  Returns 0 or POOL_E_UNSUPPORTED. */
 int traces_admit(const struct command *command, int call, pool_error_t *error);
 
 #endif

@@ -15,7 +15,8 @@ int failure_set(pool_error_t *error, int code, int native, const char *format, .
 /* How many bytes of a text of `size` bytes to show, at most `most`, so that no UTF-8 character is cut. */
 int failure_whole_characters(const char *text, size_t size, size_t most);
 
-/* Whether a text has a secret in it, or the beginning of one: who quotes may cut what is long.  NULL and "" are none. */
+/* Whether a text has a secret in it, or its beginning: a server or library that quotes may cut what is long.  NULL and
+   "" are none. */
 bool failure_quotes(const char *text, size_t size, const char *secret);
 
 /* Copies a text as one line: each run of white space becomes one space, and no UTF-8 character is cut.  Returns how

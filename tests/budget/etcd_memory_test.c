@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The engine etcd of budgets without memory: each allocation of a look fails once, and is said to be what has failed. */
+/* The engine etcd of budgets without memory: each allocation of a look fails once, and the message says so. */
 #include "support.h"
 
 #include <stdio.h>

@@ -669,7 +669,8 @@ static const char *lie; /* what the script is said to have returned */
 /* Lets in everybody, and serves one connection after the other: the one that is subscribed ends. */
 static void lie_to_all(struct impostor *impostor, int connection)
 {
-  static const char hello[] = "+OK\r\n-NOPERM of this user\r\n", joined[] = "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
+  static const char hello[] = "+OK\r\n-NOPERM of this user\r\n";
+  static const char joined[] = "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
   char asked[1024] = "";
   if (!impostor_hear(impostor, connection) || !impostor_send(connection, hello, sizeof hello - 1) ||
       recv(connection, asked, sizeof asked - 1, 0) <= 0)
@@ -952,7 +953,8 @@ static int64_t clients_before;
 
 static void flood(struct impostor *impostor, int connection)
 {
-  static const char hello[] = "+OK\r\n-NOPERM of this user\r\n", joined[] = "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
+  static const char hello[] = "+OK\r\n-NOPERM of this user\r\n";
+  static const char joined[] = "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n";
   static const char message[] = "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n0\r\n";
   static char many[1000 * (sizeof message - 1) + 1];
   for (char *to = many; to < many + sizeof many - 1;)

@@ -432,7 +432,8 @@ static void no_message_has_a_password_in_it(void **state)
   assert_int_equal(open_with(&made, POOL_NO_DEADLINE), 0);
   assert_string_equal(fl_log(), "new;texts anna hunter2 tr?sor-that-is-long 7;");
   fl_set_check(1);
-  const char *const texts[] = {"no hunter2 here", "tr?sor-that-is-long", "key 'tr?sor-that-is-l...'", "password 'hunter2'"};
+  const char *const texts[] = {"no hunter2 here", "tr?sor-that-is-long", "key 'tr?sor-that-is-l...'",
+                               "password 'hunter2'"};
   for (size_t i = 0; i < 4; i++) {
     fl_set_trouble(texts[i]);
     assert_int_equal(check_it(&made), POOL_E_BROKEN);
