@@ -135,6 +135,8 @@
 %typemap(out) char *pool_report_text "$result = libpool_text($1);"
 %typemap(out) char *pool_health_text "$result = libpool_text($1);"
 %typemap(ret) pool_stats_t * "if (!$1) libpool_checked(pool_failure(NULL));"
+/* Times are a part of their counts, which live as long. */
+%typemap(ret) pool_times_t * "rb_ivar_set(vresult, rb_intern(\"stats\"), self);"
 %ignore pool_config_t;
 %ignore pool_config_set_number;
 %ignore pool_config_set_text;

@@ -89,6 +89,15 @@ class MemoryTest < Minitest::Test
     assert_whole pool_of(5), 5
   end
 
+  def test_times_of_counts_that_nobody_holds_any_more
+    pool = pool_of(1)
+    pool.with(&:number)
+    times = Array.new(1000) { pool.stats.wait }
+    GC.start
+    Array.new(10_000) { |i| 'overwritten ' * (i % 90) }
+    assert_equal [pool.stats.wait.to_h], times.map(&:to_h).uniq
+  end
+
   # A number whose conversion collects what nobody holds, moves the rest and writes over what was there.
   class Sweeper
     def to_int
