@@ -29,6 +29,17 @@ class BadInputTest < Minitest::Test
     assert_raises(ArgumentError) { pool_of(1, min_idle: 2) }
   end
 
+  # A program puts them into texts of its own.
+  def test_messages_are_utf8
+    name = "k\u00e4se"
+    pool = pool_of(1, name:)
+    late = assert_raises(Libpool::TimeoutError) { pool.with { pool.with(timeout: 0.001) { flunk } } }
+    unknown = assert_raises(ArgumentError) { pool_of(1, name => 3) }
+    pool.close
+    closed = assert_raises(Libpool::ClosedError) { pool.with { flunk } }
+    [late, unknown, closed].each { |error| assert_includes "\u00fc: #{error.message}", name }
+  end
+
   def test_arguments
     pool = pool_of(1)
     assert_raises(LocalJumpError) { pool.with }

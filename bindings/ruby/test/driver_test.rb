@@ -45,6 +45,13 @@ class DriverTest < Minitest::Test
     nil
   end
 
+  def test_an_error_of_the_server_is_told_as_it_is
+    text = "ung\u00fcltig\0e Eingabe"
+    pool, = answering { |request| JSON.generate(id: request['id'], result: nil, error: text) }
+    error = assert_raises(Libpool::RemoteError) { pool.with { |lease| lease.call('Anything') } }
+    assert_equal text, error.message
+  end
+
   def multiply(lease, one = 7, other = 8)
     lease.call('Arith.Mul', { A: one, B: other })
   end

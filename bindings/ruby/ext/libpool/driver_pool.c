@@ -135,7 +135,9 @@ static VALUE letters_fail(VALUE module, VALUE result, VALUE text)
 {
   (void)module;
   int64_t code = NUM2LL(result);
-  failure_raise(code, NIL_P(text) ? pool_strerror((int)code) : StringValueCStr(text));
+  if (NIL_P(text))
+    failure_raise(code, pool_strerror((int)code));
+  failure_raise_text(code, text);
 }
 
 /* ---- Libpool::DriverPool ---- */

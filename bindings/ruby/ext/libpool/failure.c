@@ -65,7 +65,12 @@ static VALUE class_of(int64_t code)
 
 void failure_raise(int64_t code, const char *message)
 {
-  rb_raise(class_of(code), "%s", message);
+  failure_raise_text(code, rb_utf8_str_new_cstr(message));
+}
+
+void failure_raise_text(int64_t code, VALUE message)
+{
+  rb_exc_raise(rb_exc_new_str(class_of(code), message));
 }
 
 /* By Kernel#raise, for a cause that is set in any other way remains behind as $!. */

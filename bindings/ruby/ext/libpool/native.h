@@ -217,6 +217,7 @@ void failure_init(VALUE module);
 /* Raises what a negative result means, with the library's message. */
 int64_t libpool_checked(int64_t result);
 NORETURN(void failure_raise(int64_t code, const char *message));
+NORETURN(void failure_raise_text(int64_t code, VALUE message));
 /* The same with the exception of an open, or nil, as its cause. */
 NORETURN(void failure_raise_with(int64_t code, const char *message, VALUE cause));
 /* Says why work failed. */
