@@ -70,12 +70,34 @@ class Scheduler
   end
 end
 
+# One that notes for what each fiber is blocked, and who was woken while it was blocked for something else.
+class Watching < Scheduler
+  attr_reader :wrongly_woken
+
+  def initialize
+    super
+    @for = {}.compare_by_identity
+    @wrongly_woken = []
+  end
+
+  def block(blocker, timeout = nil)
+    @for[Fiber.current] = blocker
+    super
+  ensure
+    @for.delete(Fiber.current)
+  end
+
+  def unblock(blocker, fiber)
+    @wrongly_woken << blocker unless @for[fiber].equal?(blocker)
+    super
+  end
+end
+
 # Fibers of a scheduler wait for each other without blocking their thread.
 class FiberTest < Minitest::Test
   include Support
 
-  def schedule
-    scheduler = Scheduler.new
+  def schedule(scheduler = Scheduler.new)
     thread = Thread.new do
       Fiber.set_scheduler(scheduler)
       yield
@@ -147,6 +169,42 @@ class FiberTest < Minitest::Test
     end
     assert_equal 105, errors
     assert_whole pool, 1
+  end
+
+  # What a block that opens waits for is its own business.
+  def test_a_fiber_that_opens_is_not_woken_by_the_pool
+    pool = nil
+    scheduler = schedule(Watching.new) do
+      Fiber.schedule do
+        pool = Libpool::Pool.new(max_open: 2, initial: 2, idle_timeout_ms: 60_000) { sleep(0) && Connection.new }
+      end
+    end
+    assert_empty scheduler.wrongly_woken
+    assert_whole pool, 2
+  end
+
+  # Where a step wakes another fiber and asks for an open as well.
+  def test_an_interrupt_while_another_fiber_is_woken_loses_nothing
+    pool = pool_of(2)
+    pool.pause
+    stopped = 0
+    fibers = Thread.new do
+      stop = TracePoint.new(:call) { |point| Thread.current.raise(Interrupt) if point.method_id == :unblock }
+      stop.enable(target_thread: Thread.current)
+      Fiber.set_scheduler(Scheduler.new)
+      3.times do
+        Fiber.schedule do
+          pool.with(timeout: 60, &:number)
+        rescue Interrupt
+          stopped += 1
+        end
+      end
+    end
+    waits pool, 3
+    pool.resume
+    fibers.join(60) || flunk('a fiber still waits')
+    assert_operator stopped, :>, 0
+    assert_whole pool, 2
   end
 
   def test_fibers_without_a_scheduler

@@ -32,6 +32,7 @@ struct sleeper {
   bool roused;     /* for no reason, with all others: its next look is not passed on to them */
   uint64_t forks;  /* in which process */
   VALUE scheduler; /* of a fiber that is blocked, or nil */
+  bool blocked;    /* by it, for the pool */
   VALUE fiber;
   pthread_mutex_t lock; /* for `told`, which ends a sleep */
   pthread_cond_t changed;
@@ -101,7 +102,7 @@ int64_t settings_timeout_ms(VALUE seconds);
 /* A lease, or an exception. */
 pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_ms);
 
-/* A lease if one is to be had at once without opening, else 0 or an error, which is not raised. */
+/* A lease if one is to be had at once without opening, else 0. */
 pool_lease_t lending_begin_idle(VALUE object, struct libpool *self);
 
 /* Puts a connection that was not opened for the pool into it, idle.  False: there is no room. */

@@ -31,7 +31,7 @@ void sleeper_begin(struct libpool *self, struct sleeper *sleeper)
   sleeper->scheduler = rb_fiber_scheduler_current();
   sleeper->fiber = NIL_P(sleeper->scheduler) ? Qnil : rb_fiber_current();
   sleeper->forks = libpool_forks;
-  sleeper->woken = sleeper->roused = sleeper->told = false;
+  sleeper->woken = sleeper->roused = sleeper->told = sleeper->blocked = false;
   sleeper->next = NULL;
   sleeper->previous = self->last_sleeper;
   *(self->last_sleeper ? &self->last_sleeper->next : &self->first_sleeper) = sleeper;
@@ -101,9 +101,12 @@ void sleeper_sleep(VALUE object, struct sleeper *sleeper, int64_t deadline_ns)
     return;
   }
   int64_t left_ns = deadline_ns - sleeper_now();
-  if (deadline_ns == POOL_NO_DEADLINE || left_ns > 0)
-    rb_fiber_scheduler_block(sleeper->scheduler, object,
-                             deadline_ns == POOL_NO_DEADLINE ? Qnil : DBL2NUM((double)left_ns / 1e9));
+  if (deadline_ns != POOL_NO_DEADLINE && left_ns <= 0)
+    return;
+  sleeper->blocked = true;
+  rb_fiber_scheduler_block(sleeper->scheduler, object,
+                           deadline_ns == POOL_NO_DEADLINE ? Qnil : DBL2NUM((double)left_ns / 1e9));
+  sleeper->blocked = false;
 }
 
 /* ---- waking ---- */
@@ -132,7 +135,8 @@ static void wake(VALUE object, struct sleeper *sleeper)
   sleeper->woken = true;
   if (NIL_P(sleeper->scheduler)) {
     tell(sleeper);
-  } else {
+  } else if (sleeper->blocked) { /* else it opens, and is blocked for something else */
+    sleeper->blocked = false;
     struct call call = {sleeper->scheduler, object, sleeper->fiber};
     unblock_uninterrupted(&call);
   }
