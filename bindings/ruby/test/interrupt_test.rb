@@ -95,6 +95,33 @@ class InterruptTest < Minitest::Test
     assert_equal 1, pool.stats.close_failures
   end
 
+  class Stop < Exception; end # rubocop:disable Lint/InheritException
+
+  # What the block does meets an interrupt in a method of that name, which others are told or woken by.
+  def stopped_in(name, &block)
+    stop = TracePoint.new(:call) { |point| Thread.current.raise(Stop) if point.method_id == name }
+    assert_raises(Stop) { stop.enable(target_thread: Thread.current, &block) }
+  end
+
+  def test_an_interrupt_while_the_keeper_is_started
+    failing = true
+    others = Thread.list
+    pool = Libpool::Pool.new(max_open: 1, leak_after_ms: 60_000) { failing ? raise(IOError) : Connection.new }
+    assert_raises(IOError) { pool.with { flunk } }
+    (Thread.list - others).each { |keeper| keeper.kill.join }
+    failing = false
+    stopped_in(:start_keeper) { pool.with { flunk } }
+    assert_whole pool, 1
+  end
+
+  # One that is a StandardError is not taken for a failure to start it.
+  def test_an_interrupt_while_the_keeper_is_started_arrives
+    pool = pool_of(1, idle_timeout_ms: 60_000)
+    stop = TracePoint.new(:call) { |point| Thread.current.raise(Interruption) if point.path.end_with?('background.rb') }
+    assert_raises(Interruption) { stop.enable(target_thread: Thread.current) { pool.with(&:number) } }
+    assert_whole pool, 1
+  end
+
   # Threads that lend, wait, open, discard and close, while others interrupt them whenever it pleases them.
   def storm(seconds_at_most, rounds, max_open)
     pool = Libpool::Pool.new(max_open:) do

@@ -25,20 +25,9 @@ struct job {
 
 static void note(struct get *get, pool_lease_t result, const pool_step_t *step);
 
-static pool_lease_t do_work(VALUE object, struct libpool *self, pool_step_t *step);
+static void do_work(VALUE object, struct libpool *self, const pool_step_t *step);
 
 /* ---- what a step says to others ---- */
-
-static VALUE start_keeper(VALUE object)
-{
-  return rb_funcall(object, rb_intern("start_keeper"), 0);
-}
-
-static VALUE ignore(VALUE data, VALUE error)
-{
-  (void)data, (void)error;
-  return Qfalse;
-}
 
 /* Rings for the keeper, and starts one where there was nothing to keep so far.  False: there is none, or it is busy.
    While the first connections are opened there is none yet. */
@@ -47,7 +36,7 @@ static bool ring(VALUE object, struct libpool *self)
   if (self->filling)
     return false;
   if (!alarm_ring(self) && self->keeps_time && !self->closing)
-    rb_rescue2(start_keeper, object, ignore, Qnil, rb_eStandardError, (VALUE)0);
+    rb_funcall(object, rb_intern("restart_keeper"), 0);
   return self->alarm && self->busy == 0;
 }
 
@@ -73,9 +62,24 @@ void lending_heed_others(VALUE object, struct libpool *self)
 
 /* ---- work ---- */
 
+static void heed_look(struct get *get);
+
+/* Where a step tells others and asks for work as well.  To tell may run Ruby code, and then an interrupt may come of it:
+   work that was not begun has failed, and a connection is closed nevertheless. */
+static VALUE tell_others(VALUE data)
+{
+  struct job *job = (struct job *)data;
+  if (job->get)
+    heed_look(job->get);
+  else
+    heed(job->object, job->self, &job->step);
+  return Qnil;
+}
+
 static VALUE call_open(VALUE data)
 {
   struct job *job = (struct job *)data;
+  tell_others(data);
   shelf_reserve(job->step.claim);
   job->connection = rb_funcall(job->self->open, rb_intern("call"), 0);
   job->succeeded = true;
@@ -112,12 +116,14 @@ static VALUE failed(VALUE data, VALUE error)
 /* A check, reset or close that raises has failed, and that is all; what is not a StandardError goes on its way. */
 static VALUE do_check(VALUE data)
 {
+  tell_others(data);
   ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_check, data, failed, data, rb_eStandardError, (VALUE)0));
   return Qnil;
 }
 
 static VALUE do_reset(VALUE data)
 {
+  tell_others(data);
   ((struct job *)data)->succeeded = RTEST(rb_rescue2(call_reset, data, failed, data, rb_eStandardError, (VALUE)0));
   return Qnil;
 }
@@ -152,10 +158,13 @@ static VALUE report(VALUE data)
     note(job->get, job->result, &job->step); /* the exception that is under way may leave the get */
   if (job->self->closing)
     sleeper_wake_all(job->object, job->self, NULL); /* those who drain it are among them */
-  heed(job->object, job->self, &job->step);
-  if (job->step.work != POOL_WORK_NONE)
-    do_work(job->object, job->self, &job->step);
+  do_work(job->object, job->self, &job->step);
   return Qnil;
+}
+
+static VALUE close_and_report(VALUE data)
+{
+  return rb_ensure(do_close, data, report, data);
 }
 
 static void do_one(struct job *job)
@@ -175,17 +184,20 @@ static void do_one(struct job *job)
     break;
   default:
     job->connection = shelf_take(job->self, job->step.claim);
-    rb_ensure(do_close, (VALUE)job, report, (VALUE)job);
+    rb_ensure(tell_others, (VALUE)job, close_and_report, (VALUE)job);
   }
 }
 
-/* A lease if there is one at the end of it, else 0 or an error. */
-static pool_lease_t do_work(VALUE object, struct libpool *self, pool_step_t *step)
+/* Tells others what the step says, and does its work. */
+static void do_work(VALUE object, struct libpool *self, const pool_step_t *step)
 {
+  if (step->work == POOL_WORK_NONE) {
+    heed(object, self, step);
+    return;
+  }
   struct job job = {.object = object, .self = self, .step = *step, .connection = Qnil, .forks = libpool_forks};
   do_one(&job);
   RB_GC_GUARD(job.connection);
-  return job.result;
 }
 
 /* ---- get ---- */
@@ -334,14 +346,15 @@ static int64_t wait_until(struct get *get)
 
 static void act(struct get *get)
 {
+  if (get->result >= 0 && get->step.work != POOL_WORK_NONE) {
+    work(get);
+    return;
+  }
   heed_look(get);
   if (get->result < 0)
     fail(get, &get->error);
-  if (get->step.work != POOL_WORK_NONE) {
-    work(get);
-  } else if (!get->lease) {
+  if (!get->lease)
     sleeper_sleep(get->object, &get->sleeper, wait_until(get));
-  }
 }
 
 /* In a child that was made in the middle of a get, the pool and the get begin anew. */
@@ -368,19 +381,34 @@ static VALUE get_body(VALUE data)
   }
 }
 
+static VALUE tell_of_cancel(VALUE data)
+{
+  struct get *get = (struct get *)data;
+  heed(get->object, get->self, &get->step);
+  return Qnil;
+}
+
+static VALUE give_back(VALUE data)
+{
+  struct get *get = (struct get *)data;
+  if (get->lease)
+    lending_end(get->object, get->self, get->lease);
+  return Qnil;
+}
+
 /* The get was left by an exception: what it has got meanwhile goes back. */
 static void give_up(struct get *get)
 {
   int64_t ticket = get->sleeper.ticket;
   sleeper_end(get->self, &get->sleeper);
-  if (ticket) {
-    pool_lease_t lease = pool_step_cancel(ticket, &get->step);
-    if (lease > 0)
-      get->lease = lease;
-    heed(get->object, get->self, &get->step);
+  if (!ticket) {
+    give_back((VALUE)get);
+    return;
   }
-  if (get->lease)
-    lending_end(get->object, get->self, get->lease);
+  pool_lease_t lease = pool_step_cancel(ticket, &get->step);
+  if (lease > 0)
+    get->lease = lease;
+  rb_ensure(tell_of_cancel, (VALUE)get, give_back, (VALUE)get);
 }
 
 static VALUE get_end(VALUE data)
@@ -420,20 +448,29 @@ pool_lease_t lending_begin(VALUE object, struct libpool *self, int64_t timeout_m
   return lease;
 }
 
+static VALUE idle_body(VALUE data)
+{
+  struct get *get = (struct get *)data;
+  do {
+    get->step = (pool_step_t)POOL_STEP_INIT;
+    get->result = pool_step_idle(get->self->pool, &get->step);
+    get->lease = get->result > 0 ? get->result : 0;
+    if (get->step.work != POOL_WORK_NONE) /* what comes first */
+      work_for_get(data);
+    else
+      heed_look(get);
+  } while (!get->lease && get->step.work != POOL_WORK_NONE);
+  get->succeeded = true;
+  return Qnil;
+}
+
 pool_lease_t lending_begin_idle(VALUE object, struct libpool *self)
 {
-  pool_step_t step;
-  pool_lease_t lease;
-  do {
-    step = (pool_step_t)POOL_STEP_INIT;
-    lease = pool_step_idle(self->pool, &step);
-    heed(object, self, &step);
-    if (lease == 0 && step.work != POOL_WORK_NONE) /* what comes first */
-      lease = do_work(object, self, &step);
-  } while (lease == 0 && step.work != POOL_WORK_NONE);
-  if (lease > 0)
-    shelf_note(lease);
-  return lease;
+  struct get get = {.object = object, .self = self, .failure = Qnil, .error = POOL_ERROR_INIT, .forks = libpool_forks};
+  rb_ensure(idle_body, (VALUE)&get, get_end, (VALUE)&get);
+  if (get.lease)
+    shelf_note(get.lease);
+  return get.lease;
 }
 
 bool lending_adopt(VALUE object, struct libpool *self, VALUE connection)
@@ -444,9 +481,7 @@ bool lending_adopt(VALUE object, struct libpool *self, VALUE connection)
   shelf_reserve(step.claim);
   shelf_put(self, step.claim, connection);
   pool_step_done(step.claim, NULL, self, &step);
-  heed(object, self, &step);
-  if (step.work != POOL_WORK_NONE)
-    do_work(object, self, &step);
+  do_work(object, self, &step);
   return true;
 }
 
@@ -456,9 +491,7 @@ int lending_end(VALUE object, struct libpool *self, pool_lease_t lease)
 {
   pool_step_t step = POOL_STEP_INIT;
   int code = pool_step_end(lease, &step);
-  heed(object, self, &step);
-  if (step.work != POOL_WORK_NONE)
-    do_work(object, self, &step);
+  do_work(object, self, &step);
   return code;
 }
 
@@ -476,6 +509,12 @@ static VALUE do_chore(VALUE data)
   struct chore *chore = (struct chore *)data;
   do_work(chore->object, chore->self, &chore->step);
   return Qtrue;
+}
+
+static VALUE ignore(VALUE data, VALUE error)
+{
+  (void)data, (void)error;
+  return Qfalse;
 }
 
 /* An open that nobody in particular wanted has nobody to raise to: it is counted, and tried again another time. */
@@ -496,9 +535,7 @@ int64_t lending_tidy(VALUE object, struct libpool *self)
 {
   struct chore chore = {object, self, POOL_STEP_INIT, libpool_forks};
   while (chore.forks == libpool_forks && pool_step_next(self->pool, &chore.step) > 0) {
-    sleeper_wake(object, self, chore.step.wake);
-    if (chore.step.work == POOL_WORK_NONE)
-      continue;
+    chore.step.more = 0; /* this does it */
     self->busy++;
     rb_ensure(do_chore_quietly, (VALUE)&chore, end_chore, (VALUE)&chore);
   }
@@ -548,6 +585,7 @@ static VALUE fill_body(VALUE data)
   while (fill->left > 0 && fill->forks == libpool_forks)
     if (pool_step_next(fill->self->pool, &step) > 0) {
       fill->left -= step.work == POOL_WORK_OPEN;
+      step.more = 0; /* there is nobody yet */
       do_work(fill->object, fill->self, &step);
     } else if (!await_permit(fill)) {
       break;

@@ -3,12 +3,14 @@
 
 module Libpool
   # A thread of libpool's own.  It inherits the mask of interrupts of the thread that begins it, and has to be ended
-  # nevertheless: else the process would not end.
+  # nevertheless: else the process would not end.  But not before it has come to its block, which may have an `ensure`.
   module Background
     def self.start(name, &block)
-      Thread.new do
-        Thread.current.name = name
-        Thread.handle_interrupt(Object => :immediate, &block)
+      Thread.handle_interrupt(Object => :never) do
+        Thread.new do
+          Thread.current.name = name
+          Thread.handle_interrupt(Object => :immediate, &block)
+        end
       end
     end
   end

@@ -11,8 +11,12 @@ module Libpool
 
     LINGER = 1.0
 
+    # Where there is no thread to be had, the next ring tries again.
     def self.start(pool, rests: false)
-      start_thread(Reference.new(pool), pool.__send__(:new_alarm), rests)
+      alarm = pool.__send__(:new_alarm)
+      started = start_thread(Reference.new(pool), alarm, rests)
+    ensure
+      alarm&.leave unless started
     end
 
     # Apart, so that the thread's block does not hold the pool itself.

@@ -165,6 +165,16 @@ module Libpool
       Keeper.start(self, rests: !@group.nil?)
     end
 
+    # Called in the middle of a step, of which nothing fails if there is no thread to be had.  An interrupt comes
+    # afterwards, also one that is a StandardError.
+    def restart_keeper
+      Thread.handle_interrupt(Object => :never) do
+        start_keeper
+      rescue StandardError
+        nil
+      end
+    end
+
     # Whether the exception may have come in the middle of an answer.
     def spoiled?(kinds, error)
       Spoiling.spoiled?(kinds, error)
