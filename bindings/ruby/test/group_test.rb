@@ -174,6 +174,16 @@ class GroupTest < Minitest::Test
     refute_same pool, group.pool('one')
   end
 
+  def test_keys_go_away_though_what_is_called_for_one_fails
+    group = group(key_idle_ms: 20)
+    failing = group.pool('one')
+    failing.define_singleton_method(:close) { |**| raise NotImplementedError }
+    _, told = capture_io { eventually { group.stats.keys.zero? } }
+    group.pool('two')
+    eventually { group.stats.keys.zero? }
+    assert_includes told, 'NotImplementedError'
+  end
+
   def test_the_closing_of_a_pool_ends_its_key
     group = group()
     pool = group.pool('one')

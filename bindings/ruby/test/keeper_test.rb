@@ -2,6 +2,7 @@
 # frozen_string_literal: true
 
 require_relative 'support'
+require 'minitest/mock'
 require 'libpool/connection_pool'
 
 # What the library knows and Ruby does: when to look, how many to begin with, what to reset, what to tell.
@@ -63,6 +64,25 @@ class KeeperTest < Minitest::Test
     assert_equal 0, ended.value.exitstatus
   ensure
     Process.kill(:KILL, child) if ended&.alive?
+  end
+
+  # As with a method that the connection's class has, but does not implement.
+  def test_the_keeper_goes_on_after_a_block_that_raises_what_is_no_standard_error
+    [NotImplementedError, SystemStackError, NoMemoryError].each do |error|
+      closed = Queue.new
+      pool = pool_of(3, idle_timeout_ms: 20, close: ->(one) { closed << one && raise(error, 'no') })
+      Array.new(3) { pool.checkout }.each(&:checkin)
+      eventually(60, -> { "#{closed.size} were closed, then #{error}" }) { closed.size == 3 }
+      pool.close
+    end
+  end
+
+  def test_a_keeper_for_which_there_was_no_thread_is_started_later
+    closed = Queue.new
+    pool = pool_of(1, idle_timeout_ms: 20, close: ->(one) { closed << one })
+    Thread.stub(:new, -> { raise ThreadError, 'no thread' }) { pool.with(&:number) }
+    pool.with(&:number)
+    eventually { closed.size == 1 }
   end
 
   def test_the_keeper_of_a_forgotten_pool_ends

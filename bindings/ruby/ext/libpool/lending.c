@@ -35,16 +35,20 @@ static bool ring(VALUE object, struct libpool *self)
 {
   if (self->filling)
     return false;
-  if (!alarm_ring(self) && self->keeps_time && !self->closing)
+  bool heard = alarm_ring(self);
+  if (!heard && self->keeps_time && !self->closing) {
     rb_funcall(object, rb_intern("restart_keeper"), 0);
-  return self->alarm && self->busy == 0;
+    heard = alarm_ring(self);
+    self->unkept = !heard;
+  }
+  return heard && self->busy == 0;
 }
 
 /* Who waits looks for itself where nobody would be in time to tell it: to look for no reason does no harm. */
 static void heed(VALUE object, struct libpool *self, const pool_step_t *step)
 {
   sleeper_wake(object, self, step->wake);
-  if (step->more && !ring(object, self))
+  if ((step->more || self->unkept) && !ring(object, self))
     sleeper_wake_all(object, self, NULL);
 }
 

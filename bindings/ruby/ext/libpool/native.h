@@ -59,6 +59,7 @@ struct libpool {
   int64_t next_search_ns;     /* when to look again for leases of threads that have ended */
   int64_t next_collection_ns; /* and for those that nobody refers to */
   struct alarm *alarm;        /* of its keeper; NULL: it has none */
+  bool unkept;                /* no thread was to be had for its keeper: each step tries again */
   bool keeps_time;            /* a thread does what is due; else the program does */
   bool listens;               /* a thread waits for poolctl, or for what a budget allows */
   bool keyed;                 /* it is of a Group, which listens for all of its pools */

@@ -84,7 +84,7 @@ static void inherit(VALUE object, struct libpool *self)
   self->first_sleeper = self->last_sleeper = NULL;
   self->alarm = NULL; /* the parent's, whose lock a thread may have had */
   self->busy = 0;
-  self->listens = false;
+  self->listens = self->unkept = false;
   lease_forget_all(self);
   if (self->first != NOBODY)
     rb_funcall(object, leave_to_parent, 0);

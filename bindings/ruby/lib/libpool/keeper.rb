@@ -31,7 +31,7 @@ module Libpool
 
     def self.keep(reference, alarm)
       loop do
-        open, due = reference.use { |pool| look(pool) }
+        open, due = look(reference)
         break unless open
 
         alarm.wait(due)
@@ -42,7 +42,7 @@ module Libpool
     def self.keep_until_rest(reference, alarm)
       lingered = false
       loop do
-        open, due = reference.use { |pool| look(pool) }
+        open, due = look(reference)
         break if !open || (due.nil? && lingered && alarm.leave_if_quiet)
 
         lingered = due.nil?
@@ -51,9 +51,9 @@ module Libpool
     end
 
     # Whether to go on, and when.  A block that fails has been counted as such; the next look tries again.
-    def self.look(pool)
-      pool ? [!pool.closed?, pool.maintain] : [false]
-    rescue StandardError
+    def self.look(reference)
+      reference.use { |pool| pool ? [!pool.closed?, pool.maintain] : [false] }
+    rescue *Background::ERRORS
       [true, AFTER_ERROR]
     end
     private_class_method :start_thread, :keep, :keep_until_rest, :look

@@ -33,7 +33,7 @@ module Libpool
       bell = nil
       while bell.nil?
         sleep DEAF
-        open, descriptor = reference.use { |pool| attend_deaf(pool) }
+        open, descriptor = use(reference, nil) { |pool| attend_deaf(pool) }
         break unless open
 
         bell = descriptor && IO.for_fd(descriptor, 'rb')
@@ -41,19 +41,15 @@ module Libpool
       bell
     end
 
-    # What was told before is looked at when there is a bell: nobody heard it.
     def self.attend_deaf(pool)
-      return [false] if pool.nil? || pool.closed?
-
-      descriptor = pool.__send__(:bell_again)
-      attend(pool)
-      [true, descriptor]
+      open, = attend(pool)
+      open ? [true, pool.__send__(:bell_again)] : [false]
     end
 
-    # Looks before it waits: the pool may have been closed before there was a bell.
+    # Looks before it waits: what was told before there was a bell, nobody has heard.
     def self.listen(reference, bell)
       loop do
-        open, due = reference.use { |pool| attend(pool) }
+        open, due = use(reference, AFTER_ERROR) { |pool| attend(pool) }
         break unless open
 
         bell.wait_readable(due)
@@ -63,14 +59,16 @@ module Libpool
 
     # Whether to go on, and in how many seconds at the latest; nil: when the bell rings.
     def self.attend(pool)
-      return [false] if pool.nil? || pool.closed?
-
-      [true, pool.__send__(:attend)]
-    rescue StandardError => e # of a scheduler of fibers, say
-      warn "libpool: not all that wait could be told to look: #{e.class}: #{e.message}"
-      [true, AFTER_ERROR]
+      pool.nil? || pool.closed? ? [false] : [true, pool.__send__(:attend)]
     end
-    private_class_method :start_thread, :bell_of, :attend_deaf, :listen, :attend
+
+    def self.use(reference, otherwise, &block)
+      reference.use(&block)
+    rescue *Background::ERRORS => e # of a scheduler of fibers, or of a block that closes, say
+      warn "libpool: not all that wait could be told to look: #{e.class}: #{e.message}"
+      [true, otherwise]
+    end
+    private_class_method :start_thread, :bell_of, :attend_deaf, :listen, :attend, :use
   end
   private_constant :Listener
 end
