@@ -391,6 +391,23 @@ class PoolTest < Minitest::Test
     [Libpool::Call, Libpool::DriverLease, Libpool::Lease].each { |made| refute_respond_to made, :new }
   end
 
+  # As Timeout::ExitException, by which newer versions of Timeout end what takes too long.
+  class TimeIsOver < Exception; end # rubocop:disable Lint/InheritException
+
+  def test_what_interrupts_an_open_says_nothing_about_the_server
+    [TimeIsOver, Interrupt, NoMemoryError].each do |interrupt|
+      pool = Libpool::Pool.new(max_open: 1, retry_min_ms: 1, breaker_after: 1) { @good ? sleep : raise(interrupt) }
+      @good = false
+      assert_raises(interrupt) { pool.with { flunk } }
+      assert_equal [1, 0], pool.stats.then { |stats| [stats.open_failures, stats.breaker_open] }
+      @good = true
+      opener = Thread.new { pool.with { flunk } }
+      eventually { pool.stats.opening == 1 }
+      assert_nil assert_raises(Libpool::TimeoutError) { pool.with(timeout: 0.01) { flunk } }.cause
+      opener.kill.join
+    end
+  end
+
   def test_a_failing_server_meets_a_breaker
     up = false
     pool = Libpool::Pool.new(max_open: 1, retry_min_ms: 20, retry_max_ms: 40, breaker_after: 2, timeout: 5) do

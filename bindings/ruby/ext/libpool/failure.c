@@ -101,15 +101,27 @@ static bool is_text(VALUE value)
          (rb_enc_get(value) == rb_utf8_encoding() || rb_enc_str_asciionly_p(value));
 }
 
+/* What else is under way, as a throw, has no class that could be asked for. */
+bool failure_is_exception(VALUE value)
+{
+  return !RB_SPECIAL_CONST_P(value) && !RB_TYPE_P(value, T_IMEMO) && RTEST(rb_obj_is_kind_of(value, rb_eException));
+}
+
+bool failure_is_own(VALUE value)
+{
+  return failure_is_exception(value) &&
+         (RTEST(rb_obj_is_kind_of(value, rb_eStandardError)) || RTEST(rb_obj_is_kind_of(value, rb_eScriptError)));
+}
+
 /*
  * No method is called, which might raise in its turn: the text is taken from where Exception keeps it.  Who is killed,
- * or was given a time by Timeout.timeout, says nothing about the server; Net::OpenTimeout and others do.
+ * interrupted, or was given a time by Timeout.timeout, says nothing about the server; Net::OpenTimeout and others do.
  */
 void failure_describe(VALUE error, pool_error_t *failure)
 {
-  bool is_error = RTEST(rb_obj_is_kind_of(error, rb_eException));
-  failure->code = !is_error || rb_obj_class(error) == deadline_class ? POOL_E_TIMEOUT : POOL_E_OPEN;
-  if (!is_error)
+  bool tells = failure_is_own(error) && rb_obj_class(error) != deadline_class;
+  failure->code = tells ? POOL_E_OPEN : POOL_E_TIMEOUT;
+  if (!failure_is_exception(error))
     return;
   VALUE text = rb_attr_get(error, rb_intern("mesg"));
   if (is_text(text))

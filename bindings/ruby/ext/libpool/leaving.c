@@ -29,11 +29,6 @@ void leaving_init(void)
   rb_catch_obj(rb_obj_alloc(rb_cObject), measure, Qnil);
 }
 
-static bool is_exception(VALUE value)
-{
-  return !RB_SPECIAL_CONST_P(value) && !RB_TYPE_P(value, T_IMEMO) && RTEST(rb_obj_is_kind_of(value, rb_eException));
-}
-
 struct leaving {
   VALUE object;
   struct libpool *self;
@@ -67,7 +62,7 @@ static void leave(VALUE object, struct libpool *self, struct ending *ending, int
   struct leaving leaving = {.object = object, .self = self, .error = Qnil, .ending = ending};
   bool killed = RB_SPECIAL_CONST_P(error);
   ending->spoiled = RTEST(self->discard_on) && (killed || state == throw_state);
-  if (RTEST(self->discard_on) && is_exception(error))
+  if (RTEST(self->discard_on) && failure_is_exception(error))
     leaving.error = error;
   rb_ensure(judge, (VALUE)&leaving, end, (VALUE)&leaving);
   rb_jump_tag(state);

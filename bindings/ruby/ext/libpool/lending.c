@@ -138,12 +138,6 @@ static VALUE do_close(VALUE data)
   return Qnil;
 }
 
-/* What is thrown, and the end of a thread, are no exceptions. */
-static VALUE keep_exception(VALUE error)
-{
-  return RTEST(rb_obj_is_kind_of(error, rb_eException)) ? error : Qnil;
-}
-
 static VALUE report(VALUE data)
 {
   struct job *job = (struct job *)data;
@@ -153,9 +147,10 @@ static VALUE report(VALUE data)
   if (opened)
     shelf_put(job->self, job->step.claim, job->connection);
   if (job->step.work == POOL_WORK_OPEN) {
-    job->self->failure = job->succeeded ? Qnil : keep_exception(rb_errinfo());
+    VALUE error = rb_errinfo();
+    job->self->failure = !job->succeeded && failure_is_own(error) ? error : Qnil;
     if (!job->succeeded)
-      failure_describe(rb_errinfo(), &job->failure);
+      failure_describe(error, &job->failure);
   }
   job->result = pool_step_done(job->step.claim, job->succeeded ? NULL : &job->failure, job->self, &job->step);
   if (job->get)

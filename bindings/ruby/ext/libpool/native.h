@@ -222,6 +222,10 @@ NORETURN(void failure_raise(int64_t code, const char *message));
 NORETURN(void failure_raise_text(int64_t code, VALUE message));
 /* The same with the exception of an open, or nil, as its cause. */
 NORETURN(void failure_raise_with(int64_t code, const char *message, VALUE cause));
+/* Of what is under way, as rb_errinfo() has it: an exception, and no throw or end of a thread. */
+bool failure_is_exception(VALUE value);
+/* The same, and the code that was called has raised it; others come from outside. */
+bool failure_is_own(VALUE value);
 /* Says why work failed. */
 void failure_describe(VALUE error, pool_error_t *failure);
 /* A text of the library, or its failure. */
