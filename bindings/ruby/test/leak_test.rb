@@ -66,6 +66,18 @@ class LeakTest < Minitest::Test
     assert_whole pool, 1
   end
 
+  def test_an_interrupt_while_one_is_ended_leaves_the_others
+    pool = pool_of(3, keeper: :manual, log: ->(_, _) {}, close: ->(_) { raise Interrupt })
+    Thread.new { 3.times { pool.checkout } }.join
+    eventually do
+      GC.start
+      pool.maintain
+      pool.size.zero?
+    rescue Interrupt
+      false
+    end
+  end
+
   def test_a_lease_in_use_is_not_lost
     pool, lines = told
     lease = pool.checkout

@@ -128,22 +128,28 @@ void lease_collect(struct libpool *self)
   rb_gc_start();
 }
 
-/* The numbers of leases whose objects were collected, and of those whose threads have ended; they are then forgotten.
- */
-VALUE lease_take_lost(VALUE pool)
+/* The numbers of leases whose objects were collected, and of those whose threads have ended. */
+VALUE lease_list_lost(VALUE pool)
 {
   struct libpool *self = libpool_of(pool);
   VALUE collected = rb_ary_new(), dead = rb_ary_new();
-  while (self->first_lost) {
-    struct lease *lost = self->first_lost;
-    pool_lease_t number = lost->number;
-    self->first_lost = lost->next;
-    ruby_xfree(lost);
-    rb_ary_push(collected, LL2NUM(number));
-  }
+  for (const struct lease *lost = self->first_lost; lost; lost = lost->next)
+    rb_ary_push(collected, LL2NUM(lost->number));
   if (self->first_lease)
     find_dead(self, dead);
   return rb_assoc_new(collected, dead);
+}
+
+void lease_forget_lost(struct libpool *self, pool_lease_t number)
+{
+  struct lease **link = &self->first_lost;
+  while (*link && (*link)->number != number)
+    link = &(*link)->next;
+  struct lease *lost = *link;
+  if (!lost)
+    return;
+  *link = lost->next;
+  ruby_xfree(lost);
 }
 
 static const rb_data_type_t lease_type = {.wrap_struct_name = "Libpool::Lease",

@@ -191,7 +191,9 @@ void lease_set(VALUE object, pool_lease_t lease);
 int lease_end(VALUE object);
 /* Whether there are leases that nobody can give back any more. */
 bool lease_any_lost(struct libpool *self);
-VALUE lease_take_lost(VALUE pool);
+VALUE lease_list_lost(VALUE pool);
+/* One is being ended: now, for what is called then may raise. */
+void lease_forget_lost(struct libpool *self, pool_lease_t number);
 /* Collects garbage, but not often. */
 void lease_collect(struct libpool *self);
 /* The pool ends, or is a child's. */

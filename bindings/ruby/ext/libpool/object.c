@@ -307,6 +307,7 @@ static VALUE detach(VALUE object, VALUE connection)
 static VALUE end_lost(VALUE object, VALUE number)
 {
   pool_lease_t lease = NUM2LL(number);
+  lease_forget_lost(libpool_of(object), lease);
   if (pool_mark_unusable(lease) < 0)
     return Qfalse;
   return lending_end(object, libpool_of(object), lease) == 0 ? Qtrue : Qfalse;
@@ -546,7 +547,7 @@ void object_init(VALUE module)
   rb_define_private_method(class, "attend", attend, 0);
   rb_define_private_method(class, "new_alarm", new_alarm, 0);
   rb_define_private_method(class, "next_event", next_event, 0);
-  rb_define_private_method(class, "take_lost", lease_take_lost, 0);
+  rb_define_private_method(class, "list_lost", lease_list_lost, 0);
   rb_define_private_method(class, "end_lost", end_lost, 1);
   rb_define_private_method(class, "take_inherited", take_inherited, 0);
   rb_define_private_method(class, "adopt", adopt, 1);

@@ -66,7 +66,7 @@ module Libpool
     # Ends the leases that nobody can give back any more, and says so.  Their connections are closed, for their state is
     # not known.
     def take_back
-      collected, dead = take_lost
+      collected, dead = list_lost
       collected.each { |number| take_back_one(number, 'its Libpool::Lease was collected') }
       dead.each { |number| take_back_one(number, 'its thread has ended') }
     end
