@@ -60,6 +60,21 @@ class GroupTest < Minitest::Test
     assert_equal key, group.with(key) { |connection| connection }
   end
 
+  # As one that is read into the same buffer each time.
+  def test_a_key_that_changes_is_another_key
+    group = group(key_idle_ms: 20)
+    key = +'one'
+    group.with(key) { nil }
+    key.replace('two')
+    group.with(key) { nil }
+    group.pool('one').flush
+    assert_equal 'one', group.with('one') { |connection| connection }
+    pools = %w[one two].map { |each| group.pool(each) }
+    pools.each(&:flush)
+    eventually { group.stats.keys.zero? }
+    assert_empty group.keys
+  end
+
   def test_errors_name_the_group_and_the_key
     group = group(max_open: 1, max_keys: 1)
     lease = group.checkout('acme')

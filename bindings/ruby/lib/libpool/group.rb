@@ -123,17 +123,25 @@ module Libpool
       @lock.synchronize do
         Thread.handle_interrupt(Object => :never) do
           found = @pools[name]
-          found && !found.equal?(stale) && !found.closed? ? found : make_locked(key, name, special)
+          found && !found.equal?(stale) && !found.closed? ? found : make_locked(opener(key), -name, special)
         end
       end
     ensure
       attend
     end
 
-    def make_locked(key, name, special)
-      fresh = Pool.allocate
+    # The text of a key may be changed by its owner, or by the block that is given it.
+    def opener(key)
       open = @open
-      number = fresh.__send__(:initialize_of, self, name, @settings.merge(special)) { open.call(key) }
+      return -> { open.call(key) } unless key.is_a?(String)
+
+      kept = key.dup.freeze
+      -> { open.call(kept.dup) }
+    end
+
+    def make_locked(open, name, special)
+      fresh = Pool.allocate
+      number = fresh.__send__(:initialize_of, self, name, @settings.merge(special), &open)
       pool = (@entries[number] ||= Entry.new(name, fresh)).pool
       @pools[name] = pool
       pool.__send__(:begin_of_group) if pool.equal?(fresh)
