@@ -247,7 +247,9 @@ class DriverTest < Minitest::Test
     closed = TCPServer.open('127.0.0.1', 0) { |server| server.addr[1] }
     pool = open_pool(address: "127.0.0.1:#{closed}")
     assert_raises(Libpool::OpenError, Libpool::TimeoutError) { pool.with(timeout: 0.05) { flunk } }
-    assert_raises(ArgumentError) { pool.close(timeout: -1) }
+    [-1, Float::INFINITY, Float::NAN, 1e9].each do |wrong|
+      assert_match(/timeout is .*; it must be 0 to a year/, assert_raises(ArgumentError) { pool.close(timeout: wrong) }.message)
+    end
     assert_raises(TypeError) { pool.checkout(timeout: 'soon') }
   end
 

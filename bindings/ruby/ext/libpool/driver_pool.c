@@ -187,6 +187,14 @@ static VALUE default_timeout(VALUE object)
   return timeout_ms < 0 ? Qnil : DBL2NUM((double)timeout_ms / 1000);
 }
 
+/* nil: without limit. */
+static VALUE milliseconds(VALUE object, VALUE seconds)
+{
+  (void)object;
+  int64_t timeout_ms = settings_timeout_ms(seconds);
+  return timeout_ms < 0 ? Qnil : LL2NUM(timeout_ms);
+}
+
 struct closing {
   pool_t *pool;
   int64_t drain_ms;
@@ -301,6 +309,7 @@ void driver_init(VALUE module)
   rb_define_private_method(pool, "begin_idle", begin_idle, 1);
   rb_define_private_method(pool, "begin_get", begin_get, 2);
   rb_define_private_method(pool, "cancel", cancel, 1);
+  rb_define_private_method(pool, "milliseconds", milliseconds, 1);
   rb_define_private_method(pool, "close_for", close_for, 1);
   rb_define_private_method(pool, "default_timeout", default_timeout, 0);
   VALUE lease = rb_define_class_under(module, "DriverLease", rb_cObject);

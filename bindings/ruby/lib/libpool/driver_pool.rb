@@ -60,9 +60,7 @@ module Libpool
     # Closes the pool: nobody gets a connection any more.  This many seconds are waited for those that are lent (nil: for
     # ever).  Returns how many are left.
     def close(timeout: 0)
-      raise ArgumentError, "timeout is #{timeout}; it must be at least 0, or nil" unless timeout.nil? || timeout >= 0
-
-      left_ms = timeout && (timeout * 1000).ceil
+      left_ms = milliseconds(timeout)
       loop do
         slice_ms = [SLICE_MS, left_ms].compact.min
         open = close_for(slice_ms)
