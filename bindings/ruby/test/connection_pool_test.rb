@@ -464,6 +464,18 @@ class TimedStackTest < Minitest::Test
     end
   end
 
+  def test_a_reload_whose_block_raises_is_no_shutdown
+    each_kind do |kind|
+      stack = stack_of(2, kind)
+      lent = Array.new(2) { stack.pop }
+      lent.each { |connection| stack.push(connection) }
+      assert_raises(IOError) { stack.shutdown(reload: true) { raise IOError } }
+      stack.reap(idle_seconds: -1) { nil }
+      refute_includes lent, stack.pop(timeout: 0)
+      assert_equal 1, stack.length
+    end
+  end
+
   def test_one_of_no_size
     each_kind do |kind|
       stack = kind.new

@@ -88,7 +88,8 @@ class ConnectionPool
         @mutex.synchronize do
           @shutdown_block = block
           shutdown_connections
-          @shutdown_block = nil if reload
+        ensure
+          @shutdown_block = nil if reload # also where the block has raised
           @changed.broadcast
         end
         @pool.close unless reload
