@@ -172,6 +172,21 @@ class GroupTest < Minitest::Test
     assert_equal 1, @most
   end
 
+  # Where who asks for a key does what the group's own thread would have done.
+  def test_an_interrupt_of_another_get_does_not_lose_what_a_waiter_is_to_be_told
+    others = Thread.list
+    group = group(budget: budget(1))
+    (Thread.list - others).each { |listener| listener.kill.join }
+    lease = group.checkout('one')
+    waiter = Thread.new { group.with('two', timeout: nil) { |connection| connection } }
+    waits group.pool('two')
+    lease.checkin
+    stop = TracePoint.new(:c_call) { |point| Thread.current.raise(Interrupt) if point.method_id == :attend }
+    assert_raises(Interrupt) { stop.enable(target_thread: Thread.current) { eventually { group.keys && false } } }
+    eventually { group.keys && !waiter.alive? }
+    assert_equal 'two', waiter.value
+  end
+
   # ---- keys are let go of
 
   def test_a_key_without_connections_goes_away_without_anybody_asking

@@ -138,6 +138,21 @@ static VALUE do_close(VALUE data)
   return Qnil;
 }
 
+static VALUE wake_who_drains(VALUE data)
+{
+  struct job *job = (struct job *)data;
+  if (job->self->closing)
+    sleeper_wake_all(job->object, job->self, NULL);
+  return Qnil;
+}
+
+static VALUE go_on(VALUE data)
+{
+  struct job *job = (struct job *)data;
+  do_work(job->object, job->self, &job->step);
+  return Qnil;
+}
+
 static VALUE report(VALUE data)
 {
   struct job *job = (struct job *)data;
@@ -155,10 +170,7 @@ static VALUE report(VALUE data)
   job->result = pool_step_done(job->step.claim, job->succeeded ? NULL : &job->failure, job->self, &job->step);
   if (job->get)
     note(job->get, job->result, &job->step); /* the exception that is under way may leave the get */
-  if (job->self->closing)
-    sleeper_wake_all(job->object, job->self, NULL); /* those who drain it are among them */
-  do_work(job->object, job->self, &job->step);
-  return Qnil;
+  return rb_ensure(wake_who_drains, data, go_on, data);
 }
 
 static VALUE close_and_report(VALUE data)

@@ -151,12 +151,23 @@ module Libpool
     # Does what the library tells: for keys that it let go of, and for pools that poolctl or the budget has steered.
     # Returns in how many seconds to ask again, or nil.
     def attend
-      while (news = next_news).is_a?(Array)
-        gone, number = news
-        pool = gone ? forget(number) : @entries[number]&.pool
-        gone ? pool&.close : pool&.__send__(:attend)
+      loop do
+        gone = nil
+        news = Thread.handle_interrupt(Object => :never) do
+          next_news.tap { |each| gone = follow(*each) if each.is_a?(Array) }
+        end
+        return news unless news.is_a?(Array)
+
+        gone&.close
       end
-      news
+    end
+
+    # No interrupt comes between hearing it and this.  The pool of a key that was let go of, which is to be closed.
+    def follow(gone, number)
+      return forget(number) if gone
+
+      @entries[number]&.pool&.__send__(:attend)
+      nil
     end
 
     def forget(number)
