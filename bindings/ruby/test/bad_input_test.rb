@@ -15,8 +15,16 @@ class BadInputTest < Minitest::Test
     error = assert_raises(ArgumentError) { pool_of(1, max_idel: 3) }
     assert_equal 'no setting is called "max_idel"; did you mean max_idle?', error.message
     assert_raises(ArgumentError) { pool_of(1, maximum: 3) }
-    assert_raises(TypeError) { pool_of('5') }
-    assert_raises(TypeError) { pool_of(nil) }
+    ['5', nil, []].each do |wrong|
+      message = "max_open is a #{wrong.class}; it must be a number"
+      assert_equal message, assert_raises(TypeError) { pool_of(wrong) }.message
+      assert_match(/no setting is called "maximum"/, assert_raises(ArgumentError) { pool_of(1, maximum: wrong) }.message)
+    end
+    [0.5, Float::NAN, -Float::INFINITY, 3/2r].each do |wrong|
+      message = "idle_timeout_ms is #{wrong}; it must be a whole number"
+      assert_equal message, assert_raises(ArgumentError) { pool_of(1, idle_timeout_ms: wrong) }.message
+    end
+    assert_equal 2, pool_of(2.0).stats.max_open
     assert_raises(ArgumentError) { pool_of(1 << 40) }
     assert_raises(RangeError) { pool_of(1 << 64) }
     error = assert_raises(ArgumentError) { pool_of(1, queue: :random) }

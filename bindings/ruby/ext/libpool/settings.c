@@ -18,20 +18,40 @@ struct reading {
   int count;
 };
 
-/* POOL_SETTING_*; of a name that is none, as of a number. */
+/* POOL_SETTING_*; -1 of a name that is none. */
 static int32_t type_of(const char *name)
 {
   pool_setting_t setting = POOL_SETTING_INIT;
   for (int32_t i = 0; pool_setting(i, &setting) > 0; i++)
     if (strcmp(setting.name, name) == 0)
       return setting.type;
-  return POOL_SETTING_NUMBER;
+  return -1;
+}
+
+static bool is_number(VALUE value)
+{
+  return RTEST(rb_obj_is_kind_of(value, rb_cNumeric)) || rb_respond_to(value, rb_intern("to_int"));
+}
+
+static bool is_finite(VALUE value)
+{
+  return !RB_FLOAT_TYPE_P(value) || isfinite(RFLOAT_VALUE(value));
 }
 
 /* A conversion may run anything, a collection that moves names too: they are asked for afterwards. */
+static int64_t whole_number(ID id, VALUE value)
+{
+  if (!is_number(value))
+    rb_raise(rb_eTypeError, "%s is a %" PRIsVALUE "; it must be a number", rb_id2name(id), rb_obj_class(value));
+  int64_t number = is_finite(value) ? NUM2LL(value) : 0;
+  if (RTEST(rb_obj_is_kind_of(value, rb_cNumeric)) && !RTEST(rb_equal(value, LL2NUM(number))))
+    rb_raise(rb_eArgError, "%s is %" PRIsVALUE "; it must be a whole number", rb_id2name(id), value);
+  return number;
+}
+
 static int set_number(struct reading *reading, ID id, VALUE value)
 {
-  int64_t number = NUM2LL(value);
+  int64_t number = whole_number(id, value);
   return pool_config_set_number(&reading->config, rb_id2name(id), number, NULL);
 }
 
@@ -48,6 +68,8 @@ static int set_text(struct reading *reading, ID id, VALUE value)
 static void set(struct reading *reading, ID id, VALUE value)
 {
   int32_t type = type_of(rb_id2name(id));
+  if (type < 0)
+    libpool_checked(pool_config_set_number(&reading->config, rb_id2name(id), 0, NULL)); /* it says so */
   if (type == POOL_SETTING_TEXT && NIL_P(value))
     return; /* the default */
   if (value == Qtrue || value == Qfalse)
@@ -189,7 +211,7 @@ pool_t *settings_create(struct libpool *self, VALUE options, int32_t *initial)
 static int64_t take_number(VALUE options, const char *name, int64_t initial)
 {
   VALUE value = rb_hash_delete(options, ID2SYM(rb_intern(name)));
-  return NIL_P(value) ? initial : NUM2LL(value);
+  return NIL_P(value) ? initial : whole_number(rb_intern(name), value);
 }
 
 static int32_t at_most_int(int64_t number)
