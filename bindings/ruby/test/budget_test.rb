@@ -84,6 +84,20 @@ class BudgetTest < Minitest::Test
     group&.close(timeout: 20)
   end
 
+  def abandoned(budget)
+    Libpool::Pool.new(budget:) { Object.new }.with(timeout: 60) { nil }
+    nil
+  end
+
+  # Where it is garbage that was not swept yet, nobody can ask it to close what is idle.
+  def test_a_pool_that_nobody_has_any_more_holds_no_permit
+    shared = budget(1)
+    40.times do |i|
+      abandoned(shared)
+      GC.start(full_mark: i.odd?, immediate_sweep: false)
+    end
+  end
+
   def test_who_gives_up_wants_no_permit_any_more
     one = member(budget(2))
     two = member(budget(2))

@@ -50,16 +50,23 @@ module Libpool
     def self.listen(reference, bell)
       loop do
         open, due = use(reference, AFTER_ERROR) { |pool| attend(pool) }
-        break unless open
+        break sweep(open) unless open
 
         bell.wait_readable(due)
         bell.read_nonblock(8, exception: false)
       end
     end
 
+    # A pool that is garbage may still have what others wait for, a permit of their budget, and who waits sweeps nothing.
+    def self.sweep(open)
+      GC.start(full_mark: false) if open.nil?
+    end
+
     # Whether to go on, and in how many seconds at the latest; nil: when the bell rings.
     def self.attend(pool)
-      pool.nil? || pool.closed? ? [false] : [true, pool.__send__(:attend)]
+      return [nil] if pool.nil?
+
+      pool.closed? ? [false] : [true, pool.__send__(:attend)]
     end
 
     def self.use(reference, otherwise, &block)
@@ -68,7 +75,7 @@ module Libpool
       warn "libpool: not all that wait could be told to look: #{e.class}: #{e.message}"
       [true, otherwise]
     end
-    private_class_method :start_thread, :bell_of, :attend_deaf, :listen, :attend, :use
+    private_class_method :start_thread, :bell_of, :attend_deaf, :listen, :attend, :use, :sweep
   end
   private_constant :Listener
 end
