@@ -57,7 +57,8 @@ module Libpool
       end
     end
 
-    # A pool that is garbage may still have what others wait for, a permit of their budget, and who waits sweeps nothing.
+    # A pool that is garbage may still have what others wait for, a permit of their budget, and a thread that waits sweeps
+    # nothing.
     def self.sweep(open)
       GC.start(full_mark: false) if open.nil?
     end
