@@ -38,11 +38,20 @@ static bool is_space(char byte)
   return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
+/* How much of a secret a text begins with; 0: less than what would be known by it. */
+static size_t quoted(const char *text, const char *secret)
+{
+  size_t same = 0;
+  while (secret[same] && text[same] == secret[same])
+    same++;
+  return same < BEGINNING && secret[same] ? 0 : same;
+}
+
 size_t failure_line_without(const char *password, char *to, size_t size, const char *text)
 {
-  size_t length = 0, hidden = password ? strlen(password) : 0;
+  size_t length = 0, hidden;
   for (; *text && length < size; text++)
-    if (hidden && strncmp(text, password, hidden) == 0) {
+    if (password && (hidden = quoted(text, password))) {
       for (int i = 0; i < 3 && length < size; i++)
         to[length++] = '*';
       text += hidden - 1;

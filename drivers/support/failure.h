@@ -23,7 +23,8 @@ bool failure_quotes(const char *text, size_t size, const char *secret);
    many bytes were written, below `size`; a 0 is behind them. */
 size_t failure_line(char *to, size_t size, const char *text);
 
-/* The same, and in place of the password are stars, for a server may repeat it.  NULL or "": there is none. */
+/* The same, and in place of the password, or the beginning of a long one, are stars, for a server may repeat it.  NULL
+   or "": there is none. */
 size_t failure_line_without(const char *password, char *to, size_t size, const char *text);
 
 #endif
