@@ -9,7 +9,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
 import java.lang.management.ManagementFactory;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -24,6 +28,8 @@ import java.util.logging.Logger;
 import javax.management.Attribute;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
+import javax.sql.DataSource;
+import org.h2.jdbcx.JdbcDataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -180,6 +186,71 @@ class OperatorTest {
     } catch (SQLException e) {
       return false;
     }
+  }
+
+  @Test
+  void theCatalogIsForLaterOpens() throws Exception {
+    List<Object> chosen = new CopyOnWriteArrayList<>();
+    source.setDataSource(noting("setCatalog", chosen));
+    source.setCatalog("first");
+    source.getConnection().close();
+    source.setCatalog("second");
+    assertEquals("second", source.getCatalog());
+    source.getConnection().close();
+    assertEquals(List.of("first"), chosen);
+    source.softEvictConnections();
+    source.getConnection().close();
+    assertEquals(List.of("first", "second"), chosen);
+  }
+
+  /** A database in memory, and what is given to a method of its connections. */
+  private static DataSource noting(String name, List<Object> given) {
+    JdbcDataSource h2 = new JdbcDataSource();
+    h2.setUrl("jdbc:h2:mem:");
+    return proxy(
+        DataSource.class,
+        (method, arguments) -> {
+          Object result = method.invoke(h2, arguments);
+          return result instanceof Connection opened ? noting(name, given, opened) : result;
+        });
+  }
+
+  private static Connection noting(String name, List<Object> given, Connection opened) {
+    return proxy(
+        Connection.class,
+        (method, arguments) -> {
+          if (method.getName().equals(name)) {
+            given.add(arguments[0]);
+          }
+          return method.invoke(opened, arguments);
+        });
+  }
+
+  private interface Calls {
+    Object call(Method method, Object[] arguments) throws ReflectiveOperationException;
+  }
+
+  private static <T> T proxy(Class<T> type, Calls calls) {
+    return type.cast(
+        Proxy.newProxyInstance(
+            OperatorTest.class.getClassLoader(),
+            new Class<?>[] {type},
+            (self, method, arguments) -> calls.call(method, arguments)));
+  }
+
+  @Test
+  void theDriverHasTheLogWriterToo() throws Exception {
+    JdbcDataSource h2 = new JdbcDataSource();
+    h2.setUrl("jdbc:h2:mem:");
+    source.setDataSource(h2);
+    PrintWriter first = new PrintWriter(Writer.nullWriter());
+    PrintWriter second = new PrintWriter(Writer.nullWriter());
+    source.setLogWriter(first);
+    source.getConnection().close();
+    assertSame(first, h2.getLogWriter());
+    source.setLogWriter(second);
+    assertSame(second, h2.getLogWriter());
+    assertSame(second, source.getLogWriter());
   }
 
   @Test

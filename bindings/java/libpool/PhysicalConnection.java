@@ -26,7 +26,6 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
    * What a connection is to be when it is lent.
    *
    * @param isolation -1: as the driver has it
-   * @param catalog null: as the driver has it
    * @param schema null: as the driver has it
    * @param initSql null: none
    * @param breakage which errors mean that it broke
@@ -35,7 +34,6 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       boolean autoCommit,
       boolean readOnly,
       int isolation,
-      String catalog,
       String schema,
       String initSql,
       Breakage breakage) {}
@@ -65,16 +63,20 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     return new PhysicalConnection(source.open(), settings.autoCommit, settings.breakage);
   }
 
-  /** The statement comes last but one, so that it needs no commit. */
-  void prepare(Settings settings) throws SQLException {
+  /**
+   * The statement comes last but one, so that it needs no commit.
+   *
+   * @param catalog null: as the driver has it
+   */
+  void prepare(Settings settings, @Nullable String catalog) throws SQLException {
     if (connection.isReadOnly() != settings.readOnly) {
       connection.setReadOnly(settings.readOnly);
     }
     if (settings.isolation >= 0 && connection.getTransactionIsolation() != settings.isolation) {
       connection.setTransactionIsolation(settings.isolation);
     }
-    if (settings.catalog != null) {
-      connection.setCatalog(settings.catalog);
+    if (catalog != null) {
+      connection.setCatalog(catalog);
     }
     if (settings.schema != null) {
       connection.setSchema(settings.schema);

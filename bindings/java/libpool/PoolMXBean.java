@@ -135,4 +135,14 @@ public interface PoolMXBean {
    * @param password null: none
    */
   void setPassword(@Nullable String password);
+
+  /** {@return the catalog that is chosen; null: none} */
+  @Nullable String getCatalog();
+
+  /**
+   * For connections that are opened from now on.
+   *
+   * @param catalog null: as the driver has it
+   */
+  void setCatalog(@Nullable String catalog);
 }

@@ -72,7 +72,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private String dataSourceClassName;
   private String connectionInitSql;
   private String transactionIsolation;
-  private String catalog;
+  private volatile String catalog;
   private String schema;
   private String poolName = "pool";
   private String connectionTestQuery;
@@ -384,7 +384,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     Source source = source();
     PhysicalConnection.Settings settings =
         new PhysicalConnection.Settings(
-            autoCommit, readOnly, isolation(transactionIsolation), catalog, schema, connectionInitSql,
+            autoCommit, readOnly, isolation(transactionIsolation), schema, connectionInitSql,
             new Breakage(exceptionOverride));
     return sharing(Pool.builder(() -> open(source, settings)))
         .closer(PhysicalConnection::close)
@@ -447,7 +447,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     long since = System.nanoTime();
     PhysicalConnection opened = PhysicalConnection.open(source, settings);
     try {
-      opened.prepare(settings);
+      opened.prepare(settings, catalog);
       prove(opened);
     } catch (Throwable e) {
       refusal = e;
@@ -473,17 +473,17 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   /** Where the connections come from: what pools best first. */
   private Source source() throws SQLException {
     if (connectionPoolDataSource != null) {
-      return limited(connectionPoolDataSource);
+      return sourceOf(connectionPoolDataSource);
     }
     if (dataSource != null) {
-      return limited(dataSource);
+      return sourceOf(dataSource);
     }
     if (dataSourceClassName != null) {
       Object made = Source.instantiate(dataSourceClassName);
       Bean bean = new Bean(made);
       all(driverProperties).forEach(bean::set);
       driverSource = made;
-      return limited(made);
+      return sourceOf(made);
     }
     if (jdbcUrl == null) {
       throw new SQLException(
@@ -492,16 +492,25 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     return Source.of(jdbcUrl, driverClassName, all(driverProperties), login);
   }
 
-  /** A login that hangs ends at last, where nobody has set a limit for it. */
-  private Source limited(Object driver) throws SQLException {
-    try {
-      if (connectionTimeout > 0 && driver instanceof CommonDataSource source && source.getLoginTimeout() == 0) {
-        source.setLoginTimeout((int) Math.max(1, (time(connectionTimeout).toMillis() + 500) / 1000));
-      }
-    } catch (SQLException | RuntimeException | LinkageError e) {
-      // not every driver has that
+  private Source sourceOf(Object driver) throws SQLException {
+    if (driver instanceof CommonDataSource source) {
+      configure(source);
     }
     return Source.of(driver, login);
+  }
+
+  /** A login that hangs ends at last, where nobody has set a limit for it. */
+  private void configure(CommonDataSource driver) {
+    try {
+      if (connectionTimeout > 0 && driver.getLoginTimeout() == 0) {
+        driver.setLoginTimeout((int) Math.max(1, (time(connectionTimeout).toMillis() + 500) / 1000));
+      }
+      if (logWriter != null) {
+        driver.setLogWriter(logWriter);
+      }
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      // not every driver has these
+    }
   }
 
   /** By its name or number, which may be a driver's own; -1: as the driver has it. */
@@ -772,9 +781,13 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     return logWriter;
   }
 
+  /** The driver's object gets it too, when it opens connections for the pool. */
   @Override
-  public void setLogWriter(@Nullable PrintWriter logWriter) {
+  public synchronized void setLogWriter(@Nullable PrintWriter logWriter) throws SQLException {
     this.logWriter = logWriter;
+    if (pool != null && wrapped() instanceof CommonDataSource source) {
+      source.setLogWriter(logWriter);
+    }
   }
 
   @Override
@@ -1254,18 +1267,14 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     return transactionIsolation;
   }
 
-  /**
-   * Of each connection that is lent; null: as the driver has it.
-   *
-   * @param catalog a name, or null
-   */
-  public synchronized void setCatalog(@Nullable String catalog) {
-    mayChange();
+  /** Null: as the driver has it. For connections that are opened from now on. */
+  @Override
+  public void setCatalog(@Nullable String catalog) {
     this.catalog = some(catalog);
   }
 
-  /** {@return what {@link #setCatalog} has set} */
-  public synchronized @Nullable String getCatalog() {
+  @Override
+  public @Nullable String getCatalog() {
     return catalog;
   }
 
