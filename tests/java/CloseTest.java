@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -46,6 +47,24 @@ class CloseTest {
     assertEquals(0, pool.len());
     assertEquals(0, pool.stats().open());
     assertEquals(1, pool.stats().closed());
+  }
+
+  @Test
+  void whatIsClosedAsItGoesEndsOnce() throws Exception {
+    var ends = new AtomicInteger();
+    var remains = new Remains(new Object(), ends::incrementAndGet);
+    Fakes.until(() -> collected(ends));
+    remains.close();
+    for (int i = 0; i < 10; i++) {
+      System.gc();
+      new Remains(this, () -> {}); // which looks for what is gone
+    }
+    assertEquals(1, ends.get());
+  }
+
+  private static boolean collected(AtomicInteger ends) {
+    System.gc();
+    return ends.get() == 1;
   }
 
   @Test

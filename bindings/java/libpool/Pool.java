@@ -1029,11 +1029,15 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   /** Of a pool that is closed. */
   private int countOpen() {
-    int open = Core.pool_close(handle, 0);
-    if (open == 0) {
-      remains.close();
+    try {
+      int open = Core.pool_close(handle, 0);
+      if (open == 0) {
+        remains.close();
+      }
+      return open;
+    } finally {
+      Reference.reachabilityFence(this);
     }
-    return open;
   }
 
   /** Opens the first connections, all of them or none. */

@@ -7,6 +7,7 @@ import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * What the library has of an object, until nobody has the object any more. While the object is open, a thread waits for
@@ -21,6 +22,7 @@ final class Remains extends PhantomReference<Object> {
 
   private final Runnable end;
   private final Cleaner.Cleanable thread;
+  private final AtomicBoolean ended = new AtomicBoolean();
 
   /**
    * @param end runs once, when nobody has the object any more
@@ -34,16 +36,26 @@ final class Remains extends PhantomReference<Object> {
 
   private void endOpen() {
     if (!CLOSED.contains(this)) {
-      end.run();
+      endOnce();
+      CLOSED.remove(this);
     }
   }
 
-  /** The object is closed, and nothing of it is open. */
+  /** The object is closed, and nothing of it is open. Its last user may have it no more by now: then the thread was first. */
   void close() {
     if (CLOSED.add(this)) {
       thread.clean();
     }
+    if (ended.get()) {
+      CLOSED.remove(this);
+    }
     endClosed();
+  }
+
+  private void endOnce() {
+    if (!ended.getAndSet(true)) {
+      end.run();
+    }
   }
 
   private static void endClosed() {
@@ -57,7 +69,7 @@ final class Remains extends PhantomReference<Object> {
   /** As a Cleaner does: it is no business of the one that is made or closed now. */
   private void endQuietly() {
     try {
-      end.run();
+      endOnce();
     } catch (Throwable e) {
       // memory is short, perhaps
     }
