@@ -279,6 +279,7 @@ pool_t *pool_ref(pool_t *pool)
   if (!pool)
     return NULL;
   pthread_mutex_lock(&pool->lock);
+  assert_that(pool->references > 0);
   pool->references++;
   pthread_mutex_unlock(&pool->lock);
   return pool;
@@ -303,6 +304,7 @@ void pool_free(pool_t *pool)
   if (!pool)
     return;
   pthread_mutex_lock(&pool->lock);
+  assert_that(pool->references > 0);
   bool last = pool->references == 1;
   if (!last)
     pool->references--;
