@@ -175,7 +175,7 @@ static bool put_back(MYSQL *mysql, const struct options *options)
   }
 }
 
-/* What libmariadb keeps of a user: his functions, and what they are called with, may be gone. */
+/* What libmariadb keeps of a user, whose functions, and what they are called with, may be gone. */
 static void forget_user(MYSQL *mysql)
 {
   const my_bool no = 0;

@@ -92,6 +92,8 @@ static int read_reply(struct stream *stream, const struct settings *settings, po
   struct growing growing = {0};
   int code = settings->reply_until ? read_until(stream, &growing, settings, deadline_ns, error)
                                    : read_count(stream, &growing, (size_t)settings->reply_bytes, deadline_ns, error);
+  if (code)
+    stream->broken = true; /* what comes next is not the reply of the next call */
   if (code == 0 && pool_bytes_new(growing.size, reply) != 0)
     code = failure_set(error, POOL_E_NOMEM, 0, "no memory for the reply");
   if (code == 0 && growing.size > 0)
@@ -112,8 +114,7 @@ int call_sync(struct stream *stream, const struct settings *settings, const char
   if (code == 0)
     code = stream_write(stream, args.data, args.size, deadline_ns, error);
   if (code == 0)
-    code = read_reply(stream, settings, reply, deadline_ns, error);
-  if (code && code != POOL_E_NOMEM)
-    stream->broken = true; /* what comes next is not the reply of the next call */
+    return read_reply(stream, settings, reply, deadline_ns, error);
+  stream->broken = true;
   return code;
 }
