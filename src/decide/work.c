@@ -81,6 +81,11 @@ static pool_lease_t settle_opened(struct pool *pool, struct slot *slot, const st
     queue_serve(pool, step); /* one fewer is being opened */
     return lease;
   }
+  if (room_excess(pool, 1)) { /* the cap was lowered while it was being opened */
+    dismiss(slot, POOL_REASON_RESIZED, step);
+    queue_serve(pool, step);
+    return 0;
+  }
   if (pool->detached && queue_hand(pool, slot, 0, step)) {
     queue_serve(pool, step);
     return 0;
@@ -137,7 +142,8 @@ static bool hand_checked(struct pool *pool, struct slot *slot, struct step *step
   pthread_mutex_lock(&pool->lock);
   struct waiter *waiter = pool->queue.first;
   bool waits = waiter && (waiter->kind == WAITER_ASYNC || pool->detached);
-  bool given = waits && !(slot_word(slot) & DOOMED) && queue_hand(pool, slot, DUE, step);
+  bool stays = !(slot_word(slot) & DOOMED) && !room_excess(pool, 1);
+  bool given = waits && stays && queue_hand(pool, slot, DUE, step);
   if (given && pool->trust_ns)
     overdue_trust(pool, slot);
   if (given)

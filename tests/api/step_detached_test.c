@@ -238,6 +238,37 @@ static void test_step_detached__the_open_of_a_closed_pool_is_closed(void **state
   step_finish(pool, 0);
 }
 
+/* Works for two gets, of which one may have a connection since the cap was lowered.  Returns whose that is, and that of the
+   other is closed. */
+static pool_lease_t finish_one_too_many(pool_t *pool, const pool_lease_t claims[2], int64_t tickets[2])
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_resize(pool, 1), 1);
+  assert_int_equal(pool_step_done(claims[0], NULL, &connections[0], &step), 0);
+  assert_int_equal(step.work, POOL_WORK_CLOSE);
+  assert_int_equal(step.reason, POOL_REASON_RESIZED);
+  assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  report(claims[1], NULL, tickets[0]);
+  return fetch(pool, tickets[0]);
+}
+
+static void test_step_detached__what_is_opened_after_the_cap_fell_is_lent_to_nobody(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2));
+  pool_lease_t claims[2];
+  int64_t tickets[2];
+  for (int i = 0; i < 2; i++) {
+    tickets[i] = begin_with(pool, 0, POOL_WORK_OPEN, &step);
+    claims[i] = step.claim;
+  }
+  pool_lease_t lease = finish_one_too_many(pool, claims, tickets);
+  give_up(tickets[1]);
+  put(lease);
+  step_finish(pool, 1);
+}
+
 static void test_step_detached__a_get_without_time_opens_for_itself(void **state)
 {
   (void)state;
@@ -270,6 +301,26 @@ static void test_step_detached__a_get_takes_what_is_put_while_its_check_is_under
   assert_int_equal(stats_of(pool).idle, 1);
   put(lease);
   step_finish(pool, 2);
+}
+
+static void test_step_detached__what_is_checked_after_the_cap_fell_is_lent_to_nobody(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 2, .config.check_after_ms = 100));
+  pool_lease_t leases[] = {open_for_get(pool), open_for_get(pool)}, claims[2];
+  int64_t tickets[2];
+  for (int i = 0; i < 2; i++)
+    put(leases[i]);
+  virtual_advance(SECOND);
+  for (int i = 0; i < 2; i++) {
+    tickets[i] = begin_with(pool, 0, POOL_WORK_CHECK, &step);
+    claims[i] = step.claim;
+  }
+  pool_lease_t lease = finish_one_too_many(pool, claims, tickets);
+  give_up(tickets[1]);
+  put(lease);
+  step_finish(pool, 1);
 }
 
 static void test_step_detached__a_failed_check_lets_the_get_look_again(void **state)
@@ -558,8 +609,10 @@ int main(void)
       cmocka_unit_test(test_step_detached__those_who_open_do_not_wait_for_others),
       cmocka_unit_test(test_step_detached__a_get_that_opens_is_not_shed_with_those_that_wait),
       cmocka_unit_test(test_step_detached__the_open_of_a_closed_pool_is_closed),
+      cmocka_unit_test(test_step_detached__what_is_opened_after_the_cap_fell_is_lent_to_nobody),
       cmocka_unit_test(test_step_detached__a_get_without_time_opens_for_itself),
       cmocka_unit_test(test_step_detached__a_get_takes_what_is_put_while_its_check_is_under_way),
+      cmocka_unit_test(test_step_detached__what_is_checked_after_the_cap_fell_is_lent_to_nobody),
       cmocka_unit_test(test_step_detached__a_failed_check_lets_the_get_look_again),
       cmocka_unit_test(test_step_detached__a_second_check_is_begun_when_the_first_takes_long),
       cmocka_unit_test(test_step_detached__an_open_that_hangs_is_not_counted_as_idle_soon),
