@@ -15,6 +15,8 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -199,6 +201,25 @@ class KeeperTest {
     assertTrue(
         List.of(leaks.peek().where().getStackTrace()).stream()
             .anyMatch(frame -> frame.getMethodName().equals("aLeaseThatIsOutForTooLongIsReportedOnce")));
+  }
+
+  /** The thread that got it stood still for so long, before it had noted where it was. */
+  @Test
+  void aLeaseThatIsOutForTooLongBeforeItIsWatchedIsReportedOnceItIs() throws Exception {
+    var leaks = new ConcurrentLinkedQueue<Leak>();
+    var told = new CountDownLatch(1);
+    PoolBuilder<Fake, IOException> builder = fakes.builder().leakAfter(Duration.ofMillis(20)).leakReport(leaks::add);
+    try (var pool = builder.events(event -> told.countDown()).set("event_mask", 1L << CoreConstants.POOL_EVENT_LEAKED).build()) {
+      pool.get().close();
+      var lease = new Lease<>(pool);
+      lease.number = pool.begin(0, 0);
+      assertTrue(told.await(60, TimeUnit.SECONDS));
+      assertEquals(0, leaks.size());
+      lease.watch = pool.watch(lease, lease.number);
+      assertEquals(1, leaks.size());
+      lease.close();
+    }
+    assertEquals(1, leaks.size());
   }
 
   /** Of a lease that is as long out as those before it have to be, for a second report. */

@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.WeakHashMap;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -56,7 +55,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Consumer<? super Event> events; // null: nobody wants to know
   private final System.Logger log; // null: the same
   private final int eventMask; // 0: all
-  private final Map<Long, Watch> watches = new ConcurrentHashMap<>(); // by the numbers of their leases
+  private final Watches watches = new Watches();
   final View view; // null: all is asked of the library
   private final Group<C, X> group; // or null; it is not given up before its pools
   private final Waiters waiters = new Waiters();
@@ -950,14 +949,16 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   // ---- leaks
 
-  private Watch watch(Holding<C> holding, long number) {
+  Watch watch(Holding<C> holding, long number) {
     Watch watch = Watch.begin(this, holding, number);
-    watches.put(number, watch);
+    if (watches.begin(watch)) {
+      report(watch.leak(false));
+    }
     return watch;
   }
 
   void forget(Watch watch) {
-    watches.remove(watch.number());
+    watches.end(watch);
   }
 
   /** Nobody has this lease any more: its place is free again. */
@@ -969,7 +970,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   /** The lease may have ended meanwhile. */
   private void reportLate(long number) {
-    Watch watch = watches.get(number);
+    Watch watch = watches.tell(number);
     if (watch != null) {
       report(watch.leak(false));
     }
