@@ -411,6 +411,7 @@ class OperatorTest {
       assertEquals(-1, pool.setting("max_idle"));
       pool.set("max_open", 5);
       assertEquals(5, pool.setting("max_open"));
+      pool.set("get_timeout_ms", 60_000); // for as long the close waits, too
     }
     fakes.finish();
   }
