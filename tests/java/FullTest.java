@@ -126,17 +126,17 @@ class FullTest {
   void oneThatWaitsInVainIsToldWhyNoneCouldBeOpened() throws Exception {
     try (var pool = full(1).maxOpen(3).build()) {
       try (var held = pool.get()) {
-        var timeout = assertThrows(PoolTimeoutException.class, () -> pool.get(Duration.ofMillis(300)));
+        var timeout = assertThrows(PoolTimeoutException.class, () -> pool.get(Duration.ofSeconds(1)));
         assertInstanceOf(IOException.class, timeout.getCause());
         assertEquals("too many connections", timeout.getCause().getMessage());
-        assertTrue(
-            timeout.getMessage().contains(" in open or check: java.io.IOException: too many connections; 1 of "),
-            timeout.getMessage());
+        String why = ".* in open or check: java\\.io\\.IOException: too many connections; [12] of 3 are open, .*"; // it tries still
+        assertTrue(timeout.getMessage().matches(why), timeout.getMessage());
         assertTrue(refused.get() >= 2); // it opened again, as the back-off permits
         held.conn().use();
       }
+      Fakes.until(() -> pool.stats().open() == 1);
       var stats = pool.stats();
-      assertEquals(List.of(1L, 0L, 0L, 1L), List.of(stats.timedOut(), stats.cancelled(), stats.waiting(), stats.open()));
+      assertEquals(List.of(1L, 0L, 0L), List.of(stats.timedOut(), stats.cancelled(), stats.waiting()));
       pool.get().close();
       limit = 2;
       try (var one = pool.get();

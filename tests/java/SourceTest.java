@@ -468,7 +468,7 @@ class SourceTest {
 
   @Test
   void aLoginEndsThoughTheDriverHasNoLimit() throws Exception {
-    int[][] cases = {{4_600, 0, 5}, {30_000, 0, 30}, {100, 0, 1}, {0, 0, 0}, {30_000, 7, 7}};
+    int[][] cases = {{4_600, 0, 5}, {30_000, 0, 30}, {900, 0, 1}, {0, 0, 0}, {30_000, 7, 7}};
     for (int[] each : cases) {
       var plain = new PGSimpleDataSource();
       var pooling = new PGConnectionPoolDataSource();
