@@ -334,7 +334,7 @@ POOL_API int pool_evict(pool_t *pool);
 
 /**
  * Changes the hard cap.  Larger: waiters may open at once.  Smaller: idle connections that are too many are closed now,
- * others when they come back.  Where max_idle was -1 it follows.
+ * others when they come back, or when their open or check in the background is done.  Where max_idle was -1 it follows.
  *
  * Blocks: no, but runs the vtable's close.  Threads: any.  From a callback: yes.
  * Returns how many connections are still too many, and will be closed as they come back; or POOL_E_INVALID: out of

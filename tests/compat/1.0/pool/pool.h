@@ -21,8 +21,8 @@
  *
  * Threads.  Every function may be called by any thread at any moment, with the exceptions stated at pool_free(); by a
  * signal handler none but pool_strerror() and pool_version().  A lease may be put by another thread than the one that
- * got it.  A thread may be cancelled (pthread_cancel) while it sleeps in pool_get() or pool_get_for(); no other
- * function is a cancellation point, and callbacks run with cancellation disabled.
+ * got it.  A thread may be cancelled (pthread_cancel) while it sleeps for a connection in pool_get(), pool_get_for() or
+ * pool_group_get(); no other function is a cancellation point, and callbacks run with cancellation disabled.
  *
  * Callbacks.  The library holds no lock while it calls one, so a callback may call any function of the library.  Where
  * that could make a call wait for itself, the function says so.  A callback must return; it must not jump, throw or
@@ -334,7 +334,7 @@ POOL_API int pool_evict(pool_t *pool);
 
 /**
  * Changes the hard cap.  Larger: waiters may open at once.  Smaller: idle connections that are too many are closed now,
- * others when they come back.  Where max_idle was -1 it follows.
+ * others when they come back, or when their open or check in the background is done.  Where max_idle was -1 it follows.
  *
  * Blocks: no, but runs the vtable's close.  Threads: any.  From a callback: yes.
  * Returns how many connections are still too many, and will be closed as they come back; or POOL_E_INVALID: out of
