@@ -251,14 +251,37 @@ struct pool_budget {
   struct budget_wish wish;
 };
 
+/* An engine fills in a whole struct, and the caller's may be smaller, or none. */
+static int refuse_as_engine(int code, pool_error_t *why, pool_error_t *error)
+{
+  code = code < 0 ? code : POOL_E_OPEN;
+  error_finish(why);
+  return error_set(error, code, why->native, "%s", why->message[0] ? why->message : pool_strerror(code));
+}
+
+/* The caller's own, which may end the list with any number, also one of an error. */
+struct hearing {
+  pool_budget_seen_fn *seen;
+  void *user;
+  int result;
+};
+
+static int hear(void *data, const pool_budget_member_t *member)
+{
+  struct hearing *hearing = data;
+  return hearing->result = hearing->seen(hearing->user, member);
+}
+
 /* What engines and `seen` wait for are cancellation points. */
 static int look_uncancelled(struct pool_budget *budget, pool_budget_stats_t *stats, pool_budget_seen_fn *seen,
                             void *user, pool_error_t *error)
 {
+  pool_error_t why = POOL_ERROR_INIT;
+  struct hearing hearing = {.seen = seen, .user = user};
   int cancel_state = cancel_hold();
-  int code = budget->engine.look(budget->ledger, stats, seen, user, clock_deadline(LOOK_MS), error);
+  int code = budget->engine.look(budget->ledger, stats, seen ? hear : NULL, &hearing, clock_deadline(LOOK_MS), &why);
   cancel_release(cancel_state);
-  return code;
+  return code < 0 && !hearing.result ? refuse_as_engine(code, &why, error) : code;
 }
 
 static void close_ledger(struct pool_budget *budget)
@@ -271,13 +294,14 @@ static void close_ledger(struct pool_budget *budget)
 static int open_ledger(struct pool_budget *budget, pool_error_t *error)
 {
   const struct budget_place *place = &budget->wish.place;
+  pool_error_t why = POOL_ERROR_INIT;
   pool_budget_stats_t stats = POOL_BUDGET_STATS_INIT;
   pool_budget_place_t theirs = {
       .size = sizeof theirs, .url = place->url, .name = place->name, .term_ms = place->term_ms, .limit = 0};
   budget->engine = budget->wish.engine;
-  int code = budget->engine.open(&theirs, &budget->ledger, error);
+  int code = budget->engine.open(&theirs, &budget->ledger, &why);
   if (code)
-    return code;
+    return refuse_as_engine(code, &why, error);
   code = look_uncancelled(budget, &stats, NULL, NULL, error);
   if (code)
     close_ledger(budget);

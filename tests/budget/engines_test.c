@@ -434,6 +434,33 @@ static void test_engine__what_is_wrong_is_said_with_the_name_of_the_budget(void 
   assert_string_equal(error.message, "the budget 'orders': the URL sets verify twice");
 }
 
+/* Nobody listens at this port. */
+static void test_engine__why_a_look_failed_is_said_in_a_struct_of_any_size(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  unsigned char before[sizeof(pool_error_t)];
+  pool_budget_t *budget = NULL;
+  pool_error_t error, why = POOL_ERROR_INIT;
+  url_at(url, 1, "looked", 1, "");
+  assert_int_equal(pool_budget_open(url, &budget, NULL), POOL_E_OPEN);
+  assert_int_equal(pool_failure(&why), POOL_E_OPEN);
+  assert_non_null(strstr(why.message, "127.0.0.1"));
+  for (size_t size = 0; size < sizeof error; size += 40) { /* 0: it was never set */
+    memset(&error, 0x5a, sizeof error);
+    memcpy(before, &error, sizeof error);
+    error.size = size;
+    memcpy(before, &size, sizeof size);
+    assert_int_equal(pool_budget_open(url, &budget, &error), POOL_E_OPEN);
+    assert_memory_equal((unsigned char *)&error + size, before + size, sizeof error - size);
+    if (size == 0)
+      continue;
+    assert_int_equal(error.code, POOL_E_OPEN);
+    pool_failure(&why);
+    assert_int_equal(strncmp(error.message, why.message, strlen(error.message)), 0);
+  }
+}
+
 static void test_engine__a_ledger_is_reached_by_tls(void **state)
 {
   (void)state;
@@ -700,6 +727,32 @@ static void test_engine__pools_share_a_limit(void **state)
   fake_finish(&fakes[1], pools[1]);
 }
 
+static int end_with(void *number, const pool_budget_member_t *member)
+{
+  (void)member;
+  return *(const int *)number;
+}
+
+static void test_engine__a_list_ends_with_what_its_reader_returns(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  struct fake fake;
+  pool_lease_t lease;
+  pool_budget_t *budget = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  url_at(url, *kind.port, "ends", 1, "&term_ms=500");
+  pool_t *pool = pool_of(&fake, url, "one");
+  assert_true((lease = pool_get(pool)) > 0);
+  pool_put(lease);
+  assert_int_equal(pool_budget_open(url, &budget, &error), 0);
+  for (int number = -5; number <= 5; number += 10)
+    assert_int_equal(pool_budget_members(budget, end_with, &number, &error), number);
+  assert_int_equal(error.code, 0);
+  pool_budget_close(budget);
+  fake_finish(&fake, pool);
+}
+
 _Noreturn static void hold_all(const char *url, int done)
 {
   struct fake fake;
@@ -764,6 +817,7 @@ int main(void)
       ENGINE_TEST(test_engine__numbers_without_sense_are_borne),
       ENGINE_TEST(test_engine__urls_are_refused_with_what_is_wrong),
       ENGINE_TEST(test_engine__what_is_wrong_is_said_with_the_name_of_the_budget),
+      ENGINE_TEST(test_engine__why_a_look_failed_is_said_in_a_struct_of_any_size),
       ENGINE_TEST(test_engine__a_ledger_is_reached_by_tls),
       ENGINE_TEST(test_engine__a_server_that_stands_still_is_waited_for_until_the_deadline),
       ENGINE_TEST(test_engine__a_server_that_accepts_and_says_nothing_is_left_for_the_next),
@@ -772,6 +826,7 @@ int main(void)
       ENGINE_TEST(test_engine__what_a_network_lost_is_connected_anew),
       ENGINE_TEST(test_engine__a_child_of_fork_leaves_its_parents_connections_alone),
       ENGINE_TEST(test_engine__pools_share_a_limit),
+      ENGINE_TEST(test_engine__a_list_ends_with_what_its_reader_returns),
       ENGINE_TEST(test_engine__a_ledger_that_is_away_is_asked_again_within_a_term),
       ENGINE_TEST(test_engine__permits_of_a_process_that_was_killed_come_back),
   };
