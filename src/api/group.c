@@ -342,7 +342,8 @@ pool_lease_t pool_group_get(pool_group_t *group, const void *key, size_t key_siz
   int code = pool_of(group, &(struct ask){key, key_size, NULL}, deadline_ns, &pool);
   if (code)
     return code;
-  return get_of(pool, left_ms(deadline_ns));
+  int64_t left = left_ms(deadline_ns);
+  return get_of(pool, timeout_ms > 0 && left == 0 ? 1 : left); /* 0 would have get_timeout_ms to open */
 }
 
 /* ---- the step API ---- */

@@ -19,6 +19,7 @@ void callback_enter(struct callback *callback, const struct pool *pool)
   callback->forks = forks_count();
   callback->phase[0] = 0;
   callback->pool = pool;
+  callback->number = pool->number;
   callback->outer = callbacks;
   callbacks = callback;
 }
@@ -34,7 +35,7 @@ bool callback_leave(struct callback *callback)
 bool callback_is_inside(const struct pool *pool)
 {
   const struct callback *callback = callbacks;
-  while (callback && callback->pool != pool)
+  while (callback && (callback->pool != pool || callback->number != pool->number))
     callback = callback->outer;
   return callback != NULL;
 }

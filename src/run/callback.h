@@ -17,6 +17,7 @@ struct callback {
   uint64_t forks;             /* when it began */
   char phase[CALLBACK_PHASE]; /* that it said last, or "" */
   const struct pool *pool;
+  int64_t number; /* of the pool, which may end meanwhile, and its memory be another's */
   struct callback *outer;
 };
 

@@ -339,6 +339,37 @@ static void test_group__prepare_says_what_is_special_to_a_key(void **state)
   wait_until(tenants.released == 1);
 }
 
+static int64_t open_until_ns;
+
+/* No server is there, so an open lasts until its deadline. */
+static int open_late(void *context, int64_t deadline_ns, void **conn, pool_error_t *error)
+{
+  (void)context, (void)conn, (void)error;
+  open_until_ns = deadline_ns;
+  return POOL_E_TIMEOUT;
+}
+
+static int of_the_slow(void *context, const void *key, size_t size, pool_config_t *settings, pool_vtable_t *callbacks,
+                       void **key_context, pool_error_t *error)
+{
+  (void)context, (void)key, (void)size, (void)settings, (void)key_context, (void)error;
+  callbacks->open = open_late;
+  for (int64_t began_ns = now_ns(); now_ns() - began_ns < 2000000;)
+    pause_briefly();
+  return 0;
+}
+
+static void test_group__a_get_whose_time_went_by_in_prepare_has_none_left_to_open(void **state)
+{
+  (void)state;
+  pool_group_config_t config = POOL_GROUP_CONFIG_INIT;
+  config.prepare = of_the_slow;
+  pool_group_t *group = start_with(&config, "");
+  assert_int_equal(pool_group_get(group, "acme", 4, 1), POOL_E_TIMEOUT);
+  assert_true(open_until_ns <= now_ns() + 1000000); /* and not get_timeout_ms */
+  finish(group);
+}
+
 struct caller {
   pool_group_t *group;
   pool_lease_t result;
@@ -734,6 +765,7 @@ int main(void)
       cmocka_unit_test(test_group__messages_name_the_group_and_the_key),
       cmocka_unit_test(test_group__what_is_set_wrong_is_refused_at_once),
       cmocka_unit_test(test_group__prepare_says_what_is_special_to_a_key),
+      cmocka_unit_test(test_group__a_get_whose_time_went_by_in_prepare_has_none_left_to_open),
       cmocka_unit_test(test_group__one_thread_makes_the_pool_of_a_key),
       cmocka_unit_test(test_group__where_prepare_fails_all_hear_why_and_the_next_tries_anew),
       cmocka_unit_test(test_group__prepare_that_asks_for_its_own_key_is_refused),

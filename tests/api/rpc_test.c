@@ -1114,6 +1114,32 @@ static void test_rpc__a_freed_pool_lives_until_the_last_call_is_done(void **stat
   }
 }
 
+/* The pool of the call ended with it, and the new one has its memory. */
+static void end_another(void *user, int32_t code, pool_bytes_t reply)
+{
+  pool_t *former = user, *pool = NULL;
+  pool_vtable_t vtable = fake_vtable();
+  must(code == 0);
+  pool_bytes_free(&reply);
+  must(pool_create(NULL, &vtable, &server.fake, &pool, NULL) == 0);
+  must(pool == former);
+  must(pool_close(pool, -1) == 0);
+  pool_free(pool);
+}
+
+static void test_rpc__done_of_a_pool_that_has_ended_may_drain_another(void **state)
+{
+  (void)state;
+  pool_t *pool = server_start(CALLABLE());
+  pool_lease_t lease = pool_get(pool);
+  assert_true(pool_go(lease, "later", no_args, end_another, pool) > 0);
+  assert_int_equal(pool_put(lease), 0);
+  pool_free(pool);
+  server_answer(0);
+  assert_int_equal(server.fake.closed, 1);
+  assert_int_equal(server.fake.misuse, 0);
+}
+
 /* ---- everything at once ---- */
 
 struct storm {
@@ -1243,6 +1269,7 @@ int main(void)
       cmocka_unit_test(test_rpc__too_many_calls_under_way_are_refused),
       cmocka_unit_test(test_rpc__close_waits_for_calls_under_way),
       cmocka_unit_test(test_rpc__a_freed_pool_lives_until_the_last_call_is_done),
+      cmocka_unit_test(test_rpc__done_of_a_pool_that_has_ended_may_drain_another),
       cmocka_unit_test(test_rpc__a_storm_of_calls),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
