@@ -2,6 +2,7 @@
 /* What an operator does to a running pool: flush, pause, resume, evict, resize. */
 #include "api/steer.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "slot/idle.h"
+#include "decide/life.h"
 #include "decide/pool.h"
 #include "decide/queue.h"
 #include "decide/setting.h"
@@ -90,18 +92,27 @@ int pool_evict(pool_t *pool)
   return all;
 }
 
+/* Under one lock with what it is checked against, for pool_set() changes that. */
+static int resize(struct pool *pool, int32_t max_open, struct step *step)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  pthread_mutex_lock(&pool->lock);
+  int code = config_check_max_open(&pool->config, max_open, &error);
+  int left = code ? code : steer_resize(pool, max_open, step);
+  life_unlock(pool);
+  if (code)
+    error_name(pool->name, NULL);
+  else if (left < 0)
+    error_code_in(pool->name, left);
+  return left;
+}
+
 int steer_resize_in(struct pool *pool, int32_t max_open, bool background)
 {
   struct step step;
-  pool_error_t error = POOL_ERROR_INIT;
-  int code = config_check_max_open(&pool->config, max_open, &error);
-  if (code) {
-    error_name(pool->name, NULL);
-    return code;
-  }
-  int left = steer_resize(pool, max_open, &step);
+  int left = resize(pool, max_open, &step);
   if (left < 0)
-    return error_code_in(pool->name, left);
+    return left;
   event_resized(pool, max_open); /* before what follows from it */
   crew_finish(pool, &step);
   close_doomed(pool, background);

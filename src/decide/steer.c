@@ -97,16 +97,13 @@ void steer_allow(struct pool *pool, const struct permits *permits, struct step *
 
 int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step)
 {
+  assert_locked(pool);
   *step = (struct step){0};
-  pthread_mutex_lock(&pool->lock);
-  int32_t left = POOL_E_CLOSED;
-  if (!attention_closed(pool)) {
-    pool->max_open = max_open;
-    pool->max_idle = room_max_idle(&pool->config, max_open);
-    left = steer_to_caps(pool, step);
-  }
-  life_unlock(pool);
-  return left;
+  if (attention_closed(pool))
+    return POOL_E_CLOSED;
+  pool->max_open = max_open;
+  pool->max_idle = room_max_idle(&pool->config, max_open);
+  return steer_to_caps(pool, step);
 }
 
 /* What was idle before anything had to do with time has been so since now, as far as is known. */

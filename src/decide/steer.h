@@ -24,7 +24,8 @@ int32_t steer_to_caps(struct pool *pool, struct step *step);
 /* The budget has answered.  Takes the lock. */
 void steer_allow(struct pool *pool, const struct permits *permits, struct step *step);
 
-/* A new cap.  Dooms what is idle and too many, and returns how many others are too many; POOL_E_CLOSED. */
+/* A new cap.  Dooms what is idle and too many, and returns how many others are too many; POOL_E_CLOSED.
+   Under the lock. */
 int32_t steer_resize(struct pool *pool, int32_t max_open, struct step *step);
 
 /* Settings have changed: what follows from them does.  `ring` see lifetime_changed().  Under the lock. */

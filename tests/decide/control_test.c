@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Flushing, pausing and resizing a pool that is in use. */
+#include <sched.h>
 #include <string.h>
 
 #include "steps.h"
@@ -815,6 +816,51 @@ static void test_control__wrong_sizes_are_refused_by_name(void **state)
   fake_finish(&fake, pool);
 }
 
+/* Both begin at one moment, for neither sleeps before. */
+struct contest {
+  pool_t *pool;
+  _Atomic int begun, ended;
+  int resized;
+};
+
+enum { CONTESTS = 20000 };
+
+static void *resize_each_time(void *data)
+{
+  struct contest *contest = data;
+  for (int i = 1; i <= CONTESTS; i++) {
+    while (atomic_load(&contest->begun) < i)
+      sched_yield();
+    contest->resized = pool_resize(contest->pool, 1);
+    atomic_store(&contest->ended, i);
+  }
+  return NULL;
+}
+
+static void test_control__of_two_changes_that_exclude_each_other_one_is_refused(void **state)
+{
+  (void)state;
+  struct contest contest = {.pool = fake_start(&fake, BY_HAND(.config.max_open = 4, .config.max_idle = 4))};
+  uint64_t random = 7;
+  int both = 0;
+  pthread_t thread = thread_start(resize_each_time, &contest);
+  for (int i = 1; i <= CONTESTS; i++) {
+    const char *name = i % 2 ? "min_idle" : "min_open";
+    atomic_store(&contest.begun, i);
+    for (uint32_t rounds = random_next(&random) % 500; rounds > 0; rounds--)
+      __asm__ volatile("");
+    int set = pool_set(contest.pool, name, 4);
+    while (atomic_load(&contest.ended) < i)
+      sched_yield();
+    both += set == 0 && contest.resized >= 0;
+    assert_int_equal(pool_set(contest.pool, name, 0), 0);
+    assert_int_equal(pool_resize(contest.pool, 4), 0);
+  }
+  threads_end(&thread, 1);
+  assert_int_equal(both, 0);
+  fake_finish(&fake, contest.pool);
+}
+
 static void test_control__sizes_change_under_load(void **state)
 {
   (void)state;
@@ -1030,6 +1076,7 @@ int main(void)
       cmocka_unit_test(test_control__what_was_too_many_is_kept_if_the_pool_grows_again),
       cmocka_unit_test(test_control__max_idle_follows_the_cap_where_it_was_left_to_it),
       cmocka_unit_test(test_control__wrong_sizes_are_refused_by_name),
+      cmocka_unit_test(test_control__of_two_changes_that_exclude_each_other_one_is_refused),
       cmocka_unit_test(test_control__sizes_change_under_load),
       cmocka_unit_test(test_control__callbacks_may_call_everything),
   };
