@@ -45,7 +45,7 @@ static void describe(struct pool *pool, pool_view_t *ours)
 int pool_step_view(pool_t *pool, pool_view_t *theirs)
 {
   pool_view_t ours = POOL_VIEW_INIT;
-  int code = theirs ? sized_write(theirs, &ours, VIEW_SIZES) : 0;
+  int code = theirs ? sized_check(theirs->size, VIEW_SIZES) : 0;
   if (!theirs || !pool)
     return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "view" : "pool");
   if (code)

@@ -150,6 +150,22 @@ static void test_step__a_pool_that_tells_of_closes_shows_no_word_for_them(void *
   }
 }
 
+static void test_step__a_view_that_is_refused_is_not_written(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_view_t view, before;
+  fake_init(&fake);
+  pool_t *called = fake_pool(&fake, NULL, NULL);
+  memset(&view, 0x5a, sizeof view);
+  view.size = sizeof view;
+  before = view;
+  assert_int_equal(pool_step_view(called, &view), POOL_E_UNSUPPORTED);
+  assert_int_equal(pool_step_view(NULL, &view), POOL_E_INVALID);
+  assert_memory_equal(&view, &before, sizeof view);
+  fake_finish(&fake, called);
+}
+
 static void test_step__an_open_that_fails_takes_no_place(void **state)
 {
   (void)state;
@@ -1384,6 +1400,7 @@ int main(void)
       cmocka_unit_test(test_step__what_is_to_be_closed_is_ended_by_its_word),
       cmocka_unit_test(test_step__who_hoped_for_what_is_closed_by_its_word_is_told),
       cmocka_unit_test(test_step__a_pool_that_tells_of_closes_shows_no_word_for_them),
+      cmocka_unit_test(test_step__a_view_that_is_refused_is_not_written),
       cmocka_unit_test(test_step__an_open_that_fails_takes_no_place),
       cmocka_unit_test(test_step__tickets_are_served_in_order),
       cmocka_unit_test(test_step__each_put_wakes_one),
