@@ -164,6 +164,8 @@ int pool_url_prepare(const char *text, pool_config_t *config, pool_vtable_t *vta
 {
   struct url url;
   pool_config_t all = POOL_CONFIG_INIT;
+  pool_vtable_t filled = POOL_VTABLE_INIT;
+  void *made = NULL;
   if (!vtable || !context)
     return error_set(error, POOL_E_INVALID, 0, "%s is NULL", vtable ? "context" : "vtable");
   int code = sized_check(vtable->size, VTABLE_SIZES);
@@ -177,14 +179,18 @@ int pool_url_prepare(const char *text, pool_config_t *config, pool_vtable_t *vta
   const char *name = all.name;
   if (config && config->size < sizeof all)
     all.size = config->size; /* a setting that the caller has no room for is refused */
-  code = prepare(&url, text, &all, vtable, context, error);
-  if (code == 0 && (code = keep_budget(&all, &url, error)) && vtable->release)
-    vtable->release(*context);
+  code = prepare(&url, text, &all, &filled, &made, error);
+  if (code == 0 && (code = keep_budget(&all, &url, error)) && filled.release)
+    filled.release(made);
   all.name = name; /* that of the URL ends with it */
   url_free(&url);
-  if (code == 0 && config)
+  if (code)
+    return code;
+  sized_write(vtable, &filled, VTABLE_SIZES);
+  *context = made;
+  if (config)
     sized_write(config, &all, CONFIG_SIZES);
-  return code;
+  return 0;
 }
 
 static int open_url(const pool_config_t *config, const struct url *url, const char *text, pool_t **pool,

@@ -753,6 +753,33 @@ static void test_open__without_memory_it_fails_and_what_it_frees_is_wiped(void *
   expect_each_failure("rec://u:opensesame@h/refuse?pool.max_open=3&password=opensesame", POOL_E_INVALID);
 }
 
+static void test_open__without_memory_nothing_is_prepared(void **state)
+{
+  (void)state;
+  int code = POOL_E_NOMEM, failures = 0;
+  place(0, "pool-rec.so", NULL);
+  for (long i = 1; code == POOL_E_NOMEM && i < 100; i++) {
+    pool_config_t config = POOL_CONFIG_INIT, config_before = config;
+    pool_vtable_t vtable = POOL_VTABLE_INIT, vtable_before = vtable;
+    void *context = &config;
+    until_failure = i;
+    code = pool_url_prepare("rec:place?pool.max_open=3&pool.budget=process%3Aprepared%3Flimit%3D2", &config, &vtable,
+                            &context, &error);
+    until_failure = 0;
+    if (code == 0) {
+      vtable.release(context);
+      break;
+    }
+    failures++;
+    assert_int_equal(code, POOL_E_NOMEM);
+    assert_memory_equal(&config, &config_before, sizeof config);
+    assert_memory_equal(&vtable, &vtable_before, sizeof vtable);
+    assert_ptr_equal(context, &config);
+  }
+  assert_int_equal(code, 0);
+  assert_true(failures > 2);
+}
+
 /* ---- with more rights than the user ---- */
 
 /* What the program does where it is started as another user's. */
@@ -822,6 +849,7 @@ int main(int count, char **arguments)
       OPEN_TEST(long_urls_are_urls),
       OPEN_TEST(thousands_of_parameters_are_read),
       OPEN_TEST(without_memory_it_fails_and_what_it_frees_is_wiped),
+      OPEN_TEST(without_memory_nothing_is_prepared),
       OPEN_TEST(a_set_uid_program_does_not_look_where_its_user_says),
   };
   if (count == 2 && strcmp(arguments[1], "--as-another") == 0)
