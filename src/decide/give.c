@@ -9,9 +9,11 @@
  *
  * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection
  * may have been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is
- * harmless: it sets a bit among the hints, or serves the queue of the pool that lives there now (idempotent), or
- * compares-and-swaps the slot's word with a generation that is over (fails).  That is why pools, blocks and slots are
- * reused, never freed, and why queue_serve() lends only what it finds among its own pool's slots.
+ * harmless: it sets a bit among the hints, or compares-and-swaps the slot's word with a generation that is over (fails).
+ * That is why pools, blocks and slots are reused, never freed, and why queue_serve() lends only what it finds among its
+ * own pool's slots.  The queue of the pool that lives there now it does not serve: a ticket there would count as told,
+ * and its program would not hear of it.  Its own pool does not miss it, for the thread that has taken the slot since
+ * puts or closes it, and serves.
  *
  * Every transition that frees a place (a failed open, a close) or a connection ends in queue_serve(), so waiters are
  * told, however the place was freed (I12).
@@ -62,6 +64,22 @@ void give_trim_any(struct pool *pool, struct step *step)
   }
 }
 
+/* No slot comes to a pool while this holds its lock: one that is its and not empty is no other's (I4). */
+bool give_was_of(const struct pool *pool, const struct slot *slot, uint64_t word)
+{
+  assert_locked(pool);
+  uint64_t now = slot_word(slot);
+  return state_of(now) != EMPTY && slot_is_of(slot, pool) && slot_ended(slot, word) <= slot_ended(slot, now);
+}
+
+static void serve(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
+{
+  pthread_mutex_lock(&pool->lock);
+  if (give_was_of(pool, slot, word))
+    queue_serve(pool, step);
+  life_unlock(pool);
+}
+
 void give_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
 {
   uint32_t bits = attention_of(pool);
@@ -77,7 +95,7 @@ void give_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step 
   if (told && !step->passed)
     return;
   if (bits & ATTENTION_WAITERS)
-    queue_serve_unlocked(pool, step);
+    serve(pool, slot, word, step);
 }
 
 uint64_t give_become_idle(struct pool *pool, struct slot *slot)

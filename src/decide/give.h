@@ -27,6 +27,10 @@ struct ending {
    lock. */
 void give_trim_any(struct pool *pool, struct step *step);
 
+/* Whether the slot is this pool's, and was when it had this word or gave this lease: not that of a former pool in the
+   same memory.  Under the lock. */
+bool give_was_of(const struct pool *pool, const struct slot *slot, uint64_t word);
+
 /* What put does when the slot was made idle and the `attention` of the pool that idle_mark() returned is not zero. */
 void give_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step);
 

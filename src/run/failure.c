@@ -11,6 +11,7 @@
 #include "slot/slot.h"
 #include "decide/attention.h"
 #include "decide/count.h"
+#include "decide/give.h"
 #include "decide/life.h"
 #include "decide/pool.h"
 #include "decide/room.h"
@@ -95,15 +96,6 @@ int failure_of_get(struct pool *pool, int code, const struct late *late)
   return code == POOL_E_OPEN ? fail_fast(pool) : error_code_in(pool->name, code);
 }
 
-/* The pool holds its lock, so no slot comes to it: one that is not empty and its is not another's (I4). */
-static bool gave_locked(const struct pool *pool, const struct slot *slot, pool_lease_t lease)
-{
-  assert_locked(pool);
-  uint64_t word = slot_word(slot);
-  return state_of(word) != EMPTY && slot_is_of(slot, pool) &&
-         slot_ended(slot, (uint64_t)lease) <= slot_ended(slot, word);
-}
-
 void failure_name(pool_lease_t lease, char name[POOL_NAME_BYTES])
 {
   struct slot *slot = slot_find(lease);
@@ -112,7 +104,7 @@ void failure_name(pool_lease_t lease, char name[POOL_NAME_BYTES])
   if (!pool)
     return;
   pthread_mutex_lock(&pool->lock);
-  if (gave_locked(pool, slot, lease))
+  if (give_was_of(pool, slot, (uint64_t)lease))
     memcpy(name, pool->name, POOL_NAME_BYTES);
   pthread_mutex_unlock(&pool->lock);
 }

@@ -34,8 +34,7 @@
  * - A home (home.h) holds a lease that its own pool would give, so its comparison cannot succeed in another.
  * - A put that has made the slot idle and then loses the processor may mark a block of the next pool, or a place in a
  *   block that is another slot's: a bit that is set in vain, which a scan clears.  It looks at the `attention` of the
- * pool whose block it has marked (idle.h says why), and serves there, which anybody may do.  Its own pool does not
- * miss it: the thread that has taken the slot since puts or closes it, and serves.
+ * pool whose block it has marked (idle.h says why), and leaves it alone if its slot is another's (decide/give.c).
  * - What else is noted of a slot (notes.h) are notes about the past.
  *
  * Two copies of the library in one process do not take each other's leases: each begins its generations at random.

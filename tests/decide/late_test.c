@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A thread of the library that is about to end, and is wanted at that very moment: it is held up before it takes its
-   pool's lock for the nth time since its time was over, for each n, and then something is wanted of it. */
+   pool's lock for the nth time since its time was over, for each n, and then something is wanted of it.  And threads of
+   the program that come late. */
 #include "support.h"
 
 #include "decide/pool.h"
+#include "steps.h"
 #include "virtual.h"
 
 /* So often a thread that ends takes the lock at most, from when it wakes. */
@@ -152,12 +154,106 @@ static void test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_f
   }
 }
 
+/* ---- a put that is late ---- */
+
+static void *put(void *lease)
+{
+  must(pool_put(*(pool_lease_t *)lease) == 0);
+  return NULL;
+}
+
+static void note_end(void *user, pool_lease_t result)
+{
+  must(result == POOL_E_CANCELLED);
+  atomic_store((_Atomic int *)user, 1);
+}
+
+/* A get and a put, so that the next lease of the slot is not timed, and that lease. */
+static pool_lease_t second_lease(pool_t *pool)
+{
+  assert_int_equal(pool_put(pool_get(pool)), 0);
+  return pool_get(pool);
+}
+
+static pool_lease_t second_step_lease(pool_t *pool)
+{
+  static int connection;
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(step_put(step_open(pool, &connection)), 0);
+  return pool_step_begin(pool, 0, 0, &step);
+}
+
+/* A put that somebody waits for has made its connection idle, and is held up before it looks who waits. */
+static pthread_t hold_up_put(pool_t *pool, pool_lease_t *lease, int64_t *ticket, _Atomic int *ended)
+{
+  *lease = second_lease(pool);
+  *ticket = pool_get_async(pool, 60000, note_end, ended);
+  assert_true(*lease > 0 && *ticket > 0);
+  held_up.main = pthread_self();
+  held_up.left = 1;
+  gate_init(&held_up.gate, false);
+  held_up.pool = pool;
+  pthread_t thread = thread_start(put, lease);
+  wait_until(gate_waiting(&held_up.gate) == 1);
+  return thread;
+}
+
+/* The first half of a put by the words of pool_view_t. */
+static void make_idle(const pool_view_t *view, pool_lease_t lease)
+{
+  uint64_t number = (uint64_t)lease, base = number & ~view->slot_mask, word = base + view->plain;
+  _Atomic uint64_t *of = (_Atomic uint64_t *)((char *)view->slots + (number & view->slot_mask) * view->slot_bytes);
+  assert_true(atomic_compare_exchange_strong(of, &word, ((base + view->generation) & ~view->beyond) + view->idle));
+}
+
+/* The second half, where the hint is there: the ticket that is to be told. */
+static int64_t look_who_waits(const pool_view_t *view, pool_lease_t lease)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  uint32_t bits = atomic_load((_Atomic uint32_t *)view->attention) & (view->put_asks | view->told | view->due);
+  if (bits && bits != (view->waits | view->told))
+    assert_int_equal(pool_step_given(lease, &step), 0);
+  return step.wake;
+}
+
+static void test_late__a_put_that_comes_to_another_pool_tells_nobody_of_it(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pool_lease_t lease;
+  int64_t ticket;
+  _Atomic int ended = 0;
+  pool_view_t view = POOL_VIEW_INIT;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
+  pthread_t thread = hold_up_put(pool, &lease, &ticket, &ended);
+  assert_int_equal(pool_cancel(ticket), 0);
+  pool_maintain(pool);
+  assert_int_equal(ended, 1);
+  fake_finish(&fake, pool);
+  pool_t *next = step_pool(PLAN(.config.max_open = 1));
+  assert_ptr_equal(next, pool); /* its memory */
+  assert_int_equal(pool_step_view(next, &view), 0);
+  lease = second_step_lease(next);
+  ticket = step_queue(next, -1);
+  make_idle(&view, lease);
+  let_go();
+  thread_end(thread);
+  held_up.pool = NULL;
+  assert_true(look_who_waits(&view, lease) == ticket);
+  lease = pool_step_begin(next, -1, ticket, &step);
+  assert_true(lease > 0);
+  assert_int_equal(step_put(lease), 0);
+  step_finish(next, 1);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_late__an_opener_that_is_wanted_does_not_end),
       cmocka_unit_test(test_late__a_keeper_that_is_wanted_does_not_end),
       cmocka_unit_test(test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_for_the_next),
+      cmocka_unit_test(test_late__a_put_that_comes_to_another_pool_tells_nobody_of_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
