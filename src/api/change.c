@@ -49,25 +49,29 @@ static pool_vtable_t vtable_of(const struct pool *pool)
   return vtable;
 }
 
-static int check(struct pool *pool, const char *name, int64_t value, pool_error_t *error)
+static int check(struct pool *pool, const char *name, int64_t value)
 {
+  pool_error_t error = POOL_ERROR_INIT;
   pool_config_t config = current(pool);
   pool_vtable_t vtable = vtable_of(pool);
   if (attention_closed(pool))
-    return error_in(pool->name, error, POOL_E_CLOSED, 0, "%s", pool_strerror(POOL_E_CLOSED));
-  int code = pool_config_set_number(&config, name, value, error);
+    return error_code_in(pool->name, POOL_E_CLOSED);
+  int code = pool_config_set_number(&config, name, value, &error);
   if (code == 0 && !may_change(name))
-    code = error_in(pool->name, error, POOL_E_INVALID, 0,
-                    "%s cannot change while the pool runs; set it before the pool is made, or make a new pool", name);
-  return code ? code : config_check_change(&config, &vtable, error);
+    code = error_set(&error, POOL_E_INVALID, 0,
+                     "%s cannot change while the pool runs; set it before the pool is made, or make a new pool", name);
+  if (code == 0)
+    code = config_check_change(&config, &vtable, &error);
+  if (code)
+    error_name(pool->name, NULL);
+  return code;
 }
 
 /* `ring`: room for the ends of lifetimes. */
 static int set(struct pool *pool, const char *name, int64_t value, int32_t **ring)
 {
-  pool_error_t error = POOL_ERROR_INIT;
   pthread_mutex_lock(&pool->lock);
-  int code = check(pool, name, value, &error);
+  int code = check(pool, name, value);
   if (code == 0) {
     member_put(&pool->config, member_find(name), value);
     steer_follow_settings(pool, ring);
@@ -81,7 +85,7 @@ static int set(struct pool *pool, const char *name, int64_t value, int32_t **rin
 int pool_set(pool_t *pool, const char *name, int64_t value)
 {
   if (!pool || !name)
-    return error_set(NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "name" : "pool");
+    return error_in(pool ? pool->name : NULL, NULL, POOL_E_INVALID, 0, "%s is NULL", pool ? "name" : "pool");
   if (strcmp(name, "max_open") == 0 && value >= INT32_MIN && value <= INT32_MAX) {
     int left = pool_resize(pool, (int32_t)value);
     return left < 0 ? left : 0;
@@ -101,5 +105,8 @@ int pool_value(pool_t *pool, const char *name, int64_t *value)
   pthread_mutex_lock(&pool->lock);
   pool_config_t config = current(pool);
   pthread_mutex_unlock(&pool->lock);
-  return pool_config_get_number(&config, name, value, NULL);
+  int code = pool_config_get_number(&config, name, value, NULL);
+  if (code)
+    error_name(pool->name, NULL);
+  return code;
 }

@@ -39,6 +39,17 @@ static void test_message__of_a_pool_that_exists_names_it(void **state)
   NAMED(POOL_E_INVALID, pool_close(pool, -2));
   NAMED(POOL_E_INVALID, pool_resume(pool));
   NAMED(POOL_E_INVALID, pool_resize(pool, -1));
+  NAMED(POOL_E_INVALID, pool_set(pool, NULL, 1));
+  NAMED(POOL_E_INVALID, pool_set(pool, "max_opn", 1));
+  NAMED(POOL_E_INVALID, pool_set(pool, "max_open", INT64_MAX));
+  NAMED(POOL_E_INVALID, pool_set(pool, "min_idle", -1));
+  NAMED(POOL_E_INVALID, pool_set(pool, "min_idle", 2));
+  NAMED(POOL_E_INVALID, pool_set(pool, "keepalive_ms", 1));
+  NAMED(POOL_E_INVALID, pool_set(pool, "queue", 1));
+  NAMED(POOL_E_INVALID, pool_value(pool, NULL, &(int64_t){0}));
+  NAMED(POOL_E_INVALID, pool_value(pool, "max_opn", &(int64_t){0}));
+  NAMED(POOL_E_INVALID, pool_value(pool, "name", &(int64_t){0}));
+  NAMED(POOL_E_INVALID, pool_value(pool, "queue", NULL));
   NAMED(POOL_E_INVALID, pool_stats(pool, NULL));
   NAMED(POOL_E_INVALID, pool_leases(pool, NULL, 1));
   NAMED(POOL_E_INVALID, pool_report(pool, 99, &text));
@@ -57,6 +68,7 @@ static void test_message__of_a_pool_that_exists_names_it(void **state)
   NAMED(POOL_E_CLOSED, pool_get(pool));
   NAMED(POOL_E_CLOSED, pool_pause(pool));
   NAMED(POOL_E_CLOSED, pool_resize(pool, 2));
+  NAMED(POOL_E_CLOSED, pool_set(pool, "min_idle", 1));
   fake_finish(&fake, pool);
 }
 
