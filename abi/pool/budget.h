@@ -114,8 +114,8 @@ POOL_API void pool_budget_close(pool_budget_t *budget);
  * Says in which language this process is written, for the lists of members.  Bindings call it when they are loaded; the
  * first to do so is heard.
  *
- * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_INVALID (it is NULL, or longer than 15 bytes).
- * Since 0.1.
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_INVALID (it is NULL, empty, or longer than 15
+ * bytes).  Since 0.1.
  */
 POOL_API int pool_budget_language(const char *language);
 

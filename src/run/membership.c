@@ -79,7 +79,7 @@ struct member {
   _Atomic uint32_t settled;
 };
 
-static char language[16] = "c";
+static char language[16]; /* "": of C, as none was told */
 
 int membership_set_language(const char *name)
 {
@@ -88,7 +88,8 @@ int membership_set_language(const char *name)
   if (!*name || strlen(name) >= sizeof language)
     return error_set(NULL, POOL_E_INVALID, 0, "the name of a language has 1 to %d bytes", (int)sizeof language - 1);
   budget_lock();
-  text_copy(language, sizeof language, name);
+  if (!language[0])
+    text_copy(language, sizeof language, name);
   budget_unlock();
   return 0;
 }
@@ -109,7 +110,8 @@ static int32_t write_who(const struct pool *pool, char who[WHO_SIZE])
 {
   char host[48] = "";
   gethostname(host, sizeof host - 1);
-  int size = snprintf(who, WHO_SIZE, "%s%c%ld%c%s%c%s", host, 0, (long)getpid(), 0, language, 0, pool->name);
+  int size = snprintf(who, WHO_SIZE, "%s%c%ld%c%s%c%s", host, 0, (long)getpid(), 0, language[0] ? language : "c", 0,
+                      pool->name);
   return size < WHO_SIZE ? size + 1 : WHO_SIZE;
 }
 

@@ -96,6 +96,20 @@ static struct sought member_of(const char *url, const char *pool)
   return sought;
 }
 
+static void test_budget__the_first_language_that_is_told_is_heard(void **state)
+{
+  (void)state;
+  assert_int_equal(pool_budget_language(NULL), POOL_E_INVALID);
+  assert_int_equal(pool_budget_language(""), POOL_E_INVALID);
+  assert_int_equal(pool_budget_language("sixteen letters."), POOL_E_INVALID);
+  assert_int_equal(pool_budget_language("c"), 0);
+  assert_int_equal(pool_budget_language("go"), 0);
+  pool_t *pool = start(0, process_url, NULL);
+  assert_int_equal(pool_put(pool_get(pool)), 0);
+  assert_int_equal(member_of(process_url, "one").members, 1); /* which says that it is in C */
+  fake_finish(&servers[0], pool);
+}
+
 /* ---- URLs ---- */
 
 static void test_budget__a_url_that_is_wrong_says_what_to_do(void **state)
@@ -840,6 +854,7 @@ int main(void)
 {
 #define NAMED(name) cmocka_unit_test_setup(name, name_budgets)
   const struct CMUnitTest tests[] = {
+      NAMED(test_budget__the_first_language_that_is_told_is_heard),
       cmocka_unit_test(test_budget__a_url_that_is_wrong_says_what_to_do),
       cmocka_unit_test(test_budget__an_empty_url_is_told_what_a_budget_looks_like),
       cmocka_unit_test(test_budget__a_pool_without_one_shares_nothing),
