@@ -40,6 +40,8 @@ static const pool_group_config_t config_defaults = POOL_GROUP_CONFIG_INIT;
 
 static int check_numbers(const pool_group_config_t *config, pool_error_t *error)
 {
+  if (config->reserved)
+    return error_set(error, POOL_E_NEWER, 0, "pool_group_config_t: %s", pool_strerror(POOL_E_NEWER));
   if (config->max_keys < 1 || config->max_keys > KEYS_MOST)
     return error_set(error, POOL_E_INVALID, 0, "max_keys is %d; it must be from 1 to %d", config->max_keys, KEYS_MOST);
   if (config->key_idle_ms != -1 && (config->key_idle_ms < 1 || config->key_idle_ms > IDLE_MS_MOST))

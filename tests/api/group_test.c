@@ -234,6 +234,9 @@ static void test_group__what_is_set_wrong_is_refused_at_once(void **state)
   config.max_keys = 0;
   REFUSED(POOL_E_INVALID, "max_keys is 0; it must be from 1 to 1000000");
   config.max_keys = 5;
+  config.reserved = 1;
+  REFUSED(POOL_E_NEWER, "a struct sets members that this version of the library does not know");
+  config.reserved = 0;
   config.key_idle_ms = 0;
   REFUSED(POOL_E_INVALID, "key_idle_ms is 0; it must be from 1 to a year, or -1 (never)");
   config.key_idle_ms = -1;
