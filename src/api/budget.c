@@ -3,6 +3,7 @@
 #include "api/budget.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,10 +252,12 @@ struct pool_budget {
   struct budget_wish wish;
 };
 
-/* An engine fills in a whole struct, and the caller's may be smaller, or none. */
+/* An engine fills in a whole struct, and the caller's may be smaller, or none.  What else an engine says of a server,
+   that it was late or answered something else, means to a caller that the ledger cannot be reached. */
 static int refuse_as_engine(int code, pool_error_t *why, pool_error_t *error)
 {
-  code = code < 0 ? code : POOL_E_OPEN;
+  bool passes = code == POOL_E_INVALID || code == POOL_E_UNSUPPORTED || code == POOL_E_NOMEM || code == POOL_E_SYSTEM;
+  code = passes ? code : POOL_E_OPEN;
   error_finish(why);
   return error_set(error, code, why->native, "%s", why->message[0] ? why->message : pool_strerror(code));
 }

@@ -461,6 +461,29 @@ static void test_engine__why_a_look_failed_is_said_in_a_struct_of_any_size(void 
   }
 }
 
+static void *hang_up(void *listener)
+{
+  for (int fd; (fd = accept(*(int *)listener, NULL, NULL)) >= 0;)
+    close(fd);
+  return NULL;
+}
+
+static void test_engine__a_ledger_that_hangs_up_cannot_be_reached(void **state)
+{
+  (void)state;
+  char url[URL_SIZE];
+  int port, listener = listen_locally(8, &port);
+  pool_budget_t *budget = NULL;
+  pool_error_t error = POOL_ERROR_INIT;
+  url_at(url, port, "hangs", 1, "");
+  pthread_t thread = thread_start(hang_up, &listener);
+  assert_int_equal(pool_budget_open(url, &budget, &error), POOL_E_OPEN);
+  assert_int_equal(error.code, POOL_E_OPEN);
+  shutdown(listener, SHUT_RDWR);
+  thread_end(thread);
+  close(listener);
+}
+
 static void test_engine__a_ledger_is_reached_by_tls(void **state)
 {
   (void)state;
@@ -818,6 +841,7 @@ int main(void)
       ENGINE_TEST(test_engine__urls_are_refused_with_what_is_wrong),
       ENGINE_TEST(test_engine__what_is_wrong_is_said_with_the_name_of_the_budget),
       ENGINE_TEST(test_engine__why_a_look_failed_is_said_in_a_struct_of_any_size),
+      ENGINE_TEST(test_engine__a_ledger_that_hangs_up_cannot_be_reached),
       ENGINE_TEST(test_engine__a_ledger_is_reached_by_tls),
       ENGINE_TEST(test_engine__a_server_that_stands_still_is_waited_for_until_the_deadline),
       ENGINE_TEST(test_engine__a_server_that_accepts_and_says_nothing_is_left_for_the_next),
