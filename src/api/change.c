@@ -22,8 +22,9 @@
 /* Code that reads one of these without the lock does so by setting_now(). */
 static bool may_change(const char *name)
 {
-  static const char *const names[] = {"min_idle",        "min_open",        "get_timeout_ms", "check_timeout_ms",
-                                      "idle_timeout_ms", "max_lifetime_ms", "keepalive_ms",   "leak_after_ms"};
+  static const char *const names[] = {"max_open",        "min_idle",         "min_open",
+                                      "get_timeout_ms",  "check_timeout_ms", "idle_timeout_ms",
+                                      "max_lifetime_ms", "keepalive_ms",     "leak_after_ms"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp(name, names[i]) == 0)
       return true;
@@ -56,10 +57,11 @@ static int check(struct pool *pool, const char *name, int64_t value)
   pool_vtable_t vtable = vtable_of(pool);
   if (attention_closed(pool))
     return error_code_in(pool->name, POOL_E_CLOSED);
-  int code = pool_config_set_number(&config, name, value, &error);
-  if (code == 0 && !may_change(name))
-    code = error_set(&error, POOL_E_INVALID, 0,
-                     "%s cannot change while the pool runs; set it before the pool is made, or make a new pool", name);
+  int code = member_find(name) && !may_change(name)
+                 ? error_set(&error, POOL_E_INVALID, 0,
+                             "%s cannot change while the pool runs; set it before the pool is made, or make a new pool",
+                             name)
+                 : pool_config_set_number(&config, name, value, &error);
   if (code == 0)
     code = config_check_change(&config, &vtable, &error);
   if (code)

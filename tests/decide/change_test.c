@@ -54,6 +54,9 @@ static void test_change__what_cannot_be_is_refused_by_name(void **state)
   refused(pool, POOL_E_INVALID, "keepalive_ms", 5000, "max_lifetime_ms");
   refused(pool, POOL_E_INVALID, "max_open", INT64_MAX, "max_open");
   refused(pool, POOL_E_INVALID, "fairness_us", 1, "cannot change while the pool runs");
+  refused(pool, POOL_E_INVALID, "fairness_us", -5, "cannot change while the pool runs");
+  refused(pool, POOL_E_INVALID, "event_mask", INT64_MIN, "cannot change while the pool runs");
+  refused(pool, POOL_E_INVALID, "name", 1, "cannot change while the pool runs");
   assert_int_equal(value_of(pool, "min_idle"), 0);
   assert_int_equal(pool_set(pool, "max_open", 3), 0);
   assert_int_equal(value_of(pool, "max_open"), 3);
