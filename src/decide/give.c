@@ -9,11 +9,11 @@
  *
  * A thread that ended a lease may lose the processor right after its compare-and-swap.  When it goes on, the connection
  * may have been lent again, closed, and the pool be gone and its memory serve another pool.  What it still does then is
- * harmless: it sets a bit among the hints, or compares-and-swaps the slot's word with a generation that is over (fails).
- * That is why pools, blocks and slots are reused, never freed, and why queue_serve() lends only what it finds among its
- * own pool's slots.  The queue of the pool that lives there now it does not serve: a ticket there would count as told,
- * and its program would not hear of it.  Its own pool does not miss it, for the thread that has taken the slot since
- * puts or closes it, and serves.
+ * harmless: it sets a bit among the hints, or compares-and-swaps the slot's word with a generation that is over, which
+ * fails.  That is why pools, blocks and slots are reused, never freed, and why queue_serve() lends only what it finds
+ * among its own pool's slots.  The queue of the pool that lives there now it does not serve: a ticket there would count
+ * as told, and its program would not hear of it.  Its own pool does not miss it, for the thread that has taken the slot
+ * since puts or closes it, and serves.
  *
  * Every transition that frees a place (a failed open, a close) or a connection ends in queue_serve(), so waiters are
  * told, however the place was freed (I12).
