@@ -17,9 +17,9 @@
 #include "slot/idle.h"
 #include "slot/notes.h"
 #include "slot/slot.h"
+#include "decide/give.h"
 #include "decide/life.h"
 #include "decide/pool.h"
-#include "decide/queue.h"
 #include "decide/step.h"
 #include "decide/suspect.h"
 #include "run/crew.h"
@@ -35,7 +35,7 @@ static int mark(pool_lease_t lease, bool suspects)
     return failure_of_lease(lease, POOL_E_STALE);
   if (suspects)
     suspect_all(pool, &step);
-  queue_hope_less(pool, &step);
+  give_serve(pool, slot, (uint64_t)lease, &step);
   crew_finish(pool, &step);
   return 0;
 }

@@ -72,8 +72,10 @@ bool give_was_of(const struct pool *pool, const struct slot *slot, uint64_t word
   return state_of(now) != EMPTY && slot_is_of(slot, pool) && slot_ended(slot, word) <= slot_ended(slot, now);
 }
 
-static void serve(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
+void give_serve(struct pool *pool, struct slot *slot, uint64_t word, struct step *step)
 {
+  if (!(attention_of(pool) & ATTENTION_WAITERS))
+    return;
   pthread_mutex_lock(&pool->lock);
   if (give_was_of(pool, slot, word))
     queue_serve(pool, step);
@@ -94,8 +96,7 @@ void give_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step 
       (bits & (ATTENTION_WAITERS | ATTENTION_NUDGED | ATTENTION_FAIR)) == (ATTENTION_WAITERS | ATTENTION_NUDGED);
   if (told && !step->passed)
     return;
-  if (bits & ATTENTION_WAITERS)
-    serve(pool, slot, word, step);
+  give_serve(pool, slot, word, step);
 }
 
 uint64_t give_become_idle(struct pool *pool, struct slot *slot)

@@ -31,6 +31,10 @@ void give_trim_any(struct pool *pool, struct step *step);
    same memory.  Under the lock. */
 bool give_was_of(const struct pool *pool, const struct slot *slot, uint64_t word);
 
+/* Something has come of a slot that had this word, or gave this lease: serves those that wait for it.  The slot need no
+   more be the caller's, and if it has left the pool nobody is served (I5). */
+void give_serve(struct pool *pool, struct slot *slot, uint64_t word, struct step *step);
+
 /* What put does when the slot was made idle and the `attention` of the pool that idle_mark() returned is not zero. */
 void give_idle(struct pool *pool, struct slot *slot, uint64_t word, struct step *step);
 

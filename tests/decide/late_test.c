@@ -154,11 +154,17 @@ static void test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_f
   }
 }
 
-/* ---- a put that is late ---- */
+/* ---- a put or a mark that is late ---- */
 
 static void *put(void *lease)
 {
   must(pool_put(*(pool_lease_t *)lease) == 0);
+  return NULL;
+}
+
+static void *mark(void *lease)
+{
+  must(pool_mark_unusable(*(pool_lease_t *)lease) == 0);
   return NULL;
 }
 
@@ -183,8 +189,8 @@ static pool_lease_t second_step_lease(pool_t *pool)
   return pool_step_begin(pool, 0, 0, &step);
 }
 
-/* A put that somebody waits for has made its connection idle, and is held up before it looks who waits. */
-static pthread_t hold_up_put(pool_t *pool, pool_lease_t *lease, int64_t *ticket, _Atomic int *ended)
+/* Somebody waits, and what this does to a lease is done, but it is held up before it looks who waits. */
+static pthread_t hold_up(void *(*does)(void *), pool_t *pool, pool_lease_t *lease, int64_t *ticket, _Atomic int *ended)
 {
   *lease = second_lease(pool);
   *ticket = pool_get_async(pool, 60000, note_end, ended);
@@ -193,7 +199,7 @@ static pthread_t hold_up_put(pool_t *pool, pool_lease_t *lease, int64_t *ticket,
   held_up.left = 1;
   gate_init(&held_up.gate, false);
   held_up.pool = pool;
-  pthread_t thread = thread_start(put, lease);
+  pthread_t thread = thread_start(does, lease);
   wait_until(gate_waiting(&held_up.gate) == 1);
   return thread;
 }
@@ -216,9 +222,9 @@ static int64_t look_who_waits(const pool_view_t *view, pool_lease_t lease)
   return step.wake;
 }
 
-static void test_late__a_put_that_comes_to_another_pool_tells_nobody_of_it(void **state)
+/* Another pool has the memory by the time that it goes on. */
+static void come_to_another_pool(void *(*does)(void *))
 {
-  (void)state;
   struct fake fake;
   pool_lease_t lease;
   int64_t ticket;
@@ -226,7 +232,9 @@ static void test_late__a_put_that_comes_to_another_pool_tells_nobody_of_it(void 
   pool_view_t view = POOL_VIEW_INIT;
   pool_step_t step = POOL_STEP_INIT;
   pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
-  pthread_t thread = hold_up_put(pool, &lease, &ticket, &ended);
+  pthread_t thread = hold_up(does, pool, &lease, &ticket, &ended);
+  if (does == mark)
+    assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_cancel(ticket), 0);
   pool_maintain(pool);
   assert_int_equal(ended, 1);
@@ -247,6 +255,18 @@ static void test_late__a_put_that_comes_to_another_pool_tells_nobody_of_it(void 
   step_finish(next, 1);
 }
 
+static void test_late__a_put_that_comes_to_another_pool_tells_nobody_of_it(void **state)
+{
+  (void)state;
+  come_to_another_pool(put);
+}
+
+static void test_late__a_mark_that_comes_to_another_pool_tells_nobody_of_it(void **state)
+{
+  (void)state;
+  come_to_another_pool(mark);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -254,6 +274,7 @@ int main(void)
       cmocka_unit_test(test_late__a_keeper_that_is_wanted_does_not_end),
       cmocka_unit_test(test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_for_the_next),
       cmocka_unit_test(test_late__a_put_that_comes_to_another_pool_tells_nobody_of_it),
+      cmocka_unit_test(test_late__a_mark_that_comes_to_another_pool_tells_nobody_of_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
