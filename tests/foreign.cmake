@@ -11,7 +11,7 @@ target_compile_definitions(foreign_library PRIVATE _GNU_SOURCE)
 target_link_libraries(foreign_library PRIVATE Threads::Threads pool_warnings)
 
 # It is linked with the library, so that a description finds that by its name alone.
-add_executable(foreign_test drivers/foreign_test.c)
+add_executable(foreign_test drivers/foreign_test.c drivers/holder.c)
 target_link_libraries(foreign_test PRIVATE pool_test_support pool foreign_library)
 add_dependencies(foreign_test pool_foreign)
 add_test(NAME foreign COMMAND foreign_test)

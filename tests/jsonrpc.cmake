@@ -15,14 +15,14 @@ foreach(test failure frame json_check json_text)
   add_test(NAME ${test} COMMAND ${test}_test)
 endforeach()
 
-add_executable(jsonrpc_test drivers/jsonrpc_test.c)
+add_executable(jsonrpc_test drivers/jsonrpc_test.c drivers/holder.c)
 target_link_libraries(jsonrpc_test PRIVATE pool_test_support pool)
 add_dependencies(jsonrpc_test pool_jsonrpc)
 add_test(NAME jsonrpc COMMAND jsonrpc_test)
 
 # The driver's own files, with functions of the test in place of those of the system.
 list(TRANSFORM POOL_JSONRPC_SOURCES REPLACE "(.+)" "${jsonrpc}/\\1.c" OUTPUT_VARIABLE files)
-foreach(file address connect deadline failure json_check lookup phase)
+foreach(file address connect deadline disconnect failure json_check lookup phase)
   list(APPEND files ${PROJECT_SOURCE_DIR}/drivers/support/${file}.c)
 endforeach()
 foreach(file thread url)

@@ -5,7 +5,7 @@ foreach(driver tcp redis)
     message(STATUS "The tests of the driver ${driver} are left out, as the driver is")
     continue()
   endif()
-  add_executable(${driver}_test drivers/${driver}_test.c drivers/opened.c drivers/peer_fake.c drivers/phases.c drivers/proxy.c
+  add_executable(${driver}_test drivers/${driver}_test.c drivers/holder.c drivers/opened.c drivers/peer_fake.c drivers/phases.c drivers/proxy.c
                  drivers/redis_server.c drivers/server.c)
   target_include_directories(${driver}_test PRIVATE ${PROJECT_SOURCE_DIR}/drivers/${driver}/include)
   target_link_libraries(${driver}_test PRIVATE pool_test_support pool -L${POOL_DRIVER_BUILD_FOLDER} -l:pool-${driver}.so)

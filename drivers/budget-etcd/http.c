@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "support/deadline.h"
+#include "support/disconnect.h"
 #include "support/failure.h"
 
 #define SOCKETS ((int)(sizeof((struct http *)0)->sockets / sizeof(int)))
@@ -89,7 +90,8 @@ static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_s
 static int close_socket(void *data, curl_socket_t descriptor)
 {
   replace_socket(data, descriptor, -1);
-  return close(descriptor);
+  disconnect(descriptor);
+  return 0;
 }
 
 static size_t take(char *bytes, size_t size, size_t count, void *data)

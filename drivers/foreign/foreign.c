@@ -43,6 +43,7 @@
 #include "foreign/sequence.h"
 #include "foreign/sockets.h"
 #include "support/connect.h"
+#include "support/disconnect.h"
 #include "support/failure.h"
 #include "support/parameters.h"
 
@@ -106,7 +107,7 @@ static int foreign_open(void *data, int64_t deadline_ns, void **conn, pool_error
   if (code == 0)
     code = open_library(context, socket, deadline_ns, conn, error);
   if (code && socket >= 0)
-    close(socket);
+    disconnect(socket);
   return code;
 }
 
@@ -124,7 +125,7 @@ static int foreign_close(void *data, void *conn, pool_error_t *error)
   int code = sequence_close(&context->description, &frame, error);
   guard_leave(&guard);
   if (socket >= 0)
-    close(socket);
+    disconnect(socket);
   return code;
 }
 

@@ -34,6 +34,7 @@
 #include "jsonrpc/call.h"
 #include "support/connect.h"
 #include "jsonrpc/connection.h"
+#include "support/disconnect.h"
 #include "support/failure.h"
 #include "jsonrpc/inbox.h"
 
@@ -46,7 +47,7 @@ static int jsonrpc_open(void *context, int64_t deadline_ns, void **conn, pool_er
     return code;
   struct connection *connection = connection_new(target->limit);
   if (!connection) {
-    close(descriptor);
+    disconnect(descriptor);
     return failure_set(error, POOL_E_NOMEM, ENOMEM, "no memory for a connection");
   }
   connection->descriptor = descriptor;

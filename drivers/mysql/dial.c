@@ -19,6 +19,7 @@
 #include "mysql/progress.h"
 #include "mysql/session.h"
 #include "support/deadline.h"
+#include "support/disconnect.h"
 #include "support/failure.h"
 #include "support/lookup.h"
 #include "support/phase.h"
@@ -272,7 +273,9 @@ int dial_again(const struct options *options, const struct dial_server *server, 
 /* The deadline has passed, so the last packet is sent if there is room for it, and nothing waits. */
 void dial_close(MYSQL *mysql)
 {
+  int second = disconnect_begin(mysql_get_socket(mysql));
   limit_begin(mysql, 0);
   mysql_close(mysql);
   limit_end(NULL);
+  disconnect_end(second);
 }

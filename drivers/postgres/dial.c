@@ -10,6 +10,7 @@
 
 #include "support/address.h"
 #include "support/deadline.h"
+#include "support/disconnect.h"
 #include "support/failure.h"
 #include "support/lookup.h"
 #include "support/phase.h"
@@ -179,7 +180,7 @@ static bool try_address(struct dial *dial, const struct options_server *server, 
     note_late(dial, server, phase->doing);
   else
     note_failure(dial, last_half(PQerrorMessage(conn)), PQpass(conn));
-  PQfinish(conn);
+  dial_close(conn);
   return dial->refused;
 }
 
@@ -261,4 +262,11 @@ int dial_open(const struct options *options, int64_t deadline_ns, PGconn **conn,
   }
   error->native = 0;
   return error->code = !dial.refused && deadline_is_past(deadline_ns) ? POOL_E_TIMEOUT : POOL_E_OPEN;
+}
+
+void dial_close(PGconn *conn)
+{
+  int second = disconnect_begin(PQsocket(conn));
+  PQfinish(conn);
+  disconnect_end(second);
 }

@@ -19,4 +19,7 @@
 /* Stores a connection that has logged in.  Returns 0, or a code that *error explains. */
 int dial_open(const struct options *options, int64_t deadline_ns, PGconn **conn, pool_error_t *error);
 
+/* Closes a connection: libpq says goodbye where it has logged in. */
+void dial_close(PGconn *conn);
+
 #endif

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "postgres/cancel.h"
+#include "postgres/dial.h"
 #include "postgres/exchange.h"
 #include "postgres/fault.h"
 #include "support/deadline.h"
@@ -191,5 +192,5 @@ void session_close(PGconn *conn)
       PQsetnonblocking(conn, 1);
     }
   }
-  PQfinish(conn);
+  dial_close(conn);
 }

@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include "support/deadline.h"
+#include "support/disconnect.h"
 #include "support/failure.h"
 #include "support/lookup.h"
 #include "support/phase.h"
@@ -67,7 +67,7 @@ static int connect_tcp_to(const struct addrinfo *info, int64_t deadline_ns, int 
   if (number == 0 && is_own_peer(made))
     number = ECONNREFUSED;
   if (number) {
-    close(made);
+    disconnect(made);
     return number;
   }
   setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -141,7 +141,7 @@ static int connect_unix(const struct address *address, int64_t deadline_ns, int 
     return 0;
   }
   if (made >= 0)
-    close(made);
+    disconnect(made);
   return say_not_connected(address, number, deadline_ns, error);
 }
 

@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 
 #include "support/deadline.h"
+#include "support/disconnect.h"
 #include "support/failure.h"
 
 static int say_late(const char *doing, pool_error_t *error)
@@ -219,10 +220,9 @@ int wire_check(struct wire *wire, pool_error_t *error)
   return failure_set(error, POOL_E_BROKEN, why.native, "%s", why.message);
 }
 
-static void end(struct wire *wire)
+static void clear(struct wire *wire)
 {
   SSL_free(wire->ssl);
-  close(wire->descriptor);
   *wire = (struct wire){.descriptor = -1};
 }
 
@@ -234,10 +234,12 @@ void wire_close(struct wire *wire)
       SSL_shutdown(wire->ssl);
     ERR_clear_error();
   }
-  end(wire);
+  disconnect(wire->descriptor);
+  clear(wire);
 }
 
 void wire_forget(struct wire *wire)
 {
-  end(wire);
+  close(wire->descriptor);
+  clear(wire);
 }

@@ -27,6 +27,8 @@
 
 #include <pool/driver.h>
 
+#include "holder.h"
+
 #define MEBIBYTE ((size_t)1024 * 1024)
 #define PATIENCE 20 /* seconds after which a script or a call that waits has failed */
 
@@ -1793,6 +1795,18 @@ static void test_jsonrpc__child_calls_after_a_fork_with_calls_under_way(void **s
   scene_end(&scene);
 }
 
+/* The script ends when the server sees the end. */
+static void test_jsonrpc__the_server_sees_the_end_though_a_child_has_a_copy(void **state)
+{
+  (void)state;
+  struct scene scene;
+  struct holder holder;
+  scene_begin(&scene, TCP, listen_only);
+  holder_start(&holder);
+  scene_end(&scene);
+  holder_end(&holder);
+}
+
 static void script_fork_in_done(struct server *server)
 {
   struct peer *peer = peer_take(server), *of_the_child = calloc(1, sizeof *peer);
@@ -1918,6 +1932,7 @@ int main(void)
       cmocka_unit_test(test_jsonrpc__pool_may_be_freed_with_calls_under_way),
       cmocka_unit_test(test_jsonrpc__close_ends_calls),
       cmocka_unit_test(test_jsonrpc__child_calls_after_a_fork_with_calls_under_way),
+      cmocka_unit_test(test_jsonrpc__the_server_sees_the_end_though_a_child_has_a_copy),
       cmocka_unit_test(test_jsonrpc__callback_may_fork),
       cmocka_unit_test(test_jsonrpc__child_calls_after_a_fork_of_a_busy_parent),
   };

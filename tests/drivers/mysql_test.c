@@ -1786,6 +1786,36 @@ static void test_a_child_of_fork_has_connections_of_its_own(void **state)
   end_pool(pool);
 }
 
+static int aborted_sessions(void)
+{
+  return atoi(ask(admin, "SELECT variable_value FROM information_schema.global_status WHERE variable_name = "
+                         "'ABORTED_CLIENTS'"));
+}
+
+/* A child of fork may have a copy of the socket.  A session that ends without a goodbye is counted as aborted. */
+static void test_a_connection_ends_at_once_though_there_is_a_copy(void **state)
+{
+  static const char *const modes[] = {"ssl_mode=required", "ssl_mode=disabled"};
+  char byte;
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    int before = aborted_sessions();
+    pool_t *pool = pool_with(modes[i]);
+    pool_lease_t lease = get_lease(pool);
+    unsigned long id = id_of(lease);
+    int copy = dup(mysql_get_socket(pool_conn(lease)));
+    put_lease(lease);
+    server_freeze(&server.server);
+    end_pool(pool);
+    ssize_t got = recv(copy, &byte, 1, MSG_DONTWAIT);
+    server_thaw(&server.server);
+    assert_int_equal(got, 0);
+    wait_until(!has_session(id));
+    assert_int_equal(aborted_sessions(), before);
+    close(copy);
+  }
+}
+
 static void *use_many_times(void *data)
 {
   pool_t *pool = data;
@@ -2103,6 +2133,7 @@ int main(void)
       cmocka_unit_test(test_behind_a_balancer_no_statement_is_stopped),
       cmocka_unit_test(test_behind_a_proxy_that_tracks_nothing_the_database_is_chosen_again),
       cmocka_unit_test(test_a_child_of_fork_has_connections_of_its_own),
+      cmocka_unit_test(test_a_connection_ends_at_once_though_there_is_a_copy),
       cmocka_unit_test(test_many_threads_use_few_connections),
       cmocka_unit_test(test_the_driver_says_what_it_is),
       cmocka_unit_test(test_no_deadline_is_passed_where_the_network_falls_silent),

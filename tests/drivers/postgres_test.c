@@ -1526,6 +1526,29 @@ static void test_postgres__a_child_leaves_the_sessions_of_its_parent_alone(void 
   end_pool(pool);
 }
 
+/* A child of fork may have a copy of the socket.  A session that ends without a goodbye is counted as abandoned. */
+static void test_postgres__a_connection_ends_at_once_though_there_is_a_copy(void **state)
+{
+  static const char abandoned[] = "SELECT sum(sessions_abandoned) FROM pg_stat_database";
+  char byte;
+  (void)state;
+  PGconn *beside = observer();
+  int before = value(beside, abandoned);
+  pool_t *pool = pool_with("");
+  pool_lease_t lease = get_lease(pool);
+  int process = process_of(lease), copy = dup(PQsocket(pool_conn(lease)));
+  put_lease(lease);
+  server_freeze(&postgres.server);
+  end_pool(pool);
+  ssize_t got = recv(copy, &byte, 1, MSG_DONTWAIT);
+  server_thaw(&postgres.server);
+  assert_int_equal(got, 0);
+  await_end_of_session(process);
+  assert_int_equal(value(beside, abandoned), before);
+  close(copy);
+  PQfinish(beside);
+}
+
 /* ---- what cannot be ---- */
 
 static void test_postgres__wrong_urls_are_refused_and_not_quoted(void **state)
@@ -1930,6 +1953,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_killed_server_costs_one_failed_check),
       cmocka_unit_test(test_postgres__threads_that_leave_anything_behind_meet_clean_connections),
       cmocka_unit_test(test_postgres__a_child_leaves_the_sessions_of_its_parent_alone),
+      cmocka_unit_test(test_postgres__a_connection_ends_at_once_though_there_is_a_copy),
       cmocka_unit_test(test_postgres__wrong_urls_are_refused_and_not_quoted),
       cmocka_unit_test(test_postgres__the_driver_says_what_it_is),
       cmocka_unit_test(test_postgres__types_have_the_names_of_the_server),

@@ -14,6 +14,7 @@
 #include <pool/driver.h>
 #include <pool/redis.h>
 
+#include "holder.h"
 #include "opened.h"
 #include "peer_fake.h"
 #include "phases.h"
@@ -1115,6 +1116,31 @@ static void test_redis__a_child_has_connections_of_its_own(void **state)
   end_pool(pool);
 }
 
+static bool server_has(long long id)
+{
+  char word[32];
+  snprintf(word, sizeof word, "id=%lld ", id);
+  char *list = ask("CLIENT", "[\"LIST\"]");
+  bool found = strstr(list, word) != NULL;
+  free(list);
+  return found;
+}
+
+static void test_redis__the_server_sees_the_end_though_a_child_has_a_copy(void **state)
+{
+  struct holder holder;
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  pool_lease_t lease = get_lease(pool);
+  long long id = number_of(lease, "CLIENT ID");
+  put_lease(lease);
+  assert_true(server_has(id));
+  holder_start(&holder);
+  end_pool(pool);
+  wait_until(!server_has(id));
+  holder_end(&holder);
+}
+
 static void test_redis__no_password_was_told_anywhere(void **state)
 {
   (void)state;
@@ -1182,6 +1208,7 @@ int main(void)
       cmocka_unit_test(test_redis__asynchronous_calls_end_in_their_order),
       cmocka_unit_test(test_redis__no_thread_reads_the_reply_of_another),
       cmocka_unit_test(test_redis__a_child_has_connections_of_its_own),
+      cmocka_unit_test(test_redis__the_server_sees_the_end_though_a_child_has_a_copy),
       cmocka_unit_test(test_redis__no_password_was_told_anywhere),
   };
   return cmocka_run_group_tests(tests, start_server, end_server);

@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <pool/driver.h>
 #include <pool/tcp.h>
 
+#include "holder.h"
 #include "opened.h"
 #include "peer_fake.h"
 #include "phases.h"
@@ -551,6 +553,22 @@ static void test_tcp__a_child_has_connections_of_its_own(void **state)
   }
 }
 
+static void test_tcp__the_server_sees_the_end_though_a_child_has_a_copy(void **state)
+{
+  struct holder holder;
+  int port, listener = listen_locally(5, &port);
+  (void)state;
+  pool_t *pool = pool_at(port, "");
+  put_lease(get_lease(pool));
+  int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  holder_start(&holder);
+  end_pool(pool);
+  assert_true(holder_sees_end(peer));
+  holder_end(&holder);
+  close(peer);
+  close(listener);
+}
+
 /* ---- all of them ---- */
 
 static int start_server(void **state)
@@ -591,6 +609,7 @@ int main(void)
       cmocka_unit_test(test_tcp__what_nobody_asked_for_is_no_reply),
       cmocka_unit_test(test_tcp__hostile_replies_are_limited),
       cmocka_unit_test(test_tcp__a_child_has_connections_of_its_own),
+      cmocka_unit_test(test_tcp__the_server_sees_the_end_though_a_child_has_a_copy),
   };
   return cmocka_run_group_tests(tests, start_server, end_server);
 }
