@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "redis/call.h"
 #include "support/failure.h"
@@ -46,10 +47,12 @@ static pool_bytes_t text_of(const pool_error_t *error)
   return text;
 }
 
+/* The callback of a call may fork: in the child this is no thread of the driver, and the session is the parent's. */
 static void *later_main(void *data)
 {
   struct session *session = data;
-  for (bool more = true; more;) {
+  pid_t process = getpid();
+  for (bool more = true; more && getpid() == process;) {
     struct later *later = first_of(session);
     pool_error_t error = POOL_ERROR_INIT;
     pool_bytes_t reply = {NULL, 0};

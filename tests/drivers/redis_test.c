@@ -1047,6 +1047,53 @@ static void test_redis__asynchronous_calls_end_in_their_order(void **state)
   end_pool(pool);
 }
 
+/* A callback that forks, and one behind it, which is the parent's alone. */
+struct forker {
+  pid_t parent, child;
+  _Atomic int heard;
+};
+
+static void hear_and_fork(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct forker *forker = user;
+  pool_bytes_free(&reply);
+  must(code == 0);
+  forker->child = fork();
+  if (forker->child != 0)
+    atomic_fetch_add(&forker->heard, 1);
+}
+
+static void hear_as_the_parent(void *user, int32_t code, pool_bytes_t reply)
+{
+  struct forker *forker = user;
+  pool_bytes_free(&reply);
+  if (getpid() != forker->parent)
+    _exit(1);
+  must(code == 0);
+  atomic_fetch_add(&forker->heard, 1);
+}
+
+/* The child ends with its only thread, when that returns to the driver. */
+static void test_redis__in_the_child_of_a_callback_no_call_goes_on(void **state)
+{
+  char args[] = "[\"gate\",0]";
+  struct forker forker = {.parent = getpid()};
+  int status;
+  (void)state;
+  pool_t *pool = pool_at(server.port, "?pool.max_open=1");
+  pool_lease_t lease = get_lease(pool);
+  thread_count_at_rest();
+  assert_true(pool_go(lease, "BLPOP", (pool_bytes_t){args, sizeof args - 1}, hear_and_fork, &forker) > 0);
+  assert_true(pool_go(lease, "PING", (pool_bytes_t){NULL, 0}, hear_as_the_parent, &forker) > 0);
+  administer("RPUSH", "[\"gate\",1]");
+  wait_until(atomic_load(&forker.heard) == 2);
+  assert_true(forker.child > 0);
+  assert_int_equal(waitpid(forker.child, &status, 0), forker.child);
+  assert_int_equal(status, 0);
+  put_lease(lease);
+  end_pool(pool);
+}
+
 /* ---- threads and forks ---- */
 
 #define CALLERS 4
@@ -1206,6 +1253,7 @@ int main(void)
       cmocka_unit_test(test_redis__a_check_judges_what_the_server_says),
       cmocka_unit_test(test_redis__a_command_of_more_bytes_than_hiredis_counts_is_not_sent),
       cmocka_unit_test(test_redis__asynchronous_calls_end_in_their_order),
+      cmocka_unit_test(test_redis__in_the_child_of_a_callback_no_call_goes_on),
       cmocka_unit_test(test_redis__no_thread_reads_the_reply_of_another),
       cmocka_unit_test(test_redis__a_child_has_connections_of_its_own),
       cmocka_unit_test(test_redis__the_server_sees_the_end_though_a_child_has_a_copy),
