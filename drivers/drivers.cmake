@@ -83,7 +83,7 @@ if(openssl_FOUND)
   pkg_check_modules(hiredis IMPORTED_TARGET hiredis>=0.14)
   if(hiredis_FOUND)
     pool_driver(redis TITLE "Redis servers"
-                SOURCES arguments batch call cleanse exchange later login redis render session settings stream
+                SOURCES arguments batch call cleanse exchange format later login redis render session settings stream
                         surface traces
                 LIBRARIES pool_driver_wire PkgConfig::hiredis
                 HEADERS drivers/redis/include/pool/redis.h REQUIRES hiredis)

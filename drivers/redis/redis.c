@@ -14,6 +14,7 @@
  *   session     one connection
  *   arguments   from JSON
  *   render      to JSON
+ *   format      how much a format makes of its values
  *   traces      what a user leaves behind
  *   batch       commands to be sent
  *   stream      replies as they come

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "redis/exchange.h"
+#include "redis/format.h"
 #include "redis/session.h"
 #include "support/failure.h"
 
@@ -105,6 +106,18 @@ static int run_formatted(struct session *session, const char *formatted, int64_t
   return code;
 }
 
+/* Returns the bytes that hiredis has formatted, or a code. */
+static int format_command(char **formatted, const char *format, va_list values, pool_error_t *error)
+{
+  size_t most = format_measure(format, values);
+  int code = traces_measure(&(struct command){1, &format, &most}, error);
+  int size = code ? 0 : redisvFormatCommand(formatted, format, values);
+  if (code || size >= 0)
+    return code ? code : size;
+  return size == -1 ? failure_set(error, POOL_E_NOMEM, 0, "no memory for a command")
+                    : failure_set(error, POOL_E_INVALID, 0, "hiredis does not understand the format");
+}
+
 int pool_redis_command(pool_redis_t *redis, int64_t deadline_ns, struct redisReply **reply, pool_error_t *error,
                        const char *format, ...)
 {
@@ -115,11 +128,10 @@ int pool_redis_command(pool_redis_t *redis, int64_t deadline_ns, struct redisRep
   if (!redis || !format)
     return failure_set(error, POOL_E_INVALID, 0, "%s is NULL", redis ? "format" : "redis");
   va_start(values, format);
-  int size = redisvFormatCommand(&formatted, format, values);
+  int size = format_command(&formatted, format, values, error);
   va_end(values);
   if (size < 0)
-    return size == -1 ? failure_set(error, POOL_E_NOMEM, 0, "no memory for a command")
-                      : failure_set(error, POOL_E_INVALID, 0, "hiredis does not understand the format");
+    return size;
   int code = run_formatted(session_of(redis), formatted, deadline_ns, reply, error);
   explicit_bzero(formatted, (size_t)size);
   redisFreeCommand(formatted);

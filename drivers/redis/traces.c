@@ -105,6 +105,11 @@ static bool is_too_long(const struct command *command)
   return false;
 }
 
+int traces_measure(const struct command *command, pool_error_t *error)
+{
+  return is_too_long(command) ? failure_set(error, POOL_E_UNSUPPORTED, 0, "a command has at most 2 GiB") : 0;
+}
+
 int traces_admit(const struct command *command, int call, pool_error_t *error)
 {
   static const char *const endless[] = {"SUBSCRIBE",    "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE",
@@ -119,7 +124,5 @@ int traces_admit(const struct command *command, int call, pool_error_t *error)
                          "%s has more than one reply: use pool_redis_command() and "
                          "pool_redis_reply() of pool/redis.h",
                          endless[i]);
-  if (is_too_long(command))
-    return failure_set(error, POOL_E_UNSUPPORTED, 0, "a command has at most 2 GiB");
-  return 0;
+  return traces_measure(command, error);
 }

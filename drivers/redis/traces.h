@@ -41,4 +41,7 @@ unsigned traces_after(unsigned traces, const struct command *command, const redi
    whose reply is the last.  Returns 0 or POOL_E_UNSUPPORTED. */
 int traces_admit(const struct command *command, int call, pool_error_t *error);
 
+/* Whether hiredis can count the bytes of a command.  Returns 0 or POOL_E_UNSUPPORTED. */
+int traces_measure(const struct command *command, pool_error_t *error);
+
 #endif

@@ -989,6 +989,16 @@ static void test_redis__a_command_of_more_bytes_than_hiredis_counts_is_not_sent(
   const size_t sizes[] = {3, 1, size};
   assert_int_equal(pool_redis_command_argv(redis_of(lease), in_ms(20000), NULL, &error, 3, arguments, sizes),
                    POOL_E_UNSUPPORTED);
+  static const char *const formats[] = {"SET k %b", "SET %s%5d%.2f%% %b", "SET %llu%hhd%ld %b"};
+  const size_t most = INT32_MAX;
+  assert_int_equal(pool_redis_command(redis_of(lease), in_ms(20000), NULL, &error, formats[0], zeros, size),
+                   POOL_E_UNSUPPORTED);
+  assert_int_equal(pool_redis_command(redis_of(lease), in_ms(20000), NULL, &error, formats[1], "k", 1, 1.5, zeros, most),
+                   POOL_E_UNSUPPORTED);
+  assert_int_equal(
+      pool_redis_command(redis_of(lease), in_ms(20000), NULL, &error, formats[2], 1ull, 1, 1l, zeros, size + 1),
+      POOL_E_UNSUPPORTED);
+  assert_string_equal(error.message, "a command has at most 2 GiB");
   expect_call(lease, "ECHO", "\"mine\"", 0, "\"mine\"");
   put_lease(lease);
   end_pool(pool);
