@@ -31,10 +31,20 @@ static int send_command(struct session *session, const struct command *command, 
   return code;
 }
 
+/* Nothing is there yet that would be taken for the reply of the next command. */
+static int expect_silence(struct session *session, pool_error_t *error)
+{
+  int code = session_quiet(session, error);
+  if (code || session->traces & TRACES_MODE)
+    return code;
+  code = wire_check(&session->stream.wire, error);
+  return code ? session_break(session, error) : 0;
+}
+
 static int run_in_turn(struct session *session, const struct command *command, redisReply **reply, int64_t deadline_ns,
                        pool_error_t *error)
 {
-  int code = session_quiet(session, error);
+  int code = expect_silence(session, error);
   if (code)
     return code;
   session->traces |= traces_before(command);

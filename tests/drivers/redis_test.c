@@ -3,11 +3,14 @@
 #include "support.h"
 
 #include <hiredis.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -1005,6 +1008,73 @@ static void test_redis__a_command_of_more_bytes_than_hiredis_counts_is_not_sent(
   munmap(zeros, size + 1);
 }
 
+/* ---- replies that nobody has asked for ---- */
+
+/* Sends a reply, and returns when it is at the other side. */
+static void send_reply(int peer, const char *reply)
+{
+  int unsent;
+  assert_int_equal(send(peer, reply, strlen(reply), MSG_NOSIGNAL), strlen(reply));
+  wait_until(ioctl(peer, SIOCOUTQ, &unsent) == 0 && unsent == 0);
+}
+
+struct echo {
+  pool_t *pool;
+  pool_lease_t lease; /* 0: none yet */
+  pool_error_t error;
+  int code;
+};
+
+static void *echo_main(void *data)
+{
+  struct echo *echo = data;
+  pool_bytes_t reply = {NULL, 0};
+  if (!echo->lease)
+    echo->lease = pool_get(echo->pool);
+  echo->code = call(echo->lease, "ECHO", "\"mine\"", &reply, &echo->error);
+  pool_bytes_free(&reply);
+  return NULL;
+}
+
+/* A second reply to one command comes before the next one is sent: by the same lease, or by the next. */
+static void expect_no_other_reply(int listener, pool_t *pool, bool by_next)
+{
+  char bytes[256];
+  struct echo echo = {.pool = pool, .error = POOL_ERROR_INIT};
+  pthread_t thread = thread_start(echo_main, &echo);
+  int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  assert_true(recv(peer, bytes, sizeof bytes, 0) > 0);
+  send_reply(peer, LOGGED_IN);
+  assert_true(recv(peer, bytes, sizeof bytes, 0) > 0);
+  send_reply(peer, "+mine\r\n");
+  thread_end(thread);
+  assert_int_equal(echo.code, 0);
+  if (by_next) {
+    put_lease(echo.lease);
+    echo.lease = get_lease(pool);
+  }
+  send_reply(peer, "+another's\r\n");
+  echo_main(&echo);
+  assert_int_equal(echo.code, POOL_E_BROKEN);
+  assert_non_null(strstr(echo.error.message, "12 bytes are waiting, of a reply that nobody has read"));
+  put_lease(echo.lease);
+  assert_int_equal(pool_len(pool), 0);
+  close(peer);
+}
+
+static void test_redis__a_reply_before_its_command_is_none(void **state)
+{
+  char url[URL_SIZE];
+  int port, listener = listen_locally(5, &port);
+  (void)state;
+  url_format(url, "redis://127.0.0.1:%d?pool.max_open=1&pool.check_after_ms=3600000", port);
+  pool_t *pool = open_pool(url);
+  expect_no_other_reply(listener, pool, false);
+  expect_no_other_reply(listener, pool, true);
+  end_pool(pool);
+  close(listener);
+}
+
 /* ---- asynchronous calls ---- */
 
 struct heard {
@@ -1262,6 +1332,7 @@ int main(void)
       cmocka_unit_test(test_redis__a_reply_that_nobody_asked_for_ends_the_connection),
       cmocka_unit_test(test_redis__a_check_judges_what_the_server_says),
       cmocka_unit_test(test_redis__a_command_of_more_bytes_than_hiredis_counts_is_not_sent),
+      cmocka_unit_test(test_redis__a_reply_before_its_command_is_none),
       cmocka_unit_test(test_redis__asynchronous_calls_end_in_their_order),
       cmocka_unit_test(test_redis__in_the_child_of_a_callback_no_call_goes_on),
       cmocka_unit_test(test_redis__no_thread_reads_the_reply_of_another),
