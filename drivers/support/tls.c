@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,6 @@ enum verify { FULL, AUTHORITY, NOTHING };
 
 struct tls {
   SSL_CTX *context;
-  BIO_METHOD *socket;
   enum verify verify;
   char *server_name; /* NULL: the host's */
 };
@@ -85,6 +85,20 @@ static BIO_METHOD *new_socket(void)
   return method;
 }
 
+/* The process has one, for OpenSSL has few numbers for them and takes none back.  NULL without memory. */
+static const BIO_METHOD *socket_method(void)
+{
+  static BIO_METHOD *_Atomic first;
+  BIO_METHOD *method = atomic_load(&first), *none = NULL;
+  if (method)
+    return method;
+  method = new_socket();
+  if (!method || atomic_compare_exchange_strong(&first, &none, method))
+    return method;
+  BIO_meth_free(method);
+  return none; /* another thread's, which is the first by now */
+}
+
 /* ---- parameters ---- */
 
 bool tls_is_asked(const struct url *url)
@@ -140,9 +154,8 @@ static int configure(struct tls *tls, const struct url *url, pool_error_t *error
 {
   const char *name = url_value(url, "server_name");
   tls->context = SSL_CTX_new(TLS_client_method());
-  tls->socket = new_socket();
   tls->server_name = name ? strdup(name) : NULL;
-  if (!tls->context || !tls->socket || (name && !tls->server_name))
+  if (!tls->context || !socket_method() || (name && !tls->server_name))
     return failure_set(error, POOL_E_NOMEM, 0, "no memory for TLS");
   SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION);
   SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -174,7 +187,6 @@ void tls_free(struct tls *tls)
   if (!tls)
     return;
   SSL_CTX_free(tls->context);
-  BIO_meth_free(tls->socket);
   free(tls->server_name);
   free(tls);
 }
@@ -209,7 +221,7 @@ SSL *tls_session(const struct tls *tls, int descriptor, const char *host, pool_e
   }
   ERR_clear_error();
   SSL *ssl = SSL_new(tls->context);
-  BIO *bio = ssl ? BIO_new(tls->socket) : NULL;
+  BIO *bio = ssl ? BIO_new(socket_method()) : NULL;
   if (!bio || (name && !expect(ssl, name, tls->verify))) {
     tls_say(NULL, bio ? POOL_E_OPEN : POOL_E_NOMEM, 0, "making a TLS session", error);
     BIO_free(bio);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/bio.h>
 #include <pool/driver.h>
 #include <pool/tcp.h>
 
@@ -526,6 +527,21 @@ static void test_tcp__hostile_replies_are_limited(void **state)
   expect_hostile((struct peer){.answers = {"a"}}, "?reply_bytes=2&pool.call_timeout_ms=20", POOL_E_TIMEOUT, "deadline");
 }
 
+/* ---- TLS ---- */
+
+/* A process has some hundred numbers for the kinds of BIOs. */
+static void test_tcp__pools_by_tls_share_a_kind_of_bio(void **state)
+{
+  char url[URL_SIZE];
+  (void)state;
+  url_format(url, "tls://127.0.0.1:%d?verify=none", server.tls_port);
+  end_pool(open_pool(url));
+  int number = BIO_get_new_index();
+  for (int i = 0; i < 3; i++)
+    end_pool(open_pool(url));
+  assert_int_equal(BIO_get_new_index(), number + 1);
+}
+
 /* ---- forks ---- */
 
 static void test_tcp__a_child_has_connections_of_its_own(void **state)
@@ -608,6 +624,7 @@ int main(void)
       cmocka_unit_test(test_tcp__a_late_reply_is_not_that_of_the_next_call),
       cmocka_unit_test(test_tcp__what_nobody_asked_for_is_no_reply),
       cmocka_unit_test(test_tcp__hostile_replies_are_limited),
+      cmocka_unit_test(test_tcp__pools_by_tls_share_a_kind_of_bio),
       cmocka_unit_test(test_tcp__a_child_has_connections_of_its_own),
       cmocka_unit_test(test_tcp__the_server_sees_the_end_though_a_child_has_a_copy),
   };
