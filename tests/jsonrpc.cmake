@@ -7,10 +7,11 @@ endif()
 
 set(jsonrpc ${PROJECT_SOURCE_DIR}/drivers/jsonrpc)
 add_executable(frame_test drivers/frame_test.c ${jsonrpc}/frame.c)
+add_executable(driver_deadline_test drivers/deadline_test.c)
 add_executable(failure_test drivers/failure_test.c)
 add_executable(json_check_test drivers/json_check_test.c)
 add_executable(json_text_test drivers/json_text_test.c)
-foreach(test failure frame json_check json_text)
+foreach(test driver_deadline failure frame json_check json_text)
   target_link_libraries(${test}_test PRIVATE pool_test_support pool pool_driver_support PkgConfig::jansson)
   add_test(NAME ${test} COMMAND ${test}_test)
 endforeach()
@@ -69,6 +70,6 @@ if(NOT POOL_SANITIZER)
                        ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 endif()
 
-set_tests_properties(failure frame json_check json_text jsonrpc jsonrpc_faults peer outage PROPERTIES
+set_tests_properties(driver_deadline failure frame json_check json_text jsonrpc jsonrpc_faults peer outage PROPERTIES
                      LABELS drivers TIMEOUT 600 ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_jsonrpc>")
 set_tests_properties(peer PROPERTIES FIXTURES_REQUIRED peer)

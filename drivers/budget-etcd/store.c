@@ -296,7 +296,7 @@ static void pause_a_little(struct store *store, int64_t deadline_ns)
   int64_t slot_ns = store->took_ns < SLOT_LEAST_NS  ? SLOT_LEAST_NS
                     : store->took_ns > SLOT_MOST_NS ? SLOT_MOST_NS
                                                     : store->took_ns;
-  int64_t left_ns = deadline_clock() < deadline_ns ? deadline_ns - deadline_clock() : 0;
+  int64_t left_ns = deadline_left(deadline_ns);
   int64_t pause_ns = (int64_t)(store->random >> 33) % (store->window * slot_ns + 1);
   if (pause_ns > left_ns / 2)
     pause_ns = left_ns / 2;

@@ -8,7 +8,7 @@
 /* What is left, in ns: at least a millisecond, for to libraries 0 is no limit. */
 static uint64_t left_of(int64_t deadline_ns)
 {
-  int64_t left = deadline_ns - deadline_clock();
+  int64_t left = deadline_left(deadline_ns);
   return left > 1000000 ? (uint64_t)left : 1000000;
 }
 

@@ -95,7 +95,7 @@ static int say_result(const struct description *description, const struct call *
 /* Libraries count in milliseconds, or coarser, so one that was given a timeout may end a little before the deadline. */
 static bool is_late(const struct frame *frame)
 {
-  return frame->deadline_ns != POOL_NO_DEADLINE && frame->deadline_ns - deadline_clock() < 2000000;
+  return frame->deadline_ns != POOL_NO_DEADLINE && deadline_left(frame->deadline_ns) < 2000000;
 }
 
 /* Says why a call failed: in the words of the library, where it has some. */

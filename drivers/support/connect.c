@@ -115,8 +115,8 @@ static int connect_tcp(const struct address *address, int64_t deadline_ns, int *
 static int connect_unix_in_time(int descriptor, const struct sockaddr_un *name, int64_t deadline_ns)
 {
   for (;;) {
-    int64_t left_us = deadline_ns == POOL_NO_DEADLINE ? 0 : (deadline_ns - deadline_clock()) / 1000;
-    if (deadline_ns != POOL_NO_DEADLINE && left_us <= 0)
+    int64_t left_us = deadline_ns == POOL_NO_DEADLINE ? 0 : deadline_left(deadline_ns) / 1000;
+    if (deadline_ns != POOL_NO_DEADLINE && left_us == 0)
       return ETIMEDOUT;
     struct timeval timeout = {.tv_sec = left_us / 1000000, .tv_usec = left_us % 1000000};
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);

@@ -18,6 +18,12 @@ bool deadline_is_past(int64_t deadline_ns)
   return deadline_ns != POOL_NO_DEADLINE && deadline_clock() >= deadline_ns;
 }
 
+int64_t deadline_left(int64_t deadline_ns)
+{
+  int64_t now = deadline_clock();
+  return deadline_ns > now ? deadline_ns - now : 0;
+}
+
 int64_t deadline_share(int64_t deadline_ns, size_t tries)
 {
   int64_t now = deadline_clock();
@@ -30,13 +36,15 @@ int deadline_poll_timeout(int64_t deadline_ns)
 {
   if (deadline_ns == POOL_NO_DEADLINE)
     return -1;
-  int64_t left_ns = deadline_ns - deadline_clock();
+  int64_t left_ns = deadline_left(deadline_ns);
   int64_t left_ms = left_ns > 0 ? (left_ns - 1) / 1000000 + 1 : 0;
   return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
 static struct timespec timespec_of(int64_t deadline_ns)
 {
+  if (deadline_ns < 0)
+    deadline_ns = 0; /* which is past as well; a time below it would be refused, and not be waited for */
   int64_t seconds = deadline_ns / 1000000000;
   if (sizeof(time_t) < sizeof seconds && seconds > INT32_MAX)
     seconds = INT32_MAX; /* the end of a time_t of 32 bits: to wake too early is harmless */

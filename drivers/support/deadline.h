@@ -22,6 +22,9 @@ int64_t deadline_clock(void);
 
 bool deadline_is_past(int64_t deadline_ns);
 
+/* How long it is until then in nanoseconds; 0: it is past. */
+int64_t deadline_left(int64_t deadline_ns);
+
 /* The moment at which the first of several tries ends, so that there is time for the others. */
 int64_t deadline_share(int64_t deadline_ns, size_t tries);
 

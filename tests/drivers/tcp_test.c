@@ -207,6 +207,7 @@ static void test_tcp__a_read_that_was_given_up_ends_the_connection(void **state)
   proxy_do(&proxy, PROXY_HOLD);
   write_text(lease, "PING\r\n");
   assert_int_equal(pool_tcp_read(tcp_of(lease), &byte, 1, 0, NULL), POOL_E_TIMEOUT);
+  assert_int_equal(pool_tcp_read(tcp_of(lease), &byte, 1, INT64_MIN, NULL), POOL_E_TIMEOUT);
   proxy_do(&proxy, PROXY_DRIP);
   read_text(lease, "-NOAUTH Authentication required.\r\n"); /* it came after all */
   put_leaving(pool, lease, 1);
