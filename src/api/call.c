@@ -15,6 +15,7 @@
 
 #include <pool/pool.h>
 
+#include "api/settings.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/forks.h"
@@ -135,6 +136,7 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   int64_t number = atomic_fetch_add(&last_number, 1) + 1;
   char of[POOL_NAME_BYTES]; /* the call may have ended, and its lease too, when it is refused */
   memcpy(of, pool->name, sizeof of);
+  const char *unsupported = vtable_refuses_go(&pool->vtable);
   pool_call_t *name = call_name(call, atomic_fetch_or(&call->state, UNDER_WAY));
   struct callback callback;
   callback_enter(&callback, pool);
@@ -147,7 +149,7 @@ int64_t pool_go(pool_lease_t lease, const char *method, pool_bytes_t args, pool_
   call_give(call);
   end_call(pool, slot, is_child, code);
   if (code == POOL_E_UNSUPPORTED)
-    return error_in(of, NULL, code, 0, "this kind of connection cannot make such a call asynchronously");
+    return error_in(of, NULL, code, 0, "%s", unsupported);
   return error_code_in(of, code_of(code));
 }
 

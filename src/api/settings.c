@@ -219,8 +219,14 @@ static int no_call(void *context, void *conn, const char *method, pool_bytes_t a
 static int no_go(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
 {
   (void)context, (void)conn, (void)method, (void)args, (void)call;
-  return error_set(NULL, POOL_E_UNSUPPORTED, 0,
-                   "this kind of connection cannot call asynchronously; its vtable has no go");
+  return POOL_E_UNSUPPORTED;
+}
+
+const char *vtable_refuses_go(const pool_vtable_t *vtable)
+{
+  return vtable->go == no_go ? MESSAGE("this kind of connection cannot call asynchronously; its vtable has no go")
+                             : MESSAGE("the driver does not support this call, or not asynchronously; pool_call() "
+                                       "makes it or says why");
 }
 
 static void no_release(void *context)

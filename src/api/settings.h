@@ -23,6 +23,9 @@ void vtable_of_steps(pool_vtable_t *vtable, int32_t abilities);
 
 void vtable_fill(pool_vtable_t *vtable);
 
+/* What POOL_E_UNSUPPORTED of its go means: a go has no message to say why. */
+const char *vtable_refuses_go(const pool_vtable_t *vtable);
+
 /* The context will not be released with the pool. */
 void vtable_keep_context(pool_vtable_t *vtable);
 

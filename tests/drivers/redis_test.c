@@ -1122,6 +1122,9 @@ static void test_redis__asynchronous_calls_end_in_their_order(void **state)
   pool_lease_t lease = get_lease(pool);
   assert_int_equal(pool_go(lease, "GET", (pool_bytes_t){key, 3}, hear_number, &numbers), POOL_E_INVALID);
   assert_int_equal(pool_go(lease, "MONITOR", (pool_bytes_t){NULL, 0}, hear_number, &numbers), POOL_E_UNSUPPORTED);
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_failure(&error);
+  assert_non_null(strstr(error.message, "pool_call() makes it or says why"));
   put_lease(lease);
   assert_int_equal(stats_of(pool).opened, 1);
   end_pool(pool);
