@@ -87,16 +87,35 @@ static int say_unread(pool_error_t *error)
   return failure_set(error, POOL_E_BROKEN, 0, "results of a statement were left unread");
 }
 
+static size_t size_at(const unsigned char *bytes)
+{
+  return (size_t)(bytes[0] | bytes[1] << 8 | bytes[2] << 16);
+}
+
+/* Whether the buffer of a connection that compresses still has what was read last.  Three bytes of its size and a
+   number are before it, and a 0 is behind it.  The end of the log-in, which was not compressed, is at the beginning of
+   the buffer, and begins with zeros itself. */
+static bool holds_answer(const NET *net)
+{
+  const unsigned char *answer = net->read_pos;
+  if (answer < net->buff + 4)
+    return size_at(net->buff) == 0;
+  size_t size = size_at(answer - 4);
+  return size <= (size_t)(net->buff_end - answer) && answer[size] == 0;
+}
+
 /* Whether a command was sent and nothing of its answer was read, as after mysql_send_query().  The packets of both are
    numbered in one row, from 0; a byte has the number, so the last packet of a long answer may have 0 as well.  What was
    read last begins with its kind; what was sent last, with three bytes of its size, the number and the command.  Of a
-   long command its end is in the buffer.  With compression a long command has more numbers, and is not told from an
-   answer. */
+   long command its end is in the buffer.  With compression a long command has more numbers, but has filled the buffer
+   once at least. */
 static bool awaits_answer(const MYSQL *mysql)
 {
   const unsigned char *bytes = mysql->net.buff;
-  if (!bytes || mysql->net.pkt_nr != 1)
+  if (!bytes)
     return false;
+  if (mysql->net.pkt_nr != 1)
+    return mysql->net.compress && !holds_answer(&mysql->net);
   bool is_end_of_answer = bytes[3] != 0 && (bytes[0] == 0 || bytes[0] >= 0xfe); /* OK, EOF, or an error */
   bool has_answer = bytes[4] != COM_SLEEP && bytes[4] != COM_STMT_CLOSE && bytes[4] != COM_STMT_SEND_LONG_DATA;
   return has_answer && !is_end_of_answer;
