@@ -899,6 +899,27 @@ static void test_an_answer_of_any_length_leaves_its_connection_good(void **state
   }
 }
 
+/* Of one that is compressed the pieces are counted, and after 256 the count is as after a command. */
+static void test_a_compressed_answer_of_any_length_leaves_its_connection_good(void **state)
+{
+  bool met = false;
+  (void)state;
+  pool_t *pool = pool_with("reset=none&compress=1");
+  for (int rows = 250; rows < 275; rows++) {
+    char statement[80];
+    pool_lease_t lease = get_lease(pool);
+    MYSQL *mysql = pool_conn(lease);
+    snprintf(statement, sizeof statement, "SELECT REPEAT('x', 16000) FROM mysql.seq_1_to_%d", rows);
+    assert_int_equal(mysql_query(mysql, statement), 0);
+    mysql_free_result(mysql_store_result(mysql));
+    met |= mysql->net.pkt_nr == 1;
+    put_lease(lease);
+  }
+  assert_true(met);
+  assert_int_equal(stats_of(pool).opened, 1);
+  end_pool(pool);
+}
+
 static void test_a_statement_that_is_left_prepared_does_no_harm(void **state)
 {
   static const char sql[] = "SELECT 1";
@@ -2115,6 +2136,7 @@ int main(void)
       cmocka_unit_test(test_unread_results_end_their_connection),
       cmocka_unit_test(test_a_statement_that_was_only_sent_ends_its_connection),
       cmocka_unit_test(test_an_answer_of_any_length_leaves_its_connection_good),
+      cmocka_unit_test(test_a_compressed_answer_of_any_length_leaves_its_connection_good),
       cmocka_unit_test(test_a_statement_that_is_left_prepared_does_no_harm),
       cmocka_unit_test(test_a_wrong_password_is_said_and_no_other_server_is_tried),
       cmocka_unit_test(test_a_password_that_was_changed_ends_what_logs_in_again),
