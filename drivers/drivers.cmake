@@ -50,7 +50,7 @@ pkg_check_modules(openssl IMPORTED_TARGET openssl>=1.1.1)
 pkg_check_modules(libpq IMPORTED_TARGET libpq>=14)
 if(libpq_FOUND AND openssl_FOUND)
   pool_driver(postgres TITLE "PostgreSQL servers" LIBRARIES PkgConfig::libpq PkgConfig::openssl
-              SOURCES args call cancel dial exchange fault options poller postgres query reply session statement type
+              SOURCES args call cancel dial exchange exit fault options poller postgres query reply session statement type
               HEADERS drivers/postgres/include/pool/postgres.h REQUIRES libpq)
 else()
   message(STATUS "The driver postgres is left out: it needs libpq 14 and OpenSSL 1.1.1 or newer "

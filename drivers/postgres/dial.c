@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "postgres/exit.h"
 #include "support/address.h"
 #include "support/deadline.h"
 #include "support/disconnect.h"
@@ -137,6 +138,15 @@ static PGconn *begin(const struct dial *dial, const struct options_server *serve
   return PQconnectStartParams(keywords, values, 0);
 }
 
+static PostgresPollingStatusType go_on(PGconn *conn)
+{
+  if (!exit_enter())
+    return PGRES_POLLING_FAILED;
+  PostgresPollingStatusType status = PQconnectPoll(conn);
+  exit_leave();
+  return status;
+}
+
 /* Waits for the end of a try.  OK: it has logged in. */
 static enum outcome finish(PGconn *conn, int64_t until_ns, const struct phase **phase)
 {
@@ -149,7 +159,7 @@ static enum outcome finish(PGconn *conn, int64_t until_ns, const struct phase **
     enum outcome outcome = deadline_wait_ready(PQsocket(conn), events, until_ns);
     if (outcome != OK)
       return outcome;
-    status = PQconnectPoll(conn);
+    status = go_on(conn);
     if (status == PGRES_POLLING_FAILED)
       return FAILED;
     if (status != PGRES_POLLING_OK && deadline_is_past(until_ns))
@@ -267,6 +277,9 @@ int dial_open(const struct options *options, int64_t deadline_ns, PGconn **conn,
 void dial_close(PGconn *conn)
 {
   int second = disconnect_begin(PQsocket(conn));
-  PQfinish(conn);
+  if (exit_enter()) {
+    PQfinish(conn);
+    exit_leave();
+  }
   disconnect_end(second);
 }

@@ -16,6 +16,7 @@
  *   dial        opens a connection
  *   exchange    a statement that ends before a deadline
  *   cancel      ends a statement at the server
+ *   exit        the end of the process
  *   fault       what went wrong, as one line
  *   options     what the URL asks for
  *
@@ -30,6 +31,7 @@
 #include "postgres/call.h"
 #include "postgres/cancel.h"
 #include "postgres/dial.h"
+#include "postgres/exit.h"
 #include "postgres/options.h"
 #include "postgres/poller.h"
 #include "postgres/session.h"
@@ -123,6 +125,7 @@ int pool_driver_postgres(uint32_t version, pool_driver_t *driver)
   if (version != POOL_DRIVER_VERSION || driver->size < offsetof(pool_driver_t, schemes))
     return POOL_E_UNSUPPORTED;
   openssl_outlive_exit();
+  exit_watch();
   cancel_watch_forks();
   poller_watch_forks();
   driver->name = "postgres";
