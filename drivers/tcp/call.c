@@ -31,14 +31,24 @@ static int make_room(struct growing *growing, size_t limit, pool_error_t *error)
   return 0;
 }
 
-static int read_more(struct stream *stream, struct growing *growing, int64_t deadline_ns, pool_error_t *error)
+static int read_more(struct stream *stream, struct growing *growing, size_t limit, int64_t deadline_ns,
+                     pool_error_t *error)
 {
+  int code = make_room(growing, limit, error);
+  if (code)
+    return code;
   int64_t got = stream_read(stream, growing->data + growing->size, growing->room - growing->size, deadline_ns, error);
   if (got == 0)
     return failure_set(error, POOL_E_BROKEN, 0, "the server closed the connection within its reply");
   if (got < 0)
     return (int)got;
   growing->size += (size_t)got;
+  return 0;
+}
+
+/* To be asked where there is a part of a reply: one that is complete is given out. */
+static int keep_deadline(int64_t deadline_ns, pool_error_t *error)
+{
   return deadline_is_past(deadline_ns)
              ? failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed while the reply was read")
              : 0;
@@ -49,9 +59,9 @@ static int read_count(struct stream *stream, struct growing *growing, size_t cou
 {
   int code = 0;
   while (code == 0 && growing->size < count) {
-    code = make_room(growing, count, error);
-    if (code == 0)
-      code = read_more(stream, growing, deadline_ns, error);
+    code = read_more(stream, growing, count, deadline_ns, error);
+    if (code == 0 && growing->size < count)
+      code = keep_deadline(deadline_ns, error);
   }
   return code;
 }
@@ -71,15 +81,14 @@ static int read_until(struct stream *stream, struct growing *growing, const stru
 {
   for (size_t end = 0; end == 0;) {
     size_t before = growing->size;
-    int code = make_room(growing, settings->max_reply_bytes, error);
-    if (code == 0)
-      code = read_more(stream, growing, deadline_ns, error);
-    if (code && code != POOL_E_TIMEOUT)
+    int code = read_more(stream, growing, settings->max_reply_bytes, deadline_ns, error);
+    if (code)
       return code;
     end = end_of(growing, before, settings->reply_until);
     if (end && end < growing->size)
       return failure_set(error, POOL_E_BROKEN, 0, "%zu bytes came behind the end of the reply", growing->size - end);
-    if (code && end == 0)
+    code = end ? 0 : keep_deadline(deadline_ns, error);
+    if (code)
       return code;
   }
   growing->size -= strlen(settings->reply_until);

@@ -528,6 +528,39 @@ static void test_tcp__hostile_replies_are_limited(void **state)
   expect_hostile((struct peer){.answers = {"a"}}, "?reply_bytes=2&pool.call_timeout_ms=20", POOL_E_TIMEOUT, "deadline");
 }
 
+/* By the driver itself, for a pool gives a call no deadline that is past.  Without arguments nothing is sent. */
+static void expect_pushed(int listener, int port, const char *end)
+{
+  char url[URL_SIZE];
+  pool_vtable_t vtable = POOL_VTABLE_INIT;
+  pool_error_t error = POOL_ERROR_INIT;
+  pool_bytes_t none = {NULL, 0}, reply = {NULL, 0};
+  void *context, *conn;
+  url_format(url, "tcp://127.0.0.1:%d?%s", port, end);
+  assert_int_equal(pool_driver_prepare("tcp", url, &vtable, &context, &error), 0);
+  assert_int_equal(vtable.open(context, in_ms(20000), &conn, &error), 0);
+  int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  assert_int_equal(send(peer, "pushed\n", 7, 0), 7);
+  struct pollfd set = {.fd = pool_tcp_fd(conn), .events = POLLIN};
+  assert_int_equal(poll(&set, 1, 20000), 1);
+  assert_int_equal(vtable.call(context, conn, "send", none, &reply, 1, &error), 0);
+  assert_memory_equal(reply.data, "pushed", 6);
+  assert_int_equal(vtable.check(context, conn, in_ms(20000), &error), 0);
+  pool_bytes_free(&reply);
+  vtable.close(context, conn, &error);
+  vtable.release(context);
+  close(peer);
+}
+
+static void test_tcp__a_reply_that_is_there_is_given_though_the_deadline_has_passed(void **state)
+{
+  int port, listener = listen_locally(5, &port);
+  (void)state;
+  expect_pushed(listener, port, "reply_until=%0A");
+  expect_pushed(listener, port, "reply_bytes=7");
+  close(listener);
+}
+
 /* ---- TLS ---- */
 
 /* A process has some hundred numbers for the kinds of BIOs. */
@@ -625,6 +658,7 @@ int main(void)
       cmocka_unit_test(test_tcp__a_late_reply_is_not_that_of_the_next_call),
       cmocka_unit_test(test_tcp__what_nobody_asked_for_is_no_reply),
       cmocka_unit_test(test_tcp__hostile_replies_are_limited),
+      cmocka_unit_test(test_tcp__a_reply_that_is_there_is_given_though_the_deadline_has_passed),
       cmocka_unit_test(test_tcp__pools_by_tls_share_a_kind_of_bio),
       cmocka_unit_test(test_tcp__a_child_has_connections_of_its_own),
       cmocka_unit_test(test_tcp__the_server_sees_the_end_though_a_child_has_a_copy),
