@@ -159,6 +159,7 @@ static int configure(struct tls *tls, const struct url *url, pool_error_t *error
     return failure_set(error, POOL_E_NOMEM, 0, "no memory for TLS");
   SSL_CTX_set_min_proto_version(tls->context, TLS1_2_VERSION);
   SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_clear_mode(tls->context, SSL_MODE_AUTO_RETRY); /* a read ends with each message of TLS itself */
   SSL_CTX_set_default_passwd_cb(tls->context, no_password);
   int code = read_verify(tls, url_value(url, "verify"), error);
   if (code == 0 && tls->verify != NOTHING)

@@ -15,6 +15,8 @@
 #include "support/disconnect.h"
 #include "support/failure.h"
 
+#define MESSAGES 16 /* of TLS itself that are taken where there is no time to wait */
+
 static int say_late(const char *doing, pool_error_t *error)
 {
   return failure_set(error, POOL_E_TIMEOUT, 0, "%s: the deadline passed", doing);
@@ -89,9 +91,10 @@ static int say_end(const char *doing, pool_error_t *error)
   return failure_set(error, POOL_E_BROKEN, 0, "%s: the server closed the connection", doing);
 }
 
+/* A record may come byte by byte, and messages of TLS itself without end: keys, tickets. */
 static int64_t read_tls(struct wire *wire, void *data, size_t size, int64_t deadline_ns, pool_error_t *error)
 {
-  for (;;) {
+  for (int left = MESSAGES;;) {
     size_t got;
     int code;
     ERR_clear_error();
@@ -104,7 +107,7 @@ static int64_t read_tls(struct wire *wire, void *data, size_t size, int64_t dead
       code = await(wire, events, deadline_ns, "reading", error);
     if (code || !events)
       return code;
-    if (deadline_is_past(deadline_ns)) /* a record may come byte by byte */
+    if (deadline_is_past(deadline_ns) && left-- == 0)
       return say_late("reading", error);
   }
 }
@@ -160,19 +163,35 @@ static bool has_part(const SSL *ssl)
   return SSL_has_pending(ssl) || strcmp(SSL_rstate_string(ssl), "RB") == 0;
 }
 
-static int check_tls(struct wire *wire, pool_error_t *error)
+enum sight { NOTHING_UNREAD, SOMETHING_UNREAD, MORE_TO_SEE, ENDED };
+
+static enum sight look_tls(struct wire *wire, int *code, pool_error_t *error)
 {
   char byte;
-  size_t seen = 0;
-  int code;
+  size_t seen;
   ERR_clear_error();
   errno = 0;
   int result = SSL_peek_ex(wire->ssl, &byte, 1, &seen);
-  short events = result == 1 ? 0 : events_of(wire, result, "looking at the TLS session", &code, error);
-  if (result == 1 || (events && has_part(wire->ssl)))
-    return failure_set(error, POOL_E_BROKEN, 0, "a reply that nobody has read is waiting");
-  if (events)
+  if (result == 1)
+    return SOMETHING_UNREAD;
+  short events = events_of(wire, result, "looking at the TLS session", code, error);
+  if (!events)
+    return ENDED;
+  bool more = has_part(wire->ssl) || deadline_wait_ready(wire->descriptor, POLLIN, 0) == OK;
+  return events == POLLIN && more ? MORE_TO_SEE : NOTHING_UNREAD;
+}
+
+/* Where more than a few messages of TLS itself come, what is behind them is not seen. */
+static int check_tls(struct wire *wire, pool_error_t *error)
+{
+  int code = 0;
+  enum sight sight = MORE_TO_SEE;
+  for (int left = MESSAGES; sight == MORE_TO_SEE && left > 0; left--)
+    sight = look_tls(wire, &code, error);
+  if (sight == NOTHING_UNREAD)
     return 0;
+  if (sight != ENDED)
+    return failure_set(error, POOL_E_BROKEN, 0, "a reply that nobody has read is waiting");
   return code ? code : say_end("looking at the TLS session", error);
 }
 

@@ -2,16 +2,18 @@
 /* The driver tcp: with Redis as a real server, plain, by TLS and on a Unix socket, and with peers that lie. */
 #include "support.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <openssl/bio.h>
+#include <openssl/ssl.h>
 #include <pool/driver.h>
 #include <pool/tcp.h>
 
@@ -576,6 +578,99 @@ static void test_tcp__pools_by_tls_share_a_kind_of_bio(void **state)
   assert_int_equal(BIO_get_new_index(), number + 1);
 }
 
+/* A server that is a TLS session of the test's own. */
+struct session {
+  int listener, port;
+  SSL_CTX *context;
+  SSL *ssl;
+};
+
+static void *session_accept(void *data)
+{
+  struct session *session = data;
+  int descriptor = accept4(session->listener, NULL, NULL, SOCK_CLOEXEC);
+  session->ssl = SSL_new(session->context);
+  must(descriptor >= 0 && session->ssl);
+  must(SSL_set_fd(session->ssl, descriptor) == 1 && SSL_accept(session->ssl) == 1);
+  return NULL;
+}
+
+/* Opens a pool that is connected with the session, and gives a lease.  There will be no other connection. */
+static pool_lease_t session_begin(struct session *session, pool_t **pool)
+{
+  char url[URL_SIZE], key[128];
+  snprintf(key, sizeof key, "%s/key.pem", server.server.folder);
+  session->listener = listen_locally(5, &session->port);
+  session->context = SSL_CTX_new(TLS_server_method());
+  assert_int_equal(SSL_CTX_use_certificate_file(session->context, server.certificate, SSL_FILETYPE_PEM), 1);
+  assert_int_equal(SSL_CTX_use_PrivateKey_file(session->context, key, SSL_FILETYPE_PEM), 1);
+  url_format(url, "tls://127.0.0.1:%d?verify=none&pool.max_open=1&pool.check_after_ms=0", session->port);
+  *pool = open_pool(url);
+  pthread_t thread = thread_start(session_accept, session);
+  pool_lease_t lease = get_lease(*pool);
+  thread_end(thread);
+  close(session->listener);
+  return lease;
+}
+
+static void session_end(struct session *session, pool_t *pool)
+{
+  end_pool(pool);
+  close(SSL_get_fd(session->ssl));
+  SSL_free(session->ssl);
+  SSL_CTX_free(session->context);
+}
+
+/* Sends so many messages of TLS itself, and then a text; returns when all is at the other side. */
+static void session_send(struct session *session, int messages, const char *text)
+{
+  int unsent;
+  for (int i = 0; i < messages; i++) {
+    assert_int_equal(SSL_key_update(session->ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    assert_int_equal(SSL_do_handshake(session->ssl), 1);
+  }
+  assert_true(!*text || SSL_write(session->ssl, text, (int)strlen(text)) > 0);
+  wait_until(ioctl(SSL_get_fd(session->ssl), SIOCOUTQ, &unsent) == 0 && unsent == 0);
+}
+
+#define FEW  3
+#define MANY 500
+
+static void test_tcp__messages_of_tls_itself_keep_no_read_beyond_its_deadline(void **state)
+{
+  struct session session;
+  pool_t *pool;
+  char byte;
+  (void)state;
+  pool_lease_t lease = session_begin(&session, &pool);
+  session_send(&session, FEW, "a");
+  assert_int_equal(pool_tcp_read(tcp_of(lease), &byte, 1, 0, NULL), 1);
+  session_send(&session, MANY, "b");
+  assert_int_equal(pool_tcp_read(tcp_of(lease), &byte, 1, 0, NULL), POOL_E_TIMEOUT);
+  assert_int_equal(pool_tcp_read(tcp_of(lease), &byte, 1, in_ms(20000), NULL), 1);
+  assert_int_equal(byte, 'b');
+  put_leaving(pool, lease, 1);
+  session_end(&session, pool);
+}
+
+static void test_tcp__a_check_looks_behind_few_messages_of_tls_itself(void **state)
+{
+  struct session session;
+  pool_t *pool;
+  (void)state;
+  for (int i = 0; i < 3; i++) {
+    pool_lease_t lease = session_begin(&session, &pool);
+    put_leaving(pool, lease, 1);
+    session_send(&session, i == 2 ? MANY : FEW, i == 1 ? "late" : "");
+    if (i == 0)
+      put_leaving(pool, get_lease(pool), 1);
+    else
+      expect_no_lease(pool_get(pool), POOL_E_OPEN, "refused");
+    assert_int_equal(pool_len(pool), i == 0);
+    session_end(&session, pool);
+  }
+}
+
 /* ---- forks ---- */
 
 static void test_tcp__a_child_has_connections_of_its_own(void **state)
@@ -660,6 +755,8 @@ int main(void)
       cmocka_unit_test(test_tcp__hostile_replies_are_limited),
       cmocka_unit_test(test_tcp__a_reply_that_is_there_is_given_though_the_deadline_has_passed),
       cmocka_unit_test(test_tcp__pools_by_tls_share_a_kind_of_bio),
+      cmocka_unit_test(test_tcp__messages_of_tls_itself_keep_no_read_beyond_its_deadline),
+      cmocka_unit_test(test_tcp__a_check_looks_behind_few_messages_of_tls_itself),
       cmocka_unit_test(test_tcp__a_child_has_connections_of_its_own),
       cmocka_unit_test(test_tcp__the_server_sees_the_end_though_a_child_has_a_copy),
   };
