@@ -195,11 +195,18 @@ static int check_tls(struct wire *wire, pool_error_t *error)
   return code ? code : say_end("looking at the TLS session", error);
 }
 
+/* A session that memory has failed is broken.  POOL_E_NOMEM would say that nothing was sent. */
+static int64_t or_broken(int64_t result, pool_error_t *error)
+{
+  return result == POOL_E_NOMEM ? error->code = POOL_E_BROKEN : result;
+}
+
 /* ---- both ---- */
 
 int64_t wire_read(struct wire *wire, void *data, size_t size, int64_t deadline_ns, pool_error_t *error)
 {
-  return wire->ssl ? read_tls(wire, data, size, deadline_ns, error) : read_plain(wire, data, size, deadline_ns, error);
+  return wire->ssl ? or_broken(read_tls(wire, data, size, deadline_ns, error), error)
+                   : read_plain(wire, data, size, deadline_ns, error);
 }
 
 int wire_write(struct wire *wire, const void *data, size_t size, int64_t deadline_ns, pool_error_t *error)
@@ -207,7 +214,8 @@ int wire_write(struct wire *wire, const void *data, size_t size, int64_t deadlin
   const char *next = data;
   while (size > 0) {
     short events = POLLOUT;
-    int64_t sent = wire->ssl ? send_tls(wire, next, size, &events, error) : send_plain(wire, next, size, error);
+    int64_t sent = wire->ssl ? or_broken(send_tls(wire, next, size, &events, error), error)
+                             : send_plain(wire, next, size, error);
     if (sent < 0)
       return (int)sent;
     next += sent;
@@ -227,7 +235,7 @@ int wire_write(struct wire *wire, const void *data, size_t size, int64_t deadlin
 int wire_check(struct wire *wire, pool_error_t *error)
 {
   if (wire->ssl)
-    return check_tls(wire, error);
+    return (int)or_broken(check_tls(wire, error), error);
   int64_t unread = pool_socket_idle(wire->descriptor);
   if (unread == 0)
     return 0;

@@ -671,6 +671,47 @@ static void test_tcp__a_check_looks_behind_few_messages_of_tls_itself(void **sta
   }
 }
 
+/* OpenSSL's allocations fail in a thread that says so. */
+static _Thread_local bool memory_fails;
+
+static void *ssl_malloc(size_t size, const char *file, int line)
+{
+  (void)file, (void)line;
+  return memory_fails ? NULL : malloc(size);
+}
+
+static void *ssl_realloc(void *memory, size_t size, const char *file, int line)
+{
+  (void)file, (void)line;
+  return memory_fails ? NULL : realloc(memory, size);
+}
+
+static void ssl_free(void *memory, const char *file, int line)
+{
+  (void)file, (void)line;
+  free(memory);
+}
+
+/* Not that memory is short, which would mean that nothing was sent. */
+static void test_tcp__a_session_that_fails_for_lack_of_memory_is_broken(void **state)
+{
+  struct session session;
+  pool_t *pool;
+  char byte;
+  pool_error_t error = POOL_ERROR_INIT;
+  (void)state;
+  pool_lease_t lease = session_begin(&session, &pool);
+  session_send(&session, FEW, "a");
+  memory_fails = true;
+  int64_t got = pool_tcp_read(tcp_of(lease), &byte, 1, in_ms(20000), &error);
+  memory_fails = false;
+  assert_int_equal(got, POOL_E_BROKEN);
+  assert_int_equal(error.code, POOL_E_BROKEN);
+  assert_non_null(strstr(error.message, "malloc failure"));
+  put_leaving(pool, lease, 0);
+  session_end(&session, pool);
+}
+
 /* ---- forks ---- */
 
 static void test_tcp__a_child_has_connections_of_its_own(void **state)
@@ -757,8 +798,11 @@ int main(void)
       cmocka_unit_test(test_tcp__pools_by_tls_share_a_kind_of_bio),
       cmocka_unit_test(test_tcp__messages_of_tls_itself_keep_no_read_beyond_its_deadline),
       cmocka_unit_test(test_tcp__a_check_looks_behind_few_messages_of_tls_itself),
+      cmocka_unit_test(test_tcp__a_session_that_fails_for_lack_of_memory_is_broken),
       cmocka_unit_test(test_tcp__a_child_has_connections_of_its_own),
       cmocka_unit_test(test_tcp__the_server_sees_the_end_though_a_child_has_a_copy),
   };
+  if (CRYPTO_set_mem_functions(ssl_malloc, ssl_realloc, ssl_free) != 1)
+    return 1; /* it has allocated something already */
   return cmocka_run_group_tests(tests, start_server, end_server);
 }
