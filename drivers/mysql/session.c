@@ -107,8 +107,8 @@ static bool holds_answer(const NET *net)
 /* Whether a command was sent and nothing of its answer was read, as after mysql_send_query().  The packets of both are
    numbered in one row, from 0; a byte has the number, so the last packet of a long answer may have 0 as well.  What was
    read last begins with its kind; what was sent last, with three bytes of its size, the number and the command.  Of a
-   long command its end is in the buffer.  With compression an answer begins with its size and a number as well, which is
-   hardly ever that of a command; and a long command has more numbers, but has filled the buffer once at least. */
+   long command its end is in the buffer.  With compression an answer begins with its size and a number as well, which
+   is hardly ever that of a command; and a long command has more numbers, but has filled the buffer once at least. */
 static bool awaits_answer(const MYSQL *mysql)
 {
   const unsigned char *bytes = mysql->net.buff;

@@ -8,9 +8,9 @@
  * A resolver that does not answer would cost a thread for each caller that gives up, until it gives up itself, which
  * takes seconds.  So while a few such threads are at a name, one more begins only now and then.
  *
- * Shared.  One lock guards the list of the threads and what a caller shares with its thread.  The thread sets `done`, or
- * the caller sets `lost`, whichever comes first.  A thread whose caller is lost frees the lookup; otherwise the caller
- * does.  A child of fork has none of the threads, and begins without them.
+ * Shared.  One lock guards the list of the threads and what a caller shares with its thread.  The thread sets `done`,
+ * or the caller sets `lost`, whichever comes first.  A thread whose caller is lost frees the lookup; otherwise the
+ * caller does.  A child of fork has none of the threads, and begins without them.
  */
 #ifndef LOOKUP_H
 #define LOOKUP_H

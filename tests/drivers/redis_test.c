@@ -996,8 +996,9 @@ static void test_redis__a_command_of_more_bytes_than_hiredis_counts_is_not_sent(
   const size_t most = INT32_MAX;
   assert_int_equal(pool_redis_command(redis_of(lease), in_ms(20000), NULL, &error, formats[0], zeros, size),
                    POOL_E_UNSUPPORTED);
-  assert_int_equal(pool_redis_command(redis_of(lease), in_ms(20000), NULL, &error, formats[1], "k", 1, 1.5, zeros, most),
-                   POOL_E_UNSUPPORTED);
+  assert_int_equal(
+      pool_redis_command(redis_of(lease), in_ms(20000), NULL, &error, formats[1], "k", 1, 1.5, zeros, most),
+      POOL_E_UNSUPPORTED);
   assert_int_equal(
       pool_redis_command(redis_of(lease), in_ms(20000), NULL, &error, formats[2], 1ull, 1, 1l, zeros, size + 1),
       POOL_E_UNSUPPORTED);
