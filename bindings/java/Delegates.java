@@ -195,11 +195,19 @@ final class Delegates {
         case "cancel": // the connection does not go to its next user while this is under way
           return "    handle.enter();\n" + attempt("live()." + call + ";", " finally {\n      handle.leave();\n    }");
         default:
-          String before = isConnection && name.startsWith("set") ? "changing(\"" + name + "\");\n      " : "";
+          String before = isConnection && mayChange(method) ? "changing(\"" + name + "\");\n      " : "";
           boolean isVoid = method.getReturnType().getKind() == TypeKind.VOID;
           return attempt(
               before + (isVoid ? "live()." + call : "return " + guard(method, "live()." + call)) + ";", "");
       }
+    }
+
+    /** What some getters return may be the driver's own, in which a user may change something. */
+    private static boolean mayChange(ExecutableElement method) {
+      String name = method.getSimpleName().toString();
+      return name.startsWith("set")
+          || name.equals("getTypeMap")
+          || (name.equals("getClientInfo") && method.getParameters().isEmpty());
     }
 
     private String attempt(String statement, String end) {

@@ -17,6 +17,7 @@ import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -159,6 +160,29 @@ class SqlTest {
         assertEquals(isolation, connection.getTransactionIsolation());
         assertEquals("public", connection.getSchema());
         assertEquals("off", ask(connection, "SHOW transaction_read_only"));
+      }
+    }
+  }
+
+  /** As JDBC shows it: the map of the connection is changed and set. */
+  @Test
+  void whatWasChangedInTheDriversTypeMapTheNextDoesNotSee() throws Exception {
+    try (PooledDataSource source = source(1)) {
+      String backend;
+      try (Connection connection = source.getConnection()) {
+        backend = backend(connection);
+        Map<String, Class<?>> types = connection.getTypeMap();
+        types.put("shop.money", java.sql.SQLData.class);
+        connection.setTypeMap(types);
+      }
+      try (Connection connection = source.getConnection()) {
+        assertEquals(backend, backend(connection));
+        assertEquals(Map.of(), connection.getTypeMap());
+        connection.getTypeMap().put("shop.money", java.sql.SQLData.class); // and not set
+      }
+      try (Connection connection = source.getConnection()) {
+        assertEquals(backend, backend(connection));
+        assertEquals(Map.of(), connection.getTypeMap());
       }
     }
   }

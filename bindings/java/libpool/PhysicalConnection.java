@@ -3,9 +3,11 @@ package libpool;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Objects;
@@ -121,7 +123,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     }
   }
 
-  /** Before a setter is called for the first time: notes how to undo it. */
+  /** Before a setter, or what some setters are called with, is asked for the first time: notes how to undo it. */
   void changes(String setter) throws SQLException {
     if (changed.contains(setter)) {
       return;
@@ -129,6 +131,10 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     switch (setter) {
       case "setAutoCommit" -> {
         return; // reset() sees to it in any case
+      }
+      case "getTypeMap", "getClientInfo" -> {
+        changes(setter.replaceFirst("get", "set"));
+        return;
       }
       case "setReadOnly" -> {
         boolean before = connection.isReadOnly();
@@ -155,8 +161,8 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
         undos.push(() -> connection.setNetworkTimeout(Runnable::run, before));
       }
       case "setTypeMap" -> {
-        Map<String, Class<?>> before = connection.getTypeMap();
-        undos.push(() -> connection.setTypeMap(before));
+        Map<String, Class<?>> before = typeMap();
+        undos.push(() -> restoreTypeMap(before));
       }
       case "setClientInfo" -> {
         Properties before = clientInfo();
@@ -167,6 +173,19 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       }
     }
     changed.add(setter);
+  }
+
+  /** A copy, or null as some drivers have it. */
+  private @Nullable Map<String, Class<?>> typeMap() throws SQLException {
+    Map<String, Class<?>> now = connection.getTypeMap();
+    return now == null ? null : new HashMap<>(now);
+  }
+
+  /** Not every driver lets it be set. */
+  private void restoreTypeMap(@Nullable Map<String, Class<?>> before) throws SQLException {
+    if (!Objects.equals(typeMap(), before)) {
+      connection.setTypeMap(before);
+    }
   }
 
   /** None where the driver has none; what it gives may have defaults, which are no entries. */
@@ -238,7 +257,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
 
   boolean check(String query, int timeoutSeconds) throws SQLException {
     if (query == null) {
-      return connection.isValid(timeoutSeconds);
+      return isValid(timeoutSeconds);
     }
     try (Statement statement = connection.createStatement()) {
       limit(statement, timeoutSeconds);
@@ -248,6 +267,14 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       connection.rollback();
     }
     return true;
+  }
+
+  private boolean isValid(int timeoutSeconds) throws SQLException {
+    try {
+      return connection.isValid(timeoutSeconds);
+    } catch (LinkageError | SQLFeatureNotSupportedException e) {
+      throw new SQLException("the driver has no isValid(); set connectionTestQuery", e);
+    }
   }
 
   /** Not every driver has that; the pool waits no longer in any case. */
