@@ -109,6 +109,8 @@ class DriverTest {
       var lease = pool.get(LONG);
       lease.tag("naïve");
       assertEquals(List.of("naïve"), pool.leases().stream().map(LeaseInfo::tag).toList());
+      assertThrows(IllegalArgumentException.class, () -> lease.tag("na\0ve"));
+      assertThrows(IllegalArgumentException.class, () -> lease.call("Arith\0.Mul", new byte[] {'1'}));
       lease.tag(null);
       assertEquals(List.of(""), pool.leases().stream().map(LeaseInfo::tag).toList());
       lease.close();

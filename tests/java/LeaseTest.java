@@ -225,6 +225,7 @@ class LeaseTest {
     try (var pool = fakes.builder().name("größe 🎈").maxOpen(1).build()) {
       try (var lease = pool.get()) {
         lease.tag("naïve");
+        assertThrows(IllegalArgumentException.class, () -> lease.tag("na\0ve"));
         lease.tag(null);
         assertTrue(pool.report(Format.PROMETHEUS).contains("größe 🎈"), pool.report(Format.PROMETHEUS));
         assertTrue(pool.report(Format.JSON).startsWith("{"));

@@ -11,11 +11,13 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DatabaseMetaData;
+import java.sql.DriverManager;
 import java.sql.DriverPropertyInfo;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -31,6 +33,7 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.logging.Logger;
 import javax.sql.ConnectionPoolDataSource;
 import javax.sql.DataSource;
@@ -226,6 +229,7 @@ class SourceTest {
     for (String isolation : new String[] {"STRICT", "-1", "4294967295"}) {
       assertTrue(refusal("transactionIsolation", isolation).contains(isolation));
     }
+    assertTrue(refusal("poolName", "shop\0keeper").endsWith("poolName contains a zero character"));
     assertThrows(NullPointerException.class, () -> new PooledDataSource(null));
     assertThrows(NullPointerException.class, () -> source().setPoolName(null));
     assertThrows(NullPointerException.class, () -> source().addDataSourceProperty("name", null));
@@ -537,6 +541,82 @@ class SourceTest {
   }
 
   // ---- what a connection is when it is lent, and again when it comes back
+
+  /** As jTDS: each connection that was idle for half a second would be replaced. */
+  @Test
+  void aDriverThatCannotCheckIsToldByTheFirstConnection() throws Exception {
+    for (Throwable missing : new Throwable[] {new AbstractMethodError("isValid"), new SQLFeatureNotSupportedException("no")}) {
+      try (var source = new PooledDataSource()) {
+        source.setMinimumIdle(0);
+        source.setDataSource(withoutIsValid(missing));
+        SQLException told = assertThrows(SQLException.class, source::getConnection);
+        assertEquals("the driver has no isValid(); set connectionTestQuery", told.getMessage());
+        assertSame(missing, told.getCause());
+      }
+      try (var source = new PooledDataSource()) {
+        source.setMinimumIdle(0);
+        source.setDataSource(withoutIsValid(missing));
+        source.setConnectionTestQuery("SELECT 1");
+        source.getConnection().close();
+      }
+    }
+  }
+
+  private static DataSource withoutIsValid(Throwable missing) {
+    return opening(
+        real ->
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("isValid")) {
+                throw missing;
+              }
+              return method.invoke(real, arguments);
+            });
+  }
+
+  /** A driver whose connections are real ones behind a handler. */
+  private static DataSource opening(Function<Connection, InvocationHandler> handler) {
+    ClassLoader loader = SourceTest.class.getClassLoader();
+    return (DataSource)
+        Proxy.newProxyInstance(
+            loader,
+            new Class<?>[] {DataSource.class},
+            (proxy, method, arguments) ->
+                method.getName().equals("getConnection")
+                    ? Proxy.newProxyInstance(
+                        loader,
+                        new Class<?>[] {Connection.class},
+                        handler.apply(DriverManager.getConnection(postgres.url())))
+                    : method.getReturnType() == int.class ? 0 : null);
+  }
+
+  /** The properties that a driver gives may be those that it has itself. */
+  @Test
+  void whatWasChangedInTheDriversClientInfoTheNextDoesNotSee() throws Exception {
+    Properties own = new Properties();
+    own.setProperty("ApplicationName", "shop");
+    try (var source = new PooledDataSource()) {
+      source.setMinimumIdle(0);
+      source.setDataSource(
+          opening(
+              real ->
+                  (proxy, method, arguments) -> {
+                    if (method.getName().equals("getClientInfo")) {
+                      return own;
+                    }
+                    if (method.getName().equals("setClientInfo")) {
+                      own.setProperty((String) arguments[0], (String) arguments[1]);
+                      return null;
+                    }
+                    return method.invoke(real, arguments);
+                  }));
+      try (Connection connection = source.getConnection()) {
+        Properties info = connection.getClientInfo();
+        info.setProperty("ApplicationName", "mine");
+        connection.setClientInfo("ApplicationName", info.getProperty("ApplicationName"));
+      }
+      assertEquals("shop", own.getProperty("ApplicationName"));
+    }
+  }
 
   @Test
   void connectionsAreLentAsTheSettingsSay() throws Exception {

@@ -5,6 +5,7 @@ package pool
 import (
 	"context"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,11 +99,27 @@ func (s *settings) number(name string, value int64) {
 }
 
 func (s *settings) text(name, text string) {
-	if strings.ContainsRune(name, 0) || strings.ContainsRune(text, 0) {
-		s.err = &Error{Kind: ErrInvalid, Message: "a setting contains a zero byte"}
+	if !s.isWhole(name, text) {
 		return
 	}
 	s.note(native.Pool_config_set_text(s.Pool_config_t, name, text, s.failure))
+}
+
+// C would end a text at its first zero byte.
+func (s *settings) isWhole(name, text string) bool {
+	switch {
+	case strings.ContainsRune(name, 0):
+		s.err = zeroByte("setting " + strconv.Quote(name))
+	case strings.ContainsRune(text, 0):
+		s.err = zeroByte("setting " + name)
+	default:
+		return true
+	}
+	return false
+}
+
+func zeroByte(where string) error {
+	return &Error{Kind: ErrInvalid, Message: where + " contains a zero byte"}
 }
 
 // A zero means the default.
@@ -140,6 +157,7 @@ func (c *Config) apart() Config {
 
 func (c *Config) settings() *settings {
 	s := newSettings()
+	s.isWhole("name", c.Name)
 	s.count("initial", c.Initial)
 	s.count("min_idle", c.MinIdle)
 	s.count("min_open", c.MinOpen)

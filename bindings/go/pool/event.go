@@ -15,6 +15,7 @@ import "C"
 
 import (
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -207,6 +208,9 @@ func infosOf(list []C.pool_lease_info_t) []LeaseInfo {
 }
 
 func tag(lease int64, text string) error {
+	if strings.ContainsRune(text, 0) {
+		return zeroByte("the tag")
+	}
 	if code := C.lease_tag(C.int64_t(lease), text+"\x00"); code < 0 {
 		return failureOf(int64(code), "")
 	}

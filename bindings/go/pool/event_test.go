@@ -143,6 +143,10 @@ func TestALeakIsToldWithItsTag(t *testing.T) {
 	if len(leases) != 1 || leases[0].Tag != "report.go:42" || leases[0].Held < 100*time.Millisecond {
 		t.Errorf("%+v", leases)
 	}
+	expect(t, lease.Tag("report\x00.go"), pool.ErrInvalid)
+	if tag := p.Leases()[0].Tag; tag != "report.go:42" {
+		t.Errorf("a tag that was refused changed it to %q", tag)
+	}
 	release(t, lease)
 	expect(t, lease.Tag("again"), pool.ErrStale)
 	expect(t, pool.Lease[*connection]{}.Tag("none"), pool.ErrStale)

@@ -279,7 +279,10 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 		"\"max_opn\"; did you mean max_open?":      {Settings: map[string]string{"max_opn": "1"}},
 		"max_open is \"many\"; it must be 1 to ":   {Settings: map[string]string{"max_open": "many"}},
 		"queue is \"random\"; it must be fifo (0)": {Settings: map[string]string{"queue": "random"}},
-		"contains a zero byte":                     {Settings: map[string]string{"max_open": "1\x002"}},
+		"setting max_open contains a zero byte":    {Settings: map[string]string{"max_open": "1\x002"}},
+		"setting name contains a zero byte":        {Name: "shop\x00keeper"},
+		"setting budget contains a zero byte":      {Budget: "process:shop\x00?limit=1"},
+		"setting \"max\\x00_open\" contains a ze":  {Settings: map[string]string{"max\x00_open": "1"}},
 		"openers":                                  {Settings: map[string]string{"openers": "1"}},
 	} {
 		_, err := pool.New(config, open)

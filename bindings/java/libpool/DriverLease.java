@@ -91,7 +91,7 @@ public final class DriverLease implements AutoCloseable {
   }
 
   private Mail.Letter begin(String method, byte[] args) {
-    Objects.requireNonNull(method, "method");
+    Text.whole("the method", Objects.requireNonNull(method, "method"));
     Objects.requireNonNull(args, "args");
     return pool.begin(number(), method, args);
   }
@@ -103,7 +103,7 @@ public final class DriverLease implements AutoCloseable {
    * @throws IllegalStateException if the lease was closed
    */
   public void tag(@Nullable String tag) {
-    Core.pool_tag(number(), tag);
+    Core.pool_tag(number(), tag == null ? null : Text.whole("the tag", tag));
   }
 
   /** Gives the connection back. */

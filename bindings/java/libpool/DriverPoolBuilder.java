@@ -54,7 +54,7 @@ public final class DriverPoolBuilder extends Settings<DriverPoolBuilder> {
    *
    */
   public DriverPool build() {
-    require(address.indexOf(0) < 0, "the address contains a zero character");
+    Text.whole("the address", address);
     Config config = config();
     try {
       if (driver == null) {

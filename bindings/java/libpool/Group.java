@@ -179,7 +179,7 @@ public final class Group<C, X extends Exception> extends Drained {
   private Pool<C, X> make(String key, Pool<C, X> stale) {
     PoolBuilder<C, X> of = builder.builderOf(key);
     builder.prepare.accept(key, of);
-    of.name(builder.name + "/" + key);
+    of.name = builder.name + "/" + key;
     Config config = of.config();
     lock.lock();
     try {

@@ -134,7 +134,8 @@ public final class GroupBuilder<C, X extends Exception> extends Settings<GroupBu
     PoolBuilder<C, X> builder = new PoolBuilder<>(() -> opener.open(key));
     builder.putAll(this);
     all.accept(builder);
-    return builder.name(name + "/" + key);
+    builder.name = name + "/" + key; // a key may have any character
+    return builder;
   }
 
   /**

@@ -58,7 +58,7 @@ public final class Lease<C> extends Holding<C> implements AutoCloseable {
     if (lease == 0) {
       throw stale();
     }
-    Core.pool_tag(lease, tag);
+    Core.pool_tag(lease, tag == null ? null : Text.whole("the tag", tag));
   }
 
   private static IllegalStateException stale() {

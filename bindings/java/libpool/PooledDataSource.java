@@ -76,7 +76,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private String schema;
   private String poolName = "pool";
   private String connectionTestQuery;
-  private volatile boolean isProven; // the test query
+  private volatile boolean isProven; // a connection can be checked
   private volatile Pool<PhysicalConnection, SQLException> unfilled; // is to have minimumIdle after its first open
   long fillsAfterMs = FILLS_AFTER_MS; // for tests
   private volatile Throwable refusal; // of what a new connection is to be
@@ -380,7 +380,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   }
 
   private Pool<PhysicalConnection, SQLException> makeEmpty() throws SQLException {
-    isProven = connectionTestQuery == null;
+    isProven = false;
     Source source = source();
     PhysicalConnection.Settings settings =
         new PhysicalConnection.Settings(
@@ -458,7 +458,10 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     return opened;
   }
 
-  /** A test query that is wrong is told by the first open: later it would cost each connection that is checked. */
+  /**
+   * That a test query is wrong, or the driver has no isValid, is told by the first open: later it would cost each connection that
+   * is checked.
+   */
   private void prove(PhysicalConnection opened) throws SQLException {
     if (!isProven) {
       opened.check(connectionTestQuery, validationSeconds());
@@ -755,9 +758,10 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
    * Tells it what happens from now on.
    *
    * @param tracker the object that is told
+   * @return false if a tracker that equals it is told already; then nothing has changed
    */
-  public void addTracker(Tracker tracker) {
-    trackers.add(Objects.requireNonNull(tracker, "tracker"));
+  public boolean addTracker(Tracker tracker) {
+    return trackers.add(Objects.requireNonNull(tracker, "tracker"));
   }
 
   /**
@@ -1044,7 +1048,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
    */
   public synchronized void setPoolName(String poolName) {
     mayChange();
-    this.poolName = Objects.requireNonNull(poolName, "poolName");
+    this.poolName = Text.whole("poolName", Objects.requireNonNull(poolName, "poolName"));
   }
 
   /** See {@link #setPoolName}. */

@@ -28,7 +28,7 @@ public abstract class Settings<B extends Settings<B>> {
    * @return this
    */
   public B name(String name) {
-    this.name = Objects.requireNonNull(name, "name");
+    this.name = Text.whole("setting name", Objects.requireNonNull(name, "name"));
     return self();
   }
 
@@ -294,7 +294,7 @@ public abstract class Settings<B extends Settings<B>> {
   }
 
   private static void put(Config config, String setting, Object value) {
-    require(!(setting + value).contains("\0"), "a setting contains a zero character");
+    Text.whole("setting " + setting, setting + value);
     if (value instanceof Long number) {
       Core.pool_config_set_number(config, setting, number);
     } else {

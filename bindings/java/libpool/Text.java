@@ -19,6 +19,18 @@ final class Text {
     return Arrays.copyOf(bytes, bytes.length + 1);
   }
 
+  /**
+   * The text, unless it contains what C would take for its end.
+   *
+   * @param what it is
+   */
+  static String whole(String what, String text) {
+    if (text.indexOf(0) >= 0) {
+      throw new IllegalArgumentException(what + " contains a zero character");
+    }
+    return text;
+  }
+
   /** What failed and why, in one line, which is cut to this many bytes, but not within a character. */
   static byte[] line(Throwable failure, int mostBytes) {
     CharBuffer text = CharBuffer.wrap(describe(failure).replaceAll("\\s+", " "));

@@ -16,9 +16,14 @@ final class Trackers {
     return any;
   }
 
-  synchronized void add(Tracker tracker) {
-    all.add(tracker);
-    any = true;
+  /** Returns false if one that equals it is there. */
+  synchronized boolean add(Tracker tracker) {
+    boolean isNew = !all.contains(tracker);
+    if (isNew) {
+      all.add(tracker);
+      any = true;
+    }
+    return isNew;
   }
 
   synchronized void remove(Tracker tracker) {

@@ -101,7 +101,7 @@ class MicrometerTest {
   }
 
   @Test
-  void aTimeoutIsCountedAndIsNoAcquire() throws Exception {
+  void aTimeoutIsCountedAndItsWaitIsTimedWithTheAcquires() throws Exception {
     new PoolMeters(source).bindTo(registry);
     try (Connection one = source.getConnection();
         Connection two = source.getConnection()) {
@@ -111,7 +111,30 @@ class MicrometerTest {
     }
     assertEquals(1, registry.get("hikaricp.connections.timeout").tag("pool", "shop").counter().count());
     assertEquals(0, registry.get("libpool.failed").counter().count());
-    assertEquals(2, timer("hikaricp.connections.acquire").count());
+    assertEquals(3, timer("hikaricp.connections.acquire").count());
+    assertTrue(total(timer("hikaricp.connections.acquire")) >= .05);
+  }
+
+  @Test
+  void metersThatAreBoundTwiceCountOnce() throws Exception {
+    new PoolMeters(source).bindTo(registry);
+    new PoolMeters(source).withJdbc("db").bindTo(registry); // as Spring Boot does beside the program
+    source.getConnection().close();
+    assertEquals(1, timer("hikaricp.connections.acquire").count());
+    assertEquals(1, timer("hikaricp.connections.usage").count());
+    assertEquals(1, timer("hikaricp.connections.creation").count());
+  }
+
+  @Test
+  void metersWithOtherTagsOrInAnotherRegistryCountAsWell() throws Exception {
+    MeterRegistry other = new SimpleMeterRegistry();
+    new PoolMeters(source).bindTo(registry);
+    new PoolMeters(source, Tags.of("region", "north")).bindTo(registry);
+    new PoolMeters(source).bindTo(other);
+    source.getConnection().close();
+    assertEquals(1, registry.get("hikaricp.connections.acquire").tag("region", "north").timer().count());
+    assertEquals(2, registry.get("hikaricp.connections.acquire").timers().stream().mapToLong(Timer::count).sum());
+    assertEquals(1, other.get("hikaricp.connections.acquire").timer().count());
   }
 
   @Test

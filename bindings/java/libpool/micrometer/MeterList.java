@@ -5,9 +5,10 @@ import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import libpool.Tracker;
 
-/** Meters that are removed together. */
-class MeterList {
+/** Meters that are removed together, when the data source is closed. */
+class MeterList implements Tracker {
   final MeterRegistry registry;
   private final List<Meter> all;
 
@@ -27,7 +28,8 @@ class MeterList {
     return meter;
   }
 
-  final void remove() {
+  @Override
+  public final void closed() {
     all.forEach(registry::remove);
   }
 }

@@ -75,7 +75,9 @@ public final class PoolMeters implements MeterBinder {
     if (jdbcName != null) {
       bindJdbc(new Meters(registry, Tags.concat(more, "name", jdbcName), meters));
     }
-    source.addTracker(new TimedMeters(pool, meters));
+    if (!source.addTracker(new TimedMeters(pool, meters))) { // they are bound already
+      source.addTracker(meters);
+    }
   }
 
   private void bindHikari(Meters meters) {

@@ -20,7 +20,7 @@ final class TimedMeters implements Tracker {
   TimedMeters(Tags tags, MeterList meters) {
     this.tags = tags;
     this.meters = meters;
-    acquire = timer("hikaricp.connections.acquire", "Time to get a connection, of every get that got one");
+    acquire = timer("hikaricp.connections.acquire", "Time of gets that got a connection or ended at their deadline");
     usage = timer("hikaricp.connections.usage", "Time from get to put, of every lease");
     creation = timer("hikaricp.connections.creation", "Time of opens that succeeded");
     timeout = counter("hikaricp.connections.timeout", "Gets that ended at their deadline");
@@ -43,6 +43,7 @@ final class TimedMeters implements Tracker {
   @Override
   public void timedOut(long ns) {
     timeout.increment();
+    acquire.record(ns, TimeUnit.NANOSECONDS); // as HikariCP does, so that a dashboard shows the waits of an outage
   }
 
   @Override
@@ -62,6 +63,17 @@ final class TimedMeters implements Tracker {
 
   @Override
   public void closed() {
-    meters.remove();
+    meters.closed();
+  }
+
+  /** A registry has one timer for a name and its tags, which is to count each event once. */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof TimedMeters timed && timed.acquire == acquire;
+  }
+
+  @Override
+  public int hashCode() {
+    return System.identityHashCode(acquire);
   }
 }
