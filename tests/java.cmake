@@ -134,6 +134,8 @@ if(POOL_NEWER_JAVA)
   add_java_test(scenarios.virtual ${POOL_NEWER_JAVA} ScenariosTest -Dlibpool.virtual=true
                 --enable-native-access=ALL-UNNAMED -XX:ActiveProcessorCount=4)
   set_property(TEST java.scenarios.virtual APPEND PROPERTY FAIL_REGULAR_EXPRESSION "WARNING: ")
+  add_java_test(pinned.newer ${POOL_NEWER_JAVA} PinnedTest -Dlibpool.virtual=true --enable-native-access=ALL-UNNAMED
+                -Djdk.virtualThreadScheduler.parallelism=1 -Djdk.virtualThreadScheduler.maxPoolSize=1)
   # The jar's delegates are those of the JDBC of its release; here that of a newer Java is asked of them.
   add_java_test(delegate.newer ${POOL_NEWER_JAVA} DelegateTest --enable-native-access=ALL-UNNAMED)
   # Where threads are virtual, and what they share was not needed yet when the stack ends.

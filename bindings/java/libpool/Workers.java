@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: MIT
 package libpool;
 
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.util.concurrent.TimeUnit;
 
 /**
  * The threads of one pool that open, check and close, so that no thread of the program has to wait for a server. They
  * are daemons, begin when there is something to do and end soon after it. They know nothing of the pool but its name.
  *
- * <p>Virtual threads are taken from Java 24 on: before, a driver that waits in a synchronized block would hold on to the
- * carrier of a virtual thread, and with it hold up the program's own virtual threads.
+ * <p>They are threads of the system, though a newer Java has virtual ones. Those need a carrier, and all carriers may be held by
+ * what waits for them: a virtual thread keeps its carrier while it waits in the initializer of a class or below native code.
  */
 final class Workers {
   private static final System.Logger LOG = System.getLogger("libpool");
-  private static final int FIRST_UNPINNED = 24;
   private static final long LINGERS_MS = 1000;
   private static final int CLOSERS = 16;
-  private static final MethodHandle VIRTUAL = Runtime.version().feature() >= FIRST_UNPINNED ? virtual() : null;
 
   private final String name;
   private final ClassLoader loader = Thread.currentThread().getContextClassLoader(); // of the one who makes the pool
@@ -86,33 +81,14 @@ final class Workers {
     this.name = "libpool-" + name;
   }
 
-  /** Makes a virtual thread of a name and what it does; null: there are none. */
-  private static MethodHandle virtual() {
-    try {
-      Class<?> builder = Class.forName("java.lang.Thread$Builder");
-      Class<?> ofVirtual = Class.forName("java.lang.Thread$Builder$OfVirtual");
-      MethodHandles.Lookup lookup = MethodHandles.publicLookup();
-      Object begun = lookup.findStatic(Thread.class, "ofVirtual", MethodType.methodType(ofVirtual)).invoke();
-      Object bare =
-          lookup
-              .findVirtual(builder, "inheritInheritableThreadLocals", MethodType.methodType(builder, boolean.class))
-              .invoke(begun, false);
-      return lookup.findVirtual(builder, "unstarted", MethodType.methodType(Thread.class, Runnable.class)).bindTo(bare);
-    } catch (Throwable e) {
-      return null;
-    }
-  }
-
   /**
    * Does it in a thread of the pool; where there is no memory for one, at once. What throws a StackOverflowError here may
    * be done all the same, or not.
    */
   void run(Runnable work) {
     try {
-      if (VIRTUAL != null) {
-        startVirtual(work);
-      } else if (!isTaken(work)) {
-        startPlatform();
+      if (!isTaken(work)) {
+        start();
       }
     } catch (OutOfMemoryError e) {
       LOG.log(System.Logger.Level.WARNING, () -> name + ": no thread could be started", e);
@@ -122,23 +98,8 @@ final class Workers {
     }
   }
 
-  private void startVirtual(Runnable work) {
-    Stack.requireForThread();
-    Thread thread;
-    try {
-      thread = (Thread) VIRTUAL.invokeExact(work);
-    } catch (RuntimeException | Error e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new AssertionError("a virtual thread cannot be made", e);
-    }
-    thread.setName(name);
-    thread.setContextClassLoader(loader);
-    thread.start();
-  }
-
   /** It has nothing of the thread that needs it first. */
-  private void startPlatform() {
+  private void start() {
     Thread thread = new Thread(null, this::workAll, name, 0, false);
     thread.setContextClassLoader(loader);
     thread.setDaemon(true);
@@ -159,7 +120,7 @@ final class Workers {
 
   private boolean takeBack(Runnable work) {
     synchronized (works) {
-      return VIRTUAL != null || works.remove(work);
+      return works.remove(work);
     }
   }
 
