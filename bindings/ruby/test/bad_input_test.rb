@@ -57,11 +57,27 @@ class BadInputTest < Minitest::Test
     assert_raises(TypeError) { pool.with(timeout: Object.new) { flunk } }
     [nil, 5, 'lease', Object.new].each { |wrong| assert_raises(TypeError) { pool.checkin(wrong) } }
     assert_raises(ArgumentError) { pool.discard(nil) }
-    assert_raises(TypeError) { pool.resize('many') }
+    assert_refusals(pool)
     assert_raises(ArgumentError) { pool.resize(-1) }
     assert_raises(ArgumentError) { pool.resume }
     assert_raises(ArgumentError) { pool.close(timeout: -1) }
     assert_whole pool, 1
+  end
+
+  def assert_refusals(pool)
+    [nil, 'many', 1.5].each do |wrong|
+      refused = assert_raises(TypeError) { pool.resize(wrong) }
+      assert_equal "pool: max_open is a #{wrong.class}; it must be a whole number", refused.message
+    end
+    assert_match(/\Apool: max_open is \d+; it must be 1 to /, assert_raises(ArgumentError) { pool.resize(2**70) }.message)
+    ['x', :x, Object.new, Complex(1, 1)].each do |wrong|
+      refused = assert_raises(TypeError) { pool.health(stuck_after: wrong) }
+      assert_equal "pool: stuck_after is a #{wrong.class}; it must be a number of seconds, or nil", refused.message
+    end
+    [0, -1, Float::NAN, Float::INFINITY, 2**70].each do |wrong|
+      refused = assert_raises(ArgumentError) { pool.health_reason(stuck_after: wrong) }
+      assert_equal "pool: stuck_after is #{wrong}; it must be above 0 and at most a year in seconds, or nil", refused.message
+    end
   end
 
   def test_a_lease_of_another_pool

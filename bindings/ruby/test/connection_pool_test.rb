@@ -624,6 +624,27 @@ class TimedStackTest < Minitest::Test
     end
   end
 
+  # Whose connections come back to its store alone, so that a place may be had and no connection.
+  class Barren < ConnectionPool::TimedStack
+    attr_accessor :later
+
+    private
+
+    def current_time = super + @later.to_i
+    def connection_stored?(*) = false
+    def try_create(*) = @created.zero? ? super : nil
+  end
+
+  def test_a_stack_that_stores_by_itself_waits_its_timeout_once
+    stack = Barren.new(size: 1) { Object.new }
+    one = stack.pop
+    waiter = Thread.new { assert_raises(ConnectionPool::TimeoutError) { stack.pop(timeout: 120) } }
+    eventually { waiter.status == 'sleep' }
+    stack.later = 121
+    stack.push(one)
+    assert waiter.join(60), 'it waits once more'
+  end
+
   Host = Struct.new(:name, :closed) do
     def close
       self.closed = true

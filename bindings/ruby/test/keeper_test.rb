@@ -85,6 +85,25 @@ class KeeperTest < Minitest::Test
     eventually { closed.size == 1 }
   end
 
+  def test_a_listener_for_which_there_was_no_thread_is_started_later
+    pool = pool_of(1, budget: 'process:listeners?limit=2', idle_timeout_ms: 60_000)
+    listeners.each { |thread| thread.kill.join }
+    child = fork do # where no thread of the parent is
+      Thread.stub(:new, -> { raise ThreadError, 'no thread' }) { assert_raises(ThreadError) { pool.with(&:number) } }
+      pool.with(&:number)
+      eventually { listeners.one? }
+      exit!(0)
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      warn e.full_message
+      exit!(1)
+    end
+    assert_predicate Process.wait2(child).last, :success?
+  end
+
+  def listeners
+    Thread.list.select { |thread| thread.name == 'libpool listener' && thread.alive? }
+  end
+
   def test_the_keeper_of_a_forgotten_pool_ends
     before = Thread.list
     20.times { |i| forget(i) }

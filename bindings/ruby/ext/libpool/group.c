@@ -103,6 +103,13 @@ static VALUE bell(VALUE object)
   return bell < 0 ? Qfalse : INT2NUM(bell);
 }
 
+/* There was no thread to be had for what bell() returned: the next listen tries again. */
+static VALUE is_deaf(VALUE object)
+{
+  group_of(object)->listens = false;
+  return Qnil;
+}
+
 static VALUE bell_again(VALUE object)
 {
   int bell = bell_of_group(group_of(object)->group);
@@ -143,6 +150,7 @@ void group_init(VALUE module)
   rb_define_private_method(class, "next_news", next_news, 0);
   rb_define_private_method(class, "bell", bell, 0);
   rb_define_private_method(class, "bell_again", bell_again, 0);
+  rb_define_private_method(class, "is_deaf", is_deaf, 0);
   rb_define_private_method(class, "close_all", close_all, 0);
   rb_define_private_method(class, "counts", counts, 0);
 }

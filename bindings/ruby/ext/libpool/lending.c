@@ -35,6 +35,8 @@ static bool ring(VALUE object, struct libpool *self)
 {
   if (self->filling)
     return false;
+  if (self->deaf)
+    rb_funcall(object, rb_intern("listen_again"), 0);
   bool heard = alarm_ring(self);
   if (!heard && self->keeps_time && !self->closing) {
     rb_funcall(object, rb_intern("restart_keeper"), 0);

@@ -62,6 +62,7 @@ struct libpool {
   bool unkept;                /* no thread was to be had for its keeper: each step tries again */
   bool keeps_time;            /* a thread does what is due; else the program does */
   bool listens;               /* a thread waits for poolctl, or for what a budget allows */
+  bool deaf;                  /* there was no thread to be had for that */
   bool keyed;                 /* it is of a Group, which listens for all of its pools */
   bool shares;                /* it has a budget */
   bool filling;               /* the first connections are being opened */

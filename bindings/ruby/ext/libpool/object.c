@@ -84,7 +84,7 @@ static void inherit(VALUE object, struct libpool *self)
   self->first_sleeper = self->last_sleeper = NULL;
   self->alarm = NULL; /* the parent's, whose lock a thread may have had */
   self->busy = 0;
-  self->listens = self->unkept = false;
+  self->listens = self->deaf = self->unkept = false;
   lease_forget_all(self);
   if (self->first != NOBODY)
     rb_funcall(object, leave_to_parent, 0);
@@ -387,8 +387,18 @@ static VALUE bell(VALUE object)
   if (!needed)
     return Qnil;
   int bell = bell_of(self->pool);
+  self->deaf = false;
   self->listens = bell >= 0 || self->shares;
   return bell >= 0 ? INT2NUM(bell) : self->shares ? Qfalse : Qnil;
+}
+
+/* There was no thread to be had for what bell() returned. */
+static VALUE is_deaf(VALUE object)
+{
+  struct libpool *self = libpool_of(object);
+  self->listens = false;
+  self->deaf = true;
+  return Qnil;
 }
 
 static VALUE bell_again(VALUE object)
@@ -544,6 +554,7 @@ void object_init(VALUE module)
   rb_define_private_method(class, "needs_keeper?", needs_keeper, 0);
   rb_define_private_method(class, "bell", bell, 0);
   rb_define_private_method(class, "bell_again", bell_again, 0);
+  rb_define_private_method(class, "is_deaf", is_deaf, 0);
   rb_define_private_method(class, "attend", attend, 0);
   rb_define_private_method(class, "new_alarm", new_alarm, 0);
   rb_define_private_method(class, "next_event", next_event, 0);

@@ -13,8 +13,15 @@ module Libpool
 
     # The bell is a descriptor (bindings/bell.h); false: none could be had.  A Group listens for all of its pools, and keeps
     # the time of its keys.
+    # Where there is no thread to be had, the pool tries again.
     def self.start(pool, bell)
-      start_thread(Reference.new(pool), bell && IO.for_fd(bell, 'rb'))
+      bell &&= IO.for_fd(bell, 'rb')
+      started = start_thread(Reference.new(pool), bell)
+    ensure
+      unless started
+        bell&.close
+        pool.__send__(:is_deaf)
+      end
     end
 
     # Apart, so that the thread's block does not hold the pool itself.

@@ -161,6 +161,15 @@ module Libpool
       Listener.start(self, descriptor) unless descriptor.nil?
     end
 
+    # Called in the middle of a step, as restart_keeper.
+    def listen_again
+      Thread.handle_interrupt(Object => :never) do
+        listen
+      rescue StandardError
+        nil
+      end
+    end
+
     def start_keeper
       Keeper.start(self, rests: !@group.nil?)
     end

@@ -77,7 +77,9 @@ module Libpool
 
     # Changes the hard cap; 0: none.  Returns how many connections are still too many.
     def resize(max_open)
-      Native.pool_resize(self, max_open).tap { tidy }
+      raise TypeError, named("max_open is a #{max_open.class}; it must be a whole number") unless max_open.is_a?(Integer)
+
+      Native.pool_resize(self, max_open.clamp(INT32)).tap { tidy }
     end
 
     # Shows the pool to the program poolctl until it is collected, and returns it.  poolctl can also pause, resume, flush,
@@ -88,13 +90,29 @@ module Libpool
     end
 
     HEALTH = %i[healthy busy stuck down].freeze
-    private_constant :HEALTH
+    INT32 = -0x8000_0000..0x7fff_ffff # what is beyond the library refuses as well
+    YEAR = 31_622_400 # seconds
+    private_constant :HEALTH, :INT32, :YEAR
 
     def health_and_reason(stuck_after)
-      text = Native.pool_health_text(self, stuck_after ? (stuck_after * 1000).ceil : -1)
+      text = Native.pool_health_text(self, stuck_after.nil? ? -1 : stuck_after_ms(stuck_after))
       [HEALTH.fetch(text[0].to_i), text[1..]]
     end
-    private :health_and_reason
+
+    def stuck_after_ms(seconds)
+      unless seconds.is_a?(Numeric) && seconds.real?
+        raise TypeError, named("stuck_after is a #{seconds.class}; it must be a number of seconds, or nil")
+      end
+      return (seconds * 1000).ceil if seconds.positive? && seconds <= YEAR
+
+      raise ArgumentError, named("stuck_after is #{seconds}; it must be above 0 and at most a year in seconds, or nil")
+    end
+
+    # With the name that the pool has in reports, which may be from a URL.
+    def named(text)
+      "#{report[/"(.*)"/, 1]}: #{text}"
+    end
+    private :health_and_reason, :stuck_after_ms, :named
 
     def inspect
       "#<#{self.class} #{stats.to_h.slice(:open, :idle, :leased, :waiting)}>"

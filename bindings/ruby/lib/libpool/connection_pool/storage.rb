@@ -42,8 +42,8 @@ class ConnectionPool
       alias << push
 
       def take(timeout, exception, options)
-        entry = super or return
         deadline = current_time + Float(timeout)
+        entry = super or return
         begin
           entry.generation = @generation
           entry.connection = obtain(options, deadline)
