@@ -40,11 +40,12 @@ static struct waiter *find(struct pool *pool, int64_t ticket)
   return ours && waiter->works > 0 ? waiter : NULL;
 }
 
-static void end_left_over(struct pool *pool)
+static void end_left_over(struct pool *pool, int32_t work)
 {
   struct left_over *left = &pool->left_over;
   assert_that(left->works > 0);
   left->works--;
+  left->checks -= work == POOL_WORK_CHECK;
   left->given_up -= left->given_up > 0;
 }
 
@@ -53,7 +54,7 @@ struct waiter *attend_end(struct pool *pool, const struct outcome *outcome, int3
   assert_locked(pool);
   struct waiter *waiter = find(pool, outcome->attended);
   if (!waiter) {
-    end_left_over(pool);
+    end_left_over(pool, work);
     return NULL;
   }
   waiter->checks -= work == POOL_WORK_CHECK;
@@ -78,6 +79,7 @@ void attend_leave(struct pool *pool, struct waiter *waiter, int64_t now)
   if (hopeful(pool) == 0)
     pool->left_over.until_ns = waiter->attended_ns + LEFT_OVER_NS * (1 + pool->left_over.rounds);
   pool->left_over.works += waiter->works;
+  pool->left_over.checks += waiter->checks;
   waiter->busy_ns += now - waiter->attended_ns;
   waiter->works = waiter->checks = 0;
 }

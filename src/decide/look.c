@@ -261,6 +261,8 @@ void look_take(struct pool *pool, struct look *look, struct step *step)
   look->open = pool->room.open;
   if (room_refills(&pool->config) && pool->room.refill_at_ns > look->now)
     look->due_ns = pool->room.refill_at_ns;
+  if (room_refills(&pool->config) && pool->left_over.checks > 0 && pool->left_over.until_ns > look->now)
+    set_earlier(&look->due_ns, pool->left_over.until_ns); /* what is checked counts as idle soon until then */
   if (wants_retry(pool)) {
     if (pool->breaker.retry_at_ns > look->now)
       look->due_ns = look->due_ns < pool->breaker.retry_at_ns ? look->due_ns : pool->breaker.retry_at_ns;

@@ -119,6 +119,7 @@ struct users {
 /* Opens and checks for waiters that have left, of POOL_STEP_DETACHED (attend.h). */
 struct left_over {
   int32_t works;
+  int32_t checks;   /* of these */
   int32_t given_up; /* of these, those that took too long */
   int32_t rounds;   /* how often that was so since an open succeeded */
   int64_t until_ns; /* how long waiters count on the others */

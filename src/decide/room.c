@@ -88,10 +88,18 @@ static int32_t hanging(struct pool *pool)
   return count;
 }
 
+/* Checks that gets have left, for they were served by something else, until they perhaps hang. */
+static int32_t left_checking(const struct pool *pool)
+{
+  const struct left_over *left = &pool->left_over;
+  return left->checks > 0 && clock_now() < left->until_ns ? left->checks : 0;
+}
+
 /* What is being checked or reset will be idle again, or its worker looks once more when it is done. */
 static bool lacks_idle(struct pool *pool)
 {
-  int32_t coming = (pool->stepped ? pool->room.opening - hanging(pool) : pool->crew.opening) + pool->chores.doing;
+  int32_t opening = pool->stepped ? pool->room.opening - hanging(pool) : pool->crew.opening;
+  int32_t coming = opening + pool->chores.doing + left_checking(pool);
   int32_t wanted = pool->config.min_idle - coming;
   return wanted > 0 && idle_count(&pool->rows, wanted, 0) < wanted;
 }

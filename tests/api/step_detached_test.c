@@ -382,6 +382,53 @@ static void test_step_detached__an_open_that_hangs_is_not_counted_as_idle_soon(v
   step_finish(pool, 2);
 }
 
+/* A get that was served by an open for min_idle, while the connection that was idle is checked for it. */
+static pool_lease_t leave_check_over(pool_t *pool, pool_lease_t *check)
+{
+  pool_step_t step = POOL_STEP_INIT;
+  assert_int_equal(pool_step_next(pool, &step), 1);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  report(step.claim, NULL, 0);
+  virtual_advance(SECOND);
+  int64_t ticket = begin_with(pool, 0, POOL_WORK_CHECK, &step);
+  *check = step.claim;
+  assert_int_equal(pool_step_next(pool, &step), 1);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  report(step.claim, NULL, ticket);
+  return fetch(pool, ticket);
+}
+
+static void test_step_detached__a_check_that_its_get_left_is_counted_as_idle_soon(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 5, .config.min_idle = 1, .config.check_after_ms = 100));
+  pool_lease_t check, lease = leave_check_over(pool, &check);
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  report(check, NULL, 0);
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  assert_int_equal(stats_of(pool).open, 2);
+  put(lease);
+  step_finish(pool, 2);
+}
+
+static void test_step_detached__a_check_that_its_get_left_and_that_hangs_is_not_counted(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = detached(PLAN(.config.max_open = 5, .config.min_idle = 1, .config.check_after_ms = 100));
+  pool_lease_t hangs, lease = leave_check_over(pool, &hangs);
+  assert_int_equal(pool_step_next(pool, &step), 0);
+  assert_int_equal(pool_maintain(pool), LEFT_OVER_NS);
+  virtual_advance(LEFT_OVER_NS);
+  assert_int_equal(pool_step_next(pool, &step), 1);
+  assert_int_equal(step.work, POOL_WORK_OPEN);
+  report(step.claim, NULL, 0);
+  report(hangs, NULL, 0);
+  put(lease);
+  step_finish(pool, 3);
+}
+
 /* ---- opens that begin alone ---- */
 
 static pool_t *joining(const struct plan *plan)
@@ -616,6 +663,8 @@ int main(void)
       cmocka_unit_test(test_step_detached__a_failed_check_lets_the_get_look_again),
       cmocka_unit_test(test_step_detached__a_second_check_is_begun_when_the_first_takes_long),
       cmocka_unit_test(test_step_detached__an_open_that_hangs_is_not_counted_as_idle_soon),
+      cmocka_unit_test(test_step_detached__a_check_that_its_get_left_is_counted_as_idle_soon),
+      cmocka_unit_test(test_step_detached__a_check_that_its_get_left_and_that_hangs_is_not_counted),
       cmocka_unit_test(test_step_detached__an_open_that_begins_alone_brings_the_lease),
       cmocka_unit_test(test_step_detached__a_get_joins_where_it_began_and_not_behind_those_who_came_later),
       cmocka_unit_test(test_step_detached__a_get_that_has_joined_takes_what_is_put),
