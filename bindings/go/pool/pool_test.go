@@ -295,7 +295,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 	expect(t, err, pool.ErrInvalid)
 	_, err = pool.New(pool.Config{}, open, nil)
 	expect(t, err, pool.ErrInvalid)
-	p, _ := newPool(t, pool.Config{Name: "prices\x00%s"})
+	p, _ := newPool(t, pool.Config{Name: "prices%s"})
 	var none context.Context
 	_, err = p.Get(none)
 	expect(t, err, pool.ErrInvalid)
