@@ -38,6 +38,7 @@ struct budget {
   struct budget_place place;
   struct budget *next;
   struct member *members; /* that have or want something, or stay members in any case */
+  struct member *next_looked; /* of those: the next that the thread looks at; NULL: the first */
   struct member *resting; /* keyed pools that have and want nothing: the ledger does not know them */
   budget_main_fn *main;
   budget_rouse_fn *rouse;

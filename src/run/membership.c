@@ -137,6 +137,8 @@ static void enlist(struct budget *budget, struct member *member)
 
 static void delist(struct budget *budget, struct member *member)
 {
+  if (budget->next_looked == member)
+    budget->next_looked = member->next;
   *(member->previous ? &member->previous->next : list_of(budget, member)) = member->next;
   if (member->next)
     member->next->previous = member->previous;
@@ -463,14 +465,19 @@ static bool may_rest(const struct member *member, const struct demand *demand)
   return member->keyed && demand->open == 0 && demand->wants == 0 && (!member->asked || member->said.wants == 0);
 }
 
+/* Goes round from where the last was found, so that a burst of wishes costs a look or two at each member. */
 static struct member *next_due(struct budget *budget, struct demand *demand, int64_t now, int64_t *due_ns)
 {
-  for (struct member *member = budget->members; member; member = member->next) {
+  struct member *first = budget->next_looked ? budget->next_looked : budget->members, *member = first;
+  while (member) {
+    struct member *next = member->next ? member->next : budget->members;
+    budget->next_looked = next;
     if (!member->pool)
       return member;
     allowance_look(member->pool, demand);
     if (may_rest(member, demand) || is_due(member, demand, now, due_ns))
       return member;
+    member = next == first ? NULL : next;
   }
   return NULL;
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* What many pools of one budget cost that wish for something at once: the looks of the budget's thread at its members. */
+#include "support.h"
+
+#include <pool/budget.h>
+
+#include "decide/allowance.h"
+#include "run/budget.h"
+#include "run/local.h"
+#include "run/membership.h"
+
+enum { POOLS = 400, LOOKS_EACH = 10 };
+
+void __real_allowance_look(struct pool *pool, struct demand *demand);
+void __wrap_allowance_look(struct pool *pool, struct demand *demand);
+
+static _Atomic int64_t looks;
+
+void __wrap_allowance_look(struct pool *pool, struct demand *demand)
+{
+  looks++;
+  __real_allowance_look(pool, demand);
+}
+
+/* A ledger that answers when its gate is open. */
+static struct gate answers;
+
+static int sync_late(void *ledger, const pool_budget_ask_t *ask, pool_budget_answer_t *answer, int64_t deadline_ns,
+                     pool_error_t *error)
+{
+  (void)deadline_ns;
+  gate_pass(&answers);
+  return local_process.sync(ledger, ask, answer, POOL_NO_DEADLINE, error);
+}
+
+static void join(pool_t *pool)
+{
+  static char url[] = "process:wishes?limit=1000";
+  const struct budget_place place = {.url = url, .key = sizeof "process:wishes" - 1, .name = "wishes", .limit = 1000};
+  pool_budget_engine_t engine = local_process;
+  engine.sync = sync_late;
+  assert_int_equal(membership_join(pool, &place, &engine), 0);
+}
+
+static void test_wishes__a_burst_costs_a_few_looks_at_each_pool(void **state)
+{
+  (void)state;
+  static struct fake server;
+  static pool_t *pools[POOLS];
+  static int64_t asked[POOLS];
+  fake_init(&server);
+  gate_init(&answers, true);
+  for (int i = 0; i < POOLS; i++)
+    join(pools[i] = fake_pool(&server, NULL, NULL));
+  for (int i = 0; i < POOLS; i++) {
+    wait_until(stats_of(pools[i]).budget_limit == 1000);
+    asked[i] = stats_of(pools[i]).budget_asked;
+  }
+  gate_set(&answers, false);
+  assert_int_equal(pool_get_for(pools[0], 0), POOL_E_TIMEOUT); /* its wish stays */
+  wait_until(gate_waiting(&answers) == 1);
+  for (int i = 1; i < POOLS; i++)
+    assert_int_equal(pool_get_for(pools[i], 0), POOL_E_TIMEOUT);
+  int64_t before = looks;
+  gate_set(&answers, true);
+  for (int i = 0; i < POOLS; i++)
+    wait_until(stats_of(pools[i]).budget_asked > asked[i]);
+  if (looks - before > LOOKS_EACH * POOLS)
+    fail_msg("%lld looks at %d pools", (long long)(looks - before), POOLS);
+  for (int i = 0; i < POOLS; i++)
+    pool_free(pools[i]);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_wishes__a_burst_costs_a_few_looks_at_each_pool)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
