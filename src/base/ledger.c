@@ -433,10 +433,25 @@ static bool tell_others(struct ledger *ledger, int64_t now)
   }
 }
 
+/* What becomes free is told at once, unless many are leaving. */
 void ledger_leave(struct ledger *ledger, struct ledger_member *member, int64_t now)
 {
   int64_t moment = hear(ledger, now);
   remove_member(ledger, member);
+  if (moment >= ledger->level_due_ns - ledger->manners.pause_ns)
+    find_level(ledger, moment);
+  if (!ledger->learns)
+    tell_others(ledger, moment);
+}
+
+int64_t ledger_due(const struct ledger *ledger)
+{
+  return ledger->moved && is_scarce(ledger) ? ledger->level_due_ns : NEVER;
+}
+
+void ledger_settle(struct ledger *ledger, int64_t now)
+{
+  int64_t moment = hear(ledger, now);
   find_level(ledger, moment);
   if (!ledger->learns)
     tell_others(ledger, moment);
@@ -522,12 +537,17 @@ void ledger_sync(struct ledger *ledger, struct ledger_member *member, const stru
                                    .again_ns = again_of(ledger, member, more, moment)};
 }
 
+void ledger_note_told(struct ledger *ledger, struct ledger_member *member)
+{
+  set_told(ledger, member, LEDGER_TOLD);
+}
+
 struct ledger_member *ledger_next_told(struct ledger *ledger, int32_t *cursor)
 {
   while (ledger->to_tell > 0 && *cursor < ledger->used) {
     struct ledger_member *member = &ledger->member[(*cursor)++];
     if (member->id && member->told == LEDGER_TO_BE_TOLD) {
-      set_told(ledger, member, LEDGER_TOLD);
+      ledger_note_told(ledger, member);
       return member;
     }
   }

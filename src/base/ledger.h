@@ -115,8 +115,15 @@ void ledger_renew(struct ledger *ledger, int32_t limit, int64_t term_ns, int64_t
 /* A place for a member that has none; NULL: all are taken. */
 struct ledger_member *ledger_join(struct ledger *ledger, uint64_t id, const char *who, size_t size, int64_t now);
 
-/* A member leaves, or is gone: what it was granted is free, and told to those that lack. */
+/* A member leaves, or is gone: what it was granted is free, and told to those that lack.  Where many leave, the level is
+   not found anew for each of them, but by the next that asks, or by ledger_settle(). */
 void ledger_leave(struct ledger *ledger, struct ledger_member *member, int64_t now);
+
+/* When the level is to be found though nobody may ask: a member left, and others lack.  INT64_MAX: it need not be. */
+int64_t ledger_due(const struct ledger *ledger);
+
+/* Finds the level anew, and tells those that lack. */
+void ledger_settle(struct ledger *ledger, int64_t now);
 
 /* A member asks. */
 void ledger_sync(struct ledger *ledger, struct ledger_member *member, const struct ledger_ask *ask, int64_t now,
@@ -127,6 +134,9 @@ int32_t ledger_share(const struct ledger *ledger, const struct ledger_member *me
 
 /* A keeper died while it wrote: sums and counts are made anew of the members. */
 void ledger_mend(struct ledger *ledger, int64_t now);
+
+/* A member that was to be told knows that it is to ask. */
+void ledger_note_told(struct ledger *ledger, struct ledger_member *member);
 
 /* The next member that is to be told to ask, from *cursor on, which begins as 0; it knows then. */
 struct ledger_member *ledger_next_told(struct ledger *ledger, int32_t *cursor);

@@ -177,25 +177,42 @@ static int32_t collect(struct local *local, uint64_t *told, int32_t room, bool *
       continue;
     *lacks = *lacks || member->granted < member->wants;
     if (member->told == LEDGER_TO_BE_TOLD && count < room) {
-      member->told = LEDGER_TOLD;
+      ledger_note_told(ledger, member);
       told[count++] = member->id;
     }
   }
   return count;
 }
 
-/* Looks once.  Returns how many are to be told, or an error. */
-static int look_around(struct local *local, uint64_t *told, int32_t room, bool *lacks, pool_error_t *error)
+/* Does what nobody asks for: finds the level after members left, and gives the permits of the dead to others.  Returns
+   whether anything is another now. */
+static bool tidy(struct local *local, bool lacks)
 {
+  struct ledger *ledger = board_ledger(local->board);
+  int64_t now = clock_now();
+  bool due = ledger_due(ledger) <= now;
+  if (due)
+    ledger_settle(ledger, now);
+  return (lacks && seat_reap(local->board, local->seat)) || due;
+}
+
+/* Looks once.  Returns how many are to be told, or an error.  *until_ns: it is to look again. */
+static int look_around(struct local *local, uint64_t *told, int32_t room, int64_t *until_ns, pool_error_t *error)
+{
+  bool lacks = false;
   int code = lock_board(local, clock_now() + ns_of(1000), error);
   if (code)
     return code;
-  int32_t count = collect(local, told, room, lacks);
-  if (count == 0 && *lacks && seat_reap(local->board, local->seat)) {
+  int32_t count = collect(local, told, room, &lacks);
+  if (count == 0 && tidy(local, lacks)) {
     seat_tell_others(local->board, local->place.is_host, local->seat);
-    count = collect(local, told, room, lacks);
+    count = collect(local, told, room, &lacks);
   }
+  int64_t due_ns = ledger_due(board_ledger(local->board)), deaths_ns = clock_now() + DEATHS_NS;
   board_unlock(local->board);
+  *until_ns = due_ns < *until_ns ? due_ns : *until_ns;
+  if (lacks && local->place.is_host && deaths_ns < *until_ns)
+    *until_ns = deaths_ns;
   return count;
 }
 
@@ -217,14 +234,12 @@ static int local_wait(void *ledger, int64_t until_ns, uint64_t *told, int32_t ro
 {
   struct local *local = ledger;
   for (;;) {
-    bool lacks = false;
+    int64_t look_ns = until_ns;
     uint32_t seen = atomic_load(signal_of(local));
-    int count = local->seat < 0 ? 0 : look_around(local, told, room, &lacks, error);
-    int64_t now = clock_now();
-    if (count || atomic_exchange(&local->woken, false) || now >= until_ns)
+    int count = local->seat < 0 ? 0 : look_around(local, told, room, &look_ns, error);
+    if (count || atomic_exchange(&local->woken, false) || clock_now() >= until_ns)
       return count;
-    int64_t deaths_ns = lacks && local->place.is_host ? now + DEATHS_NS : POOL_NO_DEADLINE;
-    nap(local, seen, deaths_ns < until_ns ? deaths_ns : until_ns);
+    nap(local, seen, look_ns);
   }
 }
 

@@ -27,9 +27,12 @@ void seat_wake(struct seat *seat, bool is_host)
 void seat_tell_others(struct board *board, bool is_host, int32_t own)
 {
   struct ledger *ledger = board_ledger(board);
-  for (int32_t i = 0; i < ledger->used; i++) {
+  for (int32_t i = 0, left = ledger->to_tell; left > 0 && i < ledger->used; i++) {
     struct ledger_member *member = &ledger->member[i];
-    if (member->id && member->told == LEDGER_TO_BE_TOLD && member->seat != own)
+    if (!member->id || member->told != LEDGER_TO_BE_TOLD)
+      continue;
+    left--;
+    if (member->seat != own)
       seat_wake(&board->seat[member->seat], is_host);
   }
 }
@@ -40,6 +43,7 @@ static void clear_seat(struct board *board, int32_t index)
   for (int32_t i = ledger->used - 1; i >= 0; i--)
     if (i < ledger->used && ledger->member[i].id && ledger->member[i].seat == index)
       ledger_leave(ledger, &ledger->member[i], clock_now());
+  ledger_settle(ledger, clock_now());
   board->seat[index].taken = false;
 }
 

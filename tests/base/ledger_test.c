@@ -462,6 +462,46 @@ static void test_ledger__places_are_used_again_and_end(void **state)
   assert_int_equal(ledger->members, 0);
 }
 
+/* ---- many leave ---- */
+
+static void test_ledger__those_that_leave_at_once_have_the_level_found_once(void **state)
+{
+  (void)state;
+  const uint64_t last = 300;
+  begin(10, false, &of_process);
+  for (uint64_t id = 1; id <= last; id++)
+    asks[id].wants = 1;
+  settle(1, last);
+  pass(TERM);
+  leave(1);
+  int64_t due_ns = ledger->level_due_ns;
+  assert_true(due_ns > now);
+  for (uint64_t id = 2; id <= last / 2; id++)
+    leave(id);
+  assert_int_equal(ledger->level_due_ns, due_ns);
+  assert_int_equal(ledger_due(ledger), due_ns); /* for others lack */
+  now = due_ns;
+  told(NULL, 0);
+  ledger_settle(ledger, now);
+  check();
+  assert_int_equal(ledger_due(ledger), INT64_MAX);
+  assert_true(told(NULL, 0) > 0);
+  settle(last / 2 + 1, last);
+  assert_int_equal(sum_of_open(), 10);
+}
+
+static void test_ledger__where_nobody_lacks_no_level_is_due_for_those_that_leave(void **state)
+{
+  (void)state;
+  begin(10, false, &of_process);
+  for (uint64_t id = 1; id <= 3; id++)
+    use(id, 1);
+  settle(1, 3);
+  leave(1);
+  leave(2);
+  assert_int_equal(ledger_due(ledger), INT64_MAX);
+}
+
 /* ---- terms ---- */
 
 static void test_ledger__a_member_whose_term_is_over_is_forgotten_and_not_before(void **state)
@@ -1049,6 +1089,8 @@ int main(void)
       cmocka_unit_test(test_ledger__a_limit_of_nothing_grants_nothing),
       cmocka_unit_test(test_ledger__a_name_that_is_too_long_is_cut),
       cmocka_unit_test(test_ledger__places_are_used_again_and_end),
+      cmocka_unit_test(test_ledger__those_that_leave_at_once_have_the_level_found_once),
+      cmocka_unit_test(test_ledger__where_nobody_lacks_no_level_is_due_for_those_that_leave),
       cmocka_unit_test(test_ledger__a_member_whose_term_is_over_is_forgotten_and_not_before),
       cmocka_unit_test(test_ledger__a_member_that_asks_is_not_forgotten),
       cmocka_unit_test(test_ledger__without_a_term_nobody_is_forgotten),

@@ -384,6 +384,45 @@ static void test_budget__a_pool_that_never_calls_back_shares_too(void **state)
   step_finish(pool, 0);
 }
 
+/* ---- an engine by itself ---- */
+
+static pool_budget_answer_t ask_for_one(void *ledger, uint64_t id)
+{
+  static const char who[] = "host\0001\0c\0one";
+  pool_budget_ask_t ask = {.size = sizeof ask, .member = id, .since_ns = -1, .wants = 1, .weight = 1};
+  pool_budget_answer_t answer = {.size = sizeof answer};
+  ask.who = who;
+  ask.who_size = sizeof who;
+  assert_int_equal(local_process.sync(ledger, &ask, &answer, POOL_NO_DEADLINE, NULL), 0);
+  return answer;
+}
+
+static uint64_t wait_for_told(void *ledger)
+{
+  uint64_t told[1] = {0};
+  assert_int_equal(local_process.wait(ledger, now_ns() + 60000000000, told, 1, NULL), 1);
+  return told[0];
+}
+
+/* Each that leaves as it is told does so before the level may be found for the next. */
+static void test_budget__those_that_lack_are_told_though_many_leave(void **state)
+{
+  (void)state;
+  enum { MEMBERS = 1000, LEAVE = 100 };
+  void *ledger;
+  pool_budget_place_t place = {.size = sizeof place, .name = "leavers", .limit = 1};
+  assert_int_equal(local_process.open(&place, &ledger, NULL), 0);
+  for (uint64_t id = 1; id <= MEMBERS; id++)
+    ask_for_one(ledger, id);
+  uint64_t next = 1;
+  for (int i = 0; i < LEAVE; i++) {
+    assert_int_equal(local_process.leave(ledger, next, POOL_NO_DEADLINE, NULL), 0);
+    next = wait_for_told(ledger);
+  }
+  assert_int_equal(ask_for_one(ledger, next).granted, 1);
+  local_process.close(ledger);
+}
+
 /* ---- pools that are closed and not freed ---- */
 
 static void *put(void *lease)
@@ -867,6 +906,7 @@ int main(void)
       cmocka_unit_test(test_budget__a_get_that_does_not_wait_leaves_a_wish),
       cmocka_unit_test(test_budget__initial_and_minimal_connections_have_permits),
       cmocka_unit_test(test_budget__a_pool_that_never_calls_back_shares_too),
+      cmocka_unit_test(test_budget__those_that_lack_are_told_though_many_leave),
       NAMED(test_budget__a_closed_pool_gives_back_what_it_held),
       NAMED(test_budget__a_closed_pool_gives_back_what_it_wants_no_more),
       NAMED(test_budget__the_floor_of_a_closed_pool_is_for_others),
