@@ -174,7 +174,8 @@ typedef struct {
   const char *needs; /**< what it works with, and of which version: "hiredis 1.1.0" */
   /** Understands a place, without connecting to it. */
   int (*open)(const pool_budget_place_t *place, void **ledger, pool_error_t *error);
-  /** One round trip.  It connects where that is needed. */
+  /** One round trip.  It connects where that is needed.  POOL_E_OVERLOAD: there is no place for this member; all others
+      go on. */
   int (*sync)(void *ledger, const pool_budget_ask_t *ask, pool_budget_answer_t *answer, int64_t deadline_ns,
               pool_error_t *error);
   /** A member leaves: what it was granted is free. */

@@ -112,7 +112,8 @@ static int change_sync(struct ledger *ledger, int64_t now, void *user, pool_erro
   if (!member)
     member = join(ledger, word, now);
   if (!member || ledger->members > BOOK_MEMBERS)
-    return failure_set(error, POOL_E_OPEN, 0, "%d pools are members already", BOOK_MEMBERS);
+    return failure_set(error, POOL_E_OVERLOAD, 0,
+                       "%d pools are members already; set budget of some of them to another", BOOK_MEMBERS);
   member->seat = word->seat;
   ledger_sync(ledger, member, &asks, now, &answer);
   write_answer(word->answer, &answer);

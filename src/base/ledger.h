@@ -115,8 +115,8 @@ void ledger_renew(struct ledger *ledger, int32_t limit, int64_t term_ns, int64_t
 /* A place for a member that has none; NULL: all are taken. */
 struct ledger_member *ledger_join(struct ledger *ledger, uint64_t id, const char *who, size_t size, int64_t now);
 
-/* A member leaves, or is gone: what it was granted is free, and told to those that lack.  Where many leave, the level is
-   not found anew for each of them, but by the next that asks, or by ledger_settle(). */
+/* A member leaves, or is gone: what it was granted is free, and told to those that lack.  Where many leave, the level
+   is not found anew for each of them, but by the next that asks, or by ledger_settle(). */
 void ledger_leave(struct ledger *ledger, struct ledger_member *member, int64_t now);
 
 /* When the level is to be found though nobody may ask: a member left, and others lack.  INT64_MAX: it need not be. */

@@ -374,7 +374,11 @@ void event_budget_lost(struct pool *pool, const char *budget, bool yields, const
   char text[LINE_SIZE + sizeof error->message];
   const char *does = yields ? "the pool closes what it has above budget_floor"
                             : "the pool keeps the connections that it may have, and opens no more than that";
-  snprintf(text, sizeof text, MESSAGE("the budget '%s' cannot be reached, so %s: %s"), budget, does, error->message);
+  if (error->code == POOL_E_OVERLOAD)
+    snprintf(text, sizeof text, MESSAGE("the budget '%s' has no place for this pool, so %s: %s"), budget, does,
+             error->message);
+  else
+    snprintf(text, sizeof text, MESSAGE("the budget '%s' cannot be reached, so %s: %s"), budget, does, error->message);
   PROBE_BUDGET_LOST(pool, text);
   tell(pool, KIND_BUDGET_LOST, (pool_event_t){.code = error->code, .message = text});
 }

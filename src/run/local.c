@@ -119,7 +119,8 @@ static int sync_locked(struct local *local, const pool_budget_ask_t *ask, pool_b
   struct ledger_member *member = member_of(local, ask);
   int64_t now = clock_now();
   if (!member)
-    return error_set(error, POOL_E_OPEN, 0, "%d pools are members already", BOARD_MEMBERS);
+    return error_set(error, POOL_E_OVERLOAD, 0, "%d pools are members already; set budget of some of them to another",
+                     BOARD_MEMBERS);
   struct ledger_ask asks = {.open = ask->open,
                             .wants = ask->wants,
                             .waiting = ask->waiting,

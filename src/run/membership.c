@@ -377,7 +377,7 @@ static bool live_without(struct budget *budget, struct member *member, int64_t n
   struct pool *pool = member->pool;
   if (!pool || member->lost || now < member->ends_ns)
     return true;
-  member->lost = true;
+  atomic_store(&member->lost, true);
   if (!tell_lost(pool, budget, budget->place.yields))
     return false;
   if (member->pool == pool) {
@@ -407,6 +407,17 @@ static void note_failure(struct budget *budget, const pool_error_t *error)
   budget->backoff_ns = 2 * budget->backoff_ns < most_ns ? 2 * budget->backoff_ns : most_ns;
   for (struct member *member = budget->members; member; member = member->next)
     member->told = true; /* it asks when the ledger is back */
+}
+
+/* The ledger answers, and has no place for a member: that one asks again later, and the others go on. */
+static bool note_refusal(struct budget *budget, struct member *member, const pool_error_t *error)
+{
+  int64_t now = clock_now();
+  budget->cut_off = false;
+  budget->error = *error;
+  member->gap_ns = member->again_ns = now + backoff_most(budget);
+  member->told = false;
+  return live_without(budget, member, now);
 }
 
 /* ---- a turn of the thread ---- */
@@ -581,6 +592,8 @@ static bool ask(struct budget *budget, struct member *member)
     code = budget->engine.sync(budget->ledger, &asks, &answer, deadline_ns, &error);
     budget_lock();
   }
+  if (code == POOL_E_OVERLOAD)
+    return note_refusal(budget, member, &error);
   if (code) {
     note_failure(budget, &error);
     return true;

@@ -386,10 +386,10 @@ static void test_budget__a_pool_that_never_calls_back_shares_too(void **state)
 
 /* ---- an engine by itself ---- */
 
-static pool_budget_answer_t ask_for_one(void *ledger, uint64_t id)
+static pool_budget_answer_t ask_for(void *ledger, uint64_t id, int32_t wants)
 {
   static const char who[] = "host\0001\0c\0one";
-  pool_budget_ask_t ask = {.size = sizeof ask, .member = id, .since_ns = -1, .wants = 1, .weight = 1};
+  pool_budget_ask_t ask = {.size = sizeof ask, .member = id, .since_ns = -1, .wants = wants, .weight = 1};
   pool_budget_answer_t answer = {.size = sizeof answer};
   ask.who = who;
   ask.who_size = sizeof who;
@@ -413,13 +413,48 @@ static void test_budget__those_that_lack_are_told_though_many_leave(void **state
   pool_budget_place_t place = {.size = sizeof place, .name = "leavers", .limit = 1};
   assert_int_equal(local_process.open(&place, &ledger, NULL), 0);
   for (uint64_t id = 1; id <= MEMBERS; id++)
-    ask_for_one(ledger, id);
+    ask_for(ledger, id, 1);
   uint64_t next = 1;
   for (int i = 0; i < LEAVE; i++) {
     assert_int_equal(local_process.leave(ledger, next, POOL_NO_DEADLINE, NULL), 0);
     next = wait_for_told(ledger);
   }
-  assert_int_equal(ask_for_one(ledger, next).granted, 1);
+  assert_int_equal(ask_for(ledger, next, 1).granted, 1);
+  local_process.close(ledger);
+}
+
+static void test_budget__a_pool_for_which_there_is_no_place_is_told_and_the_others_go_on(void **state)
+{
+  (void)state;
+  struct diary diary;
+  pool_config_t config = POOL_CONFIG_INIT;
+  pool_lease_t leases[4];
+  void *ledger;
+  pool_budget_place_t place = {.size = sizeof place, .name = "full", .limit = 4};
+  diary_init(&diary, &config);
+  config.get_timeout_ms = 50;
+  pool_t *one = start(0, "process:full?limit=4", NULL);
+  leases_get(one, leases, 1);
+  assert_int_equal(local_process.open(&place, &ledger, NULL), 0);
+  for (uint64_t id = 1; id < BOARD_MEMBERS; id++)
+    ask_for(ledger, id, 0);
+  pool_t *two = start(1, "process:full?limit=4", &config);
+  wait_until(diary_count(&diary, POOL_EVENT_BUDGET_LOST) == 1);
+  struct entry lost = diary_last(&diary, POOL_EVENT_BUDGET_LOST);
+  assert_int_equal(lost.code, POOL_E_OVERLOAD);
+  assert_non_null(strstr(lost.message, "the budget 'full' has no place for this pool"));
+  assert_int_equal(pool_get(two), POOL_E_TIMEOUT);
+  assert_int_equal(stats_of(two).budget_cut_off, 1);
+  leases_get(one, leases + 1, 3);
+  assert_int_equal(stats_of(one).budget_cut_off, 0);
+  leases_put(leases, 4);
+  assert_int_equal(local_process.leave(ledger, 1, POOL_NO_DEADLINE, NULL), 0);
+  pool_lease_t lease = pool_get_for(two, -1); /* it is asked again */
+  assert_true(lease > 0);
+  wait_until(diary_count(&diary, POOL_EVENT_BUDGET_FOUND) == 1);
+  assert_int_equal(pool_put(lease), 0);
+  fake_finish(&servers[1], two);
+  fake_finish(&servers[0], one);
   local_process.close(ledger);
 }
 
@@ -907,6 +942,7 @@ int main(void)
       cmocka_unit_test(test_budget__initial_and_minimal_connections_have_permits),
       cmocka_unit_test(test_budget__a_pool_that_never_calls_back_shares_too),
       cmocka_unit_test(test_budget__those_that_lack_are_told_though_many_leave),
+      cmocka_unit_test(test_budget__a_pool_for_which_there_is_no_place_is_told_and_the_others_go_on),
       NAMED(test_budget__a_closed_pool_gives_back_what_it_held),
       NAMED(test_budget__a_closed_pool_gives_back_what_it_wants_no_more),
       NAMED(test_budget__the_floor_of_a_closed_pool_is_for_others),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What many pools of one budget cost that wish for something at once: the looks of the budget's thread at its members. */
+/* What many pools of one budget cost that wish for something at once: the looks of the budget's thread at its members.
+ */
 #include "support.h"
 
 #include <pool/budget.h>
