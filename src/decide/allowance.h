@@ -44,6 +44,9 @@ bool allowance_has_place(struct pool *pool);
    `passing`: by a get that does not wait for it. */
 void allowance_ask(struct pool *pool, bool passing, struct step *step);
 
+/* When a waiter is to ask again, for the budget may have had no thread to hear its wish; 0: never. */
+int64_t allowance_again_at(const struct pool *pool, int64_t now);
+
 /* A place became free: if others lack a permit, or the pool is closed, the budget is to know. */
 void allowance_note_free(struct pool *pool, struct step *step);
 

@@ -461,7 +461,7 @@ static int64_t looks_again_at(struct pool *pool, const struct waiter *waiter, in
 {
   int64_t moments[] = {pool->breaker.failures > 0 && pool->breaker.retry_at_ns > now ? pool->breaker.retry_at_ns : 0,
                        overload_sheds_at(pool, waiter, now), starve_at(pool, waiter),
-                       attend_again_at(pool, waiter, now)};
+                       attend_again_at(pool, waiter, now), allowance_again_at(pool, now)};
   int64_t first = 0;
   for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)
     if (moments[i] && (first == 0 || moments[i] < first))

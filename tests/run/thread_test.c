@@ -143,6 +143,36 @@ static void test_thread__a_budget_is_asked_once_its_thread_can_be_had(void **sta
   fake_finish(&fake, pool);
 }
 
+static void *get_and_put_late(void *pool)
+{
+  pool_lease_t lease = pool_get_for(pool, -1);
+  must(lease > 0 && pool_put(lease) == 0);
+  return NULL;
+}
+
+static void test_thread__a_get_that_waits_for_a_budget_is_heard_once_its_thread_can_be_had(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pthread_t getter;
+  fake_init(&fake);
+  pool_config_t config = settings();
+  config.budget = "process:unheard?limit=4";
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  no_threads = false;
+  gate_set(&thread_beginning, false);
+  threads_start(&getter, 1, get_and_put_late, pool);
+  int tries = thread_tries;
+  no_threads = true;
+  gate_set(&thread_beginning, true);
+  wait_until(thread_tries > tries && virtual_sleepers() == 1);
+  no_threads = false;
+  virtual_advance(SECOND);
+  wait_until(fake.opened == 1);
+  threads_end(&getter, 1);
+  fake_finish(&fake, pool);
+}
+
 static void test_thread__without_openers_gets_open_themselves(void **state)
 {
   (void)state;
@@ -282,6 +312,7 @@ int main(void)
       cmocka_unit_test(test_thread__a_missing_keeper_is_told_once_and_gets_bring_it_back),
       cmocka_unit_test(test_thread__is_told_again_after_it_was_there),
       cmocka_unit_test(test_thread__a_budget_is_asked_once_its_thread_can_be_had),
+      cmocka_unit_test(test_thread__a_get_that_waits_for_a_budget_is_heard_once_its_thread_can_be_had),
       cmocka_unit_test(test_thread__without_openers_gets_open_themselves),
       cmocka_unit_test(test_thread__an_asynchronous_get_is_refused_and_the_next_tries_again),
       cmocka_unit_test(test_thread__faults_are_not_blocked_but_all_other_signals),
