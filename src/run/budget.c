@@ -94,6 +94,8 @@ void budget_give(struct budget *budget)
   budget->users--;
   assert_that(budget->users >= 0);
   budget_wake_locked(budget); /* its thread ends when nobody uses it */
+  if (budget->users == 0 && !budget->runs)
+    budget_place_free(&budget->place); /* else its thread does so */
   budget_unlock();
 }
 
@@ -108,7 +110,7 @@ void budget_wake_locked(struct budget *budget)
   if (budget->ledger)
     budget->engine.wake(budget->ledger);
   if (!budget->runs && budget_has_members(budget))
-    budget->runs = thread_detach(budget->main, budget) == 0; /* else whoever wants something next tries again */
+    budget->runs = thread_detach(budget->main, budget) == 0; /* else those that wait try again */
 }
 
 void budget_wake(struct budget *budget, struct pool *pool)

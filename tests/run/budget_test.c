@@ -19,6 +19,7 @@
 #include <pool/group.h>
 
 #include "run/board.h"
+#include "run/budget.h"
 #include "run/local.h"
 #include "steps.h"
 #include "witness.h"
@@ -382,6 +383,32 @@ static void test_budget__a_pool_that_never_calls_back_shares_too(void **state)
   assert_int_equal(pool_mark_unusable(lease), 0);
   step_close(lease, POOL_REASON_UNUSABLE);
   step_finish(pool, 0);
+}
+
+/* ---- secrets ---- */
+
+static void *run_never(void *budget)
+{
+  return budget;
+}
+
+static void rouse_nobody(struct budget *budget, struct pool *pool)
+{
+  (void)budget;
+  (void)pool;
+}
+
+/* As it is where the budget's thread has ended before the last member is gone. */
+static void test_budget__without_members_it_has_no_url(void **state)
+{
+  (void)state;
+  static char url[] = "redis://user:secret@host/secrets?limit=4";
+  const struct budget_place place = {.url = url, .key = sizeof "redis://user:secret@host/secrets" - 1, .limit = 4};
+  struct budget *budget = budget_take(&place, &local_process, run_never, rouse_nobody);
+  assert_non_null(budget);
+  assert_string_equal(budget->place.url, url);
+  budget_give(budget);
+  assert_null(budget->place.url);
 }
 
 /* ---- an engine by itself ---- */
@@ -941,6 +968,7 @@ int main(void)
       cmocka_unit_test(test_budget__a_get_that_does_not_wait_leaves_a_wish),
       cmocka_unit_test(test_budget__initial_and_minimal_connections_have_permits),
       cmocka_unit_test(test_budget__a_pool_that_never_calls_back_shares_too),
+      cmocka_unit_test(test_budget__without_members_it_has_no_url),
       cmocka_unit_test(test_budget__those_that_lack_are_told_though_many_leave),
       cmocka_unit_test(test_budget__a_pool_for_which_there_is_no_place_is_told_and_the_others_go_on),
       NAMED(test_budget__a_closed_pool_gives_back_what_it_held),
