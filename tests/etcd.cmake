@@ -22,8 +22,7 @@ set_tests_properties(budget.etcd PROPERTIES LABELS drivers TIMEOUT 300
 
 # The engine's own objects, with allocations that fail.
 add_executable(budget_etcd_memory_test budget/etcd_memory_test.c drivers/impostor.c $<TARGET_OBJECTS:pool_budget_etcd>)
-target_link_libraries(budget_etcd_memory_test PRIVATE pool_test_support pool pool_driver_wire PkgConfig::jansson
+target_link_libraries(budget_etcd_memory_test PRIVATE pool_test_support pool_test_memory pool pool_driver_wire PkgConfig::jansson
                       PkgConfig::libcurl)
-target_link_options(budget_etcd_memory_test PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 add_test(NAME budget.etcd.memory COMMAND budget_etcd_memory_test)
 set_tests_properties(budget.etcd.memory PROPERTIES LABELS drivers TIMEOUT 120)

@@ -20,9 +20,8 @@ set_tests_properties(foreign PROPERTIES LABELS drivers TIMEOUT 120 FIXTURES_REQU
 
 # The driver's own objects, with allocations that fail.
 add_executable(foreign_memory_test drivers/foreign_memory_test.c $<TARGET_OBJECTS:pool_foreign>)
-target_link_libraries(foreign_memory_test PRIVATE pool_test_support pool pool_driver_support foreign_library
+target_link_libraries(foreign_memory_test PRIVATE pool_test_support pool_test_memory pool pool_driver_support foreign_library
                       PkgConfig::libffi)
-target_link_options(foreign_memory_test PRIVATE -Wl,--wrap=malloc,--wrap=calloc)
 add_test(NAME foreign_memory COMMAND foreign_memory_test)
 set_tests_properties(foreign_memory PROPERTIES LABELS drivers TIMEOUT 120)
 

@@ -25,8 +25,7 @@ file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/another.c CONTENT
 add_library(open_needed SHARED ${CMAKE_CURRENT_BINARY_DIR}/another.c)
 target_link_libraries(opened_lacking PRIVATE open_needed)
 
-pool_test(api/open LABELS drivers
-          LIBRARIES -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strdup -Wl,--wrap=free)
+pool_test(api/open LABELS drivers LIBRARIES pool_test_memory -Wl,--wrap=free)
 foreach(program ${made_programs})
   target_compile_definitions(${program} PRIVATE OPENED_FOLDER="${opened_folder}")
   add_dependencies(${program} opened_rec opened_rec_tls opened_foreign opened_old opened_poor opened_lacking)

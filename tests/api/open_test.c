@@ -18,6 +18,7 @@
 
 #include <pool/driver.h>
 
+#include "memory.h"
 #include "support.h"
 
 #define SECRET "zq"
@@ -676,37 +677,10 @@ static void test_open__thousands_of_parameters_are_read(void **state)
 
 /* ---- without memory ---- */
 
-static _Thread_local long until_failure; /* how many more allocations succeed; 0: all */
 static _Thread_local bool is_watched;
 
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
 void __real_free(void *memory);
 void __wrap_free(void *memory);
-
-static bool is_refused(void)
-{
-  return until_failure > 0 && --until_failure == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-  return is_refused() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-  return is_refused() ? NULL : __real_calloc(count, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-  return is_refused() ? NULL : __real_strdup(text);
-}
 
 /* What is given back has nothing of a password in it. */
 void __wrap_free(void *memory)
@@ -715,12 +689,12 @@ void __wrap_free(void *memory)
   __real_free(memory);
 }
 
-static int open_with_little_memory(const char *url, long allocations)
+static int open_with_little_memory(const char *url, int allocations)
 {
-  until_failure = allocations;
+  memory_fail_after(allocations);
   is_watched = true;
   int code = pool_open(url, &pool, &error);
-  until_failure = 0;
+  memory_fail_after(-1);
   is_watched = false;
   return code;
 }
@@ -728,7 +702,7 @@ static int open_with_little_memory(const char *url, long allocations)
 static void expect_each_failure(const char *url, int last)
 {
   int code = POOL_E_NOMEM, failures = 0;
-  for (long i = 1; code == POOL_E_NOMEM && i < 100; i++) {
+  for (int i = 0; code == POOL_E_NOMEM && i < 100; i++) {
     code = open_with_little_memory(url, i);
     failures += code == POOL_E_NOMEM;
     does_not_say("sesame");
@@ -758,14 +732,14 @@ static void test_open__without_memory_nothing_is_prepared(void **state)
   (void)state;
   int code = POOL_E_NOMEM, failures = 0;
   place(0, "pool-rec.so", NULL);
-  for (long i = 1; code == POOL_E_NOMEM && i < 100; i++) {
+  for (int i = 0; code == POOL_E_NOMEM && i < 100; i++) {
     pool_config_t config = POOL_CONFIG_INIT, config_before = config;
     pool_vtable_t vtable = POOL_VTABLE_INIT, vtable_before = vtable;
     void *context = &config;
-    until_failure = i;
+    memory_fail_after(i);
     code = pool_url_prepare("rec:place?pool.max_open=3&pool.budget=process%3Aprepared%3Flimit%3D2", &config, &vtable,
                             &context, &error);
-    until_failure = 0;
+    memory_fail_after(-1);
     if (code == 0) {
       vtable.release(context);
       break;

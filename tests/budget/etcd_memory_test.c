@@ -12,38 +12,9 @@
 #include <pool/budget.h>
 
 #include "drivers/impostor.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-/* The linker sees the shared libraries' use of them as one of these, and wants to see them. */
-__attribute__((visibility("default"))) void *__wrap_malloc(size_t size);
-__attribute__((visibility("default"))) void *__wrap_calloc(size_t count, size_t size);
-__attribute__((visibility("default"))) void *__wrap_realloc(void *old, size_t size);
+#include "memory.h"
 
 POOL_API pool_budget_engine_fn pool_budget_engine_etcd;
-
-static _Thread_local int until_failure = -1; /* so many allocations succeed; -1: all */
-
-static bool fails(void)
-{
-  return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-  return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-  return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-  return fails() ? NULL : __real_realloc(old, size);
-}
 
 /* A ledger without members. */
 static void answer(struct impostor *impostor, int connection)
@@ -69,10 +40,9 @@ static bool look_without_memory(const pool_budget_engine_t *engine, void *ledger
 {
   pool_budget_stats_t stats = POOL_BUDGET_STATS_INIT;
   pool_error_t error = POOL_ERROR_INIT;
-  until_failure = failures;
+  memory_fail_after(failures);
   int code = engine->look(ledger, &stats, NULL, NULL, now_ns() + 60000000000, &error);
-  bool failed = until_failure < 0;
-  until_failure = -1;
+  bool failed = memory_has_failed();
   if (!is_right(code, &error, with_jansson))
     fail_msg("%d allocations, then %d: %s", failures, code, error.message);
   assert_true(code != 0 || stats.limit == 10);
@@ -95,7 +65,8 @@ static void each_allocation_may_fail(void **state)
   assert_int_equal(engine.open(&place, &ledger, &error), 0);
   for (int with_jansson = 0; with_jansson < 2; with_jansson++) {
     int failures = 0;
-    json_set_alloc_funcs(with_jansson ? __wrap_malloc : __real_malloc, free);
+    if (with_jansson)
+      json_set_alloc_funcs(malloc, free); /* which are the test's */
     while (look_without_memory(&engine, ledger, failures, with_jansson))
       failures++;
     assert_true(failures > (with_jansson ? 20 : 5));

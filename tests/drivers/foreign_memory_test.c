@@ -10,30 +10,9 @@
 #include <pool/driver.h>
 
 #include "foreign_library.h"
+#include "memory.h"
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-/* The linker sees the shared libraries' use of them as one of these, and wants to see them. */
-__attribute__((visibility("default"))) void *__wrap_malloc(size_t size);
-__attribute__((visibility("default"))) void *__wrap_calloc(size_t count, size_t size);
 int pool_driver_foreign(uint32_t version, pool_driver_t *driver);
-
-static int until_failure = -1; /* so many allocations succeed; -1: all */
-
-static bool fails(void)
-{
-  return until_failure >= 0 && until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-  return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-  return fails() ? NULL : __real_calloc(count, size);
-}
 
 static const char description[] =
     "library libforeign_library.so\n"
@@ -60,9 +39,9 @@ static void each_allocation_may_fail(void **state)
     pool_vtable_t vtable = POOL_VTABLE_INIT;
     pool_error_t error = POOL_ERROR_INIT;
     void *context = NULL;
-    until_failure = failures;
+    memory_fail_after(failures);
     code = driver.prepare(url, &vtable, &context, &error);
-    until_failure = -1;
+    memory_fail_after(-1);
     if (code == 0)
       vtable.release(context);
     else

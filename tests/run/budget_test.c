@@ -413,14 +413,14 @@ static void test_budget__without_members_it_has_no_url(void **state)
 
 /* ---- an engine by itself ---- */
 
-static pool_budget_answer_t ask_for(void *ledger, uint64_t id, int32_t wants)
+static pool_budget_answer_t ask_for(const pool_budget_engine_t *engine, void *ledger, uint64_t id, int32_t wants)
 {
   static const char who[] = "host\0001\0c\0one";
   pool_budget_ask_t ask = {.size = sizeof ask, .member = id, .since_ns = -1, .wants = wants, .weight = 1};
   pool_budget_answer_t answer = {.size = sizeof answer};
   ask.who = who;
   ask.who_size = sizeof who;
-  assert_int_equal(local_process.sync(ledger, &ask, &answer, POOL_NO_DEADLINE, NULL), 0);
+  must(engine->sync(ledger, &ask, &answer, POOL_NO_DEADLINE, NULL) == 0);
   return answer;
 }
 
@@ -440,13 +440,13 @@ static void test_budget__those_that_lack_are_told_though_many_leave(void **state
   pool_budget_place_t place = {.size = sizeof place, .name = "leavers", .limit = 1};
   assert_int_equal(local_process.open(&place, &ledger, NULL), 0);
   for (uint64_t id = 1; id <= MEMBERS; id++)
-    ask_for(ledger, id, 1);
+    ask_for(&local_process, ledger, id, 1);
   uint64_t next = 1;
   for (int i = 0; i < LEAVE; i++) {
     assert_int_equal(local_process.leave(ledger, next, POOL_NO_DEADLINE, NULL), 0);
     next = wait_for_told(ledger);
   }
-  assert_int_equal(ask_for(ledger, next, 1).granted, 1);
+  assert_int_equal(ask_for(&local_process, ledger, next, 1).granted, 1);
   local_process.close(ledger);
 }
 
@@ -464,7 +464,7 @@ static void test_budget__a_pool_for_which_there_is_no_place_is_told_and_the_othe
   leases_get(one, leases, 1);
   assert_int_equal(local_process.open(&place, &ledger, NULL), 0);
   for (uint64_t id = 1; id < BOARD_MEMBERS; id++)
-    ask_for(ledger, id, 0);
+    ask_for(&local_process, ledger, id, 0);
   pool_t *two = start(1, "process:full?limit=4", &config);
   wait_until(diary_count(&diary, POOL_EVENT_BUDGET_LOST) == 1);
   struct entry lost = diary_last(&diary, POOL_EVENT_BUDGET_LOST);
@@ -695,42 +695,84 @@ static void test_budget__a_ledger_is_made_where_nothing_leads_to_a_file_without_
 
 /* ---- processes ---- */
 
-/* A child that takes all permits, of which some are its own, says so, and sleeps. */
-static pid_t fork_taker(int count, int floor)
+/* A child that ends with this process, and that says when it has done what it is there for. */
+struct child {
+  pid_t process;
+  int line;
+};
+
+static void child_say(int line)
+{
+  must(write(line, "!", 1) == 1);
+}
+
+static void child_hear(int line)
+{
+  char said;
+  must(read(line, &said, 1) == 1);
+}
+
+static struct child child_start(void (*live)(int line))
 {
   int ends[2];
-  pool_config_t config = POOL_CONFIG_INIT;
-  char said;
-  assert_int_equal(pipe(ends), 0);
-  pid_t child = fork();
-  if (child == 0) {
+  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  struct child child = {.process = fork(), .line = ends[0]};
+  if (child.process == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    config.budget_floor = floor;
-    pool_t *pool = start(3, host_url, &config);
-    for (int i = 0; i < count; i++)
-      must(pool_get(pool) > 0);
-    must(write(ends[1], "!", 1) == 1);
-    for (;;)
-      pause();
+    live(ends[1]);
+    _exit(0);
   }
-  assert_int_equal(read(ends[0], &said, 1), 1);
-  close(ends[0]);
   close(ends[1]);
+  child_hear(child.line);
   return child;
+}
+
+static void child_end(struct child child)
+{
+  assert_int_equal(kill(child.process, SIGKILL), 0);
+  assert_int_equal(waitpid(child.process, NULL, 0), child.process);
+  close(child.line);
+}
+
+_Noreturn static void stay(void)
+{
+  for (;;)
+    pause();
+}
+
+static void take(int line, int count, int floor)
+{
+  pool_config_t config = POOL_CONFIG_INIT;
+  config.budget_floor = floor;
+  pool_t *pool = start(3, host_url, &config);
+  for (int i = 0; i < count; i++)
+    must(pool_get(pool) > 0);
+  child_say(line);
+  stay();
+}
+
+static void take_all(int line)
+{
+  take(line, 6, 0);
+}
+
+static void take_its_own(int line)
+{
+  take(line, 1, 1);
 }
 
 static void test_budget__a_process_that_is_killed_gives_back(void **state)
 {
   (void)state;
-  pid_t child = fork_taker(6, 0);
+  struct child child = child_start(take_all);
   pool_t *pool = start(0, host_url, NULL);
   assert_int_equal(pool_get_for(pool, 50), POOL_E_TIMEOUT);
   struct getter getter = {.keeps = true};
   getter_queue(&getter, pool, -1);
-  assert_int_equal(kill(child, SIGKILL), 0);
-  pool_lease_t lease = getter_end(&getter);
+  assert_int_equal(kill(child.process, SIGKILL), 0);
+  pool_lease_t lease = getter_end(&getter); /* though nobody has waited for the child */
   assert_true(lease > 0);
-  assert_int_equal(waitpid(child, NULL, 0), child);
+  child_end(child);
   assert_int_equal(sums_of(host_url).members, 1);
   assert_int_equal(pool_put(lease), 0);
   fake_finish(&servers[0], pool);
@@ -741,16 +783,16 @@ static void test_budget__a_pool_whose_share_is_none_sees_that_a_process_was_kill
 {
   (void)state;
   host_url[strlen(host_url) - 1] = '1'; /* the limit */
-  pid_t child = fork_taker(1, 1);
+  struct child child = child_start(take_its_own);
   pool_t *pool = start(0, host_url, NULL);
   struct getter getter = {.keeps = true};
   getter_queue(&getter, pool, -1);
   struct sought one;
   wait_until((one = member_of(host_url, "one"), one.wants == 1 && one.share == 0));
-  assert_int_equal(kill(child, SIGKILL), 0);
-  pool_lease_t lease = getter_end(&getter);
+  assert_int_equal(kill(child.process, SIGKILL), 0);
+  pool_lease_t lease = getter_end(&getter); /* though nobody has waited for the child */
   assert_true(lease > 0);
-  assert_int_equal(waitpid(child, NULL, 0), child);
+  child_end(child);
   assert_int_equal(pool_put(lease), 0);
   fake_finish(&servers[0], pool);
 }
@@ -828,34 +870,14 @@ static void test_budget__budgets_that_begin_at_one_moment_make_one_ledger(void *
 }
 
 /* A process that has the lock of the ledger and does not go on. */
-static pid_t fork_holder(void)
+static void hold_lock(int line)
 {
-  int ends[2];
-  char said;
-  assert_int_equal(pipe(ends), 0);
-  pid_t child = fork();
-  if (child == 0) {
-    struct board_place place = {.is_host = true};
-    struct board *board;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    snprintf(place.name, sizeof place.name, "%s", strstr(host_file, "test-"));
-    must(board_open(&place, &board, NULL) == 0 && board_lock(board, POOL_NO_DEADLINE, NULL) == 0);
-    must(write(ends[1], "!", 1) == 1);
-    for (;;)
-      pause();
-  }
-  assert_int_equal(read(ends[0], &said, 1), 1);
-  close(ends[0]);
-  close(ends[1]);
-  return child;
-}
-
-/* Ends it, so that the ledger can be locked again. */
-static void end_holder(pid_t holder)
-{
-  int status;
-  assert_int_equal(kill(holder, SIGKILL), 0);
-  assert_int_equal(waitpid(holder, &status, 0), holder);
+  struct board_place place = {.is_host = true};
+  struct board *board;
+  snprintf(place.name, sizeof place.name, "%s", strstr(host_file, "test-"));
+  must(board_open(&place, &board, NULL) == 0 && board_lock(board, POOL_NO_DEADLINE, NULL) == 0);
+  child_say(line);
+  stay();
 }
 
 static void test_budget__a_goodbye_is_said_again_where_the_ledger_could_not_be_locked(void **state)
@@ -866,11 +888,11 @@ static void test_budget__a_goodbye_is_said_again_where_the_ledger_could_not_be_l
   wait_until(stats_of(two).budget_limit == 6);
   pool_t *one = start(0, host_url, NULL); /* the newest is asked first */
   leases_get(one, leases, 6);
-  pid_t holder = fork_holder();
+  struct child holder = child_start(hold_lock);
   leases_put(leases, 6);
   fake_finish(&servers[0], one);
   assert_int_equal(pool_get_for(two, 3000), POOL_E_TIMEOUT);
-  end_holder(holder);
+  child_end(holder);
   leases_get(two, leases, 6);
   leases_put(leases, 6);
   assert_int_equal(sums_of(host_url).members, 1);
@@ -899,10 +921,10 @@ static void test_budget__a_key_rests_when_the_ledger_has_heard_of_it(void **stat
   assert_int_equal(pool_get_for(two, 20), POOL_E_TIMEOUT); /* so the ledger is told at once what is wanted no more */
   leases_put(leases + 3, 3);
   wait_until(sums_of(host_url).wants == 3);
-  pid_t holder = fork_holder();
+  struct child holder = child_start(hold_lock);
   assert_true(pool_flush(one) >= 0);
   assert_int_equal(pool_get_for(two, 3000), POOL_E_TIMEOUT);
-  end_holder(holder);
+  child_end(holder);
   leases_get(two, leases + 3, 3);
   leases_put(leases, 6);
   pool_free(one);
@@ -912,43 +934,30 @@ static void test_budget__a_key_rests_when_the_ledger_has_heard_of_it(void **stat
 }
 
 /* A process with a seat at the ledger, which it leaves while the ledger cannot be locked. */
-static pid_t fork_leaver(int ends[2])
+static void leave_when_told(int line)
 {
-  char said;
-  assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-  pid_t child = fork();
-  if (child == 0) {
-    void *ledger;
-    pool_budget_place_t place = {.size = sizeof place, .name = strstr(host_file, "test-"), .limit = 6};
-    pool_budget_ask_t ask = {.size = sizeof ask, .member = 1, .since_ns = -1, .wants = 6, .weight = 1};
-    pool_budget_answer_t answer = {.size = sizeof answer};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ask.who = "host\0001\0c\0one";
-    ask.who_size = sizeof "host\0001\0c\0one";
-    must(local_host.open(&place, &ledger, NULL) == 0);
-    must(local_host.sync(ledger, &ask, &answer, POOL_NO_DEADLINE, NULL) == 0 && answer.granted == 6);
-    must(write(ends[1], "!", 1) == 1 && read(ends[1], &said, 1) == 1);
-    local_host.close(ledger);
-    _exit(0);
-  }
-  assert_int_equal(read(ends[0], &said, 1), 1);
-  return child;
+  void *ledger;
+  pool_budget_place_t place = {.size = sizeof place, .name = strstr(host_file, "test-"), .limit = 6};
+  must(local_host.open(&place, &ledger, NULL) == 0);
+  must(ask_for(&local_host, ledger, 1, 6).granted == 6);
+  child_say(line);
+  child_hear(line);
+  local_host.close(ledger);
 }
 
 static void test_budget__a_seat_comes_back_that_could_not_be_left(void **state)
 {
   (void)state;
-  int ends[2], status;
-  pid_t leaver = fork_leaver(ends), holder = fork_holder();
-  assert_int_equal(write(ends[0], "!", 1), 1);
-  assert_int_equal(waitpid(leaver, &status, 0), leaver);
+  int status;
+  struct child leaver = child_start(leave_when_told), holder = child_start(hold_lock);
+  child_say(leaver.line);
+  assert_int_equal(waitpid(leaver.process, &status, 0), leaver.process);
   assert_int_equal(status, 0);
-  end_holder(holder);
+  child_end(holder);
   pool_t *pool = start(0, host_url, NULL);
   assert_int_equal(pool_put(pool_get_for(pool, 30000)), 0);
   fake_finish(&servers[0], pool);
-  close(ends[0]);
-  close(ends[1]);
+  close(leaver.line);
 }
 
 int main(void)
