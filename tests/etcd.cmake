@@ -26,3 +26,8 @@ target_link_libraries(budget_etcd_memory_test PRIVATE pool_test_support pool_tes
                       PkgConfig::libcurl)
 add_test(NAME budget.etcd.memory COMMAND budget_etcd_memory_test)
 set_tests_properties(budget.etcd.memory PROPERTIES LABELS drivers TIMEOUT 120)
+
+add_executable(budget_etcd_exit_test budget/etcd_exit_test.c $<TARGET_OBJECTS:pool_budget_etcd>)
+target_link_libraries(budget_etcd_exit_test PRIVATE pool_driver_wire pool pool_warnings PkgConfig::jansson PkgConfig::libcurl)
+add_test(NAME budget.etcd.exit COMMAND budget_etcd_exit_test)
+set_tests_properties(budget.etcd.exit PROPERTIES LABELS drivers TIMEOUT 120)

@@ -13,6 +13,7 @@
 #include "support/deadline.h"
 #include "support/disconnect.h"
 #include "support/failure.h"
+#include "support/openssl.h"
 
 #define SOCKETS ((int)(sizeof((struct http *)0)->sockets / sizeof(int)))
 
@@ -53,6 +54,7 @@ void http_forget(struct http *http)
 
 static void begin_curl(void)
 {
+  openssl_outlive_exit();
   curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
