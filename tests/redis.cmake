@@ -34,4 +34,12 @@ if(TARGET pool_budget_redis)
   add_test(NAME budget.redis COMMAND budget_redis_test)
   set_tests_properties(budget.redis PROPERTIES LABELS drivers TIMEOUT 300
                        ENVIRONMENT "POOL_DRIVER_PATH=${POOL_DRIVER_BUILD_FOLDER}")
+
+  # The engine's own objects, with allocations that fail.
+  add_executable(budget_redis_memory_test budget/redis_memory_test.c drivers/redis_server.c drivers/server.c
+                                          $<TARGET_OBJECTS:pool_budget_redis>)
+  target_link_libraries(budget_redis_memory_test PRIVATE pool_test_support pool_test_memory pool_driver_wire pool
+                                                         PkgConfig::hiredis)
+  add_test(NAME budget.redis.memory COMMAND budget_redis_memory_test)
+  set_tests_properties(budget.redis.memory PROPERTIES LABELS drivers TIMEOUT 300)
 endif()
