@@ -139,18 +139,18 @@ static void add_member(struct script_words *words, struct numbers *numbers, uint
 
 #define MOST_MS (INT64_MAX / 4000000) /* with the time now they are still a moment */
 
-static bool is_number(const redisReply *number, int64_t most)
+static bool is_number(const redisReply *number, int64_t least, int64_t most)
 {
-  return number->type == REDIS_REPLY_INTEGER && number->integer >= 0 && number->integer <= most;
+  return number->type == REDIS_REPLY_INTEGER && number->integer >= least && number->integer <= most;
 }
 
-/* An epoch, three times, and counts. */
+/* An epoch, three times, of which none is none, and counts. */
 static bool is_answer(const redisReply *reply)
 {
   if (reply->elements != 9)
     return false;
   for (size_t i = 1; i < reply->elements; i++)
-    if (!is_number(reply->element[i], i <= 3 ? MOST_MS : INT32_MAX))
+    if (!is_number(reply->element[i], i <= 3 ? 1 : 0, i <= 3 ? MOST_MS : INT32_MAX))
       return false;
   return reply->element[0]->type == REDIS_REPLY_STRING;
 }

@@ -685,15 +685,18 @@ static void lie_to_all(struct impostor *impostor, int connection)
 #define LEAST ":-9223372036854775808\r\n"
 #define MOST  ":9223372036854775807\r\n"
 #define ZERO  ":0\r\n"
+#define ONE   ":1\r\n"
 #define EPOCH "*9\r\n$1\r\n1\r\n"
 
 static void test_budget_redis__an_answer_without_sense_is_none(void **state)
 {
-  static const char *const answers[] = {EPOCH MOST ZERO ZERO ZERO ZERO ZERO ZERO ZERO,
-                                        EPOCH ZERO LEAST ZERO ZERO ZERO ZERO ZERO ZERO,
-                                        EPOCH ZERO ZERO MOST ZERO ZERO ZERO ZERO ZERO,
-                                        EPOCH ZERO ZERO ZERO ":4294967297\r\n" ZERO ZERO ZERO ZERO,
-                                        EPOCH ZERO ZERO ZERO ZERO ZERO LEAST ZERO ZERO};
+  static const char *const answers[] = {EPOCH MOST ONE ONE ZERO ZERO ONE ZERO ZERO,
+                                        EPOCH ONE LEAST ONE ZERO ZERO ONE ZERO ZERO,
+                                        EPOCH ONE ONE MOST ZERO ZERO ONE ZERO ZERO,
+                                        EPOCH ONE ONE ONE ":4294967297\r\n" ZERO ONE ZERO ZERO,
+                                        EPOCH ONE ONE ONE ZERO ZERO LEAST ZERO ZERO,
+                                        /* Members would ask without a pause. */
+                                        EPOCH ONE ONE ZERO ZERO ZERO ONE ZERO ZERO};
   (void)state;
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     char url[URL_SIZE];
