@@ -327,7 +327,7 @@ static void find_level(struct ledger *ledger, int64_t now)
 static void note_floor(struct ledger *ledger, struct ledger_member *member, int32_t floor)
 {
   ledger->floors -= member->floor;
-  member->floor = least(floor, ledger->limit - ledger->floors);
+  member->floor = least(floor, latest(ledger->limit - ledger->floors, 0));
   ledger->floors += member->floor;
 }
 

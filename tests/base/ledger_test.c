@@ -442,6 +442,20 @@ static void test_ledger__a_name_that_is_too_long_is_cut(void **state)
   assert_memory_equal(member->who, text, LEDGER_TEXT);
 }
 
+/* What is kept as a text others may have written. */
+static void test_ledger__floors_above_the_limit_leave_none_for_others(void **state)
+{
+  (void)state;
+  struct ledger_answer answer;
+  begin(10, false, &of_process);
+  say(1, 0, 1);
+  place_of(1)->floor = INT32_MAX;
+  ledger->floors = 3 * (int64_t)INT32_MAX;
+  asks[2].floor = 3;
+  ledger_sync(ledger, place_of(2), &asks[2], now, &answer);
+  assert_int_equal(place_of(2)->floor, 0);
+}
+
 /* ---- places ---- */
 
 static void test_ledger__places_are_used_again_and_end(void **state)
@@ -1088,6 +1102,7 @@ int main(void)
       cmocka_unit_test(test_ledger__the_largest_numbers_everywhere_overflow_nothing),
       cmocka_unit_test(test_ledger__a_limit_of_nothing_grants_nothing),
       cmocka_unit_test(test_ledger__a_name_that_is_too_long_is_cut),
+      cmocka_unit_test(test_ledger__floors_above_the_limit_leave_none_for_others),
       cmocka_unit_test(test_ledger__places_are_used_again_and_end),
       cmocka_unit_test(test_ledger__those_that_leave_at_once_have_the_level_found_once),
       cmocka_unit_test(test_ledger__where_nobody_lacks_no_level_is_due_for_those_that_leave),
