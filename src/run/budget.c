@@ -106,9 +106,9 @@ bool budget_has_members(const struct budget *budget)
 
 void budget_wake_locked(struct budget *budget)
 {
-  budget->woken = true;
-  if (budget->ledger)
+  if (budget->ledger && !budget->woken)
     budget->engine.wake(budget->ledger);
+  budget->woken = true;
   if (!budget->runs && budget_has_members(budget))
     budget->runs = thread_detach(budget->main, budget) == 0; /* else those that wait try again */
 }

@@ -37,15 +37,15 @@ struct budget {
   pool_budget_engine_t engine;
   struct budget_place place;
   struct budget *next;
-  struct member *members; /* that have or want something, or stay members in any case */
+  struct member *members;     /* that have or want something, or stay members in any case */
   struct member *next_looked; /* of those: the next that the thread looks at; NULL: the first */
-  struct member *resting; /* keyed pools that have and want nothing: the ledger does not know them */
+  struct member *resting;     /* keyed pools that have and want nothing: the ledger does not know them */
   budget_main_fn *main;
   budget_rouse_fn *rouse;
   void *ledger;                 /* NULL: to be opened by the thread */
   int32_t users;                /* members, and those that are about to become one */
   bool runs;                    /* it has a thread */
-  bool woken;                   /* before the thread had a ledger */
+  bool woken;                   /* since the thread last rested: it looks again before it sleeps */
   bool cut_off;                 /* the ledger did not answer last */
   int64_t terms_end_ns;         /* no term of a member ends later */
   int64_t retry_ns, backoff_ns; /* it is asked again at a moment, and after a failure so much later */

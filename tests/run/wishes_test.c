@@ -34,12 +34,21 @@ static int sync_late(void *ledger, const pool_budget_ask_t *ask, pool_budget_ans
   return local_process.sync(ledger, ask, answer, POOL_NO_DEADLINE, error);
 }
 
+static _Atomic int64_t wakes;
+
+static void count_wake(void *ledger)
+{
+  wakes++;
+  local_process.wake(ledger);
+}
+
 static void join(pool_t *pool)
 {
   static char url[] = "process:wishes?limit=1000";
   const struct budget_place place = {.url = url, .key = sizeof "process:wishes" - 1, .name = "wishes", .limit = 1000};
   pool_budget_engine_t engine = local_process;
   engine.sync = sync_late;
+  engine.wake = count_wake;
   assert_int_equal(membership_join(pool, &place, &engine), 0);
 }
 
@@ -60,8 +69,10 @@ static void test_wishes__a_burst_costs_a_few_looks_at_each_pool(void **state)
   gate_set(&answers, false);
   assert_int_equal(pool_get_for(pools[0], 0), POOL_E_TIMEOUT); /* its wish stays */
   wait_until(gate_waiting(&answers) == 1);
+  int64_t woken = wakes;
   for (int i = 1; i < POOLS; i++)
     assert_int_equal(pool_get_for(pools[i], 0), POOL_E_TIMEOUT);
+  assert_true(wakes - woken <= 1); /* its thread is up */
   int64_t before = looks;
   gate_set(&answers, true);
   for (int i = 0; i < POOLS; i++)
