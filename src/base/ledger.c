@@ -433,6 +433,12 @@ static bool tell_others(struct ledger *ledger, int64_t now)
   }
 }
 
+static void tell_of_free(struct ledger *ledger, int64_t now)
+{
+  if (!ledger->learns)
+    tell_others(ledger, now);
+}
+
 /* What becomes free is told at once, unless many are leaving. */
 void ledger_leave(struct ledger *ledger, struct ledger_member *member, int64_t now)
 {
@@ -440,8 +446,7 @@ void ledger_leave(struct ledger *ledger, struct ledger_member *member, int64_t n
   remove_member(ledger, member);
   if (moment >= ledger->level_due_ns - ledger->manners.pause_ns)
     find_level(ledger, moment);
-  if (!ledger->learns)
-    tell_others(ledger, moment);
+  tell_of_free(ledger, moment);
 }
 
 int64_t ledger_due(const struct ledger *ledger)
@@ -453,8 +458,7 @@ void ledger_settle(struct ledger *ledger, int64_t now)
 {
   int64_t moment = hear(ledger, now);
   find_level(ledger, moment);
-  if (!ledger->learns)
-    tell_others(ledger, moment);
+  tell_of_free(ledger, moment);
 }
 
 static bool is_sound(const struct ledger_member *member)

@@ -474,6 +474,9 @@ static void test_budget__a_pool_for_which_there_is_no_place_is_told_and_the_othe
   assert_int_equal(stats_of(two).budget_cut_off, 1);
   leases_get(one, leases + 1, 3);
   assert_int_equal(stats_of(one).budget_cut_off, 0);
+  int64_t asked = stats_of(one).budget_asked, again = stats_of(two).budget_asked + 2;
+  wait_until(stats_of(two).budget_asked >= again);
+  assert_int_equal(stats_of(one).budget_asked, asked);
   leases_put(leases, 4);
   assert_int_equal(local_process.leave(ledger, 1, POOL_NO_DEADLINE, NULL), 0);
   pool_lease_t lease = pool_get_for(two, -1); /* it is asked again */
