@@ -9,8 +9,6 @@
 #include "decide/attention.h"
 #include "decide/step.h"
 
-#define UNHEARD_NS INT64_C(1000000000)
-
 static int32_t least(int32_t a, int32_t b)
 {
   return a < b ? a : b;
@@ -82,7 +80,7 @@ void allowance_ask(struct pool *pool, bool passing, struct step *step)
 
 int64_t allowance_again_at(const struct pool *pool, int64_t now)
 {
-  return pool->allowance.asked ? now + UNHEARD_NS : 0;
+  return pool->allowance.asked ? now + ALLOWANCE_AGAIN_NS : 0;
 }
 
 void allowance_note_free(struct pool *pool, struct step *step)

@@ -16,6 +16,9 @@
 
 struct step;
 
+/* After so long a wish is said again, for the budget may have had no thread to hear it. */
+#define ALLOWANCE_AGAIN_NS INT64_C(1000000000)
+
 /* What a pool would have, and what of it. */
 struct demand {
   int32_t open;     /* places taken */
@@ -44,7 +47,7 @@ bool allowance_has_place(struct pool *pool);
    `passing`: by a get that does not wait for it. */
 void allowance_ask(struct pool *pool, bool passing, struct step *step);
 
-/* When a waiter is to ask again, for the budget may have had no thread to hear its wish; 0: never. */
+/* When a waiter whose wish nobody has heard yet is to look again; 0: never. */
 int64_t allowance_again_at(const struct pool *pool, int64_t now);
 
 /* A place became free: if others lack a permit, or the pool is closed, the budget is to know. */

@@ -223,8 +223,11 @@ bool membership_is_cut_off(struct pool *pool)
 bool membership_await(struct pool *pool, uint32_t *seen, int64_t deadline_ns)
 {
   struct member *member = member_of(pool);
-  while (member && atomic_load(&member->settled) == *seen && clock_now() < deadline_ns)
-    park_wait(&member->settled, *seen, deadline_ns);
+  while (member && atomic_load(&member->settled) == *seen && clock_now() < deadline_ns) {
+    int64_t again_ns = clock_now() + ALLOWANCE_AGAIN_NS;
+    park_wait(&member->settled, *seen, again_ns < deadline_ns ? again_ns : deadline_ns);
+    budget_wake(pool->allowance.budget, pool); /* which may have had no thread */
+  }
   uint32_t now = member ? atomic_load(&member->settled) : *seen;
   bool changed = now != *seen;
   *seen = now;

@@ -173,6 +173,33 @@ static void test_thread__a_get_that_waits_for_a_budget_is_heard_once_its_thread_
   fake_finish(&fake, pool);
 }
 
+static void *make_filled(void *fake)
+{
+  pool_config_t config = settings();
+  config.budget = "process:unfilled?limit=4";
+  config.initial = 1;
+  config.get_timeout_ms = -1;
+  return fake_pool(fake, &config, NULL);
+}
+
+static void test_thread__a_new_pool_waits_for_a_budget_until_its_thread_can_be_had(void **state)
+{
+  (void)state;
+  struct fake fake;
+  pthread_t maker;
+  void *pool;
+  fake_init(&fake);
+  gate_set(&thread_beginning, false);
+  threads_start(&maker, 1, make_filled, &fake);
+  gate_set(&thread_beginning, true);
+  wait_until(virtual_sleepers() == 1);
+  no_threads = false;
+  virtual_advance(SECOND);
+  wait_until(fake.opened == 1);
+  assert_int_equal(pthread_join(maker, &pool), 0);
+  fake_finish(&fake, pool);
+}
+
 static void test_thread__without_openers_gets_open_themselves(void **state)
 {
   (void)state;
@@ -313,6 +340,7 @@ int main(void)
       cmocka_unit_test(test_thread__is_told_again_after_it_was_there),
       cmocka_unit_test(test_thread__a_budget_is_asked_once_its_thread_can_be_had),
       cmocka_unit_test(test_thread__a_get_that_waits_for_a_budget_is_heard_once_its_thread_can_be_had),
+      cmocka_unit_test(test_thread__a_new_pool_waits_for_a_budget_until_its_thread_can_be_had),
       cmocka_unit_test(test_thread__without_openers_gets_open_themselves),
       cmocka_unit_test(test_thread__an_asynchronous_get_is_refused_and_the_next_tries_again),
       cmocka_unit_test(test_thread__faults_are_not_blocked_but_all_other_signals),
