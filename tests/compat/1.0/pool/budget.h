@@ -79,8 +79,8 @@ typedef int pool_budget_seen_fn(void *user, const pool_budget_member_t *member);
  * Blocks: while the ledger is being reached, up to five seconds.  Ownership: given back with pool_budget_close().
  * Threads: any.  From a callback: yes.
  * Errors: POOL_E_INVALID (no URL of a budget; the message says what is wrong), POOL_E_DRIVER (the part of the library
- * for this scheme is not installed), POOL_E_OPEN (the ledger cannot be reached), POOL_E_NOMEM, POOL_E_SYSTEM.
- * Since 0.1.  Idea: the capacity leases of YouTube's doorman.
+ * for this scheme is not installed), POOL_E_OPEN (the ledger cannot be reached), POOL_E_UNSUPPORTED (host: on another
+ * system than Linux), POOL_E_NOMEM, POOL_E_SYSTEM.  Since 0.1.  Idea: the capacity leases of YouTube's doorman.
  */
 POOL_API int pool_budget_open(const char *url, pool_budget_t **budget, pool_error_t *error);
 
@@ -88,7 +88,8 @@ POOL_API int pool_budget_open(const char *url, pool_budget_t **budget, pool_erro
  * Reads what the ledger has in all.
  *
  * Blocks: for an answer of the ledger, up to five seconds.  Threads: one at a time for one budget.  From a callback:
- * yes. Errors: POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD, POOL_E_OPEN (the ledger cannot be reached).  Since 0.1.
+ * yes. Errors: POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD, POOL_E_OPEN (the ledger cannot be reached), POOL_E_NOMEM,
+ * POOL_E_SYSTEM.  Since 0.1.
  *
  * @param stats begins as POOL_BUDGET_STATS_INIT
  */
@@ -98,8 +99,8 @@ POOL_API int pool_budget_stats(pool_budget_t *budget, pool_budget_stats_t *stats
  * Lists the members, those first that have waited longest for a permit.
  *
  * Blocks: for an answer of the ledger, up to five seconds.  Threads: one at a time for one budget.  From a callback:
- * yes. Returns how many were told; or what `seen` returned, if not 0; or POOL_E_INVALID, POOL_E_OPEN, POOL_E_NOMEM.
- * Since 0.1.
+ * yes. Returns how many were told; or what `seen` returned, if not 0; or POOL_E_INVALID, POOL_E_OPEN, POOL_E_NOMEM,
+ * POOL_E_SYSTEM.  Since 0.1.
  */
 POOL_API int pool_budget_members(pool_budget_t *budget, pool_budget_seen_fn *seen, void *user, pool_error_t *error);
 
@@ -114,8 +115,8 @@ POOL_API void pool_budget_close(pool_budget_t *budget);
  * Says in which language this process is written, for the lists of members.  Bindings call it when they are loaded; the
  * first to do so is heard.
  *
- * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_INVALID (it is NULL, or longer than 15 bytes).
- * Since 0.1.
+ * Blocks: no.  Threads: any.  From a callback: yes.  Errors: POOL_E_INVALID (it is NULL, empty, or longer than 15
+ * bytes).  Since 0.1.
  */
 POOL_API int pool_budget_language(const char *language);
 
@@ -173,7 +174,8 @@ typedef struct {
   const char *needs; /**< what it works with, and of which version: "hiredis 1.1.0" */
   /** Understands a place, without connecting to it. */
   int (*open)(const pool_budget_place_t *place, void **ledger, pool_error_t *error);
-  /** One round trip.  It connects where that is needed. */
+  /** One round trip.  It connects where that is needed.  POOL_E_OVERLOAD: there is no place for this member; all others
+      go on. */
   int (*sync)(void *ledger, const pool_budget_ask_t *ask, pool_budget_answer_t *answer, int64_t deadline_ns,
               pool_error_t *error);
   /** A member leaves: what it was granted is free. */

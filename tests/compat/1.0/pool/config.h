@@ -182,11 +182,12 @@ POOL_API int pool_config_init(pool_config_t *config, size_t size);
  * get_timeout_ms.  A choice is one of its names, "shed" for queue, "true" for paused, or the number of one.  What must
  * fit to other settings is seen by pool_config_check() and when the pool is made.
  *
- * Blocks: no.  Ownership: the text of `name` is not copied; it must stay until the pool is made.  Threads: any, one at
- * a time for one struct.  From a callback: yes. Errors: POOL_E_INVALID: config, name or text is NULL; or there is no
- * such setting: the message has the name that is nearly right, if there is one; or the text is no value of the setting:
- * the message says what it may be. POOL_E_NEWER: event_mask has bits that this library does not know.  POOL_E_SIZE,
- * POOL_E_WILD: of the struct, which may also be of a release before the setting.  Nothing was changed then.  Since 0.1.
+ * Blocks: no.  Ownership: a text, of `name` or `budget`, is not copied; it must stay until the pool is made.
+ * Threads: any, one at a time for one struct.  From a callback: yes.  Errors: POOL_E_INVALID: config, name or text is
+ * NULL; or there is no such setting: the message has the name that is nearly right, if there is one; or the text is no
+ * value of the setting: the message says what it may be.  POOL_E_NEWER: event_mask has bits that this library does not
+ * know.  POOL_E_SIZE, POOL_E_WILD: of the struct, which may also be of a release before the setting.  Nothing was
+ * changed then.  Since 0.1.
  *
  * @param name as the member is called
  */

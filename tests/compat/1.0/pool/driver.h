@@ -64,8 +64,8 @@ typedef int pool_driver_seen_fn(void *user, const pool_driver_info_t *driver);
  * context (the vtable's release frees it); without a pool, call vtable->release(context).
  *
  * Blocks: while the shared object is being loaded.  Threads: any.  From a callback: yes.
- * Errors: POOL_E_DRIVER (the message begins with what was tried), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD, and the
- * driver's own. Since 0.1.  Idea: the driver manager of Apache Arrow ADBC.
+ * Errors: POOL_E_DRIVER (the message ends with what was tried), POOL_E_INVALID, POOL_E_SIZE, POOL_E_WILD, POOL_E_NOMEM,
+ * and the driver's own.  Since 0.1.  Idea: the driver manager of Apache Arrow ADBC.
  *
  * @param name    letters, digits, '-' and '_'
  * @param address in the driver's own notation
@@ -122,7 +122,8 @@ POOL_API int pool_open_with(const pool_config_t *config, const char *url, pool_t
  * Blocks: while the driver is being loaded.  Ownership: as pool_driver_prepare().  A name of the pool that the URL sets
  * is not in *config, because it would have no owner.  The text of a budget that the URL sets is the library's, and stays
  * as long as the process.  Threads: any.  From a callback: yes.
- * Errors: those of pool_open() but for the ones of pool_create().  Since 0.1.
+ * Errors: POOL_E_INVALID, POOL_E_DRIVER and the driver's own, as pool_open(); of the structs POOL_E_SIZE, POOL_E_WILD,
+ * POOL_E_NEWER; POOL_E_NOMEM.  Since 0.1.
  *
  * @param config begins as POOL_CONFIG_INIT, or NULL: the settings of the URL are checked and then forgotten
  * @param vtable begins as POOL_VTABLE_INIT

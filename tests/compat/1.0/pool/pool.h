@@ -78,8 +78,8 @@ typedef void pool_done_fn(void *user, int32_t code, pool_bytes_t reply);
  * A program without a release calls pool_close(pool, -1), which returns 0 when no callback of the vtable will follow,
  * then pool_free(). The pool is given back with pool_free(). Threads: any.  From a callback: yes. Errors:
  * POOL_E_INVALID (message names the setting), POOL_E_VTABLE, POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER; of an initial
- * connection POOL_E_OPEN, POOL_E_TIMEOUT; of a budget POOL_E_DRIVER; POOL_E_NOMEM.  Since 0.1.  Idea: NewChannelPool of
- * the Go packages fatih/pool and maxatome/pool.
+ * connection POOL_E_OPEN, POOL_E_TIMEOUT; of a budget POOL_E_DRIVER; POOL_E_NOMEM; POOL_E_SYSTEM (forks cannot be
+ * watched).  Since 0.1.  Idea: NewChannelPool of the Go packages fatih/pool and maxatome/pool.
  *
  * @param config  settings, or NULL for the defaults
  * @param vtable  the callbacks

@@ -191,7 +191,8 @@ typedef struct {
  *
  * Blocks: no.  Threads: any.  From a callback: yes.
  * Errors: POOL_E_INVALID (message names the setting), POOL_E_SIZE, POOL_E_WILD, POOL_E_NEWER (also: a bit of
- * `abilities` that this version does not know), of a budget POOL_E_DRIVER; POOL_E_NOMEM. Freed with pool_free().  Since 0.1.
+ * `abilities` that this version does not know), of a budget POOL_E_DRIVER; POOL_E_NOMEM, POOL_E_SYSTEM. Freed with
+ * pool_free().  Since 0.1.
  *
  * @param abilities POOL_STEP_*, or 0
  */
