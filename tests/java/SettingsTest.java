@@ -85,8 +85,10 @@ class SettingsTest {
   }
 
   @Test
-  void namesAreAnyText() throws Exception {
-    for (String name : new String[] {"", "x".repeat(1000), "ä".repeat(100), "🎈".repeat(30), "a\0b", "\ud800"}) {
+  void namesAreAnyTextWithoutAZero() throws Exception {
+    var refusal = assertThrows(IllegalArgumentException.class, () -> fakes.builder().name("a\0b"));
+    assertEquals("setting name contains a zero character", refusal.getMessage());
+    for (String name : new String[] {"", "x".repeat(1000), "ä".repeat(100), "🎈".repeat(30), "\ud800"}) {
       try (var pool = fakes.builder().name(name).build()) {
         assertNotNull(pool.report(Format.JSON));
         pool.get().close();
