@@ -388,9 +388,13 @@ static void test_group_step__the_program_hears_which_pool_has_to_close_and_which
   pool_step_t step = POOL_STEP_INIT;
   assert_int_equal(pool_step_end(get(one), &step), 0);
   assert_int_equal(pool_event_fd(one), POOL_E_UNSUPPORTED);
+  struct pollfd look = {.fd = pool_group_event_fd(group), .events = POLLIN};
+  for (uint64_t rings; poll(&look, 1, 0) == 1;) /* of what was before */
+    assert_int_equal(read(look.fd, &rings, sizeof rings), sizeof rings);
   assert_int_equal(pool_step_begin(two, -1, 0, &step), 0);
   int64_t ticket = step.ticket;
   assert_true(ticket > 0);
+  assert_int_equal(poll(&look, 1, (int)(LONG_NS / 1000000)), 1);
   do { /* it need not be idle any more: only the program can close it */
     await_news_of(group, one, POOL_GROUP_STEERED);
     close_all(one);
