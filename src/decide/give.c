@@ -137,7 +137,7 @@ void give_finish(struct slot *slot, struct step *step)
   uint64_t word = slot_word(slot);
   if (word & DOOMED) {
     dismiss(slot, dismiss_reason(slot), step);
-    queue_hope_less(pool, step);
+    give_serve(pool, slot, word, step); /* calls may be under way, and the last of them has the slot then */
   } else if (attention_closed(pool))
     dismiss(slot, POOL_REASON_CLOSED, step);
   else if (!pool->can_reset)

@@ -7,7 +7,6 @@
 #include "decide/dismiss.h"
 #include "decide/give.h"
 #include "decide/pool.h"
-#include "decide/queue.h"
 #include "decide/step.h"
 #include "decide/suspect.h"
 
@@ -24,5 +23,5 @@ void hold_end(struct slot *slot, bool broken, struct step *step)
   else if (broken && state_of(word) == IDLE)
     dismiss_idle(slot, word, dismiss_reason(slot), step);
   if (broken && !last)
-    queue_hope_less(pool, step);
+    give_serve(pool, slot, word, step); /* what held the pool for this call is gone (I5) */
 }

@@ -154,7 +154,7 @@ static void test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_f
   }
 }
 
-/* ---- a put or a mark that is late ---- */
+/* ---- a put, a mark or the end of a call that is late ---- */
 
 static void *put(void *lease)
 {
@@ -165,6 +165,28 @@ static void *put(void *lease)
 static void *mark(void *lease)
 {
   must(pool_mark_unusable(*(pool_lease_t *)lease) == 0);
+  return NULL;
+}
+
+static pool_call_t *under_way;
+
+static int keep_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
+{
+  (void)context, (void)conn, (void)method, (void)args;
+  under_way = call;
+  return 0;
+}
+
+static void hear_nothing(void *user, int32_t code, pool_bytes_t reply)
+{
+  (void)user, (void)code;
+  pool_bytes_free(&reply);
+}
+
+static void *break_call(void *lease)
+{
+  (void)lease;
+  must(pool_call_done(under_way, POOL_E_BROKEN, (pool_bytes_t){NULL, 0}) == 0);
   return NULL;
 }
 
@@ -195,6 +217,7 @@ static pthread_t hold_up(void *(*does)(void *), pool_t *pool, pool_lease_t *leas
   *lease = second_lease(pool);
   *ticket = pool_get_async(pool, 60000, note_end, ended);
   assert_true(*lease > 0 && *ticket > 0);
+  assert_true(does != break_call || pool_go(*lease, "m", (pool_bytes_t){NULL, 0}, hear_nothing, NULL) > 0);
   held_up.main = pthread_self();
   held_up.left = 1;
   gate_init(&held_up.gate, false);
@@ -231,9 +254,10 @@ static void come_to_another_pool(void *(*does)(void *))
   _Atomic int ended = 0;
   pool_view_t view = POOL_VIEW_INIT;
   pool_step_t step = POOL_STEP_INIT;
-  pool_t *pool = fake_start(&fake, BY_HAND(.config.max_open = 1));
+  pool_t *pool = fake_start(
+      &fake, BY_HAND(.config.max_open = 1, .vtable.go = keep_call, .vtable.flags = POOL_VTABLE_MULTIPLEXED));
   pthread_t thread = hold_up(does, pool, &lease, &ticket, &ended);
-  if (does == mark)
+  if (does != put)
     assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_cancel(ticket), 0);
   pool_maintain(pool);
@@ -267,6 +291,12 @@ static void test_late__a_mark_that_comes_to_another_pool_tells_nobody_of_it(void
   come_to_another_pool(mark);
 }
 
+static void test_late__a_call_that_breaks_and_comes_to_another_pool_tells_nobody_of_it(void **state)
+{
+  (void)state;
+  come_to_another_pool(break_call);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -275,6 +305,7 @@ int main(void)
       cmocka_unit_test(test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_for_the_next),
       cmocka_unit_test(test_late__a_put_that_comes_to_another_pool_tells_nobody_of_it),
       cmocka_unit_test(test_late__a_mark_that_comes_to_another_pool_tells_nobody_of_it),
+      cmocka_unit_test(test_late__a_call_that_breaks_and_comes_to_another_pool_tells_nobody_of_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
