@@ -226,7 +226,8 @@ bool membership_await(struct pool *pool, uint32_t *seen, int64_t deadline_ns)
   while (member && atomic_load(&member->settled) == *seen && clock_now() < deadline_ns) {
     int64_t again_ns = clock_now() + ALLOWANCE_AGAIN_NS;
     park_wait(&member->settled, *seen, again_ns < deadline_ns ? again_ns : deadline_ns);
-    budget_wake(pool->allowance.budget, pool); /* which may have had no thread */
+    if (atomic_load(&member->settled) == *seen)
+      budget_wake(pool->allowance.budget, pool); /* which may have had no thread */
   }
   uint32_t now = member ? atomic_load(&member->settled) : *seen;
   bool changed = now != *seen;

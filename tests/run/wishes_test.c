@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What many pools of one budget cost that wish for something at once: the looks of the budget's thread at its members.
- */
+/* What pools cost that wish for something of a budget: the looks of its thread at its members, and how often it is
+   woken. */
 #include "support.h"
 
 #include <pool/budget.h>
@@ -40,6 +40,27 @@ static void count_wake(void *ledger)
 {
   wakes++;
   local_process.wake(ledger);
+}
+
+/* A thread of the test that waits for the answer, and how often it has woken the budget's thread. */
+static _Thread_local bool awaits;
+static _Atomic int sleeps, awaited_wakes;
+
+void __real_park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns);
+void __wrap_park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns);
+void __real_budget_wake(struct budget *budget, struct pool *pool);
+void __wrap_budget_wake(struct budget *budget, struct pool *pool);
+
+void __wrap_park_wait(_Atomic uint32_t *word, uint32_t seen, int64_t deadline_ns)
+{
+  sleeps += awaits;
+  __real_park_wait(word, seen, deadline_ns);
+}
+
+void __wrap_budget_wake(struct budget *budget, struct pool *pool)
+{
+  awaited_wakes += awaits;
+  __real_budget_wake(budget, pool);
 }
 
 static void join(pool_t *pool)
@@ -83,8 +104,35 @@ static void test_wishes__a_burst_costs_a_few_looks_at_each_pool(void **state)
     pool_free(pools[i]);
 }
 
+static void *await(void *pool)
+{
+  uint32_t seen = 0;
+  awaits = true;
+  must(membership_await(pool, &seen, now_ns() + LONG_NS) && seen == 1);
+  return NULL;
+}
+
+static void test_wishes__an_answer_that_has_come_is_not_asked_for_again(void **state)
+{
+  (void)state;
+  struct fake server;
+  fake_init(&server);
+  gate_init(&answers, false);
+  pool_t *pool = fake_pool(&server, NULL, NULL);
+  join(pool);
+  pthread_t thread = thread_start(await, pool);
+  wait_until(sleeps > 0 && gate_waiting(&answers) == 1);
+  gate_set(&answers, true);
+  thread_end(thread);
+  assert_int_equal(awaited_wakes, sleeps - 1);
+  fake_finish(&server, pool);
+}
+
 int main(void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_wishes__a_burst_costs_a_few_looks_at_each_pool)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_wishes__a_burst_costs_a_few_looks_at_each_pool),
+      cmocka_unit_test(test_wishes__an_answer_that_has_come_is_not_asked_for_again),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
