@@ -59,7 +59,7 @@ void member_put(pool_config_t *config, const struct setting_row *row, int64_t va
 const char *member_get_text(const pool_config_t *config, const struct setting_row *row)
 {
   const char *text = *(const char *const *)((const char *)config + row->offset);
-  return text ? text : row->offset == offsetof(pool_config_t, name) ? "pool" : "";
+  return text && *text ? text : row->offset == offsetof(pool_config_t, name) ? "pool" : "";
 }
 
 void member_put_text(pool_config_t *config, const struct setting_row *row, const char *text)

@@ -83,6 +83,8 @@ int config_read(pool_config_t *config, const pool_config_t *theirs, pool_error_t
   int code = theirs ? sized_read(config, theirs, CONFIG_SIZES) : 0;
   if (code)
     return error_set(error, code, 0, "pool_config_t: %s", pool_strerror(code));
+  if (config->name && !*config->name)
+    config->name = NULL; /* in many languages that is a text which nobody has set */
   if ((code = member_check_all(config, error)))
     return code;
   const char *why = config->max_idle != -1 ? ""

@@ -168,6 +168,8 @@ static void test_settings__a_text_is_kept_where_it_is(void **state)
   assert_int_equal(pool_config_set(&config, "name", name, NULL), 0);
   assert_ptr_equal(config.name, name);
   assert_string_equal(text_of(&config, "name"), "prices");
+  assert_int_equal(pool_config_set(&config, "name", "", NULL), 0);
+  assert_string_equal(text_of(&config, "name"), "pool");
   assert_int_equal(pool_config_get_number(&config, "name", &value, NULL), POOL_E_INVALID);
 }
 
