@@ -15,6 +15,7 @@
 #include "decide/waiter.h"
 #include "run/crew.h"
 #include "run/event.h"
+#include "run/failure.h"
 #include "run/worker.h"
 
 int64_t pool_get_async(pool_t *pool, int64_t timeout_ms, pool_got_fn *got, void *user)
@@ -64,7 +65,7 @@ int pool_cancel(int64_t ticket)
   pool_lease_t lease;
   int code = asker_cancel_async(ticket, &pool, &lease, &step);
   if (code)
-    return error_code(code);
+    return failure_of_ticket();
   crew_finish(pool, &step);
   crew_wake_keeper(pool);
   if (lease) {

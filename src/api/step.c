@@ -261,7 +261,7 @@ static pool_lease_t finish(struct pool *pool, struct step *step, pool_step_t *th
                            int64_t ticket, const struct past *past)
 {
   if (result == POOL_E_STALE)
-    error_code(POOL_E_STALE); /* was no get */
+    failure_of_ticket(); /* was no get */
   else if (result)
     end_get(pool, result, past);
   write_step(theirs, pool, step, ticket);
@@ -269,10 +269,16 @@ static pool_lease_t finish(struct pool *pool, struct step *step, pool_step_t *th
 }
 
 /* Of a lease or claim that is over, or never was. */
-static int refuse_stale(int64_t number, pool_step_t *theirs)
+static int refuse_stale(pool_lease_t lease, pool_step_t *theirs)
 {
   write_step(theirs, NULL, &(struct step){0}, 0);
-  return failure_of_lease(number, POOL_E_STALE);
+  return failure_of_lease(lease, POOL_E_STALE);
+}
+
+static int refuse_claim(pool_lease_t claim, pool_step_t *theirs)
+{
+  write_step(theirs, NULL, &(struct step){0}, 0);
+  return failure_of_claim(claim);
 }
 
 /* ---- begin ---- */
@@ -441,7 +447,8 @@ int pool_step_join(pool_lease_t claim, pool_step_t *theirs)
   struct slot *slot = slot_find(claim);
   struct pool *pool = slot ? slot_pool(slot) : NULL;
   pool_lease_t result = pool ? asker_join_open(pool, claim, &step, &past) : POOL_E_STALE;
-  return (int)finish(result == POOL_E_STALE ? NULL : pool, &step, theirs, result, step.attended, &past);
+  return result == POOL_E_STALE ? refuse_claim(claim, theirs)
+                                : (int)finish(pool, &step, theirs, result, step.attended, &past);
 }
 
 /* A lease that the caller took by the pool's words. */
@@ -698,7 +705,7 @@ pool_lease_t pool_step_done(pool_lease_t claim, const pool_error_t *theirs_failu
                             .error = theirs_failure ? &failure : NULL};
   enum slot_state state = work_take(claim, &outcome);
   if (state == EMPTY)
-    return refuse_stale(claim, theirs);
+    return refuse_claim(claim, theirs);
   outcome.took_ns = is_timed(slot_pool(slot_of(claim)), state) ? clock_now() - outcome.asked_ns : 0;
   failure.size = sizeof failure;
   if (state == CHECKING && outcome.succeeded &&

@@ -57,12 +57,17 @@ int error_in(const char *name, pool_error_t *error, int code, int native, const 
   return code;
 }
 
-int error_code(int code)
+int error_text(int code, const char *text)
 {
   last.error.code = code;
-  last.text = pool_strerror(code);
+  last.text = text;
   last.name[0] = 0;
   return code;
+}
+
+int error_code(int code)
+{
+  return error_text(code, pool_strerror(code));
 }
 
 int error_code_in(const char name[POOL_NAME_BYTES], int code)

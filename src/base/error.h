@@ -18,6 +18,9 @@ int error_in(const char *name, pool_error_t *error, int code, int native, const 
 int error_code(int code);
 int error_code_in(const char name[POOL_NAME_BYTES], int code);
 
+/* The same with another constant text. */
+int error_text(int code, const char *text);
+
 /* The last message of this thread, and *error if there is one, get a name to begin with. */
 void error_name(const char *name, pool_error_t *error);
 

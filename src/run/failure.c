@@ -116,6 +116,18 @@ int failure_of_lease(pool_lease_t lease, int code)
   return name[0] ? error_code_in(name, code) : error_code(code);
 }
 
+int failure_of_ticket(void)
+{
+  return error_text(POOL_E_STALE, MESSAGE("no such ticket: its get is over, or it was never given"));
+}
+
+int failure_of_claim(pool_lease_t claim)
+{
+  char name[POOL_NAME_BYTES];
+  failure_name(claim, name);
+  return error_in(name, NULL, POOL_E_STALE, 0, "no such claim: its work was reported already or never asked for");
+}
+
 int failure_of_call(pool_lease_t lease, int code, pool_error_t *error)
 {
   failure_of_lease(lease, code);

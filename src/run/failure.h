@@ -32,6 +32,10 @@ void failure_name(pool_lease_t lease, char name[POOL_NAME_BYTES]);
 int failure_of_lease(pool_lease_t lease, int code);
 int failure_of_call(pool_lease_t lease, int code, pool_error_t *error);
 
+/* Of a ticket or claim that is over, or never was. */
+int failure_of_ticket(void);
+int failure_of_claim(pool_lease_t claim);
+
 /* What there is, behind a semicolon, with the limits and the lease that is out for longest. */
 #define FAILURE_COUNTS 320
 void failure_counts(const struct pool *pool, const pool_stats_t *now, const struct seen *seen,

@@ -9,6 +9,7 @@
 #include <pool/driver.h>
 #include <pool/step.h>
 
+#include "steps.h"
 #include "threadless.h"
 
 static struct fake fake;
@@ -93,6 +94,57 @@ static void test_message__of_a_lease_that_is_over_names_the_pool_that_gave_it(vo
   assert_int_equal(pool_put(lease), POOL_E_STALE);
   pool_failure(&error);
   assert_string_equal(error.message, pool_strerror(POOL_E_STALE));
+  fake_finish(&fake, pool);
+}
+
+static pool_call_t *under_way;
+
+static int keep_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
+{
+  (void)context, (void)conn, (void)method, (void)args;
+  under_way = call;
+  return 0;
+}
+
+static void hear_nothing(void *user, int32_t code, pool_bytes_t reply)
+{
+  (void)user, (void)code;
+  pool_bytes_free(&reply);
+}
+
+static void assert_stale(int64_t result, const char *what)
+{
+  pool_error_t error = POOL_ERROR_INIT;
+  assert_int_equal(result, POOL_E_STALE);
+  pool_failure(&error);
+  if (!strstr(error.message, what))
+    fail_msg("\"%s\" does not say \"%s\"", error.message, what);
+}
+
+static void test_message__of_what_is_over_says_whether_it_was_a_ticket_a_claim_or_a_call(void **state)
+{
+  (void)state;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_t *pool = step_pool_able(ORDERS(.config.max_open = 1), POOL_STEP_JOINS);
+  assert_opens(pool, -1, 0, &step);
+  pool_lease_t claim = step.claim, lease = pool_step_done(claim, NULL, &step, &step);
+  assert_true(lease > 0);
+  assert_stale(pool_step_done(claim, NULL, &step, &step), "orders: no such claim: ");
+  assert_stale(pool_step_join(claim, &step), "orders: no such claim: ");
+  int64_t ticket = step_queue(pool, -1);
+  assert_int_equal(pool_step_cancel(ticket, &step), 0);
+  assert_stale(pool_step_cancel(ticket, &step), "no such ticket: ");
+  assert_stale(pool_step_begin(pool, -1, ticket, &step), "no such ticket: ");
+  assert_stale(pool_cancel(ticket), "no such ticket: ");
+  assert_int_equal(step_put(lease), 0);
+  assert_stale(pool_step_end(lease, &step), "orders: no such lease: ");
+  step_finish(pool, 1);
+  pool = fake_start(&fake, ORDERS(.vtable.go = keep_call));
+  lease = pool_get(pool);
+  assert_true(pool_go(lease, "echo", (pool_bytes_t){NULL, 0}, hear_nothing, NULL) > 0);
+  assert_int_equal(pool_call_done(under_way, 0, (pool_bytes_t){NULL, 0}), 0);
+  assert_stale(pool_call_done(under_way, 0, (pool_bytes_t){NULL, 0}), "no such call: ");
+  assert_int_equal(pool_put(lease), 0);
   fake_finish(&fake, pool);
 }
 
@@ -231,6 +283,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_message__of_a_pool_that_exists_names_it),
       cmocka_unit_test(test_message__of_a_lease_that_is_over_names_the_pool_that_gave_it),
+      cmocka_unit_test(test_message__of_what_is_over_says_whether_it_was_a_ticket_a_claim_or_a_call),
       cmocka_unit_test(test_message__of_a_failed_open_names_the_pool),
       cmocka_unit_test(test_message__of_a_pool_that_cannot_be_made_has_the_name_that_it_was_given),
       cmocka_unit_test(test_message__of_a_wait_that_was_ended_names_the_pool),
