@@ -158,7 +158,8 @@ int pool_call_done(pool_call_t *name, int32_t code, pool_bytes_t reply)
   struct pool_call *call = call_of(name);
   if (!call || !call_finish(call, name)) {
     pool_bytes_free(&reply);
-    return call ? error_text(POOL_E_STALE, MESSAGE("no such call: it is done already")) : error_set(NULL, POOL_E_INVALID, 0, "call is NULL");
+    return call ? error_text(POOL_E_STALE, MESSAGE("no such call: it is done already"))
+                : error_set(NULL, POOL_E_INVALID, 0, "call is NULL");
   }
   pool_done_fn *done = call->done;
   void *user = call->user;

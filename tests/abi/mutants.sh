@@ -98,7 +98,7 @@ mutant 1.0 "it fails without saying why" base/error.c 's/return last.error.code;
 mutant ffi "two entries of the table are each other's" api/table.c \
   's/= pool_flush,/= NEW,/; s/= pool_pause,/= pool_flush,/; s/= NEW,/= pool_pause,/'
 mutant ffi "a parameter is not looked at" api/call.c 's/^  if \(!bytes\)/  if (0)/'
-mutant ffi "an error is another" api/call.c 's/return call \? error_code\(POOL_E_STALE\) :/return/'
+mutant ffi "an error is another" api/call.c 's/error_text\(POOL_E_STALE/error_text(POOL_E_INVALID/'
 mutant ffi "an error is written though nothing failed" api/create.c 's/^  begin\(pool\);/error_set(error, 0, 0, ""); &/'
 mutant ffi "a result is written though it failed" api/create.c \
   's/^  if \(\(code = config_read\(&settings, config, error\)\) \|\| \(code = (vtable_read|check_steps).*/  *out = NULL;\n&/'
