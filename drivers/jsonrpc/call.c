@@ -34,7 +34,7 @@ static int conclude(struct connection *connection, struct pending *pending, pool
     pthread_mutex_unlock(&connection->lock);
     return POOL_E_BROKEN;
   default:
-    return failure_set(error, pending->code, 0, "no memory for the reply");
+    return failure_no_room(error, pending->code);
   }
 }
 

@@ -31,12 +31,24 @@ struct query {
 
 /* ---- ends ---- */
 
-/* Ends the query, once.  The socket is shut, because the library would read all rows to their end. */
+/* The socket is shut, because the library would read all rows to their end. */
+static bool shut(struct query *query)
+{
+  shutdown(mysql_get_socket(query->mysql), SHUT_RDWR);
+  return false;
+}
+
+/* Ends the query, once. */
 static bool cut(struct query *query, int code, const char *why)
 {
   query->code = failure_set(query->error, code, 0, "%s", why);
-  shutdown(mysql_get_socket(query->mysql), SHUT_RDWR);
-  return false;
+  return shut(query);
+}
+
+static bool cut_for_memory(struct query *query)
+{
+  query->code = failure_no_room(query->error, POOL_E_BROKEN);
+  return shut(query);
 }
 
 static bool expire(struct query *query)
@@ -72,7 +84,7 @@ static bool goes_on(struct query *query)
              (unsigned long long)query->options->max_reply_bytes);
     return cut(query, POOL_E_BROKEN, why);
   case JSON_TEXT_NO_MEMORY:
-    return cut(query, POOL_E_BROKEN, "no memory for the reply");
+    return cut_for_memory(query);
   default:
     return !deadline_is_past(query->deadline_ns) || expire(query);
   }
@@ -139,7 +151,7 @@ static bool write_row(struct query *query, struct row *row)
     const char *bytes;
     size_t size;
     if (!row_value(row, i, &bytes, &size))
-      return cut(query, POOL_E_BROKEN, "no memory for the reply");
+      return cut_for_memory(query);
     reply_value(&query->reply, i, bytes, size);
   }
   return true;
@@ -163,7 +175,7 @@ static bool read_rows(struct query *query, MYSQL_STMT *statement, MYSQL_RES *met
   bool wanted = !query->reply.began;
   bool good = row_init(&row, statement, metadata);
   if (!good)
-    cut(query, POOL_E_BROKEN, "no memory for the reply");
+    cut_for_memory(query);
   if (good && wanted)
     reply_columns(&query->reply, mysql_fetch_fields(metadata), row.count);
   if (good && mysql_stmt_bind_result(statement, row.binds) != 0)
@@ -182,7 +194,7 @@ static bool take_rows(struct query *query, MYSQL_STMT *statement)
   }
   MYSQL_RES *metadata = mysql_stmt_result_metadata(statement);
   if (!metadata)
-    return cut(query, POOL_E_BROKEN, "no memory for the reply");
+    return cut_for_memory(query);
   bool good = read_rows(query, statement, metadata);
   mysql_free_result(metadata);
   return good;
@@ -248,7 +260,7 @@ static int conclude(struct query *query, pool_bytes_t *reply)
     return query->code;
   return json_text_take(&query->reply.text, reply)
              ? 0
-             : failure_set(query->error, POOL_E_BROKEN, ENOMEM, "no memory for the reply");
+             : failure_no_room(query->error, POOL_E_BROKEN);
 }
 
 int query_run(MYSQL *mysql, struct options *options, const char *sql, struct parameters *parameters,

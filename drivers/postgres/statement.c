@@ -256,7 +256,7 @@ static int judge(struct statement *statement)
   case JSON_TEXT_TOO_LARGE:
     return refuse(statement, "the reply is larger than max_reply_bytes; ask for fewer rows, or raise it in the URL");
   case JSON_TEXT_NO_MEMORY:
-    return failure_set(&statement->error, POOL_E_NOMEM, ENOMEM, "no memory for the reply");
+    return failure_no_room(&statement->error, POOL_E_NOMEM);
   default:
     return statement->code;
   }
@@ -273,7 +273,7 @@ int statement_end(struct statement *statement, pool_bytes_t *reply, pool_error_t
   if (!replies)
     json_text_free(&statement->reply.text);
   else if (!json_text_take(&statement->reply.text, reply) && code == 0)
-    code = failure_set(&statement->error, POOL_E_NOMEM, ENOMEM, "no memory for the reply");
+    code = failure_no_room(&statement->error, POOL_E_NOMEM);
   if (code)
     failure_set(error, code, statement->error.native, "%s", statement->error.message);
   return code;

@@ -13,7 +13,7 @@ int call_run(struct session *session, const struct arguments *arguments, pool_by
   if (code)
     return code;
   if (render_reply(reply, json) != 0)
-    code = failure_set(error, POOL_E_NOMEM, 0, "no memory for the reply; the command was carried out");
+    code = failure_no_room(error, POOL_E_NOMEM);
   freeReplyObject(reply);
   return code;
 }

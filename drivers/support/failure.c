@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/failure.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +18,11 @@ int failure_set(pool_error_t *error, int code, int native, const char *format, .
   vsnprintf(error->message, sizeof error->message, format, arguments);
   va_end(arguments);
   return code;
+}
+
+int failure_no_room(pool_error_t *error, int code)
+{
+  return failure_set(error, code, ENOMEM, "no memory for the reply; the call was sent");
 }
 
 int failure_whole_characters(const char *text, size_t size, size_t most)

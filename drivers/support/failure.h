@@ -12,6 +12,10 @@
 int failure_set(pool_error_t *error, int code, int native, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same of a call that was sent, so that the server may have carried it out, and whose reply there is no memory for.
+ */
+int failure_no_room(pool_error_t *error, int code);
+
 /* How many bytes of a text of `size` bytes to show, at most `most`, so that no UTF-8 character is cut. */
 int failure_whole_characters(const char *text, size_t size, size_t most);
 

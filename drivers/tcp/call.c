@@ -25,7 +25,7 @@ static int make_room(struct growing *growing, size_t limit, pool_error_t *error)
     room = limit;
   char *data = realloc(growing->data, room);
   if (!data)
-    return failure_set(error, POOL_E_BROKEN, 0, "no memory for the reply"); /* it is unread, so nothing else can be */
+    return failure_no_room(error, POOL_E_BROKEN); /* it is unread, so nothing else can be */
   growing->data = data;
   growing->room = room;
   return 0;
@@ -104,7 +104,7 @@ static int read_reply(struct stream *stream, const struct settings *settings, po
   if (code)
     stream->broken = true; /* what comes next is not the reply of the next call */
   if (code == 0 && pool_bytes_new(growing.size, reply) != 0)
-    code = failure_set(error, POOL_E_NOMEM, 0, "no memory for the reply");
+    code = failure_no_room(error, POOL_E_NOMEM);
   if (code == 0 && growing.size > 0)
     memcpy(reply->data, growing.data, growing.size);
   free(growing.data);
