@@ -568,14 +568,16 @@ static void let_rest(struct budget *budget, struct member *member)
   set_rest(budget, member, true);
 }
 
-/* Asks for one member.  The members may be others when the lock is taken again. */
-static bool ask(struct budget *budget, struct member *member)
+/* Asks for one member.  The members may be others when the lock is taken again.  `until_ns`: when the first of those
+   that are cut off is to be told that its term is over. */
+static bool ask(struct budget *budget, struct member *member, int64_t until_ns)
 {
   char who[WHO_SIZE];
   pool_error_t error = POOL_ERROR_INIT;
   pool_budget_answer_t answer = {.size = sizeof answer};
   struct pool *pool = member->pool;
   int64_t now = clock_now(), deadline_ns = now + patience_ns(budget);
+  set_earlier(&deadline_ns, until_ns);
   allowance_demand(pool, &member->said);
   member->asked = true;
   member->fell_ns = 0;
@@ -664,6 +666,7 @@ static bool turn(struct budget *budget)
   struct member *member = NULL;
   if (!tend_lost(budget, &due_ns))
     return false;
+  int64_t lost_ns = due_ns;
   if (budget->cut_off && now < budget->retry_ns)
     set_earlier(&due_ns, budget->retry_ns);
   else
@@ -673,7 +676,7 @@ static bool turn(struct budget *budget)
   else if (member && may_rest(member, &demand) && allowance_rest(member->pool))
     let_rest(budget, member);
   else if (member)
-    return ask(budget, member);
+    return ask(budget, member, lost_ns);
   else
     rest(budget, due_ns);
   return true;

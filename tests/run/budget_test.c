@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Budgets that this machine keeps: pools of one process, and processes of one user, share a limit. */
+/* Budgets that this machine keeps: pools of one process, and processes of one user, share a limit.  And what a member
+   does whose ledger is elsewhere, and is lost. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include "run/board.h"
 #include "run/budget.h"
 #include "run/local.h"
+#include "run/membership.h"
 #include "steps.h"
 #include "witness.h"
 
@@ -963,6 +965,99 @@ static void test_budget__a_seat_comes_back_that_could_not_be_left(void **state)
   close(leaver.line);
 }
 
+/* ---- a ledger that is lost ---- */
+
+#define MILLISECOND INT64_C(1000000)
+
+enum { FAR_TERM_MS = 1000, FAR_PATIENCE_MS = 1000 }; /* for the first answer, as there is time to connect */
+
+/* It answers once, and refuses from then on. */
+static struct {
+  _Atomic int asked, woken;
+  int64_t ends_ns; /* when the term of the first answer is over for the member */
+  _Atomic int64_t latest_ns; /* the latest deadline of those that asked before that */
+} far;
+
+static int far_open(const pool_budget_place_t *place, void **ledger, pool_error_t *error)
+{
+  (void)place, (void)error;
+  *ledger = &far;
+  return 0;
+}
+
+static int far_sync(void *ledger, const pool_budget_ask_t *ask, pool_budget_answer_t *answer, int64_t deadline_ns,
+                    pool_error_t *error)
+{
+  (void)ledger, (void)ask;
+  if (far.asked++ == 0) {
+    far.ends_ns = deadline_ns - FAR_PATIENCE_MS * MILLISECOND + FAR_TERM_MS * 9 / 10 * MILLISECOND;
+    *answer = (pool_budget_answer_t){.size = sizeof *answer,
+                                     .epoch = 1,
+                                     .granted = 1,
+                                     .target = 1,
+                                     .limit = 1,
+                                     .term_ms = FAR_TERM_MS,
+                                     .again_ms = FAR_TERM_MS / 3};
+    return 0;
+  }
+  if (now_ns() < far.ends_ns && deadline_ns > far.latest_ns)
+    far.latest_ns = deadline_ns;
+  error->code = POOL_E_OPEN;
+  strcpy(error->message, "there is no ledger");
+  return POOL_E_OPEN;
+}
+
+static int far_leave(void *ledger, uint64_t member, int64_t deadline_ns, pool_error_t *error)
+{
+  (void)ledger, (void)member, (void)deadline_ns, (void)error;
+  return 0;
+}
+
+static int far_wait(void *ledger, int64_t until_ns, uint64_t *told, int32_t room, pool_error_t *error)
+{
+  (void)ledger, (void)told, (void)room, (void)error;
+  while (!far.woken && now_ns() < until_ns)
+    pause_briefly();
+  far.woken = 0;
+  return 0;
+}
+
+static void far_wake(void *ledger)
+{
+  (void)ledger;
+  far.woken = 1;
+}
+
+static void far_forget(void *ledger)
+{
+  (void)ledger;
+}
+
+/* A member must know that its term is over before the ledger grants others what it had. */
+static void test_budget__no_question_outlasts_the_term_of_a_member_that_is_cut_off(void **state)
+{
+  (void)state;
+  static char url[] = "far:orders?limit=1";
+  static const pool_budget_engine_t engine = {.size = sizeof engine,
+                                              .open = far_open,
+                                              .sync = far_sync,
+                                              .leave = far_leave,
+                                              .wait = far_wait,
+                                              .wake = far_wake,
+                                              .forget = far_forget,
+                                              .close = far_forget};
+  const struct budget_place place = {
+      .url = url, .key = sizeof "far:orders" - 1, .name = "orders", .limit = 1, .term_ms = FAR_TERM_MS};
+  struct fake fake;
+  pool_t *pool = fake_start(&fake, PLAN(.config.max_open = 1));
+  assert_int_equal(membership_join(pool, &place, &engine), 0);
+  wait_until(stats_of(pool).budget_cut_off);
+  assert_true(far.asked > 2 && far.latest_ns > 0);
+  if (far.latest_ns > far.ends_ns)
+    fail_msg("a question may end %lld ms after the term", (long long)((far.latest_ns - far.ends_ns) / MILLISECOND));
+  fake_finish(&fake, pool);
+}
+
 int main(void)
 {
 #define NAMED(name) cmocka_unit_test_setup(name, name_budgets)
@@ -1000,6 +1095,7 @@ int main(void)
       NAMED(test_budget__a_goodbye_is_said_again_where_the_ledger_could_not_be_locked),
       NAMED(test_budget__a_key_rests_when_the_ledger_has_heard_of_it),
       NAMED(test_budget__a_seat_comes_back_that_could_not_be_left),
+      cmocka_unit_test(test_budget__no_question_outlasts_the_term_of_a_member_that_is_cut_off),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
