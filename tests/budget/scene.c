@@ -149,7 +149,9 @@ void scene_expect_never_above(int limit)
   if (seen.most > limit)
     show_all();
   if (seen.most > limit)
-    fail_msg("the server had %d connections, and the limit is %d", seen.most, limit);
+    fail_msg("the server had %d connections, and the limit is %d; on a machine where an answer takes longer than a "
+             "quarter of a term, %d ms, members are cut off, and those that keep what they have are above it",
+             seen.most, limit, scene.term_ms / 4);
 }
 
 void scene_await_sum(int sum)
