@@ -170,7 +170,10 @@ static int create(const pool_config_t *config, const pool_vtable_t *vtable, void
 static void begin(struct pool *pool)
 {
   atomic_store(&pool->filling, false);
-  if (pool->room.open > 0 || room_refills(&pool->config))
+  pthread_mutex_lock(&pool->lock); /* a worker may open for a budget that has just answered */
+  bool has_times = pool->room.open > 0 || room_refills(&pool->config);
+  pthread_mutex_unlock(&pool->lock);
+  if (has_times)
     crew_need_keeper(pool, 0);
 }
 

@@ -965,6 +965,18 @@ static void test_budget__a_seat_comes_back_that_could_not_be_left(void **state)
   close(leaver.line);
 }
 
+/* The answer of the budget may come at any moment while a pool is made; ThreadSanitizer sees what is not under a lock. */
+static void test_budget__a_pool_may_open_as_soon_as_it_is_made(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 300; i++) {
+    struct fake fake;
+    pool_t *pool = fake_start(&fake, PLAN(.config.budget = process_url, .config.min_idle = 1));
+    wait_until(pool_len(pool) == 1);
+    fake_finish(&fake, pool);
+  }
+}
+
 /* ---- a ledger that is lost ---- */
 
 #define MILLISECOND INT64_C(1000000)
@@ -1096,6 +1108,7 @@ int main(void)
       NAMED(test_budget__a_key_rests_when_the_ledger_has_heard_of_it),
       NAMED(test_budget__a_seat_comes_back_that_could_not_be_left),
       cmocka_unit_test(test_budget__no_question_outlasts_the_term_of_a_member_that_is_cut_off),
+      NAMED(test_budget__a_pool_may_open_as_soon_as_it_is_made),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
