@@ -249,7 +249,10 @@ static pool_lease_t hand_out(struct pool *pool, pool_lease_t lease, int64_t bega
 /* No thread could be started to open for this get, so it opens itself. */
 static pool_lease_t open_instead(struct get *get)
 {
+  get->waiter.refused = false; /* a worker may have said so while there was one */
   pool_lease_t result = try(get);
+  if (result == 0)
+    return get->cause.code; /* of its open; nobody else can open while it waits on */
   return result == POOL_E_TIMEOUT && get->cause.code == 0 ? POOL_E_SYSTEM : result;
 }
 

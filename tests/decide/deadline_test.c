@@ -428,6 +428,23 @@ static void test_deadline__nothing_is_left_open_where_no_thread_can_be_had(void 
   }
 }
 
+/* The get opens itself then, and what that says is what the get says. */
+static void test_deadline__an_open_that_fails_where_no_thread_can_be_had_fails_its_get(void **state)
+{
+  (void)state;
+  for (kind = 0; kind < KINDS; kind++) {
+    pool_error_t error = POOL_ERROR_INIT;
+    atomic_store(&no_threads, true);
+    start(OF_KIND(.config.max_open = 1));
+    atomic_store(&fake.fail_open, 1000);
+    assert_int_equal(pool_get_for(pool, GET_MS), POOL_E_OPEN);
+    pool_failure(&error);
+    assert_non_null(strstr(error.message, "the fake server refuses"));
+    end();
+    atomic_store(&no_threads, false);
+  }
+}
+
 /* ---- children ---- */
 
 static void run_child(int closing)
@@ -488,6 +505,7 @@ int main(void)
       cmocka_unit_test(test_deadline__holds_where_no_thread_can_be_had),
       cmocka_unit_test(test_deadline__a_place_comes_back_where_no_thread_can_be_had),
       cmocka_unit_test(test_deadline__nothing_is_left_open_where_no_thread_can_be_had),
+      cmocka_unit_test(test_deadline__an_open_that_fails_where_no_thread_can_be_had_fails_its_get),
       cmocka_unit_test(test_deadline__a_child_has_nothing_to_close_of_its_parent),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
