@@ -51,3 +51,45 @@ func TestACauseDoesNotSayHowAContextEnded(t *testing.T) {
 	expect(t, err, pool.ErrCancelled)
 	release(t, held)
 }
+
+var errRequest = errors.New("request 7 is over")
+
+// Errors of a type whose values cannot be compared.
+type reasons []error
+
+func (r reasons) Error() string   { return fmt.Sprint([]error(r)) }
+func (r reasons) Unwrap() []error { return r }
+
+// A context that says in its own words why it is over, and makes its error anew each time.
+type request struct{ context.Context }
+
+func (r request) Err() error {
+	if err := r.Context.Err(); err != nil {
+		return reasons{err, errRequest}
+	}
+	return nil
+}
+
+// The same, and package context does not know its cause.
+type foreign struct{ request }
+
+func (foreign) Value(any) any { return nil }
+
+func TestTheErrorOfAContextMayBeOfAnyKind(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1})
+	held := get(t, p)
+	for _, wrap := range []func(context.Context) context.Context{
+		func(ctx context.Context) context.Context { return request{ctx} },
+		func(ctx context.Context) context.Context { return foreign{request{ctx}} },
+	} {
+		inner, cancel := context.WithCancel(background)
+		ctx := wrap(inner)
+		waiting := cancelWaiting(p, ctx, cancel)
+		for _, err := range []error{waiting, errorOf(p.Get(ctx)), closeWith(ctx, t)} {
+			expect(t, err, context.Canceled)
+			expect(t, err, errRequest)
+		}
+		expect(t, waiting, pool.ErrCancelled)
+	}
+	release(t, held)
+}

@@ -138,7 +138,9 @@ func (e *causeError) Error() string {
 	return e.over.Error() + ": " + e.cause.Error()
 }
 
-func (e *causeError) Is(target error) bool { return target == e.over || errors.Is(e.cause, target) }
+func (e *causeError) Is(target error) bool {
+	return errors.Is(e.over, target) || errors.Is(e.cause, target)
+}
 
 func (e *causeError) As(target any) bool {
 	return errors.As(e.over, target) || errors.As(e.cause, target)
@@ -160,7 +162,7 @@ func endOf(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if cause := causeOf(ctx); cause != nil && cause != err {
+	if cause := causeOf(ctx); cause != nil && !errors.Is(err, cause) {
 		return &causeError{over: err, cause: cause}
 	}
 	return err
