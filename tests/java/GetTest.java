@@ -419,6 +419,7 @@ class GetTest {
     pool.adopt(); // as the next get does that is not served at once
     Fakes.until(() -> pool.stats().leased() + pool.stats().opening() + pool.stats().waiting() == 0);
     Fakes.until(() -> pool.stats().open() == pool.stats().idle());
+    Fakes.until(() -> pool.refills.get() == 0); // else the keeper looks each second for what is over
     pool.close();
     fakes.finish();
   }
@@ -452,6 +453,19 @@ class GetTest {
           }
         });
     nothingIsLost(pool);
+  }
+
+  /** As of a get whose stack ended before it had read what the library said. */
+  @Test
+  void aPlaceInTheQueueOfWhichNobodyKnowsIsGivenUp() throws Exception {
+    try (var pool = fakes.builder().maxOpen(1).build()) {
+      Lease<Fake> lent = pool.get();
+      new Debt(pool.begin(60_000, 0)).settle(pool);
+      Fakes.until(() -> pool.stats().waiting() == 0);
+      lent.close();
+      pool.get(Duration.ofMinutes(1)).close();
+    }
+    fakes.finish();
   }
 
   private static void giveBack(Lease<?>[] held) {

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.WeakHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -71,7 +72,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private volatile Delayed delayed; // null: nothing
   private final Workers workers;
   private final AtomicInteger attended = new AtomicInteger(); // gets that wait for work, without a place in the queue
-  private final AtomicInteger refills = new AtomicInteger(); // opens under way that no get asked for
+  final AtomicInteger refills = new AtomicInteger(); // opens under way that no get asked for
   final Debts debts = new Debts();
   private boolean listens; // guarded by keeper: a thread hears of poolctl and the budget
   private volatile boolean closed;
@@ -499,6 +500,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private void settleStep(Debt debt, boolean behind) {
     Step step = debt.step;
     heed(step);
+    leaveQueue(step);
     long said = Math.max(step.result, 0);
     if (step.work == Step.RESET || (step.work != Step.NONE && !behind)) {
       said = perform(step);
@@ -513,11 +515,16 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   void drop(Step step) {
     heed(step);
     hand(step);
-    if (step.ticket != 0) {
-      workers.run(new Work(() -> Step.cancel(step.ticket)));
-    }
+    leaveQueue(step);
     if (step.result > 0) {
       workers.close(new Work(() -> step.result));
+    }
+  }
+
+  /** Nobody waits with the ticket that the step has given, so a lease that came to it would be nobody's. */
+  private void leaveQueue(Step step) {
+    if (step.ticket != 0) {
+      workers.run(new Work(() -> Step.cancel(step.ticket)));
     }
   }
 
@@ -528,32 +535,43 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   /** @param batch that is told when a close or reset is done */
   private void hand(Step step, Batch batch) {
-    if (step.work == Step.CLOSE || step.work == Step.RESET) {
-      Work work = new Work(step, batch::end);
+    if (step.work == Step.NONE) {
+      return;
+    }
+    boolean closes = step.work == Step.CLOSE || step.work == Step.RESET;
+    Work work = new Work(step, closes ? batch::end : this::endRefill);
+    if (closes) {
       batch.join();
-      workers.close(work);
-    } else if (step.work != Step.NONE) {
-      Work work = new Work(step, this::endRefill);
+    } else {
       refills.incrementAndGet();
-      workers.run(work);
+    }
+    try {
+      if (closes) {
+        workers.close(work);
+      } else {
+        workers.run(work);
+      }
+    } catch (Throwable e) { // another does it again, or a thread does it all the same
+      work.tellLast();
+      throw e;
     }
   }
 
   /** In a thread of the pool. What it cannot do for want of memory is seen to later. */
   private final class Work extends Debt implements Runnable {
     private final LongSupplier asks; // what is to be asked of the library, or null
-    private final Runnable last; // or null
+    private final AtomicReference<Runnable> last; // who is told once; or of null
 
     private Work(LongSupplier asks) {
       super(0);
       this.asks = asks;
-      last = null;
+      last = new AtomicReference<>();
     }
 
     private Work(Step step, Runnable last) {
       super(0);
       this.step = step;
-      this.last = last;
+      this.last = new AtomicReference<>(last);
       asks = null;
     }
 
@@ -571,9 +589,14 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         leave(this);
         throw e;
       } finally {
-        if (last != null) {
-          last.run();
-        }
+        tellLast();
+      }
+    }
+
+    private void tellLast() {
+      Runnable told = last.getAndSet(null);
+      if (told != null) {
+        told.run();
       }
     }
   }
