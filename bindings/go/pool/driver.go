@@ -83,6 +83,7 @@ func newDriverPool(tracer any, settings *settings, create func(*settings) (*hand
 	if err != nil {
 		return nil, err
 	}
+	handle.forget = forgetOfDriver
 	p := &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms()), tracers: tracers,
 		places: settings.notesPlaces()}
 	p.limits.read(settings)

@@ -31,6 +31,9 @@ func (h *helper) count() int64 {
 	return h.begun
 }
 
+// Address is where the library has the pool.
+func (p *Pool[C]) Address() uintptr { return p.handle.address }
+
 // Takes says whether the view lends a connection that this goroutine used last, which is put back; and whether the
 // library is asked about it.
 func (p *Pool[C]) Takes() (takes, asks bool) {

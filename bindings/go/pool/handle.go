@@ -17,6 +17,7 @@ type handle struct {
 	address uintptr
 	reading sync.Once
 	named   string
+	forget  func(lease int64) // ends one of a closed pool; nil: another handle has the leases
 }
 
 func newHandle(settings *settings, abilities int, name string) (*handle, error) {
@@ -37,9 +38,28 @@ func handleOf(pool native.Struct_SS_pool, settings *settings) (*handle, error) {
 	}
 	h := &handle{pool: pool, address: pool.Swigcptr()}
 	// It may have connections to close, and others have finalizers, too.
-	runtime.SetFinalizer(h, func(h *handle) { go native.Pool_free(h.pool) })
+	runtime.SetFinalizer(h, func(h *handle) { go h.free() })
 	return h, nil
 }
+
+// A lease keeps its pool, so those that are still out were forgotten with it, and the library would wait for them.
+func (h *handle) free() {
+	if h.forget != nil {
+		h.close()
+		for _, info := range h.leases() {
+			h.forget(info.Lease)
+		}
+	}
+	native.Pool_free(h.pool)
+}
+
+func forget(lease int64) {
+	if next := end(lease); next.work == workClose {
+		succeeded(int64(next.claim), new(step))
+	}
+}
+
+func forgetOfDriver(lease int64) { put(lease) }
 
 // The name that the pool has in reports, from wherever it is: a Config, a setting or a URL.
 func (h *handle) name() string {

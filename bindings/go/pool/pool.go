@@ -128,6 +128,7 @@ func prepare[C any](config Config, open func(context.Context) (C, error), option
 
 // What follows once the library knows it.
 func (p *Pool[C]) equip(settings *settings, openTimeout time.Duration) {
+	p.handle.forget = forget
 	p.marks = !p.view.read(p.handle) || p.around != nil || p.tracksUse
 	p.duties = settings.duties()
 	p.view.turns.begin(&p.view, p.fairness)

@@ -187,3 +187,22 @@ func TestAForgottenPoolIsFreed(t *testing.T) {
 		return freed.Load() > 40
 	})
 }
+
+// What the library has of a pool serves another, also if leases were forgotten with it.
+func TestAPoolThatIsForgottenWithItsLeasesIsFreed(t *testing.T) {
+	make := func() uintptr {
+		p, err := pool.New(pool.Config{Initial: 1}, func(context.Context) (*int, error) { return new(int), nil })
+		succeed(t, err)
+		get(t, p)
+		get(t, p)
+		return p.Address()
+	}
+	first := map[uintptr]bool{}
+	for i := 0; i < 20; i++ {
+		first[make()] = true
+	}
+	eventually(t, "another pool has the place of one that was forgotten", func() bool {
+		runtime.GC()
+		return first[make()]
+	})
+}
