@@ -39,10 +39,10 @@ func (p *Pool[T]) Acquire(ctx context.Context) (*Resource[T], error) {
 // TryAcquire returns a resource that is idle, or ErrNotAvailable; then one more is constructed in the background if there
 // are fewer than MaxSize.  The context is the constructor's.
 func (p *Pool[T]) TryAcquire(ctx context.Context) (*Resource[T], error) {
-	began := now()
 	lease, err := p.pool.TryGetIdle(endless{Context: context.Background(), values: ctx})
 	if err == nil {
-		return p.acquired(lease, began, false), nil
+		p.counts.acquired.Add(1) // it did not wait, so it took no time
+		return take(lease), nil
 	}
 	if _, err = p.pool.StartResource(given(ctx)); isOf(err, pool.ErrClosed) {
 		return nil, ErrClosedPool

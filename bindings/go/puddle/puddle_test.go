@@ -224,6 +224,23 @@ func TestTheResourceOfACanceledAcquireIsForTheNext(t *testing.T) {
 	f.Close()
 }
 
+func TestATryAcquireCountsAndTakesNoTime(t *testing.T) {
+	f := newFixture(t, 1)
+	close(f.gate)
+	if err := f.CreateResource(background); err != nil {
+		t.Fatal(err)
+	}
+	res, err := f.TryAcquire(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stat := f.Stat(); stat.AcquireCount() != 1 || stat.AcquireDuration() != 0 {
+		t.Errorf("%d acquires took %v", stat.AcquireCount(), stat.AcquireDuration())
+	}
+	res.Release()
+	f.Close()
+}
+
 func TestATryAcquireTakesWhatIsIdleAlthoughItsContextIsOver(t *testing.T) {
 	f := newFixture(t, 2)
 	close(f.gate)

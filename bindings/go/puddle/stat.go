@@ -68,7 +68,7 @@ func (s *Stat) MaxResources() int32 { return s.max }
 // AcquireCount is how many acquires have succeeded.
 func (s *Stat) AcquireCount() int64 { return s.acquireCount }
 
-// AcquireDuration is how long these took together.
+// AcquireDuration is how long these took together, without those of TryAcquire.
 func (s *Stat) AcquireDuration() time.Duration { return s.acquireDuration }
 
 // EmptyAcquireCount is how many of these found no resource idle.
