@@ -97,7 +97,8 @@ class Quoted
   GO = { 'libpool' => 'libpool', 'puddle_v2' => 'puddle v2', 'fatih_v2' => 'fatih/pool v2', 'vitess' => 'vitess', 'channel' => 'channel' }.freeze
   GO_CASES = { 'get_put_1_goroutine' => '1 goroutine', 'get_put_2_goroutines' => '2 goroutines',
                'contended' => '4 goroutines, 1 connection, `Gosched` inside',
-               '64_goroutines_8_connections' => '64 goroutines, 8 connections, `Gosched` inside',
+               '64_goroutines' => '64 goroutines, 8 connections',
+               '64_goroutines_8_connections' => 'the same, `Gosched` inside',
                'open_and_close' => 'open and close' }.freeze
 
   def go_times
@@ -105,12 +106,16 @@ class Quoted
     table(['nanoseconds', *GO.values], rows)
   end
 
+  GO_LEASES = { '64_goroutines_1_ms' => 'leases of 1 ms', '64_goroutines_8_connections' => '`Gosched` inside' }.freeze
+
   def go_turns
-    name = '64_goroutines_8_connections'
     sides = GO.except('fatih_v2').merge('nothing' => 'nothing shared')
-    turns = sides.keys.map { |peer| of('go', "#{name}.#{peer}.turns", 'least/most') }
-    waits = sides.keys.map { |peer| of('go', "#{name}.#{peer}.longest", 'ms') }
-    table(['', *sides.values], [['turns: the fewest against the most', *turns], ['longest wait, ms', *waits]])
+    rows = GO_LEASES.flat_map do |name, leases|
+      [['turns: the fewest against the most', 'turns', 'least/most'], ['longest wait, ms', 'longest', 'ms']].map { |shown, what, unit|
+        ["#{leases}: #{shown}", *sides.keys.map { |peer| of('go', "#{name}.#{peer}.#{what}", unit) }]
+      }
+    end
+    table(['', *sides.values], rows)
   end
 
   SOURCE = 'libpool, data source'

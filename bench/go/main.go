@@ -15,6 +15,7 @@ import (
 const (
 	processors  = 2 // of the runtime
 	connections = 8 // more than there are goroutines, where nobody is to wait
+	noise       = 0.05
 )
 
 func main() {
@@ -34,7 +35,13 @@ func main() {
 	m.compare("get_put_1_goroutine", contest{goroutines: 1, connections: connections})
 	m.compare("get_put_2_goroutines", contest{goroutines: 2, connections: connections})
 	m.compare("contended", contest{goroutines: 4, connections: 1, yields: true})
-	m.share("64_goroutines_8_connections", contest{goroutines: 64, connections: 8, yields: true})
+	crowd := contest{goroutines: 64, connections: 8}
+	m.share("64_goroutines", crowd)
+	crowd.yields = true
+	m.share("64_goroutines_8_connections", crowd)
+	m.wait("64_goroutines_8_connections", crowd)
+	crowd.lasts = time.Millisecond
+	m.wait("64_goroutines_1_ms", crowd)
 	m.replace("open_and_close")
 	m.allocations("allocations")
 	if *json != "" {

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// What all contenders do: so many goroutines share so many connections, and each may give up its processor while it has
-// one.
+// What all contenders do: so many goroutines share so many connections.
 type contest struct {
 	goroutines  int
 	connections int
-	yields      bool
+	yields      bool          // each gives up its processor while it has one
+	lasts       time.Duration // where turns and waits are noted: each sleeps for so long instead
 }
 
 // A pool to be measured.

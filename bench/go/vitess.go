@@ -55,5 +55,5 @@ func shareVitess(c contest) shift {
 		must(err)
 		return conn
 	}
-	return use(get, (*smartconnpool.Pooled[*session]).Recycle)
+	return use(c, get, (*smartconnpool.Pooled[*session]).Recycle)
 }
