@@ -118,6 +118,20 @@ static pool_lease_t lend_slot(struct pool *pool, struct slot *slot, struct step 
   return 0;
 }
 
+/* One try to mark what is overdue for a thread that has the time: that checks it, or closes it if it is too old for a
+   check.  Where nothing can be checked it is to be closed. */
+static bool mark_overdue(struct pool *pool, struct slot *slot, uint64_t *word, int32_t reason, struct step *step)
+{
+  if (pool->can_check)
+    return slot_raise(slot, word, DUE);
+  atomic_store(&notes_of(slot)->reason, (uint8_t)reason);
+  if (!slot_raise(slot, word, DOOMED))
+    return false;
+  atomic_store(&pool->chores.marked, true);
+  step->worker_wanted = true;
+  return true;
+}
+
 /* The same for another asker, or for one that is wary: only what needs no work. */
 pool_lease_t lend_slot_clean(struct pool *pool, struct slot *slot, struct step *step)
 {
@@ -126,8 +140,7 @@ pool_lease_t lend_slot_clean(struct pool *pool, struct slot *slot, struct step *
   while (state_of(word) == IDLE && !(word & (DOOMED | DUE)) && slot_is_of(slot, pool)) {
     bool doubtful = pool->trust_ns && overdue_is_doubtful(pool, lease_of(slot, word));
     if (doubtful && overdue_judge(pool, slot, word, false, &reason) != IN_TIME) {
-      /* The thread that comes to check it closes it, if it is too old for a check. */
-      if (slot_raise(slot, &word, DUE))
+      if (mark_overdue(pool, slot, &word, reason, step))
         return 0;
       continue;
     }

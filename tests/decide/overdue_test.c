@@ -567,6 +567,51 @@ static void test_overdue__a_step_asks_for_the_check_or_close_first(void **state)
     }
 }
 
+/* Of two that are overdue one is closed, and the other stays because of min_open. */
+static void test_overdue__a_step_asks_for_no_check_that_its_caller_cannot_make(void **state)
+{
+  (void)state;
+  pool_lease_t leases[2], lease = 0;
+  pool = step_pool(PLAN(.config.max_open = 2, .config.min_open = 1, .config.fairness_us = 0,
+                        .config.idle_timeout_ms = LIMIT / MILLISECOND));
+  step_open_all(pool, leases, 2, connections);
+  step_put(leases[0]);
+  step_put(leases[1]);
+  virtual_freeze(4 * LIMIT);
+  pool_pause(pool);
+  int64_t ticket = step_queue(pool, -1);
+  pool_resume(pool);
+  for (; !lease; ticket = 0) {
+    pool_step_t step = POOL_STEP_INIT;
+    lease = pool_step_begin(pool, -1, ticket, &step);
+    assert_true(lease > 0 || step.work == POOL_WORK_CLOSE);
+    if (step.work)
+      assert_int_equal(pool_step_done(step.claim, NULL, NULL, &step), 0);
+  }
+  step_put(lease);
+  pool_free(pool);
+  pool = NULL;
+}
+
+static void test_overdue__an_asynchronous_get_is_given_what_stays_however_idle(void **state)
+{
+  (void)state;
+  for (keeping = NOBODY; keeping < KEEPINGS; keeping++) {
+    start(IDLE_TIMEOUT, TIMED(.config.max_open = 2, .config.min_open = 1, .vtable.check = NULL));
+    pool_lease_t leases[2];
+    leases_get(pool, leases, 2);
+    leases_put(leases, 2);
+    virtual_freeze(4 * LIMIT);
+    told = (struct heard){0};
+    ask(pool, -1, &told);
+    wait_until(pool_maintain(pool) >= 0 && told.times == 1);
+    assert_true(told.result > 0);
+    assert_int_equal(fake->opened, 2);
+    assert_int_equal(pool_put(told.result), 0);
+    end();
+  }
+}
+
 /* ---- lifetimes ---- */
 
 #define LIFE (4000 * MILLISECOND)
@@ -741,6 +786,8 @@ int main(void)
       cmocka_unit_test_teardown(test_overdue__a_stop_that_ends_before_the_limit_keeps_the_ends_apart, give_up),
       cmocka_unit_test_teardown(test_overdue__one_that_is_lent_at_its_limit_is_closed_when_it_comes_back, give_up),
       cmocka_unit_test_teardown(test_overdue__a_lifetime_counts_from_when_the_open_began, give_up),
+      cmocka_unit_test_teardown(test_overdue__a_step_asks_for_no_check_that_its_caller_cannot_make, give_up),
+      cmocka_unit_test_teardown(test_overdue__an_asynchronous_get_is_given_what_stays_however_idle, give_up),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
