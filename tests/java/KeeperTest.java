@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -252,6 +253,24 @@ class KeeperTest {
       }
     }
     assertEquals(1, leaks.size());
+  }
+
+  @Test
+  void aGetThatFailsWithItsConnectionInHandIsNoLeak() throws Exception {
+    var leaks = new ConcurrentLinkedQueue<Leak>();
+    try (var pool = fakes.builder().maxOpen(1).leakReport(leaks::add).build()) {
+      var failing =
+          new Holding<>(pool) {
+            @Override
+            void begin() {
+              throw new IllegalStateException("its driver refuses it");
+            }
+          };
+      assertThrows(IllegalStateException.class, () -> pool.get(failing, 60_000));
+      assertNull(failing.watch);
+      pool.get(Duration.ofMinutes(1)).close();
+    }
+    assertEquals(0, leaks.size());
   }
 
   private static void untilCollected(Collection<Leak> leaks) throws InterruptedException {

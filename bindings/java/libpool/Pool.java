@@ -261,13 +261,13 @@ public final class Pool<C, X extends Exception> extends CommonPool {
           return false;
         }
       }
-      if (leakReport != null) {
-        holding.watch = watch(holding, number);
-      }
       int slot = (int) number & Table.SLOT_MASK; // no calls before it has its number: the stack may be too short for one
       holding.connection = (C) Table.PAGES[slot >> Table.PAGE_BITS][slot & (Table.PAGE_SIZE - 1)];
       holding.number = number;
       holding.begin();
+      if (leakReport != null) { // last, for one that the get loses is no leak
+        holding.watch = watch(holding, number);
+      }
       return true;
     } catch (Throwable e) { // nor here
       if (number != 0) {
