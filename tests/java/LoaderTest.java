@@ -12,6 +12,8 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -115,6 +117,29 @@ class LoaderTest {
     } finally {
       System.setProperty("os.arch", before);
     }
+  }
+
+  /** For a JVM of its own. */
+  public static void main(String[] none) {
+    for (int i = 0; i < 2; i++) {
+      Error failure = assertThrows(Error.class, Pool::version);
+      System.out.println(failure + " " + failure.getCause());
+    }
+  }
+
+  /** Java has no path for the bytes of its name, and says so by an exception that is no IOException. */
+  @Test
+  void aTemporaryFolderOfWhichJavaCanMakeNoPathIsToldAsAnyOther() throws Exception {
+    String command =
+        String.format(
+            "exec '%s/bin/java' -Djava.io.tmpdir=\"$(printf '/\\303\\274')\" -cp '%s' %s",
+            System.getProperty("java.home"), System.getProperty("java.class.path"), LoaderTest.class.getName());
+    ProcessBuilder builder = new ProcessBuilder("sh", "-c", command).redirectErrorStream(true);
+    builder.environment().put("LC_ALL", "C");
+    Process process = builder.start();
+    List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+    assertEquals(0, process.waitFor(), lines::toString);
+    assertEquals(2, lines.stream().filter(line -> line.contains("java.library.path")).count(), lines::toString);
   }
 
   private static Thread mail() {

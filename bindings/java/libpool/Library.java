@@ -41,13 +41,13 @@ final class Library {
     try {
       loadFromJar();
       return;
-    } catch (IOException | UnsatisfiedLinkError e) {
+    } catch (IOException | RuntimeException | LinkageError e) { // as where the folder's name is no path
       folder = null;
       why = e;
     }
     try {
       System.loadLibrary("pooljni");
-    } catch (UnsatisfiedLinkError e) { // the JVM repeats its text, and no more, where the class is needed again
+    } catch (RuntimeException | UnsatisfiedLinkError e) { // the JVM repeats its text, and no more, where the class is needed again
       Error neither =
           new UnsatisfiedLinkError("the library cannot be loaded from the jar: " + why + ", nor otherwise: " + e.getMessage());
       neither.addSuppressed(why);
