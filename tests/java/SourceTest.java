@@ -324,6 +324,18 @@ class SourceTest {
     public void setSource(DataSource source) {
       values.put("source", source);
     }
+
+    public void setState(Thread.State state) {
+      values.put("state", state);
+    }
+
+    public void setRatio(double ratio) {
+      values.put("ratio", ratio);
+    }
+
+    public void setPart(float part) {
+      values.put("part", part);
+    }
   }
 
   @Test
@@ -337,11 +349,22 @@ class SourceTest {
             "secret", "s",
             "ports", "1, 2",
             "names", "a,b\\,c,\\\\,",
+            "state", "New",
+            "ratio", " 0.5",
             "source", PGSimpleDataSource.class.getName());
     texts.forEach(new Bean(typed)::set);
     assertEquals(List.of("a", "b,c", "\\", ""), typed.values.remove("names"));
     assertEquals(PGSimpleDataSource.class, typed.values.remove("source").getClass());
-    assertEquals(Map.of("flag", true, "port", 1, "wait", 2L, "secret", "s", "ports", List.of(1, 2)), typed.values);
+    assertEquals(
+        Map.of(
+            "flag", true,
+            "port", 1,
+            "wait", 2L,
+            "secret", "s",
+            "ports", List.of(1, 2),
+            "state", Thread.State.NEW,
+            "ratio", 0.5),
+        typed.values);
     new Bean(typed).set("ports", "");
     new Bean(typed).set("names", "");
     assertEquals(List.of(List.of(), List.of()), List.of(typed.values.get("ports"), typed.values.get("names")));
@@ -350,7 +373,8 @@ class SourceTest {
   @Test
   void aTextOfWhichASetterCanMakeNothingIsRefused() {
     String[][] wrong = {
-      {"names", "a\\"}, {"ports", "1,x"}, {"source", "no.such.Class"}, {"source", "java.lang.String"}, {"wait", "2w"}
+      {"names", "a\\"}, {"ports", "1,x"}, {"source", "no.such.Class"}, {"source", "java.lang.String"}, {"wait", "2w"},
+      {"state", "old"}, {"ratio", "x"}, {"part", "1"}
     };
     for (String[] each : wrong) {
       var e = assertThrows(IllegalArgumentException.class, () -> new Bean(new Typed()).set(each[0], each[1]));

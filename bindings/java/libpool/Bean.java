@@ -29,6 +29,8 @@ final class Bean {
           Map.entry(Integer.class, text -> Integer.valueOf(text.trim())),
           Map.entry(long.class, text -> number(text.trim())),
           Map.entry(Long.class, text -> number(text.trim())),
+          Map.entry(double.class, text -> Double.valueOf(text)),
+          Map.entry(Double.class, text -> Double.valueOf(text)),
           Map.entry(boolean.class, text -> convertBoolean(text.trim())),
           Map.entry(Boolean.class, text -> convertBoolean(text.trim())));
 
@@ -51,7 +53,8 @@ final class Bean {
   }
 
   /**
-   * Sets one property. From a text where its type is a simple one, a list of these, or an object whose class the text names.
+   * Sets one property. From a text where its type is a simple one, a list of these, a constant of an enum, or an object whose
+   * class the text names.
    *
    * @throws IllegalArgumentException if there is no such property or it cannot have this value
    */
@@ -83,11 +86,11 @@ final class Bean {
   private Method setter(String name, Object value) {
     String setter = name.isEmpty() ? name : "set" + Character.toUpperCase(name.charAt(0)) + name.substring(1);
     return Arrays.stream(object.getClass().getMethods())
-        .filter(method -> method.getParameterCount() == 1)
+        .filter(method -> method.getParameterCount() == 1 && !method.isBridge())
         .filter(method -> method.getName().equals(setter) || method.getName().equals("set" + name.toUpperCase(Locale.ROOT)))
-        .filter(method -> !method.isBridge() && fits(method.getParameterTypes()[0], value))
         .min(
-            Comparator.comparing((Method method) -> !method.getName().equals(setter))
+            Comparator.comparing((Method method) -> !fits(method.getParameterTypes()[0], value))
+                .thenComparing(method -> !method.getName().equals(setter))
                 .thenComparing(method -> !method.getParameterTypes()[0].isInstance(value))
                 .thenComparing(method -> !FROM_TEXT.containsKey(method.getParameterTypes()[0])))
         .orElseThrow(
@@ -103,7 +106,20 @@ final class Bean {
       return value;
     }
     Function<String, Object> fromText = FROM_TEXT.get(type);
-    return fromText == null ? Source.instantiate(value.toString()) : fromText.apply(value.toString());
+    if (fromText != null) {
+      return fromText.apply(value.toString());
+    }
+    if (!fits(type, value)) {
+      throw new IllegalArgumentException("nothing becomes one of a " + value.getClass().getName());
+    }
+    return type.isEnum() ? constant(type, value.toString().trim()) : Source.instantiate(value.toString());
+  }
+
+  private static Object constant(Class<?> type, String name) {
+    return Arrays.stream(type.getEnumConstants())
+        .filter(each -> ((Enum<?>) each).name().equalsIgnoreCase(name))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("it has no constant of this name"));
   }
 
   /** With a unit it is a time, in milliseconds. */
