@@ -60,7 +60,8 @@ func OpenDriver(config Config, driver, address string) (*DriverPool, error) {
 
 // OpenURL makes a pool of what a URL names, as in "jsonrpc://HOST:PORT?pool.max_open=5": the driver by the scheme, a
 // setting of the pool by each parameter pool.NAME, which goes before that of the config, and the rest as the driver
-// understands it.  A pool without a name is called as the scheme.  Errors quote nothing of the URL's user and password.
+// understands it.  A pool without a name is called as the scheme.  Errors quote no password, and a user only where
+// a server that refuses a log-in names it.
 func OpenURL(config Config, url string) (*DriverPool, error) {
 	if url == "" || strings.ContainsRune(url, 0) {
 		return nil, &Error{Kind: ErrInvalid, Message: "the URL is empty or contains a zero byte"}
