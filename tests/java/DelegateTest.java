@@ -286,8 +286,55 @@ class DelegateTest {
               }
             }
           });
-      source.flush(); // what was left behind is seen to at the latest now
-      Fakes.until(() -> source.stats().leased() + source.stats().opening() == 0);
+      nothingIsLost(source);
+    }
+  }
+
+  private static void nothingIsLost(PooledDataSource source) throws InterruptedException {
+    source.flush(); // what was left behind is seen to at the latest now
+    Fakes.until(() -> source.stats().leased() + source.stats().opening() == 0);
+  }
+
+  /** Gets a connection in each frame and gives it back. */
+  private static void pass(int frames, PooledDataSource source, Connection[] got) throws SQLException {
+    if (frames <= 0) {
+      got[0] = source.getConnection();
+      got[0].close();
+    }
+    pass(frames - 1, source, got);
+  }
+
+  /** Which is told when the get has its connection, and needs more stack than that. */
+  @Test
+  void aStackOverflowOfATrackerLosesNoConnection() throws Exception {
+    var deep =
+        new Tracker() {
+          @Override
+          public void acquired(long ns) {
+            descend(8);
+          }
+
+          private void descend(int frames) {
+            if (frames > 0) {
+              descend(frames - 1);
+            }
+          }
+        };
+    try (var source = source()) {
+      source.addTracker(deep);
+      source.setConnectionTimeout(5_000);
+      source.getConnection().close();
+      GetTest.overflow(
+          200,
+          frames -> {
+            var got = new Connection[1];
+            try {
+              pass(frames, source, got);
+            } finally { // a close that had no stack at all may be called once more
+              got[0].close();
+            }
+          });
+      nothingIsLost(source);
     }
   }
 }

@@ -538,6 +538,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     if (step.work == Step.NONE) {
       return;
     }
+    Stack.requireForThread(); // so that there is some for the catch below
     boolean closes = step.work == Step.CLOSE || step.work == Step.RESET;
     Work work = new Work(step, closes ? batch::end : this::endRefill);
     if (closes) {

@@ -195,6 +195,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   }
 
   private Connection connectAndTell() throws SQLException {
+    Stack.requireForGet(); // and for the close if the trackers need more than there is
     long since = System.nanoTime();
     try {
       return tell(connect(), since);
