@@ -9,6 +9,7 @@ import javax.sql.DataSource;
 /** An application with a class loader of its own, which keeps what it has closed. */
 public final class Kept {
   private static AutoCloseable kept;
+  private static Connection leaked;
 
   private Kept() {}
 
@@ -42,12 +43,21 @@ public final class Kept {
   }
 
   public static void aDataSource() throws Exception {
+    source().getConnection().close();
+  }
+
+  public static void aDataSourceWithALeak() throws Exception {
+    leaked = source().getConnection();
+  }
+
+  private static PooledDataSource source() {
     PooledDataSource source = new PooledDataSource();
     kept = source;
     source.setRegisterMbeans(true);
     source.setLeakDetectionThreshold(60_000);
+    source.setCloseGrace(0);
     source.setDataSource(driver());
-    source.getConnection().close();
+    return source;
   }
 
   private static DataSource driver() {

@@ -68,6 +68,12 @@ class LoaderTest {
     isUnloaded("aGroup");
   }
 
+  /** Where leaks are looked for, and the application still has the connection that it has leaked. */
+  @Test
+  void aClosedDataSourceWhoseConnectionWasLeakedKeepsNoClassLoader() throws Exception {
+    isUnloaded("aDataSourceWithALeak");
+  }
+
   @Test
   void aClosedDataSourceKeepsNoClassLoader() throws Exception {
     isUnloaded("aDataSource");

@@ -1110,6 +1110,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
               last.accept(connection);
             }
             discard(info.lease());
+            watches.end(info.lease()); // which would keep the class loader of its user
           });
     }
   }

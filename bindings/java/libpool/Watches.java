@@ -25,6 +25,14 @@ final class Watches {
     watches.remove(watch.number());
   }
 
+  /** The lease is over, though its user has not ended it. */
+  void end(long number) {
+    Watch watch = watches.get(number);
+    if (watch != null) {
+      watch.end();
+    }
+  }
+
   /** The library tells of a lease. Returns its watch if it is to be reported now; null: when that begins, if it ever does. */
   Watch tell(long number) {
     words.put(slot(number), number);
