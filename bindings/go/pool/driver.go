@@ -16,6 +16,7 @@ import (
 type DriverPool struct {
 	handle  *handle
 	timeout time.Duration // of a get; 0: none
+	calling time.Duration // the same of a call
 	early   early
 	limits
 	tracers tracers
@@ -85,8 +86,8 @@ func newDriverPool(tracer any, settings *settings, create func(*settings) (*hand
 		return nil, err
 	}
 	handle.forget = forgetOfDriver
-	p := &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms()), tracers: tracers,
-		places: settings.notesPlaces()}
+	p := &DriverPool{handle: handle, timeout: limited(settings.GetGet_timeout_ms()),
+		calling: limited(settings.GetCall_timeout_ms()), tracers: tracers, places: settings.notesPlaces()}
 	p.limits.read(settings)
 	return p, nil
 }
@@ -278,17 +279,30 @@ func (l DriverLease) Call(ctx context.Context, method string, args, reply any) e
 	defer cancel()
 	number, waiter, err := l.start(method, args)
 	if err != nil {
-		return err
+		return l.failure(err)
 	}
 	select {
 	case came := <-waiter:
-		return came.reply(reply)
+		return l.failure(came.reply(reply))
 	case <-ctx.Done():
 	}
 	if !mail.forget(number) {
-		return (<-waiter).reply(reply)
+		return l.failure((<-waiter).reply(reply))
 	}
 	return l.givenUp(callerOf(ctx))
+}
+
+// The error of a call says of which pool it is, and which setting ended it.
+func (l DriverLease) failure(err error) error {
+	failed, is := err.(*Error)
+	if !is || l.pool == nil {
+		return err
+	}
+	failed.Pool = l.pool.handle.name()
+	if failed.Kind == ErrTimeout && l.pool.calling > 0 {
+		failed.Err = &limitError{"call_timeout_ms", l.pool.calling}
+	}
+	return failed
 }
 
 func (l DriverLease) givenUp(ctx context.Context) error {
@@ -309,9 +323,9 @@ func (l DriverLease) Go(method string, args, reply any, done chan *Call) *Call {
 	_, waiter, err := l.start(method, args)
 	go func() {
 		defer func() { done <- call }()
-		if call.Error = err; err == nil {
+		if call.Error = l.failure(err); err == nil {
 			call.Error = errEnded // unless it returns
-			call.Error = (<-waiter).safeReply(reply)
+			call.Error = l.failure((<-waiter).safeReply(reply))
 		}
 	}()
 	return call

@@ -194,6 +194,25 @@ func TestADriverMakesCalls(t *testing.T) {
 	}
 }
 
+func TestErrorsOfCallsNameThePoolAndTheSetting(t *testing.T) {
+	s, proceed := serveArith(t)
+	p := openDriver(t, pool.Config{Name: "prices", MaxOpen: 1, CallTimeout: 30 * time.Millisecond}, s.address)
+	lease := getDriver(t, p)
+	call := func(method string, args, reply any) error { return lease.Call(background, method, args, reply) }
+	send := func(method string, args, reply any) error { return (<-lease.Go(method, args, reply, nil).Done).Error }
+	for _, ask := range []func(method string, args, reply any) error{call, send} {
+		says(t, ask("Arith.Fail", Factors{}, nil), "prices: .*: will not")
+		says(t, ask("Arith.Mul", Factors{1, 2}, new(string)), "prices: the reply does not fit: .*")
+		says(t, ask("", nil, nil), "prices: a method's name is empty.*")
+		late := ask("Arith.Wait", Factors{1, 2}, nil)
+		expect(t, late, pool.ErrTimeout)
+		says(t, late, "prices: .*: call_timeout_ms is 30")
+	}
+	close(proceed)
+	succeed(t, lease.Release())
+	mustFailAs(t, call("Arith.Mul", nil, nil), pool.ErrStale, "prices: ")
+}
+
 func TestAServersErrorIsTheCallers(t *testing.T) {
 	s, _ := serveArith(t)
 	p := openDriver(t, pool.Config{MaxOpen: 1}, s.address)

@@ -146,11 +146,14 @@ func (e *causeError) As(target any) bool {
 	return errors.As(e.over, target) || errors.As(e.cause, target)
 }
 
-// Behind the error of a get that took as long as the pool's own setting allows.
-type limitError struct{ limit time.Duration }
+// Behind the error of a get or call that took as long as the pool's own setting allows.
+type limitError struct {
+	setting string
+	limit   time.Duration
+}
 
 func (e *limitError) Error() string {
-	return fmt.Sprintf("get_timeout_ms is %d", e.limit.Milliseconds())
+	return fmt.Sprintf("%s is %d", e.setting, e.limit.Milliseconds())
 }
 
 // Why a context is over, or nil.  One whose Done is nil cannot say so, but may have a deadline.
@@ -181,7 +184,7 @@ func over(ctx context.Context) *Error {
 func overOrLate(ctx context.Context, limit time.Duration) *Error {
 	caller := callerOf(ctx)
 	if endOf(caller) == nil {
-		return &Error{Kind: ErrTimeout, Err: &limitError{limit}}
+		return &Error{Kind: ErrTimeout, Err: &limitError{"get_timeout_ms", limit}}
 	}
 	return over(caller)
 }
