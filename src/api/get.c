@@ -253,7 +253,8 @@ static pool_lease_t open_instead(struct get *get)
   pool_lease_t result = try(get);
   if (result == 0)
     return get->cause.code; /* of its open; nobody else can open while it waits on */
-  return result == POOL_E_TIMEOUT && get->cause.code == 0 ? POOL_E_SYSTEM : result;
+  bool in_time = get->cause.code == 0 || !is_over(get);
+  return result == POOL_E_TIMEOUT && in_time ? POOL_E_SYSTEM : result;
 }
 
 /* The get has failed, late or not, and nobody else would close what it left: no thread can be had, and nothing is lent

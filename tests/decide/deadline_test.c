@@ -445,6 +445,23 @@ static void test_deadline__an_open_that_fails_where_no_thread_can_be_had_fails_i
   }
 }
 
+/* It has met a dead connection, which nobody can close yet. */
+static void test_deadline__no_get_says_that_its_time_is_over_before_it_is(void **state)
+{
+  (void)state;
+  for (kind = OPENERS; kind < KINDS; kind += MANUAL_OPENERS - OPENERS) {
+    atomic_store(&no_threads, true);
+    start_with_dead(1, 1);
+    let_close();
+    pool_lease_t lease = pool_get_for(pool, 600 * GET_MS);
+    assert_true(lease > 0 || lease == POOL_E_SYSTEM);
+    if (lease > 0)
+      put(lease);
+    end();
+    atomic_store(&no_threads, false);
+  }
+}
+
 /* ---- children ---- */
 
 static void run_child(int closing)
@@ -506,6 +523,7 @@ int main(void)
       cmocka_unit_test(test_deadline__a_place_comes_back_where_no_thread_can_be_had),
       cmocka_unit_test(test_deadline__nothing_is_left_open_where_no_thread_can_be_had),
       cmocka_unit_test(test_deadline__an_open_that_fails_where_no_thread_can_be_had_fails_its_get),
+      cmocka_unit_test(test_deadline__no_get_says_that_its_time_is_over_before_it_is),
       cmocka_unit_test(test_deadline__a_child_has_nothing_to_close_of_its_parent),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
