@@ -142,6 +142,23 @@ class OpenTelemetryTest {
   }
 
   @Test
+  void aSourceThatIsObservedTwiceIsCountedOnce() throws Exception {
+    PoolTelemetry first = PoolTelemetry.observe(sdk, source);
+    PoolTelemetry second = PoolTelemetry.observe(sdk, source);
+    source.getConnection().close();
+    assertEquals(1, times("create_time").getCount());
+    assertEquals(1, times("wait_time").getCount());
+    assertEquals(1, times("use_time").getCount());
+    second.close();
+    assertEquals(2, counts().size());
+    first.close();
+    assertThrows(AssertionError.class, this::counts);
+    PoolTelemetry.observe(sdk, source);
+    source.getConnection().close();
+    assertEquals(2, times("wait_time").getCount());
+  }
+
+  @Test
   void nothingIsToldAfterTheSourceIsClosed() throws Exception {
     PoolTelemetry.observe(sdk, source);
     source.getConnection().close();

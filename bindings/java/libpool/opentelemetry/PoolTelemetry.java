@@ -39,9 +39,10 @@ public final class PoolTelemetry implements AutoCloseable {
   private final ObservableLongMeasurement max;
   private final ObservableLongMeasurement idleMax;
   private final ObservableLongMeasurement idleMin;
-  private final BatchCallback callback;
+  private final BatchCallback callback; // null: the data source is observed already
 
-  private PoolTelemetry(Meter meter, PooledDataSource source) {
+  private PoolTelemetry(OpenTelemetry openTelemetry, PooledDataSource source) {
+    Meter meter = openTelemetry.getMeter("libpool");
     String name = source.getPoolName();
     this.source = new WeakReference<>(source);
     pool = Attributes.of(POOL, name);
@@ -52,21 +53,22 @@ public final class PoolTelemetry implements AutoCloseable {
     idleMax = number(meter, "idle.max", "{connection}", "How many connections may be idle");
     idleMin = number(meter, "idle.min", "{connection}", "How many connections are kept idle");
     pending = number(meter, "pending_requests", "{request}", "Gets that wait for a connection");
-    callback = meter.batchCallback(this::record, count, max, idleMax, idleMin, pending);
-    times = new Times(meter);
+    times = new Times(openTelemetry, meter);
+    callback =
+        source.addTracker(times)
+            ? meter.batchCallback(this::record, count, max, idleMax, idleMin, pending)
+            : null;
   }
 
   /**
-   * Makes the metrics of a data source. Its name should not change after that.
+   * Makes the metrics of a data source. Its name should not change after that. If they are there already, nothing changes.
    *
    * @param openTelemetry where they are made
    * @param source whose they are
-   * @return what ends them
+   * @return what ends them; nothing, if they were there already
    */
   public static PoolTelemetry observe(OpenTelemetry openTelemetry, PooledDataSource source) {
-    PoolTelemetry made = new PoolTelemetry(openTelemetry.getMeter("libpool"), source);
-    source.addTracker(made.times);
-    return made;
+    return new PoolTelemetry(openTelemetry, source);
   }
 
   private static ObservableLongMeasurement number(Meter meter, String name, String unit, String description) {
@@ -96,6 +98,9 @@ public final class PoolTelemetry implements AutoCloseable {
   /** Ends the metrics. */
   @Override
   public void close() {
+    if (callback == null) {
+      return;
+    }
     callback.close();
     PooledDataSource source = this.source.get();
     if (source != null) {
@@ -105,12 +110,14 @@ public final class PoolTelemetry implements AutoCloseable {
 
   /** What is told of each event. */
   private final class Times implements Tracker {
+    private final OpenTelemetry openTelemetry;
     private final DoubleHistogram create;
     private final DoubleHistogram wait;
     private final DoubleHistogram use;
     private final LongCounter timeouts;
 
-    private Times(Meter meter) {
+    private Times(OpenTelemetry openTelemetry, Meter meter) {
+      this.openTelemetry = openTelemetry;
       create = time(meter, "create_time", "Time to open a connection");
       wait = time(meter, "wait_time", "Time to get a connection, of every get that got one");
       use = time(meter, "use_time", "Time from get to put, of every lease");
@@ -154,6 +161,17 @@ public final class PoolTelemetry implements AutoCloseable {
     @Override
     public void closed() {
       PoolTelemetry.this.close();
+    }
+
+    /** Each event is counted once where it is counted. */
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Times times && times.openTelemetry == openTelemetry;
+    }
+
+    @Override
+    public int hashCode() {
+      return System.identityHashCode(openTelemetry);
     }
   }
 }
