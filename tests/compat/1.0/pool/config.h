@@ -55,7 +55,7 @@ typedef struct {
   size_t size;
   /* rows: members, which tools/settings makes of src/api/settings.def */
   /** Shown in messages and reports; give each pool its own.  At most 47 bytes are kept, with a question mark for what
-      is no text of one line.  NULL means "pool". */
+      is no text of one line.  NULL or "" means "pool". */
   const char *name;
   /** pool_create() opens this many connections.  If one open fails, pool_create() closes the others and returns the
       error. */

@@ -92,7 +92,8 @@ POOL_API int pool_create_driver(const pool_config_t *config, const char *name, c
  * among its own.  A parameter pool.NAME is the setting NAME of the pool, as pool_config_set() reads it; the others are
  * the driver's.  One that is there twice is refused.  With a parameter description=FILE the driver is `foreign`,
  * whatever the scheme.  Each part is percent-decoded as RFC 3986 has it ('+' is a plus).  A pool whose name is not set
- * is called as the scheme.  No message quotes a user or password, or the URL as a whole.
+ * is called as the scheme.  No message quotes a password, or the URL as a whole; and none quotes a user, but where a
+ * server that refuses a log-in names it.
  *
  * Blocks: while the driver is being loaded, and as pool_create().  Ownership: as pool_create().  Threads: any.
  * From a callback: yes.

@@ -9,7 +9,8 @@
  * A group makes the pool of a key when somebody asks for the key first, and lets go of it when it has had no connection
  * for a while.  All pools of a group have the same settings; one of these is the budget that they share, such as
  * `process:shop?limit=50` (pool/budget.h).  A permit that becomes free goes to the pool whose first waiter has waited
- * longest.  While somebody waits and no permit is free, idle connections of other keys are closed at once.
+ * longest.  While somebody waits and no permit is free, idle connections of other keys are closed at once, but for those
+ * that min_idle or min_open asks for: leave these out where there are many keys.
  *
  * A key is a text or any bytes, 1 to 255 of them.  The pool of a key is called GROUP/KEY in messages, events,
  * statistics and lists, so a key must be no secret.  A name has 47 bytes at most: a long key is cut there, and

@@ -266,7 +266,8 @@ POOL_API int pool_tag(pool_lease_t lease, const char *tag);
  * Errors: POOL_E_REMOTE (the server's error, in *error; the connection is good), POOL_E_TIMEOUT (of a driver that is
  * not multiplexed the connection is unusable then), POOL_E_BROKEN (unusable), POOL_E_CANCELLED (by the driver;
  * unusable), POOL_E_STALE; and, with the connection as it was, POOL_E_UNSUPPORTED, POOL_E_INVALID, POOL_E_OVERLOAD (too
- * many calls are under way, 4095 at most on one connection), POOL_E_NOMEM, POOL_E_SYSTEM.  Where the connection is
+ * many calls are under way, 4095 at most on one connection), POOL_E_NOMEM, POOL_E_SYSTEM. Of these nothing was sent,
+ * but where POOL_E_NOMEM says that there was no memory for the reply.  Where the connection is
  * unusable its idle siblings are checked before they are lent, if the vtable can.  Since 0.1.  Idea: Call of
  * maxatome/pool's RpcAble.
  *

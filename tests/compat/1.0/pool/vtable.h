@@ -56,8 +56,8 @@ typedef struct {
       safe there: close(2) is.  NULL leaves the connection as it is. */
   void (*abandon)(void *context, void *conn);
   /** Makes a call and waits for its reply, whose data comes from pool_bytes_new().  0; POOL_E_REMOTE with the server's
-      error in *error; POOL_E_INVALID, POOL_E_UNSUPPORTED, POOL_E_OVERLOAD, POOL_E_NOMEM or POOL_E_SYSTEM: not sent;
-      POOL_E_TIMEOUT; else the connection is broken. */
+      error in *error; POOL_E_INVALID, POOL_E_UNSUPPORTED, POOL_E_OVERLOAD, POOL_E_NOMEM or POOL_E_SYSTEM: not sent,
+      or no memory for the reply, which *error then says; POOL_E_TIMEOUT; else the connection is broken. */
   int (*call)(void *context, void *conn, const char *method, pool_bytes_t args, pool_bytes_t *reply,
               int64_t deadline_ns, pool_error_t *error);
   /** Starts a call and returns 0; the thread that learns its end calls pool_call_done() exactly once, on any thread,
