@@ -132,7 +132,7 @@ struct crew {
   int32_t idle;    /* of these, those that sleep */
   int32_t opening; /* and those that open */
   _Atomic bool keeper_runs;
-  _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: no get tries before */
+  _Atomic int64_t start_again_ns; /* ATTENTION_THREADLESS: nobody tries before */
 };
 
 /* Work that nobody in particular asked for. */

@@ -78,6 +78,16 @@ static bool look(struct pool *pool, int64_t *due)
   return !forks_since(forks);
 }
 
+/* A worker that could not be started is missed by asynchronous waiters, and by what is to be closed, and no get may come
+   that looks. */
+static void start_missing(struct pool *pool, int64_t *due)
+{
+  if (atomic_load(&pool->attention) & ATTENTION_WORKERLESS)
+    crew_start_again(pool);
+  if (atomic_load(&pool->attention) & ATTENTION_WORKERLESS)
+    set_earlier(due, atomic_load(&pool->crew.start_again_ns));
+}
+
 static bool do_what_is_due(struct pool *pool, int64_t *due)
 {
   int64_t served = POOL_NO_DEADLINE, looked;
@@ -94,6 +104,7 @@ static bool do_what_is_due(struct pool *pool, int64_t *due)
   if (attention_closed(pool) && !serve_asynchronous(pool, &served))
     return false;
   *due = looked < served ? looked : served;
+  start_missing(pool, due);
   return true;
 }
 

@@ -120,6 +120,39 @@ static void test_thread__is_told_again_after_it_was_there(void **state)
   fake_finish(&fake, opening);
 }
 
+static void hear(void *user, pool_lease_t result)
+{
+  must(result > 0 && pool_put(result) == 0);
+  atomic_store((_Atomic int *)user, 1);
+}
+
+/* Nobody runs but the keeper: it tries again for those that wait, and for what is to be closed. */
+static void test_thread__that_an_asynchronous_get_needs_is_tried_again(void **state)
+{
+  (void)state;
+  struct fake fake;
+  fake_init(&fake);
+  _Atomic int heard = 0;
+  int alone = thread_count_at_rest();
+  pool_config_t config = settings();
+  no_threads = false;
+  config.max_open = 1;
+  config.max_lifetime_ms = 10000;
+  pool_t *pool = fake_pool(&fake, &config, NULL);
+  assert_true(pool_get_async(pool, -1, hear, &heard) > 0);
+  wait_until(heard);
+  wait_until((virtual_advance(SECOND / 10), thread_count() == alone + 1)); /* the keeper stays */
+  no_threads = true;
+  int before = thread_tries;
+  wait_until((virtual_advance(SECOND), thread_tries > before)); /* it is too old, and nobody can close it */
+  no_threads = false;
+  heard = 0;
+  assert_true(pool_get_async(pool, -1, hear, &heard) > 0);
+  wait_until((virtual_advance(SECOND / 10), heard));
+  assert_int_equal(fake.opened, 2);
+  fake_finish(&fake, pool);
+}
+
 /* Whether a get without time to wait finds a connection, which it puts. */
 static bool finds_one(pool_t *pool)
 {
@@ -343,6 +376,7 @@ int main(void)
       cmocka_unit_test(test_thread__a_new_pool_waits_for_a_budget_until_its_thread_can_be_had),
       cmocka_unit_test(test_thread__without_openers_gets_open_themselves),
       cmocka_unit_test(test_thread__an_asynchronous_get_is_refused_and_the_next_tries_again),
+      cmocka_unit_test(test_thread__that_an_asynchronous_get_needs_is_tried_again),
       cmocka_unit_test(test_thread__faults_are_not_blocked_but_all_other_signals),
       cmocka_unit_test(test_thread__a_crash_in_a_callback_reaches_the_programs_handler),
   };
