@@ -162,12 +162,11 @@ final class View {
       return 0;
     }
     long lease = homes[home + NEXT];
-    int at = wordAt(lease);
-    long word = base(lease) + idle;
-    if (!swap(slots, at, word, base(lease) + lent)) {
+    long next = following(lease);
+    if (!swap(slots, wordAt(lease), base(lease) + idle, base(lease) + lent)) {
       return 0;
     }
-    homes[home + NEXT] = following(lease);
+    homes[home + NEXT] = next;
     return lease;
   }
 
