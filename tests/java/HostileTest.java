@@ -491,6 +491,29 @@ class HostileTest {
     return null;
   }
 
+  /** As JDBC has it, and HikariCP. */
+  @Test
+  void aConnectionThatBrokeIsClosedForItsUser() throws Exception {
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      Statement statement = connection.createStatement();
+      failing = Set.of("commit");
+      failure = new SQLException("no");
+      assertThrows(SQLException.class, connection::commit);
+      assertFalse(connection.isClosed());
+      failure = new SQLException("gone", "08006");
+      assertThrows(SQLException.class, connection::commit);
+      assertTrue(connection.isClosed());
+      assertFalse(connection.isValid(1));
+      assertFalse(statement.isClosed()); // that is still to be closed, and its driver is told
+      connection.close();
+      assertEquals(0, source.stats().leased());
+      Fakes.until(() -> closed.get() == 1);
+      source.getConnection().close();
+      assertEquals(2, opened.get());
+    }
+  }
+
   @Test
   void aConnectionThatCannotBeClosedInTimeHoldsUpNoUser() throws Exception {
     ExecutorService threads = Executors.newCachedThreadPool();
@@ -619,7 +642,7 @@ class HostileTest {
     try {
       threads.submit(source::close).get(60, TimeUnit.SECONDS);
       assertEquals(1, hanging.get());
-      assertFalse(out.isClosed());
+      assertTrue(out.isClosed());
     } finally {
       gate.countDown();
       threads.shutdown();

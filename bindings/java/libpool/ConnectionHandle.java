@@ -325,9 +325,16 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
 
   // ---- what is not only passed on
 
+  /** Its user has given it back, or the pool has taken it away. */
+  final boolean isOver() {
+    return state < 0;
+  }
+
+  /** One that broke is closed as well, as JDBC and HikariCP have it, and its user gives it back all the same. */
   @Override
   public final boolean isClosed() {
-    return state < 0;
+    PhysicalConnection physical = connection;
+    return isOver() || physical == null || physical.isBroken();
   }
 
   @Override
@@ -401,7 +408,7 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
   @Override
   public final String toString() {
     PhysicalConnection physical = connection;
-    boolean over = isClosed() || physical == null;
+    boolean over = isOver() || physical == null;
     return over ? "a connection that was given back" : "pooled " + physical.connection();
   }
 }

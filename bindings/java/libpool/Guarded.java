@@ -25,7 +25,7 @@ abstract class Guarded implements Wrapper {
   }
 
   final boolean isOver() {
-    return ended || handle.isClosed();
+    return ended || handle.isOver();
   }
 
   /**
@@ -81,6 +81,6 @@ abstract class Guarded implements Wrapper {
 
   @Override
   public final String toString() {
-    return handle.isClosed() ? "something of a connection that was given back" : "pooled " + target();
+    return handle.isOver() ? "something of a connection that was given back" : "pooled " + target();
   }
 }

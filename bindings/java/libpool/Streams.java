@@ -72,7 +72,7 @@ abstract class Streams {
 
     @Override
     public void mark(int limit) {
-      if (!handle.isClosed()) {
+      if (!handle.isOver()) {
         super.mark(limit);
       }
     }
@@ -85,7 +85,7 @@ abstract class Streams {
 
     @Override
     public void close() throws IOException {
-      if (!handle.isClosed()) {
+      if (!handle.isOver()) {
         super.close();
       }
     }
@@ -119,7 +119,7 @@ abstract class Streams {
 
     @Override
     public void close() throws IOException {
-      if (!handle.isClosed()) {
+      if (!handle.isOver()) {
         out.close();
       }
     }
@@ -171,7 +171,7 @@ abstract class Streams {
 
     @Override
     public void close() throws IOException {
-      if (!handle.isClosed()) {
+      if (!handle.isOver()) {
         super.close();
       }
     }
@@ -211,7 +211,7 @@ abstract class Streams {
 
     @Override
     public void close() throws IOException {
-      if (!handle.isClosed()) {
+      if (!handle.isOver()) {
         super.close();
       }
     }
