@@ -31,6 +31,8 @@ final class Get<C, X extends Exception> extends Debt {
   // With what a Debt has, what this get owes the library.
   long ticket; // the place in the queue; 0: none
   Job job; // perhaps done, perhaps not even begun; null: none
+  long entered; // the ticket by which others tell it; 0: none
+  boolean attends; // it is counted among those that wait without a place
 
   /**
    * @param looked what was said, was said to one that only looked and has no time for the library
@@ -120,6 +122,19 @@ final class Get<C, X extends Exception> extends Debt {
       pool.drop(step);
       step = null;
     }
+    withdraw();
+  }
+
+  /** It waits no more. Where the stack ends in a call, that is made again. */
+  private void withdraw() {
+    if (entered != 0) {
+      pool.waiters().leave(entered);
+      entered = 0;
+    }
+    if (attends) {
+      pool.attends(-1);
+      attends = false;
+    }
   }
 
   private boolean isNotNow() {
@@ -165,11 +180,9 @@ final class Get<C, X extends Exception> extends Debt {
     boolean hurries = timeoutMs == 0 && step.work != Step.NONE; // a place is free only after the close
     if (hurries || step.work == Step.OPEN || step.work == Step.CHECK) {
       pool.attends(1);
-      try {
-        await(System.nanoTime());
-      } finally {
-        pool.attends(-1);
-      }
+      attends = true;
+      await(System.nanoTime());
+      withdraw();
       throwError();
     } else if (step.work == Step.NONE && isOver()) {
       step = Step.failed(CoreConstants.POOL_E_TIMEOUT, null);
@@ -266,18 +279,15 @@ final class Get<C, X extends Exception> extends Debt {
   private void queue() throws InterruptedException {
     long since = System.nanoTime();
     ticket = step.ticket;
+    entered = ticket;
     Waiters.Waiter waiter = pool.waiters().enter(ticket);
-    long entered = ticket;
-    try {
-      send();
-      boolean waits = true;
-      while (waits) {
-        waits = look(waiter);
-      }
-    } finally {
-      pool.waiters().leave(entered);
-      queuedNs += System.nanoTime() - since;
+    send();
+    boolean waits = true;
+    while (waits) {
+      waits = look(waiter);
     }
+    withdraw();
+    queuedNs += System.nanoTime() - since;
   }
 
   /** Also once before it sleeps: see {@link Waiters#enter}. */

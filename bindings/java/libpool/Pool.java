@@ -304,7 +304,14 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       }
       return number;
     } catch (Throwable e) { // no calls: the stack may be too short for one
-      if (number != 0 || (get != null && (get.said != 0 || get.step != null || get.ticket != 0 || get.job != null))) {
+      if (number != 0
+          || (get != null
+              && (get.said != 0
+                  || get.step != null
+                  || get.ticket != 0
+                  || get.job != null
+                  || get.entered != 0
+                  || get.attends))) {
         synchronized (debts) {
           if (number != 0) {
             debts.numbers[debts.last = (debts.last + 1) & Debts.MASK] = number;
