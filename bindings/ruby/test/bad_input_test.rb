@@ -91,6 +91,18 @@ class BadInputTest < Minitest::Test
     assert_whole one, 1
   end
 
+  def test_a_connection_that_forwards_each_message_is_sent_none
+    heard = []
+    pool = Libpool::Pool.new(max_open: 1, timeout: 5, close: ->(_) {}) { Proxy.new(heard) }
+    pool.with { |connection| pool.tag(connection, 'text') }
+    %i[discard discard_broken].each do |name|
+      pool.with { |connection| pool.public_send(name, connection) }
+      assert_equal 0, pool.size
+    end
+    refute Libpool.cut_off(Proxy.new(heard))
+    assert_empty heard
+  end
+
   def test_objects_that_were_never_made
     empty = Libpool::Pool.allocate
     %i[checkout size idle stats close flush inspect].each do |name|

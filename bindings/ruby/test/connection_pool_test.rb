@@ -23,6 +23,21 @@ class ConnectionPoolTest < Minitest::Test
     error
   end
 
+  def test_a_connection_that_forwards_each_message_is_sent_none
+    heard = []
+    handled = []
+    note = ->(connection) { handled << connection }
+    pool = ConnectionPool.new(size: 1, timeout: 5, reset: note, close: note) { Proxy.new(heard) }
+    pool.with { pool.with { assert_equal 0, pool.available } }
+    pool.then { pool.checkout && pool.checkin }
+    pool.with { pool.discard_current_connection }
+    pool.with { pool.reload(&note) }
+    pool.with { pool.with { nil } }
+    pool.shutdown(&note)
+    assert_empty heard
+    refute_empty handled
+  end
+
   def test_names
     assert_equal '3.0.2', ConnectionPool::VERSION
     assert_equal RuntimeError, ConnectionPool::Error.superclass

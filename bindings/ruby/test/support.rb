@@ -32,6 +32,22 @@ class Connection
   end
 end
 
+# What forwards each message, as the proxy of an object elsewhere: it notes what it was sent.
+class Proxy < BasicObject
+  def initialize(heard)
+    @heard = heard
+  end
+
+  def respond_to_missing?(...)
+    false
+  end
+
+  def method_missing(name, *)
+    @heard << name
+    nil
+  end
+end
+
 module Support
   # A pool of Connections that counts what it opened.
   def pool_of(max_open, **settings)

@@ -168,7 +168,7 @@ class ConnectionPool
       begin
         @available.watch(@key) { Thread.handle_interrupt(Object => :immediate) { yield connection } }
       ensure
-        checkin unless connection.nil? && Thread.current[@key].nil?
+        checkin unless nil.equal?(connection) && Thread.current[@key].nil?
       end
     end
   end

@@ -98,6 +98,6 @@ module Libpool
   # For an `abandon` of one's own, in a child of fork: the child is cut off from the parent's connection, of which the
   # descriptor is given, or an object whose socket is found; nothing is sent.  Whether there was one.
   def self.cut_off(connection)
-    connection.is_a?(Integer) ? Fork.cut(connection) : Sockets.cut(connection)
+    Integer === connection ? Fork.cut(connection) : Sockets.cut(connection)
   end
 end

@@ -45,7 +45,7 @@ module Libpool
     # Ends a lease, and its connection is closed.  Given a connection, as `with` lends it: it is closed when it comes
     # back.
     def discard(lease_or_connection)
-      if lease_or_connection.is_a?(Lease)
+      if Lease === lease_or_connection
         raise ArgumentError, 'this lease is of another pool' unless lease_or_connection.pool.equal?(self)
 
         lease_or_connection.discard
@@ -57,7 +57,7 @@ module Libpool
     # The same for one that broke: the others may have lost the same server, so those that are idle are checked, and
     # until then not lent, where the pool has a check.
     def discard_broken(lease_or_connection)
-      if lease_or_connection.is_a?(Lease)
+      if Lease === lease_or_connection
         raise ArgumentError, 'this lease is of another pool' unless lease_or_connection.pool.equal?(self)
 
         lease_or_connection.discard_broken
@@ -68,7 +68,7 @@ module Libpool
 
     # Notes what a connection is used for, given as `with` lends it, or its lease: see leases.
     def tag(lease_or_connection, text)
-      return lease_or_connection.tag = text if lease_or_connection.is_a?(Lease)
+      return lease_or_connection.tag = text if Lease === lease_or_connection
 
       tag_connection(lease_or_connection, text)
     end

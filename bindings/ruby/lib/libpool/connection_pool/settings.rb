@@ -48,7 +48,7 @@ class ConnectionPool
 
     # Where connections are stored by a subclass a place is empty that is not lent.
     def for_entries(block)
-      ->(entry) { entry.connection.nil? || block.call(entry.connection) }
+      ->(entry) { nil.equal?(entry.connection) || block.call(entry.connection) }
     end
   end
   private_constant :Settings

@@ -141,7 +141,7 @@ class ConnectionPool
 
       # A place that is closed holds a connection only where nobody can give it back any more.
       def dispose(entry)
-        return if entry.connection.nil?
+        return if nil.equal?(entry.connection)
 
         @mutex.synchronize { lower_created }
         entry.dispose(@settings.close)

@@ -322,7 +322,7 @@ class ConnectionPool
 
     def withdraw(lease)
       entry = lease.connection
-      entry.farewell = :itself.to_proc
+      entry.farewell = ->(connection) { connection }
       lease.discard
       entry.connection
     end
