@@ -117,6 +117,32 @@ class AsyncTest < Minitest::Test
     end
   end
 
+  def test_a_block_that_async_times_out_spoils_its_connection
+    reactor do |task|
+      pool = Libpool::Pool.new(max_open: 1, timeout: 20) { Object.new }
+      interrupted = nil
+      refuse(Async::TimeoutError) { task.with_timeout(0.02) { pool.with { |one| (interrupted = one) && sleep(60) } } }
+      refute_nil interrupted
+      assert_equal 0, pool.size
+      pool.with { |other| refute_same interrupted, other }
+    end
+  end
+
+  def test_an_open_that_async_times_out_is_not_begun_again
+    reactor do |task|
+      opens = 0
+      pool = Libpool::Pool.new(max_open: 2, timeout: 20) do
+        sleep(60) if (opens += 1) == 2
+        Object.new
+      end
+      pool.with do
+        refuse(Async::TimeoutError) { task.with_timeout(0.02) { pool.with { flunk } } }
+        assert_equal 2, opens
+      end
+      assert_usable pool, 2
+    end
+  end
+
   # Stopped in the moment after it was told that a connection is its own.
   def test_a_task_that_is_stopped_when_its_turn_has_come_loses_nothing
     both(1) do |pool|

@@ -113,13 +113,20 @@ bool failure_is_own(VALUE value)
          (RTEST(rb_obj_is_kind_of(value, rb_eStandardError)) || RTEST(rb_obj_is_kind_of(value, rb_eScriptError)));
 }
 
+/* The gem async has a class of its own for this, and may be loaded later. */
+static bool is_deadline(VALUE error)
+{
+  return rb_obj_class(error) == deadline_class || strcmp(rb_obj_classname(error), "Async::TimeoutError") == 0;
+}
+
 /*
  * No method is called, which might raise in its turn: the text is taken from where Exception keeps it.  Who is killed,
- * interrupted, or was given a time by Timeout.timeout, says nothing about the server; Net::OpenTimeout and others do.
+ * interrupted, or was given a time by Timeout.timeout or async, says nothing about the server; Net::OpenTimeout and
+ * others do.
  */
 void failure_describe(VALUE error, pool_error_t *failure)
 {
-  bool tells = failure_is_own(error) && rb_obj_class(error) != deadline_class;
+  bool tells = failure_is_own(error) && !is_deadline(error);
   failure->code = tells ? POOL_E_OPEN : POOL_E_TIMEOUT;
   if (!failure_is_exception(error))
     return;

@@ -27,7 +27,8 @@ module Libpool
       case error
       when TimeoutError then false
       when Timeout::Error then !(defined?(::ConnectionPool::TimeoutError) && error.is_a?(::ConnectionPool::TimeoutError))
-      else !error.is_a?(StandardError) && !error.is_a?(ScriptError) && !error.is_a?(SystemExit)
+      when StandardError then defined?(::Async::TimeoutError) && ::Async::TimeoutError === error
+      else !error.is_a?(ScriptError) && !error.is_a?(SystemExit)
       end
     end
     private_class_method :foreign?
