@@ -91,6 +91,14 @@ class BadInputTest < Minitest::Test
     assert_whole one, 1
   end
 
+  def test_true_and_false_are_no_numbers
+    { max_open: false, idle_timeout_ms: true, retry_min_ms: true }.each do |name, wrong|
+      refused = assert_raises(TypeError) { Libpool::Pool.new(name => wrong) { flunk } }
+      assert_equal "#{name} is a #{wrong.class}; it must be a number", refused.message
+    end
+    pool_of(1, paused: true, background_reset: false).close
+  end
+
   def test_a_connection_that_forwards_each_message_is_sent_none
     heard = []
     pool = Libpool::Pool.new(max_open: 1, timeout: 5, close: ->(_) {}) { Proxy.new(heard) }

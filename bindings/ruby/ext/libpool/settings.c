@@ -72,7 +72,7 @@ static void set(struct reading *reading, ID id, VALUE value)
     libpool_checked(pool_config_set_number(&reading->config, rb_id2name(id), 0, NULL)); /* it says so */
   if (type == POOL_SETTING_TEXT && NIL_P(value))
     return; /* the default */
-  if (value == Qtrue || value == Qfalse)
+  if (type == POOL_SETTING_CHOICE && (value == Qtrue || value == Qfalse))
     value = INT2FIX(value == Qtrue);
   bool is_text =
       type == POOL_SETTING_TEXT || SYMBOL_P(value) || (type == POOL_SETTING_CHOICE && RB_TYPE_P(value, T_STRING));
