@@ -89,6 +89,21 @@ class MemoryTest < Minitest::Test
     assert_whole pool_of(5), 5
   end
 
+  # In which slot of the library its connection stands.
+  def slot_of_a_pool_that_is_forgotten_with_its_lease
+    pool = Libpool::Pool.new(max_open: 1) { Connection.new }
+    pool.checkout
+    pool.leases.first.lease & 0xFFFFF
+  end
+
+  def test_pools_that_are_forgotten_with_their_leases_leave_their_slots_to_others
+    slots = Array.new(20) { slot_of_a_pool_that_is_forgotten_with_its_lease }
+    eventually(60) do
+      GC.start
+      slots.include?(slot_of_a_pool_that_is_forgotten_with_its_lease)
+    end
+  end
+
   def test_times_of_counts_that_nobody_holds_any_more
     pool = pool_of(1)
     pool.with(&:number)

@@ -40,10 +40,23 @@ static void object_compact(void *data)
   shelf_compact(data);
 }
 
+/* A lease keeps its pool, so those that are out were forgotten with it, and the library would wait for them. */
+static void forget_leases(pool_t *pool)
+{
+  pool_lease_info_t out = POOL_LEASE_INFO_INIT;
+  pool_step_t step = POOL_STEP_INIT;
+  pool_close(pool, 0);
+  while (pool_leases(pool, &out, 1) > 0 && pool_step_end(out.lease, &step) == 0)
+    if (step.work == POOL_WORK_CLOSE)
+      pool_step_done(step.claim, NULL, NULL, &step);
+}
+
 static void object_free(void *data)
 {
   struct libpool *self = data;
   lease_forget_all(self);
+  if (self->pool && !self->keyed && self->forks == libpool_forks)
+    forget_leases(self->pool);
   shelf_clear(self, Qnil);
   ring(self);
   pool_free(self->pool);
