@@ -64,9 +64,9 @@ class ViewTest {
     try (var pool = pool(1)) {
       use(pool, 1);
       for (int i = 0; i < 3; i++) {
-        long lease = pool.view.take();
+        long lease = pool.view.take(pool.view.home());
         assertNotEquals(0, lease);
-        assertFalse(pool.view.asksWhether(lease));
+        assertFalse(pool.view.asksWhether(pool.view.home(), lease));
         assertEquals(1, pool.stats().leased());
         assertTrue(pool.view.give(lease));
         assertFalse(pool.view.asksAfter(lease));
@@ -96,28 +96,28 @@ class ViewTest {
     var pool = pool(1);
     use(pool, 1);
     pool.pause();
-    assertEquals(0, pool.view.take());
+    assertEquals(0, pool.view.take(pool.view.home()));
     pool.resume();
-    long lease = pool.view.take();
+    long lease = pool.view.take(pool.view.home());
     assertNotEquals(0, lease);
     pool.close(Duration.ZERO);
-    assertTrue(pool.view.asksWhether(lease));
+    assertTrue(pool.view.asksWhether(pool.view.home(), lease));
     assertTrue(pool.view.give(lease));
     assertTrue(pool.view.asksAfter(lease));
     pool.settle(new Debt(Step.given(lease)), false);
-    assertEquals(0, pool.view.take());
+    assertEquals(0, pool.view.take(pool.view.home()));
     pool.close();
   }
 
   /** Whether the library is asked about the lease that this thread takes next; it is given back. */
   private static boolean asks(Pool<Fake, IOException> pool) throws Exception {
     for (; ; ) {
-      long lease = pool.view.take();
+      long lease = pool.view.take(pool.view.home());
       if (lease == 0) {
         use(pool, 1); // the last lease was ended by a call, so this one is not guessed
         continue;
       }
-      boolean asks = pool.view.asksWhether(lease);
+      boolean asks = pool.view.asksWhether(pool.view.home(), lease);
       if (asks && !isStillLent(pool, lease)) {
         continue; // a machine that is busy let it be idle for too long
       }
@@ -180,12 +180,12 @@ class ViewTest {
       for (boolean within = false; !within; ) {
         long tick = Step.tick();
         asks(pool);
-        long lease = pool.view.take();
+        long lease = pool.view.take(pool.view.home());
         if (lease == 0) {
           continue; // a timed lease ended by a call
         }
         pool.pause();
-        boolean asks = pool.view.asksWhether(lease);
+        boolean asks = pool.view.asksWhether(pool.view.home(), lease);
         within = Step.tick() == tick;
         pool.settle(new Debt(lease), false);
         pool.resume();
@@ -220,12 +220,12 @@ class ViewTest {
       int begins = 0;
       int ends = 0;
       for (int i = 0; i < 2 * TIMED; i++) {
-        long lease = pool.view.take();
+        long lease = pool.view.take(pool.view.home());
         if (lease == 0) {
           use(pool, 1); // a timed lease ended by a call, so the next is not guessed
           continue;
         }
-        begins += pool.view.asksWhether(lease) ? 1 : 0;
+        begins += pool.view.asksWhether(pool.view.home(), lease) ? 1 : 0;
         if (!pool.view.give(lease)) {
           ends++;
           Step.of(Step.end(lease));
@@ -336,12 +336,12 @@ class ViewTest {
   void whatAnotherThreadHasIsNotTaken() throws Exception {
     try (var pool = pool(1)) {
       use(pool, 1);
-      long lease = pool.view.take();
+      long lease = pool.view.take(pool.view.home());
       assertNotEquals(0, lease);
-      assertEquals(0, pool.view.take());
+      assertEquals(0, pool.view.take(pool.view.home()));
       assertTrue(pool.view.give(lease));
       assertEquals(1, (int) inAnother(() -> took(pool, 1)));
-      assertEquals(0, pool.view.take(), "its generation is another");
+      assertEquals(0, pool.view.take(pool.view.home()), "its generation is another");
     }
   }
 }

@@ -254,8 +254,9 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     View view = this.view;
     long number = 0;
     try {
-      number = view == null ? 0 : view.take();
-      if (number == 0 || view.asksWhether(number)) {
+      int home = view == null ? -1 : view.home();
+      number = view == null ? 0 : view.take(home);
+      if (number == 0 || view.asksWhether(home, number)) {
         number = ask(number, timeoutMs); // if it throws, the lease is over, or it is not and ends below
         if (number == 0) {
           return false;

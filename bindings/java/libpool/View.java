@@ -136,6 +136,10 @@ final class View {
   }
 
   /** Where this thread's home is, or -1. */
+  int home() {
+    return home(Thread.currentThread().getId());
+  }
+
   private int home(long thread) {
     int home = first(thread);
     if (homes[home + THREAD] != thread) {
@@ -152,13 +156,11 @@ final class View {
   /**
    * Lends the slot that this thread used last, if it is idle and nobody else used it meanwhile; 0: not so, or the
    * library lends nothing now. Then {@link #asksWhether} the thread may keep it.
+   *
+   * @param home of this thread
    */
-  long take() {
-    if ((loadInt(attention, 0) & getStops) != 0) {
-      return 0;
-    }
-    int home = home(Thread.currentThread().getId());
-    if (home < 0) {
+  long take(int home) {
+    if (home < 0 || (loadInt(attention, 0) & getStops) != 0) {
       return 0;
     }
     long lease = homes[home + NEXT];
@@ -170,19 +172,18 @@ final class View {
     return lease;
   }
 
-  /** Whether the library is to be asked if a lease that was taken here remains so. */
-  boolean asksWhether(long lease) {
+  /** Whether the library is to be asked if a lease that was taken by this home remains so. */
+  boolean asksWhether(int home, long lease) {
     int asks = loadInt(attention, 0) & getAsks;
-    return (lease & untimed) == 0 || (asks != 0 && (asks != limits || !wasAsked(lease)));
+    return (lease & untimed) == 0 || (asks != 0 && (asks != limits || !wasAsked(home, lease)));
   }
 
   /**
    * Whether this thread has had this connection before in this tick of the clock, so that the library was asked: it would
    * look at the same clock and say the same. If not, it is asked now.
    */
-  private boolean wasAsked(long lease) {
-    int home = home(Thread.currentThread().getId());
-    if (!trusts || home < 0) {
+  private boolean wasAsked(int home, long lease) {
+    if (!trusts) {
       return false;
     }
     long tick = Step.tick();
