@@ -141,7 +141,8 @@ class AbuseTest {
     PoolStats stats = pool.stats();
     assertEquals(1, stats.open());
     assertEquals(1, stats.idle() + stats.leased());
-    assertEquals(stats.leased(), pool.close(Duration.ZERO));
+    Duration drain = stats.leased() == 0 ? LONG : Duration.ZERO; // the keeper may be at it, too
+    assertEquals(stats.leased(), pool.close(drain));
   }
 
   private static int dig(Pool<Fake, IOException> pool) throws IOException {
