@@ -204,6 +204,20 @@ int fake_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *err
   return fails(&fake->fail_reset) ? fail_with(error, -103, "the fake reset fails") : 0;
 }
 
+int fake_go(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
+{
+  struct fake *fake = context;
+  (void)conn, (void)method, (void)args;
+  fake->under_way = call;
+  return 0;
+}
+
+void drop_reply(void *user, int32_t code, pool_bytes_t reply)
+{
+  (void)user, (void)code;
+  pool_bytes_free(&reply);
+}
+
 int fake_is_clean(void *context, void *conn)
 {
   struct fake *fake = context;

@@ -71,6 +71,7 @@ struct fake {
   _Atomic int fail_reset;
   _Atomic int fail_close;
   _Atomic int is_clean; /* what fake_is_clean() says */
+  pool_call_t *under_way; /* what fake_go() was given last */
   _Atomic int misuse;                                /* used while closed, closed twice, used by two at once */
   struct gate opening, checking, resetting, closing; /* passed by each callback */
 };
@@ -90,11 +91,15 @@ int fake_close(void *context, void *conn, pool_error_t *error);
 int fake_check(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
 int fake_reset(void *context, void *conn, int64_t deadline_ns, pool_error_t *error);
 int fake_is_clean(void *context, void *conn);
+int fake_go(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call);
 void fake_abandon(void *context, void *conn);
 void fake_release(void *context);
 
 /* Uses a connection for a moment as its only user; counts a misuse otherwise. */
 void fake_use(pool_lease_t lease);
+
+/* For pool_go(): what comes of the call is of no interest. */
+void drop_reply(void *user, int32_t code, pool_bytes_t reply);
 
 /* A pool on a fake server; fails the test if it cannot be made. */
 pool_t *fake_pool(struct fake *fake, const pool_config_t *config, const pool_vtable_t *vtable);

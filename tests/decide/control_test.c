@@ -401,28 +401,13 @@ static void test_control__closing_ends_a_pause(void **state)
 
 /* ---- a pause counts whatever is not idle ---- */
 
-static pool_call_t *under_way;
-
-static int keep_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
-{
-  (void)context, (void)conn, (void)method, (void)args;
-  under_way = call;
-  return 0;
-}
-
-static void forget(void *user, int32_t code, pool_bytes_t reply)
-{
-  (void)user, (void)code;
-  pool_bytes_free(&reply);
-}
-
 /* Of two connections one is idle; the pause finds what the other is, and when it has come back, nothing. */
 static pool_t *with_one_idle(bool checks, bool resets, uint32_t flags)
 {
   return fake_start(&fake,
                     BY_HAND(.config.initial = 2, .config.max_open = 2, .config.check_after_ms = checks ? 0 : -1,
                             .vtable.check = checks ? fake_check : NULL, .vtable.reset = resets ? fake_reset : NULL,
-                            .vtable.go = keep_call, .vtable.flags = flags));
+                            .vtable.go = fake_go, .vtable.flags = flags));
 }
 
 static void pauses_with(pool_t *pool, int32_t busy)
@@ -503,11 +488,11 @@ static void test_control__a_pause_counts_calls_under_way(void **state)
   for (int i = 0; i < 2; i++) {
     pool_t *pool = with_one_idle(false, false, flags[i]);
     pool_lease_t lease = pool_get(pool);
-    assert_true(pool_go(lease, "method", (pool_bytes_t){NULL, 0}, forget, NULL) > 0);
+    assert_true(pool_go(lease, "method", (pool_bytes_t){NULL, 0}, drop_reply, NULL) > 0);
     pauses_with(pool, 1);
     assert_int_equal(pool_put(lease), 0);
     pauses_with(pool, 1);
-    assert_int_equal(pool_call_done(under_way, 0, (pool_bytes_t){NULL, 0}), 0);
+    assert_int_equal(pool_call_done(fake.under_way, 0, (pool_bytes_t){NULL, 0}), 0);
     pauses_with(pool, 0);
     fake_finish(&fake, pool);
   }

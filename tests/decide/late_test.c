@@ -156,6 +156,8 @@ static void test_late__a_get_whose_time_is_over_before_it_waits_has_one_opened_f
 
 /* ---- a put, a mark or the end of a call that is late ---- */
 
+static struct fake server;
+
 static void *put(void *lease)
 {
   must(pool_put(*(pool_lease_t *)lease) == 0);
@@ -168,25 +170,10 @@ static void *mark(void *lease)
   return NULL;
 }
 
-static pool_call_t *under_way;
-
-static int keep_call(void *context, void *conn, const char *method, pool_bytes_t args, pool_call_t *call)
-{
-  (void)context, (void)conn, (void)method, (void)args;
-  under_way = call;
-  return 0;
-}
-
-static void hear_nothing(void *user, int32_t code, pool_bytes_t reply)
-{
-  (void)user, (void)code;
-  pool_bytes_free(&reply);
-}
-
 static void *break_call(void *lease)
 {
   (void)lease;
-  must(pool_call_done(under_way, POOL_E_BROKEN, (pool_bytes_t){NULL, 0}) == 0);
+  must(pool_call_done(server.under_way, POOL_E_BROKEN, (pool_bytes_t){NULL, 0}) == 0);
   return NULL;
 }
 
@@ -217,7 +204,7 @@ static pthread_t hold_up(void *(*does)(void *), pool_t *pool, pool_lease_t *leas
   *lease = second_lease(pool);
   *ticket = pool_get_async(pool, 60000, note_end, ended);
   assert_true(*lease > 0 && *ticket > 0);
-  assert_true(does != break_call || pool_go(*lease, "m", (pool_bytes_t){NULL, 0}, hear_nothing, NULL) > 0);
+  assert_true(does != break_call || pool_go(*lease, "m", (pool_bytes_t){NULL, 0}, drop_reply, NULL) > 0);
   held_up.main = pthread_self();
   held_up.left = 1;
   gate_init(&held_up.gate, false);
@@ -248,21 +235,20 @@ static int64_t look_who_waits(const pool_view_t *view, pool_lease_t lease)
 /* Another pool has the memory by the time that it goes on. */
 static void come_to_another_pool(void *(*does)(void *))
 {
-  struct fake fake;
   pool_lease_t lease;
   int64_t ticket;
   _Atomic int ended = 0;
   pool_view_t view = POOL_VIEW_INIT;
   pool_step_t step = POOL_STEP_INIT;
   pool_t *pool = fake_start(
-      &fake, BY_HAND(.config.max_open = 1, .vtable.go = keep_call, .vtable.flags = POOL_VTABLE_MULTIPLEXED));
+      &server, BY_HAND(.config.max_open = 1, .vtable.go = fake_go, .vtable.flags = POOL_VTABLE_MULTIPLEXED));
   pthread_t thread = hold_up(does, pool, &lease, &ticket, &ended);
   if (does != put)
     assert_int_equal(pool_put(lease), 0);
   assert_int_equal(pool_cancel(ticket), 0);
   pool_maintain(pool);
   assert_int_equal(ended, 1);
-  fake_finish(&fake, pool);
+  fake_finish(&server, pool);
   pool_t *next = step_pool(PLAN(.config.max_open = 1));
   assert_ptr_equal(next, pool); /* its memory */
   assert_int_equal(pool_step_view(next, &view), 0);

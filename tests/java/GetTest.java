@@ -441,46 +441,6 @@ class GetTest {
     overflowInGets(fakes.builder().maxOpen(10_000).maxIdle(1).build(), 10_000);
   }
 
-  /** Of its frames those at the end of the stack wait in the queue, each for a moment; returns how many are left to do so. */
-  private static int waitAtTheEnd(Pool<Fake, IOException> pool) throws Exception {
-    int left;
-    try {
-      left = waitAtTheEnd(pool);
-    } catch (StackOverflowError e) {
-      left = 100;
-    }
-    if (left > 0) {
-      try {
-        pool.get(Duration.ofMillis(1));
-      } catch (StackOverflowError | PoolTimeoutException e) {
-        return left - 1;
-      }
-    }
-    return left;
-  }
-
-  private static void waitBelow(int frames, Pool<Fake, IOException> pool) throws Exception {
-    if (frames > 0) {
-      waitBelow(frames - 1, pool);
-    } else {
-      waitAtTheEnd(pool);
-    }
-  }
-
-  @Test
-  void aStackOverflowInAGetThatWaitsIsTheEndOfTheWait() throws Exception {
-    var pool = fakes.builder().maxOpen(1).build();
-    Lease<Fake> lent = pool.get();
-    overflow(
-        40,
-        frames -> {
-          waitBelow(frames, pool);
-          throw new StackOverflowError(); // for each of them has caught its own
-        });
-    lent.close();
-    nothingIsLost(pool);
-  }
-
   /** As of one whose stack ended before it could leave. */
   @Test
   void aGetThatIsGivenUpWaitsNoMore() throws Exception {
