@@ -52,12 +52,12 @@ class SpringTest {
   @EnableAutoConfiguration
   static class Application {}
 
-  /** With two data sources of its own. */
+  /** With two data sources of its own, of which one is called as Boot's would be. */
   @Configuration(proxyBeanMethods = false)
   @EnableAutoConfiguration
   static class Two {
     @Bean
-    PooledDataSource orders() {
+    PooledDataSource dataSource() {
       return source();
     }
 
@@ -236,7 +236,7 @@ class SpringTest {
 
   @Test
   void dataSourcesOfTheApplicationItselfGetNamesAndNoProperties() {
-    PooledDataSource orders;
+    PooledDataSource source;
     try (var context =
         run(
             Two.class,
@@ -244,15 +244,15 @@ class SpringTest {
                 "spring.main.web-application-type=none",
                 "spring.datasource.type=libpool.PooledDataSource",
                 "spring.datasource.libpool.maximum-pool-size=7"))) {
-      orders = context.getBean("orders", PooledDataSource.class);
-      assertEquals("orders", orders.getPoolName());
+      source = context.getBean("dataSource", PooledDataSource.class);
+      assertEquals("dataSource", source.getPoolName());
       assertEquals("warehouse", context.getBean("stock", PooledDataSource.class).getPoolName());
-      assertEquals(10, orders.getMaximumPoolSize());
-      assertEquals(0, gauge(context, "jdbc.connections.active", "orders")); // before the pool began
-      assertEquals(10, gauge(context, "jdbc.connections.max", "orders"));
+      assertEquals(10, source.getMaximumPoolSize());
+      assertEquals(0, gauge(context, "jdbc.connections.active", "dataSource")); // before the pool began
+      assertEquals(10, gauge(context, "jdbc.connections.max", "dataSource"));
       assertEquals(10, gauge(context, "jdbc.connections.max", "stock"));
     }
-    assertTrue(orders.isClosed(), "Spring closes it");
+    assertTrue(source.isClosed(), "Spring closes it");
   }
 
   private static double gauge(ConfigurableApplicationContext context, String name, String source) {

@@ -2,4 +2,5 @@
 module spring.beans {
   exports org.springframework.beans.factory;
   exports org.springframework.beans.factory.config;
+  exports org.springframework.beans.factory.support;
 }

@@ -3,6 +3,7 @@ package libpool.spring;
 
 import javax.sql.DataSource;
 import libpool.PooledDataSource;
+import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.jdbc.DataSourceUnwrapper;
@@ -28,12 +29,13 @@ public class PoolAutoConfiguration {
   /**
    * Static, so that Spring may have it before there is any configuration.
    *
+   * @param beans says where a data source is from
    * @param environment where the properties are
    * @return the properties
    */
   @Bean
-  public static PoolProperties libpoolProperties(Environment environment) {
-    return new PoolProperties(environment);
+  public static PoolProperties libpoolProperties(ConfigurableListableBeanFactory beans, Environment environment) {
+    return new PoolProperties(beans, environment);
   }
 
   /**

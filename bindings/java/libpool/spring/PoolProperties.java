@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 package libpool.spring;
 
+import java.lang.reflect.Method;
 import libpool.PooledDataSource;
 import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
+import org.springframework.beans.factory.support.RootBeanDefinition;
 import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.boot.context.properties.bind.BindHandler;
 import org.springframework.boot.context.properties.bind.Bindable;
@@ -21,9 +24,11 @@ public final class PoolProperties implements BeanPostProcessor {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final String UNNAMED = new PooledDataSource().getPoolName();
 
+  private final ConfigurableListableBeanFactory beans;
   private final Environment environment;
 
-  PoolProperties(Environment environment) {
+  PoolProperties(ConfigurableListableBeanFactory beans, Environment environment) {
+    this.beans = beans;
     this.environment = environment;
   }
 
@@ -40,10 +45,15 @@ public final class PoolProperties implements BeanPostProcessor {
     return bean;
   }
 
-  /** Boot's own has this name, and there is none where the application has one. */
+  /** Not by its name and type, which one of the application may have, too. */
   private boolean isOfBoot(String beanName) {
-    String type = environment.getProperty("spring.datasource.type");
-    return beanName.equals("dataSource") && PooledDataSource.class.getName().equals(type);
+    return beans.containsBeanDefinition(beanName)
+        && beans.getMergedBeanDefinition(beanName) instanceof RootBeanDefinition bean
+        && isOfBoot(bean.getResolvedFactoryMethod());
+  }
+
+  private static boolean isOfBoot(Method maker) {
+    return maker != null && maker.getDeclaringClass().getName().startsWith("org.springframework.boot.");
   }
 
   private void setAll(PooledDataSource source) {

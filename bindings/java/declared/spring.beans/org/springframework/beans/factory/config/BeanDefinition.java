@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+package org.springframework.beans.factory.config;
+
+public interface BeanDefinition {}
