@@ -5,8 +5,8 @@ set(POOL_DRIVER_BUILD_FOLDER ${PROJECT_BINARY_DIR}/drivers)
 
 # What drivers share, and those files of the library that know no pool.
 add_library(pool_driver_support STATIC src/base/near.c src/base/thread.c src/base/url.c drivers/support/address.c drivers/support/base64.c
-            drivers/support/connect.c drivers/support/deadline.c drivers/support/disconnect.c drivers/support/failure.c drivers/support/json_array.c
-            drivers/support/json_check.c drivers/support/json_text.c drivers/support/lookup.c drivers/support/members.c
+            drivers/support/connect.c drivers/support/deadline.c drivers/support/disconnect.c drivers/support/errand.c drivers/support/failure.c
+            drivers/support/json_array.c drivers/support/json_check.c drivers/support/json_text.c drivers/support/lookup.c drivers/support/members.c
             drivers/support/parameters.c drivers/support/phase.c drivers/support/sleeper.c)
 target_include_directories(pool_driver_support PUBLIC drivers src abi)
 target_compile_definitions(pool_driver_support PUBLIC _GNU_SOURCE DRIVER_VERSION="${PROJECT_VERSION}")

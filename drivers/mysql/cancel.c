@@ -2,7 +2,6 @@
 #include "mysql/cancel.h"
 
 #include <mysql.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,24 +9,25 @@
 
 #include "mysql/limit.h"
 #include "support/deadline.h"
-#include "base/thread.h"
+#include "support/errand.h"
 
-#define GRACE_NS     INT64_C(5000000000)
-#define THREADS_MOST 8
+#define GRACE_NS    INT64_C(30000000000)
+#define REPETITIONS 2
+#define PAUSE_NS    INT64_C(100000000)
 
 struct cancel {
+  struct errand errand; /* first */
   struct options *options;
   struct dial_server server;
   unsigned long id; /* the server's name for the connection */
+  int repetitions;
 };
 
-static _Atomic int threads;
-
-static void cancel_free(struct cancel *cancel)
+static void cancel_end(struct errand *errand)
 {
+  struct cancel *cancel = (struct cancel *)errand;
   options_release(cancel->options);
   free(cancel);
-  atomic_fetch_sub(&threads, 1);
 }
 
 /* Runs a statement.  Returns how many rows it gives, 0 if it fails. */
@@ -50,44 +50,41 @@ static bool is_the_session(const struct cancel *cancel, MYSQL *mysql)
   return count_rows(mysql, statement) == 1;
 }
 
-static void stop_statement(const struct cancel *cancel, MYSQL *mysql)
+/* Returns whether the session was there. */
+static bool stop_statement(const struct cancel *cancel, MYSQL *mysql)
 {
   char statement[48];
   snprintf(statement, sizeof statement, "KILL QUERY %lu", cancel->id);
-  if (is_the_session(cancel, mysql))
+  bool there = is_the_session(cancel, mysql);
+  if (there)
     count_rows(mysql, statement);
+  return there;
 }
 
-static void *cancel_main(void *data)
+static int64_t cancel_run(struct errand *errand)
 {
-  struct cancel *cancel = data;
+  struct cancel *cancel = (struct cancel *)errand;
   MYSQL *mysql;
   pool_error_t error = POOL_ERROR_INIT;
-  int64_t until_ns = deadline_clock() + GRACE_NS;
-  if (dial_again(cancel->options, &cancel->server, until_ns, &mysql, &error) == 0) {
-    limit_begin(mysql, until_ns);
-    stop_statement(cancel, mysql);
-    limit_end(mysql);
-    dial_close(mysql);
-  }
-  cancel_free(cancel);
-  return NULL;
+  if (dial_again(cancel->options, &cancel->server, errand->until_ns, &mysql, &error) != 0)
+    return ERRAND_DONE;
+  limit_begin(mysql, errand->until_ns);
+  bool there = stop_statement(cancel, mysql);
+  limit_end(mysql);
+  dial_close(mysql);
+  return there && cancel->repetitions-- > 0 ? PAUSE_NS : ERRAND_DONE;
 }
 
 void cancel_statement(struct options *options, const struct dial_server *server, unsigned long id)
 {
-  if (atomic_fetch_add(&threads, 1) >= THREADS_MOST) {
-    atomic_fetch_sub(&threads, 1);
+  struct cancel *cancel = malloc(sizeof *cancel);
+  if (!cancel)
     return;
-  }
-  struct cancel *cancel = calloc(1, sizeof *cancel);
-  if (!cancel) {
-    atomic_fetch_sub(&threads, 1);
-    return;
-  }
-  cancel->options = options_acquire(options);
-  cancel->server = *server;
-  cancel->id = id;
-  if (thread_detach(cancel_main, cancel) != 0)
-    cancel_free(cancel);
+  *cancel = (struct cancel){.errand = {.run = cancel_run, .end = cancel_end, .until_ns = deadline_clock() + GRACE_NS},
+                            .options = options_acquire(options),
+                            .server = *server,
+                            .id = id,
+                            .repetitions = REPETITIONS};
+  if (!errand_send(&cancel->errand))
+    cancel_end(&cancel->errand);
 }

@@ -2,15 +2,15 @@
 /*
  * Ends a statement at the server when its call has timed out.
  *
- * A server goes on with a statement whose client has gone away, until it has something to send.  So a thread tells it
- * to stop, over a connection of its own, which has GRACE_NS for all that it does.  The caller does not wait for it. The
- * connection of the call is closed in any case, so a server that cannot be told loses nothing but the time.
+ * A server goes on with a statement whose client has gone away, until it has something to send.  So it is an errand
+ * (support/errand.h) to tell it to stop, over a connection of its own, which has GRACE_NS for all that it does.  It is
+ * told again while the session is there, in case that it is told before it begins with the statement.  The caller does
+ * not wait for it. The connection of the call is closed in any case, so a server that cannot be told loses nothing but
+ * the time.
  *
  * Which server.  A balancer may lead the new connection to another server, where the number of the old one is that of a
  * session of somebody else's.  So the server must say that the session with that number comes from the port that the
  * old connection had here.  Behind a balancer or a proxy it does not, and nothing is stopped.
- *
- * Shared: how many such threads there are.  When many calls time out at once, a few of them tell the server.
  */
 #ifndef CANCEL_H
 #define CANCEL_H

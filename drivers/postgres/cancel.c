@@ -2,103 +2,83 @@
 #include "postgres/cancel.h"
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/thread.h"
+#include "support/deadline.h"
+#include "support/errand.h"
 
-#define MOST_REQUESTS 16
-#define REPETITIONS   2
-#define PAUSE_NS      100000000
-
-static _Atomic int requests; /* under way */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void after_fork_in_child(void)
-{
-  atomic_store(&requests, 0);
-}
-
-static void watch_forks(void)
-{
-  pthread_atfork(NULL, NULL, after_fork_in_child);
-}
-
-void cancel_watch_forks(void)
-{
-  pthread_once(&once, watch_forks);
-}
+#define NOBODY      -1
+#define REPETITIONS 2
+#define PAUSE_NS    INT64_C(100000000)
+#define GRACE_NS    INT64_C(30000000000) /* after which a request that has not begun is not sent */
 
 struct request {
+  struct errand errand; /* first */
   PGcancel *cancel;
-  int end; /* of the pipe */
+  int told; /* the eventfd for its end, or NOBODY */
   int repetitions;
 };
 
-static void request_free(struct request *request)
+static int64_t request_run(struct errand *errand)
 {
+  struct request *request = (struct request *)errand;
+  char why[256];
+  PQcancel(request->cancel, why, sizeof why); /* if it fails, the statement goes on */
+  return request->repetitions-- > 0 ? PAUSE_NS : ERRAND_DONE;
+}
+
+static void request_end(struct errand *errand)
+{
+  struct request *request = (struct request *)errand;
+  if (request->told != NOBODY) {
+    eventfd_write(request->told, 1);
+    close(request->told);
+  }
   PQfreeCancel(request->cancel);
-  close(request->end);
   free(request);
 }
 
-static void *request_main(void *data)
-{
-  struct request *request = data;
-  char why[256];
-  for (int i = 0; i <= request->repetitions; i++) {
-    if (i > 0)
-      nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
-    PQcancel(request->cancel, why, sizeof why); /* if it fails, the statement goes on */
-  }
-  /* A byte, for a child of fork may have the pipe open as well.  SIGPIPE is blocked in this thread. */
-  ssize_t written = write(request->end, "", 1);
-  (void)written;
-  request_free(request);
-  atomic_fetch_sub(&requests, 1);
-  return NULL;
-}
-
-static struct request *request_new(PGconn *conn, int end, int repetitions)
+static struct request *request_new(PGconn *conn, int repetitions)
 {
   struct request *request = malloc(sizeof *request);
   PGcancel *cancel = request ? PQgetCancel(conn) : NULL;
   if (!cancel) {
     free(request);
-    close(end);
     return NULL;
   }
-  *request = (struct request){.cancel = cancel, .end = end, .repetitions = repetitions};
+  int64_t until_ns = deadline_clock() + GRACE_NS;
+  *request = (struct request){.errand = {.run = request_run, .end = request_end, .until_ns = until_ns},
+                              .cancel = cancel,
+                              .told = NOBODY,
+                              .repetitions = repetitions};
   return request;
 }
 
-static int start(PGconn *conn, int repetitions)
+/* Makes the descriptor for the request and the one for the caller.  Returns the caller's, or -1. */
+static int tell_caller(struct request *request)
 {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0)
-    return -1;
-  struct request *request = request_new(conn, ends[1], repetitions);
-  if (request && atomic_fetch_add(&requests, 1) < MOST_REQUESTS && thread_detach(request_main, request) == 0)
-    return ends[0];
-  if (request) {
-    atomic_fetch_sub(&requests, 1);
-    request_free(request);
-  }
-  close(ends[0]);
-  return -1;
+  request->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return request->told == NOBODY ? -1 : fcntl(request->told, F_DUPFD_CLOEXEC, 0);
 }
 
 int cancel_send(PGconn *conn)
 {
-  return start(conn, 0);
+  struct request *request = request_new(conn, 0);
+  int ended = request ? tell_caller(request) : -1;
+  if (ended >= 0 && errand_send(&request->errand))
+    return ended;
+  if (ended >= 0)
+    close(ended);
+  if (request)
+    request_end(&request->errand);
+  return -1;
 }
 
 void cancel_send_last(PGconn *conn)
 {
-  int ended = start(conn, REPETITIONS);
-  if (ended >= 0)
-    close(ended);
+  struct request *request = request_new(conn, REPETITIONS);
+  if (request && !errand_send(&request->errand))
+    request_end(&request->errand);
 }

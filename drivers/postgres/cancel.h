@@ -2,12 +2,12 @@
 /*
  * Requests to a server to end the statement of a connection.
  *
- * libpq sends such a request over a connection of its own and waits for it without a deadline.  So a thread does it.
- * Few of them run at one time: if the server answers none, further ones are not sent.
+ * libpq sends such a request over a connection of its own and waits for it without a deadline.  So it is an errand
+ * (support/errand.h).
  *
  * A request may come late: it would end the next statement of the connection.  So no statement may be sent before the
- * request has ended.  The thread owns the request and the writing end of a pipe, which it closes last; the reading end
- * tells the end of the request.  Nothing else is shared.
+ * request has ended.  The errand and the caller each have a descriptor of one eventfd, which tells that end.  Nothing
+ * else is shared.
  */
 #ifndef CANCEL_H
 #define CANCEL_H
@@ -21,8 +21,5 @@ int cancel_send(PGconn *conn);
 /* The same for a connection on which no statement follows.  The request is repeated, in case that it overtakes the
    statement and has no effect. */
 void cancel_send_last(PGconn *conn);
-
-/* Makes each child of fork begin without requests under way.  To be called before all else. */
-void cancel_watch_forks(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 int exchange_step(PGconn *conn)
 {
@@ -90,4 +91,12 @@ void exchange_end(PGconn *conn, bool blocks)
 {
   if (blocks && PQstatus(conn) == CONNECTION_OK)
     PQsetnonblocking(conn, 0);
+}
+
+/* libpq sees the end behind all that came before it. */
+void exchange_shut_down(PGconn *conn)
+{
+  shutdown(PQsocket(conn), SHUT_RDWR);
+  while (PQstatus(conn) == CONNECTION_OK && PQconsumeInput(conn))
+    ;
 }

@@ -37,4 +37,7 @@ enum outcome exchange_query(PGconn *conn, const char *sql, int64_t deadline_ns, 
    stored as above. */
 enum outcome exchange_finish(PGconn *conn, int64_t deadline_ns, PGresult **result);
 
+/* Breaks the connection, so that neither side waits for the other. */
+void exchange_shut_down(PGconn *conn);
+
 #endif

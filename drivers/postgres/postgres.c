@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 #include "postgres/call.h"
-#include "postgres/cancel.h"
 #include "postgres/dial.h"
 #include "postgres/exit.h"
 #include "postgres/options.h"
@@ -126,7 +125,6 @@ int pool_driver_postgres(uint32_t version, pool_driver_t *driver)
     return POOL_E_UNSUPPORTED;
   openssl_outlive_exit();
   exit_watch();
-  cancel_watch_forks();
   poller_watch_forks();
   driver->name = "postgres";
   driver->prepare = postgres_prepare;

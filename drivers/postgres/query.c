@@ -4,7 +4,6 @@
 
 #include <poll.h>
 #include <stdbool.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "postgres/cancel.h"
@@ -45,14 +44,6 @@ static bool await_cancelled(PGconn *conn, PGresult **result)
   return ended && settled;
 }
 
-/* libpq sees the end behind all that came before it. */
-static void shut_down(PGconn *conn)
-{
-  shutdown(PQsocket(conn), SHUT_RDWR);
-  while (PQstatus(conn) == CONNECTION_OK && PQconsumeInput(conn))
-    ;
-}
-
 static int judge_result(PGconn *conn, const PGresult *result, pool_error_t *error)
 {
   if (!result)
@@ -74,7 +65,7 @@ static int expire(PGconn *conn, PGresult **result, pool_error_t *error)
                ? failure_set(error, POOL_E_TIMEOUT, 0, "the deadline passed, and the statement was cancelled")
                : judge_result(conn, *result, error);
   cancel_send_last(conn); /* the first request may have come before the statement, and the server goes on with that */
-  shut_down(conn);
+  exchange_shut_down(conn);
   return failure_set(error, POOL_E_TIMEOUT, 0,
                      "the deadline passed, and the server did not end the statement; the connection was shut down");
 }

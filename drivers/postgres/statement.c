@@ -229,7 +229,8 @@ void statement_expire(struct statement *statement)
 {
   statement->code = failure_set(&statement->error, POOL_E_TIMEOUT, 0,
                                 "the deadline passed, and the server was asked to cancel the statement");
-  cancel(statement);
+  cancel_send_last(statement->conn);
+  exchange_shut_down(statement->conn);
 }
 
 /* ---- the end ---- */

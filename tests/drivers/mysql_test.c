@@ -459,16 +459,16 @@ static void test_a_reply_above_the_limit_ends_the_connection(void **state)
   end_pool(pool);
 }
 
+static const char endless[] = "SELECT BENCHMARK(1000000000000000, MD5('x'))"; /* which notices no client that left */
+
 static void test_a_call_that_times_out_is_ended_at_the_server(void **state)
 {
-  static const char statement[] =
-      "SELECT BENCHMARK(1000000000000000, MD5('x'))"; /* which notices no client that left */
   (void)state;
   pool_t *pool = pool_with("pool.call_timeout_ms=200");
   for (int prepared = 0; prepared < 2; prepared++) {
     pool_lease_t lease = get_lease(pool);
     unsigned long id = id_of(lease);
-    expect_call(lease, statement, prepared ? "[]" : "", POOL_E_TIMEOUT, "the deadline passed");
+    expect_call(lease, endless, prepared ? "[]" : "", POOL_E_TIMEOUT, "the deadline passed");
     put_lease(lease);
     wait_until(!has_session(id));
   }
@@ -582,6 +582,29 @@ static void test_an_async_call_keeps_its_deadline(void **state)
   assert_int_equal(answer.code, POOL_E_TIMEOUT);
   put_lease(lease);
   wait_until(!has_session(id));
+  end_pool(pool);
+}
+
+/* As when the server has become slow: all reach their deadline at one time. */
+static void test_calls_that_time_out_at_one_time_all_end_at_the_server(void **state)
+{
+  enum { CALLS = 24 };
+  struct answer answers[CALLS];
+  pool_lease_t leases[CALLS];
+  unsigned long ids[CALLS];
+  (void)state;
+  pool_t *pool = pool_with("pool.max_open=24&pool.call_timeout_ms=500");
+  leases_get(pool, leases, CALLS);
+  for (int i = 0; i < CALLS; i++) {
+    ids[i] = id_of(leases[i]);
+    assert_true(go(leases[i], endless, "", &answers[i]) > 0);
+  }
+  for (int i = 0; i < CALLS; i++) {
+    wait_until(answers[i].done);
+    assert_int_equal(answers[i].code, POOL_E_TIMEOUT);
+    wait_until(!has_session(ids[i]));
+  }
+  leases_put(leases, CALLS);
   end_pool(pool);
 }
 
@@ -2127,6 +2150,7 @@ int main(void)
       cmocka_unit_test(test_long_texts_go_both_ways),
       cmocka_unit_test(test_an_async_call_ends_once_with_its_reply),
       cmocka_unit_test(test_an_async_call_keeps_its_deadline),
+      cmocka_unit_test(test_calls_that_time_out_at_one_time_all_end_at_the_server),
       cmocka_unit_test(test_a_session_is_put_back),
       cmocka_unit_test(test_no_function_of_a_user_is_called_for_the_next),
       cmocka_unit_test(test_a_session_without_a_database_has_none_again),

@@ -1258,6 +1258,26 @@ static void test_postgres__a_call_that_nobody_waits_for_fails_as_others_do(void 
   PQfinish(conn);
 }
 
+/* As when the server has become slow: all reach their deadline at one time. */
+static void test_postgres__calls_that_end_at_one_time_all_end_at_the_server(void **state)
+{
+  (void)state;
+  enum { CALLS = 20 };
+  struct ends ends = {0};
+  pool_lease_t leases[CALLS];
+  PGconn *conn = observer();
+  pool_t *pool = pool_with("&pool.max_open=20&pool.call_timeout_ms=1000");
+  leases_get(pool, leases, CALLS);
+  for (int i = 0; i < CALLS; i++)
+    go(leases[i], "SELECT pg_sleep(100)", &ends);
+  wait_until(atomic_load(&ends.count) == CALLS);
+  assert_int_equal(ends.codes[-POOL_E_TIMEOUT], CALLS);
+  wait_until(count_sleepers(conn) == 0);
+  leases_put(leases, CALLS);
+  end_pool(pool);
+  PQfinish(conn);
+}
+
 /* ---- pool/postgres.h ---- */
 
 /* Queries that end just when their deadline passes: no cancel ends the next one. */
@@ -1319,24 +1339,43 @@ static void *go_on_when_interrupted(void *process)
   return NULL;
 }
 
-/* A server that had no processor for the statement takes the request to cancel for nothing, and then runs the statement. */
-static void test_postgres__a_cancel_that_comes_before_its_statement_is_sent_again(void **state)
+/* A server that had no processor for the statement takes the request to cancel for nothing, and then runs the
+   statement. */
+static void expire_before_the_statement(pool_lease_t lease, void (*expire)(pool_lease_t lease))
 {
-  (void)state;
   PGconn *other = observer();
-  pool_t *pool = pool_with("");
-  pool_lease_t lease = get_lease(pool);
   int process = process_of(lease);
   pthread_t thread;
   assert_int_equal(kill(process, SIGSTOP), 0);
   assert_int_equal(pthread_create(&thread, NULL, go_on_when_interrupted, &process), 0);
-  assert_int_equal(pool_postgres_query(pool_conn(lease), "SELECT pg_sleep(100)", now_ns() + 50000000, NULL, NULL),
-                   POOL_E_TIMEOUT);
+  expire(lease);
   pthread_join(thread, NULL);
   wait_until(count_sleepers(other) == 0);
+  PQfinish(other);
+}
+
+static void expire_a_query(pool_lease_t lease)
+{
+  assert_int_equal(pool_postgres_query(pool_conn(lease), "SELECT pg_sleep(100)", now_ns() + 50000000, NULL, NULL),
+                   POOL_E_TIMEOUT);
+}
+
+static void expire_a_call(pool_lease_t lease)
+{
+  expect_failure(lease, "SELECT pg_sleep(100)", "", POOL_E_TIMEOUT, "asked to cancel the statement");
+}
+
+static void test_postgres__a_cancel_that_comes_before_its_statement_is_sent_again(void **state)
+{
+  (void)state;
+  pool_t *pool = pool_with("&pool.call_timeout_ms=50");
+  pool_lease_t lease = get_lease(pool);
+  expire_before_the_statement(lease, expire_a_query);
+  put_lease(lease);
+  lease = get_lease(pool);
+  expire_before_the_statement(lease, expire_a_call);
   put_lease(lease);
   end_pool(pool);
-  PQfinish(other);
 }
 
 static void test_postgres__a_query_of_the_program_ends_at_its_deadline(void **state)
@@ -1951,6 +1990,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_call_on_a_terminated_session_is_broken_and_suspects_the_others),
       cmocka_unit_test(test_postgres__many_calls_are_under_way_at_one_time),
       cmocka_unit_test(test_postgres__a_call_that_nobody_waits_for_fails_as_others_do),
+      cmocka_unit_test(test_postgres__calls_that_end_at_one_time_all_end_at_the_server),
       cmocka_unit_test(test_postgres__a_cancel_meets_the_query_that_it_is_for_or_none),
       cmocka_unit_test(test_postgres__a_cancel_that_comes_before_its_statement_is_sent_again),
       cmocka_unit_test(test_postgres__a_query_of_the_program_ends_at_its_deadline),
