@@ -18,3 +18,4 @@ add_dependencies(mysql_test leaver)
 add_test(NAME mysql COMMAND mysql_test)
 set_tests_properties(mysql PROPERTIES LABELS drivers TIMEOUT 300
                      ENVIRONMENT "POOL_DRIVER_PATH=$<TARGET_FILE_DIR:pool_mysql>;${POOL_CTL_PATH}")
+set_property(TEST mysql APPEND PROPERTY ENVIRONMENT TSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/abi/tsan.supp)

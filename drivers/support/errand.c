@@ -20,19 +20,31 @@ static struct {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* The threads are the parent's. */
+/* ---- fork, during which the lock is held: the child finds the list as its parent left it ---- */
+
+static void before_fork(void)
+{
+  pthread_mutex_lock(&errands.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+  pthread_mutex_unlock(&errands.lock);
+}
+
+/* The threads and the errands are the parent's. */
 static void after_fork_in_child(void)
 {
-  pthread_mutex_init(&errands.lock, NULL);
   deadline_condition_init(&errands.changed);
   errands.first = NULL;
   errands.waiting = errands.threads = 0;
+  pthread_mutex_unlock(&errands.lock);
 }
 
 static void begin(void)
 {
   deadline_condition_init(&errands.changed);
-  pthread_atfork(NULL, NULL, after_fork_in_child);
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 /* ---- the list, whose lock the caller holds ---- */
