@@ -50,12 +50,15 @@ static void make_certificates(struct mysql_server *mysql)
   run(mysql, "openssl", sign);
 }
 
+/* A server that begins removes all temporary tables of its folder for these, also another server's.  So each has its
+   own. */
 void mysql_server_start(struct mysql_server *mysql)
 {
-  char port[32], socket[96], data[96];
+  char port[32], socket[96], data[96], temporary[96];
   const char *arguments[MOST_SETTINGS] = {"/usr/sbin/mariadbd",
                                           "--no-defaults",
                                           data,
+                                          temporary,
                                           "--bind-address=127.0.0.1",
                                           port,
                                           socket,
@@ -70,6 +73,7 @@ void mysql_server_start(struct mysql_server *mysql)
   for (int i = 0; mysql->settings[i]; i++)
     arguments[count++] = mysql->settings[i];
   snprintf(data, sizeof data, "--datadir=%s/data", mysql->server.folder);
+  snprintf(temporary, sizeof temporary, "--tmpdir=%s", mysql->server.folder);
   snprintf(port, sizeof port, "--port=%d", mysql->port);
   snprintf(socket, sizeof socket, "--socket=%s", mysql->socket);
   server_start(&mysql->server, arguments);
@@ -78,15 +82,17 @@ void mysql_server_start(struct mysql_server *mysql)
 
 void mysql_server_make(struct mysql_server *mysql)
 {
-  char data[96];
+  char data[96], temporary[96];
   memset(mysql, 0, sizeof *mysql);
   server_make(&mysql->server, "mysql");
   mysql->port = server_free_port();
   snprintf(mysql->socket, sizeof mysql->socket, "%s/socket", mysql->server.folder);
   snprintf(data, sizeof data, "--datadir=%s/data", mysql->server.folder);
+  snprintf(temporary, sizeof temporary, "--tmpdir=%s", mysql->server.folder);
   const char *install[] = {"mariadb-install-db",
                            "--no-defaults",
                            data,
+                           temporary,
                            "--skip-test-db",
                            "--skip-name-resolve",
                            "--auth-root-authentication-method=normal",

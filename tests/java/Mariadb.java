@@ -13,6 +13,7 @@ final class Mariadb extends Server {
             "mariadbd",
             "--no-defaults",
             "--datadir=" + folder.resolve("data"),
+            "--tmpdir=" + folder, // a server that begins removes the temporary tables there
             "--socket=" + folder.resolve("socket"),
             "--bind-address=127.0.0.1",
             "--port=" + port,
