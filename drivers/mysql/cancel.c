@@ -2,6 +2,7 @@
 #include "mysql/cancel.h"
 
 #include <mysql.h>
+#include <mysqld_error.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct cancel {
   struct dial_server server;
   unsigned long id; /* the server's name for the connection */
   int repetitions;
+  int64_t pause_ns; /* the next one where the server is full */
 };
 
 static void cancel_end(struct errand *errand)
@@ -42,11 +44,10 @@ static unsigned long long count_rows(MYSQL *mysql, const char *statement)
 static bool is_the_session(const struct cancel *cancel, MYSQL *mysql)
 {
   char statement[128];
-  if (cancel->server.address.is_unix)
-    return true;
+  bool is_unix = cancel->server.address.is_unix;
   snprintf(statement, sizeof statement,
-           "SELECT 1 FROM information_schema.processlist WHERE id = %lu AND host LIKE '%%:%s'", cancel->id,
-           cancel->server.own_port);
+           "SELECT 1 FROM information_schema.processlist WHERE id = %lu AND host LIKE '%s%s'", cancel->id,
+           is_unix ? "localhost" : "%:", cancel->server.own_port);
   return count_rows(mysql, statement) == 1;
 }
 
@@ -61,13 +62,23 @@ static bool stop_statement(const struct cancel *cancel, MYSQL *mysql)
   return there;
 }
 
+/* A server that has no room for one more session has some when a statement has ended.  Each pause is longer than the
+   one before, for the program wants that room as well. */
+static int64_t pause_for_room(struct cancel *cancel, int number)
+{
+  if (number != ER_CON_COUNT_ERROR && number != ER_TOO_MANY_USER_CONNECTIONS && number != ER_USER_LIMIT_REACHED)
+    return ERRAND_DONE;
+  cancel->pause_ns *= 2;
+  return cancel->pause_ns / 2;
+}
+
 static int64_t cancel_run(struct errand *errand)
 {
   struct cancel *cancel = (struct cancel *)errand;
   MYSQL *mysql;
   pool_error_t error = POOL_ERROR_INIT;
   if (dial_again(cancel->options, &cancel->server, errand->until_ns, &mysql, &error) != 0)
-    return ERRAND_DONE;
+    return pause_for_room(cancel, error.native);
   limit_begin(mysql, errand->until_ns);
   bool there = stop_statement(cancel, mysql);
   limit_end(mysql);
@@ -84,7 +95,8 @@ void cancel_statement(struct options *options, const struct dial_server *server,
                             .options = options_acquire(options),
                             .server = *server,
                             .id = id,
-                            .repetitions = REPETITIONS};
+                            .repetitions = REPETITIONS,
+                            .pause_ns = PAUSE_NS};
   if (!errand_send(&cancel->errand))
     cancel_end(&cancel->errand);
 }

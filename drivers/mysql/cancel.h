@@ -10,7 +10,11 @@
  *
  * Which server.  A balancer may lead the new connection to another server, where the number of the old one is that of a
  * session of somebody else's.  So the server must say that the session with that number comes from the port that the
- * old connection had here.  Behind a balancer or a proxy it does not, and nothing is stopped.
+ * old connection had here.  Behind a balancer or a proxy it does not, and nothing is stopped.  A Unix socket has no
+ * port: the server must say that the session comes by one, and must be the process that it was, for one that has begun
+ * anew gives its numbers again.
+ *
+ * A server may have no room for the new connection.  It is asked again, for each session that ends makes room.
  */
 #ifndef CANCEL_H
 #define CANCEL_H

@@ -243,6 +243,13 @@ int dial_open(const struct options *options, int64_t deadline_ns, MYSQL **mysql,
   return error->code;
 }
 
+static pid_t process_behind(MYSQL *mysql)
+{
+  struct ucred other = {.pid = 0};
+  socklen_t size = sizeof other;
+  return getsockopt(mysql_get_socket(mysql), SOL_SOCKET, SO_PEERCRED, &other, &size) == 0 ? other.pid : 0;
+}
+
 bool dial_note(MYSQL *mysql, struct dial_server *server)
 {
   struct sockaddr_storage peer, own;
@@ -252,6 +259,7 @@ bool dial_note(MYSQL *mysql, struct dial_server *server)
   *server = (struct dial_server){.address.is_unix = mysql->unix_socket != NULL};
   if (address->is_unix) {
     snprintf(address->path, sizeof address->path, "%s", mysql->unix_socket);
+    server->process = process_behind(mysql);
     return true;
   }
   snprintf(address->host, sizeof address->host, "%s", mysql->host ? mysql->host : "");
@@ -267,7 +275,11 @@ int dial_again(const struct options *options, const struct dial_server *server, 
                pool_error_t *error)
 {
   struct place place = {&server->address, server->address.is_unix ? NULL : server->digits};
-  return try_place(options, &place, deadline_ns, mysql, error);
+  int code = try_place(options, &place, deadline_ns, mysql, error);
+  if (code || !server->address.is_unix || process_behind(*mysql) == server->process)
+    return code;
+  dial_close(*mysql);
+  return failure_set(error, POOL_E_OPEN, 0, "another process listens on %s by now", server->address.path);
 }
 
 /* The deadline has passed, so the last packet is sent if there is room for it, and nothing waits. */

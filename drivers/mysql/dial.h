@@ -11,6 +11,7 @@
 #include <mysql.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <pool/pool.h>
 
@@ -25,12 +26,13 @@ struct dial_server {
   struct address address; /* the server's; the host is the name that its certificate has */
   char digits[64];
   char own_port[6]; /* "" of a Unix socket */
+  pid_t process;    /* that listens on a Unix socket, 0 if that is not known */
 };
 
 /* Notes them.  False: it is not connected any more. */
 bool dial_note(MYSQL *mysql, struct dial_server *server);
 
-/* The same as dial_open() for that server. */
+/* The same as dial_open() for that server.  Where another process listens on its Unix socket by now, it fails. */
 int dial_again(const struct options *options, const struct dial_server *server, int64_t deadline_ns, MYSQL **mysql,
                pool_error_t *error);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "impostor.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -21,6 +23,23 @@ void impostor_start(struct impostor *impostor, void (*serve)(struct impostor *im
 {
   *impostor = (struct impostor){.serve = serve, .lock = PTHREAD_MUTEX_INITIALIZER};
   impostor->listener = listen_locally(64, &impostor->port);
+  impostor->thread = thread_start(accept_all, impostor);
+}
+
+static int listen_unix(const char *path)
+{
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+  must(listener >= 0 && bind(listener, (struct sockaddr *)&name, sizeof name) == 0 && listen(listener, 64) == 0);
+  return listener;
+}
+
+void impostor_start_unix(struct impostor *impostor, const char *path,
+                         void (*serve)(struct impostor *impostor, int connection))
+{
+  *impostor = (struct impostor){.serve = serve, .lock = PTHREAD_MUTEX_INITIALIZER};
+  impostor->listener = listen_unix(path);
   impostor->thread = thread_start(accept_all, impostor);
 }
 

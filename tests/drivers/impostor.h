@@ -20,6 +20,10 @@ struct impostor {
 /* Listens on a free port of 127.0.0.1 and starts the thread. */
 void impostor_start(struct impostor *impostor, void (*serve)(struct impostor *impostor, int connection));
 
+/* The same on a Unix socket. */
+void impostor_start_unix(struct impostor *impostor, const char *path,
+                         void (*serve)(struct impostor *impostor, int connection));
+
 /* Ends the thread, when its client has gone. */
 void impostor_stop(struct impostor *impostor);
 

@@ -608,6 +608,113 @@ static void test_calls_that_time_out_at_one_time_all_end_at_the_server(void **st
   end_pool(pool);
 }
 
+/* Opens sessions until the server takes no more.  Returns how many. */
+static int fill_server(MYSQL **sessions, int most)
+{
+  for (int count = 0; count < most; count++) {
+    sessions[count] = mysql_init(NULL);
+    if (!mysql_real_connect(sessions[count], NULL, MYSQL_SERVER_USER, NULL, NULL, 0, server.socket, 0)) {
+      assert_int_equal(mysql_errno(sessions[count]), ER_CON_COUNT_ERROR);
+      mysql_close(sessions[count]);
+      return count;
+    }
+  }
+  fail_msg("the server takes more than %d sessions", most);
+  return 0;
+}
+
+/* Each session that ends makes room for the next cancel. */
+static void test_calls_that_time_out_at_a_full_server_all_end_there(void **state)
+{
+  enum { CALLS = 24 };
+  struct answer answers[CALLS];
+  pool_lease_t leases[CALLS];
+  unsigned long ids[CALLS];
+  MYSQL *sessions[CALLS];
+  (void)state;
+  pool_t *pool = pool_with("pool.max_open=24&pool.call_timeout_ms=500");
+  leases_get(pool, leases, CALLS);
+  ask(admin, "SET GLOBAL max_connections = 30");
+  int count = fill_server(sessions, CALLS);
+  for (int i = 0; i < CALLS; i++) {
+    ids[i] = id_of(leases[i]);
+    assert_true(go(leases[i], endless, "", &answers[i]) > 0);
+  }
+  for (int i = 0; i < CALLS; i++) {
+    wait_until(answers[i].done);
+    assert_int_equal(answers[i].code, POOL_E_TIMEOUT);
+  }
+  mysql_close(sessions[--count]);
+  for (int i = 0; i < CALLS; i++)
+    wait_until(!has_session(ids[i]));
+  while (count > 0)
+    mysql_close(sessions[--count]);
+  ask(admin, "SET GLOBAL max_connections = 151");
+  leases_put(leases, CALLS);
+  end_pool(pool);
+}
+
+/* Calls on connections of which nothing answers any more: a thread each tries to cancel one, and no thread is left. */
+static void hold_up_all_cancels(struct proxy *proxy)
+{
+  enum { THREADS_MOST = 16 };
+  struct answer answers[THREADS_MOST];
+  pool_lease_t leases[THREADS_MOST];
+  pool_t *pool = pool_on(proxy->port, "pool.max_open=16&pool.call_timeout_ms=100");
+  leases_get(pool, leases, THREADS_MOST);
+  proxy_do(proxy, PROXY_HOLD);
+  for (int i = 0; i < THREADS_MOST; i++)
+    assert_true(go(leases[i], "SELECT 1", "", &answers[i]) > 0);
+  for (int i = 0; i < THREADS_MOST; i++)
+    wait_until(answers[i].done);
+  leases_put(leases, THREADS_MOST);
+  end_pool(pool);
+}
+
+/* Restarts the server, and returns a session that it gives this number, which a session had before. */
+static MYSQL *restart_until(unsigned long id)
+{
+  MYSQL *session = NULL;
+  server_kill(&server.server);
+  mysql_server_start(&server);
+  mysql_close(admin);
+  for (connect_admin(); !session || mysql_thread_id(session) < id; session = administrator_of(&server))
+    mysql_close(session);
+  assert_int_equal(mysql_thread_id(session), id);
+  return session;
+}
+
+static bool someone_sleeps(void)
+{
+  return atoi(ask(admin, "SELECT COUNT(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP(1000)'")) > 0;
+}
+
+static void test_a_server_that_began_anew_ends_no_statement_for_the_one_before(void **state)
+{
+  struct proxy proxy;
+  char url[URL_SIZE];
+  (void)state;
+  int threads = thread_count_at_rest() + 1; /* the proxy's */
+  snprintf(url, sizeof url, "mysql://root@localhost/shop?pool.call_timeout_ms=100&socket=%s", server.socket);
+  proxy_start(&proxy, server.port);
+  hold_up_all_cancels(&proxy);
+  pool_t *pool = open_pool(url);
+  pool_lease_t lease = get_lease(pool);
+  unsigned long id = id_of(lease);
+  expect_call(lease, "SELECT SLEEP(1000)", "", POOL_E_TIMEOUT, "the deadline passed");
+  put_lease(lease);
+  end_pool(pool);
+  MYSQL *session = restart_until(id);
+  assert_int_equal(mysql_send_query(session, "SELECT SLEEP(1000)", 18), 0);
+  wait_until(someone_sleeps());
+  proxy_do(&proxy, PROXY_CUT); /* which passes all from now on */
+  wait_until(thread_count() == threads);
+  assert_true(someone_sleeps());
+  mysql_close(session);
+  kill_session(id);
+  proxy_end(&proxy);
+}
+
 /* ---- tests: what is left behind ---- */
 
 static bool takes_several_statements(MYSQL *mysql)
@@ -1005,21 +1112,6 @@ static void test_an_init_statement_without_end_does_not_pass_the_deadline(void *
   pool_t *pool = pool_with("init_statement=SELECT%20seq%20FROM%20seq_1_to_1000000000000");
   expect_no_lease(pool_get_for(pool, 300), POOL_E_TIMEOUT, "the deadline passed (in phase setup)");
   end_pool(pool);
-}
-
-/* Opens sessions until the server takes no more.  Returns how many. */
-static int fill_server(MYSQL **sessions, int most)
-{
-  for (int count = 0; count < most; count++) {
-    sessions[count] = mysql_init(NULL);
-    if (!mysql_real_connect(sessions[count], NULL, MYSQL_SERVER_USER, NULL, NULL, 0, server.socket, 0)) {
-      assert_int_equal(mysql_errno(sessions[count]), ER_CON_COUNT_ERROR);
-      mysql_close(sessions[count]);
-      return count;
-    }
-  }
-  fail_msg("the server takes more than %d sessions", most);
-  return 0;
 }
 
 static void test_a_full_server_says_so_and_serves_when_there_is_room(void **state)
@@ -1754,21 +1846,43 @@ static void relay(struct impostor *impostor, int client)
   lead(client, move);
 }
 
-static void test_behind_a_balancer_no_statement_is_stopped(void **state)
+/* A call reaches its deadline, and the cancel cannot know whose statement it would end. */
+static void expire_behind_a_balancer(const char *url)
 {
-  struct impostor balancer;
-  (void)state;
-  impostor_start(&balancer, relay);
-  pool_t *pool = pool_on(balancer.port, "pool.call_timeout_ms=200");
+  int before = relayed;
+  pool_t *pool = open_pool(url);
   pool_lease_t lease = get_lease(pool);
   unsigned long id = id_of(lease);
   expect_call(lease, "SELECT SLEEP(1000)", "", POOL_E_TIMEOUT, "the deadline passed");
   put_lease(lease);
-  wait_until(relayed == 2); /* that of the call, and that of the thread which asks the server */
+  wait_until(relayed == before + 2); /* that of the call, and that of the thread which asks the server */
   assert_true(has_session(id));
   kill_session(id);
   end_pool(pool);
+}
+
+static void test_behind_a_balancer_no_statement_is_stopped(void **state)
+{
+  struct impostor balancer;
+  char url[URL_SIZE];
+  (void)state;
+  impostor_start(&balancer, relay);
+  snprintf(url, sizeof url, "mysql://app:" PASSWORD "@127.0.0.1:%d/shop?pool.call_timeout_ms=200", balancer.port);
+  expire_behind_a_balancer(url);
   impostor_stop(&balancer);
+}
+
+static void test_behind_a_balancer_with_a_unix_socket_no_statement_is_stopped(void **state)
+{
+  struct impostor balancer;
+  char path[96], url[URL_SIZE];
+  (void)state;
+  snprintf(path, sizeof path, "%s/balancer", server.server.folder);
+  impostor_start_unix(&balancer, path, relay);
+  snprintf(url, sizeof url, "mysql://app:" PASSWORD "@localhost/shop?pool.call_timeout_ms=200&socket=%s", path);
+  expire_behind_a_balancer(url);
+  impostor_stop(&balancer);
+  unlink(path);
 }
 
 /* Hands on the server's greeting, which is one piece, without what this proxy does not know. */
@@ -2151,6 +2265,8 @@ int main(void)
       cmocka_unit_test(test_an_async_call_ends_once_with_its_reply),
       cmocka_unit_test(test_an_async_call_keeps_its_deadline),
       cmocka_unit_test(test_calls_that_time_out_at_one_time_all_end_at_the_server),
+      cmocka_unit_test(test_calls_that_time_out_at_a_full_server_all_end_there),
+      cmocka_unit_test(test_a_server_that_began_anew_ends_no_statement_for_the_one_before),
       cmocka_unit_test(test_a_session_is_put_back),
       cmocka_unit_test(test_no_function_of_a_user_is_called_for_the_next),
       cmocka_unit_test(test_a_session_without_a_database_has_none_again),
@@ -2190,6 +2306,7 @@ int main(void)
       cmocka_unit_test(test_a_close_does_not_wait_for_room_to_say_good_bye),
       cmocka_unit_test(test_what_a_server_says_unasked_ends_the_connection),
       cmocka_unit_test(test_behind_a_balancer_no_statement_is_stopped),
+      cmocka_unit_test(test_behind_a_balancer_with_a_unix_socket_no_statement_is_stopped),
       cmocka_unit_test(test_behind_a_proxy_that_tracks_nothing_the_database_is_chosen_again),
       cmocka_unit_test(test_a_child_of_fork_has_connections_of_its_own),
       cmocka_unit_test(test_a_connection_ends_at_once_though_there_is_a_copy),
