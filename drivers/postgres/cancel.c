@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "postgres/cancel.h"
 
-#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -14,71 +15,95 @@
 #define PAUSE_NS    INT64_C(100000000)
 #define GRACE_NS    INT64_C(30000000000) /* after which a request that has not begun is not sent */
 
-struct request {
+struct cancel {
   struct errand errand; /* first */
-  PGcancel *cancel;
+  PGcancel *request;
   int told; /* the eventfd for its end, or NOBODY */
   int repetitions;
+  _Atomic int holders;
 };
 
-static int64_t request_run(struct errand *errand)
+void cancel_forget(struct cancel *cancel)
 {
-  struct request *request = (struct request *)errand;
+  if (atomic_fetch_sub(&cancel->holders, 1) > 1)
+    return;
+  if (cancel->told != NOBODY)
+    close(cancel->told);
+  PQfreeCancel(cancel->request);
+  free(cancel);
+}
+
+static int64_t cancel_run(struct errand *errand)
+{
+  struct cancel *cancel = (struct cancel *)errand;
   char why[256];
-  PQcancel(request->cancel, why, sizeof why); /* if it fails, the statement goes on */
-  return request->repetitions-- > 0 ? PAUSE_NS : ERRAND_DONE;
+  PQcancel(cancel->request, why, sizeof why); /* if it fails, the statement goes on */
+  return cancel->repetitions-- > 0 ? PAUSE_NS : ERRAND_DONE;
 }
 
-static void request_end(struct errand *errand)
+static void cancel_end(struct errand *errand)
 {
-  struct request *request = (struct request *)errand;
-  if (request->told != NOBODY) {
-    eventfd_write(request->told, 1);
-    close(request->told);
-  }
-  PQfreeCancel(request->cancel);
-  free(request);
+  struct cancel *cancel = (struct cancel *)errand;
+  if (cancel->told != NOBODY)
+    eventfd_write(cancel->told, 1);
+  cancel_forget(cancel);
 }
 
-static struct request *request_new(PGconn *conn, int repetitions)
+static struct cancel *cancel_new(PGconn *conn, int repetitions)
 {
-  struct request *request = malloc(sizeof *request);
-  PGcancel *cancel = request ? PQgetCancel(conn) : NULL;
-  if (!cancel) {
-    free(request);
+  struct cancel *cancel = malloc(sizeof *cancel);
+  PGcancel *request = cancel ? PQgetCancel(conn) : NULL;
+  if (!request) {
+    free(cancel);
     return NULL;
   }
-  int64_t until_ns = deadline_clock() + GRACE_NS;
-  *request = (struct request){.errand = {.run = request_run, .end = request_end, .until_ns = until_ns},
-                              .cancel = cancel,
-                              .told = NOBODY,
-                              .repetitions = repetitions};
-  return request;
+  *cancel = (struct cancel){.errand = {.run = cancel_run, .end = cancel_end, .until_ns = deadline_clock() + GRACE_NS},
+                            .request = request,
+                            .told = NOBODY,
+                            .repetitions = repetitions,
+                            .holders = 1};
+  return cancel;
 }
 
-/* Makes the descriptor for the request and the one for the caller.  Returns the caller's, or -1. */
-static int tell_caller(struct request *request)
+struct cancel *cancel_send(PGconn *conn)
 {
-  request->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return request->told == NOBODY ? -1 : fcntl(request->told, F_DUPFD_CLOEXEC, 0);
+  struct cancel *cancel = cancel_new(conn, 0);
+  if (!cancel)
+    return NULL;
+  cancel->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  cancel->holders = 2;
+  if (cancel->told != NOBODY && errand_send(&cancel->errand))
+    return cancel;
+  cancel_end(&cancel->errand);
+  cancel_forget(cancel);
+  return NULL;
 }
 
-int cancel_send(PGconn *conn)
+int cancel_descriptor(const struct cancel *cancel)
 {
-  struct request *request = request_new(conn, 0);
-  int ended = request ? tell_caller(request) : -1;
-  if (ended >= 0 && errand_send(&request->errand))
-    return ended;
-  if (ended >= 0)
-    close(ended);
-  if (request)
-    request_end(&request->errand);
-  return -1;
+  return cancel->told;
+}
+
+/* A poll that fails, as by a signal, says nothing of the request. */
+static bool has_ended(const struct cancel *cancel)
+{
+  struct pollfd set = {.fd = cancel->told, .events = POLLIN};
+  return poll(&set, 1, 0) == 1;
+}
+
+bool cancel_settle(struct cancel *cancel)
+{
+  if (has_ended(cancel))
+    return true;
+  bool withdrawn = errand_withdraw(&cancel->errand);
+  if (withdrawn)
+    cancel_end(&cancel->errand);
+  return withdrawn;
 }
 
 void cancel_send_last(PGconn *conn)
 {
-  struct request *request = request_new(conn, REPETITIONS);
-  if (request && !errand_send(&request->errand))
-    request_end(&request->errand);
+  struct cancel *cancel = cancel_new(conn, REPETITIONS);
+  if (cancel && !errand_send(&cancel->errand))
+    cancel_end(&cancel->errand);
 }

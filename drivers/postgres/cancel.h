@@ -6,17 +6,30 @@
  * (support/errand.h).
  *
  * A request may come late: it would end the next statement of the connection.  So no statement may be sent before the
- * request has ended.  The errand and the caller each have a descriptor of one eventfd, which tells that end.  Nothing
- * else is shared.
+ * request has ended.  An eventfd tells that end.  A request that no thread has begun is withdrawn when it is not needed
+ * any more: all threads may be at another server, which is silent.
+ *
+ * Shared by the errand and the caller: the request, which the last of them frees.
  */
 #ifndef CANCEL_H
 #define CANCEL_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 
-/* Asks the server to end the statement under way.  Returns a descriptor that becomes readable when the request has
-   ended, and that the caller closes; or -1: nothing was sent. */
-int cancel_send(PGconn *conn);
+struct cancel;
+
+/* Asks the server to end the statement under way.  Returns the request, which the caller forgets; or NULL: nothing was
+   sent. */
+struct cancel *cancel_send(PGconn *conn);
+
+/* A descriptor that becomes readable when the request has ended. */
+int cancel_descriptor(const struct cancel *cancel);
+
+/* The statement has ended.  Whether the request has ended as well, or was withdrawn. */
+bool cancel_settle(struct cancel *cancel);
+
+void cancel_forget(struct cancel *cancel);
 
 /* The same for a connection on which no statement follows.  The request is repeated, in case that it overtakes the
    statement and has no effect. */

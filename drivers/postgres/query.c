@@ -4,7 +4,6 @@
 
 #include <poll.h>
 #include <stdbool.h>
-#include <unistd.h>
 
 #include "postgres/cancel.h"
 #include "postgres/exchange.h"
@@ -34,13 +33,13 @@ static int refuse(const PGconn *conn, const char *sql, int64_t deadline_ns, pool
 static bool await_cancelled(PGconn *conn, PGresult **result)
 {
   int64_t until_ns = deadline_clock() + GRACE_NS;
-  int requested = cancel_send(conn);
+  struct cancel *cancel = cancel_send(conn);
   bool ended = exchange_finish(conn, until_ns, result) == OK && PQstatus(conn) == CONNECTION_OK &&
                PQtransactionStatus(conn) != PQTRANS_ACTIVE; /* as a COPY that has begun would be */
-  if (requested < 0)
+  if (!cancel)
     return ended;
-  bool settled = deadline_wait_ready(requested, POLLIN, until_ns) == OK;
-  close(requested);
+  bool settled = cancel_settle(cancel) || deadline_wait_ready(cancel_descriptor(cancel), POLLIN, until_ns) == OK;
+  cancel_forget(cancel);
   return ended && settled;
 }
 

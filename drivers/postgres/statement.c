@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "postgres/args.h"
 #include "postgres/cancel.h"
@@ -66,7 +65,7 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
 {
   struct args args;
   *statement =
-      (struct statement){.conn = conn, .request = -1, .error = POOL_ERROR_INIT, .reply.text.limit = reply_limit};
+      (struct statement){.conn = conn, .error = POOL_ERROR_INIT, .reply.text.limit = reply_limit};
   int code = refuse_busy(conn, error);
   if (code == 0)
     code = args_read(&args, bytes, error);
@@ -84,8 +83,8 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
 /* What still comes is of no use. */
 static void cancel(struct statement *statement)
 {
-  if (statement->request < 0)
-    statement->request = cancel_send(statement->conn);
+  if (!statement->cancel)
+    statement->cancel = cancel_send(statement->conn);
 }
 
 /* The first error tells most: what follows comes from it. */
@@ -202,11 +201,11 @@ static int go_on_reading(struct statement *statement)
   return POLLIN | POLLOUT; /* at once: the socket can be written to */
 }
 
-/* Waits for the end of the request, which could meet the next statement. */
+/* Waits for the end of the request to cancel it, which could meet the next statement. */
 static int settle(struct statement *statement)
 {
-  struct pollfd set = {.fd = statement->request, .events = POLLIN};
-  statement->settling = statement->request >= 0 && PQstatus(statement->conn) == CONNECTION_OK && poll(&set, 1, 0) == 0;
+  statement->settling =
+      statement->cancel && PQstatus(statement->conn) == CONNECTION_OK && !cancel_settle(statement->cancel);
   return statement->settling ? POLLIN : 0;
 }
 
@@ -222,7 +221,7 @@ int statement_go_on(struct statement *statement)
 
 int statement_descriptor(const struct statement *statement)
 {
-  return statement->settling ? statement->request : PQsocket(statement->conn);
+  return statement->settling ? cancel_descriptor(statement->cancel) : PQsocket(statement->conn);
 }
 
 void statement_expire(struct statement *statement)
@@ -267,8 +266,8 @@ int statement_end(struct statement *statement, pool_bytes_t *reply, pool_error_t
 {
   int code = judge(statement);
   exchange_end(statement->conn, statement->blocked);
-  if (statement->request >= 0)
-    close(statement->request);
+  if (statement->cancel)
+    cancel_forget(statement->cancel);
   *reply = (pool_bytes_t){NULL, 0};
   bool replies = code == 0 || code == POOL_E_REMOTE;
   if (!replies)

@@ -16,13 +16,13 @@
 
 struct statement {
   PGconn *conn;
-  bool blocked;  /* the connection did before */
-  bool copying;  /* rows of a COPY TO STDOUT come, which are dropped */
-  bool answered; /* a last result has come */
-  int request;   /* to cancel it, as cancel_send() has it; or -1 */
-  bool settling; /* it has ended, and the request has not */
-  bool refused;  /* the statement is none for a call */
-  int code;      /* how it ended, as far as is known */
+  bool blocked;          /* the connection did before */
+  bool copying;          /* rows of a COPY TO STDOUT come, which are dropped */
+  bool answered;         /* a last result has come */
+  struct cancel *cancel; /* the request to cancel it, or NULL */
+  bool settling;         /* it has ended, and the request has not */
+  bool refused;          /* the statement is none for a call */
+  int code;              /* how it ended, as far as is known */
   pool_error_t error;
   struct reply reply;
 };

@@ -60,14 +60,22 @@ static void put_in(struct errand *errand, int64_t due_ns)
   errands.waiting++;
 }
 
-static struct errand *take_out(void)
+static struct errand *take_out(struct errand **link)
 {
-  struct errand *errand = errands.first;
+  struct errand *errand = *link;
   if (errand) {
-    errands.first = errand->next;
+    *link = errand->next;
     errands.waiting--;
   }
   return errand;
+}
+
+static struct errand **find(const struct errand *errand)
+{
+  struct errand **link = &errands.first;
+  while (*link && *link != errand)
+    link = &(*link)->next;
+  return link;
 }
 
 /* Waits for one that is due.  NULL: there is none any more. */
@@ -75,13 +83,13 @@ static struct errand *take_due(void)
 {
   while (errands.first && !deadline_is_past(errands.first->due_ns))
     deadline_wait(&errands.changed, &errands.lock, errands.first->due_ns);
-  return take_out();
+  return take_out(&errands.first);
 }
 
 /* All threads may be at a server that is silent: those who send free what is late. */
 static struct errand *take_late(void)
 {
-  return errands.first && deadline_is_past(errands.first->until_ns) ? take_out() : NULL;
+  return errands.first && deadline_is_past(errands.first->until_ns) ? take_out(&errands.first) : NULL;
 }
 
 /* ---- the threads ---- */
@@ -134,4 +142,12 @@ bool errand_send(struct errand *errand)
   if (late)
     late->end(late);
   return taken;
+}
+
+bool errand_withdraw(struct errand *errand)
+{
+  pthread_mutex_lock(&errands.lock);
+  bool withdrawn = take_out(find(errand)) != NULL;
+  pthread_mutex_unlock(&errands.lock);
+  return withdrawn;
 }

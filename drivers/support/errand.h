@@ -32,4 +32,8 @@ struct errand {
 /* Has it run by a thread.  False if there is no thread, or too much to do: then it is the caller's. */
 bool errand_send(struct errand *errand);
 
+/* Takes back one that was sent and has not been freed.  False: a thread is at it, or was.  True: it is the caller's
+   again. */
+bool errand_withdraw(struct errand *errand);
+
 #endif

@@ -144,6 +144,23 @@ static void test_errand__one_that_is_late_is_freed_and_not_run(void **state)
     wait_until(orders[i].ends == 1);
 }
 
+static void test_errand__one_that_no_thread_has_begun_can_be_withdrawn(void **state)
+{
+  static struct order orders[THREADS_MOST + 3];
+  (void)state;
+  hold_up_all_threads(orders);
+  send_all(orders + THREADS_MOST, 3);
+  assert_false(errand_withdraw(&orders[0].errand));
+  assert_true(errand_withdraw(&orders[THREADS_MOST + 1].errand));
+  assert_false(errand_withdraw(&orders[THREADS_MOST + 1].errand));
+  assert_true(errand_withdraw(&orders[THREADS_MOST + 2].errand));
+  gate_set(&answers, true);
+  for (int i = 0; i <= THREADS_MOST; i++)
+    wait_until(orders[i].ends == 1);
+  for (int i = 1; i <= 2; i++)
+    assert_int_equal(orders[THREADS_MOST + i].runs + orders[THREADS_MOST + i].ends, 0);
+}
+
 static void expect_errand_in_child(void)
 {
   int status;
@@ -191,6 +208,7 @@ int main(void)
       cmocka_unit_test(test_errand__one_that_is_run_again_has_its_pauses),
       cmocka_unit_test(test_errand__one_that_pauses_keeps_no_thread_from_another),
       cmocka_unit_test(test_errand__one_that_is_late_is_freed_and_not_run),
+      cmocka_unit_test(test_errand__one_that_no_thread_has_begun_can_be_withdrawn),
       cmocka_unit_test(test_errand__a_child_of_fork_waits_for_no_thread_of_its_parent),
       cmocka_unit_test(test_errand__a_child_of_fork_sends_some_where_the_threads_of_its_parent_have_ended),
   };

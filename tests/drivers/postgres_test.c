@@ -1480,6 +1480,60 @@ static void test_postgres__a_query_that_was_done_before_the_cancel_says_how_it_e
   proxy_end(&proxy);
 }
 
+/* Calls to a server that answers nothing any more: a thread each tries to cancel one, and no thread is left. */
+static pool_t *hold_up_all_cancels(struct proxy *proxy)
+{
+  enum { THREADS_MOST = 16 };
+  struct ends ends = {0};
+  char url[URL_SIZE];
+  pool_lease_t leases[THREADS_MOST];
+  snprintf(url, sizeof url,
+           "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=disable&gssencmode=disable&pool.max_open=16"
+           "&pool.call_timeout_ms=100",
+           proxy->port);
+  pool_t *pool = open_pool(url);
+  leases_get(pool, leases, THREADS_MOST);
+  proxy_do(proxy, PROXY_HOLD);
+  for (int i = 0; i < THREADS_MOST; i++)
+    go(leases[i], "SELECT 1", &ends);
+  wait_until(atomic_load(&ends.count) == THREADS_MOST);
+  leases_put(leases, THREADS_MOST);
+  return pool;
+}
+
+/* A query ends by itself, soon behind its deadline.  Where much else runs, that may be too late for its session. */
+static void end_late(pool_t *pool)
+{
+  bool good = false;
+  for (int i = 0; i < 5 && !good; i++) {
+    pool_lease_t lease = get_lease(pool);
+    int code = pool_postgres_query(pool_conn(lease), "SELECT pg_sleep(0.1)", now_ns() + 20000000, NULL, NULL);
+    good = code == 0 && PQstatus(pool_conn(lease)) == CONNECTION_OK;
+    put_lease(lease);
+  }
+  assert_true(good);
+}
+
+/* What has ended by itself need not be cancelled, so it does not wait for a thread that does so. */
+static void test_postgres__a_server_that_is_silent_keeps_no_statement_of_another_from_its_end(void **state)
+{
+  (void)state;
+  struct proxy proxy;
+  proxy_start(&proxy, postgres.port);
+  pool_t *silent = hold_up_all_cancels(&proxy), *pool = pool_with("&max_reply_bytes=1000&pool.call_timeout_ms=20000");
+  pool_lease_t lease = get_lease(pool);
+  int process = process_of(lease);
+  expect_failure(lease, "SELECT generate_series(1, 100000)", "", POOL_E_REMOTE, "larger than max_reply_bytes");
+  expect_failure(lease, "COPY pg_class TO STDOUT", "", POOL_E_REMOTE, "cannot COPY");
+  expect_failure(lease, "SELECT 1", "", 0, "");
+  assert_int_equal(process_of(lease), process);
+  put_lease(lease);
+  end_late(pool);
+  end_pool(pool);
+  end_pool(silent);
+  proxy_end(&proxy);
+}
+
 /* ---- the server ends and comes back ---- */
 
 static void test_postgres__a_killed_server_costs_one_failed_check(void **state)
@@ -1996,6 +2050,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_query_of_the_program_ends_at_its_deadline),
       cmocka_unit_test(test_postgres__a_query_whose_deadline_has_passed_is_not_sent),
       cmocka_unit_test(test_postgres__a_query_that_was_done_before_the_cancel_says_how_it_ended),
+      cmocka_unit_test(test_postgres__a_server_that_is_silent_keeps_no_statement_of_another_from_its_end),
       cmocka_unit_test(test_postgres__a_killed_server_costs_one_failed_check),
       cmocka_unit_test(test_postgres__threads_that_leave_anything_behind_meet_clean_connections),
       cmocka_unit_test(test_postgres__a_child_leaves_the_sessions_of_its_parent_alone),
