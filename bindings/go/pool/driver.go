@@ -17,7 +17,7 @@ type DriverPool struct {
 	handle  *handle
 	timeout time.Duration // of a get; 0: none
 	calling time.Duration // the same of a call
-	early   early
+	unseen  unseen
 	limits
 	tracers tracers
 	places  bool // it is noted where each lease was got
@@ -102,7 +102,7 @@ func (p *DriverPool) get(ctx context.Context) (DriverLease, error) {
 		return DriverLease{}, &Error{Kind: ErrInvalid, Message: "ctx is nil"}
 	}
 	if ctx.Err() != nil || (isUnkept(ctx) && endOf(ctx) != nil) {
-		return DriverLease{}, p.early.count(p.late(ctx, letter{}))
+		return DriverLease{}, p.unseen.count(p.late(ctx, letter{}))
 	}
 	if lease := lookFor(p.handle); lease > 0 {
 		return DriverLease{pool: p, number: lease}, nil
@@ -176,7 +176,9 @@ func (p *DriverPool) wait(ctx context.Context) (letter, error) {
 	if !mail.forget(number) {
 		return <-waiter, nil
 	}
-	cancelTicket(ticket)
+	if cancelTicket(ticket) {
+		return letter{}, p.unseen.recount(p.late(ctx, letter{}), ErrCancelled)
+	}
 	return letter{}, p.late(ctx, letter{})
 }
 
@@ -185,7 +187,7 @@ func (p *DriverPool) failure(ctx context.Context, came letter) error {
 	failure := p.handle.failureOf(came.result, string(came.text))
 	if _, limited := ctx.Deadline(); failure.Kind == ErrTimeout && limited {
 		<-ctx.Done()
-		return p.late(ctx, came)
+		return p.unseen.recount(p.late(ctx, came).insteadOf(ErrTimeout), ErrTimeout)
 	}
 	return failure
 }
@@ -195,8 +197,7 @@ func (p *DriverPool) Len() int { return p.handle.len() }
 
 // Stats counts.
 func (p *DriverPool) Stats() (stats Stats) {
-	p.handle.count(&stats)
-	p.early.addTo(&stats)
+	p.handle.countWith(&p.unseen, &stats)
 	return
 }
 

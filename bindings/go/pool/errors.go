@@ -212,6 +212,17 @@ func (e *Error) in(handle *handle, message string) *Error {
 	return e
 }
 
+// What the library's text says first of a get that did.
+var howItEnded = map[error]string{ErrTimeout: ": no connection in time: ", ErrCancelled: ": cancelled: "}
+
+// The library took the get for one that ended so, and its text says that.
+func (e *Error) insteadOf(counted error) *Error {
+	if taken := e.Pool + howItEnded[counted]; e.Kind != counted && strings.HasPrefix(e.Message, taken) {
+		e.Message = e.Pool + howItEnded[e.Kind] + e.Message[len(taken):]
+	}
+	return e
+}
+
 // The caller that makes a pool knows which.
 func unnamed(err error) error {
 	if failure, is := err.(*Error); is {

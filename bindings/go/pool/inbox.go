@@ -154,7 +154,8 @@ func (m *mailroom) get(handle *handle, timeout, number int64) (ticket int64) {
 	return
 }
 
-func cancelTicket(ticket int64) { C.pool_cancel(C.int64_t(ticket)) }
+// False: the get had ended already.
+func cancelTicket(ticket int64) bool { return C.pool_cancel(C.int64_t(ticket)) == 0 }
 
 func (m *mailroom) call(lease int64, method, args string, number int64) int64 {
 	return int64(C.begin_call(m.address, C.int64_t(lease), method+"\x00", args, C.int64_t(number)))

@@ -8,21 +8,41 @@ import (
 	"time"
 )
 
-// Gets whose context was over when they began.  They ask the library for nothing, so they are counted here.
-type early struct{ cancelled, timedOut atomic.Int64 }
+// What the library's counts lack: gets that ended without a word to it, and those of which it does not know how they ended.
+type unseen struct{ cancelled, timedOut atomic.Int64 }
 
-func (e *early) count(err *Error) *Error {
-	if err.Kind == ErrCancelled {
-		e.cancelled.Add(1)
-	} else {
-		e.timedOut.Add(1)
+func (u *unseen) of(kind error) *atomic.Int64 {
+	if kind == ErrCancelled {
+		return &u.cancelled
+	}
+	return &u.timedOut
+}
+
+func (u *unseen) count(err *Error) *Error {
+	u.of(err.Kind).Add(1)
+	return err
+}
+
+// The library has counted this get as one that ended so.  It knows a deadline to a millisecond, and none that the context
+// does not tell.
+func (u *unseen) recount(err *Error, counted error) *Error {
+	if err.Kind != counted {
+		u.of(counted).Add(-1)
+		u.of(err.Kind).Add(1)
 	}
 	return err
 }
 
-func (e *early) addTo(stats *Stats) {
-	stats.Cancelled += e.cancelled.Load()
-	stats.TimedOut += e.timedOut.Load()
+// Read before the library's counts, so that none is taken away which is not there yet.
+func (u *unseen) read() (timedOut, cancelled int64) {
+	return u.timedOut.Load(), u.cancelled.Load()
+}
+
+func (h *handle) countWith(u *unseen, stats *Stats) {
+	timedOut, cancelled := u.read()
+	h.count(stats)
+	stats.TimedOut = max(stats.TimedOut+timedOut, 0) // of drivers the library counts a little later
+	stats.Cancelled = max(stats.Cancelled+cancelled, 0)
 }
 
 // The context of a get, which the pool's own limit ends as well.
@@ -96,5 +116,5 @@ func isUnkept(ctx context.Context) bool {
 
 // The error of a get whose context was over when it began.
 func (p *Pool[C]) tooLate(ctx context.Context) error {
-	return p.early.count(overOrLate(ctx, p.timeout).in(p.handle, ""))
+	return p.unseen.count(overOrLate(ctx, p.timeout).in(p.handle, ""))
 }

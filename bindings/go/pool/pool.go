@@ -40,7 +40,7 @@ type Pool[C any] struct {
 	table     table[C]
 	view      view
 	queue     queue
-	early     early // gets that ended before the library was asked
+	unseen    unseen
 	underway  *opens
 	openings  sync.Pool // for openAlone
 	keeper    keeper
@@ -330,6 +330,9 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool, unknow
 			}
 		case next.work == workOpen || next.work == workCheck:
 			done, err := p.performFor(ctx, next)
+			if done.left {
+				p.unseen.count(err.(*Error))
+			}
 			if done.lease != 0 || err != nil {
 				return p.lendIf(done.lease), err
 			}
@@ -338,7 +341,7 @@ func (p *Pool[C]) getPatiently(ctx context.Context, next step, wait bool, unknow
 			p.begin(next, nil)
 		}
 		if most.isOver() {
-			return Lease[C]{}, p.late(ctx, failed, "")
+			return Lease[C]{}, p.unseen.count(p.late(ctx, failed, ""))
 		}
 		most.began, unknown = moment(), p.queue.unknown.Load()
 		next = begin(p.handle, orNow(p.most(ctx, wait)), 0)
@@ -447,13 +450,13 @@ func (p *Pool[C]) ended(most patience, wait bool, last step, failed error) error
 	switch {
 	case last.result == timeoutCode && wait:
 		most.wait()
-		return p.late(most.ctx, failed, last.message)
+		return p.counted(most.ctx, failed, last)
 	case last.result == timeoutCode:
 		return p.handle.wouldWait()
 	case last.result == cancelledCode && !most.isOver():
 		return &Error{Kind: ErrOpen, Err: failed, Pool: p.handle.name()}
 	case last.result == cancelledCode:
-		return p.late(most.ctx, failed, last.message)
+		return p.counted(most.ctx, failed, last)
 	case last.result == openCode && failed != nil:
 		return &Error{Kind: ErrOpen, Message: last.message, Err: failed, Pool: p.handle.name()}
 	}
@@ -470,6 +473,12 @@ func (p *Pool[C]) late(ctx context.Context, failed error, message string) *Error
 		ended.Err = &lateError{over: ended.Err, open: failed}
 	}
 	return ended
+}
+
+// The same of a get that the library has counted.
+func (p *Pool[C]) counted(ctx context.Context, failed error, last step) *Error {
+	counted := kinds[int64(last.result)]
+	return p.unseen.recount(p.late(ctx, failed, last.message).insteadOf(counted), counted)
 }
 
 // Close closes the pool: nobody gets a connection any more, and waiters get ErrClosed.  Idle connections are closed

@@ -31,8 +31,7 @@ const (
 
 // Stats counts.
 func (p *Pool[C]) Stats() (stats Stats) {
-	p.handle.count(&stats)
-	p.early.addTo(&stats)
+	p.handle.countWith(&p.unseen, &stats)
 	return
 }
 

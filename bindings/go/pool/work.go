@@ -40,6 +40,7 @@ type outcome[C any] struct {
 	panicked *PanicError
 	ended    bool // the function returned
 	failure  bool // it failed
+	left     bool // by the get, before the function returned
 	lease    int64
 	failed   error  // of open
 	message  string // what the library says of that
@@ -149,7 +150,7 @@ func (p *Pool[C]) perform(ctx, values context.Context, next step) (*outcome[C], 
 	case <-work.done:
 	case <-ctx.Done():
 		if work.settled.CompareAndSwap(false, true) {
-			return new(outcome[C]), p.late(ctx, nil, unfinished(next))
+			return &outcome[C]{left: true}, p.late(ctx, nil, unfinished(next))
 		}
 		<-work.done
 	}

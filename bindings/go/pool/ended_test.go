@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+
+package pool_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"libpool.example/go/pool"
+)
+
+// A context that ends in time without having said when, as those that join others do.
+type silent struct{ context.Context }
+
+func (silent) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Ends with the error that it is given, and package context does not know its cause.
+type ending struct {
+	context.Context
+	err error
+}
+
+func (e ending) Err() error {
+	if e.Context.Err() == nil {
+		return nil
+	}
+	return e.err
+}
+
+func (ending) Value(any) any { return nil }
+
+func TestAGetThatEndsByADeadlineWhichNobodyToldHasTimedOut(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1})
+	held := get(t, p)
+	ctx, cancel := context.WithCancel(background)
+	waiting := cancelWaiting(p, ending{ctx, context.DeadlineExceeded}, cancel)
+	expect(t, waiting, pool.ErrTimeout)
+	says(t, waiting, `prices: no connection in time: \d+ ms went by in the queue, .*: context deadline exceeded`)
+	expect(t, errorOf(p.Get(ending{ctx, context.DeadlineExceeded})), pool.ErrTimeout)
+	if stats := p.Stats(); stats.TimedOut != 2 || stats.Cancelled != 0 {
+		t.Errorf("%+v", stats)
+	}
+	release(t, held)
+}
+
+func TestAGetThatIsCancelledAtItsDeadlineIsCancelled(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1})
+	held := get(t, p)
+	ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
+	defer cancel()
+	err := errorOf(p.Get(ending{ctx, context.Canceled})) // which has a deadline, too
+	expect(t, err, pool.ErrCancelled)
+	says(t, err, `prices: cancelled: \d+ ms went by in the queue, .*: context canceled`)
+	if stats := p.Stats(); stats.TimedOut != 0 || stats.Cancelled != 1 {
+		t.Errorf("%+v", stats)
+	}
+	release(t, held)
+}
+
+// The library counts in milliseconds.
+func TestGetsAreCountedAsTheirErrorsSayHoweverShortTheyAre(t *testing.T) {
+	p, _ := newPool(t, pool.Config{MaxOpen: 1})
+	held := get(t, p)
+	for i := 0; i < 100; i++ {
+		ctx, cancel := context.WithTimeout(background, time.Duration(i)*20*time.Microsecond)
+		expect(t, errorOf(p.Get(ctx)), pool.ErrTimeout)
+		cancel()
+	}
+	if stats := p.Stats(); stats.TimedOut != 100 || stats.Cancelled != 0 {
+		t.Errorf("%+v", stats)
+	}
+	release(t, held)
+}
+
+func TestATryGetThatLeavesItsOpenIsCounted(t *testing.T) {
+	p, g := newGatedPool(t, pool.Config{MaxOpen: 2})
+	late, cancel := context.WithTimeout(background, time.Millisecond)
+	defer cancel()
+	expect(t, errorOf(p.TryGet(late)), pool.ErrTimeout)
+	ctx, cancel := context.WithCancel(background)
+	ended := make(chan error, 1)
+	go func() { ended <- errorOf(p.TryGet(ctx)) }()
+	eventually(t, "another is being opened", func() bool { return g.begun.Load() == 2 })
+	cancel()
+	expect(t, soon(t, "the get ends", ended), pool.ErrCancelled)
+	if stats := p.Stats(); stats.TimedOut != 1 || stats.Cancelled != 1 {
+		t.Errorf("%+v", stats)
+	}
+	close(g.proceed)
+}
+
+func TestADriversGetThatEndsByADeadlineWhichNobodyToldHasTimedOut(t *testing.T) {
+	s, _ := serveArith(t)
+	p := openDriver(t, pool.Config{MaxOpen: 1}, s.address)
+	held := getDriver(t, p)
+	for i := 1; i < 10; i++ {
+		ctx, cancel := context.WithTimeout(background, time.Duration(i)*200*time.Microsecond)
+		for _, each := range []context.Context{ctx, silent{ctx}} {
+			_, err := p.Get(each)
+			expect(t, err, pool.ErrTimeout)
+		}
+		cancel()
+	}
+	eventually(t, "all are counted", func() bool { return p.Stats().TimedOut == 18 && p.Stats().Cancelled == 0 })
+	succeed(t, held.Release())
+}
