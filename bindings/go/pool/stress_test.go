@@ -190,19 +190,25 @@ func TestAForgottenPoolIsFreed(t *testing.T) {
 
 // What the library has of a pool serves another, also if leases were forgotten with it.
 func TestAPoolThatIsForgottenWithItsLeasesIsFreed(t *testing.T) {
-	make := func() uintptr {
+	make := func() *pool.Pool[*int] {
 		p, err := pool.New(pool.Config{Initial: 1}, func(context.Context) (*int, error) { return new(int), nil })
 		succeed(t, err)
-		get(t, p)
-		get(t, p)
-		return p.Address()
+		return p
 	}
 	first := map[uintptr]bool{}
 	for i := 0; i < 20; i++ {
-		first[make()] = true
+		p := make()
+		get(t, p)
+		get(t, p)
+		first[p.Address()] = true
 	}
+	var kept []*pool.Pool[*int] // the place that was left last is taken first, which would be theirs
 	eventually(t, "another pool has the place of one that was forgotten", func() bool {
 		runtime.GC()
-		return first[make()]
+		kept = append(kept, make())
+		return first[kept[len(kept)-1].Address()]
 	})
+	for _, each := range kept {
+		drain(t, each)
+	}
 }
