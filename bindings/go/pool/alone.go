@@ -119,6 +119,7 @@ func (p *Pool[C]) leave(ticket int64) {
 	mine, _ := p.queue.enter(ticket, uncertain, 0)
 	defer p.queue.leave(ticket, mine)
 	last := mine.last(cancel(ticket))
+	p.unseen.failed(last)
 	p.tell(&last)
 	p.putBack(max(int64(last.result), 0))
 }

@@ -4,6 +4,7 @@ package pool_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,6 +89,34 @@ func TestATryGetThatLeavesItsOpenIsCounted(t *testing.T) {
 		t.Errorf("%+v", stats)
 	}
 	close(g.proceed)
+}
+
+// Whether the library knew of another connection that might come or not.
+func TestAGetWhoseOpenFailsIsCountedAsThat(t *testing.T) {
+	for _, fail := range []func() error{func() error { return errNo }, func() error { panic(errNo) }} {
+		var failing atomic.Bool
+		p, err := pool.New(pool.Config{MaxOpen: 2, FailFast: true}, func(context.Context) (*connection, error) {
+			if failing.Load() {
+				return nil, fail()
+			}
+			return new(connection), nil
+		})
+		succeed(t, err)
+		tryGet := func() {
+			defer func() { _ = recover() }()
+			_, err := p.Get(background)
+			expect(t, err, pool.ErrOpen)
+		}
+		held := get(t, p)
+		failing.Store(true)
+		tryGet()
+		succeed(t, held.Discard())
+		tryGet()
+		if stats := p.Stats(); stats.FailedOpen != 2 || stats.Cancelled != 0 {
+			t.Errorf("%+v", stats)
+		}
+		drain(t, p)
+	}
 }
 
 func TestADriversGetThatEndsByADeadlineWhichNobodyToldHasTimedOut(t *testing.T) {

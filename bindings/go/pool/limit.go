@@ -9,11 +9,14 @@ import (
 )
 
 // What the library's counts lack: gets that ended without a word to it, and those of which it does not know how they ended.
-type unseen struct{ cancelled, timedOut atomic.Int64 }
+type unseen struct{ cancelled, timedOut, failedOpen atomic.Int64 }
 
 func (u *unseen) of(kind error) *atomic.Int64 {
-	if kind == ErrCancelled {
+	switch kind {
+	case ErrCancelled:
 		return &u.cancelled
+	case ErrOpen:
+		return &u.failedOpen
 	}
 	return &u.timedOut
 }
@@ -33,14 +36,19 @@ func (u *unseen) recount(err *Error, counted error) *Error {
 	return err
 }
 
-// Read before the library's counts, so that none is taken away which is not there yet.
-func (u *unseen) read() (timedOut, cancelled int64) {
-	return u.timedOut.Load(), u.cancelled.Load()
+// A get gave up its place with this step because its open or check had failed.
+func (u *unseen) failed(last step) {
+	if last.result == cancelledCode {
+		u.cancelled.Add(-1)
+		u.failedOpen.Add(1)
+	}
 }
 
+// They are read before the library's counts, so that none is taken away which is not there yet.
 func (h *handle) countWith(u *unseen, stats *Stats) {
-	timedOut, cancelled := u.read()
+	timedOut, cancelled, failedOpen := u.timedOut.Load(), u.cancelled.Load(), u.failedOpen.Load()
 	h.count(stats)
+	stats.FailedOpen += failedOpen
 	stats.TimedOut = max(stats.TimedOut+timedOut, 0) // of drivers the library counts a little later
 	stats.Cancelled = max(stats.Cancelled+cancelled, 0)
 }

@@ -432,6 +432,7 @@ func (p *Pool[C]) passOn(work *errand, ticket int64, next step, mine *waiter) {
 	p.begin(next, nil)
 	if next.ticket != 0 {
 		next = mine.last(cancel(ticket))
+		p.unseen.failed(next)
 		p.tell(&next)
 	}
 	p.putBack(max(int64(next.result), 0))
@@ -454,6 +455,7 @@ func (p *Pool[C]) ended(most patience, wait bool, last step, failed error) error
 	case last.result == timeoutCode:
 		return p.handle.wouldWait()
 	case last.result == cancelledCode && !most.isOver():
+		p.unseen.failed(last)
 		return &Error{Kind: ErrOpen, Err: failed, Pool: p.handle.name()}
 	case last.result == cancelledCode:
 		return p.counted(most.ctx, failed, last)
