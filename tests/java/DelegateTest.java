@@ -180,6 +180,39 @@ class DelegateTest {
     }
   }
 
+  /** On a virtual thread that did not, the one that cancels might never have the carrier again. */
+  @Test
+  void anInterruptedCloseSleepsUntilACancelIsOver() throws Exception {
+    var begun = new CountDownLatch(1);
+    var mayEnd = new CountDownLatch(1);
+    answers.put(
+        "cancel",
+        (self, method, arguments) -> {
+          begun.countDown();
+          mayEnd.await();
+          return null;
+        });
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      Statement statement = connection.createStatement();
+      var cancel = Threads.begin(task(statement::cancel));
+      begun.await();
+      var close =
+          new FutureTask<>(
+              () -> {
+                Thread.currentThread().interrupt();
+                connection.close();
+                return Thread.interrupted();
+              });
+      Thread closer = new Thread(close);
+      closer.start();
+      Fakes.until(() -> closer.getState() == Thread.State.TIMED_WAITING);
+      mayEnd.countDown();
+      cancel.get();
+      assertTrue(close.get());
+    }
+  }
+
   @Test
   void whatIsMadeWhileTheConnectionIsClosedIsClosedAtOnce() throws Exception {
     try (var source = source()) {

@@ -308,9 +308,18 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
   private Tracked awaitOthers() {
     Tracked open;
     while ((open = newest) == CHANGING || state != CLOSED) {
-      LockSupport.parkNanos(this, LOOK_NS);
+      sleep();
     }
     return open;
+  }
+
+  /** One that is interrupted would not sleep, nor leave its carrier to the thread for which it waits. */
+  private void sleep() {
+    boolean interrupted = Thread.interrupted();
+    LockSupport.parkNanos(this, LOOK_NS);
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** The connection must go back whatever the driver throws, which is returned; null: nothing. */
