@@ -324,6 +324,16 @@ class HostileTest {
   }
 
   @Test
+  void theLoginTimeoutIsInSecondsAndZeroOnlyWhereThereIsNone() {
+    long[][] each = {{0, 0}, {1, 1}, {499, 1}, {1_500, 2}, {30_000, 30}, {Long.MAX_VALUE, 31_536_000}};
+    var source = new PooledDataSource();
+    for (long[] time : each) {
+      source.setConnectionTimeout(time[0]);
+      assertEquals(time[1], source.getLoginTimeout());
+    }
+  }
+
+  @Test
   void aTestQueryThatIsWrongIsToldByTheFirstConnection() throws Exception {
     for (Throwable each : FAILURES) {
       failure = each;

@@ -507,7 +507,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   private void configure(CommonDataSource driver) {
     try {
       if (connectionTimeout > 0 && driver.getLoginTimeout() == 0) {
-        driver.setLoginTimeout((int) Math.max(1, (time(connectionTimeout).toMillis() + 500) / 1000));
+        driver.setLoginTimeout(getLoginTimeout());
       }
       if (logWriter != null) {
         driver.setLogWriter(logWriter);
@@ -795,9 +795,11 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
     }
   }
 
+  /** Of connectionTimeout, to the nearest second; 0: no limit. */
   @Override
   public int getLoginTimeout() {
-    return (int) (connectionTimeout / 1000);
+    long ms = time(getConnectionTimeout()).toMillis();
+    return ms == 0 ? 0 : (int) Math.max(1, (ms + 500) / 1000);
   }
 
   @Override
