@@ -20,6 +20,7 @@ import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Handler;
@@ -353,31 +354,52 @@ class OperatorTest {
 
   @Test
   void leaksAreLookedForFromThenOn() throws Exception {
-    List<String> lines = new CopyOnWriteArrayList<>();
-    Logger logger = Logger.getLogger("libpool");
-    Handler handler = new Lines(lines);
-    logger.addHandler(handler);
-    logger.setUseParentHandlers(false);
-    try {
+    try (var log = new Log()) {
       Connection before = source.getConnection();
       source.setLeakDetectionThreshold(20);
       Connection leaked = source.getConnection();
-      Fakes.until(() -> lines.stream().anyMatch(line -> line.contains("out for too long")));
+      Fakes.until(() -> log.lines.stream().anyMatch(line -> line.contains("out for too long")));
       leaked.close();
       before.close();
       source.setLeakDetectionThreshold(0);
-      assertEquals(1, lines.size());
-    } finally {
-      logger.removeHandler(handler);
-      logger.setUseParentHandlers(true);
+      assertEquals(1, log.lines.size());
     }
   }
 
-  private static final class Lines extends Handler {
-    private final List<String> lines;
+  /** A shop that closes soon after it has begun, as a test of one does, has nothing to be warned of. */
+  @Test
+  void aPoolThatIsClosedWhileItBeginsToFillSaysNothing() throws Exception {
+    var filler = new CompletableFuture<Thread>();
+    var closed = new CompletableFuture<Void>();
+    var shortLived =
+        new PooledDataSource() {
+          @Override
+          public int getMinimumIdle() {
+            filler.complete(Thread.currentThread());
+            closed.join();
+            return super.getMinimumIdle();
+          }
+        };
+    shortLived.setJdbcUrl(source.getJdbcUrl());
+    shortLived.fillsAfterMs = 0;
+    try (var log = new Log()) {
+      shortLived.getConnection().close();
+      Thread keeper = filler.get();
+      shortLived.close();
+      closed.complete(null);
+      keeper.join();
+      assertEquals(List.of(), log.lines);
+    }
+  }
 
-    Lines(List<String> lines) {
-      this.lines = lines;
+  /** What the library logs until it is closed. */
+  private static final class Log extends Handler implements AutoCloseable {
+    private final List<String> lines = new CopyOnWriteArrayList<>();
+    private final Logger logger = Logger.getLogger("libpool");
+
+    Log() {
+      logger.addHandler(this);
+      logger.setUseParentHandlers(false);
     }
 
     @Override
@@ -389,7 +411,10 @@ class OperatorTest {
     public void flush() {}
 
     @Override
-    public void close() {}
+    public void close() {
+      logger.removeHandler(this);
+      logger.setUseParentHandlers(true);
+    }
   }
 
   @Test

@@ -377,7 +377,11 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   }
 
   private void fill() {
-    change(made -> made.set("min_idle", least(getMinimumIdle(), getMaximumPoolSize())), () -> {});
+    try {
+      change(made -> made.set("min_idle", least(getMinimumIdle(), getMaximumPoolSize())), () -> {});
+    } catch (PoolClosedException e) {
+      // it is needed no more
+    }
   }
 
   private Pool<PhysicalConnection, SQLException> makeEmpty() throws SQLException {
