@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -77,6 +78,31 @@ class CloseTest {
     assertTrue(lease.conn().isOpen());
     lease.close();
     assertEquals(0, pool.close(Duration.ofSeconds(60)));
+  }
+
+  @Test
+  void whatIsBeingClosedIsNotCounted() throws Exception {
+    var begun = new CountDownLatch(1);
+    var mayEnd = new CountDownLatch(1);
+    var pool =
+        fakes
+            .builder()
+            .closer(
+                fake -> {
+                  begun.countDown();
+                  mayEnd.await();
+                  fake.close();
+                })
+            .build();
+    pool.promptnessMs = 60_000;
+    pool.get().discard();
+    begun.await();
+    var closing = new FutureTask<>(() -> pool.close(Duration.ZERO));
+    Thread closer = new Thread(closing);
+    closer.start();
+    Fakes.until(() -> closing.isDone() || closer.getState() == Thread.State.TIMED_WAITING);
+    mayEnd.countDown();
+    assertEquals(0, closing.get());
   }
 
   @Test

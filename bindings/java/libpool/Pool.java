@@ -73,10 +73,12 @@ public final class Pool<C, X extends Exception> extends CommonPool {
   private final Workers workers;
   private final AtomicInteger attended = new AtomicInteger(); // gets that wait for work, without a place in the queue
   final AtomicInteger refills = new AtomicInteger(); // opens under way that no get asked for
+  private final AtomicInteger closing = new AtomicInteger(); // closes and resets under way, and threads that may begin some
   final Debts debts = new Debts();
   private boolean listens; // guarded by keeper: a thread hears of poolctl and the budget
   private volatile boolean closed;
   private volatile Throwable lastFailure; // null: none, or an open has succeeded since
+  long promptnessMs = PROMPTNESS_MS; // for tests
 
   Pool(PoolBuilder<C, X> builder, Config config) {
     this(builder, config, null, null);
@@ -548,9 +550,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     }
     Stack.requireForThread(); // so that there is some for the catch below
     boolean closes = step.work == Step.CLOSE || step.work == Step.RESET;
-    Work work = new Work(step, closes ? batch::end : this::endRefill);
+    Work work = new Work(step, closes ? () -> endClose(batch) : this::endRefill);
     if (closes) {
       batch.join();
+      closing.incrementAndGet();
     } else {
       refills.incrementAndGet();
     }
@@ -608,6 +611,12 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         told.run();
       }
     }
+  }
+
+  private void endClose(Batch batch) {
+    batch.end();
+    closing.decrementAndGet();
+    changed();
   }
 
   private void endRefill() {
@@ -823,13 +832,19 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   /** Has done what waits for anybody to do it. Returns in how many nanoseconds to look at the time again. */
   private long doNext(Batch batch) {
-    for (; ; ) {
-      Step step = Step.of(Step.next(handle));
-      if (step.result <= 0) {
-        return step.result == 0 ? step.dueNs : Step.NEVER;
+    closing.incrementAndGet();
+    try {
+      for (; ; ) {
+        Step step = Step.of(Step.next(handle));
+        if (step.result <= 0) {
+          return step.result == 0 ? step.dueNs : Step.NEVER;
+        }
+        waiters.wake(step.wake);
+        hand(step, batch);
       }
-      waiters.wake(step.wake);
-      hand(step, batch);
+    } finally {
+      closing.decrementAndGet();
+      changed();
     }
   }
 
@@ -1049,8 +1064,11 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       lock.lock();
       try {
         int open = countOpen();
-        if (open == 0 || left <= 0) {
-          return open;
+        if (open == 0) {
+          return 0;
+        }
+        if (left <= 0) {
+          return awaitClosing();
         }
         long wait = Math.min(left, LOOK_NS);
         left -= wait - drained.awaitNanos(wait);
@@ -1058,6 +1076,22 @@ public final class Pool<C, X extends Exception> extends CommonPool {
         lock.unlock();
       }
     }
+  }
+
+  /**
+   * Other threads close some, too. Those are waited for as those of this thread, before it is said how many are open. A
+   * thread that is interrupted does not wait, and remains so.
+   */
+  private int awaitClosing() {
+    try {
+      long left = TimeUnit.MILLISECONDS.toNanos(promptnessMs);
+      while (closing.get() > 0 && left > 0) {
+        left = drained.awaitNanos(left);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return countOpen();
   }
 
   /** Of a pool that is closed. */
