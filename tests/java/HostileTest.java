@@ -464,6 +464,24 @@ class HostileTest {
   }
 
   @Test
+  void aServerThatGoesWhileItsFirstConnectionIsPreparedIsTriedAgain() throws Exception {
+    failure = new SQLException("the database system is shutting down", "57P03");
+    for (String method : new String[] {"setSchema", "execute"}) {
+      failing = Set.of(method);
+      opened.set(0);
+      try (var source = source()) {
+        source.setSchema("s");
+        source.setConnectionTestQuery("x");
+        source.setInitializationFailTimeout(60_000);
+        var got = Threads.begin(source::getConnection);
+        Fakes.until(() -> opened.get() > 1 || got.isDone());
+        failing = Set.of();
+        got.get().close();
+      }
+    }
+  }
+
+  @Test
   void theFirstConnectionFailsAsTheDriverSaysThoughNoneIsTriedAnyMore() throws Exception {
     failure = new SQLException("wrong password", "28000");
     failing = Set.of("getConnection");

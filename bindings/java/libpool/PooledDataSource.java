@@ -304,7 +304,7 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
       }
     }
 
-    /** A server that refuses a statement will do so again. */
+    /** A server that refuses a statement will do so again; one that has gone meanwhile may come back. */
     private void openFirst(PooledDataSource source) throws SQLException, InterruptedException {
       long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(source.initializationFailTimeout);
       for (; ; ) {
@@ -455,7 +455,9 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
       opened.prepare(settings, catalog);
       prove(opened);
     } catch (Throwable e) {
-      refusal = e;
+      if (!settings.breakage().isBroken(e)) {
+        refusal = e;
+      }
       opened.closeAfter(e);
       throw e;
     }
