@@ -205,6 +205,33 @@ class SqlTest {
     }
   }
 
+  @SuppressWarnings("serial")
+  private static final class WithinTransactions extends PGSimpleDataSource {
+    @Override
+    public Connection getConnection() throws SQLException {
+      Connection connection = super.getConnection();
+      connection.setAutoCommit(false);
+      return connection;
+    }
+  }
+
+  @Test
+  void whatEachConnectionIsToBeStaysAfterARollback() throws Exception {
+    var driver = new WithinTransactions();
+    driver.setUrl(postgres.url());
+    try (PooledDataSource source = source(1)) {
+      source.setDataSource(driver);
+      source.setAutoCommit(false);
+      source.setSchema("pg_catalog");
+      try (Connection connection = source.getConnection()) {
+        connection.setTransactionIsolation(Connection.TRANSACTION_SERIALIZABLE); // not within a transaction
+        assertEquals("pg_catalog", connection.getSchema());
+        connection.rollback();
+        assertEquals("pg_catalog", connection.getSchema());
+      }
+    }
+  }
+
   @Test
   void aReadOnlySourceLendsReadOnlyConnections() throws Exception {
     try (PooledDataSource source = source(1)) {

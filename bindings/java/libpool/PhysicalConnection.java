@@ -66,7 +66,8 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   }
 
   /**
-   * The statement comes last but one, so that it needs no commit.
+   * What is set within a transaction might not outlive that, and the connection would be lent within it. So all is set
+   * outside of one, and auto-commit last.
    *
    * @param catalog null: as the driver has it
    */
@@ -77,6 +78,9 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     if (settings.isolation >= 0 && connection.getTransactionIsolation() != settings.isolation) {
       connection.setTransactionIsolation(settings.isolation);
     }
+    if (catalog != null || settings.schema != null || settings.initSql != null) {
+      setAutoCommit(true);
+    }
     if (catalog != null) {
       connection.setCatalog(catalog);
     }
@@ -84,7 +88,6 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
       connection.setSchema(settings.schema);
     }
     if (settings.initSql != null) {
-      setAutoCommit(true);
       try (Statement statement = connection.createStatement()) {
         statement.execute(settings.initSql);
       }
