@@ -323,6 +323,54 @@ class HostileTest {
     }
   }
 
+  /** So a close ends for which there is no stack. */
+  @SuppressWarnings("serial")
+  private static final class Overflow extends SQLException {
+    @Override
+    public int getErrorCode() {
+      throw new StackOverflowError();
+    }
+  }
+
+  @Test
+  void aCloseThatEndsWithAnErrorIsNoLeak() throws Exception {
+    failing = Set.of("close");
+    failure = new Overflow();
+    try (var log = new Log();
+        var sound = watched("sound");
+        var leaky = watched("leaky")) {
+      closeInVain(sound);
+      for (int lost = 1; lost <= 2; lost++) { // what was collected before has been seen to
+        int now = lost;
+        loseOne(leaky);
+        Fakes.until(() -> leaks(log, "leaky") == now);
+      }
+      assertEquals(0, leaks(log, "sound"));
+    }
+  }
+
+  private PooledDataSource watched(String name) {
+    var source = source();
+    source.setPoolName(name);
+    source.setLeakDetectionThreshold(3_600_000);
+    return source;
+  }
+
+  private static void closeInVain(PooledDataSource source) throws SQLException {
+    Connection connection = source.getConnection();
+    connection.createStatement();
+    assertThrows(StackOverflowError.class, connection::close);
+  }
+
+  private static void loseOne(PooledDataSource source) throws SQLException {
+    assertFalse(source.getConnection().isClosed());
+  }
+
+  private static long leaks(Log log, String pool) {
+    System.gc();
+    return log.lines.stream().filter(line -> line.equals(pool + ": a lease was lost and never closed")).count();
+  }
+
   @Test
   void theLoginTimeoutIsInSecondsAndZeroOnlyWhereThereIsNone() {
     long[][] each = {{0, 0}, {1, 1}, {499, 1}, {1_500, 2}, {30_000, 30}, {Long.MAX_VALUE, 31_536_000}};

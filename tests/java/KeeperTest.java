@@ -216,7 +216,7 @@ class KeeperTest {
       lease.number = pool.begin(0, 0);
       assertTrue(told.await(60, TimeUnit.SECONDS));
       assertEquals(0, leaks.size());
-      lease.watch = pool.watch(lease, lease.number);
+      pool.watch(lease, lease.number);
       assertEquals(1, leaks.size());
       lease.close();
     }

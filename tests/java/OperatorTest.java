@@ -23,9 +23,6 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import java.util.logging.Handler;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import javax.management.Attribute;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
@@ -389,31 +386,6 @@ class OperatorTest {
       closed.complete(null);
       keeper.join();
       assertEquals(List.of(), log.lines);
-    }
-  }
-
-  /** What the library logs until it is closed. */
-  private static final class Log extends Handler implements AutoCloseable {
-    private final List<String> lines = new CopyOnWriteArrayList<>();
-    private final Logger logger = Logger.getLogger("libpool");
-
-    Log() {
-      logger.addHandler(this);
-      logger.setUseParentHandlers(false);
-    }
-
-    @Override
-    public void publish(LogRecord line) {
-      lines.add(line.getMessage());
-    }
-
-    @Override
-    public void flush() {}
-
-    @Override
-    public void close() {
-      logger.removeHandler(this);
-      logger.setUseParentHandlers(true);
     }
   }
 

@@ -259,6 +259,9 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
         default -> giveBack(connection, open);
       }
     } catch (Throwable e) { // no calls: the stack may be too short for one
+      if (watch != null) {
+        watch.over = true;
+      }
       if (number != 0) {
         synchronized (pool.debts) {
           pool.debts.numbers[pool.debts.last = (pool.debts.last + 1) & Debts.MASK] = number;

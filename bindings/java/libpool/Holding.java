@@ -63,6 +63,9 @@ abstract class Holding<C> {
         pool.attend();
       }
     } catch (Throwable e) { // no calls: the stack may be too short for one
+      if (watch != null) {
+        watch.over = true;
+      }
       synchronized (pool.debts) {
         if (debt == null) {
           pool.debts.numbers[pool.debts.last = (pool.debts.last + 1) & Debts.MASK] = owed;

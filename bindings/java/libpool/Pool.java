@@ -269,12 +269,15 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       holding.number = number;
       holding.begin();
       if (leakReport != null) { // last, for one that the get loses is no leak
-        holding.watch = watch(holding, number);
+        watch(holding, number);
       }
       return true;
     } catch (Throwable e) { // nor here
       if (number != 0) {
         holding.number = 0;
+        if (holding.watch != null) {
+          holding.watch.over = true;
+        }
         synchronized (debts) {
           debts.numbers[debts.last = (debts.last + 1) & Debts.MASK] = number;
           debts.any = true;
@@ -996,12 +999,11 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   // ---- leaks
 
-  Watch watch(Holding<C> holding, long number) {
-    Watch watch = Watch.begin(this, holding, number);
-    if (watches.begin(watch)) {
-      report(watch.leak(false));
+  void watch(Holding<C> holding, long number) {
+    Watch.begin(this, holding, number);
+    if (watches.begin(holding.watch)) {
+      report(holding.watch.leak(false));
     }
-    return watch;
   }
 
   void forget(Watch watch) {

@@ -11,29 +11,31 @@ final class Watch implements Runnable {
   private final long number;
   private final Throwable where = new Throwable("a connection was got here");
   private Cleaner.Cleanable cleanable;
-  private volatile boolean ended;
+  volatile boolean over; // the lease ended, or it is ended by others; set in place where the stack may be too short for a call
 
   private Watch(Pool<?, ?> pool, long number) {
     this.pool = pool;
     this.number = number;
   }
 
-  static Watch begin(Pool<?, ?> pool, Holding<?> lease, long number) {
+  /** The lease has it before the cleaner knows either, so that a get that fails can still say that there is no leak. */
+  static void begin(Pool<?, ?> pool, Holding<?> lease, long number) {
     Watch watch = new Watch(pool, number);
+    lease.watch = watch;
     watch.cleanable = CLEANER.register(lease, watch);
-    return watch;
   }
 
   void end() {
-    ended = true;
-    pool.forget(this);
+    over = true;
     cleanable.clean();
   }
 
   /** Runs when the lease has ended or nobody has it any more. */
   @Override
   public void run() {
-    if (!ended) {
+    if (over) {
+      pool.forget(this);
+    } else {
       pool.recover(this);
     }
   }
