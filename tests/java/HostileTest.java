@@ -540,6 +540,28 @@ class HostileTest {
   }
 
   @Test
+  void anInterruptEndsTheWaitOfTheThreadThatTriesTheFirstConnection() throws Exception {
+    failure = new SQLException("down", "08001");
+    failing = Set.of("getConnection");
+    try (var source = source()) {
+      source.setInitializationFailTimeout(3_600_000);
+      var first =
+          Threads.begin(
+              () -> {
+                assertInstanceOf(
+                    InterruptedException.class, assertThrows(SQLException.class, source::getConnection).getCause());
+                return Thread.interrupted();
+              });
+      Fakes.until(() -> calls.getOrDefault("getConnection", 0) > 1);
+      var second = Threads.begin(source::getConnection);
+      first.interrupt();
+      assertTrue(first.get(60, TimeUnit.SECONDS));
+      failing = Set.of();
+      second.get().close(); // which goes on alone
+    }
+  }
+
+  @Test
   void thoseThatWaitForTheFirstConnectionShareWhatComesOfIt() throws Exception {
     ExecutorService threads = Executors.newCachedThreadPool();
     failure = new SQLException("down", "08001");

@@ -287,8 +287,8 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
       this.pool = pool;
     }
 
-    /** If it does not succeed, the pool has not begun. */
-    private void run(PooledDataSource source) {
+    /** If it does not succeed, the pool has not begun. What an interrupt ends here, others that wait begin anew. */
+    private void run(PooledDataSource source) throws InterruptedException {
       Throwable failure = null;
       try {
         openFirst(source);
@@ -301,6 +301,9 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
       } else {
         pool.closeQuickly();
         end.completeExceptionally(failure);
+      }
+      if (failure instanceof InterruptedException interrupt) {
+        throw interrupt;
       }
     }
 
