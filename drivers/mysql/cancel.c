@@ -13,7 +13,6 @@
 #include "support/errand.h"
 
 #define GRACE_NS    INT64_C(30000000000)
-#define REPETITIONS 2
 #define PAUSE_NS    INT64_C(100000000)
 
 struct cancel {
@@ -21,8 +20,7 @@ struct cancel {
   struct options *options;
   struct dial_server server;
   unsigned long id; /* the server's name for the connection */
-  int repetitions;
-  int64_t pause_ns; /* the next one where the server is full */
+  int64_t pause_ns; /* before the server is told again */
 };
 
 static void cancel_end(struct errand *errand)
@@ -62,14 +60,18 @@ static bool stop_statement(const struct cancel *cancel, MYSQL *mysql)
   return there;
 }
 
-/* A server that has no room for one more session has some when a statement has ended.  Each pause is longer than the
-   one before, for the program wants that room as well. */
-static int64_t pause_for_room(struct cancel *cancel, int number)
+static bool is_full(const pool_error_t *error)
 {
-  if (number != ER_CON_COUNT_ERROR && number != ER_TOO_MANY_USER_CONNECTIONS && number != ER_USER_LIMIT_REACHED)
-    return ERRAND_DONE;
+  return error->native == ER_CON_COUNT_ERROR || error->native == ER_TOO_MANY_USER_CONNECTIONS ||
+         error->native == ER_USER_LIMIT_REACHED;
+}
+
+/* Each pause is longer than the one before: the server has much to do, and the program wants room there as well. */
+static int64_t pause_longer(struct cancel *cancel)
+{
+  int64_t pause_ns = cancel->pause_ns;
   cancel->pause_ns *= 2;
-  return cancel->pause_ns / 2;
+  return pause_ns;
 }
 
 static int64_t cancel_run(struct errand *errand)
@@ -78,12 +80,12 @@ static int64_t cancel_run(struct errand *errand)
   MYSQL *mysql;
   pool_error_t error = POOL_ERROR_INIT;
   if (dial_again(cancel->options, &cancel->server, errand->until_ns, &mysql, &error) != 0)
-    return pause_for_room(cancel, error.native);
+    return is_full(&error) ? pause_longer(cancel) : ERRAND_DONE;
   limit_begin(mysql, errand->until_ns);
   bool there = stop_statement(cancel, mysql);
   limit_end(mysql);
   dial_close(mysql);
-  return there && cancel->repetitions-- > 0 ? PAUSE_NS : ERRAND_DONE;
+  return there ? pause_longer(cancel) : ERRAND_DONE;
 }
 
 void cancel_statement(struct options *options, const struct dial_server *server, unsigned long id)
@@ -95,7 +97,6 @@ void cancel_statement(struct options *options, const struct dial_server *server,
                             .options = options_acquire(options),
                             .server = *server,
                             .id = id,
-                            .repetitions = REPETITIONS,
                             .pause_ns = PAUSE_NS};
   if (!errand_send(&cancel->errand))
     cancel_end(&cancel->errand);

@@ -11,8 +11,8 @@
 #include "support/errand.h"
 
 #define NOBODY      -1
-#define REPETITIONS 2
-#define PAUSE_NS    INT64_C(100000000)
+#define REPETITIONS 3
+#define PAUSE_NS    INT64_C(100000000)  /* before the first, and each time four times that */
 #define GRACE_NS    INT64_C(30000000000) /* after which a request that has not begun is not sent */
 
 struct cancel {
@@ -20,6 +20,7 @@ struct cancel {
   PGcancel *request;
   int told; /* the eventfd for its end, or NOBODY */
   int repetitions;
+  int64_t pause_ns;
   _Atomic int holders;
 };
 
@@ -38,7 +39,9 @@ static int64_t cancel_run(struct errand *errand)
   struct cancel *cancel = (struct cancel *)errand;
   char why[256];
   PQcancel(cancel->request, why, sizeof why); /* if it fails, the statement goes on */
-  return cancel->repetitions-- > 0 ? PAUSE_NS : ERRAND_DONE;
+  int64_t pause_ns = cancel->repetitions-- > 0 ? cancel->pause_ns : ERRAND_DONE;
+  cancel->pause_ns *= 4;
+  return pause_ns;
 }
 
 static void cancel_end(struct errand *errand)
@@ -61,6 +64,7 @@ static struct cancel *cancel_new(PGconn *conn, int repetitions)
                             .request = request,
                             .told = NOBODY,
                             .repetitions = repetitions,
+                            .pause_ns = PAUSE_NS,
                             .holders = 1};
   return cancel;
 }
