@@ -678,6 +678,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
 
   private long tryToOpen(Step step) throws X {
     places.incrementAndGet();
+    Table.prepare(step.claim);
     Table.set(step.claim, Objects.requireNonNull(Flight.open(opener, name), "the opener returned null"));
     lastFailure = null;
     return Step.done(step.claim);

@@ -19,17 +19,17 @@ final class Table {
     return PAGES[slot >> PAGE_BITS][slot & (PAGE_SIZE - 1)];
   }
 
-  static void set(long number, Object connection) {
-    int slot = (int) number & SLOT_MASK;
-    page(slot >> PAGE_BITS)[slot & (PAGE_SIZE - 1)] = connection;
+  /** To be called before a connection is opened: there may be no memory for its page, which two may need at one time. */
+  static synchronized void prepare(long number) {
+    int page = ((int) number & SLOT_MASK) >> PAGE_BITS;
+    if (PAGES[page] == null) {
+      PAGES[page] = new Object[PAGE_SIZE];
+    }
   }
 
-  /** Two may need one at one time. */
-  private static synchronized Object[] page(int index) {
-    if (PAGES[index] == null) {
-      PAGES[index] = new Object[PAGE_SIZE];
-    }
-    return PAGES[index];
+  static void set(long number, Object connection) {
+    int slot = (int) number & SLOT_MASK;
+    PAGES[slot >> PAGE_BITS][slot & (PAGE_SIZE - 1)] = connection;
   }
 
   /** Returns what stood there: null also where nothing ever did. */
