@@ -296,6 +296,27 @@ func TestWhoWaitsForADriversConnection(t *testing.T) {
 	eventually(t, "it is idle", func() bool { return p.Len() == 1 })
 }
 
+// A context that ends in time without having said when, as those that join others do.
+type silent struct{ context.Context }
+
+func (silent) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+func TestADriversGetThatEndsByADeadlineWhichNobodyToldHasTimedOut(t *testing.T) {
+	s, _ := serveArith(t)
+	p := openDriver(t, pool.Config{MaxOpen: 1}, s.address)
+	held := getDriver(t, p)
+	for i := 1; i < 10; i++ {
+		ctx, cancel := context.WithTimeout(background, time.Duration(i)*200*time.Microsecond)
+		for _, each := range []context.Context{ctx, silent{ctx}} {
+			_, err := p.Get(each)
+			expect(t, err, pool.ErrTimeout)
+		}
+		cancel()
+	}
+	eventually(t, "all are counted", func() bool { return p.Stats().TimedOut == 18 && p.Stats().Cancelled == 0 })
+	succeed(t, held.Release())
+}
+
 func TestADriverPoolIsControlled(t *testing.T) {
 	s, _ := serveArith(t)
 	p := openDriver(t, pool.Config{MaxOpen: 1, Initial: 1}, s.address)

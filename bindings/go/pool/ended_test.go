@@ -11,11 +11,6 @@ import (
 	"libpool.example/go/pool"
 )
 
-// A context that ends in time without having said when, as those that join others do.
-type silent struct{ context.Context }
-
-func (silent) Deadline() (time.Time, bool) { return time.Time{}, false }
-
 // Ends with the error that it is given, and package context does not know its cause.
 type ending struct {
 	context.Context
@@ -45,20 +40,6 @@ func TestAGetThatEndsByADeadlineWhichNobodyToldHasTimedOut(t *testing.T) {
 	release(t, held)
 }
 
-func TestAGetThatIsCancelledAtItsDeadlineIsCancelled(t *testing.T) {
-	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 1})
-	held := get(t, p)
-	ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
-	defer cancel()
-	err := errorOf(p.Get(ending{ctx, context.Canceled})) // which has a deadline, too
-	expect(t, err, pool.ErrCancelled)
-	says(t, err, `prices: cancelled: \d+ ms went by in the queue, .*: context canceled`)
-	if stats := p.Stats(); stats.TimedOut != 0 || stats.Cancelled != 1 {
-		t.Errorf("%+v", stats)
-	}
-	release(t, held)
-}
-
 // The library counts in milliseconds.
 func TestGetsAreCountedAsTheirErrorsSayHoweverShortTheyAre(t *testing.T) {
 	p, _ := newPool(t, pool.Config{MaxOpen: 1})
@@ -79,10 +60,11 @@ func TestATryGetThatLeavesItsOpenIsCounted(t *testing.T) {
 	late, cancel := context.WithTimeout(background, time.Millisecond)
 	defer cancel()
 	expect(t, errorOf(p.TryGet(late)), pool.ErrTimeout)
+	begun := g.begun.Load() // 0 where the first was late before it began
 	ctx, cancel := context.WithCancel(background)
 	ended := make(chan error, 1)
 	go func() { ended <- errorOf(p.TryGet(ctx)) }()
-	eventually(t, "another is being opened", func() bool { return g.begun.Load() == 2 })
+	eventually(t, "another is being opened", func() bool { return g.begun.Load() > begun })
 	cancel()
 	expect(t, soon(t, "the get ends", ended), pool.ErrCancelled)
 	if stats := p.Stats(); stats.TimedOut != 1 || stats.Cancelled != 1 {
@@ -117,20 +99,4 @@ func TestAGetWhoseOpenFailsIsCountedAsThat(t *testing.T) {
 		}
 		drain(t, p)
 	}
-}
-
-func TestADriversGetThatEndsByADeadlineWhichNobodyToldHasTimedOut(t *testing.T) {
-	s, _ := serveArith(t)
-	p := openDriver(t, pool.Config{MaxOpen: 1}, s.address)
-	held := getDriver(t, p)
-	for i := 1; i < 10; i++ {
-		ctx, cancel := context.WithTimeout(background, time.Duration(i)*200*time.Microsecond)
-		for _, each := range []context.Context{ctx, silent{ctx}} {
-			_, err := p.Get(each)
-			expect(t, err, pool.ErrTimeout)
-		}
-		cancel()
-	}
-	eventually(t, "all are counted", func() bool { return p.Stats().TimedOut == 18 && p.Stats().Cancelled == 0 })
-	succeed(t, held.Release())
 }
