@@ -58,7 +58,7 @@ func (p *Pool[C]) Evict() int {
 	return count
 }
 
-func (p *Pool[C]) controlled(result int) (int, error) {
+func (p *Pool[C]) controlled(result step) (int, error) {
 	p.tend()
 	return p.handle.counted(result)
 }
@@ -84,9 +84,9 @@ func (p *DriverPool) Pause() (int, error) { return p.handle.counted(p.handle.pau
 // Resume does what Pool.Resume does.
 func (p *DriverPool) Resume() (int, error) { return p.handle.counted(p.handle.resume()) }
 
-func (h *handle) counted(result int) (int, error) {
-	if result < 0 {
-		return 0, h.failureOf(int64(result), "")
+func (h *handle) counted(last step) (int, error) {
+	if last.result < 0 {
+		return 0, h.failureOf(int64(last.result), last.message)
 	}
-	return result, nil
+	return int(last.result), nil
 }

@@ -300,3 +300,14 @@ func TestErrorsOfAllCallsNameThePool(t *testing.T) {
 		mustFailAs(t, err, pool.ErrInvalid, name)
 	}
 }
+
+func TestWhatIsRefusedToAnOperatorSaysWhy(t *testing.T) {
+	p, _ := newPool(t, pool.Config{Name: "prices", MaxOpen: 5, MinIdle: 3})
+	_, err := p.Resize(2)
+	mustFailAs(t, err, pool.ErrInvalid, "prices: min_idle is 3, which is more than max_open, 2")
+	_, err = p.Resume()
+	mustFailAs(t, err, pool.ErrInvalid, "prices: ")
+	if err.Error() == "prices: "+pool.ErrInvalid.Error() {
+		t.Error(err)
+	}
+}

@@ -117,24 +117,6 @@ func (h *handle) evict() int {
 	return count
 }
 
-func (h *handle) resize(maxOpen int) int {
-	left := native.Pool_resize(h.pool, saturate(maxOpen))
-	runtime.KeepAlive(h)
-	return left
-}
-
-func (h *handle) pause() int {
-	busy := native.Pool_pause(h.pool)
-	runtime.KeepAlive(h)
-	return busy
-}
-
-func (h *handle) resume() int {
-	left := native.Pool_resume(h.pool)
-	runtime.KeepAlive(h)
-	return left
-}
-
 // When to look again, in nanoseconds.
 func (h *handle) maintain() int64 {
 	due := native.Pool_maintain(h.pool)

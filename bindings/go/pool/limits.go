@@ -22,9 +22,9 @@ func (l *limits) read(s *settings) {
 	l.maxIdle, l.minIdle = s.GetMax_idle(), s.GetMin_idle()
 }
 
-func (l *limits) resize(h *handle, maxOpen int) int {
+func (l *limits) resize(h *handle, maxOpen int) step {
 	left := h.resize(maxOpen)
-	if left >= 0 {
+	if left.result >= 0 {
 		l.maxOpen.Store(int64(maxOpen))
 	}
 	return left

@@ -179,3 +179,28 @@ func following(handle *handle) (next step) {
 	runtime.KeepAlive(handle)
 	return
 }
+
+// ---- what an operator does: the result is a count ----
+
+func (h *handle) resize(maxOpen int) (next step) {
+	C.step_resize(C.uintptr_t(h.address), C.int32_t(saturate(maxOpen)), &next.told)
+	return h.steered(next)
+}
+
+func (h *handle) pause() (next step) {
+	C.step_pause(C.uintptr_t(h.address), &next.told)
+	return h.steered(next)
+}
+
+func (h *handle) resume() (next step) {
+	C.step_resume(C.uintptr_t(h.address), &next.told)
+	return h.steered(next)
+}
+
+func (h *handle) steered(next step) step {
+	runtime.KeepAlive(h)
+	if next.text != 0 {
+		next.read()
+	}
+	return next
+}

@@ -167,6 +167,29 @@ static inline void step_failed(int64_t claim, const char *message, size_t size, 
   step_report(claim, &failure, told);
 }
 
+/* Of what an operator does: a count, or why it was refused. */
+static inline void tell_count(struct step *told, int count)
+{
+  told->result = count;
+  if (count < 0)
+    tell_failure(told);
+}
+
+static inline void step_resize(uintptr_t pool, int32_t max_open, struct step *told)
+{
+  tell_count(told, pool_resize((pool_t *)pool, max_open));
+}
+
+static inline void step_pause(uintptr_t pool, struct step *told)
+{
+  tell_count(told, pool_pause((pool_t *)pool));
+}
+
+static inline void step_resume(uintptr_t pool, struct step *told)
+{
+  tell_count(told, pool_resume((pool_t *)pool));
+}
+
 static inline void step_next(uintptr_t pool, struct step *told)
 {
   pool_step_t step = POOL_STEP_INIT;
