@@ -4,9 +4,9 @@
  *
  * A server goes on with a statement whose client has gone away, until it has something to send.  So it is an errand
  * (support/errand.h) to tell it to stop, over a connection of its own, which has GRACE_NS for all that it does.  It is
- * told again while the session is there, in case that it is told before it begins with the statement.  The caller does
- * not wait for it. The connection of the call is closed in any case, so a server that cannot be told loses nothing but
- * the time.
+ * told again while the session is there, in case that it is told before it begins with the statement: one that is busy
+ * may do so late.  The caller does not wait for it.  The connection of the call is closed in any case, so a server that
+ * cannot be told loses nothing but the time.
  *
  * Which server.  A balancer may lead the new connection to another server, where the number of the old one is that of a
  * session of somebody else's.  So the server must say that the session with that number comes from the port that the
