@@ -54,7 +54,7 @@ static bool stop_statement(const struct cancel *cancel, MYSQL *mysql)
 {
   char statement[48];
   snprintf(statement, sizeof statement, "KILL QUERY %lu", cancel->id);
-  bool there = is_the_session(cancel, mysql);
+  bool there = dial_leads_to(mysql, &cancel->server) && is_the_session(cancel, mysql);
   if (there)
     count_rows(mysql, statement);
   return there;

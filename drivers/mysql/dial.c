@@ -275,11 +275,12 @@ int dial_again(const struct options *options, const struct dial_server *server, 
                pool_error_t *error)
 {
   struct place place = {&server->address, server->address.is_unix ? NULL : server->digits};
-  int code = try_place(options, &place, deadline_ns, mysql, error);
-  if (code || !server->address.is_unix || process_behind(*mysql) == server->process)
-    return code;
-  dial_close(*mysql);
-  return failure_set(error, POOL_E_OPEN, 0, "another process listens on %s by now", server->address.path);
+  return try_place(options, &place, deadline_ns, mysql, error);
+}
+
+bool dial_leads_to(MYSQL *mysql, const struct dial_server *server)
+{
+  return !server->address.is_unix || process_behind(mysql) == server->process;
 }
 
 /* The deadline has passed, so the last packet is sent if there is room for it, and nothing waits. */

@@ -32,9 +32,12 @@ struct dial_server {
 /* Notes them.  False: it is not connected any more. */
 bool dial_note(MYSQL *mysql, struct dial_server *server);
 
-/* The same as dial_open() for that server.  Where another process listens on its Unix socket by now, it fails. */
+/* The same as dial_open() for that server. */
 int dial_again(const struct options *options, const struct dial_server *server, int64_t deadline_ns, MYSQL **mysql,
                pool_error_t *error);
+
+/* Whether it does, as far as that can be seen here: another process may listen on a Unix socket by now. */
+bool dial_leads_to(MYSQL *mysql, const struct dial_server *server);
 
 /* Closes a connection without a wait. */
 void dial_close(MYSQL *mysql);
