@@ -7,7 +7,7 @@ endif()
 
 set(jsonrpc ${PROJECT_SOURCE_DIR}/drivers/jsonrpc)
 add_executable(frame_test drivers/frame_test.c ${jsonrpc}/frame.c)
-add_executable(driver_deadline_test drivers/deadline_test.c)
+add_executable(driver_deadline_test drivers/deadline_test.c drivers/dozer.c)
 add_executable(errand_test drivers/errand_test.c)
 add_executable(lookup_test drivers/lookup_test.c)
 add_executable(failure_test drivers/failure_test.c)

@@ -5,7 +5,7 @@ if(NOT TARGET pool_postgres)
   return()
 endif()
 
-add_executable(postgres_test drivers/postgres_test.c drivers/callers.c drivers/impostor.c drivers/opened.c
+add_executable(postgres_test drivers/postgres_test.c drivers/callers.c drivers/dozer.c drivers/impostor.c drivers/opened.c
                drivers/phases.c drivers/postgres_server.c drivers/proxy.c drivers/server.c)
 target_include_directories(postgres_test PRIVATE ${PROJECT_SOURCE_DIR}/drivers/postgres/include)
 target_link_libraries(postgres_test PRIVATE pool_test_support pool PkgConfig::libpq

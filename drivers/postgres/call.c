@@ -2,6 +2,7 @@
 #include "postgres/call.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "postgres/poller.h"
@@ -12,9 +13,12 @@
 /* Waits for the end of a statement, but not beyond the deadline. */
 static void await(struct statement *statement, int64_t deadline_ns)
 {
-  for (int events; (events = statement_go_on(statement)) != 0;) {
-    enum outcome outcome = deadline_wait_ready(statement_descriptor(statement), (short)events, deadline_ns);
-    if (outcome == OK && !deadline_is_past(deadline_ns))
+  int events;
+  bool late = false; /* what arrived in time is still read */
+  for (; (events = statement_go_on(statement)) != 0; late = deadline_is_past(deadline_ns)) {
+    enum outcome outcome =
+        late ? EXPIRED : deadline_wait_ready(statement_descriptor(statement), (short)events, deadline_ns);
+    if (outcome == OK)
       continue;
     if (outcome == FAILED)
       statement->code = failure_set(&statement->error, POOL_E_BROKEN, errno, "the socket cannot be waited for");

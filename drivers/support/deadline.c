@@ -77,7 +77,7 @@ enum outcome deadline_wait_ready(int descriptor, short events, int64_t deadline_
       return OK;
     if (ready < 0 && errno != EINTR)
       return FAILED;
-    if (deadline_is_past(deadline_ns))
+    if (ready == 0 && deadline_is_past(deadline_ns)) /* a signal may have kept the thread from what came in time */
       return EXPIRED;
   }
 }

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "dozer.h"
 #include "support/deadline.h"
 
 static const int64_t past[] = {INT64_MIN, INT64_MIN + 1, -1000000001, -1, 0, 1};
@@ -50,11 +51,55 @@ static void test_deadline__far_ones_are_waited_for_as_long_as_poll_can(void **st
   assert_true(deadline_left(POOL_NO_DEADLINE - 1) > deadline_left(now_ns() + LONG_NS));
 }
 
+struct wait {
+  int ends[2];
+  int64_t deadline_ns;
+  enum outcome outcome;
+  atomic_int ended;
+};
+
+static void *wait_main(void *data)
+{
+  struct wait *wait = data;
+  wait->outcome = deadline_wait_ready(wait->ends[0], POLLIN, wait->deadline_ns);
+  wait->ended = 1;
+  return NULL;
+}
+
+/* The thread is in a signal handler from before the event until after the deadline.  False: it was too late for that,
+   as where much else runs. */
+static bool expect_after_doze(bool comes)
+{
+  struct wait wait = {.deadline_ns = now_ns() + 50000000};
+  assert_int_equal(pipe(wait.ends), 0);
+  pthread_t thread = thread_start(wait_main, &wait);
+  wait_until(now_ns() > wait.deadline_ns - 40000000);
+  bool dozes = dozer_stop(thread, &wait.ended) && !deadline_is_past(wait.deadline_ns);
+  if (comes)
+    assert_int_equal(write(wait.ends[1], "", 1), 1);
+  wait_until(deadline_is_past(wait.deadline_ns));
+  dozer_wake();
+  pthread_join(thread, NULL);
+  if (dozes)
+    assert_int_equal(wait.outcome, comes ? OK : EXPIRED);
+  close(wait.ends[0]);
+  close(wait.ends[1]);
+  return dozes;
+}
+
+static void test_deadline__what_came_in_time_is_seen_after_it(void **state)
+{
+  (void)state;
+  for (int dozed = 0; dozed < 10;)
+    dozed += expect_after_doze(dozed % 2);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_deadline__what_is_past_has_nothing_left),
       cmocka_unit_test(test_deadline__waits_until_what_is_past_end_at_once),
+      cmocka_unit_test(test_deadline__what_came_in_time_is_seen_after_it),
       cmocka_unit_test(test_deadline__far_ones_are_waited_for_as_long_as_poll_can),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include <pool/postgres.h>
 
 #include "callers.h"
+#include "dozer.h"
 #include "impostor.h"
 #include "opened.h"
 #include "phases.h"
@@ -1168,6 +1169,61 @@ static void test_postgres__a_call_ends_at_its_deadline_and_at_the_server(void **
   PQfinish(conn);
 }
 
+struct late_call {
+  pool_lease_t lease;
+  int code;
+  atomic_int ended;
+};
+
+static void *call_late(void *data)
+{
+  struct late_call *late = data;
+  pool_error_t error = POOL_ERROR_INIT;
+  late->code = pool_call(late->lease, "SELECT 1 FROM pg_advisory_lock(7)", (pool_bytes_t){"", 0}, NULL, &error);
+  late->ended = 1;
+  return NULL;
+}
+
+static bool is_idle(PGconn *other, int process)
+{
+  char sql[96];
+  snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_stat_activity WHERE pid = %d AND state = 'idle'", process);
+  return value(other, sql) == 1;
+}
+
+/* The caller gets no processor from before the answer until after the deadline.  False: it was too late for that, as
+   where much else runs. */
+static bool expect_answer_after_doze(pool_t *pool, PGconn *other)
+{
+  int64_t deadline_ns = now_ns() + INT64_C(2000000000);
+  struct late_call late = {.lease = get_lease(pool), .code = 1};
+  int process = process_of(late.lease);
+  execute(other, "SELECT pg_advisory_lock(7)");
+  pthread_t thread = thread_start(call_late, &late);
+  wait_until(late.ended ||
+             value(other, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 1);
+  bool dozes = dozer_stop(thread, &late.ended) && now_ns() < deadline_ns;
+  execute(other, "SELECT pg_advisory_unlock(7)");
+  wait_until(!dozes || is_idle(other, process));
+  wait_until(now_ns() > deadline_ns + INT64_C(1000000000)); /* that of the call is later than this one */
+  dozer_wake();
+  pthread_join(thread, NULL);
+  if (dozes)
+    assert_int_equal(late.code, 0);
+  put_lease(late.lease);
+  return dozes;
+}
+
+static void test_postgres__an_answer_that_came_in_time_is_read_after_the_deadline(void **state)
+{
+  (void)state;
+  PGconn *other = observer();
+  pool_t *pool = pool_with("&pool.call_timeout_ms=2000");
+  wait_until(expect_answer_after_doze(pool, other));
+  end_pool(pool);
+  PQfinish(other);
+}
+
 static void test_postgres__a_call_on_a_terminated_session_is_broken_and_suspects_the_others(void **state)
 {
   (void)state;
@@ -2039,6 +2095,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__text_that_is_not_utf8_is_replaced),
       cmocka_unit_test(test_postgres__a_parameter_that_the_session_would_misread_is_not_sent),
       cmocka_unit_test(test_postgres__a_call_ends_at_its_deadline_and_at_the_server),
+      cmocka_unit_test(test_postgres__an_answer_that_came_in_time_is_read_after_the_deadline),
       cmocka_unit_test(test_postgres__a_call_on_a_terminated_session_is_broken_and_suspects_the_others),
       cmocka_unit_test(test_postgres__many_calls_are_under_way_at_one_time),
       cmocka_unit_test(test_postgres__a_call_that_nobody_waits_for_fails_as_others_do),
