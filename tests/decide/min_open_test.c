@@ -25,7 +25,7 @@ static pool_config_t keeping(int32_t min_open, int32_t max_open)
 }
 
 /* How often each connection was looked at to count those that stay; the linker puts it in place of the library's. */
-static int counts;
+static _Atomic int counts;
 struct row;
 int32_t __real_idle_count_staying(struct row *rows, int32_t limit);
 int32_t __wrap_idle_count_staying(struct row *rows, int32_t limit);
