@@ -797,7 +797,7 @@ static void test_redis__a_changed_password_stops_new_connections_alone(void **st
   administer("CONFIG SET", "[\"requirepass\", \"closed-sesame\"]");
   put_lease(lease);
   lease = get_lease(pool); /* its check is good */
-  expect_no_lease(pool_get_for(pool, 100), POOL_E_TIMEOUT, "WRONGPASS");
+  expect_no_lease(pool_get_for(pool, 1000), POOL_E_TIMEOUT, "WRONGPASS");
   DO(lease, "SUBSCRIBE c"); /* RESET logs out, so this one ends */
   put_lease(lease);
   assert_int_equal(pool_len(pool), 0);
@@ -812,7 +812,7 @@ static void test_redis__a_full_server_says_so(void **state)
   pool_t *pool = pool_at(server.port, "?pool.max_open=2");
   pool_lease_t lease = get_lease(pool);
   administer("CONFIG SET", "[\"maxclients\", 1]");
-  expect_no_lease(pool_get_for(pool, 100), POOL_E_TIMEOUT, "max number of clients");
+  expect_no_lease(pool_get_for(pool, 1000), POOL_E_TIMEOUT, "max number of clients");
   for (int i = 0; i < 20; i++) { /* however the server's close and the login meet */
     char url[URL_SIZE];
     unix_url(url, "0");
