@@ -12,8 +12,8 @@
 #include "support/deadline.h"
 #include "support/errand.h"
 
-#define GRACE_NS    INT64_C(30000000000)
-#define PAUSE_NS    INT64_C(100000000)
+#define GRACE_NS INT64_C(30000000000)
+#define PAUSE_NS INT64_C(100000000)
 
 struct cancel {
   struct errand errand; /* first */

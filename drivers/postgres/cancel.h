@@ -29,10 +29,11 @@ int cancel_descriptor(const struct cancel *cancel);
 /* The statement has ended.  Whether the request has ended as well, or was withdrawn. */
 bool cancel_settle(struct cancel *cancel);
 
+/* To be called once, whether the request has ended or not. */
 void cancel_forget(struct cancel *cancel);
 
-/* The same for a connection on which no statement follows.  The request is repeated, in case that it overtakes the
-   statement and has no effect. */
+/* Asks it for a connection on which no statement follows, and tells nobody the end.  The request is repeated, in case
+   that it overtakes the statement and has no effect. */
 void cancel_send_last(PGconn *conn);
 
 #endif

@@ -64,8 +64,7 @@ int statement_start(struct statement *statement, PGconn *conn, const char *sql, 
                     pool_error_t *error)
 {
   struct args args;
-  *statement =
-      (struct statement){.conn = conn, .error = POOL_ERROR_INIT, .reply.text.limit = reply_limit};
+  *statement = (struct statement){.conn = conn, .error = POOL_ERROR_INIT, .reply.text.limit = reply_limit};
   int code = refuse_busy(conn, error);
   if (code == 0)
     code = args_read(&args, bytes, error);

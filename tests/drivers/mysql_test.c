@@ -586,27 +586,48 @@ static void test_an_async_call_keeps_its_deadline(void **state)
 }
 
 /* As when the server has become slow: all reach their deadline at one time. */
-static void test_calls_that_time_out_at_one_time_all_end_at_the_server(void **state)
+struct burst {
+  pool_t *pool;
+  pool_lease_t leases[24];
+  unsigned long ids[24];
+};
+#define CALLS (int)(sizeof((struct burst *)NULL)->ids / sizeof(unsigned long))
+
+static void burst_prepare(struct burst *burst)
 {
-  enum { CALLS = 24 };
+  burst->pool = pool_with("pool.max_open=24&pool.call_timeout_ms=500");
+  leases_get(burst->pool, burst->leases, CALLS);
+  for (int i = 0; i < CALLS; i++)
+    burst->ids[i] = id_of(burst->leases[i]);
+}
+
+/* The pool ends also the sessions of calls whose deadline passed before they were sent, where much else runs. */
+static void burst_expire(struct burst *burst)
+{
   struct answer answers[CALLS];
-  pool_lease_t leases[CALLS];
-  unsigned long ids[CALLS];
-  (void)state;
-  pool_t *pool = pool_with("pool.max_open=24&pool.call_timeout_ms=500");
-  leases_get(pool, leases, CALLS);
-  for (int i = 0; i < CALLS; i++) {
-    ids[i] = id_of(leases[i]);
-    assert_true(go(leases[i], endless, "", &answers[i]) > 0);
-  }
+  for (int i = 0; i < CALLS; i++)
+    assert_true(go(burst->leases[i], endless, "", &answers[i]) > 0);
   for (int i = 0; i < CALLS; i++) {
     wait_until(answers[i].done);
     assert_int_equal(answers[i].code, POOL_E_TIMEOUT);
   }
-  leases_put(leases, CALLS);
-  end_pool(pool); /* also sessions of calls whose deadline passed before they were sent, where much else runs */
+  leases_put(burst->leases, CALLS);
+  end_pool(burst->pool);
+}
+
+static void burst_await_end(const struct burst *burst)
+{
   for (int i = 0; i < CALLS; i++)
-    wait_until(!has_session(ids[i]));
+    wait_until(!has_session(burst->ids[i]));
+}
+
+static void test_calls_that_time_out_at_one_time_all_end_at_the_server(void **state)
+{
+  struct burst burst;
+  (void)state;
+  burst_prepare(&burst);
+  burst_expire(&burst);
+  burst_await_end(&burst);
 }
 
 /* Opens sessions until the server takes no more.  Returns how many. */
@@ -627,29 +648,15 @@ static int fill_server(MYSQL **sessions, int most)
 /* Each session that ends makes room for the next cancel. */
 static void test_calls_that_time_out_at_a_full_server_all_end_there(void **state)
 {
-  enum { CALLS = 24 };
-  struct answer answers[CALLS];
-  pool_lease_t leases[CALLS];
-  unsigned long ids[CALLS];
+  struct burst burst;
   MYSQL *sessions[CALLS];
   (void)state;
-  pool_t *pool = pool_with("pool.max_open=24&pool.call_timeout_ms=500");
-  leases_get(pool, leases, CALLS);
+  burst_prepare(&burst);
   ask(admin, "SET GLOBAL max_connections = 30");
   int count = fill_server(sessions, CALLS);
-  for (int i = 0; i < CALLS; i++) {
-    ids[i] = id_of(leases[i]);
-    assert_true(go(leases[i], endless, "", &answers[i]) > 0);
-  }
-  for (int i = 0; i < CALLS; i++) {
-    wait_until(answers[i].done);
-    assert_int_equal(answers[i].code, POOL_E_TIMEOUT);
-  }
-  leases_put(leases, CALLS);
-  end_pool(pool);
+  burst_expire(&burst);
   mysql_close(sessions[--count]);
-  for (int i = 0; i < CALLS; i++)
-    wait_until(!has_session(ids[i]));
+  burst_await_end(&burst);
   while (count > 0)
     mysql_close(sessions[--count]);
   ask(admin, "SET GLOBAL max_connections = 151");

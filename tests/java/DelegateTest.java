@@ -148,10 +148,7 @@ class DelegateTest {
     }
   }
 
-  @Test
-  void aCancelUnderWayIsOverBeforeTheNextUserComes() throws Exception {
-    var begun = new CountDownLatch(1);
-    var mayEnd = new CountDownLatch(1);
+  private void holdCancels(CountDownLatch begun, CountDownLatch mayEnd) {
     answers.put(
         "cancel",
         (self, method, arguments) -> {
@@ -160,6 +157,13 @@ class DelegateTest {
           calls.add("cancelled");
           return null;
         });
+  }
+
+  @Test
+  void aCancelUnderWayIsOverBeforeTheNextUserComes() throws Exception {
+    var begun = new CountDownLatch(1);
+    var mayEnd = new CountDownLatch(1);
+    holdCancels(begun, mayEnd);
     try (var source = source()) {
       Connection connection = source.getConnection();
       Statement statement = connection.createStatement();
@@ -185,13 +189,7 @@ class DelegateTest {
   void anInterruptedCloseSleepsUntilACancelIsOver() throws Exception {
     var begun = new CountDownLatch(1);
     var mayEnd = new CountDownLatch(1);
-    answers.put(
-        "cancel",
-        (self, method, arguments) -> {
-          begun.countDown();
-          mayEnd.await();
-          return null;
-        });
+    holdCancels(begun, mayEnd);
     try (var source = source()) {
       Connection connection = source.getConnection();
       Statement statement = connection.createStatement();

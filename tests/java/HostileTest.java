@@ -494,16 +494,22 @@ class HostileTest {
     }
   }
 
+  /** While it prepares its first connection, for which it has all the time there is. */
+  private PooledDataSource failingIn(String method) {
+    failing = Set.of(method);
+    opened.set(0);
+    var source = source();
+    source.setSchema("s");
+    source.setConnectionTestQuery("x");
+    source.setInitializationFailTimeout(Long.MAX_VALUE);
+    return source;
+  }
+
   @Test
   void whatTheServerRefusesIsNotTriedAgain() throws Exception {
     failure = new SQLException("no such schema", "3F000");
     for (String method : new String[] {"setSchema", "execute"}) {
-      failing = Set.of(method);
-      opened.set(0);
-      try (var source = source()) {
-        source.setSchema("s");
-        source.setConnectionTestQuery("x");
-        source.setInitializationFailTimeout(Long.MAX_VALUE);
+      try (var source = failingIn(method)) {
         assertEquals(failure, assertThrows(SQLException.class, source::getConnection));
       }
       assertEquals(1, opened.get());
@@ -515,12 +521,7 @@ class HostileTest {
   void aServerThatGoesWhileItsFirstConnectionIsPreparedIsTriedAgain() throws Exception {
     failure = new SQLException("the database system is shutting down", "57P03");
     for (String method : new String[] {"setSchema", "execute"}) {
-      failing = Set.of(method);
-      opened.set(0);
-      try (var source = source()) {
-        source.setSchema("s");
-        source.setConnectionTestQuery("x");
-        source.setInitializationFailTimeout(60_000);
+      try (var source = failingIn(method)) {
         var got = Threads.begin(source::getConnection);
         Fakes.until(() -> opened.get() > 1 || got.isDone());
         failing = Set.of();
