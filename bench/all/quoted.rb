@@ -121,13 +121,16 @@ class Quoted
   SOURCE = 'libpool, data source'
   JAVA = { 'libpool' => '`Pool`', SOURCE => '`PooledDataSource`', 'HikariCP' => 'HikariCP', 'Agroal' => 'Agroal', 'stormpot' => 'stormpot',
            'commons-pool2' => 'commons-pool2', 'ArrayBlockingQueue' => '`ArrayBlockingQueue`' }.freeze
-  JAVA_CASES = ['1 thread', '2 threads', '16 threads', '4 threads, 1 connection'].freeze
+  JAVA_CONTENDED = '4 threads, 1 connection'
+  JAVA_CASES = ['1 thread', '2 threads', '16 threads', JAVA_CONTENDED].freeze
 
   def java_times
     rows = JAVA.map do |peer, shown|
-      [shown, *JAVA_CASES.map { |name| of('java', "#{name}: #{peer}", 'ns') }, of('java', "1 thread: #{peer}", 'bytes')]
+      [shown, *JAVA_CASES.map { |name| of('java', "#{name}: #{peer}", 'ns') },
+       of('java', "#{JAVA_CONTENDED}, least turns / most: #{peer}", 'times'), of('java', "1 thread: #{peer}", 'bytes')]
     end
-    table(['nanoseconds', '1 thread', '2 threads', '16 threads', '4 threads, 1 connection, a yield inside', 'bytes, 1 thread'], rows)
+    table(['nanoseconds', '1 thread', '2 threads', '16 threads', "#{JAVA_CONTENDED}, a yield inside", 'there: fewest turns / most',
+           'bytes, 1 thread'], rows)
   end
 
   def java_rows

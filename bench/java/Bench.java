@@ -31,6 +31,7 @@ final class Bench {
     String name = "4 threads, 1 connection";
     Map<String, Rounds.Cost> times = rounds.measure(4, CONTENDED_BATCH, contenders(1, true));
     show(report, name, times);
+    times.forEach((contender, cost) -> report.only(name + ", least turns / most: " + contender, cost.evenness(), "times"));
     double best =
         Stream.of(Sources.HIKARI, "stormpot", "commons-pool2", "ArrayBlockingQueue")
             .mapToDouble(peer -> ratio(times, "libpool", peer))

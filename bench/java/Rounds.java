@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.LongSummaryStatistics;
 import java.util.Map;
 import java.util.concurrent.CyclicBarrier;
 import java.util.function.LongSupplier;
@@ -20,8 +21,13 @@ final class Rounds {
   private static final int WARM_UP = 5;
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
-  /** Of one get and its return, and what is done between them; a median has the times of the rounds, in their order. */
-  record Cost(double ns, double bytes, double[] rounds) {}
+  /**
+   * Of one get and its return, and what is done between them.
+   *
+   * @param evenness what the thread with the fewest turns had, by what the one with the most had
+   * @param rounds a median has the times of the rounds, in their order
+   */
+  record Cost(double ns, double bytes, double evenness, double[] rounds) {}
 
   private final int count = Integer.getInteger("rounds", 15);
   private final long roundNs = 1_000_000L * Integer.getInteger("round.ms", 100);
@@ -40,7 +46,8 @@ final class Rounds {
     Map<String, Cost> medians = new LinkedHashMap<>();
     for (int i = 0; i < costs.length; i++) {
       double[] times = Arrays.stream(costs[i]).mapToDouble(Cost::ns).toArray();
-      Cost median = new Cost(median(costs[i], Cost::ns), median(costs[i], Cost::bytes), times);
+      double evenness = median(costs[i], Cost::evenness);
+      Cost median = new Cost(median(costs[i], Cost::ns), median(costs[i], Cost::bytes), evenness, times);
       medians.put(contenders.get(i).name(), median);
       contenders.get(i).close();
     }
@@ -101,18 +108,19 @@ final class Rounds {
       workers.add(new Worker(contender, start, clock, roundNs, batch));
     }
     workers.forEach(Thread::start);
-    long turns = 0;
     double ns = 0;
     double bytes = 0;
+    LongSummaryStatistics each = new LongSummaryStatistics();
     for (Worker worker : workers) {
       worker.join();
       if (worker.failure != null) {
         throw worker.failure;
       }
-      turns += worker.turns;
+      each.accept(worker.turns);
       ns += worker.ended - worker.began;
       bytes += worker.bytes;
     }
-    return new Cost(ns / threads / turns, bytes / turns, new double[0]);
+    double turns = each.getSum();
+    return new Cost(ns / threads / turns, bytes / turns, each.getMin() / (double) each.getMax(), new double[0]);
   }
 }

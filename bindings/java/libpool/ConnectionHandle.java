@@ -247,11 +247,15 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
   }
 
   private void finish(int way, Executor executor) throws SQLException {
-    if ((int) STATE.getAndBitwiseOr(this, CLOSED) < 0) {
+    boolean isQuiet = STATE.compareAndSet(this, 0, CLOSED); // mostly so, and a read before or after it costs as much again
+    if (!isQuiet && (int) STATE.getAndBitwiseOr(this, CLOSED) < 0) {
       return;
     }
     try {
-      Tracked open = awaitOthers();
+      Tracked open = isQuiet ? newest : CHANGING;
+      if (open == CHANGING) {
+        open = awaitOthers();
+      }
       connection.tellUse();
       switch (way) {
         case ABORT -> abort(connection, executor);
