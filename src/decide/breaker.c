@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "decide/breaker.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+
+/* Messages of gets quote it and have more to say. */
+#define CAUSE_BYTES 240
 
 /* Where no back-off is set, a waiter whose open failed, or a worker, tries again after a pause of its own. */
 #define AGAIN_MIN_MS 10
@@ -11,7 +15,16 @@
 
 void breaker_reset(struct breaker *breaker)
 {
-  memset(breaker, 0, sizeof *breaker);
+  char *cause = breaker->cause;
+  if (cause)
+    cause[0] = '\0';
+  *breaker = (struct breaker){.cause = cause};
+}
+
+void breaker_free_cause(struct breaker *breaker)
+{
+  free(breaker->cause);
+  breaker->cause = NULL;
 }
 
 /* xorshift64*; it only has to keep many processes from retrying at the same moment. */
@@ -44,6 +57,16 @@ static int64_t pause_ns(struct breaker *breaker, const pool_config_t *config, in
   return half + (int64_t)(next_random(breaker, now) % (uint64_t)(half + 1));
 }
 
+static void keep_cause(struct breaker *breaker, const pool_error_t *cause)
+{
+  breaker->code = cause->code;
+  breaker->native = cause->native;
+  if (!breaker->cause)
+    breaker->cause = malloc(CAUSE_BYTES);
+  if (breaker->cause)
+    text_copy(breaker->cause, CAUSE_BYTES, cause->message);
+}
+
 bool breaker_failed(struct breaker *breaker, const pool_config_t *config, int64_t began, int64_t now,
                     const pool_error_t *cause)
 {
@@ -52,9 +75,7 @@ bool breaker_failed(struct breaker *breaker, const pool_config_t *config, int64_
   if (breaker->failures > 1 && began >= breaker->failed_ns && breaker->doublings < 62)
     breaker->doublings++;
   breaker->failed_ns = now;
-  breaker->code = cause->code;
-  breaker->native = cause->native;
-  text_copy(breaker->cause, sizeof breaker->cause, cause->message);
+  keep_cause(breaker, cause);
   breaker->retry_at_ns = now + pause_ns(breaker, config, now);
   bool opens =
       !breaker->open && backs_off(config) && config->breaker_after > 0 && breaker->failures >= config->breaker_after;
@@ -62,10 +83,17 @@ bool breaker_failed(struct breaker *breaker, const pool_config_t *config, int64_
   return opens;
 }
 
+static const char *text_of_cause(const struct breaker *breaker)
+{
+  if (breaker->cause)
+    return breaker->cause;
+  return breaker->code ? pool_strerror(breaker->code) : "";
+}
+
 pool_error_t breaker_cause(const struct breaker *breaker)
 {
   pool_error_t cause = {.size = sizeof cause, .code = breaker->code, .native = breaker->native};
-  memcpy(cause.message, breaker->cause, sizeof breaker->cause);
+  text_copy(cause.message, sizeof cause.message, text_of_cause(breaker));
   return cause;
 }
 

@@ -19,11 +19,13 @@ struct breaker {
   uint64_t random;     /* state of the jitter */
   int32_t code;        /* of the last failure, or 0 */
   int32_t native;
-  char cause[240]; /* its message, as much as there is room for: each pool has this */
+  char *cause; /* its message; allocated, for most pools never need it.  NULL: there was none, or no memory for it */
 };
 
 /* As new. */
 void breaker_reset(struct breaker *breaker);
+
+void breaker_free_cause(struct breaker *breaker);
 
 /* An open that began at a moment has failed.  True if this opened the breaker. */
 bool breaker_failed(struct breaker *breaker, const pool_config_t *config, int64_t began, int64_t now,

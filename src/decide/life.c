@@ -133,6 +133,7 @@ static void release_memory(struct pool *pool)
   event_fd_close(&pool->event_fd, &pool->lock);
   free(pool->ends);
   pool->ends = NULL;
+  breaker_free_cause(&pool->breaker);
   event_queue_clear(&pool->events);
   count_reset_times(pool);
 }

@@ -255,6 +255,10 @@ struct pool {
   _Atomic bool needs_watch; /* something has to do with time */
   void *context;
 
+  /* Under the lock of the registry (life.c). */
+  int64_t number; /* of all that the process made */
+  struct pool *next_pool, *previous_pool, *next_made;
+
   /* Written by every get: each thread its own line. */
   struct home homes[HOMES];
 
@@ -319,10 +323,6 @@ struct pool {
   _Atomic(struct hub *) hub; /* NULL: it has a descriptor of its own, or nobody hears of it; changes under the lock */
   struct pool *next_rung;
   _Atomic bool rung; /* it is in the list of its hub, or on the way from there to the program */
-
-  /* Under the lock of the registry (life.c). */
-  int64_t number; /* of all that the process made */
-  struct pool *next_pool, *previous_pool, *next_made;
 };
 
 /* Whether this thread holds the lock of a pool; where that is not known, whether one does. */

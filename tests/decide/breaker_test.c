@@ -2,6 +2,7 @@
 /* What a pool does while connections cannot be opened. */
 #include <string.h>
 
+#include "memory.h"
 #include "virtual.h"
 #include "witness.h"
 
@@ -251,6 +252,33 @@ static void test_breaker__opens_after_so_many_failures_and_tells_the_cause(void 
   fake_finish(fake, pool);
 }
 
+/* Whichever allocation fails, a get says why there is no connection, and the next failure says it in full. */
+static void test_breaker__without_memory_for_the_cause_its_code_speaks(void **state)
+{
+  (void)state;
+  int failures = 0;
+  for (bool failed = true; failed; failures++) {
+    pool_config_t config = retrying(1);
+    config.openers = 0;
+    pool_t *pool = make(&config);
+    fake->fail_open = 1000000;
+    memory_fail_after(failures);
+    assert_int_equal(pool_get(pool), POOL_E_OPEN);
+    failed = memory_has_failed();
+    assert_int_equal(pool_get(pool), POOL_E_OPEN);
+    pool_error_t error = POOL_ERROR_INIT;
+    pool_failure(&error);
+    assert_non_null(strstr(error.message, failed ? pool_strerror(POOL_E_OPEN) : "the fake server refuses"));
+    virtual_pass(pool, SECOND);
+    assert_int_equal(pool_get(pool), POOL_E_OPEN);
+    assert_true(server.attempts > 1);
+    pool_failure(&error);
+    assert_refuses(&error);
+    fake_finish(fake, pool);
+  }
+  assert_true(failures > 1);
+}
+
 static void test_breaker__failures_in_a_row_only_count(void **state)
 {
   (void)state;
@@ -475,6 +503,7 @@ int main(void)
       cmocka_unit_test(test_breaker__recovery_serves_waiters_in_order),
       cmocka_unit_test(test_breaker__without_retry_min_every_get_tries),
       cmocka_unit_test(test_breaker__opens_after_so_many_failures_and_tells_the_cause),
+      cmocka_unit_test(test_breaker__without_memory_for_the_cause_its_code_speaks),
       cmocka_unit_test(test_breaker__failures_in_a_row_only_count),
       cmocka_unit_test(test_breaker__all_waiters_end_when_it_opens),
       cmocka_unit_test(test_breaker__fails_asynchronous_gets_too),
