@@ -93,7 +93,11 @@ void cancel_statement(struct options *options, const struct dial_server *server,
   struct cancel *cancel = malloc(sizeof *cancel);
   if (!cancel)
     return;
-  *cancel = (struct cancel){.errand = {.run = cancel_run, .end = cancel_end, .until_ns = deadline_clock() + GRACE_NS},
+  const struct address *address = &server->address;
+  *cancel = (struct cancel){.errand = {.run = cancel_run,
+                                       .end = cancel_end,
+                                       .until_ns = deadline_clock() + GRACE_NS,
+                                       .server = errand_server(address->is_unix ? address->path : address->host, address->port)},
                             .options = options_acquire(options),
                             .server = *server,
                             .id = id,

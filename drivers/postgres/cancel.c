@@ -60,7 +60,10 @@ static struct cancel *cancel_new(PGconn *conn, int repetitions)
     free(cancel);
     return NULL;
   }
-  *cancel = (struct cancel){.errand = {.run = cancel_run, .end = cancel_end, .until_ns = deadline_clock() + GRACE_NS},
+  *cancel = (struct cancel){.errand = {.run = cancel_run,
+                                       .end = cancel_end,
+                                       .until_ns = deadline_clock() + GRACE_NS,
+                                       .server = errand_server(PQhost(conn), PQport(conn))},
                             .request = request,
                             .told = NOBODY,
                             .repetitions = repetitions,

@@ -7,13 +7,21 @@
 #include "base/thread.h"
 #include "support/deadline.h"
 
-#define THREADS_MOST 16
-#define WAITING_MOST 1000
+#define THREADS_MOST     16
+#define AT_A_SERVER_MOST 12
+#define WAITING_MOST     1000
+
+/* Where a thread is. */
+struct visit {
+  uint64_t server;
+  struct visit *next;
+};
 
 static struct {
   pthread_mutex_t lock;
   pthread_cond_t changed; /* there is an errand that is due */
   struct errand *first;   /* of those that no thread is at, by the time at which they are due */
+  struct visit *visits;
   int waiting;
   int threads;
 } errands = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -37,6 +45,7 @@ static void after_fork_in_child(void)
 {
   deadline_condition_init(&errands.changed);
   errands.first = NULL;
+  errands.visits = NULL;
   errands.waiting = errands.threads = 0;
   pthread_mutex_unlock(&errands.lock);
 }
@@ -78,18 +87,60 @@ static struct errand **find(const struct errand *errand)
   return link;
 }
 
-/* Waits for one that is due.  NULL: there is none any more. */
-static struct errand *take_due(void)
+static bool is_late(const struct errand *errand)
 {
-  while (errands.first && !deadline_is_past(errands.first->due_ns))
-    deadline_wait(&errands.changed, &errands.lock, errands.first->due_ns);
-  return take_out(&errands.first);
+  return deadline_is_past(errand->until_ns);
 }
 
-/* All threads may be at a server that is silent: those who send free what is late. */
+/* Whether no more threads may be at this server. */
+static bool is_crowded(uint64_t server)
+{
+  int threads = 0;
+  for (const struct visit *visit = errands.visits; visit; visit = visit->next)
+    threads += visit->server == server;
+  return threads >= AT_A_SERVER_MOST;
+}
+
+/* The first that a thread may begin.  NULL: there is none, and *next_ns is when there may be one. */
+static struct errand **find_ready(int64_t *next_ns)
+{
+  struct errand **link = &errands.first;
+  for (; *link && deadline_is_past((*link)->due_ns); link = &(*link)->next)
+    if (is_late(*link) || !is_crowded((*link)->server))
+      return link;
+  *next_ns = *link ? (*link)->due_ns : POOL_NO_DEADLINE;
+  return NULL;
+}
+
+/* Waits for one.  NULL: there is none any more.  One whose server is crowded is for the threads that are there. */
+static struct errand *take_ready(void)
+{
+  struct errand **link = NULL;
+  int64_t next_ns;
+  while (errands.first && !(link = find_ready(&next_ns)))
+    deadline_wait(&errands.changed, &errands.lock, next_ns);
+  return link ? take_out(link) : NULL;
+}
+
+/* All threads may be at servers that are silent: those who send free what is late. */
 static struct errand *take_late(void)
 {
-  return errands.first && deadline_is_past(errands.first->until_ns) ? take_out(&errands.first) : NULL;
+  return errands.first && is_late(errands.first) ? take_out(&errands.first) : NULL;
+}
+
+static void begin_visit(struct visit *visit, uint64_t server)
+{
+  *visit = (struct visit){.server = server, .next = errands.visits};
+  errands.visits = visit;
+}
+
+static void end_visit(struct visit *visit)
+{
+  struct visit **link = &errands.visits;
+  while (*link != visit)
+    link = &(*link)->next;
+  *link = visit->next;
+  pthread_cond_broadcast(&errands.changed); /* there is room at that server */
 }
 
 /* ---- the threads ---- */
@@ -97,7 +148,7 @@ static struct errand *take_late(void)
 /* Returns when it is to be run again, or ERRAND_DONE. */
 static int64_t run(struct errand *errand)
 {
-  int64_t pause_ns = deadline_is_past(errand->until_ns) ? ERRAND_DONE : errand->run(errand);
+  int64_t pause_ns = is_late(errand) ? ERRAND_DONE : errand->run(errand);
   if (pause_ns != ERRAND_DONE)
     return deadline_clock() + pause_ns;
   errand->end(errand);
@@ -107,11 +158,14 @@ static int64_t run(struct errand *errand)
 static void *errand_main(void *data)
 {
   struct errand *errand;
+  struct visit visit;
   pthread_mutex_lock(&errands.lock);
-  while ((errand = take_due())) {
+  while ((errand = take_ready())) {
+    begin_visit(&visit, errand->server);
     pthread_mutex_unlock(&errands.lock);
     int64_t due_ns = run(errand);
     pthread_mutex_lock(&errands.lock);
+    end_visit(&visit);
     if (due_ns != ERRAND_DONE)
       put_in(errand, due_ns);
   }
@@ -125,6 +179,17 @@ static void begin_thread(void)
 {
   if (errands.threads < THREADS_MOST && thread_detach(errand_main, NULL) == 0)
     errands.threads++;
+}
+
+/* FNV-1a. */
+uint64_t errand_server(const char *host, const char *port)
+{
+  const char *parts[] = {host, port};
+  uint64_t number = UINT64_C(0xcbf29ce484222325);
+  for (int i = 0; i < 2; i++)
+    for (const char *at = parts[i]; at && *at; at++)
+      number = (number ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+  return number;
 }
 
 bool errand_send(struct errand *errand)

@@ -3,9 +3,11 @@
  * What a server is to be told while nobody waits: that it end a statement.
  *
  * A few threads run the errands, in the order in which they are due.  When many statements reach their deadline at
- * one time, the errands wait for a thread, but not for ever: a server that does not answer may hold up all threads.
+ * one time, the errands wait for a thread, but not for ever.  A server that does not answer holds up most of the
+ * threads; the others are for other servers.
  *
- * Shared.  One lock guards the list and the number of the threads.  While the list has an errand there is a thread.
+ * Shared.  One lock guards the list, the number of the threads and where they are.  While the list has an errand there
+ * is a thread.
  * The functions of an errand are called without the lock, by one thread at a time.  A child of fork has none of the
  * threads, and begins without errands.
  */
@@ -22,12 +24,16 @@ struct errand {
   /* Frees it, also if it was never run. */
   void (*end)(struct errand *errand);
   int64_t until_ns; /* it is not run after this */
+  uint64_t server;  /* by errand_server() */
   /* The rest is of errand.c. */
   int64_t due_ns;
   struct errand *next;
 };
 
 #define ERRAND_DONE 0
+
+/* A number for a server.  Two that have the same share their threads, and no more. */
+uint64_t errand_server(const char *host, const char *port);
 
 /* Has it run by a thread.  False if there is no thread, or too much to do: then it is the caller's. */
 bool errand_send(struct errand *errand);

@@ -8,11 +8,12 @@
 
 #include "support/errand.h"
 
-#define THREADS_MOST 16
-#define WAITING_MOST 1000
-#define MANY         (THREADS_MOST + WAITING_MOST)
+#define THREADS_MOST     16
+#define AT_A_SERVER_MOST 12
+#define WAITING_MOST     1000
+#define MANY             (THREADS_MOST + WAITING_MOST)
 
-static struct gate answers; /* closed: the server is silent */
+static struct gate answers; /* closed: all servers are silent but that of number 0 */
 
 struct order {
   struct errand errand; /* first */
@@ -27,7 +28,8 @@ static int64_t order_run(struct errand *errand)
   if (order->runs > 0 && now_ns() < order->ran_ns + order->pause_ns)
     order->early++;
   order->runs++;
-  gate_pass(&answers);
+  if (errand->server)
+    gate_pass(&answers);
   order->ran_ns = now_ns();
   return order->again-- > 0 ? order->pause_ns : ERRAND_DONE;
 }
@@ -38,9 +40,12 @@ static void order_end(struct errand *errand)
   order->ends++;
 }
 
+/* To a server of its own. */
 static struct order order_until(int64_t until_ns)
 {
-  return (struct order){.errand = {.run = order_run, .end = order_end, .until_ns = until_ns}};
+  static uint64_t server;
+  return (struct order){
+      .errand = {.run = order_run, .end = order_end, .until_ns = until_ns, .server = ++server}};
 }
 
 static struct order order_new(void)
@@ -56,7 +61,7 @@ static void send_all(struct order *orders, int count)
   }
 }
 
-/* The server is silent to as many errands as there are threads. */
+/* The servers are silent to as many errands as there are threads. */
 static void hold_up_all_threads(struct order *orders)
 {
   gate_set(&answers, false);
@@ -93,6 +98,57 @@ static void test_errand__where_too_many_wait_the_next_stays_with_its_sender(void
   assert_true(errand_send(&next.errand));
   wait_until(next.ends == 1);
   assert_int_equal(next.runs, 1);
+}
+
+/* Most threads are at the server that is silent, and others for the next one. */
+static void test_errand__a_silent_server_holds_up_no_other(void **state)
+{
+  static struct order orders[THREADS_MOST * 2];
+  (void)state;
+  int threads = thread_count_at_rest();
+  struct order other = order_new();
+  other.errand.server = 0;
+  gate_set(&answers, false);
+  for (int i = 0; i < THREADS_MOST * 2; i++) {
+    orders[i] = order_new();
+    orders[i].errand.server = 1;
+    assert_true(errand_send(&orders[i].errand));
+  }
+  wait_until(gate_waiting(&answers) == AT_A_SERVER_MOST);
+  assert_true(errand_send(&other.errand));
+  wait_until(other.ends == 1);
+  assert_true(errand_withdraw(&orders[THREADS_MOST].errand)); /* none but these are at work */
+  assert_int_equal(gate_waiting(&answers), AT_A_SERVER_MOST);
+  gate_set(&answers, true);
+  for (int i = 0; i < THREADS_MOST * 2; i++)
+    wait_until(orders[i].ends == (i != THREADS_MOST));
+  wait_until(thread_count() == threads);
+}
+
+/* A thread that is done at a server may go to another: one that waits takes its place. */
+static void test_errand__room_at_a_server_is_used_by_any_thread(void **state)
+{
+  static struct order orders[AT_A_SERVER_MOST * 20];
+  (void)state;
+  int count = AT_A_SERVER_MOST * 20;
+  for (int i = 0; i < count; i++) {
+    orders[i] = order_new();
+    orders[i].errand.server = 1 + i / (count / 3); /* one server after the other */
+    orders[i].again = i % 2;
+    orders[i].pause_ns = 1000;
+    assert_true(errand_send(&orders[i].errand));
+  }
+  for (int i = 0; i < count; i++)
+    wait_until(orders[i].ends == 1 && orders[i].runs == 1 + i % 2);
+}
+
+static void test_errand__a_server_has_a_number_of_its_own(void **state)
+{
+  (void)state;
+  assert_true(errand_server("one", "5432") == errand_server("one", "5432"));
+  assert_true(errand_server("one", "5432") != errand_server("one", "5433"));
+  assert_true(errand_server("one", "5432") != errand_server("two", "5432"));
+  assert_true(errand_server(NULL, NULL) == errand_server("", ""));
 }
 
 static void test_errand__one_that_is_run_again_has_its_pauses(void **state)
@@ -205,6 +261,9 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_errand__all_are_run_by_a_few_threads_which_end_then),
       cmocka_unit_test(test_errand__where_too_many_wait_the_next_stays_with_its_sender),
+      cmocka_unit_test(test_errand__a_silent_server_holds_up_no_other),
+      cmocka_unit_test(test_errand__room_at_a_server_is_used_by_any_thread),
+      cmocka_unit_test(test_errand__a_server_has_a_number_of_its_own),
       cmocka_unit_test(test_errand__one_that_is_run_again_has_its_pauses),
       cmocka_unit_test(test_errand__one_that_pauses_keeps_no_thread_from_another),
       cmocka_unit_test(test_errand__one_that_is_late_is_freed_and_not_run),

@@ -1534,24 +1534,24 @@ static void test_postgres__a_query_that_was_done_before_the_cancel_says_how_it_e
   proxy_end(&proxy);
 }
 
-/* Calls to a server that answers nothing any more: a thread each tries to cancel one, and no thread is left. */
-static pool_t *hold_up_all_cancels(struct proxy *proxy)
+/* Calls to a server that answers nothing any more: as long as there is a thread for it, one tries to cancel each. */
+static pool_t *hold_up_cancels(struct proxy *proxy, int count)
 {
-  enum { THREADS_MOST = 16 };
+  enum { MOST = 16 };
   struct ends ends = {0};
   char url[URL_SIZE];
-  pool_lease_t leases[THREADS_MOST];
+  pool_lease_t leases[MOST];
   snprintf(url, sizeof url,
-           "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=disable&gssencmode=disable&pool.max_open=16"
+           "postgres://" POSTGRES_USER "@127.0.0.1:%d/postgres?sslmode=disable&gssencmode=disable&pool.max_open=%d"
            "&pool.call_timeout_ms=100",
-           proxy->port);
+           proxy->port, MOST);
   pool_t *pool = open_pool(url);
-  leases_get(pool, leases, THREADS_MOST);
+  leases_get(pool, leases, count);
   proxy_do(proxy, PROXY_HOLD);
-  for (int i = 0; i < THREADS_MOST; i++)
+  for (int i = 0; i < count; i++)
     go(leases[i], "SELECT 1", &ends);
-  wait_until(atomic_load(&ends.count) == THREADS_MOST);
-  leases_put(leases, THREADS_MOST);
+  wait_until(atomic_load(&ends.count) == count);
+  leases_put(leases, count);
   return pool;
 }
 
@@ -1568,13 +1568,17 @@ static void end_late(pool_t *pool)
   assert_true(good);
 }
 
-/* What has ended by itself need not be cancelled, so it does not wait for a thread that does so. */
+/* What has ended by itself need not be cancelled, so it does not wait for a thread that does so.  Two servers that are
+   silent have all of these. */
 static void test_postgres__a_server_that_is_silent_keeps_no_statement_of_another_from_its_end(void **state)
 {
   (void)state;
-  struct proxy proxy;
-  proxy_start(&proxy, postgres.port);
-  pool_t *silent = hold_up_all_cancels(&proxy), *pool = pool_with("&max_reply_bytes=1000&pool.call_timeout_ms=20000");
+  struct proxy proxies[2];
+  pool_t *silent[2], *pool = pool_with("&max_reply_bytes=1000&pool.call_timeout_ms=20000");
+  for (int i = 0; i < 2; i++) {
+    proxy_start(&proxies[i], postgres.port);
+    silent[i] = hold_up_cancels(&proxies[i], 8);
+  }
   pool_lease_t lease = get_lease(pool);
   int process = process_of(lease);
   expect_failure(lease, "SELECT generate_series(1, 100000)", "", POOL_E_REMOTE, "larger than max_reply_bytes");
@@ -1583,6 +1587,24 @@ static void test_postgres__a_server_that_is_silent_keeps_no_statement_of_another
   assert_int_equal(process_of(lease), process);
   put_lease(lease);
   end_late(pool);
+  end_pool(pool);
+  for (int i = 0; i < 2; i++) {
+    end_pool(silent[i]);
+    proxy_end(&proxies[i]);
+  }
+}
+
+static void test_postgres__a_server_that_is_silent_has_not_all_threads_that_cancel(void **state)
+{
+  (void)state;
+  struct proxy proxy;
+  proxy_start(&proxy, postgres.port);
+  pool_t *silent = hold_up_cancels(&proxy, 16), *pool = pool_with("");
+  pool_lease_t lease = get_lease(pool);
+  assert_int_equal(pool_postgres_query(pool_conn(lease), "SELECT pg_sleep(60)", now_ns() + 20000000, NULL, NULL),
+                   POOL_E_TIMEOUT);
+  assert_int_equal(PQstatus(pool_conn(lease)), CONNECTION_OK); /* so the server has ended the statement */
+  put_lease(lease);
   end_pool(pool);
   end_pool(silent);
   proxy_end(&proxy);
@@ -2106,6 +2128,7 @@ int main(int argc, char **argv)
       cmocka_unit_test(test_postgres__a_query_whose_deadline_has_passed_is_not_sent),
       cmocka_unit_test(test_postgres__a_query_that_was_done_before_the_cancel_says_how_it_ended),
       cmocka_unit_test(test_postgres__a_server_that_is_silent_keeps_no_statement_of_another_from_its_end),
+      cmocka_unit_test(test_postgres__a_server_that_is_silent_has_not_all_threads_that_cancel),
       cmocka_unit_test(test_postgres__a_killed_server_costs_one_failed_check),
       cmocka_unit_test(test_postgres__threads_that_leave_anything_behind_meet_clean_connections),
       cmocka_unit_test(test_postgres__a_child_leaves_the_sessions_of_its_parent_alone),
