@@ -48,12 +48,12 @@ struct reading {
 static void read_number(struct argp_state *state, const char *name, const char *text, int64_t least, int64_t most,
                         int64_t *value)
 {
-  char *end;
+  char *end, shown[SAY_WORD_ROOM];
   errno = 0;
   *value = strtoll(text, &end, 10);
   if (errno || end == text || *end || *value < least || *value > most)
-    argp_error(state, "--%s is \"%.40s\"; it must be a number from %lld to %lld", name, text, (long long)least,
-               (long long)most);
+    argp_error(state, "--%s is \"%s\"; it must be a number from %lld to %lld", name, say_word(shown, text),
+               (long long)least, (long long)most);
 }
 
 static void take_url(struct argp_state *state, struct arguments *arguments, char *text)
@@ -67,10 +67,12 @@ static void take_url(struct argp_state *state, struct arguments *arguments, char
 static void read_url_file(struct argp_state *state, struct reading *reading)
 {
   const char *path = reading->url_file;
+  char shown[SAY_WORD_ROOM];
   FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
   char *line = calloc(1, URL_ROOM);
   if (!file || !line || !fgets(line, URL_ROOM, file))
-    argp_failure(state, EXIT_FAILED, file ? 0 : errno, "%s: %s", path, file ? "has no line" : "cannot be read");
+    argp_failure(state, EXIT_FAILED, file ? 0 : errno, "%s: %s", say_word(shown, path),
+                 file ? "has no line" : "cannot be read");
   line[strcspn(line, "\r\n")] = 0;
   if (file != stdin)
     fclose(file);
@@ -84,11 +86,12 @@ static void take_word(struct argp_state *state, struct reading *reading, char *w
 {
   struct arguments *arguments = reading->arguments;
   const char *environment = getenv("POOL_URL");
+  char shown[SAY_WORD_ROOM];
   bool elsewhere = reading->url_file || (environment && !strstr(word, "://"));
   if (reading->command->wants_url && !arguments->url && arguments->count == 0 && !elsewhere)
     take_url(state, arguments, word);
   else if (arguments->count >= reading->command->most)
-    argp_error(state, "\"%.40s\" is one argument too many", word);
+    argp_error(state, "\"%s\" is one argument too many", say_word(shown, word));
   else
     arguments->words[arguments->count++] = word;
 }

@@ -81,10 +81,11 @@ static int find(const struct order *order, const json_t *pools, json_t **chosen)
     json_decref(*chosen);
     *chosen = choose(pools, order->pool, true);
   }
+  char shown[SAY_WORD_ROOM];
   size_t count = json_array_size(*chosen);
   if (count == 0)
     return say_failure(EXIT_ABSENT, "process %ld exposes no %s%s%s; `poolctl top --once` lists what there is",
-                       order->pid, order->pool ? "pool \"" : "pool", order->pool ? order->pool : "",
+                       order->pid, order->pool ? "pool \"" : "pool", order->pool ? say_word(shown, order->pool) : "",
                        order->pool ? "\"" : "");
   return count > 1 && (order->pool || order->argument) ? refuse_several(order, *chosen) : EXIT_OK;
 }
@@ -180,9 +181,10 @@ static void print(const struct order *order)
 
 static int run(const struct arguments *arguments, struct order order)
 {
+  char shown[SAY_WORD_ROOM];
   if (!read_target(&order, arguments->words[0]))
-    return say_failure(EXIT_USAGE, "\"%.40s\" is no PID or PID/POOL; `poolctl top --once` lists them",
-                       arguments->words[0]);
+    return say_failure(EXIT_USAGE, "\"%s\" is no PID or PID/POOL; `poolctl top --once` lists them",
+                       say_word(shown, arguments->words[0]));
   order.results = json_array();
   int code = steer_all(&order);
   if (arguments->json)
@@ -216,8 +218,10 @@ int evict_run(const struct arguments *arguments)
 int resize_run(const struct arguments *arguments)
 {
   const char *number = arguments->words[1];
+  char shown[SAY_WORD_ROOM];
   if (!is_number(number) || !number[0] || strlen(number) > 9)
-    return say_failure(EXIT_USAGE, "\"%.40s\" is no number of connections; it must be 0 (no limit) or more", number);
+    return say_failure(EXIT_USAGE, "\"%s\" is no number of connections; it must be 0 (no limit) or more",
+                       say_word(shown, number));
   return run(arguments,
              (struct order){
                  .verb = "resize", .past = "resized", .counted = "connections are too many still", .argument = number});

@@ -131,6 +131,7 @@ static void print(const struct question *question)
 
 int health_run(const struct arguments *arguments)
 {
+  char shown[SAY_WORD_ROOM];
   struct question question = {.stuck_after_ms = arguments->stuck_ms, .results = json_array(), .worst = -1};
   read_target(&question, arguments->words[0]);
   ask_all(&question);
@@ -143,7 +144,7 @@ int health_run(const struct arguments *arguments)
     return question.code;
   if (question.worst < 0)
     return say_failure(EXIT_ABSENT,
-                       "no process of this user exposes \"%.60s\"; `poolctl top --once` lists what there is",
-                       arguments->words[0]);
+                       "no process of this user exposes \"%s\"; `poolctl top --once` lists what there is",
+                       say_word(shown, arguments->words[0]));
   return codes[question.worst];
 }

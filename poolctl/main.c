@@ -64,10 +64,11 @@ static void print_help(FILE *stream)
 
 static int refuse(const char *name)
 {
+  char shown[SAY_WORD_ROOM];
   struct near near = near_begin(name);
   for (size_t i = 0; i < COMMANDS; i++)
     near_look(&near, commands[i].name);
-  return say_failure(EXIT_USAGE, "there is no command \"%.40s\"%s%s; `poolctl --help` lists them", name,
+  return say_failure(EXIT_USAGE, "there is no command \"%s\"%s%s; `poolctl --help` lists them", say_word(shown, name),
                      near.found ? "; did you mean " : "", near.found ? near.found : "");
 }
 

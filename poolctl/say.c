@@ -51,6 +51,15 @@ int say_finish(int code)
   return code;
 }
 
+const char *say_word(char text[SAY_WORD_ROOM], const char *word)
+{
+  const char *colon = strchr(word, ':');
+  bool is_url = colon && (strncmp(colon, "://", 3) == 0 || strchr(colon, '@'));
+  int length = is_url ? (int)(colon + 1 - word) : SAY_WORD_ROOM - 1;
+  snprintf(text, SAY_WORD_ROOM, "%.*s%s", length, word, is_url ? "..." : "");
+  return text;
+}
+
 const char *say_time(char text[SAY_TIME_ROOM], int64_t ns)
 {
   static const struct unit {

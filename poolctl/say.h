@@ -34,6 +34,11 @@ int say_json(json_t *document);
 /* Everything that was printed has arrived; else EXIT_FAILED with a word on stderr, and `code` is forgotten. */
 int say_finish(int code);
 
+/* A word of the command line as messages quote it: of a URL, which may hold a password, its scheme alone.  Returns the
+   text. */
+#define SAY_WORD_ROOM 61
+const char *say_word(char text[SAY_WORD_ROOM], const char *word);
+
 /* A time in at most nine columns: "1.23 ms".  Returns the text. */
 #define SAY_TIME_ROOM 16
 const char *say_time(char text[SAY_TIME_ROOM], int64_t ns);

@@ -49,7 +49,8 @@ static int refuse(const char *name)
   pool_config_t config = POOL_CONFIG_INIT;
   pool_error_t error = POOL_ERROR_INIT;
   pool_bytes_t text;
-  if (pool_config_get(&config, name, &text, &error) == 0)
+  char shown[SAY_WORD_ROOM];
+  if (pool_config_get(&config, say_word(shown, name), &text, &error) == 0)
     pool_bytes_free(&text);
   return say_failure(EXIT_USAGE, "%s; `poolctl settings` lists them", error.message);
 }

@@ -116,12 +116,13 @@ static int show_lines(const struct arguments *arguments, enum view_column column
 
 int top_run(const struct arguments *arguments)
 {
+  char shown[SAY_WORD_ROOM];
   enum view_column column = arguments->sort ? view_column_of(arguments->sort) : VIEW_WAITING;
   if (column == VIEW_COLUMNS)
     return say_failure(EXIT_USAGE,
-                       "--sort is \"%.40s\"; it must be pid, program, pool, lent, idle, open, waiting, p99, "
+                       "--sort is \"%s\"; it must be pid, program, pool, lent, idle, open, waiting, p99, "
                        "rate or held",
-                       arguments->sort);
+                       say_word(shown, arguments->sort));
   if (arguments->once)
     return show_once(arguments, column);
   if (!arguments->json && !arguments->plain && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO))

@@ -459,6 +459,37 @@ static void test_ctl__no_password_is_printed(void **state)
     }
 }
 
+/* Asserts that a command line is refused without a part of the URL in it, but for its scheme. */
+static void refuses_a_url(const char *const *words)
+{
+  struct run run = run_words(words);
+  assert_int_not_equal(run.code, 0);
+  has_not(run.err, "anna");
+  has_not(run.err, "geheim");
+  run_free(&run);
+}
+
+static void test_ctl__a_url_in_the_place_of_another_word_is_not_quoted(void **state)
+{
+  (void)state;
+#define URL "jsonrpc://anna:geheim@127.0.0.1:1"
+  static const char *const lines[][5] = {{URL},
+                                         {"top", URL},
+                                         {"check", URL, URL},
+                                         {"check", "--timeout", URL},
+                                         {"check", "--url-file", URL},
+                                         {"check", "--url-file=zap:anna:geheim@h"},
+                                         {"top", "--once", "--sort", URL},
+                                         {"settings", URL},
+                                         {"pause", URL},
+                                         {"resize", "1", URL},
+                                         {"health", URL}};
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    refuses_a_url(lines[i]);
+  REFUSES(2, "there is no command \"jsonrpc:...\"", URL);
+#undef URL
+}
+
 static bool command_line_has(pid_t pid, const char *part)
 {
   char path[40], line[1024];
@@ -1105,6 +1136,7 @@ int main(int count, char **arguments)
       cmocka_unit_test(test_ctl__bench_measures_with_and_without_a_pool),
       cmocka_unit_test(test_ctl__a_url_comes_from_a_file_or_from_the_environment),
       cmocka_unit_test(test_ctl__no_password_is_printed),
+      cmocka_unit_test(test_ctl__a_url_in_the_place_of_another_word_is_not_quoted),
       cmocka_unit_test(test_ctl__the_command_line_of_the_process_loses_the_url),
       cmocka_unit_test(test_ctl__without_a_process_top_ends_with_3), /* before any pool is exposed */
       cmocka_unit_test(test_ctl__top_shows_what_is_lent_and_by_whom),
