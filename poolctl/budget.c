@@ -11,6 +11,7 @@
 #include "arguments.h"
 #include "base/text.h"
 #include "commands.h"
+#include "lend.h"
 #include "say.h"
 
 #define TEXT 64
@@ -136,9 +137,7 @@ static int print_json(const struct table *table, bool many)
 
 static int refuse(const pool_error_t *error)
 {
-  bool absent = error->code == POOL_E_OPEN || error->code == POOL_E_DRIVER;
-  int code = error->code == POOL_E_INVALID ? EXIT_USAGE : absent ? EXIT_ABSENT : EXIT_FAILED;
-  return say_failure(code, "%s", error->message);
+  return say_failure(lend_exit_code(error->code), "%s", error->message);
 }
 
 static void draw(const struct table *table, const pool_error_t *error)
@@ -209,13 +208,20 @@ static int show_once(pool_budget_t *budget, struct table *table, bool json)
   return EXIT_OK;
 }
 
+/* A budget without a server is kept by its members, and is there only if a process has it. */
+static int refuse_budget(const char *url, const pool_error_t *error)
+{
+  bool absent = error->code == POOL_E_OPEN && !strstr(url, "://");
+  return absent ? say_failure(EXIT_ABSENT, "%s", error->message) : refuse(error);
+}
+
 int budget_run(const struct arguments *arguments)
 {
   struct table table = {0};
   pool_budget_t *budget = NULL;
   pool_error_t error = POOL_ERROR_INIT;
   if (pool_budget_open(arguments->url, &budget, &error))
-    return refuse(&error);
+    return refuse_budget(arguments->url, &error);
   int code = EXIT_OK;
   if (arguments->once)
     code = show_once(budget, &table, arguments->json);

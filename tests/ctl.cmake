@@ -14,6 +14,10 @@ set_target_properties(rude_driver PROPERTIES PREFIX "" OUTPUT_NAME pool-rude LIB
                       ${CMAKE_CURRENT_BINARY_DIR}/rude)
 target_link_libraries(rude_driver PRIVATE pool pool_warnings)
 add_dependencies(poolctl_test poolctl pool_jsonrpc rude_driver)
+if(TARGET pool_budget_redis)
+  target_compile_definitions(poolctl_test PRIVATE HAS_BUDGET_REDIS)
+  add_dependencies(poolctl_test pool_budget_redis)
+endif()
 if(NOT POOL_SANITIZER STREQUAL "tsan") # the threads are those of the library, whose own test is run/expose
   add_test(NAME ctl COMMAND poolctl_test $<TARGET_FILE:poolctl>)
   set_tests_properties(ctl PROPERTIES LABELS ctl TIMEOUT 120

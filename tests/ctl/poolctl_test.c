@@ -594,6 +594,9 @@ static void test_ctl__budget_shows_its_members(void **state)
   REFUSES(3, "has a pool with the budget", "budget", "--once", named);
   REFUSES(2, "a budget is a URL", "budget", "--once", "orders");
   REFUSES(3, "no budget is kept by 'oracle:'", "budget", "--once", "oracle://u:secret@host/orders");
+#ifdef HAS_BUDGET_REDIS
+  REFUSES(1, "Connection refused", "budget", "--once", "redis://127.0.0.1:1/0/orders");
+#endif
   struct fake fake;
   pool_t *pool = fake_start(&fake, PLAN(.config.name = "pri\033ces", .config.budget = url));
   pool_lease_t lease = pool_get(pool);
