@@ -127,7 +127,7 @@ bool term_read_integer(struct cursor *cursor, struct integer *integer)
 static bool read_joined(struct cursor *cursor, struct term *term)
 {
   while (cursor_is(cursor, "|")) {
-    struct integer other;
+    struct integer other = {0}; /* for the compiler, which does not know that cursor_fail() is false */
     if (term->kind != TERM_INTEGER || term->integer.negative)
       return cursor_fail(cursor, cursor->token.place, "'|' stands between integers from 0");
     cursor_next(cursor);
