@@ -215,7 +215,7 @@ int pool_open_with(const pool_config_t *config, const char *text, pool_t **pool,
     return error_set(error, POOL_E_INVALID, 0, "pool is NULL");
   int code = read_url(&url, text, error);
   if (code)
-    return code;
+    return config_refuse(config, code, error);
   code = open_url(config, &url, text, pool, error);
   url_free(&url);
   return code;
