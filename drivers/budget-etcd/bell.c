@@ -59,9 +59,9 @@ void bell_free(struct bell *bell)
 
 /* ---- messages ---- */
 
-void bell_key(const struct place *place, int32_t seat, char *key, size_t room)
+void bell_key(const struct place *place, int32_t seat, char key[BELL_KEY])
 {
-  snprintf(key, room, "%s/told/%08" PRIx32, place->key, (uint32_t)seat);
+  snprintf(key, BELL_KEY, "%s/told/%08" PRIx32, place->key, (uint32_t)seat);
 }
 
 /* The numbers of members, with a space between two. */
@@ -147,9 +147,9 @@ static int hear(struct bell *bell, int64_t deadline_ns, pool_error_t *error)
 /* The first message says that it is one, or that the token is none any more. */
 static int watch(struct bell *bell, struct gateway *gateway, int64_t deadline_ns, pool_error_t *error)
 {
-  char key[256];
+  char key[BELL_KEY];
   struct json_text body = {.limit = GATEWAY_BYTES};
-  bell_key(gateway->place, bell_seat(bell), key, sizeof key);
+  bell_key(gateway->place, bell_seat(bell), key);
   json_text_say(&body, "{\"create_request\":{");
   gateway_add_bytes(&body, "key", key, strlen(key));
   json_text_say(&body, "}}");

@@ -26,9 +26,9 @@ int bell_make(struct bell *bell, pool_error_t *error);
 /* Of this process: it is part of the key. */
 int32_t bell_seat(const struct bell *bell);
 
-/* The key of a seat; the text has room for BELL_KEY bytes more than the ledger's key. */
-#define BELL_KEY 32
-void bell_key(const struct place *place, int32_t seat, char *key, size_t room);
+/* The key of a seat, behind which its members are told. */
+#define BELL_KEY 256
+void bell_key(const struct place *place, int32_t seat, char key[BELL_KEY]);
 
 /* Watches where it does not, and finds out whether a watch is still one: a network may lose it without a word.  Returns
    0, or a code that *error explains. */

@@ -145,8 +145,8 @@ static bool is_gone(const struct past *past, int32_t i, const struct ledger *led
 
 static void add_seat(struct json_text *body, const struct place *place, int32_t seat)
 {
-  char key[256];
-  bell_key(place, seat, key, sizeof key);
+  char key[BELL_KEY];
+  bell_key(place, seat, key);
   gateway_add_bytes(body, "key", key, strlen(key));
 }
 

@@ -191,7 +191,6 @@ struct description {
   struct call *calls[WORD_COUNT];
   bool serial, blocks_sigpipe;
   struct term *host, *port; /* of `connect`; NULL: the library connects itself */
-  struct place connect_place;
   unsigned parts;     /* of the URL that are used: a bit for each */
   const char *server; /* host and port, as they are in a URL; NULL: none */
   struct url url;     /* the texts of which are used as long as there is a pool */
