@@ -28,8 +28,9 @@ struct question {
   const char *pool; /* its name; NULL: all */
   int64_t stuck_after_ms;
   json_t *results;
-  int worst; /* POOL_HEALTH_*; -1: none was asked */
-  int code;  /* of a process or pool that did not answer */
+  int worst;     /* POOL_HEALTH_*; -1: none was asked */
+  int code;      /* of a process or pool that did not answer */
+  size_t silent; /* processes that did not say what pools they have, where all were asked */
 };
 
 /* PID, PID/POOL or POOL. */
@@ -111,6 +112,8 @@ static void ask_all(struct question *question)
       ask_pools(question, &peers.list[i]);
     else if (question->pid)
       question->code = fail(peers.list[i].pid, NULL);
+    else
+      question->silent++;
   if (peers.problem[0])
     tell_problem(question, peers.problem);
   peers_free(&peers);
@@ -129,9 +132,21 @@ static void print(const struct question *question)
   }
 }
 
-int health_run(const struct arguments *arguments)
+/* A process that is silent may be the one that has the pool. */
+static int refuse(const struct question *question, const char *word)
 {
   char shown[SAY_WORD_ROOM];
+  say_word(shown, word);
+  if (question->silent > 0)
+    return say_failure(EXIT_FAILED,
+                       "no process that answered exposes \"%s\"; %zu did not answer in time; stopped, perhaps?", shown,
+                       question->silent);
+  return say_failure(EXIT_ABSENT, "no process of this user exposes \"%s\"; `poolctl top --once` lists what there is",
+                     shown);
+}
+
+int health_run(const struct arguments *arguments)
+{
   struct question question = {.stuck_after_ms = arguments->stuck_ms, .results = json_array(), .worst = -1};
   read_target(&question, arguments->words[0]);
   ask_all(&question);
@@ -142,9 +157,5 @@ int health_run(const struct arguments *arguments)
   json_decref(question.results);
   if (question.code)
     return question.code;
-  if (question.worst < 0)
-    return say_failure(EXIT_ABSENT,
-                       "no process of this user exposes \"%s\"; `poolctl top --once` lists what there is",
-                       say_word(shown, arguments->words[0]));
-  return codes[question.worst];
+  return question.worst < 0 ? refuse(&question, arguments->words[0]) : codes[question.worst];
 }

@@ -917,6 +917,8 @@ static void test_ctl__pools_of_one_name_are_told_apart_by_their_numbers(void **s
 static int listen_as(const char *name, bool listens)
 {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%.40s/libpool", runtime);
+  mkdir(address.sun_path, 0700); /* unless another test's pool has made it */
   snprintf(address.sun_path, sizeof address.sun_path, "%.40s/libpool/%.20s", runtime, name);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
@@ -952,6 +954,7 @@ static void test_ctl__a_process_that_does_not_answer_is_not_waited_for(void **st
   int fd = listen_as("999999992", true);
   REFUSES(1, "1 process did not answer in time; stopped, perhaps?", "top", "--once");
   REFUSES(1, "process 999999992 does not answer; is it stopped?", "pause", "999999992");
+  REFUSES(1, "1 did not answer in time; stopped, perhaps?", "health", "prices");
   close(fd);
   forget("999999992");
 }
