@@ -175,13 +175,15 @@ int pool_url_prepare(const char *text, pool_config_t *config, pool_vtable_t *vta
   if (code == 0)
     code = read_url(&url, text, error);
   if (code)
-    return code;
+    return config_refuse(config, code, error);
   const char *name = all.name;
   if (config && config->size < sizeof all)
     all.size = config->size; /* a setting that the caller has no room for is refused */
   code = prepare(&url, text, &all, &filled, &made, error);
   if (code == 0 && (code = keep_budget(&all, &url, error)) && filled.release)
     filled.release(made);
+  if (code)
+    config_refuse(&all, code, error);
   all.name = name; /* that of the URL ends with it */
   url_free(&url);
   if (code)

@@ -171,6 +171,10 @@ static void test_message__of_a_pool_that_cannot_be_made_has_the_name_that_it_was
   NAMED(POOL_E_DRIVER, pool_create_driver(&config, "nosuch", "", &pool, NULL));
   NAMED(POOL_E_DRIVER, pool_open_with(&config, "nosuch://host", &pool, NULL));
   NAMED(POOL_E_INVALID, pool_open_with(&config, "no URL", &pool, NULL));
+  void *context;
+  NAMED(POOL_E_DRIVER, pool_url_prepare("nosuch://host", &config, &vtable, &context, NULL));
+  NAMED(POOL_E_INVALID, pool_url_prepare("nosuch://host?pool.max_open=-1", &config, &vtable, &context, NULL));
+  NAMED(POOL_E_INVALID, pool_url_prepare("no URL", &config, &vtable, &context, NULL));
   NAMED(POOL_E_NEWER, pool_step_create(&config, 1 << 30, &pool, NULL));
   /* The name that every pool has without one says nothing of it. */
   pool_error_t error = POOL_ERROR_INIT;
