@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -104,13 +105,21 @@ static void say_not_loaded(struct search *search)
   snprintf(search->why, sizeof search->why, "%s", why);
 }
 
+/* NULL: nothing.  The loader would wait for one who writes into a pipe. */
+static const char *hinders_reading(const char *path)
+{
+  struct stat file;
+  if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 || stat(path, &file) != 0)
+    return errno == ENOENT || errno == ENOTDIR ? "not found" : "not readable";
+  return S_ISREG(file.st_mode) ? NULL : "not a file";
+}
+
 bool search_may_read(struct search *search)
 {
-  if (faccessat(AT_FDCWD, search->path, R_OK, AT_EACCESS) == 0)
-    return true;
-  bool is_missing = errno == ENOENT || errno == ENOTDIR;
-  snprintf(search->why, sizeof search->why, "%s", is_missing ? "not found" : "not readable");
-  return false;
+  const char *problem = hinders_reading(search->path);
+  if (problem)
+    snprintf(search->why, sizeof search->why, "%s", problem);
+  return !problem;
 }
 
 /* A driver calls the library's functions by their names.  The loader looks for them in the program first, and then in

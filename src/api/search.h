@@ -34,7 +34,7 @@ bool search_folders(bool (*visit)(void *data, const char *folder, size_t length)
 bool search_at(struct search *search, const char *folder, size_t length, const char *before, const char *name,
                const char *after);
 
-/* Whether search->path can be read, with the rights that the loader has.  False: search->why. */
+/* Whether search->path is a file that can be read, with the rights that the loader has.  False: search->why. */
 bool search_may_read(struct search *search);
 
 /* Loads the driver of that name from search->path.  False: search->why. */

@@ -425,6 +425,17 @@ static void test_open__a_good_file_is_used_though_an_earlier_one_is_broken(void 
   pool_free(pool);
 }
 
+static void test_open__what_is_no_file_is_not_waited_for(void **state)
+{
+  (void)state;
+  char path[PATH_SIZE];
+  path_in(path, 0, "pool-rec.so");
+  assert_int_equal(mkfifo(path, 0600), 0);
+  fails("rec://a", POOL_E_DRIVER, "/pool-rec.so: not a file");
+  place(1, "pool-rec.so", NULL);
+  opens("rec://a", "rec://a");
+}
+
 /* Whether this holds in a child that is nobody; the superuser may read what nobody may. */
 static void holds_for_nobody(bool (*holds)(void))
 {
@@ -814,6 +825,7 @@ int main(int count, char **arguments)
       OPEN_TEST(a_driver_that_might_have_the_scheme_is_named_with_its_problem),
       OPEN_TEST(the_scheme_that_was_meant_is_one_that_works),
       OPEN_TEST(a_good_file_is_used_though_an_earlier_one_is_broken),
+      OPEN_TEST(what_is_no_file_is_not_waited_for),
       OPEN_TEST(a_file_that_may_not_be_read_is_named),
       OPEN_TEST(folders_may_be_missing_long_or_none),
       OPEN_TEST(drivers_are_listed_in_the_order_of_the_search),
