@@ -840,6 +840,33 @@ class HostileTest {
     }
   }
 
+  private static void closeAll(List<Statement> statements) throws SQLException {
+    for (Statement each : statements) {
+      each.close();
+    }
+  }
+
+  /** The connection has none of them in its list afterwards, or would close it once more. */
+  @Test
+  void aStatementThatTwoThreadsCloseIsClosedOnce() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try (var source = source()) {
+      for (int i = 1; i <= 2000; i++) {
+        Connection connection = source.getConnection();
+        List<Statement> statements = new ArrayList<>();
+        for (int k = 0; k < 16; k++) {
+          statements.add(connection.createStatement());
+        }
+        together(threads, () -> closeAll(statements), () -> closeAll(statements));
+        assertEquals(calls.get("createStatement"), calls.get("close"));
+        connection.close();
+        assertEquals(calls.get("createStatement"), calls.get("close"));
+      }
+    } finally {
+      threads.shutdown();
+    }
+  }
+
   // ---- what a driver is told
 
   @Test

@@ -180,6 +180,7 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
       closeQuietly(opened);
       throw over();
     }
+    opened.isListed = true;
     opened.next = first;
     if (first != null) {
       first.previous = opened;
@@ -188,22 +189,19 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
     return opened;
   }
 
-  /** Its user closes it. Returns false if the connection is closed. */
+  /** Its user closes it. Returns false if the connection is closed, or another thread has closed it at this moment. */
   final boolean forget(Guarded closing) {
-    if (!(closing instanceof Tracked tracked) || !mayBeListed(tracked, newest)) {
+    if (!(closing instanceof Tracked tracked) || !tracked.isListed) {
       return state >= 0;
     }
     Tracked first = seize();
     if (first == CHANGING) {
       return false;
     }
-    release(mayBeListed(tracked, first) ? without(tracked, first) : first);
-    return true;
-  }
-
-  /** Whether it is in the list, or in one that another thread changes. */
-  private static boolean mayBeListed(Tracked tracked, Tracked first) {
-    return tracked.previous != null || tracked == first || first == CHANGING;
+    boolean isFirstClose = !tracked.ended;
+    tracked.ended = true;
+    release(isFirstClose ? without(tracked, first) : first);
+    return isFirstClose;
   }
 
   /** Returns what is the newest then. */

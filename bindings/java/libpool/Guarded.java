@@ -8,7 +8,7 @@ import java.sql.Wrapper;
 /** An object of a driver as the user of a pooled connection sees it: of no use once that is closed. */
 abstract class Guarded implements Wrapper {
   final ConnectionHandle handle;
-  private boolean ended;
+  boolean ended; // of what is in the list of its handle, set by the thread that has the list
 
   Guarded(ConnectionHandle handle) {
     this.handle = handle;
