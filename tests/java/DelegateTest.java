@@ -3,6 +3,7 @@ package libpool;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -34,6 +35,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
@@ -208,6 +210,71 @@ class DelegateTest {
       mayEnd.countDown();
       cancel.get();
       assertTrue(close.get());
+    }
+  }
+
+  /** Ends a connection that another thread uses. */
+  private interface Ending {
+    void end(PooledDataSource source, Connection connection) throws SQLException;
+  }
+
+  private static final List<Ending> ENDINGS =
+      List.of((source, connection) -> connection.abort(Runnable::run), PooledDataSource::evictConnection);
+
+  /** A server that is gone holds up a cancel, and the end of its connection is what helps. */
+  @Test
+  void anAbortAndAnEvictionWaitForNoCancel() throws Exception {
+    for (Ending each : ENDINGS) {
+      var begun = new CountDownLatch(1);
+      var mayEnd = new CountDownLatch(1);
+      holdCancels(begun, mayEnd);
+      try (var source = source()) {
+        Connection connection = source.getConnection();
+        Statement statement = connection.createStatement();
+        var cancel = Threads.begin(task(statement::cancel));
+        begun.await();
+        Threads.begin(task(() -> each.end(source, connection))).get(60, TimeUnit.SECONDS);
+        source.getConnection().close(); // another one
+        mayEnd.countDown();
+        cancel.get();
+        assertEquals(2, source.stats().opened());
+      }
+    }
+  }
+
+  @Test
+  void anAbortAndAnEvictionEndACloseThatHangs() throws Exception {
+    for (Ending each : ENDINGS) {
+      var begun = new CountDownLatch(1);
+      var isGone = new CountDownLatch(1);
+      answers.put(
+          "rollback",
+          (self, method, arguments) -> {
+            begun.countDown();
+            isGone.await();
+            throw new SQLException("the server is gone", "08006");
+          });
+      InvocationHandler ends =
+          (self, method, arguments) -> {
+            isGone.countDown();
+            return null;
+          };
+      answers.put("abort", ends);
+      answers.put("close", ends);
+      answers.put("getAutoCommit", (self, method, arguments) -> begun.getCount() == 0);
+      try (var source = source()) {
+        Connection connection = source.getConnection();
+        connection.setAutoCommit(false);
+        var close = Threads.begin(task(connection::close));
+        begun.await();
+        each.end(source, connection);
+        close.get(60, TimeUnit.SECONDS);
+        Connection next = source.getConnection();
+        each.end(source, connection); // which was given back, so nothing happens
+        assertFalse(next.isClosed());
+        next.close();
+        assertEquals(2, source.stats().opened());
+      }
     }
   }
 

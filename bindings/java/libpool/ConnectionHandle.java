@@ -245,20 +245,21 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
   }
 
   private void finish(int way, Executor executor) throws SQLException {
+    PhysicalConnection physical = connection; // of which another thread may take it while this one closes
     boolean isQuiet = STATE.compareAndSet(this, 0, CLOSED); // mostly so, and a read before or after it costs as much again
     if (!isQuiet && (int) STATE.getAndBitwiseOr(this, CLOSED) < 0) {
+      if (way != GIVE_BACK) {
+        takeFromClose(way, executor, physical);
+      }
       return;
     }
     try {
-      Tracked open = isQuiet ? newest : CHANGING;
-      if (open == CHANGING) {
-        open = awaitOthers();
-      }
-      connection.tellUse();
-      switch (way) {
-        case ABORT -> abort(connection, executor);
-        case EVICT -> end(false, connection.isBroken());
-        default -> giveBack(connection, open);
+      physical.tellUse();
+      if (way == GIVE_BACK) {
+        Tracked open = isQuiet ? newest : CHANGING;
+        giveBack(physical, open == CHANGING ? awaitOthers() : open);
+      } else {
+        takeAway(way, executor, physical);
       }
     } catch (Throwable e) { // no calls: the stack may be too short for one
       if (watch != null) {
@@ -273,6 +274,26 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
         pool.attendToDebts();
       }
       throw e;
+    }
+  }
+
+  /**
+   * A close may hang in the driver, and the end of the connection be what ends that. Once the lease is marked nobody else
+   * gets the connection; one that was given back meanwhile cannot be marked.
+   */
+  private void takeFromClose(int way, Executor executor, PhysicalConnection physical) throws SQLException {
+    long lease = peek();
+    if (physical != null && lease != 0 && Pool.mark(lease, false)) {
+      takeAway(way, executor, physical);
+    }
+  }
+
+  /** Waits for nothing, because nobody gets the connection after this. */
+  private void takeAway(int way, Executor executor, PhysicalConnection physical) throws SQLException {
+    if (way == ABORT) {
+      abort(physical, executor);
+    } else {
+      end(false, physical.isBroken());
     }
   }
 

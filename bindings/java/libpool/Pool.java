@@ -409,15 +409,17 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     adopt(debt);
   }
 
-  static void mark(long number, boolean broken) {
+  /** Returns false if somebody else has ended it at this moment. */
+  static boolean mark(long number, boolean broken) {
     try {
       if (broken) {
         Core.pool_mark_broken(number);
       } else {
         Core.pool_mark_unusable(number);
       }
+      return true;
     } catch (IllegalStateException e) {
-      // somebody else has ended it at this moment
+      return false;
     }
   }
 
