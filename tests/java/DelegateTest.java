@@ -33,9 +33,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
@@ -290,6 +294,39 @@ class DelegateTest {
           });
       assertEquals("08003", assertThrows(SQLException.class, connection::createStatement).getSQLState());
       assertEquals(List.of("close"), calls);
+    }
+  }
+
+  /** Both note at one moment what is to be undone. */
+  @Test
+  void whatTwoThreadsSetIsSetBack() throws Exception {
+    Map<String, Object> set = new ConcurrentHashMap<>(Map.of("Schema", "own", "Catalog", "own"));
+    var asked = new AtomicInteger();
+    for (String each : set.keySet()) {
+      answers.put(
+          "get" + each,
+          (self, method, arguments) -> {
+            asked.incrementAndGet();
+            while (asked.get() % 2 == 1) { // for the other; a thread that slept would be late
+              Thread.yield();
+            }
+            return set.get(each);
+          });
+      answers.put("set" + each, (self, method, arguments) -> set.put(each, arguments[0]));
+    }
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try (var source = source()) {
+      for (int i = 0; i < 10_000; i++) {
+        try (Connection connection = source.getConnection()) {
+          var bodies = List.of(task(() -> connection.setSchema("other")), task(() -> connection.setCatalog("other")));
+          for (var each : threads.invokeAll(bodies)) {
+            each.get();
+          }
+        }
+        assertEquals(Map.of("Schema", "own", "Catalog", "own"), set);
+      }
+    } finally {
+      threads.shutdown();
     }
   }
 

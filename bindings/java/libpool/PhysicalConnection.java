@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import javax.sql.ConnectionEvent;
 import javax.sql.ConnectionEventListener;
 import javax.sql.PooledConnection;
@@ -44,7 +45,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   private final PooledConnection pooled; // or null
   private final boolean autoCommit;
   private final Breakage breakage;
-  private final Set<String> changed = new HashSet<>();
+  private final Set<String> changed = ConcurrentHashMap.newKeySet(); // with the following changed by one thread at a time
   private final Deque<Undo> undos = new ArrayDeque<>();
   private boolean used; // by the user who has it
   private volatile boolean broken;
@@ -128,54 +129,69 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
 
   /** Before a setter, or what some setters are called with, is asked for the first time: notes how to undo it. */
   void changes(String setter) throws SQLException {
-    if (changed.contains(setter)) {
-      return;
+    String name = setter.equals("getTypeMap") || setter.equals("getClientInfo") ? setter.replaceFirst("get", "set") : setter;
+    if (!changed.contains(name)) {
+      Undo undo = undoOf(name);
+      if (undo != null) {
+        note(name, undo);
+      }
     }
+  }
+
+  /** Returns null for what needs none, as setAutoCommit: reset() sees to that in any case. */
+  private @Nullable Undo undoOf(String setter) throws SQLException {
     switch (setter) {
-      case "setAutoCommit" -> {
-        return; // reset() sees to it in any case
-      }
-      case "getTypeMap", "getClientInfo" -> {
-        changes(setter.replaceFirst("get", "set"));
-        return;
-      }
       case "setReadOnly" -> {
         boolean before = connection.isReadOnly();
-        undos.push(() -> connection.setReadOnly(before));
+        return () -> connection.setReadOnly(before);
       }
       case "setTransactionIsolation" -> {
         int before = connection.getTransactionIsolation();
-        undos.push(() -> connection.setTransactionIsolation(before));
+        return () -> connection.setTransactionIsolation(before);
       }
       case "setCatalog" -> {
         String before = connection.getCatalog();
-        undos.push(() -> connection.setCatalog(before));
+        return () -> connection.setCatalog(before);
       }
       case "setSchema" -> {
         String before = connection.getSchema();
-        undos.push(() -> connection.setSchema(before));
+        return () -> connection.setSchema(before);
       }
       case "setHoldability" -> {
         int before = connection.getHoldability();
-        undos.push(() -> connection.setHoldability(before));
+        return () -> connection.setHoldability(before);
       }
       case "setNetworkTimeout" -> {
         int before = connection.getNetworkTimeout();
-        undos.push(() -> connection.setNetworkTimeout(Runnable::run, before));
+        return () -> connection.setNetworkTimeout(Runnable::run, before);
       }
       case "setTypeMap" -> {
         Map<String, Class<?>> before = typeMap();
-        undos.push(() -> restoreTypeMap(before));
+        return () -> restoreTypeMap(before);
       }
       case "setClientInfo" -> {
         Properties before = clientInfo();
-        undos.push(() -> restoreClientInfo(before));
+        return () -> restoreClientInfo(before);
       }
       default -> {
-        return;
+        return null;
       }
     }
-    changed.add(setter);
+  }
+
+  /** Of two threads that note the same, the first has seen what was there before both. */
+  private synchronized void note(String setter, Undo undo) {
+    if (changed.add(setter)) {
+      undos.push(undo);
+    }
+  }
+
+  private synchronized @Nullable Undo nextUndo() {
+    Undo next = undos.poll();
+    if (next == null) {
+      changed.clear();
+    }
+    return next;
   }
 
   /** A copy, or null as some drivers have it. */
@@ -243,10 +259,9 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     }
     if (!undos.isEmpty()) {
       setAutoCommit(true); // some cannot be set within a transaction
-      while (!undos.isEmpty()) {
-        undos.pop().run();
+      for (Undo next; (next = nextUndo()) != null; ) {
+        next.run();
       }
-      changed.clear();
     }
     setAutoCommit(autoCommit); // a statement may have changed it, too
     connection.clearWarnings();
