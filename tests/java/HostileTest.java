@@ -749,6 +749,33 @@ class HostileTest {
     Fakes.until(() -> opened.get() == closed.get());
   }
 
+  /** Few threads close, and all of them hang. */
+  @Test
+  void whatIsOutIsAbortedThoughManyClosesHang() throws Exception {
+    ExecutorService threads = Executors.newCachedThreadPool();
+    var source = source();
+    source.setMaximumPoolSize(40);
+    source.setCloseGrace(10);
+    Connection out = source.getConnection();
+    for (int i = 1; i < 40; i++) {
+      Connection evicted = source.getConnection();
+      hangsIn = "close";
+      source.evictConnection(evicted);
+    }
+    try {
+      var closing = threads.submit(source::close);
+      Fakes.until(() -> calls.containsKey("abort"));
+      assertTrue(out.isClosed());
+      gate.countDown();
+      closing.get(60, TimeUnit.SECONDS);
+    } finally {
+      gate.countDown();
+      threads.shutdown();
+    }
+    Fakes.until(() -> opened.get() == closed.get());
+    assertEquals(1, calls.get("abort"));
+  }
+
   @Test
   void aSourceThatNobodyHasAnyMoreClosesItsConnections() throws Exception {
     useAndForget();

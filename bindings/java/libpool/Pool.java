@@ -1151,7 +1151,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     leases().forEach(info -> seen.put(info.lease(), connection(info.lease())));
     for (LeaseInfo info : leases()) {
       C connection = seen.get(info.lease());
-      workers.close(
+      workers.abort(
           () -> {
             if (connection != null) {
               last.accept(connection);

@@ -13,14 +13,14 @@ import java.util.concurrent.TimeUnit;
 final class Workers {
   private static final System.Logger LOG = System.getLogger("libpool");
   private static final long LINGERS_MS = 1000;
-  private static final int CLOSERS = 16;
+  private static final int FEW = 16;
 
   private final String name;
   private final ClassLoader loader = Thread.currentThread().getContextClassLoader(); // of the one who makes the pool
   private final Works works = new Works(); // that no thread has yet; guarded by itself
   private int idle; // threads that wait for one; guarded by works
-  private final Works closes = new Works(); // guarded by itself
-  private int closers; // guarded by closes
+  private final Few closes = new Few();
+  private final Few aborts = new Few(); // apart, for an abort is for what hangs
 
   /** In order. Where stack or memory is short, one is put in or it is not: no more than that can go wrong. */
   private static final class Works {
@@ -165,36 +165,51 @@ final class Workers {
     }
   }
 
-  /** The same for a close or reset, of which there may be many at once: they share a few threads. */
+  /** The same for a close or reset. */
   void close(Runnable work) {
-    synchronized (closes) {
-      closes.add(work);
-      if (closers == CLOSERS) {
-        return;
-      }
-      closers++;
-    }
-    try {
-      run(this::closeAll);
-    } catch (Throwable e) {
-      synchronized (closes) {
-        closers--; // the next close sees to this one, too
-      }
-      throw e;
-    }
+    closes.run(work);
   }
 
-  private void closeAll() {
-    for (Runnable next; (next = nextClose()) != null; ) {
-      runSafely(next);
-    }
+  /** The same for the abort of a connection. */
+  void abort(Runnable work) {
+    aborts.run(work);
   }
 
-  private Runnable nextClose() {
-    synchronized (closes) {
-      Runnable next = closes.poll();
-      closers -= next == null ? 1 : 0;
-      return next;
+  /** Some of the threads, which share work that may come all at once. */
+  private final class Few {
+    private final Works works = new Works(); // guarded by itself
+    private int threads; // guarded by works
+
+    private void run(Runnable work) {
+      synchronized (works) {
+        works.add(work);
+        if (threads == FEW) {
+          return;
+        }
+        threads++;
+      }
+      try {
+        Workers.this.run(this::runAll);
+      } catch (Throwable e) {
+        synchronized (works) {
+          threads--; // the next one sees to this one, too
+        }
+        throw e;
+      }
+    }
+
+    private void runAll() {
+      for (Runnable next; (next = next()) != null; ) {
+        runSafely(next);
+      }
+    }
+
+    private Runnable next() {
+      synchronized (works) {
+        Runnable next = works.poll();
+        threads -= next == null ? 1 : 0;
+        return next;
+      }
     }
   }
 }
