@@ -532,7 +532,7 @@ public final class Pool<C, X extends Exception> extends CommonPool {
     hand(step);
     leaveQueue(step);
     if (step.result > 0) {
-      workers.close(new Work(() -> step.result));
+      workers.giveBack(new Work(() -> step.result));
     }
   }
 
@@ -563,10 +563,10 @@ public final class Pool<C, X extends Exception> extends CommonPool {
       refills.incrementAndGet();
     }
     try {
-      if (closes) {
-        workers.close(work);
-      } else {
-        workers.run(work);
+      switch (step.work) {
+        case Step.CLOSE -> workers.close(work);
+        case Step.RESET -> workers.giveBack(work);
+        default -> workers.run(work);
       }
     } catch (Throwable e) { // another does it again, or a thread does it all the same
       work.tellLast();

@@ -20,7 +20,8 @@ final class Workers {
   private final Works works = new Works(); // that no thread has yet; guarded by itself
   private int idle; // threads that wait for one; guarded by works
   private final Few closes = new Few();
-  private final Few aborts = new Few(); // apart, for an abort is for what hangs
+  private final Few returns = new Few(); // these are apart, because all of those that close may hang
+  private final Few aborts = new Few();
 
   /** In order. Where stack or memory is short, one is put in or it is not: no more than that can go wrong. */
   private static final class Works {
@@ -165,9 +166,14 @@ final class Workers {
     }
   }
 
-  /** The same for a close or reset. */
+  /** The same for a close. */
   void close(Runnable work) {
     closes.run(work);
+  }
+
+  /** The same for a reset, or for a lease that nobody wants. */
+  void giveBack(Runnable work) {
+    returns.run(work);
   }
 
   /** The same for the abort of a connection. */
