@@ -749,6 +749,27 @@ class HostileTest {
     Fakes.until(() -> opened.get() == closed.get());
   }
 
+  /** Else it might keep its place for as long as a server is silent. What somebody uses still could hold up the limit. */
+  @Test
+  void aCloseHasALimitWhereTheDriverKnowsOne() throws Exception {
+    failure = new AbstractMethodError("an old driver");
+    for (String each : new String[] {"none", "setNetworkTimeout"}) {
+      failing = Set.of(each);
+      calls.clear();
+      try (var source = source()) {
+        source.getConnection().close();
+        source.softEvictConnections();
+        Fakes.until(() -> calls.containsKey("close"));
+        assertEquals(1, calls.get("setNetworkTimeout"));
+        source.evictConnection(source.getConnection());
+        source.getConnection().abort(Runnable::run);
+        source.getConnection().close();
+        assertEquals(1, calls.get("setNetworkTimeout"));
+      }
+      assertEquals(opened.get(), closed.get());
+    }
+  }
+
   /** Few threads close, and all of them hang. */
   @Test
   void whatIsOutIsAbortedThoughManyClosesHang() throws Exception {

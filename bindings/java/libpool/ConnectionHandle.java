@@ -290,6 +290,7 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
 
   /** Waits for nothing, because nobody gets the connection after this. */
   private void takeAway(int way, Executor executor, PhysicalConnection physical) throws SQLException {
+    physical.take();
     if (way == ABORT) {
       abort(physical, executor);
     } else {

@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 /** A connection of a driver, and what must be undone before somebody else gets it. */
 final class PhysicalConnection implements AutoCloseable, ConnectionEventListener {
+  private static final int CLOSE_MS = 15_000;
+
   private interface Undo {
     void run() throws SQLException;
   }
@@ -49,6 +51,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   private final Deque<Undo> undos = new ArrayDeque<>();
   private boolean used; // by the user who has it
   private volatile boolean broken;
+  private volatile boolean taken;
   private @Nullable Trackers trackers; // whom to tell of its use; null: nobody
   private long lentAt;
 
@@ -306,6 +309,9 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
 
   @Override
   public void close() throws SQLException {
+    if (!taken) {
+      limitClose();
+    }
     if (pooled != null) {
       pooled.removeConnectionEventListener(this);
       pooled.close();
@@ -314,9 +320,24 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     }
   }
 
+  /** A driver may wait for the word of a server that is gone, and until the end of that the connection has its place. */
+  private void limitClose() {
+    try {
+      connection.setNetworkTimeout(Runnable::run, CLOSE_MS);
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      // not every driver has that, and a connection that broke may be closed
+    }
+  }
+
+  /** It is closed though somebody may use it still, for whom some drivers would have all wait but a close or abort. */
+  void take() {
+    taken = true;
+  }
+
   /** For one that somebody uses still. What it throws is not of interest: the connection is closed in any case. */
   void abort() {
     broken = true;
+    take();
     try {
       connection.abort(Runnable::run);
     } catch (SQLException | RuntimeException | LinkageError e) {
