@@ -297,6 +297,37 @@ class DelegateTest {
     }
   }
 
+  /** As with MariaDB, whose close and network timeout wait for a statement that runs. */
+  @Test
+  void anEvictionAbortsWhatACloseWouldWaitFor() throws Exception {
+    var runs = new CountDownLatch(1);
+    var isAborted = new CountDownLatch(1);
+    InvocationHandler waits =
+        (self, method, arguments) -> {
+          runs.countDown();
+          isAborted.await();
+          return self instanceof Statement ? (Object) false : null;
+        };
+    answers.put("execute", waits);
+    answers.put(
+        "abort",
+        (self, method, arguments) -> {
+          isAborted.countDown();
+          return null;
+        });
+    try (var source = source()) {
+      Connection connection = source.getConnection();
+      Statement statement = connection.createStatement();
+      var call = Threads.begin(task(() -> statement.execute("SELECT SLEEP(1000)")));
+      runs.await();
+      answers.put("close", waits);
+      answers.put("setNetworkTimeout", waits);
+      source.evictConnection(connection);
+      source.getConnection().close();
+      call.get(60, TimeUnit.SECONDS);
+    }
+  }
+
   /** Both note at one moment what is to be undone. */
   @Test
   void whatTwoThreadsSetIsSetBack() throws Exception {

@@ -673,7 +673,9 @@ class HostileTest {
           threads.submit(
               () -> {
                 while (!end.get()) {
-                  lend(other, many / 3).forEach(other::evictConnection);
+                  List<Connection> lent = lend(other, many / 3);
+                  other.softEvictConnections();
+                  lent.forEach(HostileTest::closeQuietly);
                 }
                 return null;
               });
@@ -777,12 +779,16 @@ class HostileTest {
     var source = source();
     source.setMaximumPoolSize(40);
     source.setCloseGrace(10);
-    Connection out = source.getConnection();
+    List<Connection> old = new ArrayList<>();
     for (int i = 1; i < 40; i++) {
-      Connection evicted = source.getConnection();
-      hangsIn = "close";
-      source.evictConnection(evicted);
+      old.add(source.getConnection());
     }
+    source.softEvictConnections();
+    hangsIn = "close";
+    for (Connection each : old) {
+      each.close();
+    }
+    Connection out = source.getConnection();
     try {
       var closing = threads.submit(source::close);
       Fakes.until(() -> calls.containsKey("abort"));

@@ -290,10 +290,10 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
 
   /** Waits for nothing, because nobody gets the connection after this. */
   private void takeAway(int way, Executor executor, PhysicalConnection physical) throws SQLException {
-    physical.take();
     if (way == ABORT) {
       abort(physical, executor);
     } else {
+      physical.take();
       end(false, physical.isBroken());
     }
   }
@@ -322,7 +322,7 @@ abstract class ConnectionHandle extends Holding<PhysicalConnection> implements C
 
   private void abort(PhysicalConnection physical, Executor executor) throws SQLException {
     try {
-      physical.connection().abort(executor);
+      physical.abort(executor);
     } finally {
       end(false, physical.isBroken());
     }

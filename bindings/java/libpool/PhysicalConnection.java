@@ -14,6 +14,7 @@ import java.util.Objects;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 import javax.sql.ConnectionEvent;
 import javax.sql.ConnectionEventListener;
 import javax.sql.PooledConnection;
@@ -52,6 +53,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   private boolean used; // by the user who has it
   private volatile boolean broken;
   private volatile boolean taken;
+  private volatile boolean aborted;
   private @Nullable Trackers trackers; // whom to tell of its use; null: nobody
   private long lentAt;
 
@@ -311,6 +313,8 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
   public void close() throws SQLException {
     if (!taken) {
       limitClose();
+    } else if (!aborted) {
+      abort();
     }
     if (pooled != null) {
       pooled.removeConnectionEventListener(this);
@@ -329,17 +333,22 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     }
   }
 
-  /** It is closed though somebody may use it still, for whom some drivers would have all wait but a close or abort. */
+  /** Its user may use it still when it is closed. Some drivers have all wait for that use, but an abort. */
   void take() {
     taken = true;
   }
 
-  /** For one that somebody uses still. What it throws is not of interest: the connection is closed in any case. */
+  void abort(@Nullable Executor executor) throws SQLException {
+    taken = true;
+    aborted = true;
+    connection.abort(executor);
+  }
+
+  /** What the driver throws is not of interest: the connection is closed in any case. */
   void abort() {
     broken = true;
-    take();
     try {
-      connection.abort(Runnable::run);
+      abort(Runnable::run);
     } catch (SQLException | RuntimeException | LinkageError e) {
       // an old driver, perhaps
     }

@@ -574,8 +574,8 @@ public class PooledDataSource implements DataSource, AutoCloseable, PoolMXBean {
   }
 
   /**
-   * Closes a connection of this source that is out, as if it had broken, but says nothing of the others; also one whose
-   * close hangs in the driver. Does nothing with one that was given back or comes from elsewhere.
+   * Aborts and closes a connection of this source that is out, as if it had broken, but says nothing of the others; also
+   * one whose close hangs in the driver. Does nothing with one that was given back or comes from elsewhere.
    *
    *
    * @param connection the connection
