@@ -328,6 +328,37 @@ class DelegateTest {
     }
   }
 
+  /** A server that is silent would hold up the statement for longer than its own timeout. */
+  @Test
+  void aTestQueryHasALimitWhereTheDriverKnowsOne() throws Exception {
+    List<Object> limits = new ArrayList<>();
+    answers.put("getNetworkTimeout", (self, method, arguments) -> 7);
+    answers.put(
+        "setNetworkTimeout",
+        (self, method, arguments) -> {
+          limits.add(arguments[1]);
+          return null;
+        });
+    answers.put("execute", (self, method, arguments) -> limits.add("execute"));
+    try (var source = source()) {
+      source.setConnectionTestQuery("SELECT 1");
+      source.setValidationTimeout(2_000);
+      source.getConnection().close();
+      assertEquals(List.of(2_000, "execute", 7), limits);
+    }
+    answers.put(
+        "getNetworkTimeout",
+        (self, method, arguments) -> {
+          throw new AbstractMethodError("an old driver");
+        });
+    limits.clear();
+    try (var source = source()) {
+      source.setConnectionTestQuery("SELECT 1");
+      source.getConnection().close();
+      assertEquals(List.of("execute"), limits);
+    }
+  }
+
   /** Both note at one moment what is to be undone. */
   @Test
   void whatTwoThreadsSetIsSetBack() throws Exception {

@@ -15,6 +15,7 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import javax.sql.ConnectionEvent;
 import javax.sql.ConnectionEventListener;
 import javax.sql.PooledConnection;
@@ -282,6 +283,7 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     if (query == null) {
       return isValid(timeoutSeconds);
     }
+    int before = limitNetwork(timeoutSeconds);
     try (Statement statement = connection.createStatement()) {
       limit(statement, timeoutSeconds);
       statement.execute(query);
@@ -289,7 +291,24 @@ final class PhysicalConnection implements AutoCloseable, ConnectionEventListener
     if (!connection.getAutoCommit()) {
       connection.rollback();
     }
+    if (before >= 0) {
+      connection.setNetworkTimeout(Runnable::run, before);
+    }
     return true;
+  }
+
+  /**
+   * A statement's timeout needs a server that answers, and until the end of a check the connection has its place. Returns
+   * the limit that was there before; -1: not every driver has that.
+   */
+  private int limitNetwork(int seconds) {
+    try {
+      int before = connection.getNetworkTimeout();
+      connection.setNetworkTimeout(Runnable::run, (int) Math.min(Integer.MAX_VALUE, TimeUnit.SECONDS.toMillis(seconds)));
+      return before;
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      return -1;
+    }
   }
 
   private boolean isValid(int timeoutSeconds) throws SQLException {
