@@ -6,6 +6,7 @@ package pool_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,29 @@ func TestInABubbleAnOpenIsGivenUpByItsClock(t *testing.T) {
 		if took := time.Since(began); took != time.Hour {
 			t.Error(took)
 		}
+		drain(t, p)
+	})
+}
+
+// The keeper is late here, for its timer is the bubble's.
+func TestWhoeverFindsAConnectionOverdueWaitsForNoClose(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		proceed := make(chan struct{})
+		p, err := pool.New(pool.Config{Initial: 1, IdleTimeout: time.Millisecond}, new(factory).open,
+			pool.WithClose(func(*connection) error { <-proceed; return nil }))
+		succeed(t, err)
+		began := time.Now()
+		proceedAll := sync.OnceFunc(func() { close(proceed) })
+		time.AfterFunc(time.Hour, proceedAll)
+		for p.Len() == 1 {
+			if lease, err := p.TryGetIdle(background); err == nil {
+				succeed(t, lease.ReleaseUnused())
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Error(took)
+		}
+		proceedAll()
 		drain(t, p)
 	})
 }

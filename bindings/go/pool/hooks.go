@@ -93,7 +93,7 @@ func (p *Pool[C]) acquired(ctx context.Context, lease Lease[C], err error) {
 	kept := err != nil
 	defer func() {
 		if !kept {
-			lease.Discard()
+			lease.discardBehind(nil)
 		}
 	}()
 	if err == nil && p.around.places {
@@ -115,11 +115,16 @@ func (p *Pool[C]) getApproved(ctx context.Context, wait bool) (Lease[C], error) 
 		if err != nil {
 			return lease, err
 		}
-		if good, err := p.approve(ctx, lease); good || err != nil {
+		var closes *batch
+		if !wait { // it needs the place of the one that is refused
+			closes = newBatch()
+		}
+		if good, err := p.approve(ctx, lease, closes); good || err != nil {
 			return lease.orNone(err), err
 		}
-		if most == 0 {
-			most = int(p.handle.stats().Open) + 2 // the one that was refused is closed
+		if closes.waitWithin(ctx); most == 0 {
+			stats := p.handle.stats()
+			most = int(stats.Idle+stats.Leased+stats.Opening) + 2 // the one that was refused, and one that is new
 		}
 		if refused >= most {
 			return Lease[C]{}, p.allRefused(refused)
@@ -140,20 +145,42 @@ func (p *Pool[C]) allRefused(count int) error {
 }
 
 // Asks the hook, and ends the lease unless it may be lent.
-func (p *Pool[C]) approve(ctx context.Context, lease Lease[C]) (good bool, err error) {
-	end := lease.Discard
+func (p *Pool[C]) approve(ctx context.Context, lease Lease[C], closes *batch) (good bool, err error) {
+	end := lease.discardBehind
 	defer func() {
 		if end != nil {
-			_ = end()
+			end(closes)
 		}
 	}()
 	good, err = p.around.hooks.BeforeLend(ctx, lease.conn)
 	if good && err != nil {
-		end = lease.Release
+		end = lease.releaseBehind
 	} else if good {
 		end = nil
 	}
 	return
+}
+
+// Ends a lease that its get does not return.  The get has a deadline, so it does not wait for close or reset.
+func (l Lease[C]) discardBehind(closes *batch) {
+	if p := l.place.pool; l.take() {
+		p.ending(l, true)
+		p.settleBehind(p.unusable(l.number), closes)
+	}
+}
+
+func (l Lease[C]) releaseBehind(closes *batch) {
+	p := l.place.pool
+	if !l.take() {
+		return
+	}
+	if !p.approveRelease(l) {
+		p.settleBehind(p.unusable(l.number), closes)
+		return
+	}
+	l.place.pass()
+	p.settleBehind(end(l.number), closes)
+	p.underway.rouse()
 }
 
 // Says whether a connection is good for the next user, whose lease has just ended.
@@ -161,7 +188,7 @@ func (p *Pool[C]) approveRelease(lease Lease[C]) (good bool) {
 	ended := false
 	defer func() {
 		if !ended {
-			p.discard(lease.number)
+			p.settleBehind(p.unusable(lease.number), nil)
 		}
 	}()
 	good = p.around.hooks.AfterRelease == nil || p.around.hooks.AfterRelease(lease.conn)
@@ -175,7 +202,7 @@ func (p *Pool[C]) ending(lease Lease[C], discarded bool) {
 	ended := false
 	defer func() {
 		if !ended {
-			p.discard(lease.number)
+			p.settleBehind(p.unusable(lease.number), nil)
 		}
 	}()
 	p.around.tracers.release(p, lease.number, lease.conn, discarded)

@@ -477,9 +477,10 @@ var errNo = errors.New("no")
 
 func TestAPanicInCloseCheckOrResetLeavesTheCountsRight(t *testing.T) {
 	f := new(factory)
-	broken := ""
+	var broken atomic.Value // the close of what a check refused has a goroutine of its own
+	broken.Store("")
 	misbehave := func(part string) error {
-		if broken == part {
+		if broken.Load() == part {
 			panic(part)
 		}
 		return nil
@@ -502,17 +503,17 @@ func TestAPanicInCloseCheckOrResetLeavesTheCountsRight(t *testing.T) {
 		function()
 	}
 	lease := get(t, p)
-	broken = "close"
+	broken.Store("close")
 	panics(func() { lease.Discard() })
 	lease = get(t, p)
-	broken = "reset"
+	broken.Store("reset")
 	panics(func() { lease.Release() })
 	expect(t, lease.Release(), pool.ErrStale)
-	broken = ""
+	broken.Store("")
 	release(t, get(t, p))
-	broken = "check"
+	broken.Store("check")
 	panics(func() { p.Get(background) })
-	broken = ""
+	broken.Store("")
 	release(t, get(t, p))
 	if stats := p.Stats(); stats.Open != 1 || stats.Idle != 1 || stats.Closed != 3 {
 		t.Errorf("%+v", stats)

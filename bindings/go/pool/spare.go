@@ -59,7 +59,7 @@ func (p *Pool[C]) getIdleAround(ctx context.Context) (lease Lease[C], err error)
 		}
 		taken := lease
 		lease, err = Lease[C]{}, errEnded
-		if good, refused := p.approve(ctx, taken); good || refused != nil {
+		if good, refused := p.approve(ctx, taken, nil); good || refused != nil {
 			return taken.orNone(refused), refused
 		}
 	}
@@ -77,7 +77,7 @@ func (p *Pool[C]) getIdle(ctx context.Context) (Lease[C], error) {
 		case next.work == workNone:
 			return Lease[C]{}, p.handle.refused("no connection is idle")
 		case next.work != workCheck:
-			p.finish(next)
+			p.begin(next, nil)
 		default:
 			if done, err := p.performFor(ctx, next); done.lease != 0 || err != nil {
 				return p.lendIf(done.lease), err

@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,6 +104,39 @@ func TestWhatIsIdleForTooLongIsCheckedBeforeItIsLent(t *testing.T) {
 		t.Errorf("%d checks", checked)
 	}
 	eventually(t, "it is closed", func() bool { return p.Stats().Open == 0 })
+}
+
+func TestNobodyWaitsForTheCloseOfWhatACheckRefused(t *testing.T) {
+	type getter = func(*pool.Pool[*connection], context.Context) (pool.Lease[*connection], error)
+	for name, get := range map[string]getter{"Get": (*pool.Pool[*connection]).Get, "TryGet": (*pool.Pool[*connection]).TryGet,
+		"TryGetIdle": (*pool.Pool[*connection]).TryGetIdle} {
+		t.Run(name, func(t *testing.T) {
+			var refused atomic.Bool
+			proceed := make(chan struct{})
+			p, err := pool.New(pool.Config{MaxOpen: 3, Initial: 2, CheckAfter: pool.Always}, new(factory).open,
+				pool.WithClose(func(*connection) error { <-proceed; return nil }),
+				pool.WithCheck(func(context.Context, *connection) error {
+					if refused.Swap(true) {
+						return nil
+					}
+					return errNo
+				}))
+			succeed(t, err)
+			ended := make(chan error, 1)
+			go func() {
+				lease, err := get(p, background)
+				if err == nil {
+					err = lease.ReleaseUnused()
+				}
+				ended <- err
+			}()
+			if err := soon(t, "it ends", ended); name == "Get" || !errors.Is(err, pool.ErrTimeout) { // the other is suspect, too
+				succeed(t, err)
+			}
+			close(proceed)
+			drain(t, p)
+		})
+	}
 }
 
 func TestOneMoreIsOpenedWhileAnotherIsIdleAndOnlyWhereThereIsRoom(t *testing.T) {

@@ -173,13 +173,13 @@ func (p *Pool[C]) deliver(work *job, result *outcome[C]) {
 	p.putBack(result.lease)
 }
 
+// Nobody had it, and nobody waits for what a reset does.
 func (p *Pool[C]) putBack(lease int64) {
 	if lease == 0 {
 		return
 	}
-	defer p.shield()
-	defer p.underway.rouse()
-	p.settle(end(lease))
+	p.settleBehind(endUnused(lease), nil)
+	p.underway.rouse()
 }
 
 // ---- for nobody in particular ----
@@ -300,9 +300,7 @@ func (p *Pool[C]) report(work task, result *outcome[C], e *errand) {
 	if e != nil {
 		e.report()
 	}
-	if after.work != workNone {
-		p.finishQuietly(&after)
-	}
+	p.begin(after, nil)
 }
 
 // Why there is no lease.
@@ -412,18 +410,22 @@ func callIf[C any](function func(C) error, conn C) error {
 }
 
 func (p *Pool[C]) discard(lease int64) error {
-	if claim, asks := p.view.discard(lease); claim != 0 {
-		if asks {
-			next := given(lease)
-			p.tell(&next)
-			p.begin(next, nil)
-		}
-		p.settle(task{workClose, claim}.step())
-		return nil
-	}
-	next := endUnusable(lease)
+	next := p.unusable(lease)
 	p.settle(next)
 	return p.failureIf(next)
+}
+
+// Ends a lease whose connection is to be closed, which the step asks for.
+func (p *Pool[C]) unusable(lease int64) step {
+	claim, asks := p.view.discard(lease)
+	if claim == 0 {
+		return endUnusable(lease)
+	}
+	if asks {
+		next := given(lease)
+		p.settleBehind(next, nil)
+	}
+	return task{workClose, claim}.step()
 }
 
 // The others are under suspicion, and those that are idle are checked.
@@ -475,6 +477,12 @@ func (p *Pool[C]) settle(next step) {
 		return
 	}
 	p.finish(next)
+}
+
+// The same where whoever ended the lease has a deadline, or never had the connection.
+func (p *Pool[C]) settleBehind(next step, closes *batch) {
+	p.tell(&next)
+	p.begin(next, closes)
 }
 
 // Does what waits for anybody to do it, and sees to it that what is due later is done then.
@@ -533,6 +541,18 @@ func (b *batch) add() {
 func (b *batch) end() {
 	if b != nil && b.count.Add(-1) == 0 {
 		close(b.done)
+	}
+}
+
+// Waits for all, but no longer than a context.
+func (b *batch) waitWithin(ctx context.Context) {
+	if b == nil {
+		return
+	}
+	b.end()
+	select {
+	case <-b.done:
+	case <-ctx.Done():
 	}
 }
 
