@@ -73,6 +73,66 @@ func TestATryGetThatLeavesItsOpenIsCounted(t *testing.T) {
 	close(g.proceed)
 }
 
+// Whatever comes of the open.
+func TestATryGetThatLeavesItsOpenIsCountedOnce(t *testing.T) {
+	for name, result := range map[string]error{"opened": nil, "failed": errNo} {
+		t.Run(name, func(t *testing.T) {
+			begun, proceed := make(chan struct{}), make(chan struct{})
+			p, err := pool.New(pool.Config{MaxOpen: 1}, func(context.Context) (*connection, error) {
+				close(begun)
+				<-proceed
+				return new(connection), result
+			})
+			succeed(t, err)
+			ctx, cancel := context.WithCancel(background)
+			ended := make(chan error, 1)
+			go func() { ended <- errorOf(p.TryGet(ctx)) }()
+			<-begun
+			cancel()
+			expect(t, soon(t, "the get ends", ended), pool.ErrCancelled)
+			close(proceed)
+			eventually(t, "it was a cancelled get and nothing else", func() bool {
+				stats := p.Stats()
+				return stats.Opening+stats.Leased == 0 && stats.Cancelled == 1 && stats.FailedOpen+stats.AtOnce+stats.Waited+stats.Lent == 0
+			})
+			drain(t, p)
+		})
+	}
+}
+
+// With FailFast the get has given up its place before it looks what became of the open.
+func TestAGetWhoseOpenFailsWhileItWaitsInTheQueueIsCountedAsThat(t *testing.T) {
+	for name, fail := range map[string]func() error{"error": func() error { return errNo }, "panic": func() error { panic(errNo) }} {
+		t.Run(name, func(t *testing.T) {
+			var failing atomic.Bool
+			proceed := make(chan struct{})
+			p, err := pool.New(pool.Config{MaxOpen: 2, FailFast: true}, func(context.Context) (*connection, error) {
+				if failing.Load() {
+					<-proceed
+					return nil, fail()
+				}
+				return new(connection), nil
+			})
+			succeed(t, err)
+			held := get(t, p)
+			failing.Store(true)
+			ended := make(chan struct{})
+			go apart(func() {
+				defer close(ended)
+				_, _ = p.Get(background)
+			})
+			eventually(t, "the get is in the queue", func() bool { return p.Stats().OldestWait > 0 })
+			close(proceed)
+			soon(t, "the get ends", ended)
+			if stats := p.Stats(); stats.FailedOpen != 1 || stats.Cancelled != 0 {
+				t.Errorf("%+v", stats)
+			}
+			release(t, held)
+			drain(t, p)
+		})
+	}
+}
+
 // Whether the library knew of another connection that might come or not.
 func TestAGetWhoseOpenFailsIsCountedAsThat(t *testing.T) {
 	for _, fail := range []func() error{func() error { return errNo }, func() error { panic(errNo) }} {

@@ -44,6 +44,13 @@ func (u *unseen) failed(last step) {
 	}
 }
 
+// A get was counted when it left, and now once more by the library, because the open that it left has failed.
+func (u *unseen) hasLeft(err error) {
+	if failure, is := err.(*Error); is && failure.Kind == ErrOpen {
+		u.failedOpen.Add(-1)
+	}
+}
+
 // They are read before the library's counts, so that none is taken away which is not there yet.
 func (h *handle) countWith(u *unseen, stats *Stats) {
 	timedOut, cancelled, failedOpen := u.timedOut.Load(), u.cancelled.Load(), u.failedOpen.Load()

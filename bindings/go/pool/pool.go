@@ -432,9 +432,9 @@ func (p *Pool[C]) passOn(work *errand, ticket int64, next step, mine *waiter) {
 	p.begin(next, nil)
 	if next.ticket != 0 {
 		next = mine.last(cancel(ticket))
-		p.unseen.failed(next)
 		p.tell(&next)
 	}
+	p.unseen.failed(next) // FailFast has given up its place already
 	p.putBack(max(int64(next.result), 0))
 	panic(work.panicked.Load())
 }

@@ -170,6 +170,7 @@ func (p *Pool[C]) deliver(work *job, result *outcome[C]) {
 		close(work.done)
 		return
 	}
+	p.unseen.hasLeft(result.err)
 	p.putBack(result.lease)
 }
 
