@@ -24,6 +24,7 @@ func (p *Pool[T]) Acquire(ctx context.Context) (*Resource[T], error) {
 	wish := &wish[T]{Context: ctx}
 	if lease, err = p.pool.Get(wish); err != nil {
 		if res := p.leave(ctx, wish, err); res != nil {
+			p.counts.note(now()-began, true)
 			return res, nil
 		}
 		return nil, p.failure(ctx, err)

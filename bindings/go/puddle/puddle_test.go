@@ -90,6 +90,9 @@ func TestAnAcquireWhoseResourceIsBeingConstructedGetsItAlthoughThePoolIsClosed(t
 			t.Error("Close did not wait for it")
 		default:
 		}
+		if stat := f.Stat(); stat.AcquireCount() != 1 || stat.EmptyAcquireCount() != 1 {
+			t.Errorf("%+v", stat)
+		}
 		hijack := f.destroyed.Load()
 		end(res)
 		<-closed
