@@ -230,7 +230,7 @@ static void give_away(struct pool *pool, struct waiter *waiter, struct news *new
   pool->users.gets--;
   ticket_give(waiter);
   struct waiter *first = pool->queue.first;
-  if (passes && first && !first->nudged && idle_any(&pool->rows))
+  if (passes && first && !first->nudged && (idle_any(&pool->rows) || room_has_place(pool)))
     queue_serve(pool, step);
 }
 

@@ -94,6 +94,33 @@ static void test_step_hands__one_that_was_told_and_then_given_a_lease_leaves_the
   step_finish(pool, 2);
 }
 
+/* Also where it was to look for room to open another. */
+static void test_step_hands__one_that_was_told_of_room_and_then_given_a_lease_leaves_the_word_to_the_next(void **state)
+{
+  (void)state;
+  for (int detached = 0; detached < 2; detached++) {
+    pool_t *pool = step_pool_able(PLAN(.config.max_open = 2), POOL_STEP_HANDS | (detached ? POOL_STEP_DETACHED : 0));
+    int64_t tickets[3];
+    pool_step_t step = POOL_STEP_INIT;
+    pool_pause(pool);
+    step_queue_all(pool, tickets, 3);
+    pool_resume(pool);
+    assert_int_equal(pool_step_next(pool, &step), 1);
+    assert_int_equal(step.wake, tickets[0]);
+    assert_int_equal(pool_step_begin(pool, -1, tickets[0], &step), 0);
+    assert_int_equal(step.work, POOL_WORK_OPEN);
+    assert_int_equal(step.wake, tickets[1]);
+    pool_lease_t lease = pool_step_done(step.claim, NULL, NULL, &step);
+    step = pass(detached ? step.given : lease);
+    assert_int_equal(step.given_to, tickets[1]);
+    assert_int_equal(step.wake, tickets[2]);
+    pool_lease_t given = step.given;
+    assert_int_equal(pool_step_cancel(tickets[2], &step), 0);
+    pass(given);
+    step_finish(pool, 1);
+  }
+}
+
 static void test_step_hands__a_wait_that_ended_is_given_nothing(void **state)
 {
   (void)state;
@@ -238,6 +265,8 @@ int main(void)
       cmocka_unit_test(test_step_hands__what_is_passed_comes_to_the_first_with_the_word_that_tells_it),
       cmocka_unit_test(test_step_hands__a_get_that_comes_takes_nothing_while_others_wait),
       cmocka_unit_test(test_step_hands__one_that_was_told_and_then_given_a_lease_leaves_the_word_to_the_next),
+      cmocka_unit_test(
+          test_step_hands__one_that_was_told_of_room_and_then_given_a_lease_leaves_the_word_to_the_next),
       cmocka_unit_test(test_step_hands__a_wait_that_ended_is_given_nothing),
       cmocka_unit_test(test_step_hands__a_paused_pool_hands_over_when_it_resumes),
       cmocka_unit_test(test_step_hands__a_ticket_that_was_not_told_yet_fetches_or_gives_up_its_lease_itself),
