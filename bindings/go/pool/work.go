@@ -480,7 +480,7 @@ func (p *Pool[C]) settle(next step) {
 	p.finish(next)
 }
 
-// The same where whoever ended the lease has a deadline, or never had the connection.
+// The same in a get, which has a deadline, or where nobody had the connection.
 func (p *Pool[C]) settleBehind(next step, closes *batch) {
 	p.tell(&next)
 	p.begin(next, closes)
