@@ -21,7 +21,7 @@ REASONS = [
    'Agroal reads no clock for a lease and does not tell the driver where a request begins and ends. libpool does both, and ' \
    "changes the library's word of the connection, which threads of all languages share."],
   [/java/, /stormpot/, /4 threads/,
-   'A thread keeps the connection that it had last, so one of the four does nearly all the work: see the turns on the page about Java.'],
+   'A thread keeps the connection that it had last, so one of the four does nearly all the work: see the turns in the JSON of the suite.'],
   [/java/, /stormpot/, /thread/,
    'A thread keeps the connection that it had last in its thread-local storage, and takes it again by a change of its own object. ' \
    "libpool changes the library's word of the connection, which threads of all languages share."],

@@ -126,11 +126,9 @@ class Quoted
 
   def java_times
     rows = JAVA.map do |peer, shown|
-      [shown, *JAVA_CASES.map { |name| of('java', "#{name}: #{peer}", 'ns') },
-       of('java', "#{JAVA_CONTENDED}, least turns / most: #{peer}", 'times'), of('java', "1 thread: #{peer}", 'bytes')]
+      [shown, *JAVA_CASES.map { |name| of('java', "#{name}: #{peer}", 'ns') }, of('java', "1 thread: #{peer}", 'bytes')]
     end
-    table(['nanoseconds', '1 thread', '2 threads', '16 threads', "#{JAVA_CONTENDED}, a yield inside", 'there: fewest turns / most',
-           'bytes, 1 thread'], rows)
+    table(['nanoseconds', '1 thread', '2 threads', '16 threads', "#{JAVA_CONTENDED}, a yield inside", 'bytes, 1 thread'], rows)
   end
 
   def java_rows
